@@ -1,0 +1,141 @@
+package splits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ErrRolledBack is the cause with which a hold ends whose stream can't have reached its position: it is claimed anew and begun where the
+// stream begins.
+var ErrRolledBack = errors.New("the stream was recreated or rolled back")
+
+// auditor looks over the streams every now and then: for the lag of each split, and for streams that went back behind what was read,
+// where a read would wait for ever.
+type auditor struct {
+	cfg    Config
+	reader *Reader
+	health *health
+}
+
+// run works until stop ends; its calls end with calls.
+func (a *auditor) run(stop, calls context.Context) {
+	for sleepOr(stop, a.cfg.SampleEvery, nil) == nil {
+		a.step(calls)
+	}
+}
+
+func (a *auditor) step(ctx context.Context) {
+	// Positions first: a healthy stream is never behind a position that was taken before it was asked.
+	looks := a.reader.look()
+	splits := make([]Split, len(looks))
+	for i, l := range looks {
+		splits[i] = l.lease.Split
+	}
+	if len(splits) == 0 {
+		a.cfg.Observer.Sampled(nil)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Heartbeat)
+	defer cancel()
+	states, err := a.cfg.Log.State(ctx, splits)
+	if err != nil {
+		a.health.fail("sampling", fmt.Errorf("asking for the state of %d partitions: %w", len(splits), err))
+		return
+	}
+	a.health.ok("sampling")
+	samples := make([]Sample, 0, len(looks))
+	for i, l := range looks {
+		switch {
+		case states[i].Err != nil:
+		case states[i].rolledBack(l.next):
+			a.reader.lose(l.hold, ErrRolledBack)
+		default:
+			samples = append(samples, a.sample(l, states[i]))
+		}
+	}
+	a.cfg.Observer.Sampled(samples)
+}
+
+func (a *auditor) sample(l look, s State) Sample {
+	lag := s.lag(l.done)
+	a.reader.noteLag(l.hold, lag)
+	sample := Sample{Split: l.lease.Split, Lag: lag, LastRead: l.lastRead}
+	now := a.cfg.Now()
+	if lag != 0 {
+		oldest := l.oldest
+		if oldest == (Offset{}) {
+			oldest = s.First
+		}
+		sample.LagAge = max(0, now.Sub(time.UnixMilli(int64(min(oldest.Millis, 1<<62)))))
+	}
+	if !l.since.IsZero() {
+		sample.Unacked = now.Sub(l.since)
+	}
+	return sample
+}
+
+// look is one split as the auditor finds it.
+type look struct {
+	hold     *hold
+	lease    Lease
+	next     Position
+	done     Position
+	oldest   Offset    // first entry fetched and not acknowledged; zero if none is
+	since    time.Time // zero if nothing is in flight
+	lastRead time.Time
+}
+
+func (r *Reader) look() []look {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	looks := make([]look, 0, len(r.holds))
+	for _, h := range r.holds {
+		l := look{hold: h, lease: h.lease, next: h.next, done: h.tracker.Done(), lastRead: h.lastRead}
+		l.oldest, _ = h.oldest()
+		if h.inflight > 0 {
+			l.since = h.since
+		}
+		looks = append(looks, l)
+	}
+	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })
+	return looks
+}
+
+func (r *Reader) noteLag(h *hold, lag int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.lag = lag
+}
+
+// stallAfter is how long an acknowledgement may take before the user is told what usually causes it.
+const stallAfter = 10 * time.Second
+
+// checkStall reports how long every split that has entries has waited for an acknowledgement, if that is worth telling and has not been
+// told; else 0. Poll calls it when it finds nothing to hand out.
+func (r *Reader) checkStall(now, began time.Time) time.Duration {
+	if now.Sub(began) < stallAfter {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stalled {
+		return 0
+	}
+	var shortest time.Duration
+	for _, h := range r.holds {
+		if len(h.buffer) == 0 {
+			continue
+		}
+		if h.inflight == 0 || now.Sub(h.since) < stallAfter {
+			return 0
+		}
+		if waited := now.Sub(h.since); shortest == 0 || waited < shortest {
+			shortest = waited
+		}
+	}
+	r.stalled = shortest > 0
+	return shortest
+}

@@ -1,0 +1,189 @@
+package splits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Consumer is one running member of a consumer group: it puts together the Enumerator, the Reader and the goroutines between
+// them. NewConsumer starts nothing; Start does, Close stops and joins. Poll is for one goroutine at a time, everything else may be called
+// from any.
+type Consumer struct {
+	cfg        Config
+	health     *health
+	reader     *Reader
+	claimer    *claimer
+	enumerator *Enumerator
+
+	running context.Context    // ends when the loops and the reads are to end
+	stop    context.CancelFunc // ends running
+	sever   context.CancelFunc // ends the calls of the loops
+	loops   sync.WaitGroup     // enumerator, claimer, committer, auditor
+	reads   sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
+	closed  sync.Once
+
+	mu       sync.Mutex
+	fetchers map[string]*fetcher
+}
+
+// NewConsumer makes a consumer out of its configuration.
+func NewConsumer(cfg Config) *Consumer {
+	cfg = cfg.withDefaults()
+	c := &Consumer{cfg: cfg, health: newHealth(cfg.Observer, cfg.Now), reader: newReader(cfg), fetchers: map[string]*fetcher{}}
+	c.claimer = newClaimer(cfg, c.reader, c.health)
+	c.claimer.added = c.read
+	c.enumerator = newEnumerator(cfg, c.health, c.claimer.follow)
+	c.health.mended = c.retryNow
+	return c
+}
+
+// Start joins the group and begins to read. It returns at once; Await tells when the group has been joined. It must be called once,
+// before Poll.
+func (c *Consumer) Start() {
+	running, stop := context.WithCancel(context.Background())
+	calls, sever := context.WithCancel(context.Background())
+	c.running, c.stop, c.sever = running, stop, sever
+	committer := &committer{cfg: c.cfg, reader: c.reader, health: c.health}
+	auditor := &auditor{cfg: c.cfg, reader: c.reader, health: c.health}
+	// All of these end with Close, which joins them. The loops finish the call that they are in: a beat or a claim that is applied
+	// after the member has left would keep splits from the others for a whole ttl.
+	c.loops.Go(func() { c.enumerator.run(running, calls) })
+	c.loops.Go(func() { c.claimer.run(running, calls) })
+	c.loops.Go(func() { committer.run(running, calls) })
+	c.loops.Go(func() { auditor.run(running, calls) })
+	c.reads.Go(func() { c.listen(running) })
+}
+
+// listen passes on the hints that the group has changed until ctx ends.
+func (c *Consumer) listen(ctx context.Context) {
+	backoff := c.cfg.Backoff()
+	for ctx.Err() == nil {
+		began := c.cfg.Now()
+		_ = c.cfg.Group.Wake(ctx, func() {
+			c.enumerator.wake.raise()
+			c.claimer.hint.raise()
+		})
+		if c.cfg.Now().Sub(began) > time.Minute {
+			backoff.Reset()
+		}
+		_ = sleepOr(ctx, backoff.NextBackOff(), nil) // hints only save time: trouble with them alone is none
+	}
+}
+
+// read gives splits that were just claimed their first read, and their shards a fetcher.
+func (c *Consumer) read(ctx context.Context, holds []*hold) {
+	for shard, items := range c.reader.firstFetch(holds) {
+		_, _ = c.fetcher(shard).fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
+	}
+}
+
+// fetcher returns the fetcher of a shard; it is started when it is first asked for.
+func (c *Consumer) fetcher(shard string) *fetcher {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.fetchers[shard]
+	if f == nil {
+		f = &fetcher{
+			shard: shard, reader: c.reader, log: c.cfg.Log, cfg: c.cfg, health: c.health,
+			room: c.reader.roomSignal(shard), retryNow: newSignal(),
+		}
+		c.fetchers[shard] = f
+		c.reads.Go(func() { f.run(c.running) }) // ends with Close
+	}
+	return f
+}
+
+// retryNow cuts back-offs short when the store can be reached again.
+func (c *Consumer) retryNow() {
+	c.claimer.hint.raise()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.fetchers {
+		f.retryNow.raise()
+	}
+}
+
+// graceForTrouble is how long there may be trouble before Poll gives up waiting.
+const graceForTrouble = time.Second
+
+// Poll returns the next batch. It waits until there is one; until ctx ends (then its error); until the consumer is closed
+// (ErrClosed); or, while there is nothing to hand out, until the store has been out of reach for a second (an *UnavailableError): the consumer
+// goes on trying by itself, and Await tells when polling makes sense again.
+func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
+	began := c.cfg.Now()
+	return c.reader.poll(ctx, func() error {
+		if c.cfg.Now().Sub(began) < graceForTrouble {
+			return nil
+		}
+		if err, _ := c.health.err(graceForTrouble); err != nil {
+			return &UnavailableError{Cause: err}
+		}
+		return nil
+	})
+}
+
+// Await waits until the group has been joined and the store can be reached, or there is something to hand out, or ctx ends: then it returns
+// the trouble that there is, or ctx's error if there is none.
+func (c *Consumer) Await(ctx context.Context) error {
+	for {
+		err, changed := c.health.err(0)
+		if c.reader.isClosed() {
+			return ErrClosed
+		}
+		if c.reader.hasReady() || (err == nil && c.enumerator.joinedGroup()) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errOr(err, ctx.Err())
+		case <-changed:
+		case <-c.enumerator.beaten:
+		case <-time.After(awaitEvery):
+		}
+	}
+}
+
+// awaitEvery bounds how long Await does not look whether there is something to hand out.
+const awaitEvery = 100 * time.Millisecond
+
+func errOr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// Owned returns how many splits the member holds.
+func (c *Consumer) Owned() int { return c.reader.count() }
+
+// Close leaves the group: nothing more is handed out, what was acknowledged is committed, every split is released, and only then are
+// the reads joined, which can't be interrupted. It does not wait for batches that are out: their acknowledgements
+// come to nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start, is fine.
+func (c *Consumer) Close(ctx context.Context) error {
+	var err error
+	c.closed.Do(func() { err = c.close(ctx) })
+	return err
+}
+
+func (c *Consumer) close(ctx context.Context) error {
+	c.reader.close()
+	if c.stop == nil {
+		return nil
+	}
+	c.stop()
+	c.loops.Wait()
+	gone, _ := c.reader.retire(true)
+	c.claimer.release(ctx, gone)
+	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	defer cancel()
+	err := c.cfg.Group.Leave(leaving, c.cfg.Member)
+	c.sever()
+	c.reads.Wait()
+	if err != nil && !errors.Is(err, ErrFenced) {
+		return fmt.Errorf("leaving the group: %w", err)
+	}
+	return nil
+}

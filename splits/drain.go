@@ -1,0 +1,81 @@
+package splits
+
+import (
+	"time"
+)
+
+// The side of a Reader that the Claimer sees: giving splits up.
+
+// retired is a split that is given up: nothing under its lease counts any more, save this position.
+type retired struct {
+	lease  Lease
+	done   Position
+	stored bool // done is what the store has
+}
+
+// reconcile turns the set of held splits towards the wish: splits not in it begin to drain until drainBy at the latest, and splits that
+// drain but are wished for again go on. It returns the splits in the wish that are not held.
+func (r *Reader) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
+	wanted := make(map[Split]bool, len(wish))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range wish {
+		wanted[s] = true
+		if r.holds[s] == nil {
+			missing = append(missing, s)
+		}
+	}
+	for s, h := range r.holds {
+		switch {
+		case !wanted[s] && h.phase == reading:
+			h.phase, h.drainBy = draining, drainBy
+			r.dropBuffer(h)
+			r.wakeAllFetchers()
+		case wanted[s] && h.phase == draining:
+			r.undrain(h)
+		}
+	}
+	return missing
+}
+
+// undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts again behind what was handed out. The
+// lock is held.
+func (r *Reader) undrain(h *hold) {
+	h.phase = reading
+	h.next = h.tracker.End()
+	h.probe = nil
+	if len(h.replays) > 0 {
+		r.delay(h)
+	}
+	r.wakeFetcher(h.lease.Split)
+	r.enqueue(h)
+}
+
+// retire ends the splits that have drained, or all of them, and returns their last positions. next is the time until the next
+// one's patience ends.
+func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
+	now := r.cfg.Now()
+	next = idleClaimer
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.holds {
+		if !all && h.phase != draining {
+			continue
+		}
+		if !all && h.inflight > 0 && h.drainBy.After(now) {
+			next = min(next, h.drainBy.Sub(now))
+			continue
+		}
+		done := h.tracker.Done()
+		gone = append(gone, retired{lease: h.lease, done: done, stored: !h.stored.Offset.Before(done.Offset)})
+		r.end(h, ErrRevoked)
+	}
+	return gone, next
+}
+
+// count is the number of splits held.
+func (r *Reader) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.holds)
+}

@@ -1,0 +1,103 @@
+package splits
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// Enumerator keeps up the membership and the plan: it beats, discovers the splits of the topic, proposes a plan when the group has
+// changed, and tells the claimer which splits the plan gives to this member.
+type Enumerator struct {
+	cfg    Config
+	health *health
+	follow func(wish)
+	wake   signal
+	beaten signal      // raised by every beat that succeeded
+	joined atomic.Bool // has beaten before
+
+	plan Plan // the newest one known; belongs to the goroutine of run
+}
+
+func newEnumerator(cfg Config, h *health, follow func(wish)) *Enumerator {
+	return &Enumerator{cfg: cfg, health: h, follow: follow, wake: newSignal(), beaten: newSignal()}
+}
+
+// joinedGroup reports whether a beat has succeeded.
+func (e *Enumerator) joinedGroup() bool { return e.joined.Load() }
+
+// beatGap is the least time between beats that were asked for by hints, which come in swarms.
+const beatGap = 5 * time.Millisecond
+
+// run beats until stop ends; its calls end with calls.
+func (e *Enumerator) run(stop, calls context.Context) {
+	backoff := e.cfg.Backoff()
+	for stop.Err() == nil {
+		next, err := e.step(calls)
+		if err != nil {
+			e.health.fail("heartbeat", fmt.Errorf("heartbeat: %w", err))
+			// Beating once per interval is no burden, and every missed beat brings the end of the membership nearer.
+			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), nil)
+			continue
+		}
+		backoff.Reset()
+		e.health.ok("heartbeat")
+		e.beaten.raise()
+		if sleepOr(stop, beatGap, nil) == nil {
+			_ = sleepOr(stop, next, e.wake)
+		}
+	}
+}
+
+// step beats once, and plans if nobody has yet. It returns the time until the next beat.
+func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Heartbeat)
+	defer cancel()
+	view, err := e.cfg.Group.Beat(ctx, Beat{
+		Member: e.cfg.Member, TTL: e.cfg.TTL, Planned: e.plan.Version, Rejoin: e.joined.Load(),
+	})
+	if err != nil {
+		return 0, err
+	}
+	e.joined.Store(true)
+	if view.Plan != nil {
+		e.plan = *view.Plan
+	}
+	if view.Version != view.Planned {
+		if err := e.propose(ctx, view); err != nil {
+			return 0, err
+		}
+	}
+	e.follow(e.wish(view))
+	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from doing so at once.
+	jitter := rand.N(e.cfg.Heartbeat/20 + 1)
+	return min(e.cfg.Heartbeat, max(view.Next, 0)+jitter), nil
+}
+
+// propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat sees what came of it.
+func (e *Enumerator) propose(ctx context.Context, view View) error {
+	plan := Plan{Version: view.Version, Assignments: Assign(view.Members, len(view.Splits), e.plan.Assignments)}
+	stored, err := e.cfg.Group.Propose(ctx, plan)
+	switch {
+	case err != nil:
+		return err
+	case stored:
+		e.plan = plan
+	default:
+		e.wake.raise()
+	}
+	return nil
+}
+
+// wish is what the newest plan gives to this member of the splits that there are.
+func (e *Enumerator) wish(view View) wish {
+	w := wish{version: e.plan.Version, initial: view.Initial}
+	for _, p := range e.plan.Assignments[e.cfg.Member] {
+		if p >= 0 && p < len(view.Splits) {
+			w.splits = append(w.splits, view.Splits[p])
+		}
+	}
+	return w
+}

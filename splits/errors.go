@@ -1,0 +1,54 @@
+package splits
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrFenced is the answer to a request under a lease that is not the member's any more: another member took the split over,
+// or the store lost the lease. The work under that lease is void; the split may be claimed anew.
+var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
+
+// ErrExpired is the cause with which a lease's context ends when it could not be renewed in time.
+var ErrExpired = errors.New("lease expired: it could not be renewed in time")
+
+// ErrRevoked is the cause with which a lease's context ends when its split was given up in a rebalance or on Close.
+var ErrRevoked = errors.New("split revoked")
+
+// ErrClosed is returned by the methods of a Consumer that was closed.
+var ErrClosed = errors.New("consumer closed")
+
+// HeldError is the answer to a claim of a split whose lease another member holds.
+type HeldError struct {
+	Owner string
+	// Remaining is the time until the lease ends unless its owner renews it.
+	Remaining time.Duration
+}
+
+// Error names the owner and the time that its lease has left.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("held by %s for another %s", e.Owner, e.Remaining)
+}
+
+// LossError is why a split is not read on under Config.FailOnLoss.
+type LossError struct{ Loss Loss }
+
+// Error says how much was lost, where, and what to do.
+func (e *LossError) Error() string {
+	atLeast := "at least "
+	if e.Loss.Exact {
+		atLeast = ""
+	}
+	return fmt.Sprintf("%s%d entries after offset %s were lost before they were read, and on_data_loss is fail: "+
+		"seek the group past them, or set on_data_loss to continue", atLeast, e.Loss.Entries, e.Loss.After)
+}
+
+// UnavailableError is what Poll returns when there is nothing to hand out and the store can't be reached, or not all of it.
+type UnavailableError struct{ Cause error }
+
+// Error names the cause.
+func (e *UnavailableError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *UnavailableError) Unwrap() error { return e.Cause }

@@ -1,0 +1,160 @@
+package splits
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Bounds of a fetch request.
+const (
+	// blockFor is how long a request waits when no split has anything. A longer wait would only delay splits that had no
+	// room when it began.
+	blockFor = 200 * time.Millisecond
+	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had nothing: a blocking request would
+	// keep the others waiting once they have room again.
+	lookAgain = 5 * time.Millisecond
+	// The count of a request counts per split; a large one over many splits would stop the server for a while.
+	replyBytes = 1 << 20
+	firstCount = 16
+	mostCount  = 1000
+	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
+	hugeEntry     = 1 << 20
+	cautiousReads = 16
+)
+
+// fetcher reads the splits of one shard into the Reader.
+type fetcher struct {
+	shard  string
+	reader *Reader
+	log    Log
+	cfg    Config
+	health *health
+	room   signal
+	// retryNow cuts a back-off short: the store can be reached again.
+	retryNow signal
+
+	mu       sync.Mutex // the claimer fetches too: the first read of a split
+	average  int        // bytes of an entry, smoothed; 0 until the first
+	cautious int        // requests left with count 1
+}
+
+// run fetches until ctx ends. A blocked request may outlive ctx for as long as it blocks.
+func (f *fetcher) run(ctx context.Context) {
+	backoff := f.cfg.Backoff()
+	for ctx.Err() == nil {
+		items, all, wait := f.reader.fetchable(f.shard)
+		if len(items) == 0 {
+			_ = sleepOr(ctx, wait, f.room)
+			continue
+		}
+		var block time.Duration
+		if all {
+			block = blockFor
+		}
+		n, err := f.fetch(ctx, items, block)
+		switch {
+		case err != nil:
+			_ = sleepOr(ctx, backoff.NextBackOff(), f.retryNow)
+		case n == 0 && !all:
+			_ = sleepOr(ctx, lookAgain, f.room)
+			fallthrough
+		default:
+			backoff.Reset()
+		}
+	}
+}
+
+// fetch sends one request and takes in the answer; it returns how many entries came.
+func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration) (int, error) {
+	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.count(len(items)), Block: block}
+	for i, it := range items {
+		req.Cursors[i] = it.cursor
+	}
+	fetched, err := f.log.Fetch(ctx, req)
+	if err == nil && f.cfg.FailOnLoss {
+		err = f.inspectNow(ctx, items, fetched)
+	}
+	if err != nil {
+		f.reader.abandon(items)
+		if ctx.Err() == nil {
+			f.health.fail(f.part(), fmt.Errorf("reading %d partitions: %w", len(items), err))
+		}
+		return 0, err
+	}
+	f.health.ok(f.part())
+	report := f.reader.deliver(items, fetched)
+	f.learn(report)
+	f.tell(report)
+	return report.entries, nil
+}
+
+func (f *fetcher) part() string { return "reading " + f.shard }
+
+// inspectNow asks for the state of the streams before anything of the read is handed out: where a loss is to stop a split, the entries
+// behind it must not flow first.
+func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetched) error {
+	var splits []Split
+	var at []int
+	for i := range fetched {
+		if len(fetched[i].Entries) > 0 {
+			splits, at = append(splits, items[i].cursor.Split), append(at, i)
+		}
+	}
+	if len(splits) == 0 {
+		return nil
+	}
+	states, err := f.log.State(ctx, splits)
+	if err != nil {
+		return err
+	}
+	for n, i := range at {
+		fetched[i] = f.reader.refuseLoss(items[i], fetched[i], states[n])
+	}
+	return nil
+}
+
+// count is how many entries of each split to ask for, so that the reply stays near replyBytes and within what may be buffered.
+func (f *fetcher) count(splits int) int {
+	spare := f.reader.spare()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.cautious > 0:
+		f.cautious--
+		return 1
+	case f.average == 0:
+		return firstCount
+	}
+	return max(1, min(mostCount, min(replyBytes, spare)/(splits*f.average)))
+}
+
+func (f *fetcher) learn(report intakeReport) {
+	if report.entries == 0 {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	average := report.bytes / report.entries
+	if f.average > 0 {
+		average = (3*f.average + average) / 4
+	}
+	f.average = max(1, average)
+	if report.largest > hugeEntry {
+		f.cautious = cautiousReads
+	}
+}
+
+// tell passes on what a delivery brought to light.
+func (f *fetcher) tell(report intakeReport) {
+	for s, err := range report.failed {
+		f.health.failSplit(s, fmt.Errorf("reading partition %s (key %q): %w", s, s.Key, err))
+	}
+	for _, s := range report.mended {
+		f.health.ok(s.Key)
+	}
+	for _, l := range report.losses {
+		f.cfg.Observer.Lost(l)
+	}
+}

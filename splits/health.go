@@ -1,0 +1,109 @@
+package splits
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears once that there is trouble
+// and once that it is over, however many parts and requests it struck; trouble with single splits is told apart.
+type health struct {
+	observer Observer
+	now      func() time.Time
+	mended   func() // called when the store as a whole can be reached again; must not block
+
+	mu       sync.Mutex
+	troubles map[string]trouble // by part, or by the key of a split
+	changed  chan struct{}      // closed and replaced at every change
+}
+
+type trouble struct {
+	err   error
+	since time.Time
+	split bool
+}
+
+// storeName is what the Observer is told that troubles with no split in particular are about.
+const storeName = "redis"
+
+func newHealth(observer Observer, now func() time.Time) *health {
+	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]trouble{}, changed: make(chan struct{})}
+}
+
+// fail says that a part of the consumer can't do its work.
+func (h *health) fail(part string, err error) { h.set(part, err, false) }
+
+// failSplit says that one split can't be read.
+func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, true) }
+
+func (h *health) set(part string, err error, split bool) {
+	h.mu.Lock()
+	old, had := h.troubles[part]
+	first := !had && (split || !h.storeTroubled())
+	t := trouble{err: err, since: h.now(), split: split}
+	if had {
+		t.since = old.since
+	}
+	h.troubles[part] = t
+	h.mu.Unlock()
+	if first {
+		h.observer.Troubled(h.what(part, split), err)
+	}
+}
+
+// ok says that a part, or the split with that key, works.
+func (h *health) ok(part string) {
+	h.mu.Lock()
+	old, had := h.troubles[part]
+	if !had {
+		h.mu.Unlock()
+		return
+	}
+	delete(h.troubles, part)
+	close(h.changed)
+	h.changed = make(chan struct{})
+	last := old.split || !h.storeTroubled()
+	h.mu.Unlock()
+	if last {
+		h.observer.Mended(h.what(part, old.split))
+	}
+	if !old.split {
+		h.mended()
+	}
+}
+
+func (h *health) what(part string, split bool) string {
+	if split {
+		return part
+	}
+	return storeName
+}
+
+// storeTroubled reports whether there is trouble with no split in particular. The lock is held.
+func (h *health) storeTroubled() bool {
+	for _, t := range h.troubles {
+		if !t.split {
+			return true
+		}
+	}
+	return false
+}
+
+// err returns a trouble that has lasted for at least d, the store's before a split's; nil if there is none. changed is closed
+// at the next recovery.
+func (h *health) err(d time.Duration) (err error, changed <-chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, part := range slices.Sorted(maps.Keys(h.troubles)) {
+		t := h.troubles[part]
+		if h.now().Sub(t.since) >= d && (err == nil || !t.split) {
+			err = t.err
+		}
+	}
+	return err, h.changed
+}
+
+// forget drops the trouble of a split that is not ours any more.
+func (h *health) forget(s Split) { h.ok(s.Key) }

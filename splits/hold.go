@@ -1,0 +1,143 @@
+package splits
+
+import (
+	"context"
+	"time"
+)
+
+// phase is how far the life of a hold has come.
+type phase int
+
+const (
+	reading  phase = iota // entries are fetched and handed out
+	draining              // nothing more is handed out; what is in flight may finish
+	over                  // given up or lost: acknowledgements change nothing any more
+)
+
+// hold is all that a Reader knows of one split under one lease. A split that is claimed again gets a new hold, so that nothing
+// left over from the old one can touch it. Its fields are guarded by the Reader's lock.
+type hold struct {
+	lease  Lease
+	ctx    context.Context // ends, with a cause, when the lease does
+	cancel context.CancelCauseFunc
+	phase  phase
+
+	// Fetching.
+	next     Position  // where the next fetch goes on
+	fetching bool      // a request is under way
+	buffer   []run     // fetched and not handed out
+	bytes    int       // size of buffer
+	probe    *probe    // the last read that returned data, until the stream has been looked at
+	paused   time.Time // not fetched before then: the split could not be read
+	retry    Backoff   // set while it can't be read
+	lastRead time.Time
+
+	// Handing out.
+	tracker  *Tracker
+	replays  []replay
+	inflight int
+	since    time.Time // when the oldest batch in flight was handed out
+	queued   bool      // is in Reader.ready
+
+	// Committing. The Committer's alone, save for stored.
+	stored      Position
+	committedAt time.Time
+	drainBy     time.Time
+	lag         int64 // as last sampled; -1 unknown
+}
+
+// run is a stretch of fetched entries; read is the Read of the position before the first.
+type run struct {
+	entries []Entry
+	read    int64
+}
+
+// replay is what a nack sends round again: entries of one batch, in order.
+type replay struct {
+	refs       []ref
+	deliveries int // how often they were handed out
+	due        time.Time
+}
+
+// ref is one tracked entry.
+type ref struct {
+	span  *Span
+	index int
+}
+
+func (r ref) entry() Entry { return r.span.entries[r.index] }
+
+func newHold(lease Lease, at Position) *hold {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &hold{lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1}
+}
+
+// accept takes fetched entries into the buffer and moves on.
+func (h *hold) accept(entries []Entry) (size int) {
+	h.buffer = append(h.buffer, run{entries: entries, read: h.next.Read})
+	for _, e := range entries {
+		size += e.Size()
+	}
+	h.bytes += size
+	h.next = Position{Offset: entries[len(entries)-1].Offset, Read: after(h.next.Read, len(entries))}
+	return size
+}
+
+// cut takes up to most entries off the front of the buffer: as many as are counted without a break.
+func (h *hold) cut(most int) (entries []Entry, read int64) {
+	read = h.buffer[0].read
+	for len(h.buffer) > 0 && len(entries) < most {
+		first := &h.buffer[0]
+		if len(entries) > 0 && first.read != after(read, len(entries)) {
+			break // entries were lost in between
+		}
+		n := min(most-len(entries), len(first.entries))
+		if len(entries) == 0 {
+			entries = first.entries[:n:n] // the usual case copies nothing
+		} else {
+			entries = append(entries, first.entries[:n]...)
+		}
+		if n == len(first.entries) {
+			h.buffer[0] = run{}
+			h.buffer = h.buffer[1:]
+		} else {
+			first.entries, first.read = first.entries[n:], after(first.read, n)
+		}
+	}
+	for _, e := range entries {
+		h.bytes -= e.Size()
+	}
+	return entries, read
+}
+
+// after is the Read that n entries further on has.
+func after(read int64, n int) int64 {
+	if read < 0 {
+		return ReadUnknown
+	}
+	return read + int64(n)
+}
+
+// shift corrects the counts behind offset by entries that turned out to be lost there.
+func (h *hold) shift(offset Offset, lost int64) {
+	h.tracker.Shift(offset, lost)
+	for i := range h.buffer {
+		if b := &h.buffer[i]; b.read >= 0 && offset.Before(b.entries[0].Offset) {
+			b.read += lost
+		}
+	}
+	if h.next.Read >= 0 {
+		h.next.Read += lost
+	}
+}
+
+// oldest is the first entry that is fetched and not resolved.
+func (h *hold) oldest() (Offset, bool) {
+	if o, ok := h.tracker.Oldest(); ok {
+		return o, true
+	}
+	if len(h.buffer) > 0 {
+		return h.buffer[0].entries[0].Offset, true
+	}
+	return Offset{}, false
+}

@@ -1,0 +1,198 @@
+package splits
+
+import (
+	"errors"
+	"time"
+)
+
+// The side of a Reader that the fetchers see: which splits have room, and taking in what was fetched of them.
+
+// intake is one split in a fetch request.
+type intake struct {
+	hold   *hold
+	cursor Cursor
+}
+
+// idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
+const idleFetcher = time.Minute
+
+// fetchable picks the splits of a shard that have room, and marks them as being fetched. all says that none was left out for want of room, so
+// the request may block; otherwise wait says when to look again, if nothing happens before.
+func (r *Reader) fetchable(shard string) (items []intake, all bool, wait time.Duration) {
+	now := r.cfg.Now()
+	all, wait = true, idleFetcher
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s, h := range r.holds {
+		switch {
+		case h.phase != reading || h.fetching || r.cfg.Shard(s) != shard:
+		case h.paused.After(now):
+			wait = min(wait, h.paused.Sub(now))
+		case !r.hasRoom(h):
+			all = false
+		default:
+			items = append(items, r.startFetch(h))
+		}
+	}
+	return items, all, wait
+}
+
+// startFetch marks a split as being fetched. The lock is held.
+func (r *Reader) startFetch(h *hold) intake {
+	h.fetching = true
+	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe != nil}}
+}
+
+// firstFetch is fetchable for splits that were just added: their own first read need not wait for a blocked fetcher.
+func (r *Reader) firstFetch(holds []*hold) map[string][]intake {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	items := map[string][]intake{}
+	for _, h := range holds {
+		if h.phase == reading && !h.fetching && r.hasRoom(h) {
+			shard := r.cfg.Shard(h.lease.Split)
+			items[shard] = append(items[shard], r.startFetch(h))
+		}
+	}
+	return items
+}
+
+func (r *Reader) hasRoom(h *hold) bool {
+	return h.bytes < r.cfg.SplitBuffer && r.buffered < r.cfg.FetchMax
+}
+
+// spare is how many bytes may still be fetched ahead.
+func (r *Reader) spare() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, r.cfg.FetchMax-r.buffered)
+}
+
+// abandon takes back the marks of a request that failed as a whole.
+func (r *Reader) abandon(items []intake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, it := range items {
+		it.hold.fetching = false
+	}
+}
+
+// intakeReport is what a delivery brought to light, to be told outside of the lock.
+type intakeReport struct {
+	entries, bytes, largest int
+	losses                  []Loss
+	failed                  map[Split]error // can't be read now
+	mended                  []Split         // can be read again
+}
+
+// deliver takes in the answers to a fetch request.
+func (r *Reader) deliver(items []intake, fetched []Fetched) intakeReport {
+	now := r.cfg.Now()
+	report := intakeReport{failed: map[Split]error{}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, it := range items {
+		h := it.hold
+		h.fetching = false
+		if h.phase != reading || h.next.Offset != it.cursor.After {
+			continue // it was given up or moved while the request was under way
+		}
+		r.deliverOne(h, fetched[i], now, &report)
+	}
+	return report
+}
+
+func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeReport) {
+	s := h.lease.Split
+	if f.Err != nil {
+		var lost *LossError
+		if h.retry == nil {
+			h.retry = r.cfg.Backoff()
+			if errors.As(f.Err, &lost) {
+				report.losses = append(report.losses, lost.Loss)
+			}
+		}
+		h.paused = now.Add(h.retry.NextBackOff())
+		report.failed[s] = f.Err
+		return
+	}
+	if h.retry != nil {
+		h.retry = nil
+		report.mended = append(report.mended, s)
+	}
+	if f.State != nil && h.probe != nil {
+		r.judge(h, *h.probe, *f.State, report)
+		h.probe = nil
+	}
+	if len(f.Entries) == 0 {
+		return
+	}
+	if !r.cfg.FailOnLoss {
+		h.probe = &probe{before: h.next, entries: f.Entries}
+	}
+	h.lastRead = now
+	size := h.accept(f.Entries)
+	r.buffered += size
+	report.entries += len(f.Entries)
+	report.bytes += size
+	for _, e := range f.Entries {
+		report.largest = max(report.largest, e.Size())
+	}
+	r.enqueue(h)
+}
+
+// judge works out whether a read jumped over lost entries, and corrects the counts behind it.
+func (r *Reader) judge(h *hold, p probe, state State, report *intakeReport) {
+	loss, read := p.judge(state)
+	if was := after(p.before.Read, len(p.entries)); was >= 0 && read >= 0 {
+		h.shift(p.before.Offset, read-was)
+	} else {
+		h.next.Read = read
+	}
+	if loss == nil {
+		return
+	}
+	loss.Split = h.lease.Split
+	report.losses = append(report.losses, *loss)
+}
+
+// refuseLoss turns an answer into an error if the read jumped over lost entries.
+func (r *Reader) refuseLoss(it intake, f Fetched, state State) Fetched {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	loss, _ := probe{before: it.hold.next, entries: f.Entries}.judge(state)
+	if loss == nil {
+		return f
+	}
+	loss.Split = it.cursor.Split
+	return Fetched{Err: &LossError{Loss: *loss}}
+}
+
+func (r *Reader) dropBuffer(h *hold) {
+	r.buffered -= h.bytes
+	h.buffer, h.bytes = nil, 0
+}
+
+// wakeFetcher tells the fetcher of a split that there may be something to fetch. The lock is held.
+func (r *Reader) wakeFetcher(s Split) {
+	if room := r.room[r.cfg.Shard(s)]; room != nil {
+		room.raise()
+	}
+}
+
+// wakeAllFetchers is wakeFetcher for every shard. The lock is held.
+func (r *Reader) wakeAllFetchers() {
+	for _, room := range r.room {
+		room.raise()
+	}
+}
+
+// roomSignal returns the signal that wakes the fetcher of a shard.
+func (r *Reader) roomSignal(shard string) signal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.room[shard] == nil {
+		r.room[shard] = newSignal()
+	}
+	return r.room[shard]
+}

@@ -1,0 +1,84 @@
+package splits
+
+import "time"
+
+// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called one at a time per goroutine of the Consumer, never under a
+// lock, and must not block or call back. Embed NopObserver to pick some.
+type Observer interface {
+	// Rebalanced: splits were taken on or given up.
+	Rebalanced(r Rebalance)
+	// Committed: positions were stored.
+	Committed(s Split, at Position)
+	// Fenced: a lease was lost to another epoch (ErrFenced) or could not be renewed in time (ErrExpired).
+	Fenced(s Split, cause error)
+	// Lost: entries are gone that were never read.
+	Lost(l Loss)
+	// Redelivered: entries were handed out again after a nack.
+	Redelivered(s Split, entries int)
+	// Skipped: entries that were nacked are passed over, for replaying is off.
+	Skipped(s Split, entries int)
+	// Sampled: how the splits of this member stand, every Config.SampleEvery.
+	Sampled(samples []Sample)
+	// Stalled: every split that has entries has waited for an acknowledgement for so long.
+	Stalled(waited time.Duration)
+	// Troubled: the store began to fail; Mended: it works again. One call each, however many requests failed in between.
+	Troubled(what string, err error)
+	Mended(what string)
+}
+
+// Rebalance is one change of what a member reads.
+type Rebalance struct {
+	Member string
+	// Version of the plan that was followed.
+	Version uint64
+	Added   []Split
+	Revoked []Split
+	// Owned is the number of splits held now.
+	Owned int
+}
+
+// Sample is how one split stands.
+type Sample struct {
+	Split Split
+	// Lag is the number of entries behind the last acknowledged one; -1 if the server can't tell.
+	Lag int64
+	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is none.
+	LagAge time.Duration
+	// Unacked is how long the oldest batch in flight has been out; 0 if none is.
+	Unacked time.Duration
+	// LastRead is when entries last came; zero if none have since the split was claimed.
+	LastRead time.Time
+}
+
+// NopObserver ignores everything.
+type NopObserver struct{}
+
+// Rebalanced does nothing.
+func (NopObserver) Rebalanced(Rebalance) {}
+
+// Committed does nothing.
+func (NopObserver) Committed(Split, Position) {}
+
+// Fenced does nothing.
+func (NopObserver) Fenced(Split, error) {}
+
+// Lost does nothing.
+func (NopObserver) Lost(Loss) {}
+
+// Redelivered does nothing.
+func (NopObserver) Redelivered(Split, int) {}
+
+// Skipped does nothing.
+func (NopObserver) Skipped(Split, int) {}
+
+// Sampled does nothing.
+func (NopObserver) Sampled([]Sample) {}
+
+// Stalled does nothing.
+func (NopObserver) Stalled(time.Duration) {}
+
+// Troubled does nothing.
+func (NopObserver) Troubled(string, error) {}
+
+// Mended does nothing.
+func (NopObserver) Mended(string) {}

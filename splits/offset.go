@@ -1,0 +1,86 @@
+package splits
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Offset is the ID of a Redis stream entry: milliseconds and a sequence number within them. Both halves are full unsigned 64-bit
+// numbers, so an Offset never passes through a float. The zero Offset is "0-0", before any entry.
+type Offset struct {
+	Millis uint64
+	Seq    uint64
+}
+
+// ParseOffset reads "ms-seq", or "ms" alone, which stands for "ms-0", as Redis does.
+func ParseOffset(text string) (Offset, error) {
+	ms, seq, both := strings.Cut(text, "-")
+	var o Offset
+	var err error
+	if o.Millis, err = strconv.ParseUint(ms, 10, 64); err != nil {
+		return Offset{}, fmt.Errorf("offset %q is no stream ID of the form ms-seq", text)
+	}
+	if both {
+		if o.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil {
+			return Offset{}, fmt.Errorf("offset %q is no stream ID of the form ms-seq", text)
+		}
+	}
+	return o, nil
+}
+
+// String returns the "ms-seq" form.
+func (o Offset) String() string {
+	return strconv.FormatUint(o.Millis, 10) + "-" + strconv.FormatUint(o.Seq, 10)
+}
+
+// Compare returns -1, 0 or +1 as o lies before, at or after p.
+func (o Offset) Compare(p Offset) int {
+	if c := cmp.Compare(o.Millis, p.Millis); c != 0 {
+		return c
+	}
+	return cmp.Compare(o.Seq, p.Seq)
+}
+
+// Before reports whether o lies before p.
+func (o Offset) Before(p Offset) bool { return o.Compare(p) < 0 }
+
+// Prev returns the greatest offset below o: reading after it starts at o. The predecessor of "0-0" is "0-0".
+func (o Offset) Prev() Offset {
+	switch {
+	case o.Seq > 0:
+		return Offset{o.Millis, o.Seq - 1}
+	case o.Millis > 0:
+		return Offset{o.Millis - 1, math.MaxUint64}
+	}
+	return Offset{}
+}
+
+// ReadUnknown is the Read of a Position whose count is not known, as after a seek.
+const ReadUnknown int64 = -1
+
+// Position is a place in a split: everything up to and including Offset is behind it.
+type Position struct {
+	Offset Offset
+	// Read counts the entries that were ever added to the stream up to Offset (the entries-read of a Redis consumer group), or is
+	// ReadUnknown.
+	Read int64
+}
+
+// Entry is one record of a split. Fields alternates names and values as Redis holds them: order and repetitions are kept, and
+// the strings are those of the reply, not copies.
+type Entry struct {
+	Offset Offset
+	Fields []string
+}
+
+// Size estimates the bytes that the entry keeps in memory.
+func (e Entry) Size() int {
+	size := 64
+	for _, f := range e.Fields {
+		size += len(f) + 16
+	}
+	return size
+}
