@@ -1,7 +1,6 @@
 package splits
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +28,7 @@ type claimer struct {
 	backoff Backoff
 	retryAt map[Split]time.Time
 	held    map[Split]bool // was ever ours
+	failing map[Split]bool // the last attempt to claim it failed
 }
 
 // wish is what the plan wants this member to read.
@@ -44,7 +44,7 @@ const idleClaimer = time.Minute
 func newClaimer(cfg Config, r *Reader, h *health) *claimer {
 	return &claimer{
 		cfg: cfg, reader: r, health: h, planned: newSignal(), hint: newSignal(), backoff: cfg.Backoff(),
-		retryAt: map[Split]time.Time{}, held: map[Split]bool{},
+		retryAt: map[Split]time.Time{}, held: map[Split]bool{}, failing: map[Split]bool{},
 	}
 }
 
@@ -91,6 +91,11 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 		c.cfg.Observer.Fenced(l.split, l.cause)
 	}
 	w := c.wished()
+	for s := range c.failing {
+		if !slices.Contains(w.splits, s) {
+			c.mend(s)
+		}
+	}
 	missing := c.reader.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
 	gone, next := c.reader.retire(false)
 	c.release(ctx, gone)
@@ -118,11 +123,7 @@ func (c *claimer) release(ctx context.Context, gone []retired) {
 		c.health.forget(g.lease.Split)
 	}
 	c.commitLast(ctx, gone)
-	for i, err := range c.cfg.Leases.Release(ctx, leases) {
-		if err != nil && !errors.Is(err, ErrFenced) {
-			c.health.fail("claiming", fmt.Errorf("releasing partition %s: %w", leases[i].Split, err))
-		}
-	}
+	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
 }
 
 // commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be trusted any more.
@@ -192,41 +193,50 @@ func (c *claimer) start(s Split, initial int) Start {
 // take adds what was granted to the Reader and plans another attempt for the rest.
 func (c *claimer) take(ctx context.Context, sent time.Time, claims []Claim, granted []Granted) (holds []*hold, next time.Duration) {
 	next = idleClaimer
-	var failed error
+	var wait time.Duration // before claims that failed are tried again
 	var got []claimed
 	for i, g := range granted {
 		s := claims[i].Split
 		delete(c.retryAt, s)
 		var held *HeldError
-		switch {
-		case g.Err == nil:
-			lease := Lease{Split: s, Member: c.cfg.Member, Epoch: g.Epoch, TrustedUntil: trustedUntil(sent, c.cfg.TTL)}
-			got = append(got, claimed{lease, g.Position})
-		case errors.As(g.Err, &held):
+		if g.Err != nil && !errors.As(g.Err, &held) {
+			if wait == 0 {
+				wait = c.backoff.NextBackOff()
+			}
+			next = min(next, c.retry(s, wait))
+			c.fail(s, fmt.Errorf("claiming partition %s (key %q): %w", s, s.Key, g.Err))
+			continue
+		}
+		c.mend(s)
+		if held != nil {
 			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap.
 			next = min(next, c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat)))
-		default:
-			failed = cmp.Or(failed, fmt.Errorf("claiming partition %s: %w", s, g.Err))
+			continue
 		}
+		lease := Lease{Split: s, Member: c.cfg.Member, Epoch: g.Epoch, TrustedUntil: trustedUntil(sent, c.cfg.TTL)}
+		got = append(got, claimed{lease, g.Position})
 	}
-	if failed == nil {
+	if wait == 0 {
 		c.backoff.Reset()
-		c.health.ok("claiming")
-	} else {
-		wait := c.backoff.NextBackOff()
-		for i, g := range granted {
-			var held *HeldError
-			if g.Err != nil && !errors.As(g.Err, &held) {
-				next = min(next, c.retry(claims[i].Split, wait))
-			}
-		}
-		c.health.fail("claiming", failed)
 	}
 	for _, g := range c.recover(ctx, got) {
 		c.held[g.lease.Split] = true
 		holds = append(holds, c.reader.add(g.lease, g.at))
 	}
 	return holds, next
+}
+
+// fail notes that a split that is wished for can't be had.
+func (c *claimer) fail(s Split, err error) {
+	c.failing[s] = true
+	c.health.fail("claiming "+s.Key, err)
+}
+
+func (c *claimer) mend(s Split) {
+	if c.failing[s] {
+		delete(c.failing, s)
+		c.health.ok("claiming " + s.Key)
+	}
 }
 
 // retry plans another claim of the split after d.
@@ -271,7 +281,7 @@ func (c *claimer) recover(ctx context.Context, got []claimed) []claimed {
 func (c *claimer) rewind(ctx context.Context, g *claimed, s State) bool {
 	loss := Loss{Split: g.lease.Split, After: g.at.Offset, Entries: 1, Recreated: true}
 	if c.cfg.FailOnLoss {
-		c.health.failSplit(g.lease.Split, &LossError{Loss: loss})
+		c.fail(g.lease.Split, fmt.Errorf("reading partition %s: %w", g.lease.Split, &LossError{Loss: loss}))
 		c.retry(g.lease.Split, c.cfg.TTL)
 		return false
 	}
@@ -280,7 +290,7 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) bool {
 		g.at.Read = s.Added - s.Length
 	}
 	if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at}); err != nil {
-		c.health.fail("claiming", fmt.Errorf("resetting partition %s: %w", g.lease.Split, err))
+		c.fail(g.lease.Split, fmt.Errorf("resetting partition %s: %w", g.lease.Split, err))
 		c.retry(g.lease.Split, c.cfg.Heartbeat)
 		return false
 	}

@@ -24,6 +24,8 @@ type Consumer struct {
 	loops   sync.WaitGroup     // enumerator, claimer, committer, auditor
 	reads   sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
 	closed  sync.Once
+	// relisten cuts the back-off of the subscription short.
+	relisten signal
 
 	mu       sync.Mutex
 	fetchers map[string]*fetcher
@@ -32,7 +34,7 @@ type Consumer struct {
 // NewConsumer makes a consumer out of its configuration.
 func NewConsumer(cfg Config) *Consumer {
 	cfg = cfg.withDefaults()
-	c := &Consumer{cfg: cfg, health: newHealth(cfg.Observer, cfg.Now), reader: newReader(cfg), fetchers: map[string]*fetcher{}}
+	c := &Consumer{cfg: cfg, health: newHealth(cfg.Observer, cfg.Now), reader: newReader(cfg), fetchers: map[string]*fetcher{}, relisten: newSignal()}
 	c.claimer = newClaimer(cfg, c.reader, c.health)
 	c.claimer.added = c.read
 	c.enumerator = newEnumerator(cfg, c.health, c.claimer.follow)
@@ -69,14 +71,16 @@ func (c *Consumer) listen(ctx context.Context) {
 		if c.cfg.Now().Sub(began) > time.Minute {
 			backoff.Reset()
 		}
-		_ = sleepOr(ctx, backoff.NextBackOff(), nil) // hints only save time: trouble with them alone is none
+		_ = sleepOr(ctx, backoff.NextBackOff(), c.relisten) // hints only save time: trouble with them alone is none
 	}
 }
 
 // read gives splits that were just claimed their first read, and their shards a fetcher.
 func (c *Consumer) read(ctx context.Context, holds []*hold) {
 	for shard, items := range c.reader.firstFetch(holds) {
-		_, _ = c.fetcher(shard).fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
+		f := c.fetcher(shard)
+		_, _ = f.fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
+		f.room.raise()                // it may have found these splits busy, and sleep
 	}
 }
 
@@ -99,6 +103,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 // retryNow cuts back-offs short when the store can be reached again.
 func (c *Consumer) retryNow() {
 	c.claimer.hint.raise()
+	c.relisten.raise()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.fetchers {

@@ -1,0 +1,62 @@
+package splitstest
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/goleak"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is the harness of a new Store.
+func memory(*testing.T) Harness {
+	store := NewStore()
+	topics := 0
+	return Harness{
+		Topic: func() string {
+			topics++
+			return "topic-" + string(rune('a'+topics))
+		},
+		Group:         func(topic, group string) splits.Group { return store.Group(topic, group) },
+		Leases:        func(_, group string) splits.Leases { return store.Leases(group) },
+		Log:           func(string) splits.Log { return store.Log() },
+		SetPartitions: store.SetPartitions,
+		Append:        store.Append,
+		TrimTo:        store.TrimTo,
+		Delete:        func(split splits.Split, offset splits.Offset) { store.Delete(split, offset) },
+		Drop:          store.Drop,
+		Spoil:         func(split splits.Split) { store.Break(split, errors.New("another type")) },
+		Forget:        func(string) { store.FlushAll() },
+	}
+}
+
+func TestStoreInMemoryConforms(t *testing.T) { TestStore(t, memory) }
+
+func TestStoreInMemoryConformsInSimulatedTime(t *testing.T) {
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { c.Run(t, memory(t)) })
+		})
+	}
+}
+
+// A wrapper that does nothing must not change anything either.
+func TestHarmlessFaultsConform(t *testing.T) {
+	for _, c := range Cases() {
+		t.Run(c.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := memory(t)
+				var faults Faults
+				group, leases, log := h.Group, h.Leases, h.Log
+				h.Group = func(topic, name string) splits.Group { return faults.Group(group(topic, name)) }
+				h.Leases = func(topic, name string) splits.Leases { return faults.Leases(leases(topic, name)) }
+				h.Log = func(topic string) splits.Log { return faults.Log(log(topic)) }
+				c.Run(t, h)
+			})
+		})
+	}
+}

@@ -1,0 +1,255 @@
+package splitstest
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Group is the splits.Group of one group of one topic in a Store, as one process sees it: like the real one it remembers how many
+// partitions it has seen. Use one for each consumer.
+type Group struct {
+	store *Store
+	key   groupKey
+
+	mu    sync.Mutex
+	known int // the most partitions ever seen, 0 if the topic was plain
+}
+
+var _ splits.Group = (*Group)(nil)
+
+// Group returns a group of the topic. Every call stands for another process.
+func (s *Store) Group(topic, group string) *Group {
+	return &Group{store: s, key: groupKey{topic, group}}
+}
+
+// groupRecord is what is stored of one group.
+type groupRecord struct {
+	version, planned uint64
+	plan             map[string][]int
+	partitions       int // 0 while the topic is plain
+	initial          int // partitions when the group was created, 0 if it is to read all from the beginning
+	lastBeat         int64
+	deadlines        map[string]int64 // of the members, in milliseconds
+}
+
+func (g *groupRecord) clone() *groupRecord {
+	c := *g
+	c.plan = clonePlan(g.plan)
+	c.deadlines = maps.Clone(g.deadlines)
+	return &c
+}
+
+func clonePlan(plan map[string][]int) map[string][]int {
+	c := make(map[string][]int, len(plan))
+	for member, partitions := range plan {
+		c[member] = slices.Clone(partitions)
+	}
+	return c
+}
+
+// Members returns the members of a group in ascending order, expired ones included that no beat has dropped yet.
+func (s *Store) Members(topic, group string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.state.groups[groupKey{topic, group}]; g != nil {
+		return g.members()
+	}
+	return nil
+}
+
+// Plan returns the plan of a group; its version is 0 if there is none.
+func (s *Store) Plan(topic, group string) splits.Plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.state.groups[groupKey{topic, group}]; g != nil && g.planned != 0 {
+		return splits.Plan{Version: g.planned, Assignments: clonePlan(g.plan)}
+	}
+	return splits.Plan{}
+}
+
+// Version returns the version of a group, 0 if there is no such group.
+func (s *Store) Version(topic, group string) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.state.groups[groupKey{topic, group}]; g != nil {
+		return g.version
+	}
+	return 0
+}
+
+// Beat implements splits.Group.
+func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
+	if err := ctx.Err(); err != nil {
+		return splits.View{}, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	view, partitions := g.store.beat(g.key, b, g.known)
+	g.known = max(g.known, partitions)
+	return view, nil
+}
+
+func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, partitions int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, g := s.now(), s.state.groups[key]
+	if g == nil {
+		g = &groupRecord{deadlines: map[string]int64{}, partitions: -1}
+		s.state.groups[key] = g
+	}
+	partitions, exists := s.state.partitions[key.topic]
+	if !exists { // it was lost, or the topic is plain: a topic once seen partitioned is never taken for plain
+		partitions = max(known, g.partitions, 0)
+	}
+	if created := g.partitions < 0; created && !b.Rejoin {
+		g.initial = s.present(key.topic, partitions, exists)
+	}
+	regrown := g.partitions != partitions
+	g.partitions = partitions
+	if g.refresh(b.Member, b.TTL.Milliseconds(), now) || regrown {
+		g.version = max(g.version+1, uint64(now))
+		s.hint(key)
+	}
+	return g.view(key.topic, b.Planned, now), partitions
+}
+
+// present is how many splits of the topic exist, as far as a new group can tell: a plain one that nobody wrote to does not, and a
+// topic without its metadata may have been lost.
+func (s *Store) present(topic string, partitions int, exists bool) int {
+	switch {
+	case exists:
+		return partitions
+	case partitions == 0 && s.state.streams[topic] != nil:
+		return 1
+	}
+	return 0
+}
+
+// refresh extends the membership of the caller, drops the members whose time has passed, and reports whether the members changed.
+func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
+	g.grantGrace(caller, ttl, now)
+	g.lastBeat = now
+	count := len(g.deadlines)
+	maps.DeleteFunc(g.deadlines, func(_ string, deadline int64) bool { return deadline <= now })
+	changed := len(g.deadlines) != count
+	if _, listed := g.deadlines[caller]; !listed {
+		changed = true
+	}
+	g.deadlines[caller] = now + ttl
+	return changed
+}
+
+// grantGrace spares the members whom the store, not their own silence, made late: if nobody could beat for a ttl, everyone gets one
+// more. Only to a caller that is listed itself: a new process after the death of all others has to see them as dead. A clock that was
+// set back must not let the dead live on for as long.
+func (g *groupRecord) grantGrace(caller string, ttl, now int64) {
+	_, listed := g.deadlines[caller]
+	steppedBack := g.lastBeat > now
+	outage := listed && now-g.lastBeat > ttl
+	for member, deadline := range g.deadlines {
+		if outage || steppedBack && deadline > now+ttl {
+			g.deadlines[member] = now + ttl
+		}
+	}
+}
+
+func (g *groupRecord) members() []string { return slices.Sorted(maps.Keys(g.deadlines)) }
+
+func (g *groupRecord) view(topic string, knownPlan uint64, now int64) splits.View {
+	view := splits.View{
+		Version: g.version,
+		Planned: g.planned,
+		Next:    millis(slices.Min(slices.Collect(maps.Values(g.deadlines))) - now),
+		Splits:  splitsOf(topic, g.partitions),
+		Initial: g.initial,
+	}
+	if g.version != g.planned {
+		view.Members = g.members()
+	}
+	if g.planned != 0 && g.planned != knownPlan {
+		view.Plan = &splits.Plan{Version: g.planned, Assignments: clonePlan(g.plan)}
+	}
+	return view
+}
+
+// Propose implements splits.Group.
+func (g *Group) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s := g.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	record := s.state.groups[g.key]
+	if record == nil || record.version != plan.Version {
+		return false, nil
+	}
+	record.planned, record.plan = plan.Version, clonePlan(plan.Assignments)
+	s.hint(g.key)
+	return true, nil
+}
+
+// Leave implements splits.Group.
+func (g *Group) Leave(ctx context.Context, member string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := g.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	record := s.state.groups[g.key]
+	if record == nil {
+		return nil
+	}
+	if _, listed := record.deadlines[member]; listed {
+		delete(record.deadlines, member)
+		record.version = max(record.version+1, uint64(s.now()))
+		s.hint(g.key)
+	}
+	return nil
+}
+
+// Wake implements splits.Group. Hints that come while notify runs are merged into one.
+func (g *Group) Wake(ctx context.Context, notify func()) error {
+	hints := make(chan struct{}, 1)
+	g.store.subscribe(g.key, hints)
+	defer g.store.unsubscribe(g.key, hints)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-hints:
+			notify()
+		}
+	}
+}
+
+func (s *Store) subscribe(key groupKey, hints chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hints[key] == nil {
+		s.hints[key] = map[chan struct{}]struct{}{}
+	}
+	s.hints[key][hints] = struct{}{}
+}
+
+func (s *Store) unsubscribe(key groupKey, hints chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.hints[key], hints)
+}
+
+// hint tells the subscribers that the group has changed. The caller holds mu.
+func (s *Store) hint(key groupKey) {
+	for hints := range s.hints[key] {
+		nudge(hints)
+	}
+}
+
+// millis is what a number of milliseconds lasts.
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

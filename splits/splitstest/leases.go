@@ -1,0 +1,192 @@
+package splitstest
+
+import (
+	"context"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Leases is the splits.Leases of one group in a Store.
+type Leases struct {
+	store *Store
+	group string
+}
+
+var _ splits.Leases = (*Leases)(nil)
+
+// Leases returns the leases of a group, for the splits of all its topics.
+func (s *Store) Leases(group string) *Leases { return &Leases{store: s, group: group} }
+
+// leaseRecord is what is stored of one split for one group. An empty owner means that the lease was released.
+type leaseRecord struct {
+	owner        string
+	epoch        uint64
+	expires, ttl int64 // milliseconds
+	position     splits.Position
+	attempts     int
+	claimed      splits.Offset // the position when attempts was counted
+}
+
+// LeaseState is what a Store holds about the lease of one split.
+type LeaseState struct {
+	// Owner is empty if the lease was released. It may have expired: then Remaining is not positive.
+	Owner     string
+	Epoch     uint64
+	Remaining time.Duration
+	Position  splits.Position
+	Attempts  int
+}
+
+// Lease tells what the store holds about the lease of a split, and whether it holds anything.
+func (s *Store) Lease(group string, split splits.Split) (LeaseState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.state.leases[leaseKey{group, split.Key}]
+	return LeaseState{
+		Owner:     r.owner,
+		Epoch:     r.epoch,
+		Remaining: millis(r.expires - s.now()),
+		Position:  r.position,
+		Attempts:  r.attempts,
+	}, ok
+}
+
+// Claim implements splits.Leases.
+func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	granted := make([]splits.Granted, len(claims))
+	for i, claim := range claims {
+		if err := ctx.Err(); err != nil {
+			granted[i].Err = err
+			continue
+		}
+		granted[i] = l.claim(member, ttl.Milliseconds(), claim)
+	}
+	return granted
+}
+
+func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Granted {
+	key, now := leaseKey{l.group, claim.Split.Key}, l.store.now()
+	r, stored := l.store.state.leases[key]
+	if r.owner != "" && r.owner != member && r.expires > now {
+		// More than the whole ttl can only be left if the clock was set back: then the ttl counts from now.
+		r.expires = min(r.expires, now+r.ttl)
+		l.store.state.leases[key] = r
+		return splits.Granted{Err: &splits.HeldError{Owner: r.owner, Remaining: millis(r.expires - now)}}
+	}
+	if !stored {
+		position, err := l.store.resolve(claim)
+		if err != nil {
+			return splits.Granted{Err: err}
+		}
+		r.position = position
+	}
+	r.countAttempt(member)
+	r.owner, r.ttl, r.expires = member, ttl, now+ttl
+	r.epoch = max(r.epoch+1, uint64(now))
+	l.store.state.leases[key] = r
+	return splits.Granted{Epoch: r.epoch, Position: r.position, Attempts: r.attempts}
+}
+
+// countAttempt updates the attempts for a claim that is about to be granted: only taking over an expired lease counts.
+func (r *leaseRecord) countAttempt(member string) {
+	switch {
+	case r.owner == member:
+		return
+	case r.owner == "":
+		r.attempts = 0
+	case r.position.Offset == r.claimed:
+		r.attempts++
+	default:
+		r.attempts = 1
+	}
+	r.claimed = r.position.Offset
+}
+
+// resolve tells where a group begins to read a split of which it has no position.
+func (s *Store) resolve(claim splits.Claim) (splits.Position, error) {
+	if at, ok := claim.Start.At(); ok {
+		return splits.Position{Offset: at.Prev(), Read: splits.ReadUnknown}, nil
+	}
+	state := s.describe(claim.Split)
+	if state.Err != nil {
+		return splits.Position{}, state.Err
+	}
+	if claim.Start.IsLatest() {
+		return splits.Position{Offset: state.Last, Read: state.Added}, nil
+	}
+	return splits.Position{Read: state.Added - state.Length}, nil
+}
+
+// Commit implements splits.Leases.
+func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
+	errs := make([]error, len(commits))
+	for i, commit := range commits {
+		errs[i] = l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
+			r.extend(ttl, now)
+			r.advance(commit.Position)
+		})
+	}
+	return errs
+}
+
+// Renew implements splits.Leases.
+func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
+	errs := make([]error, len(leases))
+	for i, lease := range leases {
+		errs[i] = l.held(ctx, lease, func(r *leaseRecord, now int64) { r.extend(ttl, now) })
+	}
+	return errs
+}
+
+// Reset implements splits.Leases.
+func (l *Leases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
+	return l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
+		r.extend(ttl, now)
+		r.position = commit.Position
+	})
+}
+
+// Release implements splits.Leases.
+func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
+	errs := make([]error, len(leases))
+	for i, lease := range leases {
+		errs[i] = l.held(ctx, lease, func(r *leaseRecord, _ int64) {
+			r.owner, r.expires = "", 0
+			l.store.hint(groupKey{lease.Split.Topic, l.group})
+		})
+	}
+	return errs
+}
+
+// held changes the record of a lease, unless the lease is not the member's any more. An expired lease that nobody took over still is.
+func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *leaseRecord, now int64)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	key := leaseKey{l.group, lease.Split.Key}
+	r, stored := l.store.state.leases[key]
+	if !stored || r.owner == "" || r.owner != lease.Member || r.epoch != lease.Epoch {
+		return splits.ErrFenced
+	}
+	change(&r, l.store.now())
+	l.store.state.leases[key] = r
+	return nil
+}
+
+// advance stores a position unless it is lower than the stored one. At the same place, what is known of it stays known.
+func (r *leaseRecord) advance(to splits.Position) {
+	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.Read == splits.ReadUnknown {
+		return
+	}
+	r.position = to
+}
+
+func (r *leaseRecord) extend(ttl time.Duration, now int64) {
+	r.ttl = ttl.Milliseconds()
+	r.expires = now + r.ttl
+}

@@ -1,0 +1,117 @@
+package splitstest
+
+import (
+	"context"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Log is the splits.Log of a Store.
+type Log struct{ store *Store }
+
+var _ splits.Log = (*Log)(nil)
+
+// Log returns the entries of all splits of the store.
+func (s *Store) Log() *Log { return &Log{s} }
+
+// Fetch implements splits.Log. As with Redis, a read that waits is not interrupted by the end of its context: it returns when there is
+// something to read or the time to wait is over.
+func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fetched, arrival := l.store.read(req)
+	if arrival == nil {
+		return fetched, nil
+	}
+	defer l.store.forget(req.Cursors, arrival)
+	timeout := time.NewTimer(req.Block)
+	defer timeout.Stop()
+	for {
+		select {
+		case <-timeout.C:
+			return fetched, nil
+		case <-arrival:
+			if l.store.readInto(fetched, req) {
+				return fetched, nil
+			}
+		}
+	}
+}
+
+// State implements splits.Log.
+func (l *Log) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	states := make([]splits.State, len(of))
+	for i, split := range of {
+		states[i] = l.store.describe(split)
+	}
+	return states, nil
+}
+
+// read answers a request; if it has to wait, arrival will say when one of its streams gets an entry, until forget is called.
+func (s *Store) read(req splits.FetchRequest) (fetched []splits.Fetched, arrival chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fetched = make([]splits.Fetched, len(req.Cursors))
+	for i, cursor := range req.Cursors {
+		if cursor.Inspect {
+			described := s.describe(cursor.Split)
+			fetched[i].State = &described
+		}
+	}
+	if s.fill(fetched, req) || req.Block <= 0 {
+		return fetched, nil
+	}
+	arrival = make(chan struct{}, 1)
+	for _, cursor := range req.Cursors {
+		key := cursor.Split.Key
+		if s.readers[key] == nil {
+			s.readers[key] = map[chan struct{}]struct{}{}
+		}
+		s.readers[key][arrival] = struct{}{}
+	}
+	return fetched, arrival
+}
+
+func (s *Store) readInto(fetched []splits.Fetched, req splits.FetchRequest) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fill(fetched, req)
+}
+
+// fill sets what there is to read now, and reports whether there is anything, be it an error. The caller holds mu.
+func (s *Store) fill(fetched []splits.Fetched, req splits.FetchRequest) bool {
+	found := false
+	for i, cursor := range req.Cursors {
+		if err := s.broken[cursor.Split.Key]; err != nil {
+			fetched[i].Err = err
+			found = true
+		} else if st := s.state.streams[cursor.Split.Key]; st != nil {
+			fetched[i].Entries = st.after(cursor.After, req.Count)
+			found = found || len(fetched[i].Entries) > 0
+		}
+	}
+	return found
+}
+
+func (s *Store) describe(split splits.Split) splits.State {
+	if err := s.broken[split.Key]; err != nil {
+		return splits.State{Err: err}
+	}
+	return s.state.streams[split.Key].describe()
+}
+
+// forget ends what read began.
+func (s *Store) forget(cursors []splits.Cursor, arrival chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, cursor := range cursors {
+		delete(s.readers[cursor.Split.Key], arrival)
+	}
+}

@@ -1,0 +1,85 @@
+package splitstest
+
+import (
+	"math"
+	"slices"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// stream is one Redis stream. The zero stream is one that was emptied before it ever held anything.
+type stream struct {
+	entries    []splits.Entry // in the order of their offsets
+	last       splits.Offset  // last generated
+	added      int64
+	maxDeleted splits.Offset
+}
+
+func (s *stream) clone() *stream {
+	c := *s
+	c.entries = slices.Clone(s.entries)
+	return &c
+}
+
+// next is the offset that an entry gets which is added at this time: offsets grow even if the clock was set back.
+func (s *stream) next(now uint64) splits.Offset {
+	switch {
+	case now > s.last.Millis:
+		return splits.Offset{Millis: now}
+	case s.last.Seq == math.MaxUint64:
+		return splits.Offset{Millis: s.last.Millis + 1}
+	}
+	return splits.Offset{Millis: s.last.Millis, Seq: s.last.Seq + 1}
+}
+
+func (s *stream) add(entry splits.Entry) {
+	s.entries = append(s.entries, entry)
+	s.last = entry.Offset
+	s.added++
+}
+
+// search finds the first entry at or behind the offset.
+func (s *stream) search(offset splits.Offset) int {
+	i, _ := slices.BinarySearchFunc(s.entries, offset, func(e splits.Entry, o splits.Offset) int { return e.Offset.Compare(o) })
+	return i
+}
+
+// after returns the entries behind the offset, at most count of them unless that is 0.
+func (s *stream) after(offset splits.Offset, count int) []splits.Entry {
+	from := s.search(offset)
+	if from < len(s.entries) && s.entries[from].Offset == offset {
+		from++
+	}
+	found := s.entries[from:]
+	if count > 0 {
+		found = found[:min(count, len(found))]
+	}
+	return slices.Clone(found)
+}
+
+// trim removes the n oldest entries.
+func (s *stream) trim(n int) { s.entries = slices.Delete(s.entries, 0, n) }
+
+func (s *stream) delete(offset splits.Offset) bool {
+	i := s.search(offset)
+	if i == len(s.entries) || s.entries[i].Offset != offset {
+		return false
+	}
+	s.entries = slices.Delete(s.entries, i, i+1)
+	if s.maxDeleted.Before(offset) {
+		s.maxDeleted = offset
+	}
+	return true
+}
+
+// describe tells the state of the stream; a nil stream does not exist.
+func (s *stream) describe() splits.State {
+	if s == nil {
+		return splits.State{}
+	}
+	d := splits.State{Exists: true, Length: int64(len(s.entries)), Last: s.last, Added: s.added, MaxDeleted: s.maxDeleted}
+	if len(s.entries) > 0 {
+		d.First = s.entries[0].Offset
+	}
+	return d
+}
