@@ -1,0 +1,83 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/redpanda-data/benthos/v4/public/bloblang"
+)
+
+// Bloblang methods behind the lint rules. Lint rules are Bloblang, which can neither parse a URL's options nor say why a duration is
+// wrong; these let them call the checks of the constructor.
+const (
+	methodLintConnection = "rafka_lint_connection"
+	methodLintDuration   = "rafka_lint_duration"
+	methodLintSize       = "rafka_lint_size"
+)
+
+const lintMethodDescription = "Checks a part of a rafka configuration and returns what is wrong with it, for the linter."
+
+func init() {
+	RegisterLint(methodLintConnection, lintConnection)
+	registerValueLint(methodLintDuration, func(field, value string) error {
+		_, err := ParsePositiveDuration(field, value)
+		return err
+	})
+	registerValueLint(methodLintSize, func(field, value string) error {
+		_, err := ParseSize(field, value)
+		return err
+	})
+}
+
+// ConnectionLintRule is a Bloblang expression that yields what is wrong with the fields of [ConnectionFields]. It belongs into the lint
+// rule of the component's spec: spec.LintRule(config.JoinLintRules(config.ConnectionLintRule(), ...)).
+func ConnectionLintRule() string { return "this." + methodLintConnection + "()" }
+
+// JoinLintRules makes one lint rule of several Bloblang expressions, each of which yields a text, a list of texts or nothing.
+func JoinLintRules(expressions ...string) string {
+	return "root = [\n  (" + strings.Join(expressions, "),\n  (") + "),\n]"
+}
+
+// RegisterLint makes a check of a component's fields available to lint rules, and returns the Bloblang expression that calls it, for
+// [JoinLintRules]. The constructor is to call the same check. The method's name is in snake case and starts with rafka_lint_. It is
+// called once a name, at start-up, before the spec is built, and panics if the name is taken.
+func RegisterLint(method string, check func(Fields) []string) string {
+	bloblang.MustRegisterMethodV2(method, lintMethodSpec(), func(*bloblang.ParsedParams) (bloblang.Method, error) {
+		return bloblang.ObjectMethod(func(object map[string]any) (any, error) {
+			return toList(check(object)), nil
+		}), nil
+	})
+	return "this." + method + "()"
+}
+
+func registerValueLint(method string, check func(field, value string) error) {
+	spec := lintMethodSpec().Param(bloblang.NewStringParam("field").Description("The name of the field."))
+	bloblang.MustRegisterMethodV2(method, spec, func(params *bloblang.ParsedParams) (bloblang.Method, error) {
+		field, err := params.GetString("field")
+		if err != nil {
+			return nil, err
+		}
+		return bloblang.StringMethod(func(value string) (any, error) {
+			if err := check(field, value); err != nil {
+				return err.Error(), nil
+			}
+			return nil, nil
+		}), nil
+	})
+}
+
+func lintMethodSpec() *bloblang.PluginSpec {
+	return bloblang.NewPluginSpec().Description(lintMethodDescription)
+}
+
+func toList(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, text := range texts {
+		list[i] = text
+	}
+	return list
+}
+
+func lintConnection(f Fields) []string {
+	_, found := resolve(f)
+	return found
+}

@@ -1,0 +1,74 @@
+package config
+
+import (
+	"runtime"
+	"time"
+)
+
+const (
+	defaultClientName   = "rafka"
+	defaultDialTimeout  = 5 * time.Second
+	defaultReadTimeout  = 5 * time.Second
+	defaultWriteTimeout = 5 * time.Second
+
+	// longestBlock is how long a reply may be late because the server waits for entries: no read of ours blocks longer.
+	longestBlock = time.Second
+	// bulkBuffer is the size of the buffer in the direction in which a role moves entries by the thousand.
+	bulkBuffer = 128 << 10
+)
+
+// Role is what a client is for; it decides about timeouts and the size of the pool.
+//
+// All roles leave retries to rafka: a request fails at its first failure, dialling included, and a context's deadline is obeyed. On a
+// cluster go-redis still follows redirects, at most three, and sends a request again after a broken connection within the same limit,
+// which nothing but a limit of no redirects could stop. Pipelines use the one pool, whose size is thus the limit.
+type Role struct {
+	conns     int
+	limit     time.Duration // of each timeout; 0 for none
+	blocks    bool
+	bulkReads bool
+	bulkWrite bool
+}
+
+// Blocking is the role of a client whose reads wait for entries, conns of them at a time: its pool is at least that large, and its
+// read timeout allows for the waiting, up to a second, on top of the configured one.
+//
+// go-redis takes the time limit of XRead and XReadGroup calls with a Block from there instead: Block plus ten seconds. The role's
+// limit holds for pipelines and for requests made by Do. The deadline of a context shortens both.
+func Blocking(conns int) Role { return Role{conns: conns, blocks: true, bulkReads: true} }
+
+// Control is the role of a client for heartbeats, claims and commits: no timeout is longer than half of the heartbeat interval, so
+// that one that fails can be repeated in time.
+func Control(heartbeat time.Duration) Role { return Role{limit: heartbeat / 2, bulkReads: true} }
+
+// Writer is the role of a client that appends.
+func Writer() Role { return Role{bulkWrite: true} }
+
+func (r Role) apply(t tuning) {
+	if *t.wait == 0 {
+		*t.wait = *t.read + time.Second
+	}
+	if r.blocks {
+		*t.read += longestBlock
+	}
+	if r.limit > 0 {
+		for _, timeout := range []*time.Duration{t.dial, t.read, t.write, t.wait} {
+			*timeout = min(*timeout, r.limit)
+		}
+	}
+	if *t.poolSize == 0 {
+		*t.poolSize = 10 * runtime.GOMAXPROCS(0)
+	}
+	*t.poolSize = max(*t.poolSize, r.conns, *t.minIdle)
+	if *t.pipelinePool == 0 {
+		*t.pipelinePool = -1
+	}
+	if r.bulkReads {
+		*t.readBuffer = bulkBuffer
+	}
+	if r.bulkWrite {
+		*t.writeBuffer = bulkBuffer
+	}
+	*t.maxRetries, *t.dialerRetries = -1, 1
+	*t.contextTimeout, *t.disableIdentity = true, true
+}

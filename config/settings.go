@@ -1,0 +1,128 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Fields is an object of a configuration as the linter and the constructor both see it: defaults filled in, optional fields that
+// were left out missing.
+type Fields map[string]any
+
+// Object is the object in the named field, empty if there is none.
+func (f Fields) Object(name string) Fields {
+	switch object := f[name].(type) {
+	case map[string]any:
+		return object
+	case Fields:
+		return object
+	}
+	return Fields{}
+}
+
+// Text is the text in the named field, and whether the field is there. A field of another type is shown as Go shows it.
+func (f Fields) Text(name string) (string, bool) {
+	value, ok := f[name]
+	if !ok || value == nil {
+		return "", false
+	}
+	if text, isText := value.(string); isText {
+		return text, true
+	}
+	return fmt.Sprint(value), true
+}
+
+// Int is the whole number in the named field, 0 if there is none.
+func (f Fields) Int(name string) int {
+	switch n := f[name].(type) {
+	case int:
+		return n
+	case int64:
+		return int(n)
+	case float64:
+		return int(n)
+	}
+	return 0
+}
+
+// Bool is the truth value in the named field, false if there is none.
+func (f Fields) Bool(name string) bool {
+	b, _ := f[name].(bool)
+	return b
+}
+
+// settings are the connection's fields, each checked by itself. A zero duration was left out.
+type settings struct {
+	url, kind, master                     string
+	clientName                            *string
+	username, password                    string
+	sentinelUsername, sentinelPassword    string
+	tls                                   bool
+	poolSize, minIdle                     int
+	wait, dialTimeout, readTimeout, write time.Duration
+}
+
+func readSettings(f Fields, p *problems) settings {
+	text := func(name string) string {
+		value, _ := f.Text(name)
+		return value
+	}
+	s := settings{
+		url: text(fieldURL), kind: text(fieldKind), master: text(fieldMaster),
+		username: text(fieldUsername), password: text(fieldPassword),
+		sentinelUsername: text(fieldSentinelUsername), sentinelPassword: text(fieldSentinelPassword),
+		tls: f.Object(fieldTLS).Bool("enabled"),
+	}
+	if name, ok := f.Text(fieldClientName); ok {
+		s.clientName = &name
+		checkClientName(fieldClientName, name, p)
+	}
+	pool := f.Object(fieldPool)
+	s.poolSize = readPoolNumber(pool, fieldPoolSize, p)
+	s.minIdle = readPoolNumber(pool, fieldPoolMinIdle, p)
+	if s.poolSize > 0 && s.minIdle > s.poolSize {
+		p.add(fieldPool+"."+fieldPoolMinIdle, "%d is more than %s.%s, which is %d: lower the one or raise the other",
+			s.minIdle, fieldPool, fieldPoolSize, s.poolSize)
+	}
+	s.wait = readDuration(pool, fieldPoolWait, fieldPool+"."+fieldPoolWait, p)
+	s.dialTimeout = readDuration(f, fieldDialTimeout, fieldDialTimeout, p)
+	s.readTimeout = readDuration(f, fieldReadTimeout, fieldReadTimeout, p)
+	s.write = readDuration(f, fieldWriteTimeout, fieldWriteTimeout, p)
+	return s
+}
+
+func readPoolNumber(pool Fields, name string, p *problems) int {
+	n := pool.Int(name)
+	checkPoolNumber(fieldPool+"."+name, "", n, p)
+	return n
+}
+
+// maxPool is beyond what one address can have of connections.
+const maxPool = 65535
+
+func checkPoolNumber(field, what string, n int, p *problems) {
+	switch {
+	case n < 0:
+		p.add(field, "%smust not be negative, and is %d: use 0 for the default", what, n)
+	case n > maxPool:
+		p.add(field, "%sis %d, which is more than %d: lower it", what, n, maxPool)
+	}
+}
+
+func readDuration(f Fields, name, path string, p *problems) time.Duration {
+	value, ok := f.Text(name)
+	if !ok {
+		return 0
+	}
+	d, err := ParsePositiveDuration(path, value)
+	p.addErr(err)
+	return d
+}
+
+// checkClientName refuses what Redis refuses.
+func checkClientName(field, name string, p *problems) {
+	if strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
+		p.add(field, "Redis allows no spaces, line breaks or special characters in %q: use printable ASCII", name)
+	}
+}

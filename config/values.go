@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/redpanda-data/benthos/v4/public/service"
+)
+
+// SizeField is a field for a number of bytes, written as "1MB", "512KiB" or "65536", which the linter checks. Read it with [Size].
+func SizeField(name string) *service.ConfigField {
+	return service.NewStringField(name).LintRule(fmt.Sprintf(`root = this.%s(%q)`, methodLintSize, name))
+}
+
+// PositiveDurationField is a field for a duration above zero, which the linter checks. Read it with [PositiveDuration].
+func PositiveDurationField(name string) *service.ConfigField {
+	return service.NewDurationField(name).LintRule(fmt.Sprintf(`root = this.%s(%q)`, methodLintDuration, name))
+}
+
+// Size is the number of bytes in a field, at least 1. "1MB" is 1,000,000 bytes and "1MiB" is 1,048,576. The error names the field and
+// the remedy.
+func Size(conf *service.ParsedConfig, path ...string) (int64, error) {
+	value, err := conf.FieldString(path...)
+	if err != nil {
+		return 0, err
+	}
+	return ParseSize(strings.Join(path, "."), value)
+}
+
+// PositiveDuration is the duration in a field, above zero. The error names the field and the remedy.
+func PositiveDuration(conf *service.ParsedConfig, path ...string) (time.Duration, error) {
+	value, err := conf.FieldString(path...)
+	if err != nil {
+		return 0, err
+	}
+	return ParsePositiveDuration(strings.Join(path, "."), value)
+}
+
+// ParseSize is [Size] for a value that was read already.
+func ParseSize(field, value string) (int64, error) {
+	n, err := humanize.ParseBytes(strings.TrimSpace(value))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %q is not a size: use a number of bytes, with or without a unit, such as 65536, 512KiB or 1MB", field, value)
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("%s: must be greater than zero, and is %q: use a size such as 1MB", field, value)
+	}
+	if n > math.MaxInt64 {
+		return 0, fmt.Errorf("%s: %q is too large: use a size such as 1MB", field, value)
+	}
+	return int64(n), nil
+}
+
+// ParsePositiveDuration is [PositiveDuration] for a value that was read already.
+func ParsePositiveDuration(field, value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %q is not a duration: use a number with a unit, such as 500ms, 5s or 2m", field, value)
+	}
+	if d <= 0 {
+		return 0, fmt.Errorf("%s: must be greater than zero, and is %q: use a duration such as 5s", field, value)
+	}
+	return d, nil
+}

@@ -1,0 +1,92 @@
+package redistest
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Server is a real redis-server that belongs to one test. The methods that take a testing.TB fail it on errors.
+type Server struct {
+	process *Process
+}
+
+// Start starts a redis-server on a free loopback port, with its own directory and without persistence unless args say otherwise
+// ("--appendonly", "yes", "--appendfsync", "always"). It answers when Start returns. It is killed and joined when t ends; if t
+// failed, what the server printed is logged.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	p, err := Launch(Options{Args: args})
+	if err != nil {
+		t.Fatalf("starting a redis-server for this test: %v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("redis-server at %s printed:\n%s", p.Addr(), p.Output())
+		}
+		if err := p.Close(); err != nil {
+			t.Errorf("closing redis-server: %v", err)
+		}
+	})
+	return &Server{process: p}
+}
+
+// Addr is "127.0.0.1:port", the same for the life of the Server.
+func (s *Server) Addr() string { return s.process.Addr() }
+
+// URL is "redis://127.0.0.1:port".
+func (s *Server) URL() string { return s.process.URL() }
+
+// Socket is the path of the unix socket on which the server listens too.
+func (s *Server) Socket() string { return s.process.Socket() }
+
+// PID is the process id of the running server, 0 while it is down.
+func (s *Server) PID() int { return s.process.PID() }
+
+// Client returns a client of this server that is closed when t ends. It does not retry, so that tests see each error; options change
+// that and anything else.
+func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
+	t.Helper()
+	o := &redis.Options{Addr: s.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true}
+	for _, change := range options {
+		change(o)
+	}
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() }) // the test may have closed it
+	return client
+}
+
+// Kill ends the server at once (SIGKILL) and waits for its end.
+func (s *Server) Kill(testing.TB) { s.process.Kill() }
+
+// Stop lets the server shut down by itself (SIGTERM) and waits for its end.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.check(t, s.process.Stop())
+}
+
+// Restart starts the server again on the same port and with the same files, after a graceful stop if it is running, and waits
+// until it answers PING and has loaded its data.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.check(t, s.process.Restart())
+}
+
+// Pause freezes the server (SIGSTOP): connections stay open and nothing answers.
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	s.check(t, s.process.Pause())
+}
+
+// Resume lets a paused server go on.
+func (s *Server) Resume(t testing.TB) {
+	t.Helper()
+	s.check(t, s.process.Resume())
+}
+
+func (s *Server) check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("redis-server at %s: %v", s.Addr(), err)
+	}
+}
