@@ -30,8 +30,8 @@ func (b *Batch) Context() context.Context { return b.hold.ctx }
 func (b *Batch) Ack() { b.resolve(nil) }
 
 // Nack says that the entries with the given indexes failed; none given means all. The others count as processed. What failed is
-// handed out again, together with the later entries of the batch that carry the key of a failed one, before anything newer of the split,
-// unless Config.SkipNacked is set.
+// handed out again, together with the later entries of the batch that carry the key of a failed one, before anything newer of the split.
+// Under Config.Unordered it is what failed alone, and newer entries may come first; under Config.SkipNacked nothing is.
 func (b *Batch) Nack(failed []int) {
 	again := make([]bool, len(b.refs))
 	keys := map[string]bool{}
@@ -42,13 +42,12 @@ func (b *Batch) Nack(failed []int) {
 	}
 	for i := range again {
 		again[i] = again[i] || len(failed) == 0
-		key := b.reader.cfg.OrderKey(b.Entries[i])
-		switch {
-		case key == "":
-		case again[i]:
-			keys[key] = true
-		case keys[key] && !b.reader.cfg.SkipNacked:
-			again[i] = true
+		if b.reader.cfg.Unordered || b.reader.cfg.SkipNacked {
+			continue
+		}
+		if key := b.reader.cfg.OrderKey(b.Entries[i]); key != "" {
+			again[i] = again[i] || keys[key]
+			keys[key] = again[i]
 		}
 	}
 	b.resolve(again)

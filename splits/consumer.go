@@ -77,10 +77,17 @@ func (c *Consumer) listen(ctx context.Context) {
 
 // read gives splits that were just claimed their first read, and their shards a fetcher.
 func (c *Consumer) read(ctx context.Context, holds []*hold) {
-	for shard, items := range c.reader.firstFetch(holds) {
+	shards := map[string][]*hold{}
+	for _, h := range holds {
+		shard := c.cfg.Shard(h.lease.Split)
+		shards[shard] = append(shards[shard], h)
+	}
+	for shard, added := range shards {
 		f := c.fetcher(shard)
-		_, _ = f.fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
-		f.room.raise()                // it may have found these splits busy, and sleep
+		if items := c.reader.firstFetch(added, f.most()); len(items) > 0 {
+			_, _ = f.fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
+		}
+		f.room.raise() // it may have found these splits busy, and sleep
 	}
 }
 

@@ -472,10 +472,10 @@ func TestOrderedHasOneBatchPerSplitInFlightUnorderedUpToItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		w.fill(100)
-		hold := func(c *splits.Config, m *member) { c.BatchSize = 10; m.handle = func(*splits.Batch) {} }
+		hold := func(c *splits.Config, m *member) { c.BatchSize = 5; m.handle = func(*splits.Batch) {} }
 		a := w.join("a", hold)
 		settle(time.Second)
-		assert.Equal(t, 2*10, a.count())
+		assert.Equal(t, 2*5, a.count())
 		a.crash()
 		b := w.join("b", hold, func(c *splits.Config, _ *member) { c.Unordered, c.CheckpointLimit = true, 35 })
 		settle(2 * ttl)
@@ -489,11 +489,11 @@ func TestABlockedPipelineKeepsItsLeasesAndIsWarnedOnce(t *testing.T) {
 		w.fill(100)
 		gate := make(chan struct{})
 		a := w.join("a", func(c *splits.Config, m *member) {
-			c.BatchSize = 10
+			c.BatchSize = 5
 			m.handle = func(b *splits.Batch) { go func() { <-gate; b.Ack() }() }
 		})
 		settle(time.Hour)
-		assert.Equal(t, 20, a.count())
+		assert.Equal(t, 2*5, a.count())
 		assert.Equal(t, 1, a.stalled)
 		assert.Empty(t, a.fenced)
 		close(gate)

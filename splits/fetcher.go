@@ -44,7 +44,7 @@ type fetcher struct {
 func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
-		items, all, wait := f.reader.fetchable(f.shard)
+		items, all, wait := f.reader.fetchable(f.shard, f.most())
 		if len(items) == 0 {
 			_ = sleepOr(ctx, wait, f.room)
 			continue
@@ -125,9 +125,21 @@ func (f *fetcher) count(splits int) int {
 		f.cautious--
 		return 1
 	case f.average == 0:
-		return firstCount
+		return max(1, firstCount/splits)
 	}
 	return max(1, min(mostCount, min(replyBytes, spare)/(splits*f.average)))
+}
+
+// most is how many splits one request may name: each returns an entry at least, however large. Before any has been seen it
+// expects the worst.
+func (f *fetcher) most() int {
+	spare := f.reader.spare()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.average == 0 {
+		return max(1, spare/hugeEntry)
+	}
+	return max(1, spare/f.average)
 }
 
 func (f *fetcher) learn(report intakeReport) {

@@ -16,9 +16,9 @@ type intake struct {
 // idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
 const idleFetcher = time.Minute
 
-// fetchable picks the splits of a shard that have room, and marks them as being fetched. all says that none was left out for want of room, so
-// the request may block; otherwise wait says when to look again, if nothing happens before.
-func (r *Reader) fetchable(shard string) (items []intake, all bool, wait time.Duration) {
+// fetchable picks up to most splits of a shard that have room, and marks them as being fetched. all says that none was left out for want of
+// room, so the request may block; wait says when to look again, if nothing happens before.
+func (r *Reader) fetchable(shard string, most int) (items []intake, all bool, wait time.Duration) {
 	now := r.cfg.Now()
 	all, wait = true, idleFetcher
 	r.mu.Lock()
@@ -28,7 +28,7 @@ func (r *Reader) fetchable(shard string) (items []intake, all bool, wait time.Du
 		case h.phase != reading || h.fetching || r.cfg.Shard(s) != shard:
 		case h.paused.After(now):
 			wait = min(wait, h.paused.Sub(now))
-		case !r.hasRoom(h):
+		case !r.hasRoom(h) || len(items) == most:
 			all = false
 		default:
 			items = append(items, r.startFetch(h))
@@ -43,15 +43,13 @@ func (r *Reader) startFetch(h *hold) intake {
 	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe != nil}}
 }
 
-// firstFetch is fetchable for splits that were just added: their own first read need not wait for a blocked fetcher.
-func (r *Reader) firstFetch(holds []*hold) map[string][]intake {
+// firstFetch is fetchable for splits of one shard that were just added: their own first read need not wait for a blocked fetcher.
+func (r *Reader) firstFetch(holds []*hold, most int) (items []intake) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	items := map[string][]intake{}
 	for _, h := range holds {
-		if h.phase == reading && !h.fetching && r.hasRoom(h) {
-			shard := r.cfg.Shard(h.lease.Split)
-			items[shard] = append(items[shard], r.startFetch(h))
+		if h.phase == reading && !h.fetching && r.hasRoom(h) && len(items) < most {
+			items = append(items, r.startFetch(h))
 		}
 	}
 	return items

@@ -38,7 +38,9 @@ type Harness struct {
 
 	// Mirror returns the position of the native consumer group that follows the group's commits, and whether there is one. It is nil
 	// for stores without a mirror.
-	Mirror func(split splits.Split, group string) (splits.Position, bool)
+	Mirror func(group string, split splits.Split) (splits.Position, bool)
+	// DropLease removes the lease and the position of one split, as an eviction of their key does. Only stores with a mirror need it.
+	DropLease func(group string, split splits.Split)
 	// NoExactCounts is set for stores that cannot tell how many entries were ever added or which were deleted: they answer that they
 	// do not know.
 	NoExactCounts bool
@@ -52,12 +54,14 @@ type Case struct {
 	Run  func(t *testing.T, h Harness)
 }
 
-// Cases returns the conformance suite. Each case needs a Harness of its own; none starts subtests, so that they may run in a bubble of
-// testing/synctest.
+// Cases returns the conformance suite. Each case needs a Harness of its own; none starts subtests, so that they may run in a bubble
+// of testing/synctest.
 func Cases() []Case {
 	var all []Case
-	for _, part := range [][]scenario{leaseScenarios, fenceScenarios, startScenarios, groupScenarios, planScenarios, topicScenarios, logScenarios,
-		stateScenarios} {
+	parts := [][]scenario{
+		leaseScenarios, fenceScenarios, startScenarios, groupScenarios, planScenarios, topicScenarios, logScenarios, stateScenarios,
+	}
+	for _, part := range parts {
 		for _, c := range part {
 			all = append(all, Case{Name: c.name, Run: func(t *testing.T, h Harness) { c.run(newScene(t, h)) }})
 		}
@@ -65,8 +69,8 @@ func Cases() []Case {
 	return all
 }
 
-// TestStore runs the conformance suite, its cases in parallel, against the implementations that open returns. Every sentence about them
-// in the comments of splits.Group, splits.Leases and splits.Log has a case.
+// TestStore runs the conformance suite, its cases in parallel, against the implementations that open returns. Every sentence about
+// them in the comments of splits.Group, splits.Leases and splits.Log has a case.
 func TestStore(t *testing.T, open func(t *testing.T) Harness) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {

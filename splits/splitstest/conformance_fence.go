@@ -2,6 +2,7 @@ package splitstest
 
 import (
 	"math"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -180,11 +181,25 @@ var fenceScenarios = []scenario{
 			return
 		}
 		lease, _ := s.claim("a", long, s.plain())
-		_, there := s.Mirror(s.plain(), theGroup)
+		_, there := s.Mirror(theGroup, s.plain())
 		assert.False(s, there)
 		offsets := s.fill(s.plain(), 2)
 		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], Read: 1}))
 		s.requireMirror(splits.Position{Offset: offsets[0], Read: 1})
+	}},
+	{"MirrorIsTheBackupOfTheLease", func(s *scene) {
+		if s.Mirror == nil {
+			return
+		}
+		offsets := s.fill(s.plain(), 3)
+		lease, _ := s.claim("a", long, s.plain())
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[1], Read: 2}))
+		s.pass(20 * time.Millisecond)
+		s.DropLease(theGroup, s.plain())
+		s.requireFenced(lease)
+		again, granted := s.claim("b", long, s.plain())
+		assert.Equal(s, splits.Position{Offset: offsets[1], Read: 2}, granted.Position)
+		assert.Greater(s, again.Epoch, lease.Epoch)
 	}},
 }
 
@@ -199,7 +214,7 @@ func (s *scene) requireFenced(lease splits.Lease) {
 
 func (s *scene) requireMirror(want splits.Position) {
 	s.Helper()
-	got, there := s.Mirror(s.plain(), theGroup)
+	got, there := s.Mirror(theGroup, s.plain())
 	require.True(s, there)
 	assert.Equal(s, want, got)
 }

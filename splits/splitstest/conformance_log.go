@@ -26,7 +26,9 @@ var logScenarios = []scenario{
 		assert.Equal(s, offsets[2:], s.offsetsAfter(offsets[1]))
 	}},
 	{"FieldsComeAsTheyWereWritten", func(s *scene) {
-		fields := []string{"b", "1", "a", "2", "b", "3", "body", "", "\x00\xff\xfe", "line\r\nbreak\x00", "$-1", "*3", "ä", strings.Repeat("x", 100_000)}
+		fields := []string{
+			"b", "1", "a", "2", "b", "3", "body", "", "\x00\xff\xfe", "line\r\nbreak\x00", "$-1", "*3", "ä", strings.Repeat("x", 100_000),
+		}
 		offset := s.Append(s.plain(), fields...)
 		s.Append(s.plain(), "a", "b")
 		fetched := s.fetch(splits.FetchRequest{Cursors: []splits.Cursor{{Split: s.plain()}}, Count: 10})
@@ -88,6 +90,7 @@ var logScenarios = []scenario{
 			start := time.Now()
 			offset := make(chan splits.Offset, 1)
 			go func() { // ends by itself
+				defer close(offset)
 				s.pass(50 * time.Millisecond)
 				offset <- s.Append(split, "a", "b")
 			}()

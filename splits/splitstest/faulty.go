@@ -2,14 +2,15 @@ package splitstest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A request that is applied late runs after its call has returned. Therefore the methods below keep copies of their arguments, and their
-// results are variables that nobody looks at once the call has failed.
+// A request that is applied late runs after its call has returned. Therefore the methods below keep copies of their arguments, and
+// their results are variables that nobody looks at once the call has failed.
 
 type faultyGroup struct {
 	inner  splits.Group
@@ -68,7 +69,7 @@ func (g *faultyGroup) Wake(ctx context.Context, notify func()) error {
 			notify()
 		}
 	})
-	if context.Cause(ctx) == ErrOutage {
+	if errors.Is(context.Cause(ctx), ErrOutage) {
 		g.faults.count(Wake, func(c *Counts) { c.Failed++ })
 		return ErrOutage
 	}
