@@ -198,8 +198,8 @@ func (c *claimer) take(ctx context.Context, sent time.Time, claims []Claim, gran
 	for i, g := range granted {
 		s := claims[i].Split
 		delete(c.retryAt, s)
-		var held *HeldError
-		if g.Err != nil && !errors.As(g.Err, &held) {
+		held, isHeld := errors.AsType[*HeldError](g.Err)
+		if g.Err != nil && !isHeld {
 			if wait == 0 {
 				wait = c.backoff.NextBackOff()
 			}
@@ -208,7 +208,7 @@ func (c *claimer) take(ctx context.Context, sent time.Time, claims []Claim, gran
 			continue
 		}
 		c.mend(s)
-		if held != nil {
+		if isHeld {
 			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap.
 			next = min(next, c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat)))
 			continue

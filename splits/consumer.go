@@ -130,7 +130,7 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 		if c.cfg.Now().Sub(began) < graceForTrouble {
 			return nil
 		}
-		if err, _ := c.health.err(graceForTrouble); err != nil {
+		if _, err := c.health.trouble(graceForTrouble); err != nil {
 			return &UnavailableError{Cause: err}
 		}
 		return nil
@@ -141,7 +141,7 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 // the trouble that there is, or ctx's error if there is none.
 func (c *Consumer) Await(ctx context.Context) error {
 	for {
-		err, changed := c.health.err(0)
+		changed, err := c.health.trouble(0)
 		if c.reader.isClosed() {
 			return ErrClosed
 		}

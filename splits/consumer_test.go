@@ -89,6 +89,7 @@ func (m *member) Lost(l splits.Loss) { m.note(func() { m.losses = append(m.losse
 func (m *member) Fenced(_ splits.Split, err error) {
 	m.note(func() { m.fenced = append(m.fenced, err) })
 }
+
 func (m *member) Troubled(what string, err error) {
 	m.note(func() { m.troubles = append(m.troubles, what+": "+err.Error()) })
 }

@@ -15,11 +15,11 @@ type health struct {
 	mended   func() // called when the store as a whole can be reached again; must not block
 
 	mu       sync.Mutex
-	troubles map[string]trouble // by part, or by the key of a split
+	troubles map[string]ailment // by part, or by the key of a split
 	changed  chan struct{}      // closed and replaced at every change
 }
 
-type trouble struct {
+type ailment struct {
 	err   error
 	since time.Time
 	split bool
@@ -29,7 +29,7 @@ type trouble struct {
 const storeName = "redis"
 
 func newHealth(observer Observer, now func() time.Time) *health {
-	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]trouble{}, changed: make(chan struct{})}
+	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]ailment{}, changed: make(chan struct{})}
 }
 
 // fail says that a part of the consumer can't do its work.
@@ -42,7 +42,7 @@ func (h *health) set(part string, err error, split bool) {
 	h.mu.Lock()
 	old, had := h.troubles[part]
 	first := !had && (split || !h.storeTroubled())
-	t := trouble{err: err, since: h.now(), split: split}
+	t := ailment{err: err, since: h.now(), split: split}
 	if had {
 		t.since = old.since
 	}
@@ -91,9 +91,9 @@ func (h *health) storeTroubled() bool {
 	return false
 }
 
-// err returns a trouble that has lasted for at least d, the store's before a split's; nil if there is none. changed is closed
-// at the next recovery.
-func (h *health) err(d time.Duration) (err error, changed <-chan struct{}) {
+// trouble returns what has been wrong for at least d, with the store before with a split; nil if nothing has. changed is closed at
+// the next recovery.
+func (h *health) trouble(d time.Duration) (changed <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, part := range slices.Sorted(maps.Keys(h.troubles)) {
@@ -102,7 +102,7 @@ func (h *health) err(d time.Duration) (err error, changed <-chan struct{}) {
 			err = t.err
 		}
 	}
-	return err, h.changed
+	return h.changed, err
 }
 
 // forget drops the trouble of a split that is not ours any more.

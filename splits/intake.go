@@ -103,10 +103,9 @@ func (r *Reader) deliver(items []intake, fetched []Fetched) intakeReport {
 func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeReport) {
 	s := h.lease.Split
 	if f.Err != nil {
-		var lost *LossError
 		if h.retry == nil {
 			h.retry = r.cfg.Backoff()
-			if errors.As(f.Err, &lost) {
+			if lost, ok := errors.AsType[*LossError](f.Err); ok {
 				report.losses = append(report.losses, lost.Loss)
 			}
 		}

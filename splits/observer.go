@@ -2,7 +2,7 @@ package splits
 
 import "time"
 
-// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called one at a time per goroutine of the Consumer, never under a
+// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called by several goroutines, never under a
 // lock, and must not block or call back. Embed NopObserver to pick some.
 type Observer interface {
 	// Rebalanced: splits were taken on or given up.

@@ -285,45 +285,41 @@ type subscription struct {
 	ended chan error
 }
 
-// wake subscribes to the group and returns once hints arrive.
+// subscribe starts a subscription to the group.
+func (s *scene) subscribe() *subscription {
+	ctx, end := context.WithCancel(s.Context())
+	w := &subscription{scene: s, hints: make(chan struct{}, 1), end: end, ended: make(chan error, 1)}
+	go func() { w.ended <- s.group.Wake(ctx, func() { nudge(w.hints) }) }() // stop ends it
+	return w
+}
+
+// wake subscribes to the group and returns once hints of changes arrive.
 func (s *scene) wake() *subscription {
 	s.Helper()
-	ctx, end := context.WithCancel(s.Context())
-	sub := &subscription{scene: s, hints: make(chan struct{}, 1), end: end, ended: make(chan error, 1)}
-	go func() { sub.ended <- s.group.Wake(ctx, func() { nudge(sub.hints) }) }() // ends with ctx
-	s.eventually("subscribing", func() bool {
-		_ = s.group.Leave(ctx, "knock") // a change at each try
-		s.beat("knock", long)
-		select {
-		case <-sub.hints:
-			return true
-		default:
-			return false
-		}
-	})
-	return sub
+	w := s.subscribe()
+	s.eventually("the hint of subscribing", w.hinted)
+	return w
+}
+
+// hinted takes a hint if there is one.
+func (w *subscription) hinted() bool {
+	select {
+	case <-w.hints:
+		return true
+	default:
+		return false
+	}
 }
 
 // requireHint asserts that doing something is followed by a hint.
 func (w *subscription) requireHint(what string, do func()) {
 	w.scene.Helper()
-	for quiet := false; !quiet; { // hints of what happened before
+	w.scene.pass(50 * time.Millisecond)
+	for w.hinted() { // of what happened before
 		w.scene.pass(50 * time.Millisecond)
-		select {
-		case <-w.hints:
-		default:
-			quiet = true
-		}
 	}
 	do()
-	w.scene.eventually("a hint after "+what, func() bool {
-		select {
-		case <-w.hints:
-			return true
-		default:
-			return false
-		}
-	})
+	w.scene.eventually("a hint after "+what, w.hinted)
 }
 
 // stop ends the subscription and asserts that it does end.

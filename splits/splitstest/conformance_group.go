@@ -142,6 +142,12 @@ var groupScenarios = []scenario{
 			s.beat("knock", long)
 		})
 	}},
+	// A member that beats while its subscription is being made must not miss what happens in between.
+	{"SubscribingIsAHintItself", func(s *scene) {
+		w := s.subscribe()
+		defer w.stop()
+		s.eventually("the first hint", w.hinted)
+	}},
 	{"EverySubscriberIsHinted", func(s *scene) {
 		first, second := s.wake(), s.wake()
 		defer first.stop()

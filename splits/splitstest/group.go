@@ -214,7 +214,8 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	return nil
 }
 
-// Wake implements splits.Group. Hints that come while notify runs are merged into one.
+// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened before was not heard. Hints that come
+// while notify runs are merged into one.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
 	hints := make(chan struct{}, 1)
 	g.store.subscribe(g.key, hints)
@@ -236,6 +237,7 @@ func (s *Store) subscribe(key groupKey, hints chan struct{}) {
 		s.hints[key] = map[chan struct{}]struct{}{}
 	}
 	s.hints[key][hints] = struct{}{}
+	nudge(hints)
 }
 
 func (s *Store) unsubscribe(key groupKey, hints chan struct{}) {
