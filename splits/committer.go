@@ -16,19 +16,27 @@ type committer struct {
 	health *health
 }
 
-// renewals is how many renewals fit into a ttl: two may fail.
-const renewals = 3
+const (
+	// renewals is how many renewals fit into a ttl: three may fail.
+	renewals = 4
+	// retries is how often within a ttl the committer tries while its calls fail.
+	retries = 20
+)
 
 // run works until stop ends; its calls end with calls.
 func (c *committer) run(stop, calls context.Context) {
 	tick := min(c.cfg.CommitEvery, c.cfg.TTL/(3*renewals))
-	for sleepOr(stop, tick, nil) == nil {
-		c.step(calls)
+	wait := tick
+	for sleepOr(stop, wait, nil) == nil {
+		wait = tick
+		if !c.step(calls) {
+			wait = min(tick, c.cfg.TTL/retries)
+		}
 	}
 }
 
-// step commits and renews whatever is due.
-func (c *committer) step(ctx context.Context) {
+// step commits and renews whatever is due, and reports whether the store answered.
+func (c *committer) step(ctx context.Context) bool {
 	commits, leases := c.reader.due()
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
@@ -55,6 +63,7 @@ func (c *committer) step(ctx context.Context) {
 	case len(commits)+len(leases) > 0:
 		c.health.ok("committing")
 	}
+	return failed == nil
 }
 
 // settle takes the answer for one lease; it returns an error that leaves the outcome open.

@@ -109,6 +109,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 
 // retryNow cuts back-offs short when the store can be reached again.
 func (c *Consumer) retryNow() {
+	c.enumerator.wake.raise()
 	c.claimer.hint.raise()
 	c.relisten.raise()
 	c.mu.Lock()

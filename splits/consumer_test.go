@@ -355,7 +355,7 @@ func TestAnOutageShorterThanTheSessionCostsNothing(t *testing.T) {
 		settle(5 * time.Second)
 		a.faults.Outage(true)
 		b.faults.Outage(true)
-		settle(5 * time.Second)
+		settle(4 * time.Second)
 		for _, s := range w.store.Splits("orders") {
 			w.store.Append(s, "n", "5")
 		}

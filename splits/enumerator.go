@@ -39,7 +39,7 @@ func (e *Enumerator) run(stop, calls context.Context) {
 		if err != nil {
 			e.health.fail("heartbeat", fmt.Errorf("heartbeat: %w", err))
 			// Beating once per interval is no burden, and every missed beat brings the end of the membership nearer.
-			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), nil)
+			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), e.wake)
 			continue
 		}
 		backoff.Reset()

@@ -19,8 +19,8 @@ type Group interface {
 	Propose(ctx context.Context, plan Plan) (bool, error)
 	// Leave removes the member. Removing one that is not there is no error.
 	Leave(ctx context.Context, member string) error
-	// Wake calls notify, which does not block, at every hint that the group has changed, until ctx ends or the subscription fails.
-	// Hints may be lost and may come for nothing: they save time and carry no truth.
+	// Wake calls notify, which does not block, once it has subscribed and then at every hint that the group has changed, until ctx ends
+	// or the subscription fails. Hints may be lost and may come for nothing: they save time and carry no truth.
 	Wake(ctx context.Context, notify func()) error
 }
 
