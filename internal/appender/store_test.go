@@ -1,0 +1,372 @@
+package appender
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	errLost    = errors.New("connection lost")
+	errLoading = errors.New("LOADING")
+	errType    = errors.New("WRONGTYPE")
+)
+
+// fault is what goes wrong with one attempt. The zero fault is none.
+type fault struct {
+	// status is the answer if it isn't Written. Unknown: the request is lost, unless one of the next two is set.
+	status Status
+	// replyLost: the append is applied, and the answer is Unknown.
+	replyLost bool
+	// late: the answer is Unknown, and the append is applied this much later.
+	late time.Duration
+	// count is how much of a Partial append is written.
+	count int
+	// rollback: before anything else the partition loses so many of its last appends.
+	rollback int
+	// foreign: before anything else someone else raises the epoch by so much.
+	foreign uint64
+}
+
+// store is a Log in memory that keeps the books as the script on a server does, and makes trouble as it is told to.
+type store struct {
+	t testing.TB
+
+	mu         sync.Mutex
+	partitions map[string]*partition
+	// plan is asked for the fault of each attempt.
+	plan func(attempt Append) fault
+	// took is how long a round takes, by node.
+	took map[string]time.Duration
+	// dead nodes answer Unknown after that time.
+	dead map[string]bool
+	// nodes maps a key to its node; others are on "".
+	nodes    map[string]string
+	attempts []Append
+	rounds   [][]string // the keys of each round
+	inFlight map[string]int
+	short    bool // leave out the last answer
+}
+
+// partition is a stream and what the store knows of its producer.
+type partition struct {
+	known      bool
+	epoch, seq uint64
+	entries    []string
+	// applied holds what was written under each number, tried what was sent under it with an outcome that stayed open.
+	applied, tried map[[2]uint64][]Record
+	past           []partition
+	lost           map[string]bool
+	// life is raised by a rollback: requests to an earlier life are gone.
+	life int
+	late int // requests still on their way
+}
+
+func newStore(t testing.TB) *store {
+	return &store{
+		t: t, partitions: map[string]*partition{}, took: map[string]time.Duration{}, dead: map[string]bool{},
+		nodes: map[string]string{}, inFlight: map[string]int{},
+	}
+}
+
+// faults makes the attempts at a key fail in this order; what comes after them succeeds.
+func (s *store) faults(key string, faults ...fault) {
+	before := s.plan
+	s.plan = func(a Append) fault {
+		if a.Target.Key != key {
+			if before != nil {
+				return before(a)
+			}
+			return fault{}
+		}
+		if len(faults) == 0 {
+			return fault{}
+		}
+		f := faults[0]
+		faults = faults[1:]
+		return f
+	}
+}
+
+func (s *store) Node(t Target) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[t.Key]
+}
+
+func (s *store) Append(ctx context.Context, round []Append) []Result {
+	s.mu.Lock()
+	node := s.nodes[round[0].Target.Key]
+	took, dead := s.took[node], s.dead[node]
+	var keys []string
+	for _, a := range round {
+		keys = append(keys, a.Target.Key)
+		if s.inFlight[a.Target.Key]++; s.inFlight[a.Target.Key] > 1 {
+			s.t.Errorf("two appends in flight for %s", a.Target.Key)
+		}
+	}
+	s.rounds = append(s.rounds, keys)
+	s.mu.Unlock()
+
+	cut := !wait(ctx, took)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	results := make([]Result, 0, len(round))
+	for _, a := range round {
+		s.inFlight[a.Target.Key]--
+		s.attempts = append(s.attempts, a)
+		switch {
+		case cut:
+			results = append(results, Result{Status: Unknown, Err: ctx.Err()})
+		case dead:
+			results = append(results, Result{Status: Unknown, Err: errLost})
+		default:
+			results = append(results, s.attempt(a))
+		}
+	}
+	if s.short {
+		results = results[:len(results)-1]
+	}
+	return results
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	if d == 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (s *store) partition(key string) *partition {
+	p := s.partitions[key]
+	if p == nil {
+		p = &partition{applied: map[[2]uint64][]Record{}, tried: map[[2]uint64][]Record{}, lost: map[string]bool{}}
+		s.partitions[key] = p
+	}
+	return p
+}
+
+// attempt applies one append, or not, as the plan has it.
+func (s *store) attempt(a Append) Result {
+	var f fault
+	if s.plan != nil {
+		f = s.plan(a)
+	}
+	p := s.partition(a.Target.Key)
+	p.rollback(f.rollback)
+	if f.foreign > 0 {
+		p.known, p.epoch, p.seq = true, p.epoch+f.foreign, 0
+	}
+	s.checkRetry(p, a)
+	switch {
+	case f.replyLost:
+		s.apply(p, a)
+		return s.unknown(p, a)
+	case f.late > 0:
+		life := p.life
+		p.late++
+		time.AfterFunc(f.late, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			p.late--
+			if life == p.life {
+				s.apply(p, a)
+			}
+		})
+		return s.unknown(p, a)
+	}
+	switch f.status {
+	case Written:
+		return s.apply(p, a)
+	case Unknown:
+		return s.unknown(p, a)
+	case Refused:
+		return Result{Status: Refused, Err: errLoading}
+	case Failed:
+		return Result{Status: Failed, Err: errType}
+	case Partial:
+		return s.partial(p, a, f.count)
+	default:
+		return Result{Status: f.status}
+	}
+}
+
+func (s *store) unknown(p *partition, a Append) Result {
+	if a.Producer != "" {
+		p.tried[[2]uint64{a.Epoch, a.Seq}] = a.Records
+	}
+	return Result{Status: Unknown, Err: errLost}
+}
+
+// checkRetry finds a number that is used for other records although its first use may have been, or may yet be, written.
+func (s *store) checkRetry(p *partition, a Append) {
+	if before, ok := p.tried[[2]uint64{a.Epoch, a.Seq}]; ok && a.Producer != "" && !reflect.DeepEqual(before, a.Records) {
+		s.t.Errorf("%s: number %d:%d was sent with other records before", a.Target.Key, a.Epoch, a.Seq)
+	}
+}
+
+// apply is the script.
+func (s *store) apply(p *partition, a Append) Result {
+	if a.Producer == "" {
+		p.write(a.Records)
+		return Result{}
+	}
+	number := [2]uint64{a.Epoch, a.Seq}
+	if p.known && a.Epoch < p.epoch {
+		return Result{Status: Stale, Epoch: p.epoch, Err: errors.New("stale")}
+	}
+	if p.known && a.Epoch == p.epoch {
+		if a.Seq <= p.seq {
+			if before, ok := p.applied[number]; ok && !reflect.DeepEqual(before, a.Records) {
+				s.t.Errorf("%s: %v was taken for a duplicate of other records", a.Target.Key, number)
+			}
+			return Result{Status: Duplicate}
+		}
+		if a.Seq > p.seq+1 {
+			return Result{Status: Gap, Err: errors.New("gap")}
+		}
+	}
+	p.past = append(p.past, partition{known: p.known, epoch: p.epoch, seq: p.seq, entries: p.entries})
+	p.known, p.epoch, p.seq = true, a.Epoch, a.Seq
+	p.applied[number] = a.Records
+	p.write(a.Records)
+	return Result{}
+}
+
+func (s *store) partial(p *partition, a Append, count int) Result {
+	switch r := s.apply(p, a); {
+	case r.Status != Written:
+		return r
+	case count < len(a.Records):
+		was := p.past[len(p.past)-1]
+		p.known, p.epoch, p.seq = true, a.Epoch, a.Seq-1
+		if was.known && was.epoch == a.Epoch {
+			p.seq = was.seq
+		}
+		delete(p.applied, [2]uint64{a.Epoch, a.Seq})
+		p.entries = p.entries[:len(was.entries)+count]
+	}
+	return Result{Status: Partial, Count: count, Err: errType}
+}
+
+func (p *partition) write(records []Record) {
+	p.entries = slices.Clip(p.entries)
+	for _, r := range records {
+		p.entries = append(p.entries, r.Fields[1])
+	}
+}
+
+func (p *partition) rollback(n int) {
+	if n = min(n, len(p.past)); n == 0 {
+		return
+	}
+	was := p.past[len(p.past)-n]
+	for _, e := range p.entries[len(was.entries):] {
+		p.lost[e] = true
+	}
+	p.past = p.past[:len(p.past)-n]
+	p.known, p.epoch, p.seq, p.entries = was.known, was.epoch, was.seq, was.entries
+	p.life++
+}
+
+// entries returns the bodies of a partition's records.
+func (s *store) entries(key string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.partition(key).entries
+}
+
+// numbers returns epoch and seq of all attempts at a key.
+func (s *store) numbers(key string) (numbers []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.attempts {
+		if a.Target.Key == key {
+			numbers = append(numbers, fmt.Sprintf("%d:%d", a.Epoch, a.Seq))
+		}
+	}
+	return numbers
+}
+
+// bodies returns the bodies of each attempt at a key.
+func (s *store) bodies(key string) (bodies [][]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.attempts {
+		if a.Target.Key == key {
+			var b []string
+			for _, r := range a.Records {
+				b = append(b, r.Fields[1])
+			}
+			bodies = append(bodies, b)
+		}
+	}
+	return bodies
+}
+
+// to is a partition of a topic.
+func to(key string) Target { return Target{Topic: "t", Key: key} }
+
+// recs makes one record of each body.
+func recs(bodies ...string) []Record {
+	records := make([]Record, len(bodies))
+	for i, b := range bodies {
+		records[i] = Record{Fields: []string{"body", b}}
+	}
+	return records
+}
+
+// every is a back-off of a constant time that gives up after so many; negative: never.
+type every struct {
+	time.Duration
+	times int
+}
+
+func (e *every) NextBackOff() time.Duration {
+	if e.times == 0 {
+		return -1
+	}
+	e.times--
+	return e.Duration
+}
+
+func backoff(d time.Duration, times int) func() Backoff {
+	return func() Backoff { return &every{d, times} }
+}
+
+// observed counts what an Observer is told.
+type observed struct {
+	mu sync.Mutex
+	counts
+}
+
+type counts struct{ retried, deduplicated, gap int }
+
+func (o *observed) Retried(Target, Result) { o.mu.Lock(); o.retried++; o.mu.Unlock() }
+func (o *observed) Deduplicated(Target)    { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
+func (o *observed) Gap(Target)             { o.mu.Lock(); o.gap++; o.mu.Unlock() }
+
+// running starts an Appender that is closed when the test ends.
+func running(t testing.TB, c Config) *Appender {
+	a := New(c)
+	a.Start()
+	t.Cleanup(func() {
+		if err := a.Close(context.Background()); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return a
+}

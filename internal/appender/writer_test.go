@@ -1,0 +1,153 @@
+package appender
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRoundTakesAllReadyPartitionsOfTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		s.nodes["z"] = "other"
+		a := New(Config{Log: s, Producer: "me"})
+		var all []*Pending
+		for _, key := range []string{"a", "b", "z", "a", "c"} {
+			all = append(all, a.Append(to(key), recs(key)))
+		}
+		synctest.Wait()
+		assert.Empty(t, s.rounds, "nothing goes out before Start")
+		a.Start()
+		a.Start()
+		for _, p := range all {
+			assert.Nil(t, p.Errs())
+		}
+		assert.ElementsMatch(t, [][]string{{"a", "b", "c"}, {"z"}}, s.rounds)
+		assert.NoError(t, a.Close(t.Context()))
+	})
+}
+
+func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		a := New(Config{Log: s, Producer: "me"})
+		var all []*Pending
+		for i := range 40 {
+			for range 2 {
+				all = append(all, a.Append(to(fmt.Sprint(i)), sized(maxAppendBytes)))
+			}
+		}
+		a.Start()
+		for _, p := range all {
+			assert.Nil(t, p.Errs())
+		}
+		seen := map[string]bool{}
+		for i, round := range s.rounds {
+			assert.LessOrEqual(t, len(round), maxRoundBytes/maxAppendBytes)
+			for _, key := range round {
+				assert.True(t, !seen[key] || len(seen) == 40, "round %d: %s is served twice before others once", i, key)
+				seen[key] = true
+			}
+		}
+		assert.NoError(t, a.Close(t.Context()))
+	})
+}
+
+func TestBackOffLeavesOtherPartitionsFlowing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		s.took[""] = time.Millisecond
+		s.faults("sick", fault{status: Refused}, fault{status: Unknown})
+		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
+		sick := a.Append(to("sick"), recs("a"))
+		begin := time.Now()
+		for range 100 {
+			assert.Nil(t, a.Append(to("well"), recs("b")).Errs())
+		}
+		assert.Less(t, time.Since(begin), time.Second)
+		assert.Len(t, s.numbers("sick"), 1, "it is left out of the rounds")
+		assert.Nil(t, sick.Errs())
+		assert.Equal(t, 2*time.Hour, time.Since(begin).Round(time.Minute))
+	})
+}
+
+func TestDeadNodeStopsOnlyItsPartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		s.nodes["d1"], s.nodes["d2"], s.nodes["w"] = "dead", "dead", "well"
+		s.dead["dead"], s.took["dead"], s.took["well"] = true, time.Minute, time.Millisecond
+		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		d1, d2 := a.Append(to("d1"), recs("a")), a.Append(to("d2"), recs("b"))
+		begin := time.Now()
+		for range 100 {
+			assert.Nil(t, a.Append(to("w"), recs("c")).Errs())
+		}
+		assert.Less(t, time.Since(begin), time.Second)
+		<-d1.Stalled()
+		s.mu.Lock()
+		s.dead["dead"] = false
+		s.mu.Unlock()
+		assert.Nil(t, d1.Errs())
+		assert.Nil(t, d2.Errs())
+	})
+}
+
+func TestPartitionThatMovedGoesOnAtItsNewNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		s.nodes["p"], s.nodes["q"] = "old", "old"
+		s.dead["old"], s.took["old"] = true, time.Minute
+		a := New(Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a.Append(to("q"), recs("z"))
+		first := a.Append(to("p"), recs("a"))
+		a.Start()
+		synctest.Wait()
+		s.mu.Lock()
+		s.nodes["p"] = "new"
+		s.mu.Unlock()
+		begin := time.Now()
+		assert.Nil(t, first.Errs())
+		assert.Equal(t, time.Minute+time.Second, time.Since(begin))
+		assert.Nil(t, a.Append(to("p"), recs("b")).Errs())
+		assert.Equal(t, []string{"a", "b"}, s.entries("p"))
+		assert.Equal(t, []string{"1:1", "1:1", "1:2"}, s.numbers("p"))
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.Error(t, a.Close(ctx), "the other one is still in the air")
+		assert.Equal(t, []string{"q", "p"}, s.rounds[0])
+		assert.ElementsMatch(t, [][]string{{"q"}, {"p"}, {"p"}}, s.rounds[1:])
+	})
+}
+
+func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, seen := newStore(t), &observed{}
+		s.short = true
+		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1), Observer: seen})
+		p := a.Append(to("p"), recs("a"))
+		<-p.Stalled()
+		assert.Equal(t, errNoAnswer, p.StallCause())
+		s.mu.Lock()
+		s.short = false
+		s.mu.Unlock()
+		assert.Nil(t, p.Errs())
+		assert.Equal(t, []string{"a"}, s.entries("p"))
+	})
+}
+
+func TestWriterEndsWhenNothingIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		a := running(t, Config{Log: s, Producer: "me"})
+		for range 3 {
+			assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
+			synctest.Wait()
+			assert.False(t, a.writers[""].running)
+		}
+	})
+}
