@@ -39,7 +39,7 @@ func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 		return nil, fmt.Errorf("expected an object of fields, got %T", root)
 	}
 	c, found := resolve(object)
-	if err := found.err(); err != nil {
+	if err := found.Err(); err != nil {
 		return nil, err
 	}
 	// Certificates are files as often as not, so this alone is left to the constructor.
@@ -53,8 +53,8 @@ func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 
 // resolve makes a Connection, TLS aside, of the fields, and says everything that is wrong with them. The Connection is of use only if
 // nothing is.
-func resolve(f Fields) (*Connection, problems) {
-	var p problems
+func resolve(f Fields) (*Connection, Problems) {
+	var p Problems
 	s := readSettings(f, &p)
 	c := &Connection{kind: s.kind}
 	kindKnown := checkKind(s, &p)
@@ -69,7 +69,7 @@ func resolve(f Fields) (*Connection, problems) {
 		return nil, p
 	}
 	if err := c.parseOptions(t); err != nil {
-		p.addErr(err)
+		p.AddErr(err)
 		return nil, p
 	}
 	c.overlay(s, &p)
@@ -77,7 +77,7 @@ func resolve(f Fields) (*Connection, problems) {
 }
 
 // overlay puts the fields over what the URL said.
-func (c *Connection) overlay(s settings, p *problems) {
+func (c *Connection) overlay(s settings, p *Problems) {
 	tune := c.tuning()
 	checkURLOptions(tune, p)
 	if user := c.target.user; user != nil {
@@ -87,7 +87,7 @@ func (c *Connection) overlay(s settings, p *problems) {
 	*tune.username = cmp.Or(s.username, *tune.username)
 	*tune.password = cmp.Or(s.password, *tune.password)
 	if *tune.username != "" && *tune.password == "" {
-		p.add(fieldUsername, "a user name without a password is never sent: set the field password")
+		p.Add(fieldUsername, "a user name without a password is never sent: set the field password")
 	}
 	switch {
 	case s.clientName != nil:

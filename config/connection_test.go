@@ -268,7 +268,7 @@ func TestSizesAndDurations(t *testing.T) {
 			size, sizeErr := Size(conf, "buffer_bytes")
 			duration, durationErr := PositiveDuration(conf, "period")
 			if test.want != "" {
-				require.ErrorContains(t, problems{fmt.Sprint(sizeErr), fmt.Sprint(durationErr)}, test.want)
+				require.ErrorContains(t, Problems{fmt.Sprint(sizeErr), fmt.Sprint(durationErr)}, test.want)
 				assert.Contains(t, lint(t, yaml), test.want)
 				return
 			}

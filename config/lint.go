@@ -58,7 +58,7 @@ func registerValueLint(method string, check func(field, value string) error) {
 		}
 		return bloblang.StringMethod(func(value string) (any, error) {
 			if err := check(field, value); err != nil {
-				return err.Error(), nil
+				return err.Error(), nil //nolint:nilerr // what is wrong is the method's result
 			}
 			return nil, nil
 		}), nil

@@ -9,11 +9,14 @@ import (
 	"github.com/rafka-streams/rafka/internal/embedded"
 )
 
+// Client is what Open returns, named so that its owners need not know whose client it is.
+type Client = redis.UniversalClient
+
 // Open makes a client for the role, which the caller closes. Nothing is dialled before the first request, unless pool.min_idle asks for
 // connections to be kept ready. An error means that the embedded server could not be started.
 //
 // The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed services may refuse them.
-func (c *Connection) Open(role Role) (redis.UniversalClient, error) {
+func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
 		return redis.NewClusterClient(c.clusterOptions(role)), nil

@@ -5,21 +5,23 @@ import (
 	"strings"
 )
 
-// problems is everything that is wrong with a configuration. Each names the field and the remedy.
-type problems []string
+// Problems is everything that is wrong with a configuration. Each names the field and the remedy.
+type Problems []string
 
-func (p *problems) add(field, format string, args ...any) {
+// Add notes a problem with a field.
+func (p *Problems) Add(field, format string, args ...any) {
 	*p = append(*p, field+": "+fmt.Sprintf(format, args...))
 }
 
-func (p *problems) addErr(err error) {
+// AddErr notes an error that names its field already; nil is none.
+func (p *Problems) AddErr(err error) {
 	if err != nil {
 		*p = append(*p, err.Error())
 	}
 }
 
-// err is nil if there is no problem.
-func (p problems) err() error {
+// Err is nil if there is no problem.
+func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
 	}
@@ -27,4 +29,4 @@ func (p problems) err() error {
 }
 
 // Error joins all of them in one line.
-func (p problems) Error() string { return strings.Join(p, "; ") }
+func (p Problems) Error() string { return strings.Join(p, "; ") }

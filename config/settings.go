@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -46,6 +47,32 @@ func (f Fields) Int(name string) int {
 	return 0
 }
 
+// Whole returns the number in a field, 0 if there is none, and whether it is a whole one within the bounds.
+func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
+	var n int64
+	switch v := f[field].(type) {
+	case nil:
+		return 0, true
+	case int:
+		n = int64(v)
+	case int64:
+		n = v
+	case uint64:
+		if v > math.MaxInt64 {
+			return 0, false
+		}
+		n = int64(v)
+	case float64:
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
+			return 0, false
+		}
+		n = int64(v)
+	default:
+		return 0, false
+	}
+	return n, n >= lowest && n <= highest
+}
+
 // Bool is the truth value in the named field, false if there is none.
 func (f Fields) Bool(name string) bool {
 	b, _ := f[name].(bool)
@@ -63,7 +90,7 @@ type settings struct {
 	wait, dialTimeout, readTimeout, write time.Duration
 }
 
-func readSettings(f Fields, p *problems) settings {
+func readSettings(f Fields, p *Problems) settings {
 	text := func(name string) string {
 		value, _ := f.Text(name)
 		return value
@@ -82,7 +109,7 @@ func readSettings(f Fields, p *problems) settings {
 	s.poolSize = readPoolNumber(pool, fieldPoolSize, p)
 	s.minIdle = readPoolNumber(pool, fieldPoolMinIdle, p)
 	if s.poolSize > 0 && s.minIdle > s.poolSize {
-		p.add(fieldPool+"."+fieldPoolMinIdle, "%d is more than %s.%s, which is %d: lower the one or raise the other",
+		p.Add(fieldPool+"."+fieldPoolMinIdle, "%d is more than %s.%s, which is %d: lower the one or raise the other",
 			s.minIdle, fieldPool, fieldPoolSize, s.poolSize)
 	}
 	s.wait = readDuration(pool, fieldPoolWait, fieldPool+"."+fieldPoolWait, p)
@@ -92,7 +119,7 @@ func readSettings(f Fields, p *problems) settings {
 	return s
 }
 
-func readPoolNumber(pool Fields, name string, p *problems) int {
+func readPoolNumber(pool Fields, name string, p *Problems) int {
 	n := pool.Int(name)
 	checkPoolNumber(fieldPool+"."+name, "", n, p)
 	return n
@@ -101,28 +128,28 @@ func readPoolNumber(pool Fields, name string, p *problems) int {
 // maxPool is beyond what one address can have of connections.
 const maxPool = 65535
 
-func checkPoolNumber(field, what string, n int, p *problems) {
+func checkPoolNumber(field, what string, n int, p *Problems) {
 	switch {
 	case n < 0:
-		p.add(field, "%smust not be negative, and is %d: use 0 for the default", what, n)
+		p.Add(field, "%smust not be negative, and is %d: use 0 for the default", what, n)
 	case n > maxPool:
-		p.add(field, "%sis %d, which is more than %d: lower it", what, n, maxPool)
+		p.Add(field, "%sis %d, which is more than %d: lower it", what, n, maxPool)
 	}
 }
 
-func readDuration(f Fields, name, path string, p *problems) time.Duration {
+func readDuration(f Fields, name, path string, p *Problems) time.Duration {
 	value, ok := f.Text(name)
 	if !ok {
 		return 0
 	}
 	d, err := ParsePositiveDuration(path, value)
-	p.addErr(err)
+	p.AddErr(err)
 	return d
 }
 
 // checkClientName refuses what Redis refuses.
-func checkClientName(field, name string, p *problems) {
+func checkClientName(field, name string, p *Problems) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
-		p.add(field, "Redis allows no spaces, line breaks or special characters in %q: use printable ASCII", name)
+		p.Add(field, "Redis allows no spaces, line breaks or special characters in %q: use printable ASCII", name)
 	}
 }

@@ -32,11 +32,11 @@ type target struct {
 
 // parseTarget takes the field url apart. net/url repeats the URL in its errors and so does go-redis with parts of it; since these may
 // be parts of a password, errors here quote nothing but schemes and names of options.
-func parseTarget(text string, p *problems) (target, bool) {
+func parseTarget(text string, p *Problems) (target, bool) {
 	before := len(*p)
 	parts := strings.Split(text, ",")
 	if strings.TrimSpace(text) == "" {
-		p.add(fieldURL, "is empty: set it to the address of Redis, such as redis://localhost:6379")
+		p.Add(fieldURL, "is empty: set it to the address of Redis, such as redis://localhost:6379")
 		return target{}, false
 	}
 	var t target
@@ -66,15 +66,15 @@ func position(i, n int) string {
 	return "address " + strconv.Itoa(i+1) + " of the list: "
 }
 
-func parseAddress(text, where string, p *problems) (*url.URL, bool) {
+func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 	scheme, rest, found := strings.Cut(text, "://")
 	switch {
 	case text == "":
-		p.add(fieldURL, "%sis empty: remove the comma too many", where)
+		p.Add(fieldURL, "%sis empty: remove the comma too many", where)
 	case !found || strings.ContainsAny(scheme, ":@/ "):
-		p.add(fieldURL, "%shas no scheme: %s (a comma inside a password is %%2C)", where, schemeHelp)
+		p.Add(fieldURL, "%shas no scheme: %s (a comma inside a password is %%2C)", where, schemeHelp)
 	case scheme != schemeRedis && scheme != schemeTLS && scheme != schemeUnix && scheme != schemeEmbedded:
-		p.add(fieldURL, "%sscheme %q is not supported: %s", where, scheme, schemeHelp)
+		p.Add(fieldURL, "%sscheme %q is not supported: %s", where, scheme, schemeHelp)
 	default:
 		u, err := url.Parse(text)
 		// An @ behind the host means that a password broke the URL apart, and so does a fragment.
@@ -82,33 +82,33 @@ func parseAddress(text, where string, p *problems) (*url.URL, bool) {
 		if err == nil && !strings.Contains(rest, "#") && (end == 0 || !strings.Contains(rest[end:], "@")) {
 			return u, true
 		}
-		p.add(fieldURL, "%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is %%2F, # is %%23), "+
+		p.Add(fieldURL, "%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is %%2F, # is %%23), "+
 			"as in redis://user:p%%40ss@host:6379, or use the fields username and password", where)
 	}
 	return nil, false
 }
 
-func readFirst(u *url.URL, p *problems) target {
+func readFirst(u *url.URL, p *Problems) target {
 	t := target{scheme: u.Scheme, user: u.User}
 	var err error
 	if t.options, err = url.ParseQuery(u.RawQuery); err != nil {
-		p.add(fieldURL, "the options after the question mark are malformed: write name=value&name=value, percent-encoded")
+		p.Add(fieldURL, "the options after the question mark are malformed: write name=value&name=value, percent-encoded")
 	}
 	if t.scheme == schemeUnix {
 		return t
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if t.db, err = strconv.Atoi(db); err != nil || t.db < 0 {
-			p.add(fieldURL, "what follows the host must be a database number, as in redis://host:6379/0")
+			p.Add(fieldURL, "what follows the host must be a database number, as in redis://host:6379/0")
 		}
 	}
 	return t
 }
 
 // checkFollower refuses what a further address says differently from the first, since only one of them could hold.
-func (t *target) checkFollower(u *url.URL, where string, p *problems) {
+func (t *target) checkFollower(u *url.URL, where string, p *Problems) {
 	if u.Scheme != t.scheme {
-		p.add(fieldURL, "%shas scheme %q, the first has %q: use one for all", where, u.Scheme, t.scheme)
+		p.Add(fieldURL, "%shas scheme %q, the first has %q: use one for all", where, u.Scheme, t.scheme)
 		return
 	}
 	same := u.User == nil || (t.user != nil && u.User.String() == t.user.String())
@@ -117,27 +117,27 @@ func (t *target) checkFollower(u *url.URL, where string, p *problems) {
 		same = same && db == strconv.Itoa(t.db)
 	}
 	if !same {
-		p.add(fieldURL, "%shas credentials, a database number or options that the first does not have: give them with the first address only", where)
+		p.Add(fieldURL, "%shas credentials, a database number or options that the first does not have: give them with the first address only", where)
 	}
 }
 
-func (t *target) addAddress(u *url.URL, where string, p *problems) {
+func (t *target) addAddress(u *url.URL, where string, p *Problems) {
 	host, port := u.Hostname(), u.Port()
 	switch {
 	case t.scheme == schemeUnix && (host != "" || strings.Trim(u.Path, "/") == ""):
-		p.add(fieldURL, "%sthe path of the socket is missing or not absolute: write three slashes, as in unix:///var/run/redis.sock", where)
+		p.Add(fieldURL, "%sthe path of the socket is missing or not absolute: write three slashes, as in unix:///var/run/redis.sock", where)
 	case t.scheme == schemeUnix:
 		t.addrs = append(t.addrs, u.Path)
 	case t.scheme == schemeEmbedded && (host == "" || port != ""):
-		p.add(fieldURL, "%sthe embedded server needs a name and no port, as in embedded://demo", where)
+		p.Add(fieldURL, "%sthe embedded server needs a name and no port, as in embedded://demo", where)
 	case t.scheme == schemeEmbedded && u.User != nil:
-		p.add(fieldURL, "%sthe embedded server knows no passwords: remove the credentials", where)
+		p.Add(fieldURL, "%sthe embedded server knows no passwords: remove the credentials", where)
 	case t.scheme == schemeEmbedded:
 		t.addrs = append(t.addrs, host)
 	case host == "" && port == "":
-		p.add(fieldURL, "%sthe host is missing, as in redis://localhost:6379", where)
+		p.Add(fieldURL, "%sthe host is missing, as in redis://localhost:6379", where)
 	case !validPort(port):
-		p.add(fieldURL, "%sthe port must be a number from 1 to 65535, as in redis://localhost:6379", where)
+		p.Add(fieldURL, "%sthe port must be a number from 1 to 65535, as in redis://localhost:6379", where)
 	default:
 		t.addHost(host, port)
 	}

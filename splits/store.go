@@ -15,7 +15,8 @@ type Group interface {
 	// Beat adds the member or extends its membership to b.TTL from now, drops the members whose time has passed and answers with
 	// what the group looks like then. A change of members or of the number of splits raises the version.
 	Beat(ctx context.Context, b Beat) (View, error)
-	// Propose stores the plan if plan.Version is still the version of the group, and reports whether it was.
+	// Propose stores the plan if plan.Version is still the version of the group and no other plan is stored for it, and reports
+	// whether this plan is the one that is stored.
 	Propose(ctx context.Context, plan Plan) (bool, error)
 	// Leave removes the member. Removing one that is not there is no error.
 	Leave(ctx context.Context, member string) error

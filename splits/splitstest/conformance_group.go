@@ -207,6 +207,14 @@ var planScenarios = []scenario{
 		assert.True(s, s.propose(view.Version, map[string][]int{"b": {0}}))
 		s.requirePlan(s.beat("a", long), view.Version, map[string][]int{"b": {0}})
 	}},
+	{"FirstPlanOfAVersionStays", func(s *scene) {
+		view := s.beat("a", long)
+		plan := map[string][]int{"a": {0}}
+		require.True(s, s.propose(view.Version, plan))
+		assert.False(s, s.propose(view.Version, map[string][]int{"a": {1}}), "who knows the first would never hear of it")
+		assert.True(s, s.propose(view.Version, plan), "the answer to the first may have been lost")
+		s.requirePlan(s.beat("a", long), view.Version, plan)
+	}},
 	{"ProposalNeedsAGroup", func(s *scene) {
 		assert.False(s, s.propose(0, map[string][]int{"a": {0}}))
 		assert.False(s, s.propose(1, map[string][]int{"a": {0}}))

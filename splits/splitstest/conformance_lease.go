@@ -1,7 +1,6 @@
 package splitstest
 
 import (
-	"errors"
 	"sync"
 	"time"
 
@@ -105,7 +104,7 @@ var leaseScenarios = []scenario{
 		require.NoError(s, granted[0].Err)
 		require.Error(s, granted[1].Err, "where a stream of another type ends is not known")
 		var held *splits.HeldError
-		assert.False(s, errors.As(granted[1].Err, &held))
+		assert.NotErrorAs(s, granted[1].Err, &held)
 		require.ErrorAs(s, granted[2].Err, &held)
 		assert.Equal(s, "b", held.Owner)
 		require.NoError(s, granted[3].Err)

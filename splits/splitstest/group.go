@@ -189,6 +189,9 @@ func (g *Group) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
 	if record == nil || record.version != plan.Version {
 		return false, nil
 	}
+	if record.planned == plan.Version {
+		return maps.EqualFunc(record.plan, plan.Assignments, slices.Equal[[]int]), nil
+	}
 	record.planned, record.plan = plan.Version, clonePlan(plan.Assignments)
 	s.hint(g.key)
 	return true, nil

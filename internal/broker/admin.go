@@ -1,0 +1,216 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Admin looks at topics and groups for people and tools. It writes nothing. It is safe for concurrent use and does not close its
+// client.
+type Admin struct {
+	client redis.UniversalClient
+	topics *Topics
+	log    *Log
+}
+
+// NewAdmin returns an Admin on the client, which stays the caller's.
+func NewAdmin(client redis.UniversalClient) *Admin {
+	return &Admin{client: client, topics: NewTopics(client), log: NewLog(client, client)}
+}
+
+// TopicNotFoundError is the answer for a topic that has neither metadata nor a stream.
+type TopicNotFoundError struct{ Topic string }
+
+// Error names the topic.
+func (e *TopicNotFoundError) Error() string {
+	return fmt.Sprintf("there is no topic %q: nothing was written to it yet, or it is on another server or database", e.Topic)
+}
+
+// TopicDescription is a topic and what its partitions hold.
+type TopicDescription struct {
+	Topic
+	Partitions []PartitionDescription `json:"partitions"`
+}
+
+// PartitionDescription is what the stream of one partition looks like.
+type PartitionDescription struct {
+	Partition int    `json:"partition_id"`
+	Key       string `json:"key"`
+	// Exists is false as long as nothing was written to the partition.
+	Exists bool  `json:"exists"`
+	Length int64 `json:"length"`
+	// Added counts the entries ever added; -1 if the server does not tell.
+	Added int64 `json:"added"`
+	// First is the offset of the first entry that is there, Last the last one ever generated; zero if there is none.
+	First splits.Offset `json:"-"`
+	Last  splits.Offset `json:"-"`
+}
+
+// ListTopics returns the partitioned topics in the order of their names. It scans all keys; plain topics have no metadata to be
+// found by.
+func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
+	keys, err := a.scan(ctx, topicPattern)
+	if err != nil {
+		return nil, fmt.Errorf("listing topics: %w", err)
+	}
+	pipe := a.client.Pipeline()
+	metadata := map[string]*redis.MapStringStringCmd{}
+	for _, key := range keys {
+		if name, ok := parseTopicKey(key); ok {
+			metadata[name] = pipe.HGetAll(ctx, key)
+		}
+	}
+	if err := send(ctx, pipe); err != nil {
+		return nil, fmt.Errorf("listing topics: %w", err)
+	}
+	var topics []Topic
+	for _, name := range slices.Sorted(maps.Keys(metadata)) {
+		topic, err := parseTopic(name, metadata[name].Val())
+		if err != nil {
+			return nil, fmt.Errorf("listing topics: %w", err)
+		}
+		if !topic.Plain() { // it may have gone since the scan
+			topics = append(topics, topic)
+		}
+	}
+	return topics, nil
+}
+
+// DescribeTopic describes a topic, plain or partitioned. The error is a *TopicNotFoundError if there is no such topic.
+func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescription, error) {
+	topic, err := a.topics.Describe(ctx, name)
+	if err != nil {
+		return TopicDescription{}, err
+	}
+	all := topic.Splits()
+	states, err := a.states(ctx, all)
+	if err != nil {
+		return TopicDescription{}, fmt.Errorf("describing topic %s: %w", name, err)
+	}
+	if topic.Plain() && !states[0].Exists {
+		return TopicDescription{}, &TopicNotFoundError{Topic: name}
+	}
+	d := TopicDescription{Topic: topic, Partitions: make([]PartitionDescription, len(all))}
+	for i, s := range states {
+		d.Partitions[i] = PartitionDescription{
+			Partition: i, Key: all[i].Key, Exists: s.Exists, Length: s.Length, Added: s.Added, First: s.First, Last: s.Last,
+		}
+	}
+	return d, nil
+}
+
+// states asks for the states of all splits; one that cannot be asked is an error.
+func (a *Admin) states(ctx context.Context, all []splits.Split) ([]splits.State, error) {
+	states, err := a.log.State(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		if s.Err != nil {
+			return nil, s.Err
+		}
+	}
+	return states, nil
+}
+
+// GroupSummary is one group of one topic.
+type GroupSummary struct {
+	Topic string `json:"stream_name"`
+	Group string `json:"consumer_group"`
+	// Type is ConsumerGroup or ShareGroup.
+	Type string `json:"group_type"`
+	// Members counts those that are alive.
+	Members int `json:"members"`
+}
+
+// ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their names. It scans all keys. A
+// topic without groups has an empty list, and so has one that does not exist.
+func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
+	keys, err := a.scan(ctx, groupPattern(topic))
+	if err != nil {
+		return nil, fmt.Errorf("listing groups: %w", err)
+	}
+	now, err := a.now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing groups: %w", err)
+	}
+	pipe := a.client.Pipeline()
+	var found []GroupSummary
+	var types []*redis.SliceCmd
+	var members []*redis.IntCmd
+	for _, key := range keys {
+		name, group, ok := parsePlanKey(key)
+		if !ok || (topic != "" && name != topic) {
+			continue
+		}
+		found = append(found, GroupSummary{Topic: name, Group: group})
+		types = append(types, pipe.HMGet(ctx, key, "group_type"))
+		members = append(members, pipe.ZCount(ctx, membersKey(name, group), alive(now), "+inf"))
+	}
+	if err := send(ctx, pipe); err != nil {
+		return nil, fmt.Errorf("listing groups: %w", err)
+	}
+	for i := range found {
+		found[i].Type = reply(types[i].Val()).word(0)
+		found[i].Members = int(members[i].Val())
+	}
+	slices.SortFunc(found, func(a, b GroupSummary) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Group, b.Group))
+	})
+	return found, nil
+}
+
+// scan returns the hashes whose keys match, on a cluster those of all masters.
+func (a *Admin) scan(ctx context.Context, pattern string) ([]string, error) {
+	var mu sync.Mutex // masters are scanned at the same time
+	found := map[string]struct{}{}
+	scanNode := func(ctx context.Context, node redis.Cmdable) error {
+		keys := node.ScanType(ctx, 0, pattern, 1000, "hash").Iterator()
+		for keys.Next(ctx) {
+			mu.Lock()
+			found[keys.Val()] = struct{}{} // SCAN may return a key twice
+			mu.Unlock()
+		}
+		return keys.Err()
+	}
+	var err error
+	if cluster, ok := a.client.(*redis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return scanNode(ctx, node) })
+	} else {
+		err = scanNode(ctx, a.client)
+	}
+	if err != nil {
+		return nil, Explain(err)
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// now is the server's time in Unix milliseconds.
+func (a *Admin) now(ctx context.Context) (int64, error) {
+	now, err := a.client.Time(ctx).Result()
+	if err != nil {
+		return 0, Explain(err)
+	}
+	return now.UnixMilli(), nil
+}
+
+// alive is the lower bound of the deadlines of members that are alive.
+func alive(now int64) string { return "(" + strconv.FormatInt(now, 10) }
+
+// send sends a pipeline, if there is anything in it; the error is that of the first command that failed.
+func send(ctx context.Context, pipe redis.Pipeliner) error {
+	if pipe.Len() == 0 {
+		return nil
+	}
+	_, err := pipe.Exec(ctx)
+	return Explain(err)
+}

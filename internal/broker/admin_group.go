@@ -1,0 +1,200 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// GroupNotFoundError is the answer for a group that the topic does not have.
+type GroupNotFoundError struct{ Topic, Group string }
+
+// Error names the group.
+func (e *GroupNotFoundError) Error() string {
+	return fmt.Sprintf("topic %q has no group %q: no input with that consumer_group has run in the last 30 days, or it is on another "+
+		"server or database", e.Topic, e.Group)
+}
+
+// LagUnknown is the lag of a partition of which it cannot be told.
+const LagUnknown int64 = -1
+
+// GroupDescription is a group, its members, and how far it has come.
+type GroupDescription struct {
+	Topic string `json:"stream_name"`
+	Group string `json:"consumer_group"`
+	// Type is ConsumerGroup or ShareGroup.
+	Type string `json:"group_type"`
+	// Members are those that are alive, in ascending order.
+	Members []string `json:"members"`
+	// Version grows with every change of the members or of the number of partitions.
+	Version    uint64           `json:"version"`
+	Partitions []GroupPartition `json:"partitions"`
+}
+
+// GroupPartition is how far a group has come with one partition.
+type GroupPartition struct {
+	Split splits.Split `json:"split"`
+	// Owner holds the lease; it held it last if Expires is 0. Empty: nobody ever did, or it was released.
+	Owner string `json:"owner,omitempty"`
+	Epoch uint64 `json:"epoch"`
+	// Expires is the time that the lease has left unless its owner renews it.
+	Expires time.Duration `json:"-"`
+	// Committed is the offset up to which everything was acknowledged, nil if none is stored.
+	Committed *splits.Offset `json:"-"`
+	// Lag is the number of entries after Committed, LagUnknown if it cannot be told.
+	Lag int64 `json:"lag"`
+	// Age is that of the first entry after Committed; 0 if there is none or no offset is committed.
+	Age time.Duration `json:"-"`
+
+	read int64 // of the committed position
+}
+
+// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such group. The number of round trips does
+// not depend on that of the partitions.
+func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDescription, error) {
+	for _, err := range []error{ValidateTopic(topic, false), ValidateGroup(group)} {
+		if err != nil {
+			return GroupDescription{}, err
+		}
+	}
+	d := GroupDescription{Topic: topic, Group: group}
+	err := a.describeGroup(ctx, &d)
+	if err != nil {
+		return GroupDescription{}, fmt.Errorf("describing group %s of %s: %w", group, topic, err)
+	}
+	return d, nil
+}
+
+func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription) error {
+	now, err := a.now(ctx)
+	if err != nil {
+		return err
+	}
+	topic, err := a.fillGroup(ctx, d, now)
+	if err != nil {
+		return err
+	}
+	all := topic.Splits()
+	if d.Partitions, err = a.positions(ctx, d.Group, all, now); err != nil {
+		return err
+	}
+	states, err := a.states(ctx, all)
+	if err != nil {
+		return err
+	}
+	for i := range d.Partitions {
+		d.Partitions[i].Lag = lag(d.Partitions[i], states[i])
+	}
+	return a.fillAges(ctx, d.Partitions, now)
+}
+
+// fillGroup reads the group's own keys and returns the topic with as many partitions as the group knows of.
+func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64) (Topic, error) {
+	topic, err := a.topics.Describe(ctx, d.Topic)
+	if err != nil {
+		return Topic{}, err
+	}
+	pipe := a.client.Pipeline()
+	fields := pipe.HMGet(ctx, planKey(d.Topic, d.Group), "group_type", "version", "partitions")
+	members := pipe.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"})
+	if err := send(ctx, pipe); err != nil {
+		return Topic{}, err
+	}
+	stored := reply(fields.Val())
+	if d.Type = stored.word(0); d.Type == "" {
+		return Topic{}, &GroupNotFoundError{Topic: d.Topic, Group: d.Group}
+	}
+	if d.Version, err = stored.number(1); err != nil {
+		return Topic{}, badField(planKey(d.Topic, d.Group), "version", stored.word(1), "a number")
+	}
+	if topic.Plain() { // or it has lost its metadata
+		topic.Partitions, err = strconv.Atoi(stored.word(2))
+		if err != nil || topic.Partitions < 0 || topic.Partitions > MaxPartitions {
+			return Topic{}, badField(planKey(d.Topic, d.Group), "partitions", stored.word(2), "a number")
+		}
+	}
+	d.Members = members.Val()
+	slices.Sort(d.Members)
+	return topic, nil
+}
+
+// positions reads the leases of all splits.
+func (a *Admin) positions(ctx context.Context, group string, all []splits.Split, now int64) ([]GroupPartition, error) {
+	pipe := a.client.Pipeline()
+	leases := make([]*redis.SliceCmd, len(all))
+	for i, split := range all {
+		leases[i] = pipe.HMGet(ctx, leaseKey(split.Key, group), "owner", "epoch", "expires_ms", "offset", "read")
+	}
+	if err := send(ctx, pipe); err != nil {
+		return nil, err
+	}
+	partitions := make([]GroupPartition, len(all))
+	for i, split := range all {
+		stored := reply(leases[i].Val())
+		p := GroupPartition{Split: split, Owner: stored.word(0), read: splits.ReadUnknown}
+		p.Epoch, _ = stored.number(1) // a field that is not there is 0
+		if expires, err := stored.signed(2); err == nil {
+			p.Expires = max(0, time.Duration(expires-now)*time.Millisecond)
+		}
+		if text := stored.word(3); text != "" {
+			committed, err := splits.ParseOffset(text)
+			if err != nil {
+				return nil, badField(leaseKey(split.Key, group), "offset", text, "a stream ID")
+			}
+			p.Committed = &committed
+		}
+		if read, err := stored.signed(4); err == nil {
+			p.read = read
+		}
+		partitions[i] = p
+	}
+	return partitions, nil
+}
+
+// lag counts the entries after the committed position.
+func lag(p GroupPartition, s splits.State) int64 {
+	switch {
+	case p.Committed == nil:
+		return LagUnknown
+	case p.Committed.Compare(s.Last) >= 0:
+		return 0
+	case *p.Committed == splits.Offset{}:
+		return s.Length
+	case p.read >= 0 && s.Added >= p.read:
+		return s.Added - p.read
+	}
+	return LagUnknown
+}
+
+// fillAges asks for the first entry after each committed position that has one.
+func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now int64) error {
+	pipe := a.client.Pipeline()
+	next := map[int]*redis.XMessageSliceCmd{}
+	for i, p := range partitions {
+		if p.Committed != nil && p.Lag != 0 {
+			next[i] = pipe.XRangeN(ctx, p.Split.Key, "("+p.Committed.String(), "+", 1)
+		}
+	}
+	if err := send(ctx, pipe); err != nil {
+		return err
+	}
+	for i, found := range next {
+		if len(found.Val()) == 0 {
+			continue
+		}
+		offset, err := splits.ParseOffset(found.Val()[0].ID)
+		if err != nil {
+			return err
+		}
+		if offset.Millis < uint64(now) { // IDs need not be times
+			partitions[i].Age = time.Duration(uint64(now)-offset.Millis) * time.Millisecond
+		}
+	}
+	return nil
+}

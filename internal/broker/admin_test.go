@@ -1,0 +1,296 @@
+package broker
+
+import (
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+func TestListTopicsFindsPartitionedOnesOnly(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		admin := NewAdmin(s.client)
+		topics, err := admin.ListTopics(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, topics)
+		for _, name := range []string{"orders", "{eu}:b*[x]", "{a}", "a"} {
+			_, _, err := NewTopics(s.client).Create(t.Context(), name, 2)
+			require.NoError(t, err)
+		}
+		s.add(t, "plain", "*")
+		s.set(t, "rafka:{not:ours}x{y}:topic", "partitions", 1)
+		require.NoError(t, s.client.Set(t.Context(), topicKey("string"), "x", 0).Err())
+		beat(t, NewGroup(s.client, "orders", "topic"), "m1")
+		topics, err = admin.ListTopics(t.Context())
+		require.NoError(t, err)
+		var names []string
+		for _, topic := range topics {
+			names = append(names, topic.Name)
+			assert.Equal(t, 2, topic.Partitions)
+			assert.Positive(t, topic.CreatedMS)
+		}
+		assert.Equal(t, []string{"a", "orders", "{a}", "{eu}:b*[x]"}, names)
+	})
+}
+
+func TestListGroupsOfOneTopicOrAll(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		admin := NewAdmin(s.client)
+		for _, g := range [][2]string{{"orders", "b"}, {"orders", "a:{x}"}, {"{eu}:[o]*", "topic"}, {"orders2", "b"}} {
+			beat(t, NewGroup(s.client, g[0], g[1]), "m1")
+			beat(t, NewGroup(s.client, g[0], g[1]), "m2")
+		}
+		dead := redis.Z{Score: float64(s.now(t) - 1), Member: "m2"}
+		require.NoError(t, s.client.ZAdd(t.Context(), membersKey("orders", "b"), dead).Err())
+		of := func(topic string) []GroupSummary {
+			groups, err := admin.ListGroups(t.Context(), topic)
+			require.NoError(t, err)
+			return groups
+		}
+		orders := []GroupSummary{
+			{Topic: "orders", Group: "a:{x}", Type: "consumer", Members: 2},
+			{Topic: "orders", Group: "b", Type: "consumer", Members: 1},
+		}
+		assert.Equal(t, orders, of("orders"))
+		assert.Equal(t, append(orders, GroupSummary{Topic: "orders2", Group: "b", Type: "consumer", Members: 2},
+			GroupSummary{Topic: "{eu}:[o]*", Group: "topic", Type: "consumer", Members: 2}), of(""))
+		assert.Len(t, of("{eu}:[o]*"), 1, "the name is no pattern")
+		assert.Empty(t, of("nothing"))
+	})
+}
+
+func TestDescribeTopicTellsWhatItsPartitionsHold(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		_, _, err := NewTopics(s.client).Create(t.Context(), "orders", 2)
+		require.NoError(t, err)
+		for _, id := range []string{"1-0", "2-0", "3-7"} {
+			s.add(t, "orders:1", id)
+		}
+		require.NoError(t, s.client.XTrimMaxLen(t.Context(), "orders:1", 2).Err())
+		d, err := NewAdmin(s.client).DescribeTopic(t.Context(), "orders")
+		require.NoError(t, err)
+		added := int64(3)
+		if s.embedded {
+			added = -1
+		}
+		assert.Equal(t, 2, d.Topic.Partitions)
+		assert.Equal(t, []PartitionDescription{
+			{Partition: 0, Key: "orders:0"},
+			{
+				Partition: 1, Key: "orders:1", Exists: true, Length: 2, Added: added,
+				First: splits.Offset{Millis: 2}, Last: splits.Offset{Millis: 3, Seq: 7},
+			},
+		}, d.Partitions)
+		text, err := json.Marshal(d)
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"stream_name":"orders","created_ms":`+strconv.FormatInt(d.CreatedMS, 10)+`,"partitions":[
+			{"partition_id":0,"key":"orders:0","exists":false,"length":0,"added":0,"first":"0-0","last":"0-0"},
+			{"partition_id":1,"key":"orders:1","exists":true,"length":2,"added":`+strconv.FormatInt(added, 10)+`,"first":"2-0","last":"3-7"}]}`,
+			string(text))
+	})
+}
+
+func TestDescribePlainTopicOrNone(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		_, err := NewAdmin(s.client).DescribeTopic(t.Context(), "orders")
+		var missing *TopicNotFoundError
+		require.ErrorAs(t, err, &missing)
+		assert.Equal(t, "orders", missing.Topic)
+		s.add(t, "orders", "1-0")
+		d, err := NewAdmin(s.client).DescribeTopic(t.Context(), "orders")
+		require.NoError(t, err)
+		require.Len(t, d.Partitions, 1)
+		assert.True(t, d.Plain())
+		assert.Equal(t, "orders", d.Partitions[0].Key)
+		require.NoError(t, s.client.Set(t.Context(), "text", "x", 0).Err())
+		_, err = NewAdmin(s.client).DescribeTopic(t.Context(), "text")
+		assert.Equal(t, ClassWrongType, Classify(err))
+	})
+}
+
+func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 5)
+		topic := Topic{Name: "orders", Partitions: 5}
+		for i := range 4 {
+			for _, ms := range []string{"1000", "2000", "3000"} {
+				s.add(t, topic.Split(i).Key, ms+"-0")
+			}
+		}
+		g, l := s.group(), s.leases()
+		view := beat(t, g, "m2")
+		beat(t, g, "m1")
+		var claims []splits.Claim
+		for i := range 4 {
+			claims = append(claims, splits.Claim{Split: topic.Split(i)})
+		}
+		var leases []splits.Lease
+		for i, granted := range l.Claim(t.Context(), "m1", testTTL, claims) {
+			require.NoError(t, granted.Err)
+			leases = append(leases, splits.Lease{Split: topic.Split(i), Member: "m1", Epoch: granted.Epoch})
+		}
+		for i, p := range map[int]splits.Position{1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1)} {
+			require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p}})[0])
+		}
+		require.NoError(t, l.Release(t.Context(), leases[2:3])[0])
+
+		d, err := NewAdmin(s.client).DescribeGroup(t.Context(), "orders", "billing")
+		require.NoError(t, err)
+		assert.Equal(t, "consumer", d.Type)
+		assert.Equal(t, []string{"m1", "m2"}, d.Members)
+		assert.GreaterOrEqual(t, d.Version, view.Version)
+		require.Len(t, d.Partitions, 5)
+		exact := int64(2)
+		if s.embedded {
+			exact = LagUnknown // of partition 1: nothing was counted there
+		}
+		for i, want := range []struct {
+			owner     string
+			committed string
+			lag       int64
+			first     int64 // offset of the first entry that is not committed
+		}{{"m1", "0-0", 3, 1000}, {"m1", "1000-0", exact, 2000}, {"", "3000-0", 0, 0}, {"m1", "2000-0", LagUnknown, 3000}} {
+			p := d.Partitions[i]
+			assert.Equal(t, topic.Split(i), p.Split)
+			assert.Equal(t, want.owner, p.Owner, i)
+			assert.Equal(t, leases[i].Epoch, p.Epoch)
+			assert.Equal(t, want.committed, p.Committed.String())
+			assert.Equal(t, want.lag, p.Lag, i)
+			assert.Equal(t, want.owner != "", p.Expires > 0)
+			if want.first == 0 {
+				assert.Zero(t, p.Age)
+			} else {
+				assert.InDelta(t, time.Duration(s.now(t)-want.first)*time.Millisecond, p.Age, float64(5*time.Second))
+			}
+		}
+		assert.Equal(t, GroupPartition{Split: topic.Split(4), Lag: LagUnknown, read: -1}, d.Partitions[4], "never claimed")
+	})
+}
+
+func TestGroupDescriptionIsReadableJSON(t *testing.T) {
+	committed := splits.Offset{Millis: 5, Seq: 6}
+	text, err := json.Marshal(GroupDescription{
+		Topic: "orders", Group: "billing", Type: ConsumerGroup, Members: []string{"m1"}, Version: 7,
+		Partitions: []GroupPartition{
+			{
+				Split: partitionSplit("orders", 0), Owner: "m1", Epoch: 9, Expires: 1500 * time.Millisecond, Committed: &committed,
+				Lag: 3, Age: time.Second,
+			},
+			{Split: partitionSplit("orders", 1), Lag: LagUnknown},
+		},
+	})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,"partitions":[
+		{"split":{"stream_name":"orders","partition_id":0,"id":"orders-0","key":"orders:0"},"owner":"m1","epoch":9,"expires_ms":1500,
+		 "committed":"5-6","lag":3,"age_ms":1000},
+		{"split":{"stream_name":"orders","partition_id":1,"id":"orders-1","key":"orders:1"},"epoch":0,"expires_ms":0,
+		 "committed":null,"lag":-1,"age_ms":0}]}`, string(text))
+}
+
+func TestDescribeGroupOfALostTopicKeepsItsPartitions(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 3)
+		beat(t, s.group(), "m1")
+		require.NoError(t, s.client.Del(t.Context(), topicKey("orders")).Err())
+		d, err := NewAdmin(s.client).DescribeGroup(t.Context(), "orders", "billing")
+		require.NoError(t, err)
+		assert.Len(t, d.Partitions, 3)
+	})
+}
+
+func TestDescribeGroupSaysWhatIsWrong(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		admin := NewAdmin(s.client)
+		_, err := admin.DescribeGroup(t.Context(), "orders", "billing")
+		require.ErrorAs(t, err, new(*GroupNotFoundError))
+		_, err = admin.DescribeGroup(t.Context(), "orders", "")
+		require.ErrorContains(t, err, "consumer_group")
+		beat(t, s.group(), "m1")
+		lease := leaseKey("orders", "billing")
+		s.set(t, lease, "offset", "x")
+		_, err = admin.DescribeGroup(t.Context(), "orders", "billing")
+		require.ErrorContains(t, err, lease)
+		require.NoError(t, s.client.Set(t.Context(), lease, "x", 0).Err())
+		_, err = admin.DescribeGroup(t.Context(), "orders", "billing")
+		assert.Equal(t, ClassWrongType, Classify(err))
+	})
+}
+
+func TestLagIsNeverGuessed(t *testing.T) {
+	at := func(ms uint64) *splits.Offset { return &splits.Offset{Millis: ms} }
+	state := splits.State{Exists: true, Length: 4, Last: splits.Offset{Millis: 10}, Added: 9}
+	for name, test := range map[string]struct {
+		committed *splits.Offset
+		read      int64
+		state     splits.State
+		want      int64
+	}{
+		"none committed":       {nil, -1, state, LagUnknown},
+		"known":                {at(5), 6, state, 3},
+		"at the end":           {at(10), -1, state, 0},
+		"beyond the end":       {at(11), 20, state, 0},
+		"from the beginning":   {at(0), 5, state, 4},
+		"after a seek":         {at(5), -1, state, LagUnknown},
+		"server does not tell": {at(5), 6, splits.State{Exists: true, Length: 4, Last: splits.Offset{Millis: 10}, Added: -1}, LagUnknown},
+		"stream was recreated": {at(5), 20, state, LagUnknown},
+		"stream is gone":       {at(5), 6, splits.State{}, 0},
+	} {
+		assert.Equal(t, test.want, lag(GroupPartition{Committed: test.committed, read: test.read}, test.state), name)
+	}
+}
+
+func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
+	server := redistest.Start(t, "--cluster-enabled", "yes")
+	require.NoError(t, server.Client(t).ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	require.Eventually(t, func() bool { return client.Set(t.Context(), "x", "x", 0).Err() == nil }, 10*time.Second, 20*time.Millisecond)
+
+	for _, name := range []string{"orders", "{eu}:orders", "{orders}"} {
+		topic, _, err := NewTopics(client).Create(t.Context(), name, 50)
+		require.NoError(t, err)
+		g := NewGroup(client, name, "billing")
+		view := beat(t, g, "m1")
+		plan(t, g, view.Version, map[string][]int{"m1": {0, 1}})
+		l := NewLeases(client, LeasesOptions{Topic: name, Group: "billing"})
+		var claims []splits.Claim
+		for _, split := range topic.Splits() {
+			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, ID: "1-0", Values: []string{"a", "b"}}).Err())
+			claims = append(claims, splits.Claim{Split: split})
+		}
+		var commits []splits.Commit
+		var leases []splits.Lease
+		for i, granted := range l.Claim(t.Context(), "m1", testTTL, claims) {
+			require.NoError(t, granted.Err)
+			leases = append(leases, splits.Lease{Split: claims[i].Split, Member: "m1", Epoch: granted.Epoch})
+			commits = append(commits, splits.Commit{Lease: leases[i], Position: position(1, 0, 1)})
+		}
+		for _, errs := range [][]error{
+			l.Commit(t.Context(), testTTL, commits), {l.Reset(t.Context(), testTTL, commits[0])}, l.Release(t.Context(), leases),
+		} {
+			for _, err := range errs {
+				require.NoError(t, err)
+			}
+		}
+		d, err := NewAdmin(client).DescribeGroup(t.Context(), name, "billing")
+		require.NoError(t, err)
+		require.Len(t, d.Partitions, 50)
+		for _, p := range d.Partitions {
+			assert.Zero(t, p.Lag)
+		}
+		listed, err := NewAdmin(client).ListGroups(t.Context(), name)
+		require.NoError(t, err)
+		assert.Len(t, listed, 1)
+		require.NoError(t, g.Leave(t.Context(), "m1"))
+	}
+	topics, err := NewAdmin(client).ListTopics(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, topics, 3)
+}

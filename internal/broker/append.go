@@ -1,0 +1,236 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/internal/appender"
+)
+
+//go:embed append.lua
+var appendSrc string
+
+var appendScript = newScript("append", preludeSrc+appendSrc)
+
+// producerTTL is how long the sequence of an idle producer is remembered unless AppendOptions say otherwise.
+const producerTTL = 24 * time.Hour
+
+// MaxFields is the most fields that an entry can have: scripts unpack it onto Lua's stack, which ends at 8000 values in Redis and at about
+// 5100 in the embedded server.
+const MaxFields = 2500
+
+// maxExact is the number from which on Lua's doubles skip some.
+const maxExact = 1 << 53
+
+// AppendOptions are what all appends of one output share. The zero value is ready for use.
+type AppendOptions struct {
+	// ProducerTTL is how long the sequence of a producer is kept after its last append to a partition: 24 hours if 0.
+	ProducerTTL time.Duration
+	// MaxLength is the number of entries to which each append trims its partition, approximately; 0 keeps all.
+	MaxLength int64
+	// MaxAge is the age from which each append trims entries of its partition, approximately, by the server's clock; 0 keeps all.
+	MaxAge time.Duration
+	// TrimFailed, if set, is called when records were written but the trimming after it failed. It must not block.
+	TrimFailed func(t appender.Target, err error)
+}
+
+// Appends writes records to partitions: it implements appender.Log. It is safe for concurrent use and does not close its
+// client.
+type Appends struct {
+	client redis.UniversalClient
+	o      AppendOptions
+	// resends says that the client sends requests a second time by itself, so that the error of the last attempt proves nothing
+	// about the first.
+	resends bool
+}
+
+var _ appender.Log = (*Appends)(nil)
+
+// NewAppends returns Appends on the client, which stays the caller's and should have go-redis' own retries switched off.
+func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
+	if o.ProducerTTL <= 0 {
+		o.ProducerTTL = producerTTL
+	}
+	single, ok := client.(*redis.Client)
+	return &Appends{client: client, o: o, resends: !ok || single.Options().MaxRetries > 0}
+}
+
+// Append writes a round of appends in one pipeline per node and answers in their order. Appends of one round must be to
+// different partitions. It blocks for as long as the client waits for answers; ctx bounds that if the client heeds it.
+func (a *Appends) Append(ctx context.Context, round []appender.Append) []appender.Result {
+	results := make([]appender.Result, len(round))
+	calls := make([]scriptCall, 0, len(round))
+	places := make([]int, 0, len(round))
+	for i, part := range round {
+		if err := checkAppend(ctx, part); err != nil {
+			results[i] = appender.Result{Status: unsentStatus(err), Err: fmt.Errorf("appending to %s: %w", part.Target.Key, err)}
+			continue
+		}
+		calls = append(calls, a.call(part))
+		places = append(places, i)
+	}
+	if len(calls) == 0 {
+		return results
+	}
+	for i, reply := range runAll(ctx, a.client, calls) {
+		place := places[i]
+		results[place] = a.result(round[place].Target, reply)
+	}
+	return results
+}
+
+// checkAppend finds what forbids to send an append at all.
+func checkAppend(ctx context.Context, part appender.Append) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if part.Epoch > maxExact || part.Seq > maxExact {
+		return fmt.Errorf("epoch %d or sequence %d is above 2^53", part.Epoch, part.Seq)
+	}
+	for _, record := range part.Records {
+		switch n := len(record.Fields); {
+		case n == 0 || n%2 != 0:
+			return fmt.Errorf("a record has %d names and values: an entry needs pairs of them, and at least one", n)
+		case n > 2*MaxFields:
+			return fmt.Errorf("a record has %d fields, the most is %d: leave metadata out by `metadata`, "+
+				"or write the body as one field by `body_key`", n/2, MaxFields)
+		}
+	}
+	return nil
+}
+
+func unsentStatus(err error) appender.Status {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return appender.Refused
+	}
+	return appender.Failed
+}
+
+// call lays an append out as append.lua reads it.
+func (a *Appends) call(part appender.Append) scriptCall {
+	values := 6
+	for _, record := range part.Records {
+		values += 1 + len(record.Fields)
+	}
+	keys, epoch := []string{part.Target.Key}, ""
+	if part.Producer != "" {
+		epoch = strconv.FormatUint(part.Epoch, 10)
+		keys = append(keys, producerKey(part.Target.Key, part.Producer))
+	}
+	if part.Target.Plain {
+		keys = append(keys, topicKey(part.Target.Topic))
+	}
+	args := append(make([]any, 0, values), epoch, part.Seq, a.o.ProducerTTL.Milliseconds(), max(a.o.MaxLength, 0),
+		max(a.o.MaxAge, 0).Milliseconds(), len(part.Records))
+	for _, record := range part.Records {
+		args = append(args, len(record.Fields))
+		for _, field := range record.Fields {
+			args = append(args, field)
+		}
+	}
+	return scriptCall{script: appendScript, keys: keys, args: args}
+}
+
+// result reads the answer to one append.
+func (a *Appends) result(target appender.Target, r scriptReply) appender.Result {
+	result := appender.Result{Status: appender.Failed}
+	if r.err != nil {
+		result.Status, result.Err = a.refusedStatus(r.err), Explain(r.err)
+	} else {
+		result = a.replied(target, r.value)
+	}
+	if result.Err != nil {
+		result.Err = fmt.Errorf("appending to %s: %w", target.Key, result.Err)
+	}
+	return result
+}
+
+// The errors of appends that the script itself refuses.
+var (
+	errStale       = errors.New("another epoch of this producer was here: rafka numbers its appends anew")
+	errGap         = errors.New("the server lost appends that it had acknowledged")
+	errPartitioned = errors.New("the topic has been given partitions")
+)
+
+// replied reads what append.lua answered.
+func (a *Appends) replied(target appender.Target, value any) appender.Result {
+	reply := replyOf(value)
+	switch reply.word(0) {
+	case "OK":
+		if text := reply.word(1); text != "" && a.o.TrimFailed != nil {
+			a.o.TrimFailed(target, fmt.Errorf("trimming %s: %w", target.Key, Explain(refusalText(text))))
+		}
+		return appender.Result{Status: appender.Written}
+	case "DUP":
+		return appender.Result{Status: appender.Duplicate}
+	case "STALE":
+		return appender.Result{
+			Status: appender.Stale, Epoch: epochOf(reply.word(1)), Err: fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
+		}
+	case "GAP":
+		return appender.Result{Status: appender.Gap, Err: fmt.Errorf("%w (stored: %s)", errGap, reply.word(1))}
+	case "PARTITIONED":
+		return appender.Result{Status: appender.Partitioned, Err: errPartitioned}
+	case "PARTIAL":
+		written, err := reply.number(1)
+		if err != nil {
+			return appender.Result{Status: appender.Unknown, Err: err}
+		}
+		return appender.Result{Status: appender.Partial, Count: int(written), Err: Explain(refusalText(reply.word(2)))}
+	}
+	return appender.Result{Status: appender.Unknown, Err: unexpected(appendScript, value)}
+}
+
+// epochOf is the epoch in a producer's state, which is "epoch:seq"; 0 if there is none.
+func epochOf(state string) uint64 {
+	epoch, _, _ := strings.Cut(state, ":")
+	n, _ := strconv.ParseUint(epoch, 10, 64) // it is a number, or the script would have refused it
+	return n
+}
+
+// refusedStatus tells what an error of the client means for the records. A client that resends may have had the first attempt
+// executed and its answer lost, whatever the last attempt met: no number may be used again then. Unknown says so, and for
+// errors that a retry would meet again Partial with a count of 0, which does not wait.
+func (a *Appends) refusedStatus(err error) appender.Status {
+	class := Classify(err)
+	passes := class == ClassTransient || class == ClassConnection && neverSent(err)
+	switch {
+	case class == ClassNone: // an answer without a value is none that the script gives
+		return appender.Unknown
+	case passes && !a.resends:
+		return appender.Refused
+	case passes, class == ClassConnection:
+		return appender.Unknown
+	case a.resends:
+		return appender.Partial
+	}
+	return appender.Failed
+}
+
+// Node names the server that holds the target: "" unless the client is a cluster's, where it is the address of the slot's
+// master as the client knows it, and "" until it has learnt the slots. It does no I/O.
+func (a *Appends) Node(t appender.Target) string {
+	cluster, ok := a.client.(*redis.ClusterClient)
+	if !ok {
+		return ""
+	}
+	master, err := cluster.MasterForKey(ended, t.Key)
+	if err != nil {
+		return ""
+	}
+	return master.Options().Addr
+}
+
+// ended is a context that is over: with it, go-redis answers from its memory or not at all.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()

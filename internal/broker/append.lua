@@ -1,0 +1,94 @@
+
+-- append: writes entries to one partition, at most once per producer, epoch and sequence number. Lua has no rollback: what can
+-- fail is tried before the first entry is written.
+--
+-- KEYS     the partition's stream; then, if the append is idempotent, the producer's state: "epoch:seq" of its last append;
+--          then, if the topic was plain when the records were routed, the topic's metadata
+-- ARGV     1 epoch, or empty: not idempotent  2 seq  3 ttl of the state in ms  4 most entries to keep, or 0  5 age in ms
+--          of the oldest entry to keep, or 0  6 number of entries, and for each: number of values, values
+-- Replies  OK error_of_the_trim (empty if there was none)
+--          DUP             written before
+--          STALE state     a higher epoch is known
+--          GAP state       the sequence number before this one is not known
+--          PARTITIONED     the topic has metadata now
+--          PARTIAL n error the first n entries are written
+--          an error of the class of the command that met it, naming the key: nothing is written
+-- Only after PARTIAL and OK are there new entries. After an error the state still says that seq was not seen.
+
+local stream, epoch, seq, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local idempotent = epoch ~= ''
+local state = idempotent and KEYS[2]
+local metadata = KEYS[idempotent and 3 or 2]
+
+if metadata then
+  local exists = redis.pcall('EXISTS', metadata)
+  if err_of(exists) then
+    return refusal(exists.err, metadata)
+  end
+  if exists == 1 then
+    return {'PARTITIONED'}
+  end
+end
+
+if idempotent then
+  local stored = redis.pcall('GET', state)
+  if err_of(stored) then
+    return refusal(stored.err, state)
+  end
+  local last_epoch, last_seq
+  if stored then
+    last_epoch, last_seq = string.match(stored, '^(%d+):(%d+)$') -- anything else is not ours and counts as nothing
+  end
+  local before = epoch .. ':' .. text(tonumber(seq) - 1)
+  if last_epoch then
+    local e, s = tonumber(last_epoch), tonumber(last_seq)
+    if e > tonumber(epoch) then
+      return {'STALE', stored}
+    end
+    if e == tonumber(epoch) then
+      if tonumber(seq) <= s then
+        return {'DUP'}
+      end
+      if tonumber(seq) > s + 1 then
+        return {'GAP', stored}
+      end
+    end
+    before = stored
+  end
+  -- Proves the permission, and the memory too: Redis looks at maxmemory at the first write of a script only. What is stored says
+  -- no more than what was true before, or that seq is yet to come.
+  local proof = redis.pcall('SET', state, before, 'PX', ttl)
+  if err_of(proof) then
+    return refusal(proof.err, state)
+  end
+end
+
+local at = 7
+for n = 1, tonumber(ARGV[6]) do
+  local last = at + tonumber(ARGV[at])
+  local added = redis.pcall('XADD', stream, '*', unpack(ARGV, at + 1, last))
+  if err_of(added) then
+    if n == 1 then
+      return refusal(added.err, stream)
+    end
+    return {'PARTIAL', text(n - 1), added.err}
+  end
+  at = last + 1
+end
+
+if idempotent then
+  local kept = redis.pcall('SET', state, epoch .. ':' .. seq, 'PX', ttl)
+  if err_of(kept) then
+    return {'PARTIAL', ARGV[6], kept.err}
+  end
+end
+
+local trim_error = ''
+if ARGV[4] ~= '0' then
+  trim_error = err_of(redis.pcall('XTRIM', stream, 'MAXLEN', '~', ARGV[4])) or trim_error
+end
+if ARGV[5] ~= '0' then
+  local oldest = math.max(now_ms() - tonumber(ARGV[5]), 0)
+  trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '~', text(oldest))) or trim_error
+end
+return {'OK', trim_error}

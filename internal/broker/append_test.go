@@ -1,0 +1,394 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// part is an idempotent append to the stream "s" with one record for each value.
+func part(epoch, seq uint64, values ...string) appender.Append {
+	p := appender.Append{Target: appender.Target{Topic: "t", Key: "s"}, Producer: "p1", Epoch: epoch, Seq: seq}
+	for _, v := range values {
+		p.Records = append(p.Records, appender.Record{Fields: []string{"body", v}})
+	}
+	return p
+}
+
+func appendOne(t *testing.T, a *Appends, p appender.Append) appender.Result {
+	t.Helper()
+	results := a.Append(t.Context(), []appender.Append{p})
+	require.Len(t, results, 1)
+	if s := results[0].Status; s == appender.Written || s == appender.Duplicate {
+		require.NoError(t, results[0].Err)
+	} else {
+		require.Error(t, results[0].Err)
+	}
+	return results[0]
+}
+
+func bodies(t *testing.T, client *redis.Client, stream string) []string {
+	t.Helper()
+	found, err := client.XRange(t.Context(), stream, "-", "+").Result()
+	require.NoError(t, err)
+	all := make([]string, 0, len(found))
+	for _, message := range found {
+		all = append(all, message.Values["body"].(string))
+	}
+	return all
+}
+
+func producerState(t *testing.T, client *redis.Client) string {
+	t.Helper()
+	state, err := client.Get(t.Context(), producerKey("s", "p1")).Result()
+	if err != redis.Nil { //nolint:errorlint // the client returns this very value
+		require.NoError(t, err)
+	}
+	return state
+}
+
+func TestAppendSequence(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		a := NewAppends(s.client, AppendOptions{})
+		steps := []struct {
+			name       string
+			epoch, seq uint64
+			status     appender.Status
+			state      string
+		}{
+			{"fresh", 5, 1, appender.Written, "5:1"},
+			{"again", 5, 1, appender.Duplicate, "5:1"},
+			{"next", 5, 2, appender.Written, "5:2"},
+			{"late duplicate", 5, 1, appender.Duplicate, "5:2"},
+			{"one is missing", 5, 4, appender.Gap, "5:2"},
+			{"lower epoch", 4, 3, appender.Stale, "5:2"},
+			{"higher epoch", 6, 1, appender.Written, "6:1"},
+			{"higher epoch, any sequence", 9, 7, appender.Written, "9:7"},
+			{"the old epoch is fenced", 5, 3, appender.Stale, "9:7"},
+			{"epochs compare as numbers", 10, 1, appender.Written, "10:1"},
+			{"epoch like a time", 1785445539471, 1, appender.Written, "1785445539471:1"},
+			{"largest epoch", maxExact - 1, maxExact - 2, appender.Written, "9007199254740991:9007199254740990"},
+			{"largest sequence", maxExact - 1, maxExact - 1, appender.Written, "9007199254740991:9007199254740991"},
+		}
+		var want []string
+		for _, step := range steps {
+			if step.status == appender.Written {
+				want = append(want, step.name, step.name)
+			}
+			result := appendOne(t, a, part(step.epoch, step.seq, step.name, step.name))
+			assert.Equal(t, step.status, result.Status, step.name)
+			if step.status == appender.Stale {
+				assert.Equal(t, epochOf(step.state), result.Epoch, "the epoch to go beyond")
+			}
+			assert.Equal(t, step.state, producerState(t, s.client), step.name)
+		}
+		assert.Equal(t, want, bodies(t, s.client, "s"))
+		ttl, err := s.client.PTTL(t.Context(), producerKey("s", "p1")).Result()
+		require.NoError(t, err)
+		assert.InDelta(t, 24*time.Hour, ttl, float64(time.Minute))
+	})
+}
+
+func TestAppendAfterTheStateWasLostIsWritten(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		a := NewAppends(s.client, AppendOptions{ProducerTTL: time.Minute})
+		require.Equal(t, appender.Written, appendOne(t, a, part(1, 41, "x")).Status)
+		require.NoError(t, s.client.Set(t.Context(), producerKey("s", "p1"), "not ours", 0).Err())
+		require.Equal(t, appender.Written, appendOne(t, a, part(1, 43, "y")).Status, "what is not ours counts as nothing")
+		assert.Equal(t, "1:43", producerState(t, s.client))
+	})
+}
+
+func TestAppendWithoutAProducerKeepsNoState(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		a := NewAppends(s.client, AppendOptions{})
+		p := part(0, 0, "x")
+		p.Producer = ""
+		require.Equal(t, appender.Written, appendOne(t, a, p).Status)
+		require.Equal(t, appender.Written, appendOne(t, a, p).Status)
+		assert.Equal(t, []string{"x", "x"}, bodies(t, s.client, "s"))
+		keys, err := s.client.Keys(t.Context(), "*").Result()
+		require.NoError(t, err)
+		assert.Equal(t, []string{"s"}, keys)
+	})
+}
+
+func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		a := NewAppends(s.client, AppendOptions{})
+		for _, producer := range []string{"p1", ""} {
+			p := part(1, 1, "x")
+			p.Target.Plain, p.Producer = true, producer
+			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
+			s.set(t, topicKey("t"), "partitions", 4)
+			p.Seq = 2
+			require.Equal(t, appender.Partitioned, appendOne(t, a, p).Status)
+			p.Target.Plain = false
+			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
+			require.NoError(t, s.client.Del(t.Context(), topicKey("t")).Err())
+		}
+		assert.Len(t, bodies(t, s.client, "s"), 4)
+	})
+}
+
+// A stream whose last ID is the last but one that there can be takes one more entry.
+func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
+	s := onRedis(t)
+	s.add(t, "s", "18446744073709551615-18446744073709551614")
+	result := appendOne(t, NewAppends(s.client, AppendOptions{}), part(1, 1, "a", "b", "c"))
+	assert.Equal(t, appender.Partial, result.Status)
+	assert.Equal(t, 1, result.Count)
+	assert.ErrorContains(t, result.Err, "exhausted the last possible ID")
+	assert.Equal(t, []string{"x", "a"}, bodies(t, s.client, "s"))
+	assert.Equal(t, "1:0", producerState(t, s.client))
+}
+
+func TestAppendRefusedAtTheFirstEntryChangesNothing(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		ctx := t.Context()
+		a := NewAppends(s.client, AppendOptions{})
+		require.NoError(t, s.client.Set(ctx, "s", "text", 0).Err())
+		result := appendOne(t, a, part(1, 1, "a"))
+		assert.Equal(t, appender.Failed, result.Status)
+		assert.Equal(t, ClassWrongType, Classify(result.Err))
+		assert.ErrorContains(t, result.Err, "appending to s: ")
+		assert.ErrorContains(t, result.Err, "rename or delete")
+
+		require.NoError(t, s.client.Del(ctx, "s").Err())
+		require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status, "the same sequence number is no duplicate")
+		require.NoError(t, s.client.Set(ctx, "s", "text", 0).Err())
+		require.Equal(t, appender.Failed, appendOne(t, a, part(2, 1, "b")).Status)
+		assert.Equal(t, "1:1", producerState(t, s.client), "the old state is kept")
+
+		require.NoError(t, s.client.Del(ctx, "s", producerKey("s", "p1")).Err())
+		require.NoError(t, s.client.LPush(ctx, producerKey("s", "p1"), "x").Err())
+		result = appendOne(t, a, part(1, 1, "a"))
+		assert.Equal(t, appender.Failed, result.Status)
+		assert.ErrorContains(t, result.Err, producerKey("s", "p1"))
+		assert.Empty(t, bodies(t, s.client, "s"))
+	})
+}
+
+func TestAppendOutOfMemoryIsRefusedAndWritesNothing(t *testing.T) {
+	s := onRedis(t)
+	a := NewAppends(s.client, AppendOptions{})
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
+	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	idempotent, plain := part(1, 2, "b"), part(0, 0, "b")
+	plain.Producer = ""
+	for _, p := range []appender.Append{idempotent, plain} {
+		result := appendOne(t, a, p)
+		assert.Equal(t, appender.Refused, result.Status)
+		assert.ErrorContains(t, result.Err, "maxmemory")
+	}
+	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	assert.Equal(t, []string{"a"}, bodies(t, s.client, "s"))
+	assert.Equal(t, appender.Written, appendOne(t, a, part(1, 2, "b")).Status)
+}
+
+func TestAppendWithoutPermissionFailsAndWritesNothing(t *testing.T) {
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	for name, rules := range map[string][]any{
+		"scripts":    {"~*", "+@all", "-evalsha", "-eval"},
+		"xadd":       {"~*", "+@all", "-xadd"},
+		"set":        {"~*", "+@all", "-set"},
+		"get":        {"~*", "+@all", "-get"},
+		"stream key": {"~rafka:*", "+@all"},
+		"state key":  {"~s", "+@all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">pw"}, rules...)...).Err())
+			client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
+			result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
+			assert.Equal(t, appender.Failed, result.Status)
+			assert.Equal(t, ClassPermission, Classify(result.Err), result.Err)
+			assert.ErrorContains(t, result.Err, "ACL SETUSER")
+			assert.Empty(t, bodies(t, admin, "s"))
+		})
+	}
+	assert.Equal(t, appender.Written, appendOne(t, NewAppends(admin, AppendOptions{}), part(1, 1, "a")).Status)
+}
+
+func TestAppendSurvivesScriptFlush(t *testing.T) {
+	s := onRedis(t)
+	a := NewAppends(s.client, AppendOptions{})
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
+	require.NoError(t, s.client.ScriptFlush(t.Context()).Err())
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 2, "b")).Status)
+	assert.Equal(t, []string{"a", "b"}, bodies(t, s.client, "s"))
+}
+
+func TestAppendRoundAnswersEachInOrder(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		require.NoError(t, s.client.Set(t.Context(), "bad", "text", 0).Err())
+		a := NewAppends(s.client, AppendOptions{})
+		round := []appender.Append{part(1, 1, "a"), part(1, 1, "b"), part(1, 1), part(1, 1, "c")}
+		for i, key := range []string{"s0", "bad", "s2", "s3"} {
+			round[i].Target.Key = key
+		}
+		round[2].Records = []appender.Record{{Fields: nil}}
+		results := a.Append(t.Context(), round)
+		require.Len(t, results, 4)
+		assert.Equal(t, appender.Result{Status: appender.Written}, results[0])
+		assert.Equal(t, appender.Failed, results[1].Status)
+		assert.ErrorContains(t, results[2].Err, "appending to s2: a record has 0 names and values")
+		assert.Equal(t, appender.Written, results[3].Status)
+		assert.Empty(t, a.Append(t.Context(), nil))
+	})
+}
+
+func TestAppendKeepsBytesOrderAndRepetitions(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		fields := []string{"body", "\x00\xff\r\n", "", "", "body", "2", "big", strings.Repeat("x", 1<<20)}
+		p := part(1, 1)
+		p.Records = []appender.Record{{Fields: fields}}
+		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.client, AppendOptions{}), p).Status)
+		assert.Equal(t, fields, fetchOne(t, s.client, "s")[0].Fields)
+	})
+}
+
+func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		a := NewAppends(s.client, AppendOptions{})
+		p := part(1, 1, "before")
+		for range MaxFields {
+			p.Records[0].Fields = append(p.Records[0].Fields, "f", "v")
+		}
+		result := appendOne(t, a, p)
+		assert.Equal(t, appender.Failed, result.Status)
+		assert.ErrorContains(t, result.Err, "`metadata`")
+		p.Records[0].Fields = p.Records[0].Fields[2:]
+		p.Records = append(p.Records, p.Records[0])
+		assert.Equal(t, appender.Written, appendOne(t, a, p).Status)
+		assert.Len(t, fetchOne(t, s.client, "s"), 2)
+	})
+}
+
+func TestAppendTrims(t *testing.T) {
+	s := onRedis(t)
+	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-entries", "10").Err())
+	byLength := NewAppends(s.client, AppendOptions{MaxLength: 20})
+	for seq := range uint64(100) {
+		require.Equal(t, appender.Written, appendOne(t, byLength, part(1, seq+1, "x")).Status)
+	}
+	assert.Less(t, len(bodies(t, s.client, "s")), 31)
+
+	for i := range 30 {
+		s.add(t, "old", fmt.Sprintf("100-%d", i+1))
+	}
+	p := part(1, 1, "new")
+	p.Target.Key = "old"
+	byAge := NewAppends(s.client, AppendOptions{MaxAge: time.Hour})
+	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
+	assert.Equal(t, []string{"new"}, bodies(t, s.client, "old"), "only whole nodes are trimmed, and all old ones are whole")
+}
+
+func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
+	server := redistest.Start(t)
+	require.NoError(t, server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err())
+	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
+	var told []error
+	a := NewAppends(client, AppendOptions{MaxLength: 1, MaxAge: time.Hour, TrimFailed: func(target appender.Target, err error) {
+		assert.Equal(t, "s", target.Key)
+		told = append(told, err)
+	}})
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
+	require.Len(t, told, 1)
+	assert.Equal(t, ClassPermission, Classify(told[0]), told[0])
+}
+
+func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout = 200 * time.Millisecond })
+	a := NewAppends(client, AppendOptions{})
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
+	server.Pause(t)
+	assert.Equal(t, appender.Unknown, appendOne(t, a, part(1, 2, "b")).Status)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Append{part(1, 2, "b")})[0].Status, "a deadline")
+	server.Resume(t)
+	patient := NewAppends(server.Client(t), AppendOptions{})
+	require.Eventually(t, func() bool { return len(bodies(t, server.Client(t), "s")) == 2 }, 5*time.Second, 10*time.Millisecond)
+	assert.Equal(t, appender.Duplicate, appendOne(t, patient, part(1, 2, "b")).Status)
+}
+
+func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t, func(o *redis.Options) {
+		o.PoolSize, o.PipelinePoolSize, o.PoolTimeout = 1, -1, 20*time.Millisecond
+	})
+	a := NewAppends(client, AppendOptions{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, appender.Refused, a.Append(ctx, []appender.Append{part(1, 1, "a")})[0].Status, "context ended before")
+
+	require.NoError(t, client.Watch(t.Context(), func(*redis.Tx) error { // holds a connection
+		assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "no free connection")
+		return nil
+	}, "k"))
+
+	server.Kill(t)
+	require.Eventually(t, func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused }, 5*time.Second, time.Millisecond)
+	assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "connection refused")
+
+	again := server.Client(t, func(o *redis.Options) { o.MaxRetries = 1 })
+	assert.Equal(t, appender.Unknown, appendOne(t, NewAppends(again, AppendOptions{}), part(1, 1, "a")).Status,
+		"a client that retries may have sent it the first time")
+	require.NoError(t, client.Close())
+	assert.Equal(t, appender.Failed, appendOne(t, a, part(1, 1, "a")).Status, "closed")
+}
+
+func TestAppendByAClientThatResendsNeverFreesTheNumber(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t, func(o *redis.Options) { o.MaxRetries = 3 })
+	require.NoError(t, client.Set(t.Context(), "s", "text", 0).Err())
+	result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
+	assert.Equal(t, appender.Partial, result.Status)
+	assert.Zero(t, result.Count)
+}
+
+func TestAppendRefusesNumbersThatLuaCannotHold(t *testing.T) {
+	client := redis.NewClient(&redis.Options{})
+	defer client.Close()
+	a := NewAppends(client, AppendOptions{})
+	assert.Equal(t, appender.Failed, appendOne(t, a, part(maxExact+1, 1, "x")).Status)
+	assert.Equal(t, appender.Failed, appendOne(t, a, part(1, maxExact+1, "x")).Status)
+}
+
+func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
+	target := appender.Target{Key: "s"}
+	single := redis.NewClient(&redis.Options{})
+	defer single.Close()
+	assert.Empty(t, NewAppends(single, AppendOptions{}).Node(target))
+
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: []string{"192.0.2.1:1"}, // TEST-NET: a dial would hang
+		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+			return []redis.ClusterSlot{
+				{Start: 0, End: 8000, Nodes: []redis.ClusterNode{{Addr: "192.0.2.1:1"}}},
+				{Start: 8001, End: 16383, Nodes: []redis.ClusterNode{{Addr: "192.0.2.2:2"}}},
+			}, nil
+		},
+	})
+	defer cluster.Close()
+	a := NewAppends(cluster, AppendOptions{})
+	assert.Equal(t, "192.0.2.2:2", a.Node(appender.Target{Key: "foo"})) // slot 12182
+	assert.Equal(t, "192.0.2.1:1", a.Node(appender.Target{Key: "bar"})) // slot 5061
+
+	unknown := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"192.0.2.1:1"}, DialTimeout: time.Minute})
+	defer unknown.Close()
+	began := time.Now()
+	assert.Empty(t, NewAppends(unknown, AppendOptions{}).Node(target))
+	assert.Less(t, time.Since(began), time.Second, "no I/O")
+}

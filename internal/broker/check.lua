@@ -1,0 +1,46 @@
+
+-- check: tells what stands in the way of using some keys. It writes nothing.
+--
+-- KEYS     the keys
+-- ARGV     1 commands whose permission is asked for, as a JSON list of lists, in which a number n stands for KEYS[n]
+--          2 commands to be tried, in the same form: writes that change nothing, because their arguments don't allow it
+-- Replies  OK types (of the keys: what TYPE says, or its error) denied (names of commands) error (of the first trial that failed)
+-- A server without redis.acl_check_cmd (the embedded one, proxies) denies and tries nothing.
+
+-- commands puts the keys in.
+local function commands(json)
+  local list = cjson.decode(json)
+  for _, command in ipairs(list) do
+    for i, word in ipairs(command) do
+      if type(word) == 'number' then
+        command[i] = KEYS[word]
+      end
+    end
+  end
+  return list
+end
+
+local types = {}
+for i, key in ipairs(KEYS) do
+  local kind = redis.pcall('TYPE', key)
+  types[i] = err_of(kind) or (type(kind) == 'table' and kind.ok) or kind
+end
+
+local denied, failed = {}, ''
+if redis.acl_check_cmd then
+  for _, command in ipairs(commands(ARGV[1])) do
+    local known, allowed = pcall(redis.acl_check_cmd, unpack(command))
+    if not (known and allowed) then
+      denied[#denied + 1] = command[1]
+    end
+  end
+  if #denied == 0 then
+    for _, command in ipairs(commands(ARGV[2])) do
+      local err = err_of(redis.pcall(unpack(command)))
+      if err and failed == '' and not string.find(err, 'greater than 0-0', 1, true) then
+        failed = err
+      end
+    end
+  end
+end
+return {'OK', types, denied, failed}

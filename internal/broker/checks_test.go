@@ -1,0 +1,204 @@
+package broker
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// clusterOf is a client of a cluster whose only node is at the address and has all slots.
+func clusterOf(t *testing.T, addr string) *redis.ClusterClient {
+	t.Helper()
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: []string{addr},
+		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+			return []redis.ClusterSlot{{Start: 0, End: clusterSlots - 1, Nodes: []redis.ClusterNode{{Addr: addr}}}}, nil
+		},
+	})
+	t.Cleanup(func() { _ = cluster.Close() })
+	return cluster
+}
+
+func TestChecksOfAnEmptyServerPassAndWriteNothing(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		require.NoError(t, CheckReader(t.Context(), s.client, "t", "g"))
+		require.NoError(t, CheckWriter(t.Context(), s.client, "t", 0))
+		require.NoError(t, CheckWriter(t.Context(), s.client, "t", 700))
+		keys, err := s.client.Keys(t.Context(), "*").Result()
+		require.NoError(t, err)
+		assert.Empty(t, keys)
+	})
+}
+
+func TestChecksOfATopicInUsePassAndChangeNothing(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		ctx := t.Context()
+		_, _, err := NewTopics(s.client).Create(ctx, "t", 2)
+		require.NoError(t, err)
+		s.add(t, partitionKey("t", 1), "5-5")
+		s.set(t, planKey("t", "g"), "version", 1)
+		s.set(t, leaseKey(partitionKey("t", 1), "g"), "owner", "m")
+		require.NoError(t, s.client.ZAdd(ctx, membersKey("t", "g"), redis.Z{Score: 1, Member: "m"}).Err())
+		before, err := s.client.Keys(ctx, "*").Result()
+		require.NoError(t, err)
+
+		require.NoError(t, CheckReader(ctx, s.client, "t", "g"))
+		require.NoError(t, CheckWriter(ctx, s.client, "t", 0))
+		require.NoError(t, CheckWriter(ctx, s.client, "t", 9), "it has partitions already: theirs count")
+		after, err := s.client.Keys(ctx, "*").Result()
+		require.NoError(t, err)
+		assert.ElementsMatch(t, before, after)
+		assert.Equal(t, int64(1), s.client.ZCard(ctx, membersKey("t", "g")).Val())
+		assert.Equal(t, int64(1), s.client.XLen(ctx, partitionKey("t", 1)).Val())
+	})
+}
+
+func TestChecksNameTheKeyOfAnotherType(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		ctx := t.Context()
+		_, _, err := NewTopics(s.client).Create(ctx, "t", 3)
+		require.NoError(t, err)
+		for _, key := range []string{
+			partitionKey("t", 2), planKey("t", "g"), membersKey("t", "g"), leaseKey(partitionKey("t", 1), "g"),
+		} {
+			require.NoError(t, s.client.Set(ctx, key, "text", 0).Err())
+			err := CheckReader(ctx, s.client, "t", "g")
+			assert.Equal(t, ClassWrongType, Classify(err), err)
+			assert.ErrorContains(t, err, "key "+key+" is a string")
+			assert.ErrorContains(t, err, "rename or delete")
+			if key == partitionKey("t", 2) {
+				assert.ErrorContains(t, CheckWriter(ctx, s.client, "t", 0), "key "+key+" is a string and should be a stream")
+			}
+			require.NoError(t, s.client.Del(ctx, key).Err())
+		}
+		require.NoError(t, s.client.Set(ctx, "plain", "text", 0).Err())
+		assert.ErrorContains(t, CheckReader(ctx, s.client, "plain", "g"), "key plain is a string")
+		assert.ErrorContains(t, CheckWriter(ctx, s.client, "plain", 0), "key plain is a string")
+		require.NoError(t, s.client.Set(ctx, topicKey("odd"), "text", 0).Err())
+		assert.ErrorContains(t, CheckWriter(ctx, s.client, "odd", 0), topicKey("odd"))
+	})
+}
+
+func TestCheckWriterFindsWhatStandsInTheWayOfANewTopic(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.add(t, "taken", "*")
+		var plain *PlainStreamError
+		require.ErrorAs(t, CheckWriter(t.Context(), s.client, "taken", 4), &plain)
+		assert.Equal(t, "stream", plain.Type)
+		require.NoError(t, CheckWriter(t.Context(), s.client, "taken", 0))
+		require.ErrorContains(t, CheckWriter(t.Context(), s.client, "x:1", 4), "stream_name")
+		require.ErrorContains(t, CheckWriter(t.Context(), s.client, "x", -1+MaxPartitions+2), "partitions")
+		require.ErrorContains(t, CheckReader(t.Context(), s.client, "x", ""), "consumer_group")
+		require.ErrorContains(t, CheckReader(t.Context(), s.client, "a{b", "g"), "stream_name")
+	})
+}
+
+// Each command that is needed is missed by itself.
+func TestChecksNameTheMissingPermission(t *testing.T) {
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	_, _, err := NewTopics(admin).Create(t.Context(), "t", 2)
+	require.NoError(t, err)
+	check := func(rules ...any) (reader, writer, creator error) {
+		require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">pw"}, rules...)...).Err())
+		client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
+		defer client.Close()
+		ctx := t.Context()
+		return CheckReader(ctx, client, "t", "g"), CheckWriter(ctx, client, "t", 0), CheckWriter(ctx, client, "new", 2)
+	}
+	for _, name := range commandNames(groupCommands, leaseCommands) {
+		reader, _, _ := check("~*", "+@all", "-"+name)
+		require.Error(t, reader, name)
+		assert.Equal(t, ClassPermission, Classify(reader), reader)
+		assert.Contains(t, strings.ToLower(reader.Error()), strings.Split(name, "|")[0])
+		assert.ErrorContains(t, reader, "ACL SETUSER")
+	}
+	for _, name := range commandNames(appendCommands[:len(appendCommands)-1]) {
+		_, writer, _ := check("~*", "+@all", "-"+name)
+		assert.Equal(t, ClassPermission, Classify(writer), "%s: %v", name, writer)
+	}
+	for _, name := range commandNames(createCommands) {
+		_, _, creator := check("~*", "+@all", "-"+name)
+		assert.Equal(t, ClassPermission, Classify(creator), "%s: %v", name, creator)
+	}
+	for name, keys := range map[string][]any{"partitions": {"~rafka:*"}, "ours": {"~t*"}, "one partition": {"~rafka:*", "~t:0", "~t"}} {
+		reader, writer, _ := check(append(keys, "+@all")...)
+		assert.Equal(t, ClassPermission, Classify(reader), "%s: %v", name, reader)
+		assert.ErrorContains(t, reader, "ACL SETUSER")
+		assert.Equal(t, ClassPermission, Classify(writer), "%s: %v", name, writer)
+	}
+
+	least := []any{"resetchannels", "~t*", "~new*", "~rafka:*", "+evalsha", "+eval"}
+	for _, name := range commandNames(groupCommands, leaseCommands, appendCommands, createCommands) {
+		least = append(least, "+"+name)
+	}
+	reader, writer, creator := check(least...)
+	require.NoError(t, reader)
+	require.NoError(t, writer)
+	require.NoError(t, creator)
+}
+
+// commandNames are the commands as ACL SETUSER names them, each once.
+func commandNames(lists ...[]command) []string {
+	var names []string
+	for _, c := range slices.Concat(lists...) {
+		name := strings.ToLower(c[0].(string))
+		if name == "xinfo" {
+			name += "|" + strings.ToLower(c[1].(string))
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// A command that a script calls and nobody asks for would be missed in production only.
+func TestChecksAskForEveryCommandOfTheScripts(t *testing.T) {
+	call := regexp.MustCompile(`redis\.p?call\('([A-Z]+)'(?:, '(STREAM)')?`)
+	optional := []string{"publish", "xgroup", "xinfo", "xtrim"} // best effort; XINFO of groups and consumers serves the mirror
+	asked := commandNames(groupCommands, leaseCommands, appendCommands, createCommands)
+	for _, s := range []string{
+		appendSrc, preludeSrc, createTopicSrc, heartbeatSrc, claimSrc, commitSrc, leaveSrc, proposeSrc, releaseSrc, resetSrc, mirrorSrc,
+	} {
+		for _, found := range call.FindAllStringSubmatch(s, -1) {
+			name := strings.ToLower(strings.TrimSuffix(found[1]+"|"+found[2], "|"))
+			assert.True(t, slices.Contains(asked, name) || slices.Contains(optional, name), "%s is called and not asked for", name)
+		}
+	}
+}
+
+func TestChecksFindAReadOnlyReplica(t *testing.T) {
+	s := onRedis(t)
+	require.NoError(t, s.client.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
+	for _, err := range []error{CheckReader(t.Context(), s.client, "t", "g"), CheckWriter(t.Context(), s.client, "t", 0)} {
+		assert.Equal(t, ClassTransient, Classify(err), err)
+		assert.ErrorContains(t, err, "`url` to the master")
+	}
+}
+
+func TestCheckWriterFindsAFullServer(t *testing.T) {
+	s := onRedis(t)
+	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	err := CheckWriter(t.Context(), s.client, "t", 0)
+	assert.Equal(t, ClassTransient, Classify(err), err)
+	assert.ErrorContains(t, err, "maxmemory")
+}
+
+func TestChecksWithoutAServerOrPassword(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "open-sesame")
+	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "set `password`")
+	wrong := server.Client(t, func(o *redis.Options) { o.Password = "my-guess" })
+	err := CheckWriter(t.Context(), wrong, "t", 0)
+	assert.Equal(t, ClassAuth, Classify(err), err)
+	assert.NotContains(t, err.Error(), "guess")
+	server.Kill(t)
+	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "check `url`")
+}

@@ -1,0 +1,107 @@
+-- claim: takes the lease of a split unless another member's lives, and fixes the position from which to read.
+--
+-- KEYS[1]  the partition's stream
+-- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror
+-- ARGV     1 member  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
+--          6 ms after which an unused lease is forgotten
+-- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
+--          HELD owner remaining_ms
+--          an error of the class of the command that met it, naming the key
+
+local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+
+-- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of their own.
+local function last_id(info)
+  local last = info['last-generated-id']
+  if info['entries-added'] then
+    return last
+  end
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', '1')[1]
+  if newest and (not is_id(last) or below(last, newest[1])) then
+    return newest[1]
+  end
+  return is_id(last) and last or '0-0'
+end
+
+-- first_position returns offset and read for a group that has none stored, or nil and an error.
+local function first_position()
+  if mirror_owner(KEYS[1], group) == 'ours' then
+    local info = mirror_info(KEYS[1], group)
+    if info and is_id(info['last-delivered-id']) then
+      return info['last-delivered-id'], text(info['entries-read'] or -1)
+    end
+  end
+  if ARGV[4] == 'at' then
+    return ARGV[5], '-1'
+  end
+  local reply = redis.pcall('XINFO', 'STREAM', KEYS[1])
+  local err = err_of(reply)
+  if err then
+    if string.find(err, 'no such key', 1, true) then
+      return '0-0', '0'
+    end
+    return nil, err
+  end
+  local info = fields(reply)
+  local added = info['entries-added']
+  if ARGV[4] == 'latest' then
+    return last_id(info), text(added or -1)
+  end
+  return '0-0', text(added and added - info['length'] or -1)
+end
+
+-- count_attempts counts takeovers of a lease that its owner let expire without having moved the offset: that owner may have been
+-- killed by what it read.
+local function count_attempts(owner, attempts, claim_offset, offset)
+  if owner == '' then
+    return 0
+  elseif owner == member then
+    return attempts
+  elseif claim_offset == offset then
+    return attempts + 1
+  end
+  return 1
+end
+
+local now = now_ms()
+local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror')
+if err_of(h) then
+  return refusal(h.err, KEYS[2])
+end
+local owner = h[1] or ''
+
+if owner ~= '' and owner ~= member then
+  local remaining = (tonumber(h[3]) or 0) - now
+  local longest = tonumber(h[4]) or ttl
+  if remaining > longest then
+    -- The clock went back. The lease gets its ttl once more and no longer, so that this is stored.
+    remaining = longest
+    redis.call('HSET', KEYS[2], 'expires_ms', text(now + longest))
+  end
+  if remaining > 0 then
+    return {'HELD', owner, text(remaining)}
+  end
+end
+
+local offset, read = h[5], h[6] or '-1'
+if offset and not is_id(offset) then
+  return refusal("ERR field offset is '" .. offset .. "' and no stream ID: set or delete it", KEYS[2])
+elseif not offset then
+  offset, read = first_position()
+  if not offset then
+    return refusal(read, KEYS[1])
+  end
+end
+
+local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
+local epoch = text(math.max((tonumber(h[2]) or 0) + 1, now))
+local claim_offset = owner == member and h[8] or offset
+redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
+  'offset', offset, 'read', read, 'attempts', text(attempts), 'claim_offset', claim_offset)
+redis.call('PEXPIRE', KEYS[2], ARGV[6])
+
+local mirror = mirror_move(KEYS[1], group, offset, read)
+if mirror ~= h[9] then
+  redis.call('HSET', KEYS[2], 'mirror', mirror)
+end
+return {'OK', epoch, offset, read, text(attempts), mirror}

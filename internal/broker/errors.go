@@ -1,0 +1,211 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Class says what an error of a Redis request means for what to do next.
+type Class int
+
+// The classes. After ClassConnection alone it is open whether the request was executed.
+const (
+	// ClassNone: no error; redis.Nil, the answer "nothing", is none either.
+	ClassNone Class = iota
+	// ClassConnection: no answer came, or none that could be read. The request was executed, was not, or will be.
+	ClassConnection
+	// ClassTransient: the server refused for a reason that passes by itself (LOADING, OOM, READONLY, CLUSTERDOWN, MOVED, ...).
+	ClassTransient
+	// ClassPermission: the user may not run the command or not touch the key.
+	ClassPermission
+	// ClassAuth: the server does not accept who we say we are.
+	ClassAuth
+	// ClassWrongType: the key holds something of another type.
+	ClassWrongType
+	// ClassFinal: any other refusal. A retry would meet it again.
+	ClassFinal
+)
+
+// refusal is what an error reply of a server means. It is recognised by the beginning of its text, after an "ERR " if there is
+// one.
+type refusal struct {
+	prefix string
+	class  Class
+	remedy string
+}
+
+const (
+	remedyPermission = "the user lacks a permission: grant the command and the key with ACL SETUSER, " +
+		"as in ACL SETUSER <username> +<command> ~<key>"
+	remedyAuth    = "check `username` and `password`"
+	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
+		"or set `kind` to failover or cluster so that it is found"
+	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster"
+	remedyUnreachable = "Redis cannot be reached: check `url`, and that the server is up"
+	remedyUnknown     = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+)
+
+// refusals is searched in order. Errors inside scripts begin as those outside do, save what Redis 7.0 says there about missing
+// permissions (7.2 and all of Valkey say NOPERM, or ACL failure in script) and about unknown commands.
+var refusals = []refusal{
+	{"WRONGTYPE", ClassWrongType, "the key holds another type: rename or delete that key, or choose another `stream_name`"},
+	{"NOPERM", ClassPermission, remedyPermission},
+	{"The user executing the script can't", ClassPermission, remedyPermission},
+	{"ACL failure in script", ClassPermission, remedyPermission},
+	{"NOAUTH", ClassAuth, "the server asks for a password: set `password`, and `username` unless it is the default user"},
+	{"WRONGPASS", ClassAuth, remedyAuth},
+	{"invalid password", ClassAuth, remedyAuth},
+	{"AUTH <password> called without any password", ClassAuth, "the server has no password: remove `password`, or check `username`"},
+	{"AUTH failed", ClassAuth, remedyAuth},
+	{"DENIED", ClassAuth, "the server is in protected mode: set a password on it or let it bind the right address"},
+	{"OOM", ClassTransient, "the server has reached its maxmemory: raise it, or delete or trim data"},
+	{"READONLY", ClassTransient, remedyReplica},
+	{"MISCONF", ClassTransient, "the server cannot save its data to disk and refuses writes: see its log and free or mend the disk"},
+	{"NOREPLICAS", ClassTransient, "the server has fewer replicas than min-replicas-to-write asks for: see its replicas"},
+	{"LOADING", ClassTransient, "the server is loading its data: it passes when that is done"},
+	{"CLUSTERDOWN", ClassTransient, "the cluster does not serve all slots: see CLUSTER INFO; it passes when a failover succeeds"},
+	{"MASTERDOWN", ClassTransient, "the server is a replica that lost its master: " + remedyReplica},
+	{"TRYAGAIN", ClassTransient, "slots of the cluster are on the move: it passes when that is done"},
+	{"MOVED", ClassTransient, remedyCluster},
+	{"ASK ", ClassTransient, remedyCluster},
+	{"REDIRECT", ClassTransient, remedyReplica},
+	{"BUSY", ClassTransient, "a script of another client occupies the server: see SLOWLOG, and SCRIPT KILL ends it"},
+	{"INPROG", ClassTransient, "a failover is in progress: it passes when that is done"},
+	{"UNBLOCKED", ClassTransient, ""},
+	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
+	{"max number of clients reached", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
+	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
+	{"unknown command", ClassFinal, remedyUnknown},
+	{"unknown subcommand", ClassFinal, remedyUnknown},
+	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},
+	{"EXECABORT", ClassFinal, ""},
+}
+
+// Classify tells what an error of a Redis client means. It looks through wrapping.
+func Classify(err error) Class {
+	class, _ := judge(err)
+	return class
+}
+
+// Explain adds a remedy to an error of a Redis client, in words for users. errors.Is and errors.As still see the cause. Errors
+// without a known remedy, and those that were explained before, come back as they are.
+func Explain(err error) error {
+	if _, before := errors.AsType[*explained](err); before {
+		return err
+	}
+	if _, remedy := judge(err); remedy != "" {
+		return &explained{cause: err, remedy: remedy}
+	}
+	return err
+}
+
+type explained struct {
+	cause  error
+	remedy string
+}
+
+func (e *explained) Error() string { return e.cause.Error() + " (" + e.remedy + ")" }
+
+func (e *explained) Unwrap() error { return e.cause }
+
+// judge finds the class and the remedy of an error.
+func judge(err error) (Class, string) {
+	var refused redis.Error
+	switch {
+	case err == nil, errors.Is(err, redis.Nil):
+		return ClassNone, ""
+	case errors.Is(err, redis.ErrClosed):
+		return ClassFinal, "the connection was closed by rafka itself"
+	case errors.As(err, &refused):
+		return judgeRefusal(refused)
+	}
+	return ClassConnection, connectionRemedy(err)
+}
+
+func judgeRefusal(err error) (Class, string) {
+	for _, r := range refusals {
+		if redis.HasErrorPrefix(err, r.prefix) {
+			return r.class, r.remedy
+		}
+	}
+	if text := err.Error(); strings.Contains(text, "unauthenticated") {
+		return ClassAuth, remedyAuth
+	} else if inner, wrapped := insideScript(text); wrapped {
+		return judgeRefusal(inner)
+	}
+	return ClassFinal, ""
+}
+
+// insideScript finds the error of a command in that of the script which it ended. Redis 7.0 and later do not wrap it; the
+// embedded server does ("ERR Error compiling script (new function): :1: WRONGTYPE ..."), and so do some that only speak the
+// protocol ("ERR Error running script (call to f_<sha>): @user_script:1: WRONGTYPE ...").
+func insideScript(text string) (redis.Error, bool) {
+	if !strings.Contains(text, "Error running script") && !strings.Contains(text, "Error compiling script") {
+		return nil, false
+	}
+	for i := range text {
+		if i == 0 || text[i-1] != ' ' {
+			continue
+		}
+		for _, r := range refusals {
+			if strings.HasPrefix(text[i:], r.prefix) {
+				return refusalText(text[i:]), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// refusalText is an error reply of a server that came as a part of something else.
+type refusalText string
+
+func (t refusalText) Error() string { return string(t) }
+
+// RedisError marks the type as an error reply of the server.
+func (refusalText) RedisError() {}
+
+func connectionRemedy(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return ""
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
+		return "all connections are in use: raise `pool.size` or `pool.wait_timeout`"
+	case failedDial(err):
+		return remedyUnreachable
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "Redis did not answer in time: is the server overloaded, or `read_timeout` too short?"
+	case Unreachable(err):
+		return remedyUnreachable
+	}
+	return "" // not from the network: it speaks for itself
+}
+
+// Unreachable reports whether the error says that the network or the server was away, as opposed to an answer, and to what this
+// process found wrong by itself.
+func Unreachable(err error) bool {
+	var failed net.Error
+	return errors.As(err, &failed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) ||
+		strings.Contains(err.Error(), clientPrefix)
+}
+
+// clientPrefix begins what go-redis itself says of connections, sentinels and clusters that it can't reach: it has no types for that.
+const clientPrefix = "redis: "
+
+// neverSent reports whether the error proves that the request did not leave this process. It holds for one attempt: a client
+// that retries by itself may have sent it before.
+func neverSent(err error) bool {
+	return failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
+		errors.Is(err, redis.ErrClosed)
+}
+
+func failedDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}

@@ -1,0 +1,185 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// The types of a group, as group_type names them.
+const (
+	ConsumerGroup = "consumer"
+	ShareGroup    = "share"
+)
+
+// unusedTTL is for how long a lease or a group that nobody uses is remembered.
+const unusedTTL = 30 * 24 * time.Hour
+
+// GroupTypeError is the answer to a beat of a member whose group is stored with another type.
+type GroupTypeError struct {
+	Topic, Group string
+	// Want is the type of the caller, Stored that of the group.
+	Want, Stored string
+}
+
+// Error names the field and the ways out.
+func (e *GroupTypeError) Error() string {
+	return fmt.Sprintf("consumer_group %q of %q is a %s group and this input's is a %s group: set group_type: %s, or use another "+
+		"consumer_group", e.Group, e.Topic, e.Stored, e.Want, e.Stored)
+}
+
+// Group is the membership and the plan of one group of one topic: splits.Group on Redis. It is safe for concurrent use and does
+// not close its client.
+type Group struct {
+	client             redis.UniversalClient
+	topic, group, kind string
+
+	mu sync.Mutex // no I/O under it
+	// known is the largest number of partitions that was ever seen: a topic that lost its metadata keeps it.
+	known int
+	// splits are those of the last count; they are shared with every View and never changed.
+	splits []splits.Split
+	count  int
+}
+
+var _ splits.Group = (*Group)(nil)
+
+// NewGroup returns the consumer group of that name on the topic. The client should be the one for control requests.
+func NewGroup(client redis.UniversalClient, topic, group string) *Group {
+	return &Group{client: client, topic: topic, group: group, kind: ConsumerGroup}
+}
+
+// NewShareGroup is NewGroup for a share group.
+func NewShareGroup(client redis.UniversalClient, topic, group string) *Group {
+	return &Group{client: client, topic: topic, group: group, kind: ShareGroup}
+}
+
+var (
+	//go:embed heartbeat.lua
+	heartbeatSrc string
+	//go:embed propose.lua
+	proposeSrc string
+	//go:embed leave.lua
+	leaveSrc string
+
+	heartbeatScript = newScript("heartbeat", preludeSrc+heartbeatSrc)
+	proposeScript   = newScript("propose", preludeSrc+proposeSrc)
+	leaveScript     = newScript("leave", preludeSrc+leaveSrc)
+)
+
+// Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another type.
+func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
+	rejoin := 0
+	if b.Rejoin {
+		rejoin = 1
+	}
+	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
+	value, err := heartbeatScript.run(ctx, g.client, keys, b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind,
+		wakeChannel(g.topic, g.group), millis(unusedTTL))
+	if err != nil {
+		return splits.View{}, g.wrap("beating in", Explain(err))
+	}
+	r := replyOf(value)
+	switch r.word(0) {
+	case "OK":
+		view, err := g.view(r)
+		return view, g.wrap("beating in", err)
+	case "TYPE":
+		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.word(1)}
+	}
+	return splits.View{}, g.wrap("beating in", unexpected(heartbeatScript, value))
+}
+
+// view decodes the reply of a heartbeat.
+func (g *Group) view(r reply) (view splits.View, err error) {
+	var numbers [5]int64
+	for i := range numbers {
+		if numbers[i], err = r.signed(i + 1); err != nil {
+			return splits.View{}, err
+		}
+	}
+	view = splits.View{
+		Version: uint64(numbers[0]),
+		Planned: uint64(numbers[1]),
+		Next:    time.Duration(numbers[2]) * time.Millisecond,
+		Splits:  g.splitsOf(int(numbers[3])),
+		Initial: int(numbers[4]),
+	}
+	if view.Version != view.Planned {
+		view.Members = r.words(6)
+		slices.Sort(view.Members) // they come by deadline
+	}
+	if text := r.word(7); text != "" {
+		view.Plan, err = decodePlan(text, view.Planned)
+		if err != nil {
+			return splits.View{}, fmt.Errorf("key %s is damaged, remove it with DEL to have it planned anew: %w",
+				planKey(g.topic, g.group), err)
+		}
+	}
+	return view, nil
+}
+
+// largest returns the largest partition count seen so far.
+func (g *Group) largest() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.known
+}
+
+// splitsOf returns the splits of a topic of so many partitions, 0 for a plain one, and remembers the count.
+func (g *Group) splitsOf(count int) []splits.Split {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known = max(g.known, count)
+	if g.splits == nil || g.count != count {
+		g.count = count
+		g.splits = Topic{Name: g.topic, Partitions: count}.Splits()
+	}
+	return g.splits
+}
+
+// Propose implements splits.Group.
+func (g *Group) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
+	text, err := encodePlan(plan.Assignments)
+	if err != nil {
+		return false, g.wrap("encoding a plan for", err)
+	}
+	value, err := proposeScript.run(ctx, g.client, []string{planKey(g.topic, g.group)},
+		strconv.FormatUint(plan.Version, 10), text, wakeChannel(g.topic, g.group))
+	if err != nil {
+		return false, g.wrap("proposing a plan for", Explain(err))
+	}
+	switch replyOf(value).word(0) {
+	case "OK":
+		return true, nil
+	case "STALE":
+		return false, nil
+	}
+	return false, g.wrap("proposing a plan for", unexpected(proposeScript, value))
+}
+
+// Leave implements splits.Group.
+func (g *Group) Leave(ctx context.Context, member string) error {
+	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group)}
+	_, err := leaveScript.run(ctx, g.client, keys, member, wakeChannel(g.topic, g.group))
+	return g.wrap("leaving", Explain(err))
+}
+
+// wrap names the group in an error; nil stays nil.
+func (g *Group) wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s group %s of %s: %w", doing, g.group, g.topic, err)
+}
+
+// millis is how scripts take a duration: in whole milliseconds, at least one.
+func millis(d time.Duration) int64 { return max(d.Milliseconds(), 1) }

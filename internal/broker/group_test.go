@@ -1,0 +1,349 @@
+package broker
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+var (
+	testPlan    = planKey("orders", "billing")
+	testMembers = membersKey("orders", "billing")
+)
+
+func (s testServer) group() *Group { return NewGroup(s.client, "orders", "billing") }
+
+// partitioned creates the topic of the tests.
+func (s testServer) partitioned(t *testing.T, n int) {
+	t.Helper()
+	s.set(t, topicKey("orders"), "partitions", n, "created_ms", 1)
+}
+
+func beat(t *testing.T, g *Group, member string) splits.View {
+	t.Helper()
+	view, err := g.Beat(t.Context(), splits.Beat{Member: member, TTL: testTTL})
+	require.NoError(t, err)
+	return view
+}
+
+// plan proposes a plan for the version, which must be the group's.
+func plan(t *testing.T, g *Group, version uint64, assignments map[string][]int) {
+	t.Helper()
+	stored, err := g.Propose(t.Context(), splits.Plan{Version: version, Assignments: assignments})
+	require.NoError(t, err)
+	require.True(t, stored)
+}
+
+func TestFirstBeatCreatesTheGroup(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 3)
+		before := s.now(t)
+		view := beat(t, s.group(), "m1")
+		assert.GreaterOrEqual(t, view.Version, uint64(before))
+		assert.Zero(t, view.Planned)
+		assert.Nil(t, view.Plan)
+		assert.Equal(t, []string{"m1"}, view.Members)
+		assert.Equal(t, Topic{Name: "orders", Partitions: 3}.Splits(), view.Splits)
+		assert.Equal(t, 3, view.Initial)
+		assert.InDelta(t, testTTL, view.Next, float64(time.Second))
+		assert.Equal(t, "consumer", s.field(t, testPlan, "group_type"))
+		for _, key := range []string{testPlan, testMembers} {
+			assert.InDelta(t, unusedTTL, s.client.PTTL(t.Context(), key).Val(), float64(time.Minute))
+		}
+		assert.Negative(t, s.client.PTTL(t.Context(), topicKey("orders")).Val(), "metadata never expire")
+	})
+}
+
+func TestVersionRisesOnlyWithMembersAndPartitions(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 2)
+		g := s.group()
+		first := beat(t, g, "m2")
+		assert.Equal(t, first.Version, beat(t, g, "m2").Version, "nothing changed")
+		second := beat(t, g, "m1")
+		assert.Greater(t, second.Version, first.Version)
+		assert.Equal(t, []string{"m1", "m2"}, second.Members)
+		s.partitioned(t, 5)
+		third := beat(t, g, "m1")
+		assert.Greater(t, third.Version, second.Version)
+		assert.Len(t, third.Splits, 5)
+		assert.Equal(t, 2, third.Initial)
+		require.NoError(t, g.Leave(t.Context(), "m2"))
+		fourth := beat(t, g, "m1")
+		assert.Greater(t, fourth.Version, third.Version)
+		assert.Equal(t, []string{"m1"}, fourth.Members)
+	})
+}
+
+func TestVersionRisesThoughTheClockWentBack(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		ahead := beat(t, g, "m1").Version + 3_600_000
+		s.set(t, testPlan, "version", ahead)
+		assert.Equal(t, ahead+1, beat(t, g, "m2").Version)
+	})
+}
+
+func TestPlanReachesWhoDoesNotKnowIt(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 4)
+		g := s.group()
+		view := beat(t, g, "m1")
+		want := splits.Plan{Version: view.Version, Assignments: map[string][]int{"m1": {0, 1, 2, 3}}}
+		plan(t, g, want.Version, want.Assignments)
+		plan(t, g, want.Version, want.Assignments) // a replay
+
+		view = beat(t, g, "m1")
+		assert.Equal(t, &want, view.Plan)
+		assert.Equal(t, view.Version, view.Planned)
+		assert.Empty(t, view.Members, "nobody has to plan")
+		view, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Planned: want.Version})
+		require.NoError(t, err)
+		assert.Nil(t, view.Plan, "the caller knows it")
+		view, err = g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Planned: want.Version + 1})
+		require.NoError(t, err)
+		assert.NotNil(t, view.Plan, "the caller knows one that the store has lost")
+	})
+}
+
+func TestProposalIsRefusedOnceTheGroupChangedOrIsGone(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		refused := func(version uint64, assignments map[string][]int) {
+			stored, err := g.Propose(t.Context(), splits.Plan{Version: version, Assignments: assignments})
+			require.NoError(t, err)
+			assert.False(t, stored)
+		}
+		refused(1, nil)
+		assert.Zero(t, s.client.Exists(t.Context(), testPlan).Val())
+		old := beat(t, g, "m1").Version
+		view := beat(t, g, "m2")
+		refused(old, map[string][]int{"m1": {0}})
+		assert.Zero(t, beat(t, g, "m1").Planned)
+		plan(t, g, view.Version, map[string][]int{"m1": {0}, "m2": nil})
+		refused(view.Version, map[string][]int{"m1": nil, "m2": {0}}) // another of the same version would go unseen
+		assert.Equal(t, []int{0}, beat(t, g, "m1").Plan.Assignments["m1"])
+	})
+}
+
+func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		beat(t, g, "m1")
+		before := beat(t, g, "m2")
+		now := float64(s.now(t))
+		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: now + 1500, Member: "m2"}).Err())
+		assert.InDelta(t, 1500*time.Millisecond, beat(t, g, "m1").Next, float64(time.Second), "m2 is the next to die")
+		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: now - 1, Member: "m2"}).Err())
+		view := beat(t, g, "m1")
+		assert.Greater(t, view.Version, before.Version)
+		assert.Equal(t, []string{"m1"}, view.Members)
+	})
+}
+
+// silence dates everything back, as if nobody had beaten for an hour.
+func (s testServer) silence(t *testing.T, members ...string) {
+	t.Helper()
+	past := s.now(t) - time.Hour.Milliseconds()
+	s.set(t, testPlan, "last_beat", past)
+	for _, m := range members {
+		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(past), Member: m}).Err())
+	}
+}
+
+func TestOutageGivesGraceIfTheCallerWasThere(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		beat(t, g, "m1")
+		version := beat(t, g, "m2").Version
+		s.silence(t, "m1", "m2")
+		view := beat(t, g, "m1")
+		assert.Equal(t, version, view.Version, "no stampede")
+		assert.Equal(t, []string{"m1", "m2"}, view.Members)
+
+		s.silence(t, "m1", "m2")
+		view = beat(t, g, "m3")
+		assert.Equal(t, []string{"m3"}, view.Members, "a new process sees the dead as dead")
+	})
+}
+
+func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		beat(t, g, "m1")
+		version := beat(t, g, "m2").Version
+		ahead := s.now(t) + time.Hour.Milliseconds()
+		s.set(t, testPlan, "last_beat", ahead)
+		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(ahead), Member: "m2"}).Err())
+		view := beat(t, g, "m1")
+		assert.Equal(t, version, view.Version)
+		deadline := s.client.ZScore(t.Context(), testMembers, "m2").Val()
+		assert.InDelta(t, s.now(t)+testTTL.Milliseconds(), deadline, 2000)
+	})
+}
+
+func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		initial := func(group string, rejoin bool) int {
+			view, err := NewGroup(s.client, "orders", group).Beat(t.Context(), splits.Beat{Member: "m", TTL: testTTL, Rejoin: rejoin})
+			require.NoError(t, err)
+			return view.Initial
+		}
+		assert.Equal(t, 0, initial("before the stream", false))
+		s.add(t, "orders", "*")
+		assert.Equal(t, 1, initial("plain", false))
+		assert.Equal(t, 0, initial("plain but lost", true))
+		assert.Equal(t, 0, initial("before the stream", false), "that is decided once")
+		s.partitioned(t, 4)
+		assert.Equal(t, 4, initial("partitioned", false))
+		assert.Equal(t, 0, initial("partitioned but lost", true))
+		assert.Equal(t, 0, initial("plain", false), "the plain stream is gone, all partitions are new")
+	})
+}
+
+func TestPlainTopicHasOneSplitWithoutAKeyBeingMade(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		assert.Equal(t, []splits.Split{plainSplit("orders")}, beat(t, s.group(), "m1").Splits)
+		assert.Zero(t, s.client.Exists(t.Context(), "orders").Val())
+	})
+}
+
+func TestTopicOnceSeenPartitionedIsNeverTakenForPlain(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 4)
+		g := s.group()
+		beat(t, g, "m1")
+		require.NoError(t, s.client.Del(t.Context(), topicKey("orders")).Err())
+		assert.Len(t, beat(t, s.group(), "m2").Splits, 4, "the group remembers")
+		require.NoError(t, s.client.FlushAll(t.Context()).Err())
+		view, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Rejoin: true})
+		require.NoError(t, err)
+		assert.Len(t, view.Splits, 4, "the member remembers")
+		assert.Equal(t, 0, view.Initial)
+		assert.Len(t, beat(t, s.group(), "m3").Splits, 4, "and has told the group")
+	})
+}
+
+func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 4)
+		g := s.group()
+		view := beat(t, g, "m1")
+		plan(t, g, view.Version, map[string][]int{"m1": {0, 1, 2, 3}})
+		require.NoError(t, s.client.Del(t.Context(), testPlan).Err())
+		lost := beat(t, s.group(), "m2")
+		assert.GreaterOrEqual(t, lost.Version, view.Version)
+		assert.Zero(t, lost.Planned)
+		assert.Equal(t, []string{"m1", "m2"}, lost.Members)
+		assert.Equal(t, 0, lost.Initial, "the group was there before: what it has no position of is read from its beginning")
+		plan(t, g, lost.Version, map[string][]int{"m1": {0, 1}, "m2": {2, 3}})
+	})
+}
+
+func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		version := beat(t, g, "m1").Version
+		require.NoError(t, s.client.Del(t.Context(), testMembers).Err())
+		view := beat(t, g, "m1")
+		assert.Greater(t, view.Version, version)
+		assert.Equal(t, []string{"m1"}, view.Members)
+	})
+}
+
+func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		beat(t, s.group(), "m1")
+		_, err := NewShareGroup(s.client, "orders", "billing").Beat(t.Context(), splits.Beat{Member: "m2", TTL: testTTL})
+		var mismatch *GroupTypeError
+		require.ErrorAs(t, err, &mismatch)
+		assert.Equal(t, "consumer", mismatch.Stored)
+		assert.Equal(t, "share", mismatch.Want)
+		require.ErrorContains(t, err, "group_type: consumer")
+		assert.Equal(t, []string{"m1"}, beat(t, s.group(), "m1").Members)
+	})
+}
+
+func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		require.NoError(t, g.Leave(t.Context(), "m1"))
+		assert.Empty(t, s.client.Keys(t.Context(), "*").Val())
+		beat(t, g, "m1")
+		version := beat(t, g, "m2").Version
+		require.NoError(t, g.Leave(t.Context(), "m1"))
+		left := s.field(t, testPlan, "version")
+		require.NoError(t, g.Leave(t.Context(), "m1"))
+		assert.Equal(t, left, s.field(t, testPlan, "version"), "a replay changes nothing")
+		n, err := strconv.ParseUint(left, 10, 64)
+		require.NoError(t, err)
+		assert.Greater(t, n, version)
+	})
+}
+
+func TestGroupKeysOfAnotherTypeAreClearErrors(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		for _, key := range []string{testPlan, testMembers, topicKey("orders")} {
+			require.NoError(t, s.client.FlushAll(t.Context()).Err())
+			require.NoError(t, s.client.Set(t.Context(), key, "x", 0).Err())
+			_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
+			require.ErrorContains(t, err, "beating in group billing of orders")
+			require.ErrorContains(t, err, key)
+			assert.Equal(t, ClassWrongType, Classify(err))
+			_, proposeErr := g.Propose(t.Context(), splits.Plan{Version: 1})
+			leaveErr := g.Leave(t.Context(), "m1")
+			if key == testPlan {
+				require.ErrorContains(t, proposeErr, key)
+			}
+			if key != topicKey("orders") {
+				require.ErrorContains(t, leaveErr, key)
+			}
+		}
+	})
+}
+
+func TestDamagedGroupIsAClearErrorThatNamesTheKey(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		beat(t, g, "m1")
+		s.set(t, testPlan, "planned_version", 5, "plan", "nonsense")
+		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
+		require.ErrorContains(t, err, testPlan)
+		require.ErrorContains(t, err, "DEL")
+		for _, bad := range []string{"x", "0", "1.5", "-1", "100001"} {
+			s.set(t, topicKey("orders"), "partitions", bad)
+			_, err = g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
+			require.ErrorContains(t, err, topicKey("orders"))
+		}
+	})
+}
+
+func TestThousandMembersAndTenThousandPartitions(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.partitioned(t, 10_000)
+		g := s.group()
+		var view splits.View
+		for i := range 1000 {
+			view = beat(t, g, "rafka/host/"+strconv.Itoa(10_000+i))
+		}
+		assignments := map[string][]int{}
+		for i, m := range view.Members {
+			for p := i; p < 10_000; p += 1000 {
+				assignments[m] = append(assignments[m], p)
+			}
+		}
+		plan(t, g, view.Version, assignments)
+		s.silence(t, view.Members...)
+		view = beat(t, g, view.Members[0])
+		assert.Equal(t, assignments, view.Plan.Assignments)
+		assert.Len(t, view.Splits, 10_000)
+		assert.Equal(t, view.Version, view.Planned, "grace for all of them")
+	})
+}

@@ -1,0 +1,216 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// This is the one file in which key names are made. The keys that one script touches share a hash tag, so they live in one
+// slot of a cluster: those of a topic carry the tag of its name, those of a partition the tag of its stream.
+//
+//	T:<i>                        stream  partition i of a partitioned topic
+//	T                            stream  the only partition of a plain topic
+//	rafka:tagged(T):topic        hash    metadata; its presence makes the topic partitioned
+//	rafka:tagged(T):plan:G       hash    a group: type, version, plan
+//	rafka:tagged(T):members:G    zset    member -> deadline in ms
+//	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
+//	rafka:tagged(P):producer:PID string  sequence of one producer
+//	rafka:tagged(P):ids:a, :b    set     message ids of a dedupe window
+//
+// No two of them meet: tagged is injective on valid names, the last part (G, PID) holds no colon and is never "topic",
+// and a valid stream_name is never one of rafka's own keys.
+
+// keyPrefix begins every key and channel that is not a stream.
+const keyPrefix = "rafka:"
+
+// tagged returns the name with a hash tag in it that puts a key into the slot of the key called name. A name that *is* a tag, as
+// "{x}", gets an empty pair of braces, which no valid name holds: otherwise it would share the keys of the topic "x".
+func tagged(name string) string {
+	open := strings.IndexByte(name, '{')
+	if open < 0 {
+		return "{" + name + "}"
+	}
+	if open == 0 && strings.IndexByte(name, '}') == len(name)-1 {
+		return name + "{}"
+	}
+	return name
+}
+
+// partitionKey names the stream of partition i of a partitioned topic.
+func partitionKey(topic string, i int) string { return topic + ":" + strconv.Itoa(i) }
+
+// topicKey names the hash of a topic's metadata.
+func topicKey(topic string) string { return keyPrefix + tagged(topic) + ":topic" }
+
+// planKey names the hash of a group.
+func planKey(topic, group string) string {
+	return keyPrefix + tagged(topic) + ":plan:" + EscapeGroup(group)
+}
+
+// membersKey names the sorted set of a group's members.
+func membersKey(topic, group string) string {
+	return keyPrefix + tagged(topic) + ":members:" + EscapeGroup(group)
+}
+
+// leaseKey names the hash of a group's lease and position on one partition, given by its stream key.
+func leaseKey(partition, group string) string {
+	return keyPrefix + tagged(partition) + ":lease:" + EscapeGroup(group)
+}
+
+// producerKey names the string that holds a producer's sequence on one partition, given by its stream key.
+func producerKey(partition, producer string) string {
+	return keyPrefix + tagged(partition) + ":producer:" + EscapeGroup(producer)
+}
+
+// idsKeys names the two sets of message ids of one partition, given by its stream key: they take turns at being the current one.
+func idsKeys(partition string) (a, b string) {
+	base := keyPrefix + tagged(partition) + ":ids:"
+	return base + "a", base + "b"
+}
+
+// wakeChannel names the channel on which hints about a group are published. Channels have no slot.
+func wakeChannel(topic, group string) string {
+	return keyPrefix + tagged(topic) + ":wake:" + EscapeGroup(group)
+}
+
+// topicPattern matches, for SCAN, every topicKey.
+const topicPattern = keyPrefix + "*{*}*:topic"
+
+// groupPattern matches, for SCAN, every planKey of the topic, or of all topics if it is "".
+func groupPattern(topic string) string {
+	if topic == "" {
+		return keyPrefix + "*{*}*:plan:*"
+	}
+	return keyPrefix + globEscaper.Replace(tagged(topic)) + ":plan:*"
+}
+
+var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
+
+// parseTopicKey returns the topic whose topicKey it is.
+func parseTopicKey(key string) (topic string, ok bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return "", false
+	}
+	if rest, ok = strings.CutSuffix(rest, ":topic"); !ok {
+		return "", false
+	}
+	topic = untagged(rest)
+	return topic, topicKey(topic) == key && ValidateTopic(topic, false) == nil
+}
+
+// parsePlanKey returns the topic and the group whose planKey it is.
+func parsePlanKey(key string) (topic, group string, ok bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return "", "", false
+	}
+	last := strings.LastIndexByte(rest, ':')
+	if last < 0 {
+		return "", "", false
+	}
+	tag, ok := strings.CutSuffix(rest[:last], ":plan")
+	if !ok {
+		return "", "", false
+	}
+	topic = untagged(tag)
+	group, err := url.PathUnescape(rest[last+1:])
+	if err != nil {
+		return "", "", false
+	}
+	return topic, group, planKey(topic, group) == key && ValidateTopic(topic, false) == nil && ValidateGroup(group) == nil
+}
+
+// untagged undoes tagged.
+func untagged(name string) string {
+	if plain, ok := strings.CutSuffix(name, "{}"); ok {
+		return plain
+	}
+	if len(name) > 1 && name[0] == '{' && strings.IndexByte(name, '}') == len(name)-1 {
+		return name[1 : len(name)-1]
+	}
+	return name
+}
+
+var groupEscaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
+
+// EscapeGroup writes a group name as it stands in keys: without colons, which separate the parts of a key, and without braces,
+// which would make a hash tag. The name "topic" is escaped too, since it would let the key of a plan meet that of metadata.
+// Different names have different forms; url.PathUnescape is the way back.
+func EscapeGroup(group string) string {
+	if group == "topic" {
+		return "%74opic"
+	}
+	return groupEscaper.Replace(group)
+}
+
+// plainSplit is the only split of a topic without metadata.
+func plainSplit(topic string) splits.Split {
+	return splits.Split{Topic: topic, Partition: 0, Key: topic}
+}
+
+// partitionSplit is split i of a partitioned topic.
+func partitionSplit(topic string, i int) splits.Split {
+	return splits.Split{Topic: topic, Partition: i, Key: partitionKey(topic, i)}
+}
+
+// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be created with partitions, whose
+// keys must not be those of another topic. The error names the field and the remedy.
+func ValidateTopic(name string, partitioned bool) error {
+	if err := validateName("stream_name", name); err != nil {
+		return err
+	}
+	if err := validateBraces(name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, keyPrefix) && strings.ContainsAny(name, "{}") {
+		return fmt.Errorf("stream_name %q may be one of rafka's own keys: remove the prefix %q or the braces", name, keyPrefix)
+	}
+	if partitioned && endsInNumber(name) {
+		return fmt.Errorf("stream_name %q ends like a partition of another topic: a topic that is created with partitions "+
+			"needs a name that does not end in a colon and a number", name)
+	}
+	return nil
+}
+
+// ValidateGroup checks that name can be a consumer_group. The error names the field and the remedy.
+func ValidateGroup(name string) error { return validateName("consumer_group", name) }
+
+func validateName(field, name string) error {
+	switch {
+	case name == "":
+		return errors.New(field + " is empty: set it to a name")
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%s %q is not valid UTF-8: use other characters", field, name)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("%s %q holds control characters: remove them", field, name)
+	}
+	return nil
+}
+
+// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would not share a slot.
+func validateBraces(name string) error {
+	opened, closed := strings.Count(name, "{"), strings.Count(name, "}")
+	if opened == 0 && closed == 0 {
+		return nil
+	}
+	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
+	if opened != 1 || closed != 1 || to < from+2 {
+		return fmt.Errorf("stream_name %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
+			name, "{tenant}:orders")
+	}
+	return nil
+}
+
+// endsInNumber reports whether the name ends in a colon and digits.
+func endsInNumber(name string) bool {
+	head := strings.TrimRight(name, "0123456789")
+	return len(head) < len(name) && strings.HasSuffix(head, ":")
+}

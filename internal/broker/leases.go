@@ -1,0 +1,214 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// LeasesOptions say whose leases they are.
+type LeasesOptions struct {
+	Topic, Group string
+	// Warn, if set, is called once for each split whose stream has a Redis consumer group of our name that is not ours. It must
+	// not block.
+	Warn func(split splits.Split, message string)
+}
+
+// Leases are the ownership and the positions of one group's splits: splits.Leases on Redis. A call with many requests is one
+// pipeline. It is safe for concurrent use and does not close its client.
+type Leases struct {
+	client redis.UniversalClient
+	topic  string
+	group  string
+	warn   func(split splits.Split, message string)
+
+	mu     sync.Mutex // no I/O under it
+	warned map[splits.Split]bool
+}
+
+var _ splits.Leases = (*Leases)(nil)
+
+// NewLeases returns the leases of a group. The client should be the one for control requests.
+func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
+	warn := o.Warn
+	if warn == nil {
+		warn = func(splits.Split, string) {}
+	}
+	return &Leases{client: client, topic: o.Topic, group: o.Group, warn: warn, warned: map[splits.Split]bool{}}
+}
+
+var (
+	//go:embed mirror.lua
+	mirrorSrc string
+	//go:embed claim.lua
+	claimSrc string
+	//go:embed commit.lua
+	commitSrc string
+	//go:embed reset.lua
+	resetSrc string
+	//go:embed release.lua
+	releaseSrc string
+
+	claimScript   = newScript("claim", preludeSrc+mirrorSrc+claimSrc)
+	commitScript  = newScript("commit", preludeSrc+mirrorSrc+commitSrc)
+	resetScript   = newScript("reset", preludeSrc+mirrorSrc+resetSrc)
+	releaseScript = newScript("release", preludeSrc+releaseSrc)
+)
+
+// Claim implements splits.Leases.
+func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+	calls := make([]scriptCall, len(claims))
+	for i, c := range claims {
+		kind, at := startArgs(c.Start)
+		calls[i] = scriptCall{
+			script: claimScript, keys: l.keys(c.Split),
+			args: []any{member, millis(ttl), l.group, kind, at, millis(unusedTTL)},
+		}
+	}
+	granted := make([]splits.Granted, len(claims))
+	for i, answer := range runAll(ctx, l.client, calls) {
+		split := claims[i].Split
+		words, err := decodeLease(claimScript, answer)
+		if err == nil {
+			granted[i], err = decodeGranted(words)
+			l.noteMirror(split, words.word(5))
+		}
+		if err != nil {
+			granted[i] = splits.Granted{Err: fmt.Errorf("claiming split %s: %w", split, err)}
+		}
+	}
+	return granted
+}
+
+// startArgs writes a start as the claim script takes it.
+func startArgs(start splits.Start) (kind, at string) {
+	if o, ok := start.At(); ok {
+		return "at", o.Prev().String() // the first entry wanted is o itself
+	}
+	if start.IsLatest() {
+		return "latest", ""
+	}
+	return "earliest", ""
+}
+
+// Commit implements splits.Leases.
+func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
+	calls := make([]scriptCall, len(commits))
+	for i, c := range commits {
+		calls[i] = l.positionCall(commitScript, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+	}
+	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
+}
+
+// Renew implements splits.Leases.
+func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
+	calls := make([]scriptCall, len(leases))
+	for i, lease := range leases {
+		calls[i] = l.positionCall(commitScript, ttl, lease, "", splits.ReadUnknown)
+	}
+	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
+}
+
+// Reset implements splits.Leases.
+func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
+	call := l.positionCall(resetScript, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
+}
+
+// Release implements splits.Leases.
+func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
+	calls := make([]scriptCall, len(leases))
+	for i, lease := range leases {
+		calls[i] = scriptCall{
+			script: releaseScript, keys: []string{leaseKey(lease.Split.Key, l.group)},
+			args: []any{lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), millis(unusedTTL)},
+		}
+	}
+	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
+}
+
+// keys are those of the scripts that touch a split: both are in the slot of its stream.
+func (l *Leases) keys(split splits.Split) []string {
+	return []string{split.Key, leaseKey(split.Key, l.group)}
+}
+
+// positionCall is a call of commit (renew without an offset) or reset.
+func (l *Leases) positionCall(s *script, ttl time.Duration, lease splits.Lease, offset string, read int64) scriptCall {
+	return scriptCall{script: s, keys: l.keys(lease.Split), args: []any{
+		lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl),
+		millis(unusedTTL), l.group, offset, max(read, splits.ReadUnknown),
+	}}
+}
+
+// underLease runs calls that are fenced and decodes their answers.
+func (l *Leases) underLease(ctx context.Context, doing string, calls []scriptCall, split func(i int) splits.Split) []error {
+	errs := make([]error, len(calls))
+	for i, answer := range runAll(ctx, l.client, calls) {
+		words, err := decodeLease(calls[i].script, answer)
+		if err != nil {
+			errs[i] = fmt.Errorf("%s split %s: %w", doing, split(i), err)
+			continue
+		}
+		l.noteMirror(split(i), words.word(1))
+	}
+	return errs
+}
+
+// decodeLease is where the words of claim, commit, reset and release become errors.
+func decodeLease(s *script, answer scriptReply) (reply, error) {
+	if answer.err != nil {
+		return nil, Explain(answer.err)
+	}
+	words := replyOf(answer.value)
+	switch words.word(0) {
+	case "OK":
+		return words, nil
+	case "FENCED":
+		return nil, splits.ErrFenced
+	case "HELD":
+		remaining, err := words.signed(2)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &splits.HeldError{Owner: words.word(1), Remaining: time.Duration(remaining) * time.Millisecond}
+	}
+	return nil, unexpected(s, answer.value)
+}
+
+// decodeGranted reads OK epoch offset read attempts mirror.
+func decodeGranted(words reply) (g splits.Granted, err error) {
+	if g.Epoch, err = words.number(1); err != nil {
+		return g, err
+	}
+	if g.Position.Offset, err = splits.ParseOffset(words.word(2)); err != nil {
+		return g, err
+	}
+	if g.Position.Read, err = words.signed(3); err != nil {
+		return g, err
+	}
+	attempts, err := words.signed(4)
+	g.Attempts = int(attempts)
+	return g, err
+}
+
+// noteMirror warns of a Redis consumer group that somebody else made.
+func (l *Leases) noteMirror(split splits.Split, mirror string) {
+	if mirror != "foreign" {
+		return
+	}
+	l.mu.Lock()
+	first := !l.warned[split]
+	l.warned[split] = true
+	l.mu.Unlock()
+	if first {
+		l.warn(split, fmt.Sprintf("stream %s has a Redis consumer group %s that rafka did not create: it is left alone, so XINFO GROUPS "+
+			"does not show rafka's position; start_offset: group adopts the position of that group", split.Key, l.group))
+	}
+}

@@ -1,0 +1,389 @@
+package broker
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+const testTTL = 10 * time.Second
+
+// testLease is the lease key of the only split that most tests need.
+var (
+	testSplit = partitionSplit("orders", 3)
+	testLease = leaseKey(testSplit.Key, "billing")
+)
+
+func (s testServer) leases() *Leases {
+	return NewLeases(s.client, LeasesOptions{Topic: "orders", Group: "billing"})
+}
+
+// claim asks for testSplit.
+func claim(t *testing.T, l *Leases, member string, start splits.Start) splits.Granted {
+	t.Helper()
+	return l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: testSplit, Start: start}})[0]
+}
+
+// granted asks for testSplit and gets it.
+func granted(t *testing.T, l *Leases, member string) (splits.Lease, splits.Granted) {
+	t.Helper()
+	g := claim(t, l, member, splits.Earliest())
+	require.NoError(t, g.Err)
+	return splits.Lease{Split: testSplit, Member: member, Epoch: g.Epoch}, g
+}
+
+func commit(t *testing.T, l *Leases, lease splits.Lease, ms, seq uint64, read int64) error {
+	t.Helper()
+	return l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: lease, Position: position(ms, seq, read)}})[0]
+}
+
+func position(ms, seq uint64, read int64) splits.Position {
+	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, Read: read}
+}
+
+// expire dates the lease back, as if its ttl had passed.
+func (s testServer) expire(t *testing.T) { s.set(t, testLease, "expires_ms", s.now(t)-1) }
+
+func TestFreshClaimIsGrantedAndItsPositionStored(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		before := s.now(t)
+		_, g := granted(t, s.leases(), "m1")
+		assert.Equal(t, splits.Position{}, g.Position, "nothing was ever added: read is known to be 0")
+		assert.Zero(t, g.Attempts)
+		assert.GreaterOrEqual(t, g.Epoch, uint64(before))
+		assert.Equal(t, "0-0", s.field(t, testLease, "offset"))
+		assert.Equal(t, "m1", s.field(t, testLease, "owner"))
+		assert.Equal(t, "10000", s.field(t, testLease, "ttl_ms"))
+		expires, err := strconv.ParseInt(s.field(t, testLease, "expires_ms"), 10, 64)
+		require.NoError(t, err)
+		assert.InDelta(t, s.now(t)+10_000, expires, 2000)
+		assert.InDelta(t, unusedTTL, s.client.PTTL(t.Context(), testLease).Val(), float64(time.Minute))
+		assert.Zero(t, s.client.Exists(t.Context(), testSplit.Key).Val(), "a claim creates no stream")
+	})
+}
+
+func TestClaimResolvesTheStart(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		for i := range 4 {
+			s.add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
+		}
+		require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+		known := func(n int64) int64 {
+			if s.embedded {
+				return splits.ReadUnknown
+			}
+			return n
+		}
+		for name, test := range map[string]struct {
+			start splits.Start
+			want  splits.Position
+		}{
+			"earliest": {splits.Earliest(), position(0, 0, known(1))},
+			"latest":   {splits.Latest(), position(13, 0, known(4))},
+			"at":       {splits.StartAt(splits.Offset{Millis: 12, Seq: 5}), position(12, 4, -1)},
+			"at 12-0":  {splits.StartAt(splits.Offset{Millis: 12}), splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), Read: -1}},
+		} {
+			l := NewLeases(s.client, LeasesOptions{Topic: "orders", Group: name})
+			g := claim(t, l, "m1", test.start)
+			require.NoError(t, g.Err, name)
+			assert.Equal(t, test.want, g.Position, name)
+			s.add(t, testSplit.Key, "*") // the position was stored: what comes later does not move it
+			require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+			again := claim(t, l, "m1", splits.Latest())
+			assert.Equal(t, test.want, again.Position, name)
+			require.NoError(t, s.client.Del(t.Context(), testSplit.Key).Err())
+			for i := range 4 {
+				s.add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
+			}
+			require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+		}
+	})
+}
+
+func TestLatestOfAnEmptiedStreamIsItsLastGeneratedID(t *testing.T) {
+	s := onRedis(t)
+	s.add(t, testSplit.Key, "18446744073709551614-18446744073709551615")
+	require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 0).Err())
+	g := claim(t, s.leases(), "m1", splits.Latest())
+	require.NoError(t, g.Err)
+	assert.Equal(t, position(18446744073709551614, 18446744073709551615, 1), g.Position)
+}
+
+func TestClaimOfAMissingStreamStartsAtItsBeginning(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := claim(t, s.leases(), "m1", splits.Latest())
+		require.NoError(t, g.Err)
+		assert.Equal(t, position(0, 0, 0), g.Position)
+	})
+}
+
+func TestClaimIsRefusedWhileAnotherLeaseLives(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		granted(t, l, "m1")
+		g := claim(t, l, "m2", splits.Earliest())
+		var held *splits.HeldError
+		require.ErrorAs(t, g.Err, &held)
+		assert.Equal(t, "m1", held.Owner)
+		assert.InDelta(t, testTTL, held.Remaining, float64(2*time.Second))
+	})
+}
+
+func TestExpiredLeaseIsTakenOverUnderAHigherEpoch(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, first := granted(t, l, "m1")
+		require.NoError(t, commit(t, l, lease, 5, 1, 2))
+		s.expire(t)
+		_, second := granted(t, l, "m2")
+		assert.Greater(t, second.Epoch, first.Epoch)
+		assert.Equal(t, position(5, 1, 2), second.Position)
+		require.ErrorIs(t, commit(t, l, lease, 6, 0, 3), splits.ErrFenced)
+		assert.Equal(t, "5-1", s.field(t, testLease, "offset"))
+	})
+}
+
+func TestReplayedClaimIsGrantedAgainAndFencesTheOldEpoch(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, first := granted(t, l, "m1")
+		_, second := granted(t, l, "m1")
+		assert.Greater(t, second.Epoch, first.Epoch)
+		require.ErrorIs(t, commit(t, l, lease, 1, 0, 1), splits.ErrFenced)
+	})
+}
+
+func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		_, first := granted(t, l, "m1")
+		ahead := first.Epoch + 3_600_000
+		s.set(t, testLease, "epoch", ahead)
+		_, second := granted(t, l, "m1")
+		assert.Equal(t, ahead+1, second.Epoch, "an epoch of an hour ahead, before the clock went back")
+		require.NoError(t, s.client.HDel(t.Context(), testLease, "epoch").Err())
+		_, third := granted(t, l, "m1")
+		assert.GreaterOrEqual(t, third.Epoch, first.Epoch, "a lost epoch begins again at the time")
+	})
+}
+
+func TestLeaseThatIsTooLongAfterAClockStepEndsOneTTLFromNow(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		granted(t, l, "m1")
+		s.set(t, testLease, "expires_ms", s.now(t)+time.Hour.Milliseconds())
+		for range 2 { // the second time must not extend it again
+			var held *splits.HeldError
+			require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
+			assert.LessOrEqual(t, held.Remaining, testTTL)
+			assert.Positive(t, held.Remaining)
+			expires, err := strconv.ParseInt(s.field(t, testLease, "expires_ms"), 10, 64)
+			require.NoError(t, err)
+			assert.LessOrEqual(t, expires, s.now(t)+testTTL.Milliseconds())
+			s.set(t, testLease, "expires_ms", expires-5000)
+		}
+		var held *splits.HeldError
+		s.set(t, testLease, "expires_ms", s.now(t)+3000)
+		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
+		assert.LessOrEqual(t, held.Remaining, 3*time.Second)
+	})
+}
+
+func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, _ := granted(t, l, "m1")
+		s.expire(t)
+		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "an expired lease that nobody took is still the member's")
+		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, new(*splits.HeldError))
+		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "a replayed commit")
+		for _, late := range []splits.Offset{{Millis: 9, Seq: 1<<63 - 1}, {Millis: 9, Seq: 2}, {Millis: 8, Seq: 1 << 63}, {}} {
+			require.NoError(t, commit(t, l, lease, late.Millis, late.Seq, 1), "a late duplicate is no error")
+			assert.Equal(t, "9-9223372036854775808", s.field(t, testLease, "offset"))
+			assert.Equal(t, "7", s.field(t, testLease, "read"))
+		}
+		require.NoError(t, commit(t, l, lease, 9, 1<<63, splits.ReadUnknown))
+		assert.Equal(t, "7", s.field(t, testLease, "read"), "what is known of a place stays known")
+		require.NoError(t, commit(t, l, lease, 10, 0, splits.ReadUnknown))
+		assert.Equal(t, "10-0", s.field(t, testLease, "offset"), "longer is larger, though less as text")
+		assert.Equal(t, "-1", s.field(t, testLease, "read"))
+	})
+}
+
+func TestRenewExtendsAndKeepsThePosition(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, _ := granted(t, l, "m1")
+		require.NoError(t, commit(t, l, lease, 5, 0, 1))
+		s.expire(t)
+		require.Equal(t, []error{nil}, l.Renew(t.Context(), time.Minute, []splits.Lease{lease}))
+		var held *splits.HeldError
+		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
+		assert.Greater(t, held.Remaining, testTTL)
+		assert.Equal(t, "5-0", s.field(t, testLease, "offset"))
+		assert.Equal(t, "1", s.field(t, testLease, "read"))
+	})
+}
+
+func TestResetIsTheWayDown(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, _ := granted(t, l, "m1")
+		require.NoError(t, commit(t, l, lease, 5, 0, 4))
+		s.expire(t)
+		require.NoError(t, l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: position(2, 0, 1)}))
+		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, new(*splits.HeldError), "it extends the lease")
+		_, g := granted(t, l, "m1")
+		assert.Equal(t, position(2, 0, 1), g.Position)
+		err := l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: position(1, 0, 0)})
+		require.ErrorIs(t, err, splits.ErrFenced, "the old epoch")
+		assert.Equal(t, "2-0", s.field(t, testLease, "offset"))
+	})
+}
+
+func TestReleasedSplitIsFreeAtOnce(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, first := granted(t, l, "m1")
+		require.NoError(t, commit(t, l, lease, 5, 0, 4))
+		require.Equal(t, []error{nil}, l.Release(t.Context(), []splits.Lease{lease}))
+		require.ErrorIs(t, l.Release(t.Context(), []splits.Lease{lease})[0], splits.ErrFenced, "a replay")
+		require.ErrorIs(t, commit(t, l, lease, 6, 0, 5), splits.ErrFenced)
+		require.ErrorIs(t, l.Renew(t.Context(), testTTL, []splits.Lease{lease})[0], splits.ErrFenced)
+		_, second := granted(t, l, "m2")
+		assert.Greater(t, second.Epoch, first.Epoch)
+		assert.Equal(t, position(5, 0, 4), second.Position)
+	})
+}
+
+func TestEverythingIsFencedOnceTheLeaseIsGone(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, _ := granted(t, l, "m1")
+		require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+		require.ErrorIs(t, commit(t, l, lease, 1, 0, 1), splits.ErrFenced)
+		require.ErrorIs(t, l.Renew(t.Context(), testTTL, []splits.Lease{lease})[0], splits.ErrFenced)
+		require.ErrorIs(t, l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease}), splits.ErrFenced)
+		require.ErrorIs(t, l.Release(t.Context(), []splits.Lease{lease})[0], splits.ErrFenced)
+		assert.Zero(t, s.client.Exists(t.Context(), testLease).Val(), "nothing brings it back but a claim")
+	})
+}
+
+func TestAttemptsCountTakeoversWithoutProgress(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		takeOver := func(member string) (splits.Lease, int) {
+			s.expire(t)
+			lease, g := granted(t, l, member)
+			return lease, g.Attempts
+		}
+		granted(t, l, "m1")
+		_, n := takeOver("m2")
+		assert.Equal(t, 1, n)
+		_, n = takeOver("m3")
+		assert.Equal(t, 2, n, "no progress")
+		_, n = takeOver("m3")
+		assert.Equal(t, 2, n, "the same owner")
+		lease, n := takeOver("m4")
+		assert.Equal(t, 3, n)
+		require.NoError(t, commit(t, l, lease, 5, 0, 1))
+		takeOver("m4") // does not hide that m4 moved the offset
+		lease, n = takeOver("m5")
+		assert.Equal(t, 1, n, "progress")
+		require.NoError(t, l.Release(t.Context(), []splits.Lease{lease})[0])
+		_, g := granted(t, l, "m6")
+		assert.Zero(t, g.Attempts, "a release is no death")
+	})
+}
+
+func TestBatchAnswersEachSplitForItself(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		topic := Topic{Name: "orders", Partitions: 40}
+		held, broken := topic.Split(7), topic.Split(11)
+		require.NoError(t, l.Claim(t.Context(), "m2", testTTL, []splits.Claim{{Split: held}})[0].Err)
+		require.NoError(t, s.client.Set(t.Context(), leaseKey(broken.Key, "billing"), "x", 0).Err())
+		var claims []splits.Claim
+		for _, split := range topic.Splits() {
+			claims = append(claims, splits.Claim{Split: split})
+		}
+		var commits []splits.Commit
+		for i, g := range l.Claim(t.Context(), "m1", testTTL, claims) {
+			switch i {
+			case held.Partition:
+				require.ErrorAs(t, g.Err, new(*splits.HeldError))
+			case broken.Partition:
+				require.ErrorContains(t, g.Err, "WRONGTYPE")
+			default:
+				require.NoError(t, g.Err)
+			}
+			lease := splits.Lease{Split: claims[i].Split, Member: "m1", Epoch: g.Epoch}
+			commits = append(commits, splits.Commit{Lease: lease, Position: position(uint64(i+1), 0, 1)})
+		}
+		for i, err := range l.Commit(t.Context(), testTTL, commits) {
+			switch i {
+			case held.Partition:
+				require.ErrorIs(t, err, splits.ErrFenced)
+			case broken.Partition:
+				require.ErrorContains(t, err, "WRONGTYPE")
+			default:
+				require.NoError(t, err)
+				assert.Equal(t, strconv.Itoa(i+1)+"-0", s.field(t, leaseKey(claims[i].Split.Key, "billing"), "offset"))
+			}
+		}
+		assert.Empty(t, l.Claim(t.Context(), "m1", testTTL, nil))
+	})
+}
+
+func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		lease, _ := granted(t, l, "m1")
+		require.NoError(t, s.client.Set(t.Context(), testLease, "x", 0).Err())
+		for doing, err := range map[string]error{
+			"claiming":   claim(t, l, "m1", splits.Earliest()).Err,
+			"committing": commit(t, l, lease, 1, 0, 1),
+			"renewing":   l.Renew(t.Context(), testTTL, []splits.Lease{lease})[0],
+			"resetting":  l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease}),
+			"releasing":  l.Release(t.Context(), []splits.Lease{lease})[0],
+		} {
+			require.ErrorContains(t, err, doing+" split orders-3")
+			require.ErrorContains(t, err, testLease)
+			assert.True(t, redis.HasErrorPrefix(err, "WRONGTYPE"), err)
+		}
+		require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+		require.NoError(t, s.client.Set(t.Context(), testSplit.Key, "x", 0).Err())
+		err := claim(t, l, "m1", splits.Earliest()).Err
+		require.ErrorContains(t, err, "(key orders:3)")
+		assert.True(t, redis.HasErrorPrefix(err, "WRONGTYPE"), err)
+	})
+}
+
+func TestDamagedOffsetIsAClearError(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		l := s.leases()
+		s.set(t, testLease, "offset", "yesterday")
+		err := claim(t, l, "m1", splits.Earliest()).Err
+		require.ErrorContains(t, err, "yesterday")
+		require.ErrorContains(t, err, testLease)
+		assert.Empty(t, s.field(t, testLease, "owner"), "nothing was claimed")
+	})
+}
+
+func TestUnansweredRequestsAreErrorsOfEachItem(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	l := testServer{client: client}.leases()
+	for _, g := range l.Claim(t.Context(), "m1", testTTL, make([]splits.Claim, 3)) {
+		require.ErrorContains(t, g.Err, "connect")
+	}
+	for _, err := range l.Renew(t.Context(), testTTL, make([]splits.Lease, 3)) {
+		require.ErrorContains(t, err, "connect")
+	}
+}

@@ -1,0 +1,24 @@
+-- leave: removes a member from its group. Leases are none of its business: they are released or run out.
+--
+-- KEYS[1]  the members
+-- KEYS[2]  the group
+-- ARGV     1 member  2 channel of the group's hints
+-- Replies  OK 1 (removed) or OK 0 (was not there)
+--          an error of the class of the command that met it, naming the key
+
+local version = redis.pcall('HGET', KEYS[2], 'version')
+if err_of(version) then
+  return refusal(version.err, KEYS[2])
+end
+local removed = redis.pcall('ZREM', KEYS[1], ARGV[1])
+if err_of(removed) then
+  return refusal(removed.err, KEYS[1])
+end
+if removed == 0 then
+  return {'OK', '0'}
+end
+if version then
+  redis.call('HSET', KEYS[2], 'version', text(math.max((tonumber(version) or 0) + 1, now_ms())))
+end
+redis.pcall('PUBLISH', ARGV[2], 'left')
+return {'OK', '1'}

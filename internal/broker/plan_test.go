@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPlanIsCompactAndReadable(t *testing.T) {
+	text, err := encodePlan(map[string][]int{"rafka/b/2": {9, 4, 5, 6}, "rafka/a/1": {0, 1, 2, 3, 7, 8}, "idle": nil})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"idle":"","rafka/a/1":"0-3,7-8","rafka/b/2":"4-6,9"}`, text)
+}
+
+func TestPlanSurvivesEncoding(t *testing.T) {
+	plan := map[string][]int{"a": {0, 2, 3, 4, 99_999}, "quote\" <ü>": {1}, "idle": {}}
+	text, err := encodePlan(plan)
+	require.NoError(t, err)
+	decoded, err := decodePlan(text, 7)
+	require.NoError(t, err)
+	assert.Equal(t, uint64(7), decoded.Version)
+	assert.Equal(t, plan, decoded.Assignments)
+}
+
+func TestPlanOfAThousandMembersAndTenThousandPartitionsStaysSmall(t *testing.T) {
+	scattered := map[string][]int{}
+	for p := range 10_000 { // the worst case: no two neighbours with one member
+		member := fmt.Sprintf("rafka/some-host-name-%04d/0123456789abcdef", p%1000)
+		scattered[member] = append(scattered[member], p)
+	}
+	text, err := encodePlan(scattered)
+	require.NoError(t, err)
+	assert.Less(t, len(text), 128<<10)
+	decoded, err := decodePlan(text, 1)
+	require.NoError(t, err)
+	assert.Equal(t, scattered, decoded.Assignments)
+}
+
+func TestDamagedPlanIsRefused(t *testing.T) {
+	for _, text := range []string{
+		"", "x", "[]", `{"a":1}`, `{"a":"x"}`, `{"a":"3-1"}`, `{"a":"1,1"}`, `{"a":"2,1"}`, `{"a":"0-100000"}`, `{"a":"-1"}`,
+		`{"a":"1,"}`, `{"a":"0-99999999999999999999"}`, `{"a":"1-2-3"}`,
+	} {
+		_, err := decodePlan(text, 1)
+		assert.Error(t, err, text)
+	}
+}
+
+func FuzzDecodePlan(f *testing.F) {
+	f.Add(`{"a":"0-3,7","b":""}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		plan, err := decodePlan(text, 1)
+		if err != nil {
+			return
+		}
+		again, err := encodePlan(plan.Assignments)
+		require.NoError(t, err)
+		decoded, err := decodePlan(again, 1)
+		require.NoError(t, err)
+		assert.Equal(t, plan, decoded)
+	})
+}

@@ -1,0 +1,34 @@
+-- What all scripts share; it is put in front of each of them.
+--
+-- Numbers are milliseconds, epochs, versions and counts: all below 2^53, so Lua's doubles hold them exactly. They are
+-- written with %.0f, since tostring would write 1.7e+12. Offsets are never numbers.
+
+-- now_ms is the time of this server: the only clock that a script knows.
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- err_of returns the error of a pcall's reply, or nil.
+local function err_of(reply)
+  return type(reply) == 'table' and reply.err or nil
+end
+
+-- refusal is the reply that hands the error of a pcall to the client and names the key that it came from.
+local function refusal(err, key)
+  return {err = err .. ' (key ' .. key .. ')'}
+end
+
+-- fields makes a table of a flat list of names and values.
+local function fields(list)
+  local t = {}
+  for i = 1, #list, 2 do
+    t[list[i]] = list[i + 1]
+  end
+  return t
+end
+

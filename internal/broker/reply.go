@@ -1,0 +1,62 @@
+package broker
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// reply is what a script answered: an array that begins with a word. Its methods never panic; what is missing or malformed reads as
+// empty, or is an error where it matters.
+type reply []any
+
+// replyOf returns the array of a script's answer, empty if it is none.
+func replyOf(value any) reply {
+	list, _ := value.([]any)
+	return list
+}
+
+// word returns the string at place i, empty if there is none.
+func (r reply) word(i int) string {
+	if i >= len(r) {
+		return ""
+	}
+	text, _ := r[i].(string)
+	return text
+}
+
+// words returns the array of strings at place i.
+func (r reply) words(i int) []string {
+	if i >= len(r) {
+		return nil
+	}
+	list, _ := r[i].([]any)
+	out := make([]string, 0, len(list))
+	for _, item := range list {
+		text, _ := item.(string)
+		out = append(out, text)
+	}
+	return out
+}
+
+// number returns the unsigned number at place i.
+func (r reply) number(i int) (uint64, error) {
+	n, err := strconv.ParseUint(r.word(i), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading place %d of the reply %q: %w", i, []any(r), err)
+	}
+	return n, nil
+}
+
+// signed returns the number at place i, which may be negative.
+func (r reply) signed(i int) (int64, error) {
+	n, err := strconv.ParseInt(r.word(i), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading place %d of the reply %q: %w", i, []any(r), err)
+	}
+	return n, nil
+}
+
+// unexpected is the error for a reply that the script cannot have made.
+func unexpected(s *script, value any) error {
+	return fmt.Errorf("the %s script answered %q, which it never does", s.name, value)
+}

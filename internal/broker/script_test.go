@@ -1,0 +1,75 @@
+package broker
+
+import (
+	"strconv"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	echoScript  = newScript("echo", "return {ARGV[1]}")
+	countScript = newScript("count", "return {tostring(redis.call('INCR', KEYS[1]))}")
+)
+
+func TestScriptIsTaughtToAServerThatForgotIt(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		for range 2 {
+			value, err := echoScript.run(t.Context(), s.client, nil, "a")
+			require.NoError(t, err)
+			assert.Equal(t, reply{"a"}, replyOf(value))
+			require.NoError(t, s.client.ScriptFlush(t.Context()).Err())
+		}
+	})
+}
+
+func TestRunAllAnswersInOrderAndRunsEachCallOnce(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		require.NoError(t, s.client.Set(t.Context(), "broken", "x", 0).Err())
+		var calls []scriptCall
+		for i := range 100 {
+			calls = append(calls, scriptCall{script: echoScript, args: []any{i}},
+				scriptCall{script: countScript, keys: []string{"n" + strconv.Itoa(i)}},
+				scriptCall{script: countScript, keys: []string{"broken"}})
+		}
+		require.NoError(t, s.client.ScriptLoad(t.Context(), echoScript.src).Err()) // one is known, the other not
+		for round := range 3 {
+			for i, r := range runAll(t.Context(), s.client, calls) {
+				switch i % 3 {
+				case 0:
+					require.NoError(t, r.err)
+					assert.Equal(t, strconv.Itoa(i/3), replyOf(r.value).word(0))
+				case 1:
+					require.NoError(t, r.err)
+					assert.Equal(t, strconv.Itoa(round+1), replyOf(r.value).word(0))
+				case 2:
+					require.ErrorContains(t, r.err, "not an integer")
+				}
+			}
+		}
+		assert.Empty(t, runAll(t.Context(), s.client, nil))
+	})
+}
+
+func TestRunAllGivesTheConnectionErrorToEachCall(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
+	defer client.Close()
+	for _, r := range runAll(t.Context(), client, []scriptCall{{script: echoScript}, {script: countScript, keys: []string{"n"}}}) {
+		require.Error(t, r.err)
+		assert.Equal(t, ClassConnection, Classify(r.err))
+	}
+}
+
+func TestReplyOfAnythingElseReadsAsEmpty(t *testing.T) {
+	for _, value := range []any{nil, "OK", int64(1), []any{}, []any{int64(1), nil}} {
+		r := replyOf(value)
+		assert.Empty(t, r.word(0))
+		assert.Empty(t, r.words(1))
+		_, err := r.number(0)
+		require.Error(t, err)
+		_, err = r.signed(7)
+		require.Error(t, err)
+	}
+}

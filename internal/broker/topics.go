@@ -1,0 +1,148 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// MaxPartitions is the largest number of partitions that a topic can have.
+const MaxPartitions = 100_000
+
+// Topic is a logical stream. The zero Partitions stands for a plain one: a Redis stream as it is, without metadata.
+type Topic struct {
+	Name string `json:"stream_name"`
+	// Partitions is the number of partitions, 0 for a plain topic.
+	Partitions int `json:"partitions"`
+	// CreatedMS is when the topic was created, in Unix milliseconds of the server; 0 for a plain topic.
+	CreatedMS int64 `json:"created_ms,omitempty"`
+}
+
+// Plain reports whether the topic is a single stream without metadata.
+func (t Topic) Plain() bool { return t.Partitions == 0 }
+
+// Split returns partition i of the topic; the only one of a plain topic is 0.
+func (t Topic) Split(i int) splits.Split {
+	if t.Plain() {
+		return plainSplit(t.Name)
+	}
+	return partitionSplit(t.Name, i)
+}
+
+// Splits returns all partitions in their order.
+func (t Topic) Splits() []splits.Split {
+	all := make([]splits.Split, max(t.Partitions, 1))
+	for i := range all {
+		all[i] = t.Split(i)
+	}
+	return all
+}
+
+// PlainStreamError is the answer to the creation of a topic whose name is the key of something already.
+type PlainStreamError struct {
+	Name string
+	// Type is the Redis type of the key: "stream", or what else it holds.
+	Type string
+}
+
+// Error names the key, what it holds, and the ways out.
+func (e *PlainStreamError) Error() string {
+	if e.Type == "stream" {
+		return fmt.Sprintf("stream_name %q is a plain stream already, which partitions would hide: leave partitions out to use it "+
+			"as it is, use another stream_name, or rename the stream", e.Name)
+	}
+	return fmt.Sprintf("stream_name %q is a key of type %s: use another stream_name or remove the key", e.Name, e.Type)
+}
+
+// Topics reads and creates the metadata of topics. It is safe for concurrent use and does not close its client.
+type Topics struct {
+	client redis.UniversalClient
+}
+
+// NewTopics returns Topics on the client, which stays the caller's.
+func NewTopics(client redis.UniversalClient) *Topics { return &Topics{client: client} }
+
+//go:embed prelude.lua
+var preludeSrc string
+
+//go:embed create_topic.lua
+var createTopicSrc string
+
+var createTopicScript = newScript("create_topic", preludeSrc+createTopicSrc)
+
+// Describe returns the topic as its metadata tell; one without metadata is plain, whether its stream exists or not. Metadata
+// that make no sense are an error that names their key.
+func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
+	if err := ValidateTopic(name, false); err != nil {
+		return Topic{}, err
+	}
+	key := topicKey(name)
+	metadata, err := t.client.HGetAll(ctx, key).Result()
+	if err != nil {
+		return Topic{}, fmt.Errorf("reading topic %s (key %s): %w", name, key, Explain(err))
+	}
+	return parseTopic(name, metadata)
+}
+
+// Create creates a partitioned topic. One that exists comes back as it is, with created false: its count may be another. The
+// error is a *PlainStreamError if a key of that name is in the way.
+func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic Topic, created bool, err error) {
+	if err := ValidateTopic(name, true); err != nil {
+		return Topic{}, false, err
+	}
+	if err := validatePartitions(partitions); err != nil {
+		return Topic{}, false, err
+	}
+	value, err := createTopicScript.run(ctx, t.client, []string{topicKey(name), name}, partitions)
+	if err != nil {
+		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, Explain(err))
+	}
+	reply := replyOf(value)
+	switch reply.word(0) {
+	case "PLAIN":
+		return Topic{}, false, &PlainStreamError{Name: name, Type: reply.word(1)}
+	case "CREATED":
+		created = true
+	case "EXISTS":
+	default:
+		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, unexpected(createTopicScript, value))
+	}
+	topic, err = t.Describe(ctx, name)
+	return topic, created, err
+}
+
+func validatePartitions(n int) error {
+	if n < 1 || n > MaxPartitions {
+		return fmt.Errorf("partitions is %d: set it to a number from 1 to %d", n, MaxPartitions)
+	}
+	return nil
+}
+
+// parseTopic reads the metadata of a topic.
+func parseTopic(name string, metadata map[string]string) (Topic, error) {
+	topic := Topic{Name: name}
+	if len(metadata) == 0 {
+		return topic, nil
+	}
+	var err error
+	topic.Partitions, err = strconv.Atoi(metadata["partitions"])
+	if err != nil || validatePartitions(topic.Partitions) != nil {
+		return Topic{}, badField(topicKey(name), "partitions", metadata["partitions"], "a number from 1 to "+strconv.Itoa(MaxPartitions))
+	}
+	if text, ok := metadata["created_ms"]; ok {
+		if topic.CreatedMS, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return Topic{}, badField(topicKey(name), "created_ms", text, "a time in Unix milliseconds")
+		}
+	}
+	return topic, nil
+}
+
+// badField says that a key of ours holds what nothing of ours has written.
+func badField(key, field, value, want string) error {
+	return fmt.Errorf("field %s of key %s is %q, want %s: correct it with HSET", field, key, value, want)
+}

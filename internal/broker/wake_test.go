@@ -1,0 +1,120 @@
+package broker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// listener is a running Wake.
+type listener struct {
+	hints chan struct{}
+	ended chan error
+}
+
+// listen runs Wake until ctx ends and waits until it has subscribed.
+func listen(t *testing.T, ctx context.Context, g *Group, silence time.Duration) listener { //nolint:revive // t comes first in tests
+	t.Helper()
+	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
+	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence) }() // ends with ctx; tests receive from ended
+	l.heard(t, "the subscription")
+	return l
+}
+
+func (l listener) heard(t *testing.T, what string) {
+	t.Helper()
+	select {
+	case <-l.hints:
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "no hint of "+what)
+	}
+}
+
+func (l listener) endsWith(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-l.ended:
+		return err
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "Wake does not return")
+		return nil
+	}
+}
+
+func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		ctx, cancel := context.WithCancel(t.Context())
+		g := s.group()
+		l := listen(t, ctx, g, wakeSilence)
+		view := beat(t, g, "m1")
+		l.heard(t, "a new member")
+		plan(t, g, view.Version, map[string][]int{"m1": {0}})
+		l.heard(t, "a plan")
+		lease, _ := granted(t, s.leases(), "m1")
+		require.NoError(t, s.leases().Release(t.Context(), []splits.Lease{lease})[0])
+		l.heard(t, "a released lease")
+		require.NoError(t, g.Leave(t.Context(), "m1"))
+		l.heard(t, "a leaver")
+
+		beat(t, NewGroup(s.client, "orders", "others"), "m1")
+		beat(t, g, "m2")
+		l.heard(t, "the group's own member")
+		beat(t, g, "m2")
+		cancel()
+		require.ErrorIs(t, l.endsWith(t), context.Canceled)
+		assert.Empty(t, l.hints, "neither other groups nor quiet beats are hinted")
+	})
+}
+
+func TestWakeOutlivesSilence(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		ctx, cancel := context.WithCancel(t.Context())
+		g := s.group()
+		l := listen(t, ctx, g, 20*time.Millisecond)
+		require.Never(t, func() bool { return len(l.ended) > 0 }, 200*time.Millisecond, 20*time.Millisecond)
+		beat(t, g, "m1")
+		l.heard(t, "a new member")
+		cancel()
+		require.ErrorIs(t, l.endsWith(t), context.Canceled)
+	})
+}
+
+func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
+	server := redistest.Start(t)
+	g := testServer{client: server.Client(t)}.group()
+	l := listen(t, t.Context(), g, wakeSilence)
+	server.Kill(t)
+	require.ErrorContains(t, l.endsWith(t), "listening for hints of group billing of orders")
+	require.Error(t, g.Wake(t.Context(), func() {}), "nothing to subscribe to")
+	server.Restart(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	l = listen(t, ctx, g, wakeSilence)
+	cancel()
+	require.ErrorIs(t, l.endsWith(t), context.Canceled)
+}
+
+func TestWakeNoticesAServerThatAnswersNoMore(t *testing.T) {
+	server := redistest.Start(t)
+	g := testServer{client: server.Client(t)}.group()
+	l := listen(t, t.Context(), g, 100*time.Millisecond)
+	server.Pause(t)
+	defer server.Resume(t)
+	require.Error(t, l.endsWith(t))
+}
+
+func TestWakeEndsWithItsContextBeforeItHasSubscribed(t *testing.T) {
+	m := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: m.Addr(), MaxRetries: -1})
+	defer client.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, testServer{client: client}.group().Wake(ctx, func() {}), context.Canceled)
+}
