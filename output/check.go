@@ -1,0 +1,110 @@
+package output
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// lintRule calls check from the linter, so that it and the constructor refuse the same things in the same words.
+var lintRule = config.RegisterLint("rafka_lint_output", check)
+
+// check returns what is wrong with the output's own fields, each naming the field and the remedy.
+func check(f config.Fields) []string {
+	var p config.Problems
+	checkStreamName(f, &p)
+	checkPartitioning(f, &p)
+	if bodyKey, _ := f.Text(fieldBodyKey); bodyKey == broker.KeyField || bodyKey == broker.TraceField {
+		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
+	}
+	if _, ok := f.Whole(fieldPartitions, 1, broker.MaxPartitions); !ok {
+		p.Add(fieldPartitions, "is %v: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
+			f[fieldPartitions], broker.MaxPartitions)
+	}
+	for _, field := range []string{fieldMaxLength, fieldMaxRetries} {
+		if _, ok := f.Whole(field, 0, math.MaxInt64); !ok {
+			p.Add(field, "is %v: set it to a whole number, or to 0 for no limit", f[field])
+		}
+	}
+	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
+		p.Add(fieldMaxInFlight, "is %v: set it to a whole number from 1 upwards", f[fieldMaxInFlight])
+	}
+	checkLimits(f, &p)
+	return p
+}
+
+func checkStreamName(f config.Fields, p *config.Problems) {
+	name, _ := f.Text(fieldStreamName)
+	if strings.TrimSpace(name) == "" {
+		p.Add(fieldStreamName, "is missing or empty: set it to the name of the topic to write to")
+		return
+	}
+	if static, ok := staticText(name); ok {
+		p.AddErr(broker.ValidateTopic(static, f[fieldPartitions] != nil))
+	}
+}
+
+// staticText returns the value of an interpolated string that is the same for all messages. What can't be parsed is not: it is
+// reported by the engine.
+func staticText(text string) (string, bool) {
+	parsed, err := service.NewInterpolatedString(text)
+	if err != nil {
+		return "", false
+	}
+	return parsed.Static()
+}
+
+func checkPartitioning(f config.Fields, p *config.Problems) {
+	kinds := []string{murmur2Hash, roundRobin, manual}
+	kind, _ := f.Text(fieldPartitioner)
+	key, _ := f.Text(fieldKey)
+	partition, _ := f.Text(fieldPartition)
+	switch {
+	case !slices.Contains(kinds, kind):
+		p.Add(fieldPartitioner, "%q is not one of %s: use one of these, in lower case", kind, strings.Join(kinds, ", "))
+	case kind == manual && partition == "":
+		p.Add(fieldPartition, "is missing: partitioner manual needs the number of the partition in it; set it, or choose "+
+			"another partitioner")
+	case kind != manual && partition != "":
+		p.Add(fieldPartition, "has no effect with partitioner %s: set partitioner to manual, or remove partition", kind)
+	case kind == roundRobin && key != "":
+		p.Add(fieldKey, "is not allowed with partitioner round_robin, where messages of one key would lose their order: "+
+			"remove key, or set partitioner to murmur2_hash")
+	}
+}
+
+func checkLimits(f config.Fields, p *config.Problems) {
+	size, _ := f.Text(fieldMaxMessageBytes)
+	_, err := config.ParseSize(fieldMaxMessageBytes, size)
+	p.AddErr(err)
+	if age, _ := f.Text(fieldMaxAge); age != "" {
+		_, err := config.ParsePositiveDuration(fieldMaxAge, age)
+		p.AddErr(err)
+	}
+	checkBackoff(f.Object(fieldBackoff), p)
+}
+
+func checkBackoff(f config.Fields, p *config.Problems) {
+	interval := func(name string) time.Duration {
+		text, _ := f.Text(name)
+		d, err := config.ParsePositiveDuration(fieldBackoff+"."+name, text)
+		p.AddErr(err)
+		return d
+	}
+	initial, highest := interval("initial_interval"), interval("max_interval")
+	if initial > 0 && highest > 0 && initial > highest {
+		p.Add(fieldBackoff+".initial_interval", "%s is longer than max_interval, which is %s: shorten the one or lengthen the "+
+			"other", initial, highest)
+	}
+	text, _ := f.Text("max_elapsed_time")
+	if d, err := time.ParseDuration(text); err != nil || d < 0 {
+		p.Add(fieldBackoff+".max_elapsed_time", "%q is not a duration: use a number with a unit such as 2m, or 0s for no limit",
+			text)
+	}
+}

@@ -1,0 +1,133 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// settings is the parsed configuration of an output.
+type settings struct {
+	connection *config.Connection
+	// streamName is what topic follows from; topic is empty if it depends on the message.
+	streamName *service.InterpolatedString
+	topic      string
+	// partitions is what topics are created with; 0: they are not created.
+	partitions  int
+	partitioner string
+	// key and partition are nil if they are not set.
+	key, partition  *service.InterpolatedString
+	bodyKey         string
+	metadata        *service.MetadataExcludeFilter
+	idempotent      bool
+	maxMessageBytes int64
+	// maxLength and maxAge are 0 for no limit.
+	maxLength   int64
+	maxAge      time.Duration
+	retry       retryPolicy
+	maxInFlight int
+	batching    service.BatchPolicy
+}
+
+// parse reads and checks the configuration. The error has everything that is wrong with the output's own fields.
+func parse(conf *service.ParsedConfig) (*settings, error) {
+	connection, err := config.ParseConnection(conf)
+	if err != nil {
+		return nil, err
+	}
+	object, err := conf.FieldAny()
+	if err != nil {
+		return nil, err
+	}
+	fields, _ := object.(map[string]any)
+	if wrong := check(fields); len(wrong) > 0 {
+		return nil, errors.New(strings.Join(wrong, "; "))
+	}
+	s := &settings{connection: connection}
+	if err := s.parseAddress(conf, fields); err != nil {
+		return nil, err
+	}
+	if err := s.parseRecord(conf); err != nil {
+		return nil, err
+	}
+	return s, s.parseDelivery(conf)
+}
+
+func (s *settings) parseAddress(conf *service.ParsedConfig, fields config.Fields) (err error) {
+	if s.streamName, err = conf.FieldInterpolatedString(fieldStreamName); err != nil {
+		return err
+	}
+	s.topic, _ = s.streamName.Static()
+	partitions, _ := fields.Whole(fieldPartitions, 1, broker.MaxPartitions) // check found nothing wrong with it
+	s.partitions = int(partitions)
+	if s.partitioner, err = conf.FieldString(fieldPartitioner); err != nil {
+		return err
+	}
+	if s.key, err = optional(conf, fieldKey); err != nil {
+		return err
+	}
+	s.partition, err = optional(conf, fieldPartition)
+	return err
+}
+
+// optional returns an interpolated string, nil if it is not set or empty.
+func optional(conf *service.ParsedConfig, field string) (*service.InterpolatedString, error) {
+	if !conf.Contains(field) {
+		return nil, nil
+	}
+	parsed, err := conf.FieldInterpolatedString(field)
+	if err != nil {
+		return nil, err
+	}
+	if text, static := parsed.Static(); static && text == "" {
+		return nil, nil
+	}
+	return parsed, nil
+}
+
+func (s *settings) parseRecord(conf *service.ParsedConfig) (err error) {
+	if s.bodyKey, err = conf.FieldString(fieldBodyKey); err != nil {
+		return err
+	}
+	if s.metadata, err = conf.FieldMetadataExcludeFilter(fieldMetadata); err != nil {
+		return fmt.Errorf("%s: %w", fieldMetadata, err)
+	}
+	if s.maxMessageBytes, err = config.Size(conf, fieldMaxMessageBytes); err != nil {
+		return err
+	}
+	length, err := conf.FieldInt(fieldMaxLength)
+	if err != nil {
+		return err
+	}
+	s.maxLength = int64(length)
+	if age, err := conf.FieldString(fieldMaxAge); err != nil || age == "" {
+		return err
+	}
+	s.maxAge, err = config.PositiveDuration(conf, fieldMaxAge)
+	return err
+}
+
+func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
+	if s.idempotent, err = conf.FieldBool(fieldIdempotentWrite); err != nil {
+		return err
+	}
+	if s.retry.retries, err = conf.FieldInt(fieldMaxRetries); err != nil {
+		return err
+	}
+	waits, err := conf.FieldBackOff(fieldBackoff)
+	if err != nil {
+		return err
+	}
+	s.retry.initial, s.retry.highest, s.retry.elapsed = waits.InitialInterval, waits.MaxInterval, waits.MaxElapsedTime
+	if s.maxInFlight, err = conf.FieldMaxInFlight(); err != nil {
+		return err
+	}
+	s.batching, err = conf.FieldBatchPolicy(fieldBatching)
+	return err
+}

@@ -1,0 +1,165 @@
+package output
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+func TestConnectReportsAtOnceAndThenRarely(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := closedOutput(t, server, "")
+	server.Kill(t)
+	start := time.Now()
+	err := out.Connect(t.Context())
+	require.ErrorContains(t, err, "cannot be reached")
+	assert.Less(t, time.Since(start), time.Second)
+	var later *service.ErrBackOff
+	require.ErrorAs(t, err, &later)
+	require.Error(t, out.Connect(t.Context()))
+
+	// The third report is a while away, but the server is noticed as soon as it is back.
+	result := make(chan error, 1)
+	go func() { result <- out.Connect(t.Context()) }() // joined below
+	server.Restart(t)
+	select {
+	case err := <-result:
+		require.NoError(t, err)
+	case <-time.After(5 * time.Second):
+		t.Fatal("the server was not noticed")
+	}
+}
+
+func TestPaceGrowsToHalfAMinute(t *testing.T) {
+	var p pace
+	var last time.Duration
+	for i := range 20 {
+		next := p.next()
+		assert.Equal(t, i == 0, next == 0, "only the first report comes at once")
+		assert.GreaterOrEqual(t, next, last)
+		last = next
+	}
+	assert.Equal(t, 30*time.Second, last)
+}
+
+func TestConnectEndsWithItsContext(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := closedOutput(t, server, "")
+	server.Kill(t)
+	require.Error(t, out.Connect(t.Context()))
+	require.Error(t, out.Connect(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, out.Connect(ctx), context.DeadlineExceeded)
+}
+
+func TestConnectAgainKeepsTheSession(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := openOutput(t, server, "")
+	before := out.current()
+	require.NoError(t, out.Connect(t.Context()))
+	assert.Same(t, before, out.current())
+}
+
+func TestConnectRefusesWrongPasswordWithoutShowingIt(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	out, _ := closedOutput(t, server, "password: hunter2")
+	err := out.Connect(t.Context())
+	require.ErrorContains(t, err, "password")
+	assert.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestMissingPermissionFailsConnectWithTheRemedy(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", "-xadd").Err())
+	out, _ := closedOutput(t, server, "username: ann\npassword: pw")
+	err := out.Connect(t.Context())
+	require.ErrorContains(t, err, "XADD")
+	require.ErrorContains(t, err, "ACL SETUSER")
+	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "+xadd").Err())
+	require.NoError(t, out.Connect(t.Context()))
+	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 1, 1)))
+}
+
+func TestPermissionTakenAwayMeanwhile(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all").Err())
+	out, _ := openOutput(t, server, "username: ann\npassword: pw")
+	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 1, 1)))
+	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "-xadd").Err())
+	require.ErrorContains(t, out.WriteBatch(t.Context(), numbered(1, 2, 1)), "ACL SETUSER")
+	require.ErrorIs(t, out.WriteBatch(t.Context(), numbered(1, 2, 1)), service.ErrNotConnected)
+	require.ErrorContains(t, out.Connect(t.Context()), "ACL SETUSER")
+	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "+xadd").Err())
+	require.NoError(t, reconnect(t.Context(), out))
+	require.NoError(t, out.WriteBatch(t.Context(), numbered(1, 2, 1)))
+	assert.Equal(t, []string{"0", "1"}, bodies(t, client, "orders"))
+}
+
+func TestWriteBeforeConnectIsNotConnected(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := closedOutput(t, server, "")
+	require.ErrorIs(t, out.WriteBatch(t.Context(), numbered(0, 1, 1)), service.ErrNotConnected)
+}
+
+func TestCloseAtAnyTime(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := closedOutput(t, server, "")
+	require.NoError(t, out.Close(context.Background()), "before Connect")
+	require.NoError(t, out.Close(context.Background()), "again")
+	require.ErrorIs(t, out.Connect(t.Context()), errClosed)
+}
+
+func TestCloseEndsConnectAndWrite(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := openOutput(t, server, "")
+	server.Pause(t)
+	written := make(chan error, 1)
+	go func() { written <- out.WriteBatch(t.Context(), numbered(0, 1, 1)) }() // joined below
+	require.ErrorIs(t, <-written, service.ErrNotConnected)
+	require.Error(t, out.Connect(t.Context()))
+	require.Error(t, out.Connect(t.Context()))
+	connected := make(chan error, 1)
+	go func() { connected <- out.Connect(t.Context()) }() // joined below
+	start := time.Now()
+	_ = out.Close(context.Background()) // the append under way is given up
+	require.Error(t, <-connected)
+	assert.Less(t, time.Since(start), closeTimeout+2*time.Second)
+	server.Resume(t)
+}
+
+func TestConnectionTest(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	for name, c := range map[string]struct{ fields, says string }{
+		"good":           {"password: right", ""},
+		"good topic":     {"password: right\nstream_name: ${! @topic }", ""},
+		"wrong password": {"password: wrong", "password"},
+		"no password":    {"", "password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _ := closedOutput(t, server, c.fields)
+			results := out.ConnectionTest(t.Context())
+			require.Len(t, results, 1)
+			if c.says == "" {
+				require.NoError(t, results[0].Err)
+			} else {
+				require.ErrorContains(t, results[0].Err, c.says)
+			}
+		})
+	}
+	out, _ := closedOutput(t, server, "password: right")
+	server.Kill(t)
+	results := out.ConnectionTest(t.Context())
+	require.Len(t, results, 1)
+	require.ErrorContains(t, results[0].Err, "cannot be reached")
+	var later *service.ErrBackOff
+	assert.NotErrorAs(t, results[0].Err, &later)
+}

@@ -1,0 +1,219 @@
+package output
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// counters is a metrics exporter that keeps the counters, each by its name and labels.
+type counters struct {
+	mu     sync.Mutex
+	counts map[string]int64
+}
+
+type counter struct {
+	all  *counters
+	name string
+}
+
+func (c *counter) Incr(n int64) {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	c.all.counts[c.name] += n
+}
+func (c *counter) Timing(int64) {}
+func (c *counter) Set(int64)    {}
+
+func (c *counters) named(name string, labels []string) func(values ...string) *counter {
+	return func(values ...string) *counter {
+		full := name
+		for i, label := range labels {
+			if label != "path" && label != "label" {
+				full += " " + label + "=" + values[i]
+			}
+		}
+		return &counter{all: c, name: full}
+	}
+}
+
+func (c *counters) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
+	named := c.named(name, labels)
+	return func(values ...string) service.MetricsExporterCounter { return named(values...) }
+}
+
+func (c *counters) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
+	named := c.named(name, labels)
+	return func(values ...string) service.MetricsExporterTimer { return named(values...) }
+}
+
+func (c *counters) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
+	named := c.named(name, labels)
+	return func(values ...string) service.MetricsExporterGauge { return named(values...) }
+}
+
+func (c *counters) Close(context.Context) error { return nil }
+
+func (c *counters) get(name string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts[name]
+}
+
+// pipeline is a stream in the real engine that ends in a rafka output.
+type pipeline struct {
+	send    service.MessageBatchHandlerFunc
+	journal *journal
+	metrics *counters
+}
+
+func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipeline {
+	t.Helper()
+	p := &pipeline{journal: &journal{}, metrics: &counters{counts: map[string]int64{}}}
+	env := service.GlobalEnvironment().Clone()
+	require.NoError(t, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
+		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return p.metrics, nil }))
+	builder := env.NewStreamBuilder()
+	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
+	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	send, err := builder.AddBatchProducerFunc()
+	require.NoError(t, err)
+	p.send = send
+	require.NoError(t, builder.AddOutputYAML("rafka:\n"+indent("url: "+server.URL()+"\nstream_name: orders\n"+fast+fields)))
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- stream.Run(context.Background()) }() // ended by StopWithin
+	t.Cleanup(func() {
+		require.NoError(t, stream.StopWithin(4*time.Second))
+		require.NoError(t, <-ended)
+	})
+	return p
+}
+
+func TestPipelineSurvivesKilledRedis(t *testing.T) {
+	server := redistest.Start(t, durable...)
+	p := startPipeline(t, server, "partitions: 4\nkey: ${! @id }\nmax_in_flight: 1")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var outage sync.WaitGroup
+	for b := range 80 {
+		if b == 20 {
+			outage.Go(func() {
+				server.Kill(t)
+				// The output tells the engine, and the engine everybody, that it is not connected.
+				lost := func() bool { return p.metrics.get("output_connection_lost") > 0 }
+				assert.Eventually(t, lost, 10*time.Second, 10*time.Millisecond)
+				server.Restart(t)
+			})
+		}
+		require.NoError(t, p.send(ctx, numbered(10*b, 10*b+10, 10)))
+	}
+	outage.Wait()
+	collect(t, server.Client(t), 4, 800, 10, true)
+	assert.Empty(t, p.journal.lines("Failed to send"), "no message was returned to the input")
+	retries := int64(0)
+	for n := range 4 {
+		retries += p.metrics.get(fmt.Sprintf("rafka_append_retries_total topic=orders partition=%d", n))
+	}
+	assert.Positive(t, retries)
+}
+
+// onceInput hands out one batch and passes on what its acknowledgement says.
+type onceInput struct {
+	batch service.MessageBatch
+	acked chan error
+}
+
+func (*onceInput) Connect(context.Context) error { return nil }
+
+func (i *onceInput) ReadBatch(context.Context) (service.MessageBatch, service.AckFunc, error) {
+	batch := i.batch
+	if i.batch = nil; batch == nil {
+		return nil, nil, service.ErrEndOfInput
+	}
+	return batch, func(_ context.Context, err error) error { i.acked <- err; return nil }, nil
+}
+
+func (*onceInput) Close(context.Context) error { return nil }
+
+func TestPipelineReturnsOnlyTheBadMessages(t *testing.T) {
+	server := redistest.Start(t)
+	batch := service.MessageBatch{message("a", "p", "0"), message("b", "p", "9"), message("c", "p", "1")}
+	index := batch.Index()
+	input := &onceInput{batch: batch, acked: make(chan error, 1)}
+	env := service.GlobalEnvironment().Clone()
+	require.NoError(t, env.RegisterBatchInput("once", service.NewConfigSpec(),
+		func(*service.ParsedConfig, *service.Resources) (service.BatchInput, error) { return input, nil }))
+	builder := env.NewStreamBuilder()
+	builder.SetLogger(slog.New(slog.DiscardHandler))
+	require.NoError(t, builder.AddInputYAML("once: {}"))
+	require.NoError(t, builder.AddOutputYAML("rafka:\n"+indent("url: "+server.URL()+
+		"\nstream_name: orders\npartitions: 2\npartitioner: manual\npartition: ${! @p }")))
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	require.NoError(t, stream.Run(t.Context()))
+
+	failed := failures(t, index, <-input.acked)
+	require.Len(t, failed, 1)
+	assert.ErrorContains(t, failed[1], "partitions 0 to 1")
+	assert.Equal(t, []string{"a"}, bodies(t, server.Client(t), "orders:0"))
+	assert.Equal(t, []string{"c"}, bodies(t, server.Client(t), "orders:1"))
+}
+
+// An output that is connected for the engine and not for itself is called in a loop without a pause, hundreds of thousands of
+// times a second.
+func TestPipelineDoesNotSpinOnWrongType(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	p := startPipeline(t, server, "")
+	require.NoError(t, p.send(t.Context(), service.MessageBatch{message("a")}))
+	require.NoError(t, client.Rename(t.Context(), "orders", "moved").Err())
+	require.NoError(t, client.Set(t.Context(), "orders", "in the way", 0).Err())
+	require.ErrorContains(t, p.send(t.Context(), service.MessageBatch{message("b")}), "WRONGTYPE")
+
+	result := make(chan error, 1)
+	go func() { result <- p.send(t.Context(), service.MessageBatch{message("b")}) }() // joined below
+	before := calls(t, server)
+	select {
+	case err := <-result:
+		t.Fatalf("a write over another type ended with %v", err)
+	case <-time.After(2 * time.Second):
+	}
+	assert.Less(t, calls(t, server)-before, 200)
+	assert.LessOrEqual(t, len(p.journal.lines("Failed to connect")), 4)
+	require.NoError(t, client.Del(t.Context(), "orders").Err())
+	require.NoError(t, <-result)
+	assert.Equal(t, []string{"b"}, bodies(t, client, "orders"))
+}
+
+// calls is the number of commands that the server has processed.
+func calls(t *testing.T, server *redistest.Server) int {
+	t.Helper()
+	info, err := server.Client(t).Info(t.Context(), "stats").Result()
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(info, "total_commands_processed:")
+	require.True(t, found)
+	return number(rest)
+}
+
+func TestPipelineStopsWhileRedisIsAway(t *testing.T) {
+	server := redistest.Start(t)
+	p := startPipeline(t, server, "")
+	require.NoError(t, p.send(t.Context(), service.MessageBatch{message("a")}))
+	server.Kill(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	require.Error(t, p.send(ctx, service.MessageBatch{message("b")}))
+	// The cleanup stops the stream and requires that it ends in time.
+}

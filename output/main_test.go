@@ -1,0 +1,163 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+func TestMain(m *testing.M) {
+	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
+	// The embedded server lives as long as the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).serve"),
+		goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).servePeer"))
+}
+
+// journal collects log lines.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// lines returns those that hold the text.
+func (j *journal) lines(text string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(j.text.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+func (j *journal) resources() *service.Resources {
+	logger := service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(j, nil)))
+	return service.MockResources(service.MockResourcesOptUseLogger(logger))
+}
+
+// fast are fields that make outages short.
+const fast = `
+read_timeout: 300ms
+write_timeout: 300ms
+dial_timeout: 300ms
+backoff: {initial_interval: 20ms, max_interval: 200ms}
+`
+
+// closedOutput makes an output that is not connected; url and the fast fields are set, more are given. The stream_name is orders
+// unless the fields say otherwise.
+func closedOutput(t *testing.T, server *redistest.Server, fields string) (*output, *journal) {
+	t.Helper()
+	if !strings.Contains(fields, "stream_name:") {
+		fields += "\nstream_name: orders"
+	}
+	set, err := construct(t, "url: "+server.URL()+"\n"+fast+fields)
+	require.NoError(t, err)
+	j := &journal{}
+	out := newOutput(set, j.resources())
+	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
+	return out, j
+}
+
+// openOutput is closedOutput, connected.
+func openOutput(t *testing.T, server *redistest.Server, fields string) (*output, *journal) {
+	t.Helper()
+	out, j := closedOutput(t, server, fields)
+	require.NoError(t, out.Connect(t.Context()))
+	return out, j
+}
+
+// deliver does what the engine does with a batch: while the output is not connected it connects and writes the same batch again.
+func deliver(ctx context.Context, out *output, batch service.MessageBatch) error {
+	for {
+		err := out.WriteBatch(ctx, batch)
+		if !errors.Is(err, service.ErrNotConnected) {
+			return err
+		}
+		if err := reconnect(ctx, out); err != nil {
+			return err
+		}
+	}
+}
+
+func reconnect(ctx context.Context, out *output) error {
+	for {
+		err := out.Connect(ctx)
+		if err == nil {
+			return nil
+		}
+		wait := 500 * time.Millisecond
+		if later := (*service.ErrBackOff)(nil); errors.As(err, &later) {
+			wait = later.Wait
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// message makes a message with metadata of the given names and values.
+func message(body string, metadata ...string) *service.Message {
+	msg := service.NewMessage([]byte(body))
+	for i := 0; i < len(metadata); i += 2 {
+		msg.MetaSetMut(metadata[i], metadata[i+1])
+	}
+	return msg
+}
+
+// numbered makes a batch of the numbers, each with the metadata id = number modulo keys.
+func numbered(from, to, keys int) service.MessageBatch {
+	var batch service.MessageBatch
+	for i := from; i < to; i++ {
+		batch = append(batch, message(fmt.Sprint(i), "id", fmt.Sprint(i%keys)))
+	}
+	return batch
+}
+
+// bodies returns what a stream holds.
+func bodies(t *testing.T, client *redis.Client, stream string) []string {
+	t.Helper()
+	entries, err := client.XRange(t.Context(), stream, "-", "+").Result()
+	require.NoError(t, err)
+	all := make([]string, len(entries))
+	for i, entry := range entries {
+		all[i], _ = entry.Values["body"].(string)
+	}
+	return all
+}
+
+// failures returns the errors of a BatchError by the place in the batch. The batch must have been indexed before it was written.
+func failures(t *testing.T, index *service.Indexer, err error) map[int]error {
+	t.Helper()
+	var failed *service.BatchError
+	require.ErrorAs(t, err, &failed)
+	found := map[int]error{}
+	failed.WalkMessagesIndexedBy(index, func(i int, _ *service.Message, err error) bool {
+		if err != nil {
+			found[i] = err
+		}
+		return true
+	})
+	return found
+}

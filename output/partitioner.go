@@ -1,0 +1,93 @@
+package output
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// The values of the field partitioner.
+const (
+	murmur2Hash = "murmur2_hash"
+	roundRobin  = "round_robin"
+	manual      = "manual"
+)
+
+// partitioner chooses the partition of each message. It may be used by several batches at once.
+type partitioner struct {
+	kind string
+	// turns counts the messages of each topic for round_robin: topic name -> *atomic.Uint64.
+	turns sync.Map
+}
+
+func newPartitioner(kind string) *partitioner { return &partitioner{kind: kind} }
+
+// newBatch starts the partitioning of one batch.
+func (p *partitioner) newBatch() *batchPartitioner {
+	return &batchPartitioner{partitioner: p, sticky: map[string]int{}}
+}
+
+// batchPartitioner partitions the messages of one batch; it belongs to one goroutine.
+type batchPartitioner struct {
+	*partitioner
+	// sticky is the partition to which this batch's messages without key go, by topic: together, so that they share one append.
+	sticky map[string]int
+	// record carries a key to the hash.
+	record kgo.Record
+}
+
+// choose returns the partition for a message of a topic with count partitions. The error is that of the message.
+func (b *batchPartitioner) choose(topic string, count int, key, partition string) (int, error) {
+	switch b.kind {
+	case manual:
+		return manualPartition(topic, count, partition)
+	case roundRobin:
+		return b.nextTurn(topic, count), nil
+	}
+	if key == "" {
+		return b.stick(topic, count), nil
+	}
+	b.record.Key = append(b.record.Key[:0], key...)
+	return kafka.Partition(&b.record, count), nil
+}
+
+// stick returns the batch's partition for messages without key, chosen at random once.
+func (b *batchPartitioner) stick(topic string, count int) int {
+	chosen, ok := b.sticky[topic]
+	if !ok || chosen >= count {
+		chosen = rand.IntN(count)
+		b.sticky[topic] = chosen
+	}
+	return chosen
+}
+
+// nextTurn deals the messages of a topic to its partitions in turn, whatever batch they come in.
+func (p *partitioner) nextTurn(topic string, count int) int {
+	turn, ok := p.turns.Load(topic)
+	if !ok {
+		turn, _ = p.turns.LoadOrStore(topic, new(atomic.Uint64))
+	}
+	return int((turn.(*atomic.Uint64).Add(1) - 1) % uint64(count))
+}
+
+// kafka puts records with a key where Kafka's own producer puts them: (murmur2(key) & 0x7fffffff) % count. It keeps no state for
+// them, so that all share it. For a record without a key it would, which must not happen.
+var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
+
+// manualPartition reads the partition that the user's interpolation gave.
+func manualPartition(topic string, count int, text string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return 0, fmt.Errorf("field partition gave %q, which is no number: partitioner manual needs that of a partition",
+			text)
+	}
+	if n < 0 || n >= count {
+		return 0, fmt.Errorf("field partition gave %d, but topic %q has the partitions 0 to %d", n, topic, count-1)
+	}
+	return n, nil
+}

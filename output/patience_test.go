@@ -1,0 +1,62 @@
+package output
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// clock is a time that only tests move.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+// exhaust retries until it gives up, and returns the number and the time of the retries.
+func exhaust(p *patience, c *clock) (tries int, took time.Duration) {
+	for start := c.at; ; tries++ {
+		wait := p.NextBackOff()
+		if wait < 0 || tries > 1000 {
+			return tries, c.at.Sub(start)
+		}
+		c.at = c.at.Add(wait)
+	}
+}
+
+func TestRetriesEndWithTheirTime(t *testing.T) {
+	c := &clock{at: time.Unix(1000, 0)}
+	policy := retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute}
+	tries, took := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	assert.Greater(t, tries, 30)
+	assert.InDelta(t, float64(2*time.Minute), float64(took), float64(4*time.Second))
+}
+
+func TestRetriesEndWithTheirNumber(t *testing.T) {
+	c := &clock{at: time.Unix(1000, 0)}
+	policy := retryPolicy{initial: time.Millisecond, highest: time.Second, retries: 3}
+	tries, _ := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	assert.Equal(t, 3, tries)
+}
+
+func TestRetriesWithoutLimitsGoOn(t *testing.T) {
+	c := &clock{at: time.Unix(1000, 0)}
+	policy := retryPolicy{initial: time.Millisecond, highest: time.Second}
+	tries, _ := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	assert.Greater(t, tries, 1000)
+}
+
+// An append that waits for Redis to come back keeps its sequence number; giving up would write it twice or lose it.
+func TestOutageDoesNotUseUpTheRetries(t *testing.T) {
+	c := &clock{at: time.Unix(1000, 0)}
+	away := true
+	policy := retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: time.Minute, retries: 5}
+	p := policy.newPatience(func() bool { return away }, c.now)
+	for range 1000 {
+		wait := p.NextBackOff()
+		assert.Positive(t, wait)
+		c.at = c.at.Add(wait)
+	}
+	away = false
+	tries, _ := exhaust(p, c)
+	assert.Equal(t, 4, tries, "the last try of the outage was the first of the budget")
+}

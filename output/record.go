@@ -1,0 +1,90 @@
+package output
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// ownMetadata is the prefix of the metadata that the input sets. It says where a message came from, which is not where it goes.
+const ownMetadata = "rafka_"
+
+// recorder makes records of messages. It is read-only and shared by all batches.
+type recorder struct {
+	bodyKey  string
+	metadata *service.MetadataExcludeFilter
+	// limit is the most bytes that the names and values of one record may have.
+	limit int64
+}
+
+// record returns the message as it is to be written, and the metadata keys that could not be: fields that the record needs itself
+// have their names. The error is that of the message.
+func (r *recorder) record(msg *service.Message, key string) (record appender.Record, dropped []string, err error) {
+	body, err := msg.AsBytes()
+	if err != nil {
+		return record, nil, fmt.Errorf("reading the message: %w", err)
+	}
+	metadata, err := r.fields(msg)
+	if err != nil {
+		return record, nil, err
+	}
+	if r.bodyKey == "" {
+		if record.Fields, dropped, err = broker.EncodeObject(body, key, metadata); err != nil {
+			return record, nil, fmt.Errorf("with an empty body_key a message must be a JSON object: %w", err)
+		}
+	} else {
+		record.Fields, dropped = broker.Encode(body, r.bodyKey, key, metadata)
+	}
+	if n := len(record.Fields) / 2; n > broker.MaxFields {
+		return record, nil, fmt.Errorf("the message has %d fields, more than the %d that an entry can have: leave metadata out with "+
+			"the field metadata, or write the message as one field by body_key", n, broker.MaxFields)
+	}
+	if size := int64(record.Size()); size > r.limit {
+		return record, nil, fmt.Errorf("the message has %d bytes with its key and metadata, more than max_message_bytes (%d) "+
+			"allows: raise max_message_bytes or make the message smaller", size, r.limit)
+	}
+	return record, dropped, nil
+}
+
+// fields returns the metadata to be written, in the order of the keys: messages keep them in none.
+func (r *recorder) fields(msg *service.Message) ([]broker.Field, error) {
+	var fields []broker.Field
+	err := r.metadata.WalkMut(msg, func(key string, value any) error {
+		if !strings.HasPrefix(key, ownMetadata) {
+			fields = append(fields, broker.Field{Name: key, Value: metadataText(msg, key, value)})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the metadata of the message: %w", err)
+	}
+	slices.SortFunc(fields, func(a, b broker.Field) int { return cmp.Compare(a.Name, b.Name) })
+	return fields, nil
+}
+
+// metadataText returns a metadata value as it is written: strings and bytes as they are, all else as JSON.
+func metadataText(msg *service.Message, key string, value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		// What JSON cannot say (not a number, infinity) is written in the engine's words.
+		plain, _ := msg.MetaGet(key)
+		return plain
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}

@@ -1,0 +1,157 @@
+package output
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const (
+	// producerTTL is how long Redis remembers the sequence of an output that writes nothing.
+	producerTTL = 24 * time.Hour
+	// closeTimeout bounds the wait for appends that are under way when the output is closed.
+	closeTimeout = 5 * time.Second
+)
+
+// session is what Connect opens and Close closes: the client and all that works with it. It outlives interruptions of the
+// connection.
+type session struct {
+	settings    *settings
+	recorder    *recorder
+	partitioner *partitioner
+	topics      *topics
+	appender    *appender.Appender
+	observer    *observer
+	health      *health
+	parking     *parking
+	closeClient func() error
+}
+
+// openSession opens the client, which dials nothing yet, and starts the appender.
+func openSession(set *settings, mgr *service.Resources) (*session, error) {
+	client, err := set.connection.Open(config.Writer())
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		settings:    set,
+		recorder:    &recorder{bodyKey: set.bodyKey, metadata: set.metadata, limit: set.maxMessageBytes},
+		partitioner: newPartitioner(set.partitioner),
+		topics:      newTopics(broker.NewTopics(client), set.partitions, mgr.Logger()),
+		health: newHealth(checks{
+			server: func(ctx context.Context) error { return broker.CheckServer(ctx, client) },
+			writer: func(ctx context.Context, topic string) error {
+				return broker.CheckWriter(ctx, client, topic, set.partitions)
+			},
+		}, set.topic),
+		parking:     newParking(),
+		closeClient: client.Close,
+	}
+	s.observer = newObserver(mgr, s.topics.expire)
+	s.appender = appender.New(appender.Config{
+		Log: broker.NewAppends(client, broker.AppendOptions{
+			ProducerTTL: producerTTL, MaxLength: set.maxLength, MaxAge: set.maxAge,
+			TrimFailed: s.observer.trimFailed,
+		}),
+		Producer: set.producer(),
+		Backoff:  set.retry.newBackoff(s.parking.occupied),
+		Observer: s.observer,
+	})
+	s.appender.Start() // ended by close
+	return s, nil
+}
+
+// producer names one appender to Redis: at random, so that no two are ever the same. "" stands for writing without sequence
+// numbers.
+func (s *settings) producer() string {
+	if !s.idempotent {
+		return ""
+	}
+	return rand.Text()
+}
+
+// connect tests whether everything can be written, and creates the topic if that is asked for.
+func (s *session) connect(ctx context.Context) error {
+	if err := s.health.connect(ctx); err != nil {
+		return err
+	}
+	if s.settings.topic == "" {
+		return nil
+	}
+	_, err := s.topics.refresh(ctx, s.settings.topic)
+	return err
+}
+
+// findTopic looks up a topic, with retries like those of an append. It returns errAway if the server does not answer, or what is
+// wrong with the topic.
+func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, error) {
+	retries := s.settings.retry.newPatience(s.parking.occupied, time.Now)
+	for {
+		topic, err := s.topics.get(ctx, name)
+		if err == nil || lasting(err) {
+			return topic, broker.Explain(err)
+		}
+		if s.health.away(ctx, name) {
+			return topic, errAway
+		}
+		wait := retries.NextBackOff()
+		if wait < 0 {
+			return topic, broker.Explain(err)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return topic, err
+		}
+	}
+}
+
+// await waits for the outcome of an append. While the append is being retried it asks now and then whether the server is there, and
+// returns errAway if not.
+func (s *session) await(ctx context.Context, f flight) error {
+	select {
+	case <-f.pending.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.pending.Stalled():
+	}
+	again := time.NewTicker(stallGrace)
+	defer again.Stop()
+	for {
+		select {
+		case <-f.pending.Done():
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+			if s.health.away(ctx, f.target.Topic) {
+				return errAway
+			}
+		}
+	}
+}
+
+// close fails what is not written yet, waits a limited time for what is under way, and closes the client.
+func (s *session) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	return errors.Join(s.appender.Close(ctx), s.closeClient())
+}
+
+// sleep waits, or returns the error of ctx if that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,184 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// topicsFresh is how long a topic is taken to be as it was last seen.
+const topicsFresh = 10 * time.Second
+
+// topicStore is what is asked of the broker.
+type topicStore interface {
+	Describe(ctx context.Context, name string) (broker.Topic, error)
+	Create(ctx context.Context, name string, partitions int) (broker.Topic, bool, error)
+}
+
+// topics knows the topics that were written to. A topic that was partitioned once is never taken for plain again, and its metadata
+// is written back should it be gone.
+type topics struct {
+	store topicStore
+	// partitions is the field of that name: what topics without metadata are created with; 0 leaves them plain.
+	partitions int
+	log        *service.Logger
+	now        func() time.Time
+
+	mu    sync.Mutex
+	known map[string]*knownTopic
+}
+
+// knownTopic is guarded by topics.mu.
+type knownTopic struct {
+	topic broker.Topic
+	// checked is when the topic was last seen; zero demands another look before it is used again.
+	checked time.Time
+	// warned says that the difference to the field partitions was reported; orphaned, that the metadata is gone for good.
+	warned, orphaned bool
+}
+
+func newTopics(store topicStore, partitions int, log *service.Logger) *topics {
+	return &topics{store: store, partitions: partitions, log: log, now: time.Now, known: map[string]*knownTopic{}}
+}
+
+// get returns the topic, looking at the server if it has not for a while. If that look fails, a topic that is known stays as it
+// was.
+func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
+	t.mu.Lock()
+	k := t.known[name]
+	if k != nil && !k.checked.IsZero() {
+		topic, fresh := k.topic, t.now().Sub(k.checked) < topicsFresh
+		if !fresh {
+			k.checked = t.now() // others go on with what is known meanwhile
+		}
+		t.mu.Unlock()
+		if fresh {
+			return topic, nil
+		}
+		seen, err := t.refresh(ctx, name)
+		if err != nil {
+			t.log.Debugf("Topic %q is taken to be as it was, since it can't be looked at: %v", name, err)
+			return topic, nil
+		}
+		return seen, nil
+	}
+	t.mu.Unlock()
+	return t.refresh(ctx, name)
+}
+
+// expire demands that the topic is looked at before anything else is written to it.
+func (t *topics) expire(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.known[name]; k != nil {
+		k.checked = time.Time{}
+	}
+}
+
+// refresh looks at the topic, creates it if it has no metadata and is to have partitions, and remembers what it saw.
+func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error) {
+	topic, err := t.store.Describe(ctx, name)
+	if err != nil {
+		return broker.Topic{}, fmt.Errorf("looking up topic %q: %w", name, err)
+	}
+	if !topic.Plain() {
+		t.mended(name)
+		return t.remember(topic), nil
+	}
+	remembered, lost := t.remembered(name)
+	switch {
+	case lost:
+		return t.restore(ctx, remembered)
+	case t.partitions > 0:
+		return t.create(ctx, name)
+	}
+	return t.remember(topic), nil
+}
+
+func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) {
+	topic, created, err := t.store.Create(ctx, name, t.partitions)
+	if err != nil {
+		return broker.Topic{}, fmt.Errorf("creating topic %q with the %d partitions of field partitions: %w",
+			name, t.partitions, err)
+	}
+	if created {
+		t.log.Infof("Created topic %q with %d partitions", name, topic.Partitions)
+	}
+	return t.remember(topic), nil
+}
+
+// restore writes back the metadata of a topic that lost it (FLUSHALL, a deleted key), so that readers find its partitions again.
+func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, error) {
+	topic, created, err := t.store.Create(ctx, lost.Name, lost.Partitions)
+	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
+		if t.firstOrphaned(lost.Name) {
+			t.log.Warnf("The metadata of topic %q is gone from Redis (flushed or deleted) and can't be written back; its %d "+
+				"partitions are written on: %v", lost.Name, lost.Partitions, err)
+		}
+		return t.remember(lost), nil
+	}
+	if err != nil {
+		return broker.Topic{}, fmt.Errorf("writing back the metadata of topic %q: %w", lost.Name, err)
+	}
+	if created {
+		t.log.Warnf("The metadata of topic %q was gone from Redis (flushed or deleted): wrote it back with %d partitions",
+			topic.Name, topic.Partitions)
+	}
+	return t.remember(topic), nil
+}
+
+// firstOrphaned reports, once until it is mended, that the metadata can't be written back.
+func (t *topics) firstOrphaned(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.known[name]
+	first := !k.orphaned
+	k.orphaned = true
+	return first
+}
+
+// mended forgets that the metadata could not be written back.
+func (t *topics) mended(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if k := t.known[name]; k != nil {
+		k.orphaned = false
+	}
+}
+
+// remembered returns the topic as it was last seen if it had partitions then.
+func (t *topics) remembered(name string) (broker.Topic, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.known[name]
+	if k == nil || k.topic.Plain() {
+		return broker.Topic{}, false
+	}
+	return k.topic, true
+}
+
+// remember keeps the topic and warns, once, if it has not as many partitions as the field says.
+func (t *topics) remember(topic broker.Topic) broker.Topic {
+	t.mu.Lock()
+	k := t.known[topic.Name]
+	if k == nil {
+		k = &knownTopic{}
+		t.known[topic.Name] = k
+	}
+	k.topic, k.checked = topic, t.now()
+	differs := t.partitions > 0 && !topic.Plain() && topic.Partitions != t.partitions
+	warn := differs && !k.warned
+	k.warned = differs
+	t.mu.Unlock()
+	if warn {
+		t.log.Warnf("Topic %q has %d partitions and keeps them: field partitions says %d, which counts only when it is created",
+			topic.Name, topic.Partitions, t.partitions)
+	}
+	return topic
+}
