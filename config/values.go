@@ -20,6 +20,16 @@ func PositiveDurationField(name string) *service.ConfigField {
 	return service.NewDurationField(name).LintRule(fmt.Sprintf(`root = this.%s(%q)`, methodLintDuration, name))
 }
 
+// WholeField is a field for a whole number. It is declared as one for any number, since the engine would cut off a fraction before anybody
+// could refuse it: check it with [Fields.Whole], read it with [Whole].
+func WholeField(name string) *service.ConfigField { return service.NewFloatField(name) }
+
+// Whole is the number in a [WholeField] that was checked.
+func Whole(conf *service.ParsedConfig, path ...string) (int, error) {
+	n, err := conf.FieldFloat(path...)
+	return int(n), err
+}
+
 // Size is the number of bytes in a field, at least 1. "1MB" is 1,000,000 bytes and "1MiB" is 1,048,576. The error names the field and
 // the remedy.
 func Size(conf *service.ParsedConfig, path ...string) (int64, error) {

@@ -101,7 +101,7 @@ func (s *settings) parseRecord(conf *service.ParsedConfig) (err error) {
 	if s.maxMessageBytes, err = config.Size(conf, fieldMaxMessageBytes); err != nil {
 		return err
 	}
-	length, err := conf.FieldInt(fieldMaxLength)
+	length, err := config.Whole(conf, fieldMaxLength)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
 	if s.idempotent, err = conf.FieldBool(fieldIdempotentWrite); err != nil {
 		return err
 	}
-	if s.retry.retries, err = conf.FieldInt(fieldMaxRetries); err != nil {
+	if s.retry.retries, err = config.Whole(conf, fieldMaxRetries); err != nil {
 		return err
 	}
 	waits, err := conf.FieldBackOff(fieldBackoff)

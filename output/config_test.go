@@ -64,6 +64,8 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"body key taken":             {minimal + "body_key: rafka_key", []string{"body_key", "another name"}},
 		"message size wrong":         {minimal + "max_message_bytes: lots", []string{"max_message_bytes", "512KiB"}},
 		"message size zero":          {minimal + "max_message_bytes: '0'", []string{"max_message_bytes", "greater than zero"}},
+		"max length fraction":        {minimal + "max_length: 1.5", []string{"max_length", "whole number"}},
+		"retries fraction":           {minimal + "max_retries: 0.5", []string{"max_retries", "whole number"}},
 		"max length negative":        {minimal + "max_length: -5", []string{"max_length", "0 for no limit"}},
 		"max age wrong":              {minimal + "max_age: 1d", []string{"max_age", "number with a unit"}},
 		"max age zero":               {minimal + "max_age: 0s", []string{"max_age", "greater than zero"}},

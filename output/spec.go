@@ -127,8 +127,7 @@ func addressFields() []*service.ConfigField {
 				"fails that message. " +
 				"A name with a tag in braces, as in `{tenant}:orders`, puts all its partitions into one slot of a Redis Cluster.").
 			Example("orders").Example("orders-${! @region }"),
-		// A float, because the engine cuts the fraction off an int field before the constructor sees it.
-		service.NewFloatField(fieldPartitions).
+		config.WholeField(fieldPartitions).
 			Description("Create the topic with this many partitions (a whole number from 1 to 100000) if it has no metadata in " +
 				"Redis. A topic that exists keeps its own number, with a " +
 				"warning if it differs. Without this field a topic that does not exist is one plain stream.").
@@ -169,7 +168,7 @@ func recordFields() []*service.ConfigField {
 			Description("The most bytes that a message may have with its key, its metadata and the names of its fields. One " +
 				"that has more fails.").
 			Default("64MB").Advanced(),
-		service.NewIntField(fieldMaxLength).
+		config.WholeField(fieldMaxLength).
 			Description("Trim each partition to about this many entries when appending; 0 is no limit. Trimmed entries are " +
 				"gone even if nobody has read them.").
 			Default(0),
@@ -187,7 +186,7 @@ func deliveryFields() []*service.ConfigField {
 			Description("Number all appends, so that one whose answer was lost is recognised when it is repeated, and is not " +
 				"written twice.").
 			Default(true).Advanced(),
-		service.NewIntField(fieldMaxRetries).
+		config.WholeField(fieldMaxRetries).
 			Description("How often an append is repeated that failed for a reason that passes by itself; 0 is no limit but the " +
 				"time of `backoff`.").
 			Default(0).Advanced(),
