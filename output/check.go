@@ -35,6 +35,7 @@ func check(f config.Fields) []string {
 	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
 		p.Add(fieldMaxInFlight, "is %v: set it to a whole number from 1 upwards", f[fieldMaxInFlight])
 	}
+	checkMetadata(f, &p)
 	checkLimits(f, &p)
 	return p
 }

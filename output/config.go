@@ -95,7 +95,7 @@ func (s *settings) parseRecord(conf *service.ParsedConfig) (err error) {
 	if s.bodyKey, err = conf.FieldString(fieldBodyKey); err != nil {
 		return err
 	}
-	if s.metadata, err = conf.FieldMetadataExcludeFilter(fieldMetadata); err != nil {
+	if s.metadata, err = parseMetadata(conf); err != nil {
 		return fmt.Errorf("%s: %w", fieldMetadata, err)
 	}
 	if s.maxMessageBytes, err = config.Size(conf, fieldMaxMessageBytes); err != nil {

@@ -160,10 +160,7 @@ func recordFields() []*service.ConfigField {
 				"members become the fields of the entry " +
 				"(strings as they are, other types as JSON).").
 			Default("body").Advanced(),
-		service.NewMetadataExcludeFilterField(fieldMetadata).
-			Description("Which metadata is left out; all else is written, strings as they are and other types as JSON. Keys " +
-				"that begin with `rafka_` are never written.").
-			Optional(),
+		metadataField(),
 		service.NewStringField(fieldMaxMessageBytes).
 			Description("The most bytes that a message may have with its key, its metadata and the names of its fields. One " +
 				"that has more fails.").
