@@ -86,9 +86,11 @@ func (c *claimer) run(stop, calls context.Context) {
 
 // step does what is due and returns the time until something will be.
 func (c *claimer) step(ctx context.Context) time.Duration {
-	for _, l := range c.reader.takeLost() {
-		c.health.forget(l.split)
-		c.cfg.Observer.Fenced(l.split, l.cause)
+	for cause, lost := range c.reader.takeLost() {
+		for _, s := range lost {
+			c.health.forget(s)
+		}
+		c.cfg.Observer.Fenced(lost, cause)
 	}
 	w := c.wished()
 	for s := range c.failing {
@@ -142,7 +144,7 @@ func (c *claimer) commitLast(ctx context.Context, gone []retired) {
 			case err == nil:
 				c.cfg.Observer.Committed(open[i].Lease.Split, open[i].Position)
 			case errors.Is(err, ErrFenced):
-				c.cfg.Observer.Fenced(open[i].Lease.Split, err)
+				c.cfg.Observer.Fenced([]Split{open[i].Lease.Split}, ErrFenced)
 			case open[i].Lease.Trusted(c.cfg.Now()):
 				again = append(again, open[i])
 			}

@@ -86,7 +86,7 @@ type member struct {
 }
 
 func (m *member) Lost(l splits.Loss) { m.note(func() { m.losses = append(m.losses, l) }) }
-func (m *member) Fenced(_ splits.Split, err error) {
+func (m *member) Fenced(_ []splits.Split, err error) {
 	m.note(func() { m.fenced = append(m.fenced, err) })
 }
 

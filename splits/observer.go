@@ -9,8 +9,9 @@ type Observer interface {
 	Rebalanced(r Rebalance)
 	// Committed: positions were stored.
 	Committed(s Split, at Position)
-	// Fenced: a lease was lost to another epoch (ErrFenced) or could not be renewed in time (ErrExpired).
-	Fenced(s Split, cause error)
+	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in time (ErrExpired), or because the
+	// stream is not what it was (ErrRolledBack).
+	Fenced(all []Split, cause error)
 	// Lost: entries are gone that were never read.
 	Lost(l Loss)
 	// Redelivered: entries were handed out again after a nack.
@@ -60,7 +61,7 @@ func (NopObserver) Rebalanced(Rebalance) {}
 func (NopObserver) Committed(Split, Position) {}
 
 // Fenced does nothing.
-func (NopObserver) Fenced(Split, error) {}
+func (NopObserver) Fenced([]Split, error) {}
 
 // Lost does nothing.
 func (NopObserver) Lost(Loss) {}

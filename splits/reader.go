@@ -15,10 +15,10 @@ type Reader struct {
 
 	mu       sync.Mutex
 	holds    map[Split]*hold
-	ready    []*hold // splits with something to hand out, served in turn
-	delayed  []*hold // splits whose next replay is not due yet
-	buffered int     // bytes of all buffers
-	lost     []lostHold
+	ready    []*hold           // splits with something to hand out, served in turn
+	delayed  []*hold           // splits whose next replay is not due yet
+	buffered int               // bytes of all buffers
+	lost     map[error][]Split // leases that ended against our will, by cause
 	closed   bool
 	stalled  bool // the Observer has been told
 
@@ -27,15 +27,9 @@ type Reader struct {
 	room     map[string]signal // for the fetcher of each shard: it has something to fetch
 }
 
-// lostHold is a lease that ended against our will.
-type lostHold struct {
-	split Split
-	cause error
-}
-
 func newReader(cfg Config) *Reader {
 	return &Reader{
-		cfg: cfg, holds: map[Split]*hold{}, room: map[string]signal{},
+		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Split{}, room: map[string]signal{},
 		readable: newSignal(), changed: newSignal(),
 	}
 }
@@ -81,16 +75,16 @@ func (r *Reader) loseLocked(h *hold, cause error) {
 		return
 	}
 	r.end(h, cause)
-	r.lost = append(r.lost, lostHold{h.lease.Split, cause})
+	r.lost[cause] = append(r.lost[cause], h.lease.Split)
 	r.changed.raise()
 }
 
-// takeLost returns the leases that were lost since the last call.
-func (r *Reader) takeLost() []lostHold {
+// takeLost returns the leases that were lost since the last call, by cause.
+func (r *Reader) takeLost() map[error][]Split {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lost := r.lost
-	r.lost = nil
+	r.lost = map[error][]Split{}
 	return lost
 }
 
