@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -344,6 +345,29 @@ func TestAMemberThatWasCutOffBeyondItsLeaseHandsOutNothingItHadBuffered(t *testi
 		w.fill(1)
 		settle(time.Second)
 		assert.Equal(t, 2, a.count(), "a has rejoined by itself")
+	})
+}
+
+// Timers fire late in a process that was paused: what counts is the clock at the moment of the hand-out.
+func TestALeaseIsCheckedAtTheHandOutAndNotOnlyByTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(10)
+		var pause atomic.Int64
+		first := make(chan *splits.Batch, 1)
+		a := w.join("a", func(c *splits.Config, m *member) {
+			c.BatchSize = 1
+			c.Now = func() time.Time { return time.Now().Add(time.Duration(pause.Load())) }
+			m.handle = func(b *splits.Batch) { first <- b }
+		})
+		settle(time.Second)
+		require.Equal(t, 1, a.count())
+		release := a.faults.Hold(splitstest.Claim) // or it would have the split back at once
+		defer release()
+		pause.Store(int64(2 * ttl))
+		(<-first).Ack()
+		synctest.Wait() // no time passes: no timer fires
+		assert.Equal(t, 1, a.count(), "the second entry is ready, and its lease is over")
 	})
 }
 
