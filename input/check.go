@@ -1,0 +1,125 @@
+package input
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+const (
+	lossContinue = "continue"
+	lossFail     = "fail"
+
+	// shortestSession leaves a heartbeat, and half of one for a request, enough time on a network.
+	shortestSession = time.Second
+	// heartbeats is how many heartbeats fit into a session at least.
+	heartbeats = 3
+	// defaultHeartbeat holds for sessions that are long enough.
+	defaultHeartbeat = 3 * time.Second
+)
+
+// lintRule calls check from the linter, so that it and the constructor refuse the same things in the same words.
+var lintRule = config.RegisterLint("rafka_lint_input", check)
+
+// check returns what is wrong with the input's own fields, each naming the field and the remedy.
+func check(f config.Fields) []string {
+	var p config.Problems
+	checkNames(f, &p)
+	if start, _ := f.Text(fieldStartOffset); true {
+		_, err := parseStart(start, time.Now())
+		p.AddErr(err)
+	}
+	checkWhole(f, "", fieldBatchSize, &p)
+	checkWhole(f.Object(fieldUnordered), fieldUnordered+".", fieldCheckpointLimit, &p)
+	for _, field := range []string{fieldPartitionBuffer, fieldFetchMax} {
+		size, _ := f.Text(field)
+		_, err := config.ParseSize(field, size)
+		p.AddErr(err)
+	}
+	if bodyKey, _ := f.Text(fieldBodyKey); bodyKey == broker.KeyField || bodyKey == broker.TraceField {
+		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
+	}
+	choices := []string{lossContinue, lossFail}
+	if loss, _ := f.Text(fieldOnDataLoss); !slices.Contains(choices, loss) {
+		p.Add(fieldOnDataLoss, "%q is not one of %s: use one of these, in lower case", loss, strings.Join(choices, ", "))
+	}
+	checkTimes(f, &p)
+	return p
+}
+
+func checkNames(f config.Fields, p *config.Problems) {
+	if topic, _ := f.Text(fieldStreamName); strings.TrimSpace(topic) == "" {
+		p.Add(fieldStreamName, "is missing or empty: set it to the name of the topic to read")
+	} else {
+		p.AddErr(broker.ValidateTopic(topic, false))
+	}
+	if group, _ := f.Text(fieldConsumerGroup); strings.TrimSpace(group) == "" {
+		p.Add(fieldConsumerGroup, "is missing or empty: set it to a name that all members of the group share")
+	} else {
+		p.AddErr(broker.ValidateGroup(group))
+	}
+	if name, _ := f.Text(fieldConsumerName); strings.ContainsFunc(name, unicode.IsControl) {
+		p.Add(fieldConsumerName, "%q has control characters: remove them", name)
+	}
+}
+
+func checkWhole(f config.Fields, object, field string, p *config.Problems) {
+	if _, ok := f.Whole(field, 1, math.MaxInt32); !ok {
+		p.Add(object+field, "is %v: set it to a whole number from 1 upwards", f[field])
+	}
+}
+
+func checkTimes(f config.Fields, p *config.Problems) {
+	period := func(field string) time.Duration {
+		text, set := f.Text(field)
+		if !set && field == fieldHeartbeat {
+			return 0
+		}
+		d, err := config.ParsePositiveDuration(field, text)
+		p.AddErr(err)
+		return d
+	}
+	for _, field := range []string{fieldCommitPeriod, fieldRebalance, fieldRefreshMetadata, fieldRefreshLag} {
+		period(field)
+	}
+	session, heartbeat := period(fieldSessionTimeout), period(fieldHeartbeat)
+	if session > 0 && session < shortestSession {
+		p.Add(fieldSessionTimeout, "is %s: set it to %s or more", session, shortestSession)
+	}
+	if session > 0 && heartbeat > session/heartbeats {
+		p.Add(fieldHeartbeat, "%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
+			heartbeat, session, session/heartbeats)
+	}
+}
+
+// parseStart reads a start_offset. Times and IDs are inclusive, and can't lie in the future.
+func parseStart(text string, now time.Time) (splits.Start, error) {
+	switch text {
+	case "earliest":
+		return splits.Earliest(), nil
+	case "latest":
+		return splits.Latest(), nil
+	}
+	at, err := splits.ParseOffset(text)
+	if t, timeErr := time.Parse(time.RFC3339, text); timeErr == nil {
+		if t.UnixMilli() < 0 {
+			return splits.Start{}, fmt.Errorf("%s: %s lies before 1970: use earliest", fieldStartOffset, text)
+		}
+		at, err = splits.Offset{Millis: uint64(t.UnixMilli())}, nil
+	}
+	if err != nil {
+		return splits.Start{}, fmt.Errorf("%s: %q is not supported: use earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry such as 1767225600000-0",
+			fieldStartOffset, text)
+	}
+	if at.Millis > uint64(now.UnixMilli()) {
+		return splits.Start{}, fmt.Errorf("%s: %s lies in the future: use latest to read only what comes from now on", fieldStartOffset, text)
+	}
+	return splits.StartAt(at), nil
+}

@@ -1,0 +1,190 @@
+// Package input is the Benthos batch input "rafka": a member of a consumer group of a topic.
+//
+// It parses its configuration, opens the clients, and turns batches of entries into batches of messages; everything that
+// makes a consumer group is in package splits.
+package input
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Input reads a topic. The engine calls Connect and ReadBatch one at a time; acknowledgements come from any goroutine, and Close
+// may run beside a ReadBatch.
+type Input struct {
+	settings *settings
+	observer *observer
+
+	// Connect's alone.
+	backoff  *backoff.ExponentialBackOff // between attempts to open a session
+	reported error                       // why the last attempt failed, as Connect returned it
+
+	mu      sync.Mutex
+	session *session
+	closed  bool
+}
+
+var (
+	_ service.BatchInput         = (*Input)(nil)
+	_ service.ConnectionTestable = (*Input)(nil)
+)
+
+func newInput(s *settings, mgr *service.Resources) *Input {
+	return &Input{settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff()}
+}
+
+// Connect joins the group, or waits until the session that there is can go on: an outage of Redis never makes a second member.
+func (in *Input) Connect(ctx context.Context) error {
+	s := in.current()
+	if s == nil {
+		var err error
+		if s, err = in.open(ctx); err != nil {
+			return err
+		}
+	}
+	switch err := s.consumer.Await(ctx); {
+	case errors.Is(err, splits.ErrClosed):
+		return service.ErrEndOfInput
+	case err != nil && ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		return err
+	}
+}
+
+// remindEvery is how often the log is told that a session can't be opened while the reason stays the same.
+const remindEvery = time.Minute
+
+// open makes a session. It reports its first failure at once and goes on trying the next times, for as long as the reason is the same,
+// so that the log has few lines and an outage is over soon after the server is back.
+func (in *Input) open(ctx context.Context) (*session, error) {
+	remind := time.Now().Add(remindEvery)
+	for {
+		opened, err := openSession(ctx, in.settings, in.observer)
+		if err == nil {
+			in.backoff.Reset()
+			in.reported = nil
+			return in.keep(opened)
+		}
+		wait := min(in.backoff.NextBackOff(), in.settings.consumer.Heartbeat)
+		if ctx.Err() == nil && (!told(in.reported, err) || time.Now().After(remind)) {
+			in.reported = err
+			return nil, service.NewErrBackOff(err, wait)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if in.isClosed() {
+			return nil, service.ErrEndOfInput
+		}
+	}
+}
+
+func (in *Input) current() *session {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.session
+}
+
+func (in *Input) isClosed() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.closed
+}
+
+// keep makes a session the current one, or closes it if the input was closed meanwhile.
+func (in *Input) keep(s *session) (*session, error) {
+	in.mu.Lock()
+	closed := in.closed
+	if !closed {
+		in.session = s
+	}
+	in.mu.Unlock()
+	if closed {
+		_ = s.close(context.Background()) // the session ends either way
+		return nil, service.ErrEndOfInput
+	}
+	return s, nil
+}
+
+// ReadBatch waits for the next batch. It returns ErrNotConnected when Redis has been out of reach for a moment and there is nothing to
+// hand out, so that the engine's readiness tells the truth.
+func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+	s := in.current()
+	if s == nil {
+		return nil, nil, service.ErrNotConnected
+	}
+	b, err := s.consumer.Poll(ctx)
+	var away *splits.UnavailableError
+	switch {
+	case errors.As(err, &away):
+		in.observer.unavailable(away.Cause)
+		return nil, nil, service.ErrNotConnected
+	case errors.Is(err, splits.ErrClosed):
+		return nil, nil, service.ErrEndOfInput
+	case err != nil:
+		return nil, nil, err
+	}
+	batch := messages(b, in.settings.bodyKey)
+	index := batch.Index()
+	return batch, func(_ context.Context, err error) error {
+		resolve(b, index, err)
+		return nil
+	}, nil
+}
+
+// resolve passes an acknowledgement on: err names the messages that failed if it is a *service.BatchError, else all of them did.
+func resolve(b *splits.Batch, index *service.Indexer, err error) {
+	if err == nil {
+		b.Ack()
+		return
+	}
+	var failed []int
+	if batchErr, ok := errors.AsType[*service.BatchError](err); ok {
+		batchErr.WalkMessagesIndexedBy(index, func(i int, _ *service.Message, err error) bool {
+			if err != nil {
+				failed = append(failed, i)
+			}
+			return true
+		})
+	}
+	b.Nack(failed)
+}
+
+// Close leaves the group. It does not wait for acknowledgements: the engine delivers no more. It is safe before Connect and twice.
+func (in *Input) Close(ctx context.Context) error {
+	in.mu.Lock()
+	s := in.session
+	closed := in.closed
+	in.closed = true
+	in.mu.Unlock()
+	if s == nil || closed {
+		return nil
+	}
+	defer in.observer.closed()
+	return s.close(ctx)
+}
+
+// ConnectionTest reports whether the topic could be read, over a connection of its own.
+func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
+	control, err := in.settings.connection.Open(config.Control(in.settings.consumer.Heartbeat))
+	if err != nil {
+		return service.ConnectionTestFailed(err).AsList()
+	}
+	err = broker.CheckReader(ctx, control, in.settings.topic, in.settings.group)
+	if err := errors.Join(err, control.Close()); err != nil {
+		return service.ConnectionTestFailed(err).AsList()
+	}
+	return service.ConnectionTestSucceeded().AsList()
+}

@@ -1,0 +1,63 @@
+package input
+
+import (
+	"strings"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// The metadata that every message carries. Fields of an entry that begin so are not taken over.
+const (
+	metaPrefix     = "rafka_"
+	metaTopic      = metaPrefix + "topic"
+	metaPartition  = metaPrefix + "partition"
+	metaOffset     = metaPrefix + "offset"
+	metaKey        = broker.KeyField
+	metaTimestamp  = metaPrefix + "timestamp_ms"
+	metaLag        = metaPrefix + "lag"
+	metaDeliveries = metaPrefix + "delivery_count"
+)
+
+// messages turns the entries of a batch into messages.
+func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
+	batch := make(service.MessageBatch, len(b.Entries))
+	for i, e := range b.Entries {
+		batch[i] = message(b, e, bodyKey)
+	}
+	return batch
+}
+
+func message(b *splits.Batch, e splits.Entry, bodyKey string) *service.Message {
+	decoded := broker.Decode(e.Fields, bodyKey)
+	m := service.NewMessage([]byte(decoded.Body)) // the one copy: the body outlives the reply that it came in
+	for _, f := range decoded.Metadata {
+		if !strings.HasPrefix(f.Name, metaPrefix) {
+			m.MetaSetMut(f.Name, f.Value)
+		}
+	}
+	if decoded.Key != "" {
+		m.MetaSetMut(metaKey, decoded.Key)
+	}
+	m.MetaSetMut(metaTopic, b.Split.Topic)
+	m.MetaSetMut(metaPartition, b.Split.Partition)
+	m.MetaSetMut(metaOffset, e.Offset.String())
+	m.MetaSetMut(metaTimestamp, int64(e.Offset.Millis))
+	m.MetaSetMut(metaDeliveries, b.Deliveries)
+	if b.Lag >= 0 {
+		m.MetaSetMut(metaLag, b.Lag)
+	}
+	return m
+}
+
+// orderKey is the key of an entry whose order counts.
+func orderKey(e splits.Entry) string {
+	for i := 0; i+1 < len(e.Fields); i += 2 {
+		if e.Fields[i] == broker.KeyField {
+			return e.Fields[i+1]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,41 @@
+package input
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// told reports whether an error says nothing that an earlier one of the same kind of attempt did not. The texts of network errors
+// differ from one to the next.
+func told(before, err error) bool {
+	if before == nil {
+		return false
+	}
+	return before.Error() == err.Error() || unreachable(before) && unreachable(err)
+}
+
+// sameRemedy reports whether the same is to be done about two errors, of whatever attempts.
+func sameRemedy(a, b error) bool {
+	class := broker.Classify(a)
+	if class != broker.Classify(b) {
+		return false
+	}
+	return class != broker.ClassTransient || code(a) == code(b)
+}
+
+// unreachable tells errors of a connection from what was found on a server that answered.
+func unreachable(err error) bool {
+	var old *broker.OldServerError
+	return broker.Classify(err) == broker.ClassConnection && !errors.As(err, &old)
+}
+
+// code is the first word of what a server answered, such as READONLY.
+func code(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	word, _, _ := strings.Cut(err.Error(), " ")
+	return word
+}

@@ -1,0 +1,76 @@
+package input
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Back-offs within a session, and between attempts to open one.
+const (
+	firstBackoff   = 100 * time.Millisecond
+	longestBackoff = 30 * time.Second
+)
+
+func newBackoff() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(firstBackoff), backoff.WithMaxInterval(longestBackoff), backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
+}
+
+// session is one membership: the two clients and the consumer that lives on them. It outlives outages of Redis.
+type session struct {
+	blocking, control config.Client
+	consumer          *splits.Consumer
+}
+
+// openSession connects, checks that the topic can be read, and joins the group. Nothing is left open if it fails.
+func openSession(ctx context.Context, s *settings, o *observer) (*session, error) {
+	control, err := openFit(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	blocking, err := s.connection.Open(config.Blocking(1))
+	if err != nil {
+		return nil, errors.Join(err, control.Close())
+	}
+	log := broker.NewLog(blocking, control)
+	cfg := s.consumer
+	cfg.Member = "rafka/" + s.name + "/" + rand.Text()
+	cfg.Group = broker.NewGroup(control, s.topic, s.group)
+	cfg.Leases = broker.NewLeases(control, broker.LeasesOptions{Topic: s.topic, Group: s.group, Warn: o.mirrorWarning})
+	cfg.Log, cfg.Shard = log, log.Shard
+	cfg.OrderKey = orderKey
+	cfg.Backoff = func() splits.Backoff { return newBackoff() }
+	cfg.Observer = o
+	consumer := splits.NewConsumer(cfg)
+	consumer.Start()
+	return &session{blocking: blocking, control: control, consumer: consumer}, nil
+}
+
+// openFit opens a control client, provided that the server is fit for use and the topic can be read.
+func openFit(ctx context.Context, s *settings) (config.Client, error) {
+	control, err := s.connection.Open(config.Control(s.consumer.Heartbeat))
+	if err != nil {
+		return nil, err
+	}
+	err = broker.CheckReader(ctx, control, s.topic, s.group)
+	// A key of another type is in the way of one partition: the consumer says so, and reads the others.
+	if err != nil && broker.Classify(err) != broker.ClassWrongType {
+		return nil, errors.Join(err, control.Close())
+	}
+	return control, nil
+}
+
+// close leaves the group and closes the clients.
+func (s *session) close(ctx context.Context) error {
+	return errors.Join(s.consumer.Close(ctx), s.blocking.Close(), s.control.Close())
+}
+
+func (o *observer) mirrorWarning(_ splits.Split, message string) { o.log.Warn(message) }
