@@ -1,0 +1,62 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS := -X main.linkedVersion=$(VERSION) -X main.linkedDate=$(DATE)
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         ?= .bin/golangci-lint-$(GOLANGCI_VERSION)
+
+PACKAGES     ?= ./...
+TEST_TIMEOUT ?= 20m
+# The acceptance suites of Benthos skip themselves unless -run names them, so they have a run of their own. The ledger has its own
+# target.
+INTEGRATION := ^TestIntegration
+LEDGER      := ^TestLedger
+
+.PHONY: help
+help: ## show this help
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+.PHONY: build
+build: ## build the binary bin/rafka
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/rafka ./cmd/rafka
+
+.PHONY: deps
+deps: ## install what the tests need (redis-server, a C compiler) if it is missing
+	@scripts/deps
+
+.PHONY: test
+test: deps ## run all tests with the race detector on a real redis-server; a skipped test is a failure; PACKAGES=./input/... for some
+	go test -race -json -timeout $(TEST_TIMEOUT) -skip '$(INTEGRATION)|$(LEDGER)' $(PACKAGES) | go run ./internal/tools/noskip
+	@suites=$$(for dir in $$(go list -f '{{.Dir}}' $(PACKAGES)); do \
+		if grep -qsE '^func TestIntegration' $$dir/*_test.go; then echo $$dir; fi; \
+	done); \
+	if [[ -n $$suites ]]; then \
+		set -x; \
+		go test -race -json -timeout $(TEST_TIMEOUT) -run '$(INTEGRATION)' $$suites | go run ./internal/tools/noskip; \
+	fi
+
+.PHONY: ledger
+ledger: deps ## kill, pause and scale real processes and account for every message; DATA=FILE takes the messages from a file
+	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
+		| go run ./internal/tools/noskip -v
+
+.PHONY: lint
+lint: $(GOLANGCI) ## run all linters, go vet among them
+	$(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## format all code
+	$(GOLANGCI) fmt
+
+.bin/golangci-lint-$(GOLANGCI_VERSION):
+	GOBIN='$(CURDIR)/.bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv .bin/golangci-lint $@
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .bin

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const (
+	flagFormat  = "format"
+	flagTimeout = "timeout"
+
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// adminAction is what a command does once it is connected. It writes its answer to the printer.
+type adminAction func(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error
+
+// adminCommand is a command that talks to Redis; arguments names those that it takes, in order.
+func adminCommand(
+	schema *service.ConfigSchema, stdout io.Writer, command cli.Command, arguments []string, action adminAction,
+) *cli.Command {
+	command.HideHelpCommand = true // a topic may be called "help"
+	command.OnUsageError = usageError
+	command.Flags = append(command.Flags,
+		&cli.StringFlag{Name: flagFormat, Value: formatText, Usage: "text or json"},
+		&cli.DurationFlag{Name: flagTimeout, Value: 15 * time.Second, Usage: "how long the command may take"},
+	)
+	command.Flags = append(command.Flags, connectionFlags()...)
+	command.Action = func(c *cli.Context) error {
+		if c.NArg() != len(arguments) {
+			return fmt.Errorf("%s needs %s, got %d arguments: see --help", c.Command.HelpName, wanted(arguments), c.NArg())
+		}
+		format := c.String(flagFormat)
+		if format != formatText && format != formatJSON {
+			return fmt.Errorf("--%s is %q: use %s or %s", flagFormat, format, formatText, formatJSON)
+		}
+		err := connected(c, schema, func(ctx context.Context, client redis.UniversalClient) error {
+			return action(ctx, client, c, printer{stdout, format})
+		})
+		if err != nil {
+			return errors.New(oneLine(err))
+		}
+		return nil
+	}
+	return &command
+}
+
+// connected runs the action with a client of the server that the flags name, if rafka can work with that server.
+func connected(c *cli.Context, schema *service.ConfigSchema, action func(context.Context, redis.UniversalClient) error) error {
+	connection, err := parseConnection(c, schema)
+	if err != nil {
+		return err
+	}
+	timeout := c.Duration(flagTimeout)
+	client, err := connection.Open(config.Control(timeout))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	ctx, cancel := context.WithTimeout(c.Context, timeout)
+	defer cancel()
+	if err := broker.CheckServer(ctx, client); err != nil {
+		return broker.Explain(err)
+	}
+	if err := action(ctx, client); err != nil {
+		return broker.Explain(err)
+	}
+	return nil
+}
+
+// parentCommand only holds other commands.
+func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
+	return &cli.Command{
+		Name: name, Usage: usage, Subcommands: commands, OnUsageError: usageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return fmt.Errorf("%s has no command %q: see --help", c.Command.HelpName, c.Args().First())
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+	}
+}
+
+func usageError(c *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%s: %w: see --help", c.Command.HelpName, err)
+}
+
+func wanted(arguments []string) string {
+	if len(arguments) == 0 {
+		return "no arguments"
+	}
+	return fmt.Sprint(arguments)
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+)
+
+const (
+	flagEnvFile   = "env-file"
+	flagResources = "resources"
+)
+
+func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "Lint configs and test the connections of their inputs and outputs",
+		ArgsUsage: "CONFIG...",
+		Description: "Nothing is read, written or created. The exit code is 1 if a config has lints or a connection fails.\n\n" +
+			"  {{.BinaryName}} check ./rafka.yaml",
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: flagTimeout, Value: 30 * time.Second, Usage: "how long the connections of one config may take"},
+			&cli.StringSliceFlag{
+				Name: flagResources, Aliases: []string{"r"},
+				Usage: "pull in extra resources from a file, supports glob patterns (requires quotes)",
+			},
+			&cli.StringSliceFlag{Name: flagEnvFile, Aliases: []string{"e"}, Usage: "import environment variables from a dotenv file"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := loadEnvFiles(c.StringSlice(flagEnvFile)); err != nil {
+				return err
+			}
+			check, err := newCheck(schema, c, stdout, stderr)
+			if err != nil {
+				return err
+			}
+			return check.all(c.Context, c.Args().Slice())
+		},
+	}
+}
+
+// loadEnvFiles sets the variables of dotenv files, as `run -e` does.
+func loadEnvFiles(patterns []string) error {
+	paths, err := service.Globs(service.OSFS(), patterns...)
+	if err != nil {
+		return fmt.Errorf("finding env files: %w", err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("reading env file: %w", err)
+		}
+		variables, err := service.ParseEnvFile(text)
+		if err != nil {
+			return fmt.Errorf("parsing env file %s: %w", path, err)
+		}
+		for name, value := range variables {
+			if err := os.Setenv(name, value); err != nil {
+				return fmt.Errorf("setting %s of env file %s: %w", name, path, err)
+			}
+		}
+	}
+	return nil
+}
+
+// check tests configs one after the other.
+type check struct {
+	schema         *service.ConfigSchema
+	resources      []string
+	timeout        time.Duration
+	stdout, stderr io.Writer
+}
+
+func newCheck(schema *service.ConfigSchema, c *cli.Context, stdout, stderr io.Writer) (*check, error) {
+	resources, err := service.Globs(service.OSFS(), c.StringSlice(flagResources)...)
+	if err != nil {
+		return nil, fmt.Errorf("finding resource files: %w", err)
+	}
+	return &check{
+		schema: schema, resources: resources, timeout: c.Duration(flagTimeout), stdout: stdout, stderr: stderr,
+	}, nil
+}
+
+// all checks every config, also after one has failed.
+func (k *check) all(ctx context.Context, patterns []string) error {
+	paths, err := service.Globs(service.OSFS(), patterns...)
+	if err != nil {
+		return fmt.Errorf("finding configs: %w", err)
+	}
+	if len(paths) == 0 {
+		return errors.New("no config to check: name at least one file")
+	}
+	failed := 0
+	for _, path := range paths {
+		ok, err := k.one(ctx, path)
+		if err != nil {
+			_, _ = fmt.Fprintf(k.stderr, "%s: %v\n", path, err)
+		}
+		if !ok {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d configs failed the check", failed, len(paths))
+	}
+	return nil
+}
+
+// one checks one config. The error is why its connections could not be tested at all.
+func (k *check) one(ctx context.Context, path string) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	stream, err := k.build(path)
+	if err != nil {
+		return false, err
+	}
+	results, err := stream.ConnectionTest(ctx)
+	if err != nil {
+		return false, err
+	}
+	ok = true
+	for _, result := range results {
+		name := cmp.Or(result.Label, strings.Join(result.Path, "."))
+		switch {
+		case result.Err == nil:
+			_, _ = fmt.Fprintf(k.stdout, "%s: %s: ok\n", path, name)
+		case errors.Is(result.Err, service.ErrConnectionTestNotSupported):
+			_, _ = fmt.Fprintf(k.stdout, "%s: %s: not tested, the component does not support it\n", path, name)
+		default:
+			ok = false
+			_, _ = fmt.Fprintf(k.stdout, "%s: %s: %v\n", path, name, oneLine(result.Err))
+		}
+	}
+	return ok, nil
+}
+
+// build lints a config and its resources and makes a stream of them, which is never started.
+func (k *check) build(path string) (*service.Stream, error) {
+	text, err := k.lint(path)
+	if err != nil {
+		return nil, err
+	}
+	builder := k.schema.Environment().NewStreamBuilder()
+	builder.SetSchema(k.schema)
+	builder.DisableLinting() // has been done, and StreamBuilder does not report missing variables
+	builder.SetHTTPMux(noEndpoints{})
+	builder.SetLogger(slog.New(slog.DiscardHandler))
+	if err := builder.SetYAML(text); err != nil {
+		return nil, err
+	}
+	for _, resource := range k.resources {
+		text, err := k.lint(resource)
+		if err != nil {
+			return nil, fmt.Errorf("resource file %s: %w", resource, err)
+		}
+		if err := builder.AddResourcesYAML(text); err != nil {
+			return nil, fmt.Errorf("resource file %s: %w", resource, err)
+		}
+	}
+	return builder.Build()
+}
+
+func (k *check) lint(path string) (text string, err error) {
+	read, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	lints, err := k.schema.NewStreamConfigLinter().LintYAML(read)
+	if err != nil {
+		return "", err
+	}
+	errs := make([]string, len(lints))
+	for i, lint := range lints {
+		errs[i] = lint.Error()
+	}
+	if len(errs) > 0 {
+		return "", errors.New(strings.Join(errs, "; "))
+	}
+	return string(read), nil
+}
+
+// oneLine writes an error, which may be several joined, as one line.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// noEndpoints takes the HTTP endpoints of a stream that is not going to run.
+type noEndpoints struct{}
+
+// HandleFunc does nothing.
+func (noEndpoints) HandleFunc(string, func(http.ResponseWriter, *http.Request)) {}

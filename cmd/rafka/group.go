@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const flagTopic = "topic"
+
+func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return parentCommand("group", "List and describe consumer groups and share groups",
+		adminCommand(schema, stdout, cli.Command{
+			Name: "list", Usage: "List groups",
+			Flags: []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "only the groups of this topic"}},
+		}, nil, listGroups),
+		adminCommand(schema, stdout, cli.Command{
+			Name: "describe", Usage: "Show the members of a group, who owns which partition, how far it has come and how far it is behind",
+			ArgsUsage:   "GROUP",
+			Description: "  {{.BinaryName}} group describe billing --topic orders",
+			Flags:       []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the topic that the group reads"}},
+		}, []string{"GROUP"}, describeGroup),
+	)
+}
+
+func listGroups(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	groups, err := broker.NewAdmin(client).ListGroups(ctx, c.String(flagTopic))
+	if err != nil {
+		return err
+	}
+	return out.print(listed(groups), func(w io.Writer) {
+		row(w, "GROUP", "TOPIC", "TYPE", "MEMBERS")
+		for _, g := range groups {
+			row(w, g.Group, g.Topic, g.Type, g.Members)
+		}
+	})
+}
+
+func describeGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	name, topic := c.Args().First(), c.String(flagTopic)
+	if topic == "" {
+		return fmt.Errorf("--%s is needed: `group list` shows which topics the group %s reads", flagTopic, name)
+	}
+	group, err := broker.NewAdmin(client).DescribeGroup(ctx, topic, name)
+	if err != nil {
+		return err
+	}
+	return out.print(group, func(w io.Writer) { writeGroup(w, group) })
+}
+
+func writeGroup(w io.Writer, group broker.GroupDescription) {
+	row(w, "Group:", group.Group)
+	row(w, "Topic:", group.Topic)
+	row(w, "Type:", group.Type)
+	row(w, "Lag:", totalLag(group.Partitions))
+	row(w, "Members:", len(group.Members))
+	for _, member := range group.Members {
+		row(w, "", member)
+	}
+	row(w)
+	row(w, "PARTITION", "OWNER", "LEASE", "COMMITTED", "LAG", "AGE")
+	for _, p := range group.Partitions {
+		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), committed(p), known(p.Lag), duration(p.Age))
+	}
+}
+
+// committed writes the offset up to which the group has come. 0-0 is one: the group starts at the first entry.
+func committed(p broker.GroupPartition) string {
+	if p.Committed == nil {
+		return none
+	}
+	return p.Committed.String()
+}
+
+// lease writes for how long the owner holds the partition, unless it renews its lease.
+func lease(p broker.GroupPartition) string {
+	if p.Owner != "" && p.Expires <= 0 {
+		return "expired"
+	}
+	return duration(p.Expires)
+}
+
+// totalLag writes the sum of the lags that are known.
+func totalLag(partitions []broker.GroupPartition) string {
+	sum, unknown := int64(0), 0
+	for _, p := range partitions {
+		if p.Lag < 0 {
+			unknown++
+			continue
+		}
+		sum += p.Lag
+	}
+	if unknown > 0 {
+		return fmt.Sprintf("%d, unknown for %s", sum, partitionCount(unknown))
+	}
+	return strconv.FormatInt(sum, 10)
+}

@@ -1,0 +1,69 @@
+// Command rafka runs stream processors with Kafka's programming model on Redis Streams, and administers topics and groups.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/config"
+)
+
+const (
+	binaryName       = "rafka"
+	documentationURL = "https://github.com/rafka-streams/rafka"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit code: 0 for success, 1 for everything that failed. The commands of this
+// package write to stdout, those of the engine to the process's own; an error is one line on stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a running stream logs them.
+	logging.Disable()
+	schema := newSchema()
+	commands := []*cli.Command{topicCommand(schema, stdout), groupCommand(schema, stdout), checkCommand(schema, stdout, stderr)}
+	version, date := buildStamps()
+	options := []service.CLIOptFunc{
+		service.CLIOptSetArgs(flagsFirst(args, commands)...),
+		service.CLIOptSetVersion(version, date),
+		service.CLIOptSetBinaryName(binaryName),
+		service.CLIOptSetProductName(binaryName),
+		service.CLIOptSetDocumentationURL(documentationURL),
+		service.CLIOptSetDefaultConfigPaths("rafka.yaml", "/rafka.yaml", "/etc/rafka/rafka.yaml", "/etc/rafka.yaml"),
+		service.CLIOptSetMainSchemaFrom(newSchema),
+		service.CLIOptSetEnvironment(schema.Environment()),
+		service.CLIOptOnLoggerInit(func(logger *service.Logger) { config.RouteLogs(logger) }),
+	}
+	for _, command := range commands {
+		options = append(options, service.CLIOptAddCommand(command))
+	}
+	code, err := service.RunCLIToCode(ctx, options...)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+	}
+	return code
+}
+
+func buildStamps() (version, date string) {
+	info, _ := debug.ReadBuildInfo()
+	return stamps(info)
+}
+
+// newSchema returns the schema of a whole config with the defaults of this binary. All components are those registered so far.
+func newSchema() *service.ConfigSchema {
+	version, date := buildStamps()
+	schema := service.NewEnvironment().FullConfigSchema(version, date)
+	schema.SetFieldDefault(map[string]any{"@service": binaryName}, "logger", "static_fields")
+	// The server shows configs and metrics and asks for no password: whoever wants it on the network says so.
+	schema.SetFieldDefault("127.0.0.1:4195", "http", "address")
+	return schema
+}

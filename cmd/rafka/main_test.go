@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const asMain = "RAFKA_TEST_RUN_MAIN"
+
+// TestMain lets the test binary be the command itself, for tests of what the engine prints and of the exit code of the process.
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+// rafka runs a command line in this process.
+func rafka(t *testing.T, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), append([]string{binaryName}, args...), &stdout, &stderr)
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// rafkaProcess runs a command line in a process of its own.
+func rafkaProcess(t *testing.T, args ...string) outcome {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Args[0], args...)
+	command.Env = append(os.Environ(), asMain+"=1", "GORACE=atexit_sleep_ms=0")
+	command.Dir = t.TempDir()
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		exit := (*exec.ExitError)(nil)
+		require.ErrorAs(t, err, &exit)
+	}
+	return outcome{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// writeFile writes a file that lives as long as the test and returns its path.
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func TestDefaultsOfThisBinary(t *testing.T) {
+	o := rafkaProcess(t, "echo", writeFile(t, "rafka.yaml", "input: {generate: {mapping: root = 1}}\noutput: {drop: {}}\n"))
+	require.Zero(t, o.code, o.stderr)
+	assert.Contains(t, o.stdout, "enabled: true\n  address: 127.0.0.1:4195\n", "nothing is served to the network unasked")
+	assert.Contains(t, o.stdout, "'@service': rafka\n")
+	assert.Contains(t, o.stdout, "metrics:\n  prometheus: {}\n")
+}
+
+func TestConfigIsFoundInTheWorkingDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("rafka.yaml", []byte("output: {stdout: {unknown_field: 1}}"), 0o600))
+	command := exec.CommandContext(t.Context(), os.Args[0], "run")
+	command.Env = append(os.Environ(), asMain+"=1")
+	out, err := command.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(out), "unknown_field")
+}
+
+func TestExitCodesOfTheProcess(t *testing.T) {
+	good := writeFile(t, "good.yaml", "http: {enabled: false}\ninput: {generate: {mapping: root = 1, count: 1, interval: ''}}\noutput: {drop: {}}\n")
+	bad := writeFile(t, "bad.yaml", "output: {nope: {}}\n")
+	for _, c := range []struct {
+		args   string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"--version", 0, "Version: ", ""},
+		{"list inputs", 0, "generate", ""},
+		{"run " + good, 0, "Pipeline has terminated", ""},
+		{"run " + bad, 1, "", "nope"},
+		{"lint " + good, 0, "", ""},
+		{"lint " + bad, 1, "", "nope"},
+		{"check " + good, 0, good + ": input: ok", ""},
+		{"check " + bad, 1, "", bad + ": (1,1)"},
+		{"topic", 0, "create", ""},
+		{"topic rename", 1, "", "rafka topic has no command \"rename\""},
+		{"topic create", 1, "", "rafka topic create needs [NAME], got 0 arguments"},
+		{"topic create orders --partitions many", 1, "", "invalid value \"many\" for flag -partitions"},
+		{"nonsense", 1, "", "Unrecognised command: nonsense"},
+	} {
+		o := rafkaProcess(t, strings.Fields(c.args)...)
+		assert.Equal(t, c.code, o.code, "%s: %s", c.args, o.stderr)
+		assert.Contains(t, o.stdout, c.stdout, c.args)
+		assert.Contains(t, o.stderr, c.stderr, c.args)
+	}
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const flagPartitions = "partitions"
+
+func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return parentCommand("topic", "Create, list and describe topics",
+		adminCommand(schema, stdout, cli.Command{
+			Name: "create", Usage: "Create a topic", ArgsUsage: "NAME",
+			Description: "A topic that exists with the same number of partitions is left as it is; another number is an error.\n\n" +
+				"  {{.BinaryName}} topic create orders --partitions 8",
+			Flags: []cli.Flag{&cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the number of partitions, 1 or more"}},
+		}, []string{"NAME"}, createTopic),
+		adminCommand(schema, stdout, cli.Command{
+			Name: "list", Usage: "List the topics that have partitions",
+			Description: "Plain streams, which have no partitions, are no topics until someone reads or writes them: they are not listed.",
+		}, nil, listTopics),
+		adminCommand(schema, stdout, cli.Command{
+			Name: "describe", Usage: "Show the partitions of a topic", ArgsUsage: "NAME",
+		}, []string{"NAME"}, describeTopic),
+	)
+}
+
+// createdTopic is the JSON of `topic create`.
+type createdTopic struct {
+	broker.Topic
+	Created bool `json:"created"`
+}
+
+func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	name, partitions := c.Args().First(), c.Int(flagPartitions)
+	if partitions < 1 {
+		return fmt.Errorf("--%s is needed and must be 1 or more: how many inputs shall be able to share the topic %s?", flagPartitions, name)
+	}
+	topic, created, err := broker.NewTopics(client).Create(ctx, name, partitions)
+	if err != nil {
+		return err
+	}
+	if topic.Partitions != partitions {
+		return fmt.Errorf("topic %s exists with %s, not %d: use that number or another name",
+			name, partitionCount(topic.Partitions), partitions)
+	}
+	return out.print(createdTopic{topic, created}, func(w io.Writer) {
+		if created {
+			row(w, fmt.Sprintf("created topic %s with %s", name, partitionCount(partitions)))
+		} else {
+			row(w, fmt.Sprintf("topic %s exists with %s", name, partitionCount(partitions)))
+		}
+		if strings.Contains(name, "{") {
+			row(w, "note: because of the braces in its name all its partitions live on one node of a cluster")
+		}
+	})
+}
+
+func listTopics(ctx context.Context, client redis.UniversalClient, _ *cli.Context, out printer) error {
+	topics, err := broker.NewAdmin(client).ListTopics(ctx)
+	if err != nil {
+		return err
+	}
+	return out.print(listed(topics), func(w io.Writer) {
+		row(w, "NAME", "PARTITIONS", "CREATED")
+		for _, t := range topics {
+			row(w, t.Name, t.Partitions, moment(t.CreatedMS))
+		}
+	})
+}
+
+func describeTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	topic, err := broker.NewAdmin(client).DescribeTopic(ctx, c.Args().First())
+	if err != nil {
+		return err
+	}
+	return out.print(topic, func(w io.Writer) { writeTopic(w, topic) })
+}
+
+func writeTopic(w io.Writer, topic broker.TopicDescription) {
+	partitions := strconv.Itoa(len(topic.Partitions))
+	if topic.Plain() {
+		partitions = "none, it is a plain stream"
+	}
+	row(w, "Topic:", topic.Name)
+	row(w, "Partitions:", partitions)
+	row(w, "Created:", moment(topic.CreatedMS))
+	row(w)
+	row(w, "PARTITION", "KEY", "ENTRIES", "EVER ADDED", "FIRST", "LAST")
+	for _, p := range topic.Partitions {
+		row(w, p.Partition, p.Key, p.Length, known(p.Added), offset(p.First), offset(p.Last))
+	}
+}

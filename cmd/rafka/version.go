@@ -1,0 +1,23 @@
+package main
+
+import (
+	"cmp"
+	"runtime/debug"
+)
+
+// Set by the linker: -ldflags "-X main.linkedVersion=v1.2.3 -X main.linkedDate=2026-01-31T12:00:00Z".
+var linkedVersion, linkedDate string
+
+// stamps returns the version of the binary and when it was built: what the linker was told, else what the toolchain recorded, which
+// is the version of the module for `go install` and the commit for a build in a clone.
+func stamps(info *debug.BuildInfo) (version, date string) {
+	if info != nil {
+		version = info.Main.Version
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.time" {
+				date = setting.Value
+			}
+		}
+	}
+	return cmp.Or(linkedVersion, version, "unknown"), cmp.Or(linkedDate, date, "unknown")
+}
