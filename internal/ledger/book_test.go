@@ -1,0 +1,106 @@
+//go:build ledger
+
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// tail reads a file of lines that a process is writing. A line without an end is not there yet; that of a killed process never will be.
+type tail struct {
+	path string
+	at   int64
+	rest []byte
+}
+
+// next returns the lines that were completed since the last call.
+func (f *tail) next(t testing.TB) [][]byte {
+	t.Helper()
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was written so far
+	}
+	require.NoError(t, err)
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.NewSectionReader(file, f.at, 1<<40))
+	require.NoError(t, err)
+	f.at += int64(len(text))
+	text = append(f.rest, text...)
+	end := bytes.LastIndexByte(text, '\n')
+	f.rest = bytes.Clone(text[end+1:])
+	if end < 0 {
+		return nil
+	}
+	return bytes.Split(text[:end], []byte{'\n'})
+}
+
+// book is the entry book: the numbers of the messages that a producer was told are written.
+type book struct {
+	file    tail
+	numbers []int64
+}
+
+func (b *book) refresh(t testing.TB) {
+	t.Helper()
+	for _, line := range b.file.next(t) {
+		n, err := strconv.ParseInt(string(line), 10, 64)
+		require.NoError(t, err)
+		b.numbers = append(b.numbers, n)
+	}
+}
+
+// record is one message that a consumer finished.
+type record struct {
+	Line       int64  `json:"line"`
+	Key        string `json:"key"`
+	Text       []byte `json:"text"`
+	Partition  int    `json:"partition"`
+	ID         string `json:"offset"`
+	Deliveries int    `json:"deliveries"`
+	Nanos      int64  `json:"read"`
+
+	offset splits.Offset
+	by     string // the consumer that wrote it
+}
+
+func (r record) read() time.Time { return time.Unix(0, r.Nanos) }
+
+func (r record) String() string {
+	return fmt.Sprintf("line %d of key %s at %d/%s, delivery %d, read by %s at %s", r.Line, r.Key, r.Partition, r.ID, r.Deliveries, r.by,
+		r.read().Format("15:04:05.000000"))
+}
+
+// outBook is the ledger of one consumer.
+type outBook struct {
+	by      string
+	file    tail
+	records []record
+}
+
+// refresh reads what is new and returns it.
+func (l *outBook) refresh(t testing.TB) []record {
+	t.Helper()
+	from := len(l.records)
+	for _, line := range l.file.next(t) {
+		r := record{by: l.by}
+		require.NoError(t, json.Unmarshal(line, &r), "a line in the ledger of %s: %s", l.by, line)
+		var err error
+		r.offset, err = splits.ParseOffset(r.ID)
+		require.NoError(t, err)
+		l.records = append(l.records, r)
+	}
+	return l.records[from:]
+}

@@ -1,0 +1,22 @@
+// Package ledger keeps the books on real processes: it runs the built binary as producers and consumers over a real redis-server, kills,
+// pauses and scales them, and accounts for every message that went in and came out. It holds nothing but tests, behind the build
+// tag "ledger": they take minutes. `make ledger` runs them; with DATA=FILE the messages of the first test are the lines of that file.
+//
+// Who is who:
+//
+//	process     one running binary and what it printed
+//	entry book  (input)  one line per message whose write was acknowledged to the producer's pipeline: its number
+//	ledger      (output) one line per message that a consumer's pipeline finished: number, key, text, partition, offset, delivery
+//	            count, and when it was read; a ledger is one consumer's
+//	account     all ledgers of a test, merged in the order in which messages were read
+//	scenario    one redis-server, one topic, one group, and the processes around them
+//
+// The time of a read is taken by a mapping in the input's own processors, which runs as soon as the engine has taken a batch from the
+// input. One batch may have been taken and not be stamped yet: that is as near as anybody outside the process comes.
+//
+// A consumer writes its line before the message is acknowledged. So a line without a commit is a message that may be delivered
+// again, and a commit without a line would be a loss.
+//
+// Messages are numbered in one place, by the only goroutine of the producer's input, and the output has max_in_flight 1: order from
+// inputs other than rafka's own needs that.
+package ledger

@@ -1,0 +1,131 @@
+//go:build ledger
+
+package ledger
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/stretchr/testify/require"
+)
+
+// kafkaPartition is where Kafka's default partitioner puts a key, by an implementation that is not the one rafka uses.
+func kafkaPartition(key string) int {
+	all := make([]int, partitions)
+	for i := range all {
+		all[i] = i
+	}
+	return kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: []byte(key)}, all...)
+}
+
+// Every line of a log goes through a topic to three consumers: each comes out once, as it was, in order for its client, and on the
+// partition on which Kafka would have put it.
+func TestLedgerFile(t *testing.T) {
+	path, text := accessLog(t)
+	s := newScenario(t)
+	for _, name := range []string{"c1", "c2", "c3"} {
+		s.consume(t, name)
+	}
+	s.awaitShares(t, "c1", "c2", "c3")
+	began := time.Now()
+	producer := launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField}))
+	producer.join(t, patience)
+	entered := make([]int64, len(text))
+	for i := range entered {
+		entered[i] = int64(i + 1)
+	}
+	a := s.balance(t, entered)
+
+	a.requireNothingAgain(t)
+	require.Len(t, a.records, len(text))
+	a.requireOrder(t)
+	clients := map[string]bool{}
+	for _, r := range a.records {
+		line := text[r.Line-1]
+		require.Equal(t, line, string(r.Text), "the text of line %d", r.Line)
+		require.Equal(t, client(line), r.Key, "the key of line %d", r.Line)
+		require.Equal(t, kafkaPartition(r.Key), r.Partition, "the partition of key %s", r.Key)
+		require.Equal(t, 1, r.Deliveries, "the delivery count of line %d", r.Line)
+		clients[r.Key] = true
+	}
+	for i := range partitions {
+		s.requireMirror(t, i)
+	}
+	figure(t, "lines", "%d", len(text))
+	figure(t, "clients", "%d", len(clients))
+	figure(t, "delivered twice", "%d", len(a.again))
+	figure(t, "from the producer's start to the last line read", "%s", a.records[len(a.records)-1].read().Sub(began).Round(time.Millisecond))
+}
+
+// Where keys go is a contract with producers in other languages, so it is pinned by vectors that another client made.
+func TestLedgerKafkaPartitions(t *testing.T) {
+	content, err := os.ReadFile("testdata/kafka_partitions.json")
+	require.NoError(t, err)
+	var pinned struct {
+		Partitions int
+		Vectors    []struct {
+			Key       string
+			Partition int
+		}
+	}
+	require.NoError(t, json.Unmarshal(content, &pinned))
+	require.Equal(t, partitions, pinned.Partitions)
+	s := newScenario(t)
+	var text strings.Builder
+	for _, v := range pinned.Vectors {
+		require.Equal(t, v.Partition, kafkaPartition(v.Key), "kafka-go and the vector of %q", v.Key)
+		text.WriteString(v.Key + "\n")
+	}
+	path := filepath.Join(s.dir, "keys")
+	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
+	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, wholeLine})).join(t, patience)
+	found := map[string]int{}
+	for i := range partitions {
+		for _, e := range s.entries(t, i) {
+			found[e.key] = i
+		}
+	}
+	for _, v := range pinned.Vectors {
+		require.Contains(t, found, v.Key)
+		require.Equal(t, v.Partition, found[v.Key], "where %q went", v.Key)
+	}
+	figure(t, "keys on Kafka's partitions", "%d", len(pinned.Vectors))
+}
+
+// A Redis consumer group that somebody else made is not ours to move, though it has our name: the topic is read all the same, and the
+// group's own position stays.
+func TestLedgerForeignGroup(t *testing.T) {
+	path, text := accessLog(t)
+	s := newScenario(t)
+	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField})).join(t, patience)
+	const foreign = 3
+	first, err := s.client.XRangeN(t.Context(), s.partitionKey(foreign), "-", "+", 1).Result()
+	require.NoError(t, err)
+	require.NotEmpty(t, first)
+	require.NoError(t, s.client.XGroupCreate(t.Context(), s.partitionKey(foreign), s.Group, first[0].ID).Err())
+
+	c := s.consume(t, "c1")
+	entered := make([]int64, len(text))
+	for i := range entered {
+		entered[i] = int64(i + 1)
+	}
+	a := s.balance(t, entered)
+	a.requireNothingAgain(t)
+	for i := range partitions {
+		if i != foreign {
+			s.requireMirror(t, i)
+		}
+	}
+	group := s.nativeGroup(t, s.partitionKey(foreign))
+	require.Equal(t, first[0].ID, group.LastDeliveredID, "the group that is not ours was moved")
+	require.Zero(t, group.Consumers, "the group that is not ours has a consumer now")
+	newest, err := s.client.XRevRangeN(t.Context(), s.partitionKey(foreign), "+", "-", 1).Result()
+	require.NoError(t, err)
+	require.Equal(t, newest[0].ID, s.leases(t)[foreign].offset.String(), "rafka's own position")
+	require.Contains(t, c.output(), "did not create", "the operator is told")
+}

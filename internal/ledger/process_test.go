@@ -1,0 +1,146 @@
+//go:build ledger
+
+package ledger
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// stopWithin is how long a process may take to end by itself: the engine's shutdown_timeout, and a second.
+	stopWithin = 21 * time.Second
+	// shownOutput is how many bytes of a process's output are shown when a test fails.
+	shownOutput = 16 << 10
+)
+
+// process is one running binary. It belongs to one test and is killed and joined when that ends.
+type process struct {
+	name string
+	log  string // the file with what it printed
+	cmd  *exec.Cmd
+	done chan struct{} // closed once it has been waited for; cmd.ProcessState is set then
+}
+
+// launch starts the binary with a config, in a directory of the test.
+func launch(t testing.TB, dir, name, config string) *process {
+	t.Helper()
+	path := filepath.Join(dir, name+".yaml")
+	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
+	p := &process{
+		name: name, log: filepath.Join(dir, name+".log"),
+		cmd: exec.Command(binary, "run", path), done: make(chan struct{}),
+	}
+	output, err := os.Create(p.log)
+	require.NoError(t, err)
+	p.cmd.Stdout, p.cmd.Stderr = output, output
+	p.cmd.SysProcAttr = diesWithParent()
+	started := make(chan error, 1)
+	go func() { // ends with the process
+		defer close(p.done)
+		// "Parent" is the thread that forked, not the process: the thread must live as long as the child does.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		_ = output.Close() // the child has its own
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // how it ended is in ProcessState
+		}
+	}()
+	require.NoError(t, <-started, "starting %s", binary)
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill() // fails only if it is gone already
+		<-p.done
+		if t.Failed() {
+			t.Logf("%s (%s) printed:\n%s", p.name, p.cmd.ProcessState, p.output())
+		}
+	})
+	return p
+}
+
+// output is the end of what the process has printed.
+func (p *process) output() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	if len(text) > shownOutput {
+		text = append([]byte("...\n"), text[len(text)-shownOutput:]...)
+	}
+	return string(text)
+}
+
+func (p *process) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(sig), "sending %s to %s", sig, p.name)
+}
+
+// kill ends the process at once and returns when it is gone.
+func (p *process) kill(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGKILL)
+	<-p.done
+}
+
+// pause freezes the process until resume.
+func (p *process) pause(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGSTOP)
+}
+
+func (p *process) resume(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGCONT)
+}
+
+// terminate asks the process to end.
+func (p *process) terminate(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGTERM)
+}
+
+// join waits until the process has ended by itself, without an error.
+func (p *process) join(t testing.TB, within time.Duration) {
+	t.Helper()
+	select {
+	case <-p.done:
+		require.Zero(t, p.cmd.ProcessState.ExitCode(), "%s ended with an error: %s", p.name, p.cmd.ProcessState)
+	case <-time.After(within):
+		require.Fail(t, p.name+" did not end", "within %s", within)
+	}
+}
+
+// requireAlive fails the test if the process has ended.
+func (p *process) requireAlive(t testing.TB) {
+	t.Helper()
+	select {
+	case <-p.done:
+		require.Fail(t, p.name+" has ended", "%s", p.cmd.ProcessState)
+	default:
+	}
+}
+
+// pollEvery is how often await looks.
+const pollEvery = 20 * time.Millisecond
+
+// await waits until holds does. Unlike require.Eventually it asks on the test's own goroutine, so holds may fail the test.
+func await(t testing.TB, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for !holds() {
+		if time.Now().After(deadline) {
+			require.Fail(t, "waited in vain for "+what, "for %s", within)
+		}
+		<-ticker.C
+	}
+}

@@ -1,0 +1,120 @@
+//go:build ledger
+
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// What the store holds, by key names and fields spelled out: these are the interface for people and other tools, so a change of
+// them should show.
+
+// lease is who holds a partition and where the group stands in it.
+type lease struct {
+	partition int
+	owner     string // the consumer_name; "" if nobody holds it
+	offset    splits.Offset
+}
+
+// leases reads those of all partitions at one moment.
+func (s *scenario) leases(t testing.TB) []lease {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	pipe := s.client.TxPipeline()
+	replies := make([]*redis.MapStringStringCmd, partitions)
+	for i := range replies {
+		replies[i] = pipe.HGetAll(ctx, fmt.Sprintf("rafka:{%s:%d}:lease:%s", s.Topic, i, s.Group))
+	}
+	_, err := pipe.Exec(ctx)
+	require.NoError(t, err)
+	all := make([]lease, partitions)
+	for i, reply := range replies {
+		h := reply.Val()
+		all[i].partition = i
+		if member := strings.Split(h["owner"], "/"); len(member) == 3 {
+			all[i].owner = member[1]
+		}
+		if h["offset"] != "" {
+			all[i].offset, err = splits.ParseOffset(h["offset"])
+			require.NoError(t, err)
+		}
+	}
+	return all
+}
+
+// heldBy returns those of the leases that a consumer holds.
+func heldBy(all []lease, name string) (held []lease) {
+	for _, l := range all {
+		if l.owner == name {
+			held = append(held, l)
+		}
+	}
+	return held
+}
+
+// partitionKey is the stream of a partition.
+func (s *scenario) partitionKey(i int) string { return s.Topic + ":" + strconv.Itoa(i) }
+
+// entry is a message in its stream.
+type entry struct {
+	line int64
+	key  string
+}
+
+// entries returns what stands in a partition, in order.
+func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
+	t.Helper()
+	const page = 5000
+	for from := "-"; ; {
+		messages, err := s.client.XRangeN(t.Context(), s.partitionKey(partition), from, "+", page).Result()
+		require.NoError(t, err)
+		for _, m := range messages {
+			line, err := strconv.ParseInt(fmt.Sprint(m.Values["line"]), 10, 64)
+			require.NoError(t, err, "entry %s: %v", m.ID, m.Values)
+			all = append(all, entry{line, fmt.Sprint(m.Values["rafka_key"])})
+		}
+		if len(messages) < page {
+			return all
+		}
+		from = "(" + messages[page-1].ID
+	}
+}
+
+// requireMirror checks that Redis' own group of that name shows a partition as read to its end.
+func (s *scenario) requireMirror(t testing.TB, partition int) {
+	t.Helper()
+	key := s.partitionKey(partition)
+	group := s.nativeGroup(t, key)
+	newest, err := s.client.XRevRangeN(t.Context(), key, "+", "-", 1).Result()
+	require.NoError(t, err)
+	require.NotEmpty(t, newest, "partition %d is empty", partition)
+	require.Equal(t, newest[0].ID, group.LastDeliveredID, "last-delivered-id of partition %d", partition)
+	require.Zero(t, group.Lag, "lag of partition %d", partition)
+	added, err := s.client.XLen(t.Context(), key).Result()
+	require.NoError(t, err)
+	require.Equal(t, added, group.EntriesRead, "entries-read of partition %d", partition)
+}
+
+// nativeGroup is what XINFO GROUPS says of the group on a stream.
+func (s *scenario) nativeGroup(t testing.TB, key string) redis.XInfoGroup {
+	t.Helper()
+	groups, err := s.client.XInfoGroups(t.Context(), key).Result()
+	require.NoError(t, err)
+	for _, g := range groups {
+		if g.Name == s.Group {
+			return g
+		}
+	}
+	require.Fail(t, "there is no such Redis consumer group", "%s on stream %s; there are %+v", s.Group, key, groups)
+	return redis.XInfoGroup{}
+}
