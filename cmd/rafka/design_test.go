@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, name := range []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md"} {
+		for _, match := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(document(t, name), -1) {
+			target, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			if target != "" {
+				assert.FileExists(t, filepath.Join(repository, target), "%s links to it", name)
+			}
+			if anchor != "" && (target == "" || strings.HasSuffix(target, ".md")) {
+				headings := strings.ReplaceAll(strings.ToLower(document(t, cmp.Or(target, name))), " ", "-")
+				assert.Contains(t, headings, "#-"+anchor+"\n", "%s links to it", name)
+			}
+		}
+	}
+}
+
+// TestDesignNamesWhatIsThere checks `dir/file.go: name`, `file.go: name` of the folder named last, files, and `package.Type.member`.
+func TestDesignNamesWhatIsThere(t *testing.T) {
+	checked, folder := 0, ""
+	place := regexp.MustCompile(`^([\w/]+\.(?:go|lua|md))(?:: (\w+))?$`)
+	member := regexp.MustCompile(`^(splits|appender|broker|embedded|input|output)\.([A-Z]\w*|[a-z]\w*)(?:\.(\w+))?$`)
+	for _, span := range code(document(t, "DESIGN.md")) {
+		if match := place.FindStringSubmatch(span); match != nil {
+			file := locate(t, match[1], folder)
+			if strings.Contains(match[1], "/") {
+				folder = path.Dir(match[1])
+			}
+			if match[2] != "" {
+				assert.Contains(t, declared(t, file), match[2], span)
+			}
+			checked++
+		} else if match := member.FindStringSubmatch(span); match != nil {
+			assert.Contains(t, declared(t, packageFiles(t, match[1])...), strings.TrimSuffix(match[2]+"."+match[3], "."), span)
+			checked++
+		}
+	}
+	assert.Greater(t, checked, 40)
+}
+
+// locate finds a file that a document names: by its path, else in the folder that was named last, else anywhere.
+func locate(t *testing.T, name, folder string) string {
+	t.Helper()
+	for _, candidate := range []string{name, path.Join(folder, name)} {
+		if _, err := os.Stat(filepath.Join(repository, candidate)); err == nil {
+			return filepath.Join(repository, candidate)
+		}
+	}
+	found := ""
+	require.NoError(t, filepath.WalkDir(repository, func(file string, _ fs.DirEntry, err error) error {
+		if path.Base(filepath.ToSlash(file)) == name {
+			found = file
+		}
+		return err
+	}))
+	require.NotEmpty(t, found, "DESIGN.md names %s", name)
+	return found
+}
+
+func packageFiles(t *testing.T, name string) []string {
+	t.Helper()
+	for _, folder := range []string{name, "internal/" + name} {
+		if files, err := filepath.Glob(filepath.Join(repository, folder, "*.go")); err == nil && len(files) > 0 {
+			return files
+		}
+	}
+	require.Fail(t, "no package", name)
+	return nil
+}
+
+// declared returns the names that files declare at their top: functions and methods by their own name, methods and fields also as
+// Type.name.
+func declared(t *testing.T, files ...string) []string {
+	t.Helper()
+	var names []string
+	for _, file := range files {
+		if !strings.HasSuffix(file, ".go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		for _, declaration := range parsed.Decls {
+			switch d := declaration.(type) {
+			case *ast.FuncDecl:
+				names = append(names, d.Name.Name)
+				if d.Recv != nil {
+					names = append(names, receiver(d.Recv.List[0].Type)+"."+d.Name.Name)
+				}
+			case *ast.GenDecl:
+				names = append(names, typesAndFields(d)...)
+			}
+		}
+	}
+	return names
+}
+
+func receiver(expression ast.Expr) string {
+	if pointer, ok := expression.(*ast.StarExpr); ok {
+		expression = pointer.X
+	}
+	name, _ := expression.(*ast.Ident)
+	return name.Name
+}
+
+func typesAndFields(d *ast.GenDecl) (names []string) {
+	for _, spec := range d.Specs {
+		declared, ok := spec.(*ast.TypeSpec)
+		if !ok {
+			continue
+		}
+		names = append(names, declared.Name.Name)
+		structure, ok := declared.Type.(*ast.StructType)
+		if !ok {
+			continue
+		}
+		for _, field := range structure.Fields.List {
+			for _, name := range field.Names {
+				names = append(names, declared.Name.Name+"."+name.Name)
+			}
+		}
+	}
+	return names
+}

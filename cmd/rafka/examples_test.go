@@ -1,0 +1,398 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+const (
+	examplesDir = "../../config/examples"
+	patience    = 30 * time.Second
+	glance      = 20 * time.Millisecond
+)
+
+// scenarios run the examples. A new example needs a place in one of them.
+var scenarios = []struct {
+	name  string
+	files []string
+	run   func(*testing.T)
+}{
+	{"quickstart on the embedded server", []string{"quickstart.yaml"}, quickstartNeedsNothing},
+	{"quickstart on a server", []string{"quickstart.yaml"}, quickstartOnAServer},
+	{"consumers share and take over", []string{"produce.yaml", "consume.yaml"}, consumersShareAndTakeOver},
+	{"fanout", []string{"produce.yaml", "fanout.yaml"}, fanoutRoutesInOrder},
+	{"unordered", []string{"produce.yaml", "unordered.yaml"}, unorderedMissesNothing},
+}
+
+func TestExamplesRun(t *testing.T) {
+	run := map[string]bool{}
+	for _, s := range scenarios {
+		for _, file := range s.files {
+			run[file] = true
+		}
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t)
+		})
+	}
+	files, err := os.ReadDir(examplesDir)
+	require.NoError(t, err)
+	for _, file := range files {
+		assert.True(t, run[file.Name()], "no scenario of this test runs the example %s", file.Name())
+	}
+}
+
+func TestExamplesLint(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(examplesDir, "*"))
+	require.NoError(t, err)
+	for _, environment := range [][]string{nil, {"RAFKA_URL=redis://redis.example.com:6379"}} {
+		args := []string{"lint"}
+		for _, file := range files {
+			args = append(args, example(t, filepath.Base(file)))
+		}
+		start(t, environment, args...).succeeds(t)
+	}
+}
+
+func example(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join(examplesDir, name))
+	require.NoError(t, err)
+	require.FileExists(t, path)
+	return path
+}
+
+// program is a command line that runs in a process of its own.
+type program struct {
+	command        *exec.Cmd
+	stdout, stderr transcript
+	ended          chan struct{}
+}
+
+// start starts a process with no other RAFKA_ variables than those given. It ends with the test at the latest.
+func start(t *testing.T, environment []string, args ...string) *program {
+	t.Helper()
+	p := &program{command: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan struct{})}
+	clean := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "RAFKA_") })
+	p.command.Env = slices.Concat(clean, []string{asMain + "=1", "GORACE=atexit_sleep_ms=0"}, environment)
+	p.command.Dir = t.TempDir()
+	p.command.Stdout, p.command.Stderr = &p.stdout, &p.stderr
+	require.NoError(t, p.command.Start())
+	go func() { // ends with the process, which t.Context ends
+		_ = p.command.Wait() // the exit code is checked by succeeds
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		<-p.ended
+		if t.Failed() {
+			t.Logf("%q printed:\n%s%s", args, p.stdout.String(), p.stderr.String())
+		}
+	})
+	return p
+}
+
+// runExample starts an example that is to use the server. Settings are those of --set.
+func runExample(t *testing.T, server *redistest.Server, name string, settings ...string) *program {
+	t.Helper()
+	args := []string{"run"}
+	for _, setting := range settings {
+		args = append(args, "--set", setting)
+	}
+	return start(t, []string{"RAFKA_URL=" + server.URL()}, append(args, example(t, name))...)
+}
+
+// succeeds waits until the process has ended by itself and expects that it had nothing to complain about.
+func (p *program) succeeds(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		require.FailNow(t, "still running", "%q", p.command.Args[1:])
+	}
+	assert.Zero(t, p.command.ProcessState.ExitCode(), "%q", p.command.Args[1:])
+	assert.NotRegexp(t, `level=(warn|error|fatal)|DATA RACE`, p.stdout.String()+p.stderr.String())
+}
+
+// terminate asks the process to end, as CTRL+C or an orchestrator does.
+func (p *program) terminate(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+	p.succeeds(t)
+}
+
+// transcript is what a running process has printed so far.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// matches returns the submatches of all whole lines.
+func (s *transcript) matches(line *regexp.Regexp) (all [][]string) {
+	for text := range strings.Lines(s.String()) {
+		if match := line.FindStringSubmatch(text); match != nil {
+			all = append(all, match[1:])
+		}
+	}
+	return all
+}
+
+func quickstartNeedsNothing(t *testing.T) {
+	p := start(t, nil, "run", example(t, "quickstart.yaml"))
+	p.succeeds(t)
+	checkQuickstart(t, p)
+}
+
+func quickstartOnAServer(t *testing.T) {
+	server := redistest.Start(t)
+	p := runExample(t, server, "quickstart.yaml")
+	p.succeeds(t)
+	checkQuickstart(t, p)
+	everythingIsCommitted(t, server, "quickstart", "packing")
+}
+
+var quickstartLine = regexp.MustCompile(`^reader (\d)  partition (\d)  (\w+) +order (\d+)\n$`)
+
+func checkQuickstart(t *testing.T, p *program) {
+	t.Helper()
+	const orders = 60
+	lines := p.stdout.matches(quickstartLine)
+	assert.Len(t, lines, orders)
+	assert.Equal(t, orders, strings.Count(p.stdout.String(), "\n"), "and nothing else: %s", p.stdout.String())
+	readers, partitions, seen, customers := map[string]bool{}, map[string]bool{}, map[int]bool{}, map[string]string{}
+	latest := map[string]int{}
+	for _, line := range lines {
+		reader, partition, customer, order := line[0], line[1], line[2], number(t, line[3])
+		readers[reader], partitions[partition], seen[order] = true, true, true
+		if customers[customer] == "" {
+			customers[customer] = partition
+		}
+		assert.Equal(t, customers[customer], partition, "%s is in one partition", customer)
+		assert.Less(t, latest[customer], order, "the orders of %s ascend", customer)
+		latest[customer] = order
+	}
+	assert.GreaterOrEqual(t, len(readers), 2)
+	assert.GreaterOrEqual(t, len(partitions), 3)
+	assert.Len(t, seen, orders, "each order comes once")
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// order is one order in Redis: what produce.yaml makes, and what fanout.yaml adds.
+type order struct {
+	Order, Amount int
+	Customer      string
+	VAT           *float64  `json:"vat"`
+	SeenAt        time.Time `json:"seen_at"`
+
+	id        string
+	partition int
+	key       string
+}
+
+// ordersIn returns the orders in a topic, those of each partition in order.
+func ordersIn(t *testing.T, client *redis.Client, topic string) (all []order) {
+	t.Helper()
+	described, err := broker.NewTopics(client).Describe(t.Context(), topic)
+	require.NoError(t, err)
+	for i := range described.Partitions {
+		entries, err := client.XRange(t.Context(), fmt.Sprint(topic, ":", i), "-", "+").Result()
+		require.NoError(t, err)
+		for _, entry := range entries {
+			o := order{id: entry.ID, partition: i, key: fmt.Sprint(entry.Values["rafka_key"])}
+			require.NoError(t, json.Unmarshal([]byte(fmt.Sprint(entry.Values["body"])), &o))
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// byCustomer returns the numbers of each customer's orders, as they stand in the topic.
+func byCustomer(orders []order) map[string][]int {
+	numbers := map[string][]int{}
+	for _, o := range orders {
+		numbers[o.Customer] = append(numbers[o.Customer], o.Order)
+	}
+	return numbers
+}
+
+// produceOrders runs produce.yaml, in a hurry, until it has written n orders.
+func produceOrders(t *testing.T, server *redistest.Server, n int) []order {
+	t.Helper()
+	runExample(t, server, "produce.yaml", "input.generate.interval=1ms", fmt.Sprint("input.generate.count=", n)).succeeds(t)
+	orders := ordersIn(t, server.Client(t), "orders")
+	require.Len(t, orders, n)
+	return orders
+}
+
+// everythingIsCommitted expects that the group has left, with nothing behind it, for rafka as for the tools of Redis.
+func everythingIsCommitted(t *testing.T, server *redistest.Server, topic, group string) {
+	t.Helper()
+	client := server.Client(t)
+	described, err := broker.NewAdmin(client).DescribeGroup(t.Context(), topic, group)
+	require.NoError(t, err)
+	assert.Empty(t, described.Members)
+	for _, p := range described.Partitions {
+		assert.Zero(t, p.Lag, p.Split)
+		assert.Empty(t, p.Owner, p.Split)
+		if client.XLen(t.Context(), p.Split.Key).Val() == 0 {
+			continue // Redis has no group on a stream that is not there
+		}
+		native, err := client.XInfoGroups(t.Context(), p.Split.Key).Result()
+		require.NoError(t, err)
+		require.Len(t, native, 1)
+		assert.Zero(t, native[0].Lag, p.Split)
+		assert.Zero(t, native[0].Pending, p.Split)
+	}
+}
+
+var consumedLine = regexp.MustCompile(`^partition (\d)  (\d+-\d+)  (\S+)  order (\d+)\n$`)
+
+func consumersShareAndTakeOver(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	producer := runExample(t, server, "produce.yaml", "input.generate.interval=10ms")
+	first, second := runExample(t, server, "consume.yaml"), runExample(t, server, "consume.yaml")
+	printed := func(p *program) int { return len(p.stdout.matches(consumedLine)) }
+	require.Eventually(t, func() bool { return printed(first) > 0 && printed(second) > 0 }, patience, glance, "both get partitions")
+
+	second.terminate(t)
+	alone := printed(first)
+	require.Eventually(t, func() bool {
+		partitions := map[string]bool{}
+		for _, line := range first.stdout.matches(consumedLine)[alone:] {
+			partitions[line[0]] = true
+		}
+		return len(partitions) == 8
+	}, patience, glance, "the first takes over what the second had")
+
+	producer.terminate(t)
+	written := ordersIn(t, client, "orders")
+	require.Eventually(t, func() bool { return printed(first)+printed(second) >= len(written) }, patience, glance)
+	first.terminate(t)
+	everythingIsCommitted(t, server, "orders", "billing")
+
+	for customer, numbers := range byCustomer(written) {
+		assert.IsIncreasing(t, append([]int{0}, numbers...), customer)
+	}
+	checkConsumed(t, written, first, second)
+}
+
+// checkConsumed expects that each order was printed once, that each reader went through a partition in order, and that a partition
+// changed its reader as a whole.
+func checkConsumed(t *testing.T, written []order, readers ...*program) {
+	t.Helper()
+	entries := map[int]order{}
+	for _, o := range written {
+		entries[o.Order] = o
+	}
+	readerOf := map[int]int{} // by number of order
+	total := 0
+	for i, reader := range readers {
+		latest := map[int]int{} // by partition
+		for _, line := range reader.stdout.matches(consumedLine) {
+			partition, n := number(t, line[0]), number(t, line[3])
+			assert.Less(t, latest[partition], n, "order of partition %d", partition)
+			latest[partition], readerOf[n] = n, i
+			o := entries[n]
+			assert.Equal(t, []any{o.partition, o.id, o.Customer, o.key}, []any{partition, line[1], line[2], line[2]}, "order %d", n)
+			total++
+		}
+	}
+	assert.Equal(t, len(written), total)
+	assert.Len(t, readerOf, total, "each order comes once")
+	moves := map[int]int{}
+	for i, o := range written[1:] {
+		if before := written[i]; before.partition == o.partition && readerOf[before.Order] != readerOf[o.Order] {
+			moves[o.partition]++
+		}
+	}
+	for partition, n := range moves {
+		assert.LessOrEqual(t, n, 2, "partition %d goes to the second and comes back", partition)
+	}
+}
+
+func fanoutRoutesInOrder(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	written := produceOrders(t, server, 300)
+	want := map[string][]order{}
+	for _, o := range written {
+		route := "orders-small"
+		if o.Amount >= 400 {
+			route = "orders-large"
+		}
+		want[route] = append(want[route], o)
+	}
+	require.Len(t, want, 2)
+
+	fanout := runExample(t, server, "fanout.yaml")
+	require.Eventually(t, func() bool {
+		return len(ordersIn(t, client, "orders-large"))+len(ordersIn(t, client, "orders-small")) >= len(written)
+	}, patience, glance)
+	fanout.terminate(t)
+	everythingIsCommitted(t, server, "orders", "routing")
+	for route, orders := range want {
+		routed := ordersIn(t, client, route)
+		assert.Equal(t, byCustomer(orders), byCustomer(routed), route)
+		for _, o := range routed {
+			assert.Equal(t, o.Customer, o.key)
+			require.NotNil(t, o.VAT)
+			assert.InDelta(t, float64(o.Amount)*0.19, *o.VAT, 0.5001)
+			assert.InDelta(t, math.Trunc(*o.VAT), *o.VAT, 0, "it is rounded")
+			assert.WithinDuration(t, time.Now(), o.SeenAt, time.Hour)
+		}
+	}
+}
+
+var enrichedLine = regexp.MustCompile(`^order (\d+) of (\S+)\n$`)
+
+func unorderedMissesNothing(t *testing.T) {
+	server := redistest.Start(t)
+	written := produceOrders(t, server, 300)
+	unordered := runExample(t, server, "unordered.yaml")
+	require.Eventually(t, func() bool { return len(unordered.stdout.matches(enrichedLine)) >= len(written) }, patience, glance)
+	unordered.terminate(t)
+	everythingIsCommitted(t, server, "orders", "enrichment")
+	var want [][]string
+	for _, o := range written {
+		want = append(want, []string{strconv.Itoa(o.Order), o.Customer})
+	}
+	assert.ElementsMatch(t, want, unordered.stdout.matches(enrichedLine))
+}
