@@ -52,7 +52,7 @@ func ConnectionFields() []*service.ConfigField {
 			Default("").Example("mymaster").Advanced(),
 		service.NewStringField(fieldClientName).
 			Description("The name of the connections, as `CLIENT LIST` shows it. Defaults to `" + defaultClientName + "`. Set it to an empty string for servers that do not allow `CLIENT SETNAME`.").
-			Optional().Advanced(),
+			Example("rafka").Optional().Advanced(),
 	}
 	return append(append(fields, credentialFields()...), tuningFields()...)
 }

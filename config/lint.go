@@ -6,26 +6,14 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 )
 
-// Bloblang methods behind the lint rules. Lint rules are Bloblang, which can neither parse a URL's options nor say why a duration is
-// wrong; these let them call the checks of the constructor.
-const (
-	methodLintConnection = "rafka_lint_connection"
-	methodLintDuration   = "rafka_lint_duration"
-	methodLintSize       = "rafka_lint_size"
-)
+// methodLintConnection is the Bloblang method behind the lint rule. Lint rules are Bloblang, which can't parse a URL's options; the method
+// lets them call the check of the constructor.
+const methodLintConnection = "rafka_lint_connection"
 
 const lintMethodDescription = "Checks a part of a rafka configuration and returns what is wrong with it, for the linter."
 
 func init() {
 	RegisterLint(methodLintConnection, lintConnection)
-	registerValueLint(methodLintDuration, func(field, value string) error {
-		_, err := ParsePositiveDuration(field, value)
-		return err
-	})
-	registerValueLint(methodLintSize, func(field, value string) error {
-		_, err := ParseSize(field, value)
-		return err
-	})
 }
 
 // ConnectionLintRule is a Bloblang expression that yields what is wrong with the fields of [ConnectionFields]. It belongs into the lint
@@ -47,22 +35,6 @@ func RegisterLint(method string, check func(Fields) []string) string {
 		}), nil
 	})
 	return "this." + method + "()"
-}
-
-func registerValueLint(method string, check func(field, value string) error) {
-	spec := lintMethodSpec().Param(bloblang.NewStringParam("field").Description("The name of the field."))
-	bloblang.MustRegisterMethodV2(method, spec, func(params *bloblang.ParsedParams) (bloblang.Method, error) {
-		field, err := params.GetString("field")
-		if err != nil {
-			return nil, err
-		}
-		return bloblang.StringMethod(func(value string) (any, error) {
-			if err := check(field, value); err != nil {
-				return err.Error(), nil //nolint:nilerr // what is wrong is the method's result
-			}
-			return nil, nil
-		}), nil
-	})
 }
 
 func lintMethodSpec() *bloblang.PluginSpec {

@@ -10,24 +10,19 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// SizeField is a field for a number of bytes, written as "1MB", "512KiB" or "65536", which the linter checks. Read it with [Size].
-func SizeField(name string) *service.ConfigField {
-	return service.NewStringField(name).LintRule(fmt.Sprintf(`root = this.%s(%q)`, methodLintSize, name))
-}
+// WholeField is a field for a whole number. It is declared as one for anything: of one that is declared as a number the engine cuts off fractions
+// before anybody could refuse them, and a text in it keeps the linter from asking the component's own check. Check it with [Fields.Whole],
+// read it with [Whole].
+func WholeField(name string) *service.ConfigField { return service.NewAnyField(name) }
 
-// PositiveDurationField is a field for a duration above zero, which the linter checks. Read it with [PositiveDuration].
-func PositiveDurationField(name string) *service.ConfigField {
-	return service.NewDurationField(name).LintRule(fmt.Sprintf(`root = this.%s(%q)`, methodLintDuration, name))
-}
-
-// WholeField is a field for a whole number. It is declared as one for any number, since the engine would cut off a fraction before anybody
-// could refuse it: check it with [Fields.Whole], read it with [Whole].
-func WholeField(name string) *service.ConfigField { return service.NewFloatField(name) }
-
-// Whole is the number in a [WholeField] that was checked.
+// Whole is the number in a [WholeField] that was checked, 0 if there is none.
 func Whole(conf *service.ParsedConfig, path ...string) (int, error) {
-	n, err := conf.FieldFloat(path...)
-	return int(n), err
+	value, err := conf.FieldAny(path...)
+	if err != nil {
+		return 0, err
+	}
+	n, _ := Fields{"": value}.Whole("", math.MinInt64, math.MaxInt64)
+	return int(n), nil
 }
 
 // Size is the number of bytes in a field, at least 1. "1MB" is 1,000,000 bytes and "1MiB" is 1,048,576. The error names the field and

@@ -163,9 +163,9 @@ func flowFields() []*service.ConfigField {
 			wholeField(fieldCheckpointLimit).
 				Description("The most messages of a partition that may be unacknowledged.").Default(1024),
 		).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced(),
-		config.SizeField(fieldPartitionBuffer).
+		service.NewStringField(fieldPartitionBuffer).
 			Description("How much of one partition may be read ahead, within one read.").Default("1MB").Advanced(),
-		config.SizeField(fieldFetchMax).
+		service.NewStringField(fieldFetchMax).
 			Description("How much may be read ahead in all.").Default("50MB").Advanced(),
 		service.NewStringField(fieldBodyKey).
 			Description("The field of an entry that holds the message. An entry without it becomes a JSON object of its fields, as all do if this is empty.").
@@ -183,18 +183,18 @@ func flowFields() []*service.ConfigField {
 // timingFields say when things happen.
 func timingFields() []*service.ConfigField {
 	return []*service.ConfigField{
-		config.PositiveDurationField(fieldCommitPeriod).
+		service.NewDurationField(fieldCommitPeriod).
 			Description("How often offsets are committed. They are always committed when a partition is handed over or the input stops.").Default("1s").Advanced(),
-		config.PositiveDurationField(fieldSessionTimeout).
+		service.NewDurationField(fieldSessionTimeout).
 			Description("How long the group waits for a member that is not heard of before others take its partitions over.").Default("10s").Advanced(),
-		config.PositiveDurationField(fieldHeartbeat).
+		service.NewDurationField(fieldHeartbeat).
 			Description("How often the member is heard of: at most a third of `session_timeout`. Default: 3s, or a third of `session_timeout` if that is less.").
-			Optional().Advanced(),
-		config.PositiveDurationField(fieldRebalance).
+			Optional().Example("3s").Advanced(),
+		service.NewDurationField(fieldRebalance).
 			Description("How long a partition that is handed over may wait for messages that are in the pipeline.").Default("30s").Advanced(),
-		config.PositiveDurationField(fieldRefreshMetadata).
+		service.NewDurationField(fieldRefreshMetadata).
 			Description("How often at least to look for new partitions of the topic. Every heartbeat looks too.").Default("10s").Advanced(),
-		config.PositiveDurationField(fieldRefreshLag).
+		service.NewDurationField(fieldRefreshLag).
 			Description("How often lag is sampled and streams are looked over for loss.").Default("5s").Advanced(),
 	}
 }

@@ -148,7 +148,7 @@ func addressFields() []*service.ConfigField {
 		service.NewInterpolatedStringField(fieldPartition).
 			Description("The number of the partition, from 0. Only with, and required by, `partitioner: manual`. A message for " +
 				"which it gives no number of a partition fails.").
-			Optional().Example(`${! @partition }`),
+			Default("").Example(`${! @partition }`),
 	}
 }
 

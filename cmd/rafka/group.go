@@ -17,7 +17,7 @@ import (
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List and describe consumer groups and share groups",
+	return parentCommand("group", "List and describe consumer groups",
 		adminCommand(schema, stdout, cli.Command{
 			Name: "list", Usage: "List groups",
 			Flags: []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "only the groups of this topic"}},

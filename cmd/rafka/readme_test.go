@@ -291,3 +291,12 @@ func TestDocumentationOfTheComponentsReadsWell(t *testing.T) {
 		}
 	}
 }
+
+func TestTheConfigThatCreatePrintsLints(t *testing.T) {
+	for _, args := range [][]string{{"create", "rafka//rafka"}, {"create", "--small", "rafka//rafka"}} {
+		printed := rafkaProcess(t, args...)
+		require.Zero(t, printed.code, printed.stderr)
+		linted := rafkaProcess(t, "lint", writeFile(t, "created.yaml", printed.stdout))
+		assert.Zero(t, linted.code, linted.stderr)
+	}
+}

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  the topic's metadata: hash of partitions, created_ms, cleanup
 -- KEYS[2]  the stream of a plain topic of that name
--- ARGV     1 partitions
+-- ARGV     1 partitions  2 channel of the hints to all groups of the topic
 -- Replies  CREATED
 --          EXISTS
 --          PLAIN type (what the key of the topic's name holds)
@@ -27,4 +27,5 @@ if kind ~= 'none' then
   return {'PLAIN', kind}
 end
 redis.call('HSET', KEYS[1], 'partitions', ARGV[1], 'created_ms', text(now_ms()))
+redis.pcall('PUBLISH', ARGV[2], 'created')
 return {'CREATED'}

@@ -80,6 +80,9 @@ func wakeChannel(topic, group string) string {
 	return keyPrefix + tagged(topic) + ":wake:" + EscapeGroup(group)
 }
 
+// topicChannel names the channel on which hints about a topic, to all its groups, are published.
+func topicChannel(topic string) string { return keyPrefix + tagged(topic) + ":wake" }
+
 // topicPattern matches, for SCAN, every topicKey.
 const topicPattern = keyPrefix + "*{*}*:topic"
 
@@ -171,10 +174,10 @@ func ValidateTopic(name string, partitioned bool) error {
 		return err
 	}
 	if strings.HasPrefix(name, keyPrefix) && strings.ContainsAny(name, "{}") {
-		return fmt.Errorf("stream_name %q may be one of rafka's own keys: remove the prefix %q or the braces", name, keyPrefix)
+		return fmt.Errorf("stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces", name, keyPrefix)
 	}
 	if partitioned && endsInNumber(name) {
-		return fmt.Errorf("stream_name %q ends like a partition of another topic: a topic that is created with partitions "+
+		return fmt.Errorf("stream_name: %q ends like a partition of another topic: a topic that is created with partitions "+
 			"needs a name that does not end in a colon and a number", name)
 	}
 	return nil
@@ -188,9 +191,9 @@ func validateName(field, name string) error {
 	case name == "":
 		return errors.New(field + " is empty: set it to a name")
 	case !utf8.ValidString(name):
-		return fmt.Errorf("%s %q is not valid UTF-8: use other characters", field, name)
+		return fmt.Errorf("%s: %q is not valid UTF-8: use other characters", field, name)
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%s %q holds control characters: remove them", field, name)
+		return fmt.Errorf("%s: %q holds control characters: remove them", field, name)
 	}
 	return nil
 }
@@ -203,7 +206,7 @@ func validateBraces(name string) error {
 	}
 	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
 	if opened != 1 || closed != 1 || to < from+2 {
-		return fmt.Errorf("stream_name %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
+		return fmt.Errorf("stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
 			name, "{tenant}:orders")
 	}
 	return nil

@@ -21,6 +21,7 @@ func TestKeysHaveTheDocumentedLayout(t *testing.T) {
 		a:                                   "rafka:{orders:3}:ids:a",
 		b:                                   "rafka:{orders:3}:ids:b",
 		wakeChannel("orders", "billing"):    "rafka:{orders}:wake:billing",
+		topicChannel("orders"):              "rafka:{orders}:wake",
 		topicKey("{eu}:orders"):             "rafka:{eu}:orders:topic",
 		leaseKey("{eu}:orders:3", "b"):      "rafka:{eu}:orders:3:lease:b",
 		planKey("orders", "a:b{c}%"):        "rafka:{orders}:plan:a%3Ab%7Bc%7D%25",

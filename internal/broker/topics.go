@@ -98,7 +98,7 @@ func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic
 	if err := validatePartitions(partitions); err != nil {
 		return Topic{}, false, err
 	}
-	value, err := createTopicScript.run(ctx, t.client, []string{topicKey(name), name}, partitions)
+	value, err := createTopicScript.run(ctx, t.client, []string{topicKey(name), name}, partitions, topicChannel(name))
 	if err != nil {
 		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, Explain(err))
 	}

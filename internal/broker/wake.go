@@ -23,7 +23,7 @@ func (g *Group) Wake(ctx context.Context, notify func()) error {
 func (g *Group) wake(ctx context.Context, notify func(), silence time.Duration) error {
 	sub := g.client.Subscribe(ctx)
 	defer closeWith(ctx, sub)()
-	if err := sub.Subscribe(ctx, wakeChannel(g.topic, g.group)); err != nil {
+	if err := sub.Subscribe(ctx, wakeChannel(g.topic, g.group), topicChannel(g.topic)); err != nil {
 		return g.wakeError(ctx, err)
 	}
 	asked := false
