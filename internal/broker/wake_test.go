@@ -25,7 +25,8 @@ func listen(t *testing.T, ctx context.Context, g *Group, silence time.Duration) 
 	t.Helper()
 	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
 	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence) }() // ends with ctx; tests receive from ended
-	l.heard(t, "the subscription")
+	l.heard(t, "the subscription to the group")
+	l.heard(t, "the subscription to the topic")
 	return l
 }
 
@@ -63,6 +64,13 @@ func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
 		l.heard(t, "a released lease")
 		require.NoError(t, g.Leave(t.Context(), "m1"))
 		l.heard(t, "a leaver")
+
+		_, created, err := NewTopics(s.client).Create(t.Context(), "orders", 4)
+		require.NoError(t, err)
+		require.True(t, created)
+		l.heard(t, "the topic's creation")
+		_, _, err = NewTopics(s.client).Create(t.Context(), "orders", 4)
+		require.NoError(t, err)
 
 		beat(t, NewGroup(s.client, "orders", "others"), "m1")
 		beat(t, g, "m2")
