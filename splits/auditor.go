@@ -3,7 +3,6 @@ package splits
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -42,7 +41,7 @@ func (a *auditor) step(ctx context.Context) {
 	defer cancel()
 	states, err := a.cfg.Log.State(ctx, splits)
 	if err != nil {
-		a.health.fail("sampling", fmt.Errorf("asking for the state of %d partitions: %w", len(splits), err))
+		a.health.fail("sampling", err)
 		return
 	}
 	a.health.ok("sampling")

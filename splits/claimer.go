@@ -3,7 +3,6 @@ package splits
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -206,7 +205,7 @@ func (c *claimer) take(ctx context.Context, sent time.Time, claims []Claim, gran
 				wait = c.backoff.NextBackOff()
 			}
 			next = min(next, c.retry(s, wait))
-			c.fail(s, fmt.Errorf("claiming partition %s (key %q): %w", s, s.Key, g.Err))
+			c.fail(s, g.Err)
 			continue
 		}
 		c.mend(s)
@@ -283,7 +282,7 @@ func (c *claimer) recover(ctx context.Context, got []claimed) []claimed {
 func (c *claimer) rewind(ctx context.Context, g *claimed, s State) bool {
 	loss := Loss{Split: g.lease.Split, After: g.at.Offset, Entries: 1, Recreated: true}
 	if c.cfg.FailOnLoss {
-		c.fail(g.lease.Split, fmt.Errorf("reading partition %s: %w", g.lease.Split, &LossError{Loss: loss}))
+		c.fail(g.lease.Split, &LossError{Loss: loss})
 		c.retry(g.lease.Split, c.cfg.TTL)
 		return false
 	}
@@ -292,7 +291,7 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) bool {
 		g.at.Read = s.Added - s.Length
 	}
 	if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at}); err != nil {
-		c.fail(g.lease.Split, fmt.Errorf("resetting partition %s: %w", g.lease.Split, err))
+		c.fail(g.lease.Split, err)
 		c.retry(g.lease.Split, c.cfg.Heartbeat)
 		return false
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -76,7 +75,7 @@ func (c *committer) settle(lease Lease, at *Position, sent time.Time, err error)
 		c.reader.fenced(lease)
 		return nil
 	}
-	return fmt.Errorf("committing partition %s: %w", lease.Split, err)
+	return err
 }
 
 // due collects the positions to commit and the leases to renew without one, and drops leases that have run out.

@@ -2,6 +2,7 @@ package splits_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -642,7 +643,7 @@ func TestOneUnreadableSplitStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		bad := w.store.Split("orders", 1)
-		w.store.Break(bad, fmt.Errorf("WRONGTYPE"))
+		w.store.Break(bad, errors.New("WRONGTYPE "+bad.Key))
 		w.fill(5)
 		a := w.join("a")
 		settle(2 * time.Second)

@@ -2,7 +2,6 @@ package splits
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -37,7 +36,7 @@ func (e *Enumerator) run(stop, calls context.Context) {
 	for stop.Err() == nil {
 		next, err := e.step(calls)
 		if err != nil {
-			e.health.fail("heartbeat", fmt.Errorf("heartbeat: %w", err))
+			e.health.fail("heartbeat", err)
 			// Beating once per interval is no burden, and every missed beat brings the end of the membership nearer.
 			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), e.wake)
 			continue

@@ -40,8 +40,8 @@ func (e *LossError) Error() string {
 	if e.Loss.Exact {
 		atLeast = ""
 	}
-	return fmt.Sprintf("%s%d entries after offset %s were lost before they were read, and on_data_loss is fail: "+
-		"seek the group past them, or set on_data_loss to continue", atLeast, e.Loss.Entries, e.Loss.After)
+	return fmt.Sprintf("partition %s: %s%d entries after offset %s were lost before they were read, and on_data_loss is fail: "+
+		"seek the group past them, or set on_data_loss to continue", e.Loss.Split, atLeast, e.Loss.Entries, e.Loss.After)
 }
 
 // UnavailableError is what Poll returns when there is nothing to hand out and the store can't be reached, or not all of it.

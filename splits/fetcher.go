@@ -2,7 +2,6 @@ package splits
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -79,7 +78,7 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration
 	if err != nil {
 		f.reader.abandon(items)
 		if ctx.Err() == nil {
-			f.health.fail(f.part(), fmt.Errorf("reading %d partitions: %w", len(items), err))
+			f.health.fail(f.part(), err)
 		}
 		return 0, err
 	}
@@ -161,7 +160,7 @@ func (f *fetcher) learn(report intakeReport) {
 // tell passes on what a delivery brought to light.
 func (f *fetcher) tell(report intakeReport) {
 	for s, err := range report.failed {
-		f.health.failSplit(s, fmt.Errorf("reading partition %s (key %q): %w", s, s.Key, err))
+		f.health.failSplit(s, err)
 	}
 	for _, s := range report.mended {
 		f.health.ok(s.Key)

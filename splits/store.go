@@ -8,7 +8,7 @@ import (
 // The three interfaces below are all that this package asks of a store. internal/broker implements them on Redis,
 // splitstest.Store in memory; splitstest.TestStore is the suite that both pass. All methods may be called concurrently.
 // Any error other than those named here means that the outcome is unknown: the request may have been applied, may be applied
-// later, or never.
+// later, or never. Errors say what was being done, and to which split.
 
 // Group is the membership of one consumer group of one topic, and the plan which member should read which split.
 type Group interface {

@@ -81,7 +81,7 @@ func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, cl
 			l.noteMirror(split, words.word(5))
 		}
 		if err != nil {
-			granted[i] = splits.Granted{Err: fmt.Errorf("claiming split %s: %w", split, err)}
+			granted[i] = splits.Granted{Err: fmt.Errorf("claiming partition %s: %w", split, err)}
 		}
 	}
 	return granted
@@ -153,7 +153,7 @@ func (l *Leases) underLease(ctx context.Context, doing string, calls []scriptCal
 	for i, answer := range runAll(ctx, l.client, calls) {
 		words, err := decodeLease(calls[i].script, answer)
 		if err != nil {
-			errs[i] = fmt.Errorf("%s split %s: %w", doing, split(i), err)
+			errs[i] = fmt.Errorf("%s partition %s: %w", doing, split(i), err)
 			continue
 		}
 		l.noteMirror(split(i), words.word(1))

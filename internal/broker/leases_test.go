@@ -353,7 +353,7 @@ func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
 			"resetting":  l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease}),
 			"releasing":  l.Release(t.Context(), []splits.Lease{lease})[0],
 		} {
-			require.ErrorContains(t, err, doing+" split orders-3")
+			require.ErrorContains(t, err, doing+" partition orders-3")
 			require.ErrorContains(t, err, testLease)
 			assert.True(t, redis.HasErrorPrefix(err, "WRONGTYPE"), err)
 		}
