@@ -21,12 +21,15 @@ type auditor struct {
 
 // run works until stop ends; its calls end with calls.
 func (a *auditor) run(stop, calls context.Context) {
-	for sleepOr(stop, a.cfg.SampleEvery, nil) == nil {
-		a.step(calls)
+	wait := a.cfg.SampleEvery
+	for sleepOr(stop, wait, nil) == nil {
+		if wait = a.cfg.SampleEvery; !a.step(calls) {
+			wait = min(wait, a.cfg.Heartbeat) // the input counts as unconnected until it succeeds
+		}
 	}
 }
 
-func (a *auditor) step(ctx context.Context) {
+func (a *auditor) step(ctx context.Context) bool {
 	// Positions first: a healthy stream is never behind a position that was taken before it was asked.
 	looks := a.reader.look()
 	splits := make([]Split, len(looks))
@@ -34,15 +37,16 @@ func (a *auditor) step(ctx context.Context) {
 		splits[i] = l.lease.Split
 	}
 	if len(splits) == 0 {
+		a.health.ok("sampling")
 		a.cfg.Observer.Sampled(nil)
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Heartbeat)
 	defer cancel()
 	states, err := a.cfg.Log.State(ctx, splits)
 	if err != nil {
 		a.health.fail("sampling", err)
-		return
+		return false
 	}
 	a.health.ok("sampling")
 	samples := make([]Sample, 0, len(looks))
@@ -56,6 +60,7 @@ func (a *auditor) step(ctx context.Context) {
 		}
 	}
 	a.cfg.Observer.Sampled(samples)
+	return true
 }
 
 func (a *auditor) sample(l look, s State) Sample {

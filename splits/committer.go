@@ -59,7 +59,7 @@ func (c *committer) step(ctx context.Context) bool {
 	switch {
 	case failed != nil:
 		c.health.fail("committing", failed)
-	case len(commits)+len(leases) > 0:
+	case len(commits)+len(leases) > 0, c.reader.count() == 0: // without a lease there is nothing that could fail
 		c.health.ok("committing")
 	}
 	return failed == nil

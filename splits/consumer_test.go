@@ -220,6 +220,13 @@ func (w *world) lease(partition int) splitstest.LeaseState {
 	return l
 }
 
+// expired is a context that has ended: what waits with it only looks.
+func expired(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
 func settle(d time.Duration) { time.Sleep(d); synctest.Wait() }
 
 func TestOneMemberReadsEverythingInOrderAndCommits(t *testing.T) {
@@ -342,6 +349,7 @@ func TestAMemberThatWasCutOffBeyondItsLeaseHandsOutNothingItHadBuffered(t *testi
 		assert.Equal(t, "b", w.lease(0).Owner)
 		a.faults.Outage(false)
 		settle(2 * ttl)
+		assert.NoError(t, a.Await(expired(t)), "a member with nothing to read is not in trouble")
 		b.stop()
 		w.fill(1)
 		settle(time.Second)
@@ -476,6 +484,28 @@ func TestACommitNeverPassesANackedEntry(t *testing.T) {
 		assert.EqualValues(t, 3, w.lease(0).Position.Read)
 		assert.GreaterOrEqual(t, m.count(), 10+2, "the nacked one comes again and again")
 		assert.Less(t, m.count(), 10+20, "but not in a busy loop")
+	})
+}
+
+// Of several replays that wait, only the first used to be looked at again.
+func TestUnorderedHandsOutEveryNackedEntryAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		m := w.join("a", func(c *splits.Config, m *member) {
+			c.Unordered, c.BatchSize = true, 1
+			m.handle = func(b *splits.Batch) {
+				if b.Deliveries == 1 {
+					n, _ := strconv.Atoi(field(b.Entries[0], "n"))
+					m.out.Go(func() { time.Sleep(time.Duration(n) * 3 * time.Millisecond); b.Nack(nil) })
+					return
+				}
+				m.out.Go(func() { time.Sleep(time.Hour); b.Ack() })
+			}
+		})
+		settle(time.Minute)
+		assert.Equal(t, 2*5, m.count(), "all come again though none of the first to do so is acknowledged")
+		m.stopGracefully()
 	})
 }
 

@@ -45,6 +45,9 @@ func (f *fetcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		items, all, wait := f.reader.fetchable(f.shard, f.most())
 		if len(items) == 0 {
+			if !f.reader.holdsIn(f.shard) {
+				f.health.ok(f.part()) // nothing to read is no trouble
+			}
 			_ = sleepOr(ctx, wait, f.room)
 			continue
 		}

@@ -193,3 +193,15 @@ func (r *Reader) roomSignal(shard string) signal {
 	}
 	return r.room[shard]
 }
+
+// holdsIn reports whether any split of the shard is held.
+func (r *Reader) holdsIn(shard string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.holds {
+		if r.cfg.Shard(s) == shard {
+			return true
+		}
+	}
+	return false
+}

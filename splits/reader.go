@@ -224,6 +224,9 @@ func (r *Reader) handOutNew(h *hold, b *Batch) {
 func (r *Reader) handOutReplay(h *hold, b *Batch) {
 	next := h.replays[0]
 	h.replays = h.replays[1:]
+	if len(h.replays) > 0 {
+		r.delay(h) // the next may not be due yet
+	}
 	b.refs, b.Deliveries = next.refs, next.deliveries+1
 	b.Entries = make([]Entry, len(b.refs))
 	for i, ref := range b.refs {
