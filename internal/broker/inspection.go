@@ -45,7 +45,7 @@ func (l *Log) complete(ctx context.Context, inspections []*inspection) {
 		}
 	}
 	if pipe.Len() > 0 {
-		_, _ = pipe.Exec(ctx) // each command has its error
+		exec(ctx, pipe)
 	}
 }
 

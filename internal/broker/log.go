@@ -71,7 +71,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	pipe := client.Pipeline()
 	inspections := l.inspectCursors(ctx, pipe, req.Cursors)
 	read := xread(ctx, pipe, req.Cursors, req.Count, l.blockOf(req))
-	_, _ = pipe.Exec(ctx) // each command has its error
+	exec(ctx, pipe)
 	fetched, err := fetchedAll(req.Cursors, read)
 	if singular(err) {
 		fetched, err = fetchEach(ctx, client, req)
@@ -144,12 +144,16 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 	for i := range req.Cursors {
 		reads[i] = xread(ctx, pipe, req.Cursors[i:i+1], req.Count, 0)
 	}
-	_, _ = pipe.Exec(ctx) // each command has its error
+	exec(ctx, pipe)
 	fetched := make([]splits.Fetched, len(reads))
+	denied := 0
 	for i, read := range reads {
 		one, err := fetchedAll(req.Cursors[i:i+1], read)
 		switch {
 		case singular(err):
+			if denied++; denied == len(reads) && Classify(err) == ClassPermission {
+				return nil, err // not about keys: XREAD itself is denied
+			}
 			fetched[i].Err = fmt.Errorf("reading %s: %w", req.Cursors[i].Split.Key, Explain(err))
 		case err != nil:
 			return nil, err
@@ -264,7 +268,7 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	for i, split := range all {
 		inspections[i] = inspect(ctx, pipe, split, l.sparse.Load())
 	}
-	_, _ = pipe.Exec(ctx) // each command has its error
+	exec(ctx, pipe)
 	l.complete(ctx, inspections)
 	states := make([]splits.State, len(all))
 	unanswered := 0
@@ -278,4 +282,18 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 		return nil, states[0].Err
 	}
 	return states, nil
+}
+
+// exec sends a pipeline; each command has its error then. When a server refuses a new connection in words of its own (WRONGPASS, max
+// number of clients reached), go-redis returns that from Exec alone and leaves the commands with neither error nor value.
+func exec(ctx context.Context, pipe redis.Pipeliner) {
+	commands, err := pipe.Exec(ctx)
+	if err == nil {
+		return
+	}
+	for _, command := range commands {
+		if cmd, ok := command.(*redis.Cmd); ok && cmd.Err() == nil && cmd.Val() == nil {
+			cmd.SetErr(err)
+		}
+	}
 }

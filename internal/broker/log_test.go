@@ -234,3 +234,20 @@ func BenchmarkFetch(b *testing.B) {
 		}
 	}
 }
+
+// A server that refuses the connection in words of its own makes go-redis return that from the pipeline alone: the commands used to look
+// as if they had been answered with nothing, which the reader took for a stream that went back in time.
+func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	wrong := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
+	defer func() { _ = wrong.Close() }()
+	split := splits.Split{Topic: "s", Key: "s"}
+	l := NewLog(wrong, wrong)
+	states, err := l.State(t.Context(), []splits.Split{split})
+	require.NoError(t, err)
+	require.ErrorContains(t, states[0].Err, "check `username` and `password`")
+	for _, block := range []time.Duration{0, time.Millisecond} {
+		_, err = l.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Count: 1, Block: block})
+		require.ErrorContains(t, err, "check `username` and `password`")
+	}
+}
