@@ -13,7 +13,7 @@ func told(before, err error) bool {
 	if before == nil {
 		return false
 	}
-	return before.Error() == err.Error() || unreachable(before) && unreachable(err)
+	return before.Error() == err.Error() || broker.Unreachable(before) && broker.Unreachable(err)
 }
 
 // sameRemedy reports whether the same is to be done about two errors, of whatever attempts.
@@ -23,12 +23,6 @@ func sameRemedy(a, b error) bool {
 		return false
 	}
 	return class != broker.ClassTransient || code(a) == code(b)
-}
-
-// unreachable tells errors of a connection from what was found on a server that answered.
-func unreachable(err error) bool {
-	var old *broker.OldServerError
-	return broker.Classify(err) == broker.ClassConnection && !errors.As(err, &old)
 }
 
 // code is the first word of what a server answered, such as READONLY.

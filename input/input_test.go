@@ -1,0 +1,301 @@
+package input
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+func TestReadsAPlainStreamInOrderAndCommits(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		write(t, client, "orders", "", numbers(0, 100)...)
+		in, _ := openInput(t, url, "batch_size: 7")
+		assert.Equal(t, numbers(0, 100), consume(t, in, 100))
+		last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
+		require.NoError(t, err)
+		assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, 5*time.Second, 10*time.Millisecond)
+
+		write(t, client, "orders", "", "later")
+		assert.Equal(t, []string{"later"}, consume(t, in, 1))
+		require.NoError(t, in.Close(context.Background()))
+
+		again, _ := openInput(t, url, "")
+		silent(t, again, 300*time.Millisecond)
+	})
+}
+
+func TestReadsAllPartitionsOfATopic(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		createTopic(t, client, 4)
+		for p := range 4 {
+			write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(100*p, 100*p+50)...)
+		}
+		in, _ := openInput(t, url, "batch_size: 8")
+		last := map[any]splits.Offset{}
+		seen := 0
+		for seen < 200 {
+			d, err := next(patient(t), in)
+			require.NoError(t, err)
+			partition, _ := d.batch[0].MetaGetMut("rafka_partition")
+			for _, m := range d.batch {
+				p, _ := m.MetaGetMut("rafka_partition")
+				assert.Equal(t, partition, p, "a batch never mixes partitions")
+				text, _ := m.MetaGet("rafka_offset")
+				offset, err := splits.ParseOffset(text)
+				require.NoError(t, err)
+				assert.True(t, last[p].Before(offset))
+				last[p] = offset
+			}
+			assert.LessOrEqual(t, len(d.batch), 8)
+			seen += len(d.batch)
+			require.NoError(t, d.ack(t.Context(), nil))
+		}
+		assert.Equal(t, 200, seen)
+	})
+}
+
+func TestReadBeforeConnectIsNotConnected(t *testing.T) {
+	in, _ := closedInput(t, "redis://127.0.0.1:1", "")
+	_, _, err := in.ReadBatch(t.Context())
+	require.ErrorIs(t, err, service.ErrNotConnected)
+}
+
+func TestReadBatchReturnsWhenItsContextEnds(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, _ *redis.Client) {
+		in, _ := openInput(t, url, "")
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error, 1)
+		go func() { // joined below
+			_, _, err := in.ReadBatch(ctx)
+			result <- err
+		}()
+		select {
+		case err := <-result:
+			t.Fatalf("a read with nothing to hand out returned %v", err)
+		case <-time.After(1500 * time.Millisecond): // the engine would sleep after any return
+		}
+		start := time.Now()
+		cancel()
+		require.ErrorIs(t, <-result, context.Canceled)
+		assert.Less(t, time.Since(start), 100*time.Millisecond)
+	})
+}
+
+func TestIdleInputHandsOutAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		in, _ := openInput(t, url, "")
+		consumeOne := func() {
+			t.Helper()
+			d, err := next(patient(t), in)
+			require.NoError(t, err)
+			require.NoError(t, d.ack(t.Context(), nil))
+		}
+		write(t, client, "orders", "", "warm up")
+		consumeOne()
+		var took []time.Duration
+		for range 20 {
+			var reading sync.WaitGroup
+			reading.Go(consumeOne)
+			start := time.Now()
+			write(t, client, "orders", "", "x")
+			reading.Wait()
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		assert.Less(t, took[len(took)/2], 50*time.Millisecond, "%v", took)
+		assert.Less(t, took[len(took)-1], time.Second, "%v", took)
+	})
+}
+
+func TestCloseAtAnyTime(t *testing.T) {
+	server := redistest.Start(t)
+	in, _ := closedInput(t, server.URL(), "")
+	require.NoError(t, in.Close(context.Background()), "before Connect")
+	require.NoError(t, in.Close(context.Background()), "again")
+	require.ErrorIs(t, in.Connect(t.Context()), service.ErrEndOfInput)
+	_, _, err := in.ReadBatch(t.Context())
+	require.ErrorIs(t, err, service.ErrNotConnected)
+
+	in, _ = openInput(t, server.URL(), "")
+	require.NoError(t, in.Close(context.Background()))
+	require.NoError(t, in.Close(context.Background()), "again")
+	_, _, err = in.ReadBatch(t.Context())
+	require.ErrorIs(t, err, service.ErrEndOfInput)
+	require.ErrorIs(t, in.Connect(t.Context()), service.ErrEndOfInput)
+}
+
+func TestCloseBesideABlockedReadAndUnresolvedBatches(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		write(t, client, "orders", "", "a", "b")
+		in, _ := openInput(t, url, "batch_size: 1")
+		d, err := next(patient(t), in)
+		require.NoError(t, err)
+		result := make(chan error, 1)
+		go func() { // joined below
+			_, _, err := in.ReadBatch(t.Context())
+			result <- err
+		}()
+		start := time.Now()
+		var closing sync.WaitGroup
+		for range 3 {
+			closing.Go(func() { assert.NoError(t, in.Close(context.Background())) })
+		}
+		require.ErrorIs(t, <-result, service.ErrEndOfInput)
+		closing.Wait()
+		assert.Less(t, time.Since(start), time.Second, "Close waits for no acknowledgement")
+
+		require.NoError(t, d.ack(t.Context(), nil), "after Close")
+		again, _ := openInput(t, url, "")
+		assert.Equal(t, []string{"a", "b"}, consume(t, again, 2), "what was not acknowledged before Close comes again")
+	})
+}
+
+func TestAcknowledgedJustBeforeCloseIsCommitted(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		write(t, client, "orders", "", numbers(0, 10)...)
+		in, _ := openInput(t, url, "commit_period: 1h")
+		consume(t, in, 10)
+		require.NoError(t, in.Close(context.Background()))
+		again, _ := openInput(t, url, "")
+		start := time.Now()
+		write(t, client, "orders", "", "10")
+		assert.Equal(t, []string{"10"}, consume(t, again, 1))
+		assert.Less(t, time.Since(start), time.Second, "a member that left keeps nothing")
+	})
+}
+
+func TestStartOffsets(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		ids := map[string]string{}
+		base := time.Now().Add(-time.Hour).Truncate(time.Second)
+		for i, text := range []string{"a", "b", "c"} {
+			id := fmt.Sprintf("%d-5", base.Add(time.Duration(i)*time.Minute).UnixMilli())
+			ids[text] = id
+			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: id, Values: []string{"body", text}}).Err())
+		}
+		for start, want := range map[string][]string{
+			"earliest": {"a", "b", "c", "new"},
+			"latest":   {"new"},
+			ids["b"]:   {"b", "c", "new"}, // inclusive
+			base.Add(time.Minute).Format(time.RFC3339):                              {"b", "c", "new"},
+			base.Add(time.Minute + time.Millisecond).UTC().Format(time.RFC3339Nano): {"c", "new"},
+			fmt.Sprintf("%d-6", base.Add(time.Minute).UnixMilli()):                  {"c", "new"},
+			"0-0": {"a", "b", "c", "new"},
+		} {
+			in, _ := openInput(t, url, "consumer_group: 'g-"+start+"'\nstart_offset: '"+start+"'")
+			// The position is fixed by joining: what is written from here on is new whatever happens.
+			require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, 5*time.Second, time.Millisecond)
+			id := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "new"}})
+			require.NoError(t, id.Err())
+			assert.Equal(t, want, consume(t, in, len(want)), start)
+			require.NoError(t, in.Close(context.Background()))
+			require.NoError(t, client.XDel(t.Context(), "orders", id.Val()).Err())
+		}
+	})
+}
+
+func TestLatestSkipsNothingAfterTheGroupWasCreated(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	write(t, client, "orders", "", "old")
+	in, _ := openInput(t, server.URL(), "start_offset: latest")
+	require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, 5*time.Second, time.Millisecond)
+	require.NoError(t, in.Close(context.Background()))
+	write(t, client, "orders", "", "while nobody was there")
+	again, _ := openInput(t, server.URL(), "start_offset: latest")
+	assert.Equal(t, []string{"while nobody was there"}, consume(t, again, 1))
+}
+
+func TestTwoInputsShareThePartitions(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		createTopic(t, client, 4)
+		one, _ := openInput(t, url, "consumer_name: same")
+		two, _ := openInput(t, url, "consumer_name: same")
+		owned := func(in *Input) int { return in.current().consumer.Owned() }
+		require.Eventually(t, func() bool { return owned(one) == 2 && owned(two) == 2 }, 5*time.Second, 5*time.Millisecond)
+		for p := range 4 {
+			write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(10*p, 10*p+10)...)
+		}
+		all := append(consume(t, one, 20), consume(t, two, 20)...)
+		slices.Sort(all)
+		want := numbers(0, 40)
+		slices.Sort(want)
+		assert.Equal(t, want, all, "each message went to one of them")
+
+		start := time.Now()
+		require.NoError(t, one.Close(context.Background()))
+		require.Eventually(t, func() bool { return owned(two) == 4 }, 5*time.Second, time.Millisecond)
+		assert.Less(t, time.Since(start), 500*time.Millisecond)
+		silent(t, two, 200*time.Millisecond)
+	})
+}
+
+func TestNewPartitionsAreReadFromTheirFirstEntry(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	createTopic(t, client, 1)
+	in, _ := openInput(t, server.URL(), "start_offset: latest")
+	require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, 5*time.Second, time.Millisecond)
+	write(t, client, "orders:1", "", "early")
+	require.NoError(t, client.HSet(t.Context(), "rafka:{orders}:topic", "partitions", 2).Err())
+	assert.Equal(t, []string{"early"}, consume(t, in, 1))
+}
+
+func TestUnorderedHandsOutUpToItsLimit(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	write(t, client, "orders", "", numbers(0, 20)...)
+	in, _ := openInput(t, server.URL(), "batch_size: 2\nunordered_processing: {enabled: true, checkpoint_limit: 6}")
+	var out []delivery
+	for range 3 {
+		d, err := next(patient(t), in)
+		require.NoError(t, err)
+		out = append(out, d)
+	}
+	silent(t, in, 200*time.Millisecond)
+	require.NoError(t, out[2].ack(t.Context(), nil))
+	d, err := next(patient(t), in)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"6", "7"}, bodies(t, d.batch))
+	require.NoError(t, in.Close(context.Background()))
+	again, _ := openInput(t, server.URL(), "")
+	assert.Equal(t, numbers(0, 20), consume(t, again, 20), "nothing was acknowledged without a gap")
+}
+
+func TestConnectionTest(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "right")
+	for what, c := range map[string]struct{ fields, says string }{
+		"good":           {"password: right", ""},
+		"wrong password": {"password: hunter2", "password"},
+		"no password":    {"", "set `password`"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			in, _ := closedInput(t, server.URL(), c.fields)
+			results := in.ConnectionTest(t.Context())
+			require.Len(t, results, 1)
+			if c.says == "" {
+				require.NoError(t, results[0].Err)
+				return
+			}
+			require.ErrorContains(t, results[0].Err, c.says)
+			assert.NotContains(t, results[0].Err.Error(), "hunter2")
+		})
+	}
+	client := server.Client(t, func(o *redis.Options) { o.Password = "right" })
+	require.NoError(t, client.Set(t.Context(), "orders", "in the way", 0).Err())
+	in, _ := closedInput(t, server.URL(), "password: right")
+	require.ErrorContains(t, in.ConnectionTest(t.Context())[0].Err, "rename or delete that key")
+	server.Kill(t)
+	require.ErrorContains(t, in.ConnectionTest(t.Context())[0].Err, "cannot be reached")
+}

@@ -1,0 +1,251 @@
+package input
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/embedded"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages do little but wait
+		panic(err)
+	}
+	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
+	// An embedded server lives as long as the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).serve"),
+		goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).servePeer"))
+}
+
+// journal collects log lines.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// lines returns those that hold the text.
+func (j *journal) lines(text string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(j.text.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+func (j *journal) resources() *service.Resources {
+	logger := service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(j, nil)))
+	return service.MockResources(service.MockResourcesOptUseLogger(logger))
+}
+
+// fast are fields that make everything happen soon.
+const fast = `read_timeout: 500ms
+write_timeout: 500ms
+dial_timeout: 500ms
+session_timeout: 3s
+heartbeat_interval: 1s
+commit_period: 50ms
+lag_refresh_period: 200ms
+`
+
+// unhurried are fields that let a busy machine answer in time.
+const unhurried = `
+read_timeout: 2s
+session_timeout: 6s
+heartbeat_interval: 2s
+`
+
+// closedInput makes an input that is not connected and is closed when t ends. The topic is orders and the group g unless the fields say
+// otherwise.
+func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
+	t.Helper()
+	for field, value := range map[string]string{"stream_name": "orders", "consumer_group": "g"} {
+		if !strings.Contains(fields, field+":") {
+			fields += "\n" + field + ": " + value
+		}
+	}
+	all := "url: " + url + "\n" + fields + "\n"
+	for line := range strings.Lines(fast) {
+		if field, _, _ := strings.Cut(line, ":"); !strings.Contains(fields, field+":") {
+			all += line
+		}
+	}
+	s, err := construct(t, all)
+	require.NoError(t, err)
+	j := &journal{}
+	in := newInput(s, j.resources())
+	t.Cleanup(func() { _ = in.Close(context.Background()) }) // Redis may be down
+	return in, j
+}
+
+// openInput is closedInput, connected.
+func openInput(t *testing.T, url, fields string) (*Input, *journal) {
+	t.Helper()
+	in, j := closedInput(t, url, fields)
+	require.NoError(t, in.Connect(patient(t)))
+	return in, j
+}
+
+// patient is a context that ends before the test binary gives up on a test.
+func patient(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// brief is a context that ends soon.
+func brief(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// delivery is what ReadBatch returned.
+type delivery struct {
+	batch service.MessageBatch
+	ack   service.AckFunc
+}
+
+// next reads the next batch as the engine does: while the input is not connected, it connects.
+func next(ctx context.Context, in *Input) (delivery, error) {
+	for {
+		batch, ack, err := in.ReadBatch(ctx)
+		if !errors.Is(err, service.ErrNotConnected) {
+			return delivery{batch, ack}, err
+		}
+		if err := reconnect(ctx, in); err != nil {
+			return delivery{}, err
+		}
+	}
+}
+
+func reconnect(ctx context.Context, in *Input) error {
+	for {
+		err := in.Connect(ctx)
+		var later *service.ErrBackOff
+		if err == nil || !errors.As(err, &later) {
+			return err
+		}
+		select {
+		case <-time.After(later.Wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// consume reads and acknowledges until n messages have come, and returns their bodies.
+func consume(t *testing.T, in *Input, n int) []string {
+	t.Helper()
+	ctx := patient(t)
+	var all []string
+	for len(all) < n {
+		d, err := next(ctx, in)
+		require.NoError(t, err, "after %d of %d messages", len(all), n)
+		all = append(all, bodies(t, d.batch)...)
+		require.NoError(t, d.ack(ctx, nil))
+	}
+	return all
+}
+
+func bodies(t *testing.T, batch service.MessageBatch) []string {
+	t.Helper()
+	var all []string
+	for _, m := range batch {
+		body, err := m.AsBytes()
+		require.NoError(t, err)
+		all = append(all, string(body))
+	}
+	return all
+}
+
+// silent requires that nothing is handed out for a while.
+func silent(t *testing.T, in *Input, d time.Duration) {
+	t.Helper()
+	got, err := next(brief(t, d), in)
+	require.ErrorIs(t, err, context.DeadlineExceeded, "got %v", got.batch)
+}
+
+// createTopic creates the topic orders.
+func createTopic(t *testing.T, client *redis.Client, partitions int) {
+	t.Helper()
+	_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", partitions)
+	require.NoError(t, err)
+}
+
+// write appends an entry for each body, with the given key unless it is empty.
+func write(t *testing.T, client *redis.Client, stream, key string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		values := []string{"body", text}
+		if key != "" {
+			values = append(values, broker.KeyField, key)
+		}
+		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, Values: values}).Err())
+	}
+}
+
+// numbers are the texts of the numbers from one to before another.
+func numbers(from, to int) []string {
+	var all []string
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+// committed is the offset that the group has stored for a stream.
+func committed(t *testing.T, client *redis.Client, stream string) string {
+	t.Helper()
+	offset, err := client.HGet(t.Context(), "rafka:{"+stream+"}:lease:g", "offset").Result()
+	if !errors.Is(err, redis.Nil) {
+		require.NoError(t, err)
+	}
+	return offset
+}
+
+// onBoth runs a test on a real server and on an embedded one.
+func onBoth(t *testing.T, test func(t *testing.T, url string, client *redis.Client)) {
+	t.Helper()
+	t.Run("redis", func(t *testing.T) {
+		server := redistest.Start(t)
+		test(t, server.URL(), server.Client(t))
+	})
+	t.Run("embedded", func(t *testing.T) {
+		name := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) // a server of its own
+		addr, err := embedded.Open(name)
+		require.NoError(t, err)
+		client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+		t.Cleanup(func() { assert.NoError(t, client.Close()) })
+		test(t, "embedded://"+name, client)
+	})
+}

@@ -1,0 +1,46 @@
+package input
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// reply is an error that a server answered.
+type reply string
+
+func (r reply) Error() string { return string(r) }
+
+func (reply) RedisError() {}
+
+var _ redis.Error = reply("")
+
+func TestReasonsThatTheLogWasToldOf(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	reset := &net.OpError{Op: "read", Err: errors.New("connection reset")}
+	old := &broker.OldServerError{Found: "Redis 6.2"}
+	xread := fmt.Errorf("checking: %w", reply("NOPERM no permission for xread"))
+	xadd := fmt.Errorf("checking: %w", reply("NOPERM no permission for xadd"))
+	for what, c := range map[string]struct {
+		before, now      error
+		told, sameRemedy bool
+	}{
+		"nothing before":         {nil, refused, false, false},
+		"network":                {refused, reset, true, true},
+		"network, then password": {refused, reply("WRONGPASS x"), false, false},
+		"network, then too old":  {refused, old, false, true},
+		"too old":                {old, old, true, true},
+		"another permission":     {xread, xadd, false, true},
+		"two refusals that pass": {fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")), false, false},
+		"one of other attempts":  {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), false, true},
+	} {
+		assert.Equal(t, c.told, told(c.before, c.now), what)
+		assert.Equal(t, c.sameRemedy, sameRemedy(c.before, c.now), what)
+	}
+}

@@ -1,0 +1,216 @@
+package input
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by itself once it is mended.
+func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
+	type setup struct {
+		args, says []string
+		fields     string
+		spoil      func(t *testing.T, s *redistest.Server, c *redis.Client)
+		mend       func(t *testing.T, s *redistest.Server, c *redis.Client)
+	}
+	grant := func(rules ...string) func(t *testing.T, s *redistest.Server, c *redis.Client) {
+		return func(t *testing.T, _ *redistest.Server, c *redis.Client) {
+			t.Helper()
+			acl(t, c, rules...)
+		}
+	}
+	without := func(rule string) func(t *testing.T, s *redistest.Server, c *redis.Client) {
+		return grant("~*", "&*", "+@all", rule)
+	}
+	do := func(args ...any) func(t *testing.T, s *redistest.Server, c *redis.Client) {
+		return func(t *testing.T, _ *redistest.Server, c *redis.Client) {
+			t.Helper()
+			require.NoError(t, c.Do(t.Context(), args...).Err())
+		}
+	}
+	for what, c := range map[string]setup{
+		"unreachable": {
+			args: durable, says: []string{"cannot be reached", "check `url`"},
+			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Kill(t) },
+			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) },
+		},
+		"frozen": {
+			says:  []string{"did not answer in time"},
+			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Pause(t) },
+			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Resume(t) },
+		},
+		"wrong password": {
+			fields: "username: ann\npassword: hunter2", says: []string{"check `username` and `password`"},
+			spoil: grant("~*", "&*", "+@all"), mend: grant(">hunter2"),
+		},
+		"password missing": {
+			says:  []string{"set `password`"},
+			spoil: do("CONFIG", "SET", "requirepass", "secret"),
+			mend: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
+				t.Helper()
+				as := s.Client(t, func(o *redis.Options) { o.Password = "secret" })
+				require.NoError(t, as.ConfigSet(t.Context(), "requirepass", "").Err())
+			},
+		},
+		"no XREAD":    {fields: ann, says: []string{"xread", "ACL SETUSER"}, spoil: without("-xread"), mend: grant("+xread")},
+		"no EVALSHA":  {fields: ann, says: []string{"evalsha", "ACL SETUSER"}, spoil: without("-evalsha"), mend: grant("+evalsha")},
+		"no EVAL":     {fields: ann, says: []string{"eval", "ACL SETUSER"}, spoil: without("-eval"), mend: grant("+eval")},
+		"no HSET":     {fields: ann, says: []string{"HSET", "ACL SETUSER"}, spoil: without("-hset"), mend: grant("+hset")},
+		"no XINFO":    {fields: ann, says: []string{"XINFO", "ACL SETUSER"}, spoil: without("-xinfo"), mend: grant("+xinfo")},
+		"no streams":  {fields: ann, says: []string{"ACL SETUSER", "orders"}, spoil: grant("~rafka:*", "&*", "+@all"), mend: grant("~orders*")},
+		"no own keys": {fields: ann, says: []string{"ACL SETUSER", "rafka:"}, spoil: grant("~orders*", "&*", "+@all"), mend: grant("~rafka:*")},
+		"replica": {
+			says: []string{"read-only replica"}, spoil: do("REPLICAOF", "127.0.0.1", "1"), mend: do("REPLICAOF", "NO", "ONE"),
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, c.args...)
+			client := server.Client(t)
+			createTopic(t, client, 3)
+			for p := range 3 {
+				write(t, client, fmt.Sprintf("orders:%d", p), "", fmt.Sprint(p))
+			}
+			in, _ := closedInput(t, server.URL(), c.fields+unhurried)
+			c.spoil(t, server, client)
+			err := in.Connect(patient(t))
+			var later *service.ErrBackOff
+			require.ErrorAs(t, err, &later)
+			for _, word := range c.says {
+				assert.Contains(t, strings.ToLower(err.Error()), strings.ToLower(word))
+			}
+			assert.NotContains(t, err.Error(), "hunter2")
+			require.ErrorIs(t, in.Connect(brief(t, 2*time.Second)), context.DeadlineExceeded, "it is told once")
+
+			c.mend(t, server, client)
+			start := time.Now()
+			got := consume(t, in, 3)
+			slices.Sort(got)
+			assert.Equal(t, []string{"0", "1", "2"}, got)
+			assert.Less(t, time.Since(start), 3*time.Second)
+		})
+	}
+}
+
+func TestAnotherTroubleAtTheStartIsToldToo(t *testing.T) {
+	server := redistest.Start(t, append(durable, "--requirepass", "right")...)
+	in, _ := closedInput(t, server.URL(), "password: wrong")
+	server.Kill(t)
+	require.ErrorContains(t, in.Connect(patient(t)), "cannot be reached")
+	result := make(chan error, 1)
+	go func() { result <- in.Connect(patient(t)) }() // joined below
+	server.Restart(t)
+	require.ErrorContains(t, <-result, "password")
+}
+
+// oldServer answers INFO as Redis 6.2 does, and whatever else a client asks before that with OK. It is a fake, for no old server is at
+// hand.
+func oldServer(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	var mu sync.Mutex
+	var conns []net.Conn
+	serving.Go(func() { // ends when the listener is closed
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns = append(conns, conn)
+			mu.Unlock()
+			serving.Go(func() { answerAsOld(conn) }) // ends when conn is closed
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		mu.Lock()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		mu.Unlock()
+		serving.Wait()
+	})
+	return "redis://" + listener.Addr().String()
+}
+
+func answerAsOld(conn net.Conn) {
+	in := bufio.NewScanner(conn)
+	for in.Scan() {
+		var words int
+		if _, err := fmt.Sscanf(in.Text(), "*%d", &words); err != nil {
+			return
+		}
+		var name string
+		for line := range 2 * words {
+			if in.Scan(); line == 1 {
+				name = strings.ToLower(in.Text())
+			}
+		}
+		reply := "+OK\r\n"
+		switch name {
+		case "hello":
+			reply = "-ERR unknown command `hello`\r\n"
+		case "info":
+			const text = "# Server\r\nredis_version:6.2.14\r\n"
+			reply = fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
+		}
+		if _, err := conn.Write([]byte(reply)); err != nil {
+			return
+		}
+	}
+}
+
+func TestServerThatIsTooOldIsRefused(t *testing.T) {
+	in, _ := closedInput(t, oldServer(t), unhurried)
+	err := in.Connect(patient(t))
+	require.ErrorContains(t, err, "Redis 6.2.14")
+	require.ErrorContains(t, err, "upgrade it")
+	assert.NotContains(t, err.Error(), "cannot be reached")
+	require.ErrorIs(t, in.Connect(brief(t, time.Second)), context.DeadlineExceeded, "it is told once")
+	assert.ErrorContains(t, in.ConnectionTest(t.Context())[0].Err, "Redis 6.2.14")
+}
+
+func TestConnectEndsWithItsContextAndWithClose(t *testing.T) {
+	in, _ := closedInput(t, "redis://127.0.0.1:1", "")
+	require.Error(t, in.Connect(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- in.Connect(ctx) }() // joined below
+	cancel()
+	require.ErrorIs(t, <-result, context.Canceled)
+	go func() { result <- in.Connect(t.Context()) }() // joined below
+	require.NoError(t, in.Close(context.Background()))
+	require.ErrorIs(t, <-result, service.ErrEndOfInput)
+}
+
+func TestAttemptsToConnectGrowApart(t *testing.T) {
+	in, _ := closedInput(t, "redis://127.0.0.1:1", "heartbeat_interval: 900ms\nsession_timeout: 4s")
+	var later *service.ErrBackOff
+	require.ErrorAs(t, in.Connect(t.Context()), &later)
+	first := later.Wait
+	assert.LessOrEqual(t, first, 3*firstBackoff/2)
+	for range 6 {
+		in.reported = nil // as if each reason were new
+		require.True(t, errors.As(in.Connect(t.Context()), &later))
+	}
+	assert.Greater(t, later.Wait, first)
+	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")
+}
