@@ -115,8 +115,8 @@ func parseStart(text string, now time.Time) (splits.Start, error) {
 		at, err = splits.Offset{Millis: uint64(t.UnixMilli())}, nil
 	}
 	if err != nil {
-		return splits.Start{}, fmt.Errorf("%s: %q is not supported: use earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry such as 1767225600000-0",
-			fieldStartOffset, text)
+		return splits.Start{}, fmt.Errorf("%s: %q is not supported: use earliest, latest, a time such as 2026-01-31T08:00:00Z, "+
+			"or the ID of an entry such as 1767225600000-0", fieldStartOffset, text)
 	}
 	if at.Millis > uint64(now.UnixMilli()) {
 		return splits.Start{}, fmt.Errorf("%s: %s lies in the future: use latest to read only what comes from now on", fieldStartOffset, text)

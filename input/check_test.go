@@ -87,6 +87,7 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"batch size zero":        {minimal + "batch_size: 0", []string{"batch_size", "whole number from 1"}},
 		"batch size negative":    {minimal + "batch_size: -1", []string{"batch_size", "whole number from 1"}},
 		"batch size fraction":    {minimal + "batch_size: 1.5", []string{"batch_size", "whole number from 1"}},
+		"batch size text":        {minimal + "batch_size: many", []string{"batch_size", "whole number from 1"}},
 		"batch size huge":        {minimal + "batch_size: 99999999999", []string{"batch_size", "whole number from 1"}},
 		"checkpoint zero": {
 			minimal + "unordered_processing: {checkpoint_limit: 0}", []string{"unordered_processing.checkpoint_limit", "from 1"},

@@ -86,8 +86,13 @@ func read[T any](p *parser, get func(path ...string) (T, error), path []string) 
 }
 
 func (p *parser) text(path ...string) string { return read(p, p.conf.FieldString, path) }
-func (p *parser) whole(path ...string) int   { return read(p, p.conf.FieldInt, path) }
 func (p *parser) yes(path ...string) bool    { return read(p, p.conf.FieldBool, path) }
+
+func (p *parser) whole(path ...string) int {
+	n, err := config.Whole(p.conf, path...)
+	p.keep(err)
+	return n
+}
 
 func (p *parser) duration(path ...string) time.Duration {
 	d, err := config.PositiveDuration(p.conf, path...)

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,9 +37,7 @@ func stamped(more map[string]any) map[string]any {
 		"rafka_topic": "orders", "rafka_partition": 2, "rafka_offset": "1767225600000-7", "rafka_timestamp_ms": int64(1767225600000),
 		"rafka_delivery_count": 3, "rafka_lag": int64(17),
 	}
-	for key, value := range more {
-		meta[key] = value
-	}
+	maps.Copy(meta, more)
 	return meta
 }
 
@@ -66,7 +65,8 @@ func TestMessagesOfEntries(t *testing.T) {
 		"foreign":           {[]string{"sensor", "7", "temp", "21.5"}, "body", `{"sensor":"7","temp":"21.5"}`, nil},
 		"foreign, repeated": {[]string{"t", "1", "t", "2"}, "body", `{"t":["1","2"]}`, nil},
 		"foreign with a key": {
-			[]string{"sensor", "7", "rafka_key", "ann", "traceparent", "00"}, "body", `{"sensor":"7"}`,
+			[]string{"sensor", "7", "rafka_key", "ann", "traceparent", "00"},
+			"body", `{"sensor":"7"}`,
 			map[string]any{"rafka_key": "ann", "traceparent": "00"},
 		},
 		"all fields as the body": {[]string{"body", "hello", "n", "1"}, "", `{"body":"hello","n":"1"}`, nil},

@@ -148,19 +148,16 @@ func groupFields() []*service.ConfigField {
 	}
 }
 
-// wholeField is a field for a whole number. One of type int would round 1.5 off before the constructor could refuse it.
-func wholeField(name string) *service.ConfigField { return service.NewFloatField(name) }
-
 // flowFields say how messages flow.
 func flowFields() []*service.ConfigField {
 	return []*service.ConfigField{
-		wholeField(fieldBatchSize).
+		config.WholeField(fieldBatchSize).
 			Description("The most messages of a batch. A batch is handed out as soon as there is anything, and never mixes partitions.").
 			Default(500),
 		service.NewObjectField(fieldUnordered,
 			service.NewBoolField(fieldEnabled).
 				Description("Hand out the next messages of a partition before the last have been acknowledged.").Default(false),
-			wholeField(fieldCheckpointLimit).
+			config.WholeField(fieldCheckpointLimit).
 				Description("The most messages of a partition that may be unacknowledged.").Default(1024),
 		).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced(),
 		service.NewStringField(fieldPartitionBuffer).

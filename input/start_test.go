@@ -3,7 +3,6 @@ package input
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -209,7 +208,7 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	assert.LessOrEqual(t, first, 3*firstBackoff/2)
 	for range 6 {
 		in.reported = nil // as if each reason were new
-		require.True(t, errors.As(in.Connect(t.Context()), &later))
+		require.ErrorAs(t, in.Connect(t.Context()), &later)
 	}
 	assert.Greater(t, later.Wait, first)
 	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")

@@ -193,7 +193,10 @@ func TestWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []any{"length", "last-generated-id"}, slices.Collect(maps.Keys(info.(map[any]any))))
 	for _, cmd := range [][]any{
-		{"client", "setinfo", "lib-name", "x"}, {"client", "id"}, {"config", "get", "maxmemory"}, {"acl", "whoami"},
+		{"client", "setinfo", "lib-name", "x"},
+		{"client", "id"},
+		{"config", "get", "maxmemory"},
+		{"acl", "whoami"},
 		{"debug", "sleep", "0"},
 	} {
 		assert.Error(t, c.Do(ctx, cmd...).Err(), "%v", cmd)
