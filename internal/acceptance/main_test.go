@@ -1,0 +1,23 @@
+package acceptance
+
+import (
+	"flag"
+	"testing"
+
+	_ "github.com/redpanda-data/benthos/v4/public/components/pure"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"go.uber.org/goleak"
+
+	"github.com/rafka-streams/rafka/config"
+	_ "github.com/rafka-streams/rafka/input"
+	_ "github.com/rafka-streams/rafka/output"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages do little but wait
+		panic(err)
+	}
+	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
+	goleak.VerifyTestMain(m)
+}

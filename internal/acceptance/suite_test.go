@@ -1,0 +1,87 @@
+package acceptance
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/redpanda-data/benthos/v4/public/service/integration"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// template is a topic of its own for each definition. The suite fills in the variables.
+const template = `
+output:
+  rafka:
+    url: redis://127.0.0.1:$PORT
+    stream_name: topic-$ID
+    partitions: $PARTITIONS
+    max_in_flight: $MAX_IN_FLIGHT
+    metadata: { exclude_prefixes: [ $OUTPUT_META_EXCLUDE_PREFIX ] }
+    batching: { count: $OUTPUT_BATCH_COUNT }
+input:
+  rafka:
+    url: redis://127.0.0.1:$PORT
+    stream_name: topic-$ID
+    consumer_group: group-$ID
+    batch_size: $SIZE
+    unordered_processing: { enabled: $UNORDERED }
+`
+
+// any batches suit these.
+func anyBatches() integration.StreamTestList {
+	return integration.StreamTests(
+		integration.StreamTestOpenClose(),
+		integration.StreamTestOpenCloseIsolated(),
+		integration.StreamTestMetadata(),
+		integration.StreamTestMetadataFilter(),
+		integration.StreamTestSendBatch(10),
+		integration.StreamTestSendBatches(20, 100, 1),
+		integration.StreamTestSendBatchCount(10),
+		integration.StreamTestSendBatchCountIsolated(10),
+		integration.StreamTestStreamSequential(1000),
+		integration.StreamTestStreamIsolated(1000),
+		integration.StreamTestStreamParallel(1000),
+	)
+}
+
+// singleMessages are what these count on.
+func singleMessages() integration.StreamTestList {
+	return integration.StreamTests(
+		integration.StreamTestOpenClose(),
+		integration.StreamTestStreamParallel(300),
+		integration.StreamTestStreamParallelLossy(1000),
+		integration.StreamTestStreamParallelLossyThroughReconnect(100),
+	)
+}
+
+// Not here: StreamTestReceiveBatchCount, since batches are handed out as soon as there is anything, and StreamTestAtLeastOnceDelivery, since
+// what is committed is an offset and not a set of messages: whatever was acknowledged beyond a gap comes again after a restart.
+func TestIntegrationStreams(t *testing.T) {
+	server := redistest.Start(t)
+	_, port, err := net.SplitHostPort(server.Addr())
+	require.NoError(t, err)
+	run := func(name string, suite integration.StreamTestList, inFlight int, unordered bool, partitions, size int) {
+		t.Run(fmt.Sprintf("%s, %d in flight", name, inFlight), func(t *testing.T) {
+			t.Parallel()
+			suite.Run(t, template,
+				integration.StreamTestOptPort(port),
+				integration.StreamTestOptMaxInFlight(inFlight),
+				integration.StreamTestOptVarSet("UNORDERED", fmt.Sprint(unordered)),
+				integration.StreamTestOptVarSet("PARTITIONS", fmt.Sprint(partitions)),
+				integration.StreamTestOptVarSet("SIZE", fmt.Sprint(size)),
+			)
+		})
+	}
+	for _, inFlight := range []int{1, 10} {
+		for mode, unordered := range map[string]bool{"ordered": false, "unordered": true} {
+			run(mode, anyBatches(), inFlight, unordered, 4, 500)
+			run(mode+", one by one", singleMessages(), inFlight, unordered, 4, 1)
+		}
+		// Many messages of a partition are in flight at once here.
+		run("unordered, unacknowledged", integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200)), inFlight, true, 4, 1)
+		run("unordered, one partition", integration.StreamTests(integration.StreamTestCheckpointCapture()), inFlight, true, 1, 1)
+	}
+}

@@ -1,0 +1,154 @@
+package acceptance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// action does something to a server.
+type action func(t *testing.T, s *redistest.Server, c *redis.Client)
+
+func do(commands ...[]any) action {
+	return func(t *testing.T, _ *redistest.Server, c *redis.Client) {
+		t.Helper()
+		for _, command := range commands {
+			require.NoError(t, c.Do(t.Context(), command...).Err())
+		}
+	}
+}
+
+func kill(t *testing.T, s *redistest.Server, _ *redis.Client)    { t.Helper(); s.Kill(t) }
+func restart(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) }
+func pause(t *testing.T, s *redistest.Server, _ *redis.Client)   { t.Helper(); s.Pause(t) }
+func resume(t *testing.T, s *redistest.Server, _ *redis.Client)  { t.Helper(); s.Resume(t) }
+
+const asAnn = "username: ann\npassword: pw\n"
+
+func ann(rules ...any) []any { return append([]any{"ACL", "SETUSER", "ann"}, rules...) }
+
+// everything lets ann do all.
+var everything = ann("on", ">pw", "~*", "&*", "+@all")
+
+// disorder is one class of trouble that a running pipeline may meet.
+type disorder struct {
+	credentials string
+	spoil, mend action
+	says        []string // the words of a line in the log
+}
+
+var disorders = map[string]disorder{
+	"no connection":  {"", kill, restart, []string{"cannot be reached", "check `url`"}},
+	"no answer":      {"", pause, resume, []string{"did not answer in time"}},
+	"no such user":   {asAnn, do([]any{"ACL", "DELUSER", "ann"}), do(everything), []string{"check `username` and `password`"}},
+	"no permission":  {asAnn, do(ann("-xadd", "-xread")), do(ann("+xadd", "+xread")), []string{"ACL SETUSER"}},
+	"not our keys":   {asAnn, do(ann("resetkeys")), do(ann("~*")), []string{"ACL SETUSER"}},
+	"no scripts":     {asAnn, do(ann("-evalsha", "-eval")), do(ann("+evalsha", "+eval")), []string{"ACL SETUSER"}},
+	"a replica":      {"", do([]any{"REPLICAOF", "127.0.0.1", "1"}), do([]any{"REPLICAOF", "NO", "ONE"}), []string{"read-only replica"}},
+	"other types":    {"", spoilTypes, mendTypes, []string{"WRONGTYPE", "rename or delete that key"}},
+	"scripts forgot": {"", do([]any{"SCRIPT", "FLUSH"}), do(), nil},
+}
+
+// inTheWay are a partition of the one topic, and all of the other.
+var inTheWay = []string{"orders:2", "copies:0", "copies:1", "copies:2", "copies:3"}
+
+// spoilTypes puts something else where partitions are.
+func spoilTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
+	t.Helper()
+	for _, key := range inTheWay {
+		if c.Exists(t.Context(), key).Val() == 1 {
+			require.NoError(t, c.Rename(t.Context(), key, key+":aside").Err())
+		}
+		require.NoError(t, c.Set(t.Context(), key, "in the way", 0).Err())
+	}
+}
+
+func mendTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
+	t.Helper()
+	for _, key := range inTheWay {
+		require.NoError(t, c.Del(t.Context(), key).Err())
+		if c.Exists(t.Context(), key+":aside").Val() == 1 {
+			require.NoError(t, c.Rename(t.Context(), key+":aside", key).Err())
+		}
+	}
+}
+
+// A running pipeline survives whatever happens to the server: it says that it is not ready and why, and goes on by itself with nothing
+// lost and every key in order.
+func TestPipelineOutlivesTrouble(t *testing.T) {
+	for what, d := range disorders {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+			client := server.Client(t)
+			do(everything)(t, server, client)
+			source := newSource(t, client)
+			p := start(t, copier{url: server.URL(), credentials: d.credentials})
+			p.awaitReady(t, 200)
+			source.write(t, 200)
+			source.awaitCopies(t, 0)
+
+			d.spoil(t, server, client)
+			if d.says != nil {
+				if what == "other types" {
+					source.writeOther(t, 2) // the other partitions flow, and meet the output's trouble
+				}
+				p.awaitReady(t, 503)
+				require.Eventually(t, func() bool { return len(p.journal.lines(d.says...)) > 0 }, 10*time.Second, 20*time.Millisecond,
+					"no line has all of %q", d.says)
+				assert.Equal(t, 503, p.ready())
+			}
+			d.mend(t, server, client)
+			source.write(t, 200)
+			source.awaitCopies(t, 0)
+			p.awaitReady(t, 200)
+			assert.LessOrEqual(t, len(p.journal.lines("level=ERROR")), 12, "few lines for one outage")
+			// A read that waits when its server becomes a replica hears of that first, and as a trouble of its own.
+			assert.LessOrEqual(t, len(p.journal.lines("level=ERROR", "Trouble with redis, trying again")), 1+len(p.journal.lines("UNBLOCKED")))
+			assert.Empty(t, p.journal.lines("was recreated"))
+		})
+	}
+}
+
+func TestPipelineWaitsForAServerThatIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	source := newSource(t, server.Client(t))
+	source.write(t, 50)
+	server.Kill(t)
+	p := start(t, copier{url: server.URL()})
+	told := func() bool { return len(p.journal.lines("Failed to connect to rafka", "check `url`")) >= 2 }
+	require.Eventually(t, told, 10*time.Second, 20*time.Millisecond, "input and output say so")
+	p.awaitReady(t, 503)
+	server.Restart(t)
+	source.awaitCopies(t, 0)
+	p.awaitReady(t, 200)
+	assert.Len(t, p.journal.lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input says it once")
+}
+
+// After FLUSHALL everything that is written from then on is read and written, and no topic is taken for a plain one.
+func TestPipelineGoesOnAfterAFlush(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client(t)
+	source := newSource(t, client)
+	p := start(t, copier{url: server.URL()})
+	source.write(t, 100)
+	source.awaitCopies(t, 0)
+	require.NoError(t, client.FlushAll(t.Context()).Err())
+	first := source.next
+	source.write(t, 100)
+	source.awaitCopies(t, first)
+	require.Eventually(t, func() bool { // the output writes the metadata of its topic back
+		source.write(t, 1)
+		return client.HGet(t.Context(), "rafka:{copies}:topic", "partitions").Val() == "4"
+	}, 20*time.Second, 100*time.Millisecond)
+	assert.Zero(t, client.Exists(t.Context(), "copies", "orders", "rafka:{orders}:lease:copier").Val())
+	source.awaitCopies(t, first)
+	p.awaitReady(t, 200)
+}
