@@ -27,6 +27,21 @@ type Connection struct {
 	failover *redis.FailoverOptions
 }
 
+// Parse is ParseConnection for a component that has fields of its own, which check finds wrong or not: see [RegisterLint]. It also returns all
+// fields as check saw them.
+func Parse(conf *service.ParsedConfig, check func(Fields) []string) (*Connection, Fields, error) {
+	connection, err := ParseConnection(conf)
+	if err != nil {
+		return nil, nil, err
+	}
+	object, err := conf.FieldAny()
+	if err != nil {
+		return nil, nil, err
+	}
+	fields, _ := object.(map[string]any)
+	return connection, fields, Problems(check(fields)).Err()
+}
+
 // ParseConnection reads and checks the fields of [ConnectionFields]. The error holds everything that is wrong, names the fields and the
 // remedies, and no password.
 func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {

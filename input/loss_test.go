@@ -37,7 +37,7 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 	}
 	assert.Equal(t, map[string]bool{"first": true, "second": true, "third": true}, seen)
 	assert.Zero(t, client.Exists(t.Context(), "rafka:{orders}:lease:g").Val(), "it never takes the topic for a plain one")
-	assert.NotEmpty(t, journal.lines("Lost the lease"))
+	assert.NotEmpty(t, journal.Lines("Lost the lease"))
 }
 
 func TestPartitionThatIsDeletedGoesOn(t *testing.T) {
@@ -66,7 +66,7 @@ func TestPartitionThatIsRecreatedWithLowerIDsIsReadFromItsBeginning(t *testing.T
 	require.NoError(t, client.Del(t.Context(), "orders").Err())
 	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "b"}}).Err())
 	assert.Equal(t, []string{"b"}, consume(t, in, 1))
-	assert.Len(t, journal.lines("was recreated or went back in time"), 1)
+	assert.Len(t, journal.Lines("was recreated or went back in time"), 1)
 }
 
 func TestTrimmedEntriesAreTold(t *testing.T) {
@@ -80,7 +80,7 @@ func TestTrimmedEntriesAreTold(t *testing.T) {
 	require.NoError(t, client.XTrimMaxLen(t.Context(), "orders", 3).Err())
 	again, journal := openInput(t, server.URL(), "")
 	assert.Equal(t, numbers(17, 20), consume(t, again, 3))
-	require.Eventually(t, func() bool { return len(journal.lines("lost 7 entries")) == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(journal.Lines("lost 7 entries")) == 1 }, 5*time.Second, 10*time.Millisecond)
 }
 
 func TestOnDataLossFailStopsThePartition(t *testing.T) {
@@ -95,5 +95,5 @@ func TestOnDataLossFailStopsThePartition(t *testing.T) {
 	again, journal := closedInput(t, server.URL(), "on_data_loss: fail")
 	silent(t, again, 2*time.Second)
 	oneLine(t, journal, "7 entries after offset", "set on_data_loss to continue")
-	assert.Empty(t, journal.lines("cannot be reached"))
+	assert.Empty(t, journal.Lines("cannot be reached"))
 }

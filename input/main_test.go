@@ -1,14 +1,11 @@
 package input
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +18,7 @@ import (
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/embedded"
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -36,34 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // journal collects log lines.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// lines returns those that hold the text.
-func (j *journal) lines(text string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (j *journal) resources() *service.Resources {
-	logger := service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(j, nil)))
-	return service.MockResources(service.MockResourcesOptUseLogger(logger))
-}
+type journal = logtest.Journal
 
 // fast are fields that make everything happen soon.
 const fast = `read_timeout: 500ms
@@ -100,7 +71,7 @@ func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 	s, err := construct(t, all)
 	require.NoError(t, err)
 	j := &journal{}
-	in := newInput(s, j.resources())
+	in := newInput(s, j.Resources())
 	t.Cleanup(func() { _ = in.Close(context.Background()) }) // Redis may be down
 	return in, j
 }

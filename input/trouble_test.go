@@ -61,7 +61,7 @@ func oneLine(t *testing.T, j *journal, words ...string) {
 	t.Helper()
 	told := map[string]bool{}
 	clear := len(words) == 0
-	for _, line := range j.lines("Trouble with") {
+	for _, line := range j.Lines("Trouble with") {
 		subject, rest, ongoing := strings.Cut(line, ", trying again: ")
 		if !ongoing || strings.Contains(rest, "UNBLOCKED") { // what a read that waits hears when its server becomes a replica
 			continue
@@ -76,7 +76,7 @@ func oneLine(t *testing.T, j *journal, words ...string) {
 		clear = clear || !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(rest, word) })
 	}
 	assert.NotEmpty(t, told)
-	assert.True(t, clear, "no line has all of %q: %v", words, j.lines("Trouble with"))
+	assert.True(t, clear, "no line has all of %q: %v", words, j.Lines("Trouble with"))
 }
 
 // What can go wrong while the input runs: the log says so once, with the remedy, nothing is connected meanwhile, and it goes on by itself
@@ -151,7 +151,7 @@ func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 				}
 			}
 			oneLine(t, journal)
-			assert.Empty(t, journal.lines("was recreated"))
+			assert.Empty(t, journal.Lines("was recreated"))
 			members, err := client.ZCard(t.Context(), "rafka:{orders}:members:g").Result()
 			require.NoError(t, err)
 			assert.EqualValues(t, 1, members, "it is the same member")
@@ -170,7 +170,7 @@ func TestServerWithoutMemory(t *testing.T) {
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
 	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, 5*time.Second, 10*time.Millisecond)
-	assert.Empty(t, journal.lines("Trouble"))
+	assert.Empty(t, journal.Lines("Trouble"))
 
 	other, journal := closedInput(t, server.URL(), "consumer_group: another")
 	lost(t, other)
@@ -212,7 +212,7 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			assert.Equal(t, []string{"mended"}, consume(t, in, 1))
 			require.NoError(t, in.Connect(patient(t)))
 			oneLine(t, journal)
-			assert.Len(t, journal.lines("is over"), 1)
+			assert.Len(t, journal.Lines("is over"), 1)
 		})
 	}
 }
@@ -245,7 +245,7 @@ func TestGroupOfAnotherTypeIsRefusedWithTheRemedy(t *testing.T) {
 	in, journal := closedInput(t, server.URL(), "")
 	require.Error(t, in.Connect(brief(t, time.Second)))
 	oneLine(t, journal, "is a share group", "use another consumer_group")
-	assert.Empty(t, journal.lines("cannot be reached"))
+	assert.Empty(t, journal.Lines("cannot be reached"))
 }
 
 func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
@@ -260,8 +260,8 @@ func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
 	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, 5*time.Second, 10*time.Millisecond)
-	assert.Empty(t, journal.lines("Trouble"))
-	assert.Empty(t, journal.lines("Lost the lease"))
+	assert.Empty(t, journal.Lines("Trouble"))
+	assert.Empty(t, journal.Lines("Lost the lease"))
 }
 
 // An outage in which others took its partitions over leaves a member with nothing to do, and nothing to complain of.

@@ -1,9 +1,7 @@
 package output
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -37,17 +35,9 @@ type settings struct {
 
 // parse reads and checks the configuration. The error has everything that is wrong with the output's own fields.
 func parse(conf *service.ParsedConfig) (*settings, error) {
-	connection, err := config.ParseConnection(conf)
+	connection, fields, err := config.Parse(conf, check)
 	if err != nil {
 		return nil, err
-	}
-	object, err := conf.FieldAny()
-	if err != nil {
-		return nil, err
-	}
-	fields, _ := object.(map[string]any)
-	if wrong := check(fields); len(wrong) > 0 {
-		return nil, errors.New(strings.Join(wrong, "; "))
 	}
 	s := &settings{connection: connection}
 	if err := s.parseAddress(conf, fields); err != nil {

@@ -121,7 +121,7 @@ func TestPipelineSurvivesKilledRedis(t *testing.T) {
 	}
 	outage.Wait()
 	collect(t, server.Client(t), 4, 800, 10, true)
-	assert.Empty(t, p.journal.lines("Failed to send"), "no message was returned to the input")
+	assert.Empty(t, p.journal.Lines("Failed to send"), "no message was returned to the input")
 	retries := int64(0)
 	for n := range 4 {
 		retries += p.metrics.get(fmt.Sprintf("rafka_append_retries_total topic=orders partition=%d", n))
@@ -191,7 +191,7 @@ func TestPipelineDoesNotSpinOnWrongType(t *testing.T) {
 	case <-time.After(2 * time.Second):
 	}
 	assert.Less(t, calls(t, server)-before, 200)
-	assert.LessOrEqual(t, len(p.journal.lines("Failed to connect")), 4)
+	assert.LessOrEqual(t, len(p.journal.Lines("Failed to connect")), 4)
 	require.NoError(t, client.Del(t.Context(), "orders").Err())
 	require.NoError(t, <-result)
 	assert.Equal(t, []string{"b"}, bodies(t, client, "orders"))

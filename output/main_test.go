@@ -1,13 +1,10 @@
 package output
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -28,34 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // journal collects log lines.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// lines returns those that hold the text.
-func (j *journal) lines(text string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (j *journal) resources() *service.Resources {
-	logger := service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(j, nil)))
-	return service.MockResources(service.MockResourcesOptUseLogger(logger))
-}
+type journal = logtest.Journal
 
 // fast are fields that make outages short.
 const fast = `
@@ -75,7 +46,7 @@ func closedOutput(t *testing.T, server *redistest.Server, fields string) (*outpu
 	set, err := construct(t, "url: "+server.URL()+"\n"+fast+fields)
 	require.NoError(t, err)
 	j := &journal{}
-	out := newOutput(set, j.resources())
+	out := newOutput(set, j.Resources())
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
 	return out, j
 }

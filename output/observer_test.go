@@ -13,7 +13,7 @@ import (
 func newTestObserver() (*observer, *clock, *journal, *[]string) {
 	var lost []string
 	j, c := &journal{}, &clock{at: time.Unix(1000, 0)}
-	o := newObserver(j.resources(), func(topic string) { lost = append(lost, topic) })
+	o := newObserver(j.Resources(), func(topic string) { lost = append(lost, topic) })
 	o.now = c.now
 	return o, c, j, &lost
 }
@@ -28,11 +28,11 @@ func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
 	}
 	clock.at = clock.at.Add(3 * time.Second)
 	o.written(a)
-	assert.Empty(t, journal.lines("works again"))
+	assert.Empty(t, journal.Lines("works again"))
 	o.written(b)
 	o.written(b)
-	assert.Len(t, journal.lines("is being retried: refused"), 1)
-	assert.Len(t, journal.lines("works again after 3s"), 1)
+	assert.Len(t, journal.Lines("is being retried: refused"), 1)
+	assert.Len(t, journal.Lines("works again after 3s"), 1)
 }
 
 func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
@@ -41,10 +41,10 @@ func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
 		o.Gap(appender.Target{Topic: "t", Partition: p, Key: "t"})
 	}
 	assert.Len(t, *lost, 5)
-	assert.Len(t, journal.lines("does not know earlier appends"), 1)
+	assert.Len(t, journal.Lines("does not know earlier appends"), 1)
 	clock.at = clock.at.Add(warnQuiet)
 	o.Gap(appender.Target{Topic: "t", Key: "t"})
-	assert.Len(t, journal.lines("does not know earlier appends"), 2)
+	assert.Len(t, journal.Lines("does not know earlier appends"), 2)
 }
 
 func TestFailureToTrimIsWarnedOfOnceAMinute(t *testing.T) {
@@ -52,5 +52,5 @@ func TestFailureToTrimIsWarnedOfOnceAMinute(t *testing.T) {
 	for range 3 {
 		o.trimFailed(appender.Target{Topic: "t", Key: "t"}, errors.New("no permission"))
 	}
-	assert.Len(t, journal.lines("no permission"), 1)
+	assert.Len(t, journal.Lines("no permission"), 1)
 }

@@ -65,8 +65,8 @@ func TestKilledRedisLosesNothingAndNothingIsWrittenTwice(t *testing.T) {
 		restart.Wait()
 	}
 	collect(t, server.Client(t), 4, written, 10, true)
-	assert.LessOrEqual(t, len(journal.lines("is being retried")), kills, "at most one line for each outage")
-	assert.Len(t, journal.lines("works again"), len(journal.lines("is being retried")), "and one for its end")
+	assert.LessOrEqual(t, len(journal.Lines("is being retried")), kills, "at most one line for each outage")
+	assert.Len(t, journal.Lines("works again"), len(journal.Lines("is being retried")), "and one for its end")
 }
 
 func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
@@ -133,8 +133,8 @@ func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 	require.Len(t, failed, 1, "what failed before the outage fails still")
 	assert.ErrorContains(t, failed[10], "max_message_bytes")
 	collect(t, client, 4, 20, 1, false)
-	assert.Len(t, journal.lines("is being retried"), 1)
-	assert.Len(t, journal.lines("works again"), 1)
+	assert.Len(t, journal.Lines("is being retried"), 1)
+	assert.Len(t, journal.Lines("works again"), 1)
 	assert.False(t, out.current().parking.occupied())
 }
 
@@ -168,7 +168,7 @@ func TestOutageLongerThanTheRetriesKeepsTheBatch(t *testing.T) {
 	set, err := construct(t, "url: "+server.URL()+"\nstream_name: orders\npartitions: 4\nkey: ${! @id }\n"+
 		"backoff: {initial_interval: 20ms, max_interval: 100ms, max_elapsed_time: 1200ms}")
 	require.NoError(t, err)
-	out := newOutput(set, (&journal{}).resources())
+	out := newOutput(set, (&journal{}).Resources())
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
 	require.NoError(t, out.Connect(t.Context()))
 	server.Kill(t)

@@ -66,8 +66,8 @@ func TestTopicKeepsItsOwnPartitionsWithOneWarning(t *testing.T) {
 	for p := range 3 {
 		assert.Len(t, bodies(t, server.Client(t), fmt.Sprintf("orders:%d", p)), 3)
 	}
-	assert.Len(t, journal.lines("keeps them"), 1)
-	assert.Contains(t, journal.lines("keeps them")[0], "has 3 partitions")
+	assert.Len(t, journal.Lines("keeps them"), 1)
+	assert.Contains(t, journal.Lines("keeps them")[0], "has 3 partitions")
 }
 
 func TestPartitionedTopicOverPlainStreamIsRefused(t *testing.T) {
@@ -143,7 +143,7 @@ func TestMetadataConflictIsWarnedOfOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 	assert.Equal(t, map[string]any{"body": "x", "open": "1"}, entries[0].Values)
-	assert.Len(t, journal.lines("is not written"), 1)
+	assert.Len(t, journal.Lines("is not written"), 1)
 }
 
 func TestEmptyBodyKeyWritesMembersAsFields(t *testing.T) {
@@ -188,7 +188,7 @@ func TestFlushedMetadataIsWrittenBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 5, topic.Partitions)
 	assert.Zero(t, client.Exists(t.Context(), "orders").Val(), "nothing went to a plain stream")
-	assert.Len(t, journal.lines("wrote it back with 5 partitions"), 1)
+	assert.Len(t, journal.Lines("wrote it back with 5 partitions"), 1)
 }
 
 func TestTopicThatIsPartitionedMeanwhileIsRoutedAnewInOrder(t *testing.T) {
@@ -288,7 +288,7 @@ func TestEmbeddedServerTakesWrites(t *testing.T) {
 	set, err := construct(t, "url: embedded://output-test\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+
 		"1000\nmax_age: 1h")
 	require.NoError(t, err)
-	out := newOutput(set, (&journal{}).resources())
+	out := newOutput(set, (&journal{}).Resources())
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
 	require.NoError(t, out.Connect(t.Context()))
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 100, 10)))
@@ -313,7 +313,7 @@ func BenchmarkWriteBatch(b *testing.B) {
 	server := redistest.Start(b)
 	set, err := construct(b, "url: "+server.URL()+"\nstream_name: orders\npartitions: 4\nkey: ${! @id }")
 	require.NoError(b, err)
-	out := newOutput(set, (&journal{}).resources())
+	out := newOutput(set, (&journal{}).Resources())
 	b.Cleanup(func() { require.NoError(b, out.Close(context.Background())) })
 	require.NoError(b, out.Connect(b.Context()))
 	for _, size := range []int{1, 100, 1000} {

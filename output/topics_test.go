@@ -39,7 +39,7 @@ func (f *fakeTopics) Create(_ context.Context, name string, partitions int) (bro
 func newFakeTopics(partitions int) (*topics, *fakeTopics, *clock, *journal) {
 	store := &fakeTopics{partitions: map[string]int{}, plain: map[string]bool{}}
 	j, c := &journal{}, &clock{at: time.Unix(1000, 0)}
-	known := newTopics(store, partitions, j.resources().Logger())
+	known := newTopics(store, partitions, j.Resources().Logger())
 	known.now = c.now
 	return known, store, c, j
 }
@@ -89,7 +89,7 @@ func TestPartitionedTopicIsNeverTakenForPlainAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, topic.Partitions)
 	assert.Equal(t, 3, store.partitions["a"])
-	assert.Len(t, journal.lines("wrote it back with 3 partitions"), 1)
+	assert.Len(t, journal.Lines("wrote it back with 3 partitions"), 1)
 
 	// Somebody has written a plain stream of that name before.
 	delete(store.partitions, "a")
@@ -100,7 +100,7 @@ func TestPartitionedTopicIsNeverTakenForPlainAgain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 3, topic.Partitions)
 	}
-	assert.Len(t, journal.lines("can't be written back"), 1)
+	assert.Len(t, journal.Lines("can't be written back"), 1)
 }
 
 func TestTopicIsCreatedOnceWithTheFieldsPartitions(t *testing.T) {
@@ -108,7 +108,7 @@ func TestTopicIsCreatedOnceWithTheFieldsPartitions(t *testing.T) {
 	topic, err := known.get(t.Context(), "a")
 	require.NoError(t, err)
 	assert.Equal(t, 4, topic.Partitions)
-	assert.Len(t, journal.lines("Created topic"), 1)
+	assert.Len(t, journal.Lines("Created topic"), 1)
 
 	store.plain["b"] = true
 	_, err = known.get(t.Context(), "b")
@@ -127,5 +127,5 @@ func TestDifferentNumberOfPartitionsIsWarnedOfOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, topic.Partitions)
 	}
-	assert.Len(t, journal.lines("has 2 partitions"), 1)
+	assert.Len(t, journal.Lines("has 2 partitions"), 1)
 }

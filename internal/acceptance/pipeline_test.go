@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,36 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/logtest"
 )
 
 // journal collects log lines.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// lines returns those that hold all of the texts.
-func (j *journal) lines(texts ...string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-next:
-	for line := range strings.Lines(j.text.String()) {
-		for _, text := range texts {
-			if !strings.Contains(line, text) {
-				continue next
-			}
-		}
-		found = append(found, line)
-	}
-	return found
-}
+type journal = logtest.Journal
 
 // pipeline is a stream in the real engine that copies the topic orders to the topic copies, with its HTTP server.
 type pipeline struct {
@@ -113,7 +87,7 @@ func start(t *testing.T, c copier) *pipeline {
 		p.stop(t)
 		http.DefaultClient.CloseIdleConnections()
 		if t.Failed() {
-			t.Logf("the pipeline logged:\n%s", strings.Join(p.journal.lines(), ""))
+			t.Logf("the pipeline logged:\n%s", strings.Join(p.journal.Lines(), ""))
 		}
 	})
 	return p

@@ -99,7 +99,7 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 					source.writeOther(t, 2) // the other partitions flow, and meet the output's trouble
 				}
 				p.awaitReady(t, 503)
-				require.Eventually(t, func() bool { return len(p.journal.lines(d.says...)) > 0 }, 10*time.Second, 20*time.Millisecond,
+				require.Eventually(t, func() bool { return len(p.journal.Lines(d.says...)) > 0 }, 10*time.Second, 20*time.Millisecond,
 					"no line has all of %q", d.says)
 				assert.Equal(t, 503, p.ready())
 			}
@@ -107,10 +107,10 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 			source.write(t, 200)
 			source.awaitCopies(t, 0)
 			p.awaitReady(t, 200)
-			assert.LessOrEqual(t, len(p.journal.lines("level=ERROR")), 12, "few lines for one outage")
+			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 12, "few lines for one outage")
 			// A read that waits when its server becomes a replica hears of that first, and as a trouble of its own.
-			assert.LessOrEqual(t, len(p.journal.lines("level=ERROR", "Trouble with redis, trying again")), 1+len(p.journal.lines("UNBLOCKED")))
-			assert.Empty(t, p.journal.lines("was recreated"))
+			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR", "Trouble with redis, trying again")), 1+len(p.journal.Lines("UNBLOCKED")))
+			assert.Empty(t, p.journal.Lines("was recreated"))
 		})
 	}
 }
@@ -122,13 +122,13 @@ func TestPipelineWaitsForAServerThatIsNotThereYet(t *testing.T) {
 	source.write(t, 50)
 	server.Kill(t)
 	p := start(t, copier{url: server.URL()})
-	told := func() bool { return len(p.journal.lines("Failed to connect to rafka", "check `url`")) >= 2 }
+	told := func() bool { return len(p.journal.Lines("Failed to connect to rafka", "check `url`")) >= 2 }
 	require.Eventually(t, told, 10*time.Second, 20*time.Millisecond, "input and output say so")
 	p.awaitReady(t, 503)
 	server.Restart(t)
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
-	assert.Len(t, p.journal.lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input says it once")
+	assert.Len(t, p.journal.Lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input says it once")
 }
 
 // After FLUSHALL everything that is written from then on is read and written, and no topic is taken for a plain one.
