@@ -212,7 +212,7 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			assert.Equal(t, []string{"mended"}, consume(t, in, 1))
 			require.NoError(t, in.Connect(patient(t)))
 			oneLine(t, journal)
-			assert.Len(t, journal.Lines("is over"), 1)
+			assert.Eventually(t, func() bool { return len(journal.Lines("is over")) == 1 }, 5*time.Second, time.Millisecond)
 		})
 	}
 }
