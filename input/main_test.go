@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -212,7 +213,7 @@ func onBoth(t *testing.T, test func(t *testing.T, url string, client *redis.Clie
 		test(t, server.URL(), server.Client(t))
 	})
 	t.Run("embedded", func(t *testing.T) {
-		name := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) // a server of its own
+		name := strings.ToLower(rand.Text()) // a server of its own, in every run
 		addr, err := embedded.Open(name)
 		require.NoError(t, err)
 		client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})

@@ -2,6 +2,7 @@ package output
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -285,14 +286,15 @@ func TestWriteWithoutSequenceNumbers(t *testing.T) {
 }
 
 func TestEmbeddedServerTakesWrites(t *testing.T) {
-	set, err := construct(t, "url: embedded://output-test\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+
+	name := strings.ToLower(rand.Text()) // a server of its own, in every run
+	set, err := construct(t, "url: embedded://"+name+"\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+
 		"1000\nmax_age: 1h")
 	require.NoError(t, err)
 	out := newOutput(set, (&journal{}).Resources())
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
 	require.NoError(t, out.Connect(t.Context()))
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 100, 10)))
-	addr, err := embedded.Open("output-test")
+	addr, err := embedded.Open(name)
 	require.NoError(t, err)
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
