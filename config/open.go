@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -20,9 +19,7 @@ type Client = redis.UniversalClient
 func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
-		client := redis.NewClusterClient(c.clusterOptions(role))
-		client.AddHook(reloadOnTrouble{client})
-		return client, nil
+		return redis.NewClusterClient(c.clusterOptions(role)), nil
 	case c.failover != nil:
 		return redis.NewFailoverClient(c.failoverOptions(role)), nil
 	}
@@ -51,9 +48,6 @@ func (c *Connection) clusterOptions(role Role) *redis.ClusterOptions {
 	o.Addrs = slices.Clone(o.Addrs)
 	o.TLSConfig = o.TLSConfig.Clone()
 	o.MaintNotificationsConfig = noNotifications()
-	if role.blocks {
-		o.PoolSize = cmp.Or(o.PoolSize, clusterReads)
-	}
 	role.apply(tuneCluster(&o))
 	return &o
 }
