@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -221,6 +222,7 @@ func TestHintsCanBeLost(t *testing.T) {
 		join := func(member string) {
 			time.Sleep(time.Second)
 			beatOf(t, h.group, member)
+			synctest.Wait() // the hint is heard before its fault is changed
 		}
 		join("a")
 		h.Set(Hint, Fault{Lose: errInjected})
