@@ -149,7 +149,7 @@ func TestGroupCommands(t *testing.T) {
 	o = rafka(t, "group", "describe", "billing", "--topic", "orders")
 	assert.Empty(t, o.stderr)
 	age := regexp.MustCompile(`\d+h\d+m\d+s( *)\n`) // of an entry of the year 1970
-	text := regexp.MustCompile(`(1h0m0s|59m\d+s)`).ReplaceAllString(o.stdout, "LEASE_")
+	text := regexp.MustCompile(`\b(1h0m0s|59m\d+s)`).ReplaceAllString(o.stdout, "LEASE_")
 	assert.Equal(t, `Group:     billing
 Topic:     orders
 Type:      consumer
