@@ -35,13 +35,20 @@ type Options struct {
 	Binary string
 	// Args are appended to the server's command line, such as "--appendonly", "yes". They win over what this package sets.
 	Args []string
+	// Config, if not empty, is the text of a configuration file that the server is started with and may write to, as sentinels do.
+	// It outlives each run like all of the server's files.
+	Config string
+	// TLS has the server speak TLS on its port; Args must name the certificates. The unix socket stays plain.
+	TLS bool
 }
 
 // Process is one server: a port and a directory that outlive each of its runs. Its methods may be called concurrently, but
 // which of a concurrent Kill and Restart wins is left open.
 type Process struct {
 	binary string
+	config string // path of the configuration file, if there is one
 	args   []string
+	tls    bool
 	dir    string
 	output tail
 
@@ -62,11 +69,22 @@ func Launch(o Options) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the directory of redis-server: %w", err)
 	}
-	p := &Process{binary: binary, args: o.Args, dir: dir}
-	if err := p.startOnFreePort(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+	p := &Process{binary: binary, args: o.Args, tls: o.TLS, dir: dir}
+	if err := errors.Join(p.writeConfig(o.Config), p.startOnFreePort()); err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+func (p *Process) writeConfig(text string) error {
+	if text == "" {
+		return nil
+	}
+	p.config = filepath.Join(p.dir, "redis.conf")
+	if err := os.WriteFile(p.config, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("writing the configuration of redis-server: %w", err)
+	}
+	return nil
 }
 
 func findBinary(name string) (string, error) {
@@ -129,10 +147,16 @@ func (p *Process) Start() error {
 }
 
 func (p *Process) arguments(port int) []string {
-	args := []string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", p.dir,
-		"--unixsocket", p.Socket(), "--save", "", "--appendonly", "no",
+	var args []string
+	if p.config != "" {
+		args = append(args, p.config)
 	}
+	if p.tls {
+		args = append(args, "--tls-port", strconv.Itoa(port), "--port", "0")
+	} else {
+		args = append(args, "--port", strconv.Itoa(port))
+	}
+	args = append(args, "--bind", "127.0.0.1", "--dir", p.dir, "--unixsocket", p.Socket(), "--save", "", "--appendonly", "no")
 	return append(args, p.args...)
 }
 

@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -8,7 +9,9 @@ import (
 
 // Server is a real redis-server that belongs to one test. The methods that take a testing.TB fail it on errors.
 type Server struct {
-	process *Process
+	process  *Process
+	password string // that this package itself needs
+	paused   atomic.Bool
 }
 
 // Start starts a redis-server on a free loopback port, with its own directory and without persistence unless args say otherwise
@@ -16,10 +19,24 @@ type Server struct {
 // failed, what the server printed is logged.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	p, err := Launch(Options{Args: args})
+	return launch(t, Options{Args: args})
+}
+
+// launch is Start with all options.
+func launch(t testing.TB, o Options) *Server {
+	t.Helper()
+	p, err := Launch(o)
 	if err != nil {
 		t.Fatalf("starting a redis-server for this test: %v", err)
 	}
+	s := &Server{process: p}
+	s.closeAfter(t)
+	return s
+}
+
+// closeAfter has the server killed and joined when t ends.
+func (s *Server) closeAfter(t testing.TB) {
+	p := s.process
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("redis-server at %s printed:\n%s", p.Addr(), p.Output())
@@ -28,7 +45,6 @@ func Start(t testing.TB, args ...string) *Server {
 			t.Errorf("closing redis-server: %v", err)
 		}
 	})
-	return &Server{process: p}
 }
 
 // Addr is "127.0.0.1:port", the same for the life of the Server.
@@ -57,12 +73,19 @@ func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Cl
 }
 
 // Kill ends the server at once (SIGKILL) and waits for its end.
-func (s *Server) Kill(testing.TB) { s.process.Kill() }
+func (s *Server) Kill(testing.TB) {
+	s.process.Kill()
+	s.paused.Store(false)
+}
+
+// awake reports whether the server is up and not paused.
+func (s *Server) awake() bool { return s.PID() != 0 && !s.paused.Load() }
 
 // Stop lets the server shut down by itself (SIGTERM) and waits for its end.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Stop())
+	s.paused.Store(false)
 }
 
 // Restart starts the server again on the same port and with the same files, after a graceful stop if it is running, and waits
@@ -70,18 +93,21 @@ func (s *Server) Stop(t testing.TB) {
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Restart())
+	s.paused.Store(false)
 }
 
 // Pause freezes the server (SIGSTOP): connections stay open and nothing answers.
 func (s *Server) Pause(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Pause())
+	s.paused.Store(true)
 }
 
 // Resume lets a paused server go on.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Resume())
+	s.paused.Store(false)
 }
 
 func (s *Server) check(t testing.TB, err error) {

@@ -1,0 +1,222 @@
+package redistest
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy passes TCP connections on loopback on to a server, or plays a network that is in trouble. It begins by passing. Its methods may be
+// called concurrently.
+type Proxy struct {
+	target   string
+	listener net.Listener
+	workers  sync.WaitGroup
+
+	mu      sync.Mutex
+	mode    mode
+	changed chan struct{} // closed and replaced when the mode changes
+	links   map[*link]struct{}
+	closed  bool
+}
+
+// mode is what a Proxy does with what comes in.
+type mode struct {
+	hold, reset bool
+	delay       time.Duration
+}
+
+// link is one connection that came in, and the one that it is passed on to.
+type link struct {
+	client net.Conn
+	done   chan struct{} // closed when the link is cut
+	cut    sync.Once
+}
+
+// StartProxy starts a proxy in front of the address, which ends with t.
+func StartProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("starting a proxy for %s: %v", target, err)
+	}
+	p := &Proxy{target: target, listener: listener, changed: make(chan struct{}), links: map[*link]struct{}{}}
+	p.workers.Go(p.accept) // ended by close
+	t.Cleanup(p.close)
+	return p
+}
+
+// Addr is "127.0.0.1:port".
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// URL is "redis://127.0.0.1:port".
+func (p *Proxy) URL() string { return "redis://" + p.Addr() }
+
+// Pass lets everything through, what was held first.
+func (p *Proxy) Pass() { p.set(mode{}) }
+
+// Blackhole lets nothing through: connections stay open and can be made, and nobody hears anything. What is sent is held, as by a network
+// that drops packets and senders that repeat them.
+func (p *Proxy) Blackhole() { p.set(mode{hold: true}) }
+
+// Delay lets everything through after a delay, in each direction.
+func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
+
+// Reset resets all connections, and every new one as soon as it is made.
+func (p *Proxy) Reset() { p.set(mode{reset: true}) }
+
+// Connections counts those that are open.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links)
+}
+
+func (p *Proxy) set(m mode) {
+	p.mu.Lock()
+	p.mode = m
+	close(p.changed)
+	p.changed = make(chan struct{})
+	p.mu.Unlock()
+	if m.reset {
+		p.cutAll()
+	}
+}
+
+func (p *Proxy) now() (mode, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mode, p.changed
+}
+
+func (p *Proxy) cutAll() {
+	p.mu.Lock()
+	links := make([]*link, 0, len(p.links))
+	for l := range p.links {
+		links = append(links, l)
+	}
+	p.mu.Unlock()
+	for _, l := range links {
+		l.end(true)
+	}
+}
+
+// accept takes connections in until the listener is closed.
+func (p *Proxy) accept() {
+	for {
+		conn, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		} else if err != nil {
+			continue
+		}
+		l := &link{client: conn, done: make(chan struct{})}
+		if !p.add(l) {
+			l.end(true)
+			continue
+		}
+		p.workers.Go(func() { p.serve(l) }) // ends with the link, which close cuts
+	}
+}
+
+// add reports whether the link is to be served.
+func (p *Proxy) add(l *link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.mode.reset {
+		return false
+	}
+	p.links[l] = struct{}{}
+	return true
+}
+
+func (p *Proxy) serve(l *link) {
+	defer func() {
+		p.mu.Lock()
+		delete(p.links, l)
+		p.mu.Unlock()
+	}()
+	defer l.end(false)
+	if !p.await(l) {
+		return
+	}
+	server, err := net.DialTimeout("tcp", p.target, time.Second)
+	if err != nil {
+		l.end(true)
+		return
+	}
+	defer func() { _ = server.Close() }()
+	var answers sync.WaitGroup
+	answers.Go(func() { p.pump(l, l.client, server) }) // ends with the link
+	stop := make(chan struct{})
+	answers.Go(func() { // ends with the link or this function
+		select {
+		case <-l.done:
+		case <-stop:
+		}
+		_ = server.Close()
+		_ = l.client.Close()
+	})
+	p.pump(l, server, l.client)
+	close(stop)
+	answers.Wait()
+}
+
+// pump copies until either side ends.
+func (p *Proxy) pump(l *link, to, from net.Conn) {
+	defer l.end(false)
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 && !p.await(l) {
+			return
+		}
+		if _, writeErr := to.Write(buffer[:n]); err != nil || writeErr != nil {
+			return
+		}
+	}
+}
+
+// await waits until what was read may go on, or reports false if the link was cut.
+func (p *Proxy) await(l *link) bool {
+	for {
+		m, changed := p.now()
+		if !m.hold && m.delay == 0 {
+			return true
+		}
+		var late <-chan time.Time
+		if !m.hold {
+			late = time.After(m.delay)
+		}
+		select {
+		case <-late:
+			return true
+		case <-changed:
+		case <-l.done:
+			return false
+		}
+	}
+}
+
+// end cuts the link, with a reset or in peace.
+func (l *link) end(reset bool) {
+	l.cut.Do(func() {
+		if conn, ok := l.client.(*net.TCPConn); ok && reset {
+			_ = conn.SetLinger(0)
+		}
+		_ = l.client.Close()
+		close(l.done)
+	})
+}
+
+// close ends everything and joins it.
+func (p *Proxy) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	_ = p.listener.Close()
+	p.cutAll()
+	p.workers.Wait()
+}

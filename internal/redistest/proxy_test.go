@@ -1,0 +1,84 @@
+//go:build topology
+
+package redistest
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// through returns a client that comes by the proxy.
+func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
+	t.Helper()
+	return s.Client(t, func(o *redis.Options) { o.Addr, o.ReadTimeout, o.DialerRetries = p.Addr(), 200*time.Millisecond, 1 })
+}
+
+func TestProxyPassesBothWays(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	assert.Equal(t, "redis://"+p.Addr(), p.URL())
+	c := through(t, s, p)
+	large := string(make([]byte, 1<<20))
+	require.NoError(t, c.Set(t.Context(), "k", large, 0).Err())
+	assert.Equal(t, large, c.Get(t.Context(), "k").Val())
+	assert.Equal(t, 1, p.Connections())
+	require.NoError(t, c.Close())
+	require.Eventually(t, func() bool { return p.Connections() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestProxyHoldsWhatABlackholeSwallowed(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	c := through(t, s, p)
+	require.NoError(t, c.Ping(t.Context()).Err())
+	p.Blackhole()
+	var timeout net.Error
+	require.ErrorAs(t, c.Set(t.Context(), "k", "late", 0).Err(), &timeout)
+	assert.True(t, timeout.Timeout())
+	require.ErrorAs(t, c.Ping(t.Context()).Err(), &timeout, "a new connection is made, and nobody answers")
+	p.Pass()
+	require.NoError(t, c.Ping(t.Context()).Err())
+	// The client has given that connection up; what was sent on it may still arrive, as it may in a network.
+	assert.NotEqual(t, "other", c.Get(t.Context(), "k").Val())
+}
+
+func TestProxyResetsConnections(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	c := through(t, s, p)
+	require.NoError(t, c.Ping(t.Context()).Err())
+	p.Reset()
+	for range 3 {
+		require.Error(t, c.Ping(t.Context()).Err())
+	}
+	p.Pass()
+	require.Eventually(t, func() bool { return c.Ping(t.Context()).Err() == nil }, 5*time.Second, time.Millisecond)
+}
+
+func TestProxyDelays(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	c := through(t, s, p)
+	require.NoError(t, c.Ping(t.Context()).Err())
+	p.Delay(30 * time.Millisecond)
+	began := time.Now()
+	require.NoError(t, c.Ping(t.Context()).Err())
+	assert.GreaterOrEqual(t, time.Since(began), 60*time.Millisecond)
+}
+
+func TestProxyWithoutAServerResets(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	s.Kill(t)
+	require.Error(t, through(t, s, p).Ping(t.Context()).Err())
+}

@@ -1,0 +1,147 @@
+package redistest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TLSServer is a Server whose port speaks nothing but TLS. Its certificate is of an authority that nobody else knows, and is for the host
+// localhost: who comes to 127.0.0.1 is right to refuse it.
+type TLSServer struct {
+	*Server
+	CAFile string // the authority's certificate
+	// CertFile and KeyFile are what a client identifies itself by.
+	CertFile, KeyFile string
+}
+
+// StartTLS starts a server that demands a certificate of its clients, unless args has "--tls-auth-clients", "no".
+func StartTLS(t testing.TB, args ...string) *TLSServer {
+	t.Helper()
+	dir := t.TempDir()
+	ca := newAuthority(t, dir, "ca")
+	certFile, keyFile := ca.issue(t, dir, "server", "localhost")
+	s := &TLSServer{CAFile: filepath.Join(dir, "ca.crt")}
+	s.CertFile, s.KeyFile = ca.issue(t, dir, "client", "client")
+	s.Server = launch(t, Options{TLS: true, Args: append([]string{
+		"--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", s.CAFile,
+	}, args...)})
+	return s
+}
+
+// Addr is "localhost:port", for which the certificate holds.
+func (s *TLSServer) Addr() string {
+	return strings.Replace(s.Server.Addr(), "127.0.0.1", "localhost", 1)
+}
+
+// URL is "rediss://localhost:port".
+func (s *TLSServer) URL() string { return "rediss://" + s.Addr() }
+
+// WrongURL is the same server by a host for which its certificate does not hold.
+func (s *TLSServer) WrongURL() string { return "rediss://" + s.Server.Addr() }
+
+// Config is what a client of the server needs.
+func (s *TLSServer) Config(t testing.TB) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(s.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+}
+
+// Client is that of a Server, over TLS and with the client's certificate.
+func (s *TLSServer) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
+	t.Helper()
+	overTLS := func(o *redis.Options) { o.Addr, o.TLSConfig = s.Addr(), s.Config(t) }
+	return s.Server.Client(t, append([]func(*redis.Options){overTLS}, options...)...)
+}
+
+// authority signs certificates.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// newAuthority makes an authority and writes its certificate to dir/name.crt.
+func newAuthority(t testing.TB, dir, name string) *authority {
+	t.Helper()
+	key := newKey(t)
+	cert := certificate(t, name)
+	cert.IsCA, cert.BasicConstraintsValid, cert.KeyUsage = true, true, x509.KeyUsageCertSign
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
+	if err != nil {
+		t.Fatal(fmt.Errorf("signing certificate %s: %w", name, err))
+	}
+	writePEM(t, filepath.Join(dir, name+".crt"), "CERTIFICATE", der)
+	return &authority{cert: cert, key: key}
+}
+
+// issue makes a certificate for a host, which serves for clients too, and writes dir/name.crt and dir/name.key.
+func (a *authority) issue(t testing.TB, dir, name, host string) (certFile, keyFile string) {
+	t.Helper()
+	key := newKey(t)
+	cert := certificate(t, name)
+	cert.DNSNames, cert.KeyUsage = []string{host}, x509.KeyUsageDigitalSignature
+	cert.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), a.key)
+	if err != nil {
+		t.Fatal(fmt.Errorf("signing certificate %s: %w", name, err))
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(fmt.Errorf("encoding key %s: %w", name, err))
+	}
+	certFile, keyFile = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
+	writePEM(t, certFile, "CERTIFICATE", der)
+	writePEM(t, keyFile, "PRIVATE KEY", keyDER)
+	return certFile, keyFile
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(fmt.Errorf("generating a key: %w", err))
+	}
+	return key
+}
+
+// certificate is one without a purpose yet.
+func certificate(t testing.TB, name string) *x509.Certificate {
+	t.Helper()
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(fmt.Errorf("choosing a serial number: %w", err))
+	}
+	return &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "redistest " + name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+}
+
+func writePEM(t testing.TB, path, kind string, der []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(fmt.Errorf("writing a certificate: %w", err))
+	}
+}
