@@ -77,7 +77,7 @@ func tuningFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewObjectField(fieldPool,
 			service.NewIntField(fieldPoolSize).
-				Description("The most connections of each client to each node. 0 means enough: 10 per CPU, and more if so many reads block at once.").
+				Description("The most connections of each client to each node. 0 means enough: 10 per CPU, and more if so many reads block at once, which on a cluster is one for each partition.").
 				Default(0),
 			service.NewIntField(fieldPoolMinIdle).
 				Description("Connections that are kept open although nothing uses them.").Default(0),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -19,7 +20,9 @@ type Client = redis.UniversalClient
 func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
-		return redis.NewClusterClient(c.clusterOptions(role)), nil
+		client := redis.NewClusterClient(c.clusterOptions(role))
+		client.AddHook(reloadOnTrouble{client})
+		return client, nil
 	case c.failover != nil:
 		return redis.NewFailoverClient(c.failoverOptions(role)), nil
 	}
@@ -48,6 +51,9 @@ func (c *Connection) clusterOptions(role Role) *redis.ClusterOptions {
 	o.Addrs = slices.Clone(o.Addrs)
 	o.TLSConfig = o.TLSConfig.Clone()
 	o.MaintNotificationsConfig = noNotifications()
+	if role.blocks {
+		o.PoolSize = cmp.Or(o.PoolSize, clusterReads)
+	}
 	role.apply(tuneCluster(&o))
 	return &o
 }

@@ -135,7 +135,7 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 				assert.True(t, *tune.disableIdentity)
 			}
 			blocking := with(Blocking(500))
-			assert.Equal(t, 500, *blocking.poolSize)
+			assert.Equal(t, map[bool]int{false: 500, true: clusterReads}[kind == "cluster"], *blocking.poolSize)
 			assert.Equal(t, 6*time.Second, *blocking.read, "the time that a read waits for entries comes on top")
 			assert.Equal(t, 5*time.Second, *blocking.write)
 			assert.Equal(t, 6*time.Second, *blocking.wait)
@@ -149,6 +149,13 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 			assert.Equal(t, 10*runtime.GOMAXPROCS(0), *writer.poolSize)
 		})
 	}
+}
+
+func TestReadsOfAClusterAreLimitedByTheFieldAlone(t *testing.T) {
+	c := mustParse(t, "url: redis://h\nkind: cluster\npool: {size: 50}")
+	assert.Equal(t, 50, c.clusterOptions(Blocking(1)).PoolSize)
+	assert.Equal(t, 60, c.clusterOptions(Blocking(60)).PoolSize)
+	assert.Equal(t, 50, c.clusterOptions(Control(time.Second)).PoolSize)
 }
 
 func TestControlKeepsShorterTimeouts(t *testing.T) {

@@ -13,6 +13,9 @@ const (
 
 	// longestBlock is how long a reply may be late because the server waits for entries: no read of ours blocks longer.
 	longestBlock = time.Second
+	// clusterReads is how many reads may block at once at a node of a cluster unless pool.size says less: each slot has a read of its own
+	// there, so there are as many as partitions. It is a limit; connections are made when they are needed.
+	clusterReads = 4096
 	// bulkBuffer is the size of the buffer in the direction in which a role moves entries by the thousand.
 	bulkBuffer = 128 << 10
 )
@@ -30,8 +33,9 @@ type Role struct {
 	bulkWrite bool
 }
 
-// Blocking is the role of a client whose reads wait for entries, conns of them at a time: its pool is at least that large, and its
-// read timeout allows for the waiting, up to a second, on top of the configured one.
+// Blocking is the role of a client whose reads wait for entries, conns of them at a time: its pool is at least that large, and on a
+// cluster large enough for a read of each partition unless pool.size is set. Its read timeout allows for the waiting, up to a second, on
+// top of the configured one.
 //
 // go-redis takes the time limit of XRead and XReadGroup calls with a Block from there instead: Block plus ten seconds. The role's
 // limit holds for pipelines and for requests made by Do. The deadline of a context shortens both.

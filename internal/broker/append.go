@@ -58,8 +58,18 @@ func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	if o.ProducerTTL <= 0 {
 		o.ProducerTTL = producerTTL
 	}
-	single, ok := client.(*redis.Client)
-	return &Appends{client: client, o: o, resends: !ok || single.Options().MaxRetries > 0}
+	return &Appends{client: client, o: o, resends: resends(client)}
+}
+
+// resends reports whether a client sends a pipeline of scripts a second time by itself. That of a cluster does not, see once.
+func resends(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case *redis.Client:
+		return c.Options().MaxRetries > 0
+	case *redis.ClusterClient:
+		return false
+	}
+	return true
 }
 
 // Append writes a round of appends in one pipeline per node and answers in their order. Appends of one round must be to
@@ -216,21 +226,4 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 
 // Node names the server that holds the target: "" unless the client is a cluster's, where it is the address of the slot's
 // master as the client knows it, and "" until it has learnt the slots. It does no I/O.
-func (a *Appends) Node(t appender.Target) string {
-	cluster, ok := a.client.(*redis.ClusterClient)
-	if !ok {
-		return ""
-	}
-	master, err := cluster.MasterForKey(ended, t.Key)
-	if err != nil {
-		return ""
-	}
-	return master.Options().Addr
-}
-
-// ended is a context that is over: with it, go-redis answers from its memory or not at all.
-var ended = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
+func (a *Appends) Node(t appender.Target) string { return nodeOf(a.client, t.Key) }

@@ -178,6 +178,8 @@ func connectionRemedy(err error) string {
 		return "all connections are in use: raise `pool.size` or `pool.wait_timeout`"
 	case failedDial(err):
 		return remedyUnreachable
+	case tlsRemedy(err) != "":
+		return tlsRemedy(err)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "Redis did not answer in time: is the server overloaded, or `read_timeout` too short?"
 	case Unreachable(err):

@@ -257,23 +257,20 @@ func cursorNames(cursors []splits.Cursor) string {
 	return strings.Join(names, ", ")
 }
 
-// State tells what the streams of the splits look like now, all in one pipeline. A split that alone could not be asked has
+// State tells what the streams of the splits look like now, in one pipeline for each node. A split that alone could not be asked has
 // State.Err; the error is returned when none could.
 func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	pipe := l.control.Pipeline()
-	inspections := make([]*inspection, len(all))
-	for i, split := range all {
-		inspections[i] = inspect(ctx, pipe, split, l.sparse.Load())
-	}
-	exec(ctx, pipe)
-	l.complete(ctx, inspections)
 	states := make([]splits.State, len(all))
+	keys := make([]string, len(all))
+	for i, split := range all {
+		keys[i] = split.Key
+	}
+	eachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
 	unanswered := 0
-	for i, inspection := range inspections {
-		states[i] = inspection.state()
+	for i := range states {
 		if Classify(states[i].Err) == ClassConnection {
 			unanswered++
 		}
@@ -282,6 +279,20 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 		return nil, states[0].Err
 	}
 	return states, nil
+}
+
+// inspectAll fills in the states of the splits at some places.
+func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
+	pipe := l.control.Pipeline()
+	inspections := make([]*inspection, len(places))
+	for i, place := range places {
+		inspections[i] = inspect(ctx, pipe, all[place], l.sparse.Load())
+	}
+	exec(ctx, pipe)
+	l.complete(ctx, inspections)
+	for i, place := range places {
+		states[place] = inspections[i].state()
+	}
 }
 
 // exec sends a pipeline; each command has its error then. When a server refuses a new connection in words of its own (WRONGPASS, max

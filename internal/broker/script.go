@@ -36,26 +36,48 @@ type scriptCall struct {
 	args   []any
 }
 
+// command lays the call out for EVALSHA or EVAL.
+func (c scriptCall) command(ctx context.Context, verb, body string) *redis.Cmd {
+	args := make([]any, 0, 3+len(c.keys)+len(c.args))
+	args = append(args, verb, body, len(c.keys))
+	for _, key := range c.keys {
+		args = append(args, key)
+	}
+	return redis.NewCmd(ctx, append(args, c.args...)...)
+}
+
+// once is a command whose pipeline the client of a cluster does not send again. Left to itself, it repeats all that a pipeline has for a
+// node when the connection breaks, or when the first command meets an error that passes: commands that were executed would be executed
+// again. Redirections are followed nevertheless, since they prove that nothing was executed.
+type once struct{ *redis.Cmd }
+
+// NoRetry is what go-redis asks.
+func (once) NoRetry() bool { return true }
+
 // scriptReply is the answer to one scriptCall: a value or an error, which is the client's own.
 type scriptReply struct {
 	value any
 	err   error
 }
 
-// runAll runs the calls in one pipeline and answers in their order. Those whose script the server did not know, and only those,
-// are sent again in a second pipeline by their source, which teaches it to the server; unlike SCRIPT LOAD this can't
+// runAll runs the calls in one pipeline for each node and answers in their order. Those whose script the server did not know, and only
+// those, are sent again in a second pipeline by their source, which teaches it to the server; unlike SCRIPT LOAD this can't
 // meet another node than the call itself.
 func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCall) []scriptReply {
 	replies := make([]scriptReply, len(calls))
-	all := make([]int, len(calls))
-	for i := range calls {
-		all[i] = i
+	keys := make([]string, len(calls))
+	for i, c := range calls {
+		if len(c.keys) > 0 {
+			keys[i] = c.keys[0]
+		}
 	}
-	unknown := sendAll(ctx, client, calls, all, replies, func(pipe redis.Pipeliner, c scriptCall) *redis.Cmd {
-		return pipe.EvalSha(ctx, c.script.sha, c.keys, c.args...)
-	})
-	sendAll(ctx, client, calls, unknown, replies, func(pipe redis.Pipeliner, c scriptCall) *redis.Cmd {
-		return pipe.Eval(ctx, c.script.src, c.keys, c.args...)
+	eachNode(ctx, client, keys, func(ctx context.Context, places []int) {
+		unknown := sendAll(ctx, client, calls, places, replies, func(c scriptCall) *redis.Cmd {
+			return c.command(ctx, "evalsha", c.script.sha)
+		})
+		sendAll(ctx, client, calls, unknown, replies, func(c scriptCall) *redis.Cmd {
+			return c.command(ctx, "eval", c.script.src)
+		})
 	})
 	return replies
 }
@@ -63,7 +85,7 @@ func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCal
 // sendAll sends the calls at the given places in one pipeline, stores their replies and returns the places of those that
 // met NOSCRIPT.
 func sendAll(ctx context.Context, client redis.UniversalClient, calls []scriptCall, places []int, replies []scriptReply,
-	send func(redis.Pipeliner, scriptCall) *redis.Cmd,
+	command func(scriptCall) *redis.Cmd,
 ) (unknown []int) {
 	if len(places) == 0 {
 		return nil
@@ -71,7 +93,8 @@ func sendAll(ctx context.Context, client redis.UniversalClient, calls []scriptCa
 	pipe := client.Pipeline()
 	commands := make([]*redis.Cmd, len(places))
 	for i, place := range places {
-		commands[i] = send(pipe, calls[place])
+		commands[i] = command(calls[place])
+		_ = pipe.Process(ctx, once{commands[i]}) // it only joins the pipeline
 	}
 	_, execErr := pipe.Exec(ctx)
 	for i, place := range places {

@@ -2,9 +2,11 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -36,19 +38,40 @@ func (e *OldServerError) Error() string {
 		e.Found, oldestRedis, oldestValkey)
 }
 
-// CheckServer makes sure that the server, or each master of a cluster, is new enough: if not, the error is an *OldServerError.
-// A server that does not tell its version (a managed one, a proxy, the embedded one) is judged by what it can do. Nothing is
-// written.
+// CheckServer makes sure that the server, or each master of a cluster that can be reached, is new enough: if not, the error is an
+// *OldServerError. Of a cluster one master at least must be within reach: the others' partitions have their own errors. A server that does
+// not tell its version (a managed one, a proxy, the embedded one) is judged by what it can do. Nothing is written.
 func CheckServer(ctx context.Context, client redis.UniversalClient) error {
-	if cluster, ok := client.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
-			if err := checkServer(ctx, master); err != nil {
-				return fmt.Errorf("cluster node %s: %w", master.Options().Addr, err)
-			}
-			return nil
-		})
+	cluster, ok := client.(*redis.ClusterClient)
+	if !ok {
+		return checkServer(ctx, client)
 	}
-	return checkServer(ctx, client)
+	var mu sync.Mutex // masters are asked at the same time
+	var away error
+	fit := false
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
+		err := checkServer(ctx, master)
+		if err != nil {
+			err = fmt.Errorf("cluster node %s: %w", master.Options().Addr, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch Classify(err) {
+		case ClassNone:
+			fit = true
+		case ClassTransient:
+			away, err = err, nil
+		case ClassConnection:
+			if old := (*OldServerError)(nil); !errors.As(err, &old) {
+				away, err = err, nil
+			}
+		}
+		return err
+	})
+	if err == nil && !fit {
+		err = away
+	}
+	return err
 }
 
 func checkServer(ctx context.Context, client redis.UniversalClient) error {

@@ -1,0 +1,34 @@
+//go:build topology
+
+package config
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// go-redis looks for the masters once a minute unless a node refers it to another one, which a dead master does not: its partitions stood
+// still although a replica had taken over.
+func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3, 1)
+	yaml := "kind: cluster\ndial_timeout: 500ms\nread_timeout: 500ms\nurl: '" + cluster.URL() + "'"
+	pipelined, single := open(t, yaml, Writer()), open(t, yaml, Control(time.Second))
+	write := func() error {
+		pipe := pipelined.Pipeline()
+		pipe.Set(t.Context(), "k", "v", 0)
+		_, err := pipe.Exec(t.Context())
+		return err
+	}
+	require.NoError(t, write())
+	require.NoError(t, single.Get(t.Context(), "k").Err())
+	cluster.Master(t, "k").Pause(t) // one that is dead without a word, on whose port the system still answers
+	require.Eventually(t, func() bool { return write() == nil }, 15*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return single.Get(t.Context(), "k").Err() == nil }, 5*time.Second, 20*time.Millisecond)
+	assert.Equal(t, "v", single.Get(t.Context(), "k").Val())
+}
