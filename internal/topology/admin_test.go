@@ -1,0 +1,54 @@
+//go:build topology
+
+package topology
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+// awaitLagZero waits until the group has committed everything there is, as the admin commands see it.
+func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, written int) {
+	t.Helper()
+	admin := broker.NewAdmin(client)
+	var last string
+	if !assert.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		group, err := admin.DescribeGroup(ctx, d.topic, "crowd")
+		if last = fmt.Sprintf("%+v %v", group.Partitions, err); err != nil {
+			return false
+		}
+		for _, p := range group.Partitions {
+			if p.Lag != 0 {
+				return false
+			}
+		}
+		return len(group.Partitions) == d.partitions
+	}, 20*time.Second, 50*time.Millisecond) {
+		t.Fatalf("the lag stays: %s", last)
+	}
+	topic, err := admin.DescribeTopic(t.Context(), d.topic)
+	require.NoError(t, err)
+	var added int64
+	for _, p := range topic.Partitions {
+		added += p.Added
+	}
+	assert.EqualValues(t, written, added, "entries in the topic")
+	topics, err := admin.ListTopics(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []broker.Topic{topic.Topic}, topics)
+	groups, err := admin.ListGroups(t.Context(), "")
+	require.NoError(t, err)
+	if assert.Len(t, groups, 1) {
+		assert.Equal(t, "crowd", groups[0].Group)
+	}
+}
