@@ -39,7 +39,7 @@ type hold struct {
 	since    time.Time // when the oldest batch in flight was handed out
 	queued   bool      // is in Reader.ready
 
-	// Committing. The Committer's alone, save for stored.
+	// Committing and giving up.
 	stored      Position
 	committedAt time.Time
 	drainBy     time.Time

@@ -48,8 +48,8 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 			assert.Zero(t, crowd.repeated())
 			assert.Positive(t, crowd.share("ann"))
 			for _, log := range []*journal{ann, bob, w.log} {
-				assert.Empty(t, log.lines("level=ERROR"))
-				assert.Empty(t, log.lines("level=WARN"))
+				assert.Empty(t, log.Lines("level=ERROR"))
+				assert.Empty(t, log.Lines("level=WARN"))
 			}
 		})
 	}
@@ -67,7 +67,7 @@ func TestSlotOfALivePartitionMoves(t *testing.T) {
 	load.more(t, 500)
 	for _, key := range []string{"orders:0", "orders:5", "rafka:{orders}:topic"} {
 		if key == "rafka:{orders}:topic" {
-			assert.Empty(t, append(append(ann.lines("ERROR"), bob.lines("ERROR")...), w.log.lines("ERROR")...))
+			assert.Empty(t, append(append(ann.Lines("ERROR"), bob.Lines("ERROR")...), w.log.Lines("ERROR")...))
 		}
 		from := cluster.Master(t, key)
 		to := cluster.Nodes()[0]
@@ -87,8 +87,8 @@ func TestSlotOfALivePartitionMoves(t *testing.T) {
 	assert.Zero(t, crowd.repeated())
 	for _, log := range []*journal{ann, bob, w.log} {
 		// While the topic's own slot is on the move, scripts that name a key which does not exist are put off.
-		assert.Len(t, log.lines("TRYAGAIN"), len(log.lines("level=ERROR")))
-		assert.Empty(t, log.lines("lost"))
+		assert.Len(t, log.Lines("TRYAGAIN"), len(log.Lines("level=ERROR")))
+		assert.Empty(t, log.Lines("lost"))
 	}
 }
 
@@ -131,7 +131,7 @@ func TestDeadNodeStopsItsOwnPartitionsOnly(t *testing.T) {
 	require.NoError(t, err)
 	crowd := newCrowd()
 	ann, _ := crowd.join(t, "ann", d)
-	require.Eventually(t, func() bool { return len(ann.lines("reading 12 partitions")) > 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(ann.Lines("reading 12 partitions")) > 0 }, 20*time.Second, 10*time.Millisecond)
 
 	dead := cluster.Nodes()[0]
 	if dead == cluster.Master(t, "rafka:{orders}:topic") {
@@ -166,7 +166,7 @@ func TestDeadNodeStopsItsOwnPartitionsOnly(t *testing.T) {
 	t.Logf("%d messages, the slowest took %s", n, slowest)
 	assert.Less(t, slowest, 2*time.Second)
 	write(idle)
-	lost := ann.lines("Lost the leases")
+	lost := ann.Lines("Lost the leases")
 	if assert.Len(t, lost, 1) {
 		assert.Contains(t, lost[0], fmt.Sprintf("Lost the leases of %d partitions", len(stopped)))
 	}
@@ -187,7 +187,7 @@ func TestManyPartitionsOfAClusterAreReadAtOnce(t *testing.T) {
 	_, _, err := broker.NewTopics(client).Create(t.Context(), d.topic, d.partitions)
 	require.NoError(t, err)
 	ann, _ := crowd.join(t, "ann", d)
-	require.Eventually(t, func() bool { return len(ann.lines("reading 400 partitions")) > 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(ann.Lines("reading 400 partitions")) > 0 }, 20*time.Second, 10*time.Millisecond)
 	slowest := time.Duration(0)
 	for n := range 10 {
 		began := time.Now()
@@ -197,5 +197,5 @@ func TestManyPartitionsOfAClusterAreReadAtOnce(t *testing.T) {
 	}
 	t.Logf("the slowest took %s", slowest)
 	assert.Less(t, slowest, time.Second)
-	assert.Empty(t, ann.lines("level=ERROR"))
+	assert.Empty(t, ann.Lines("level=ERROR"))
 }

@@ -61,8 +61,8 @@ func TestTLSTroubleIsClear(t *testing.T) {
 			t.Parallel()
 			in, _ := newCrowd().join(t, "ann", trouble.d)
 			for _, log := range []*journal{in, startWriter(t, trouble.d).log} {
-				require.Eventually(t, func() bool { return len(log.lines("Failed to connect")) > 0 }, 20*time.Second, 10*time.Millisecond)
-				assert.Contains(t, log.lines("Failed to connect")[0], trouble.says)
+				require.Eventually(t, func() bool { return len(log.Lines("Failed to connect")) > 0 }, 20*time.Second, 10*time.Millisecond)
+				assert.Contains(t, log.Lines("Failed to connect")[0], trouble.says)
 			}
 		})
 	}

@@ -3,7 +3,6 @@
 package topology
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,6 +17,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/logtest"
 )
 
 // deployment is how a test's streams reach Redis: the connection's fields, and the topic. commitPeriod is 50 ms if empty.
@@ -37,29 +38,7 @@ func (d deployment) component(fields string) string {
 }
 
 // journal collects log lines.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// lines returns those that hold the text.
-func (j *journal) lines(text string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var found []string
-	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
+type journal = logtest.Journal
 
 // run builds a stream in the real engine and runs it until t ends, or until what it returns is called.
 func run(t *testing.T, name string, build func(b *service.StreamBuilder)) (log *journal, stop func()) {
@@ -79,7 +58,7 @@ func run(t *testing.T, name string, build func(b *service.StreamBuilder)) (log *
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
-			t.Logf("%s logged:\n%s", name, strings.Join(log.lines(""), ""))
+			t.Logf("%s logged:\n%s", name, strings.Join(log.Lines(""), ""))
 		}
 	})
 	return log, stop
