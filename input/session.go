@@ -44,7 +44,8 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	cfg := s.consumer
 	cfg.Member = "rafka/" + s.name + "/" + rand.Text()
 	cfg.Group = broker.NewGroup(control, s.topic, s.group)
-	cfg.Leases = broker.NewLeases(control, broker.LeasesOptions{Topic: s.topic, Group: s.group, Warn: o.mirrorWarning})
+	leases := broker.NewLeases(control, broker.LeasesOptions{Topic: s.topic, Group: s.group, Warn: o.mirrorWarning})
+	cfg.Leases, cfg.Node = leases, leases.Node
 	cfg.Log, cfg.Shard = log, log.Shard
 	cfg.OrderKey = orderKey
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }

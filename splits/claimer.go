@@ -9,7 +9,7 @@ import (
 )
 
 // claimer makes what the member holds follow the plan: it drains and releases splits that are no longer its own and claims
-// those that are. Splits that stay are never touched.
+// those that are. Splits that stay are never touched. It has a lane for each node, so that a node that hangs delays the claims of no other.
 type claimer struct {
 	cfg    Config
 	reader *Reader
@@ -24,10 +24,15 @@ type claimer struct {
 	wish wish
 
 	// The rest belongs to the goroutine of run.
-	backoff Backoff
-	retryAt map[Split]time.Time
-	held    map[Split]bool // was ever ours
-	failing map[Split]bool // the last attempt to claim it failed
+	lanes    lanes
+	backoffs map[string]Backoff // of the nodes where claims fail
+	retryAt  map[Split]time.Time
+	busy     map[Split]bool // is being claimed, or given up and not released yet
+	held     map[Split]bool // was ever ours
+	failing  map[Split]bool // the last attempt to claim it failed
+	leaving  []retired      // to be released when their node's lane is free
+	hints    int            // counts the hints that came
+	news     Rebalance      // what the Observer has not been told
 }
 
 // wish is what the plan wants this member to read.
@@ -42,8 +47,8 @@ const idleClaimer = time.Minute
 
 func newClaimer(cfg Config, r *Reader, h *health) *claimer {
 	return &claimer{
-		cfg: cfg, reader: r, health: h, planned: newSignal(), hint: newSignal(), backoff: cfg.Backoff(),
-		retryAt: map[Split]time.Time{}, held: map[Split]bool{}, failing: map[Split]bool{},
+		cfg: cfg, reader: r, health: h, planned: newSignal(), hint: newSignal(), lanes: newLanes(), backoffs: map[string]Backoff{},
+		retryAt: map[Split]time.Time{}, busy: map[Split]bool{}, held: map[Split]bool{}, failing: map[Split]bool{},
 	}
 }
 
@@ -64,7 +69,7 @@ func (c *claimer) wished() wish {
 	return c.wish
 }
 
-// run works until stop ends. A step that has begun is finished, under calls: a claim whose answer nobody waits for would hold the split
+// run works until stop ends. Calls that have begun are finished, under calls: a claim whose answer nobody waits for would hold the split
 // for a whole ttl.
 func (c *claimer) run(stop, calls context.Context) {
 	timer := time.NewTimer(0)
@@ -72,8 +77,12 @@ func (c *claimer) run(stop, calls context.Context) {
 	for {
 		select {
 		case <-stop.Done():
+			c.lanes.join()
 			return
+		case end := <-c.lanes.landed:
+			c.lanes.land(end)
 		case <-c.hint:
+			c.hints++
 			clear(c.retryAt)
 		case <-c.planned:
 		case <-c.reader.changed:
@@ -83,7 +92,7 @@ func (c *claimer) run(stop, calls context.Context) {
 	}
 }
 
-// step does what is due and returns the time until something will be.
+// step does what is due and returns the time until something will be. What lands is followed by a step.
 func (c *claimer) step(ctx context.Context) time.Duration {
 	for cause, lost := range c.reader.takeLost() {
 		for _, s := range lost {
@@ -99,85 +108,75 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 	}
 	missing := c.reader.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
 	gone, next := c.reader.retire(false)
-	c.release(ctx, gone)
-	added, wait := c.claim(ctx, w, missing)
-	if len(gone)+len(added) > 0 {
-		r := Rebalance{Member: c.cfg.Member, Version: w.version, Added: added, Owned: c.reader.count()}
-		for _, g := range gone {
-			r.Revoked = append(r.Revoked, g.lease.Split)
-		}
-		c.cfg.Observer.Rebalanced(r)
-	}
-	return min(next, wait)
+	c.giveUp(ctx, gone)
+	next = min(next, c.claim(ctx, w, missing))
+	c.report(w)
+	return next
 }
 
-// release commits the last positions of splits that are given up, and only then frees them.
-func (c *claimer) release(ctx context.Context, gone []retired) {
-	if len(gone) == 0 {
+// report tells the Observer what was taken on and given up, once for all nodes that answer.
+func (c *claimer) report(w wish) {
+	if len(c.news.Added)+len(c.news.Revoked) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
-	defer cancel()
-	leases := make([]Lease, len(gone))
-	for i, g := range gone {
-		leases[i] = g.lease
-		c.health.forget(g.lease.Split)
+	for node := range c.lanes.busy {
+		if c.backoffs[node] == nil {
+			return
+		}
 	}
-	c.commitLast(ctx, gone)
-	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
+	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Member, w.version, c.reader.count()
+	c.cfg.Observer.Rebalanced(c.news)
+	c.news = Rebalance{}
 }
 
-// commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be trusted any more.
-func (c *claimer) commitLast(ctx context.Context, gone []retired) {
-	var open []Commit
-	for _, g := range gone {
-		if !g.stored {
-			open = append(open, Commit{Lease: g.lease, Position: g.done})
-		}
-	}
-	backoff := c.cfg.Backoff()
-	for len(open) > 0 && ctx.Err() == nil {
-		var again []Commit
-		for i, err := range c.cfg.Leases.Commit(ctx, c.cfg.TTL, open) {
-			switch {
-			case err == nil:
-				c.cfg.Observer.Committed(open[i].Lease.Split, open[i].Position)
-			case errors.Is(err, ErrFenced):
-				c.cfg.Observer.Fenced([]Split{open[i].Lease.Split}, ErrFenced)
-			case open[i].Lease.Trusted(c.cfg.Now()):
-				again = append(again, open[i])
-			}
-		}
-		if open = again; len(open) > 0 {
-			_ = sleepOr(ctx, backoff.NextBackOff(), nil)
-		}
-	}
-}
-
-// claim tries to take on the missing splits that are due. It returns those that it got, and the time until the next is due.
-func (c *claimer) claim(ctx context.Context, w wish, missing []Split) (added []Split, next time.Duration) {
+// claim tries to take on the missing splits that are due, and returns the time until the next is due.
+func (c *claimer) claim(ctx context.Context, w wish, missing []Split) (next time.Duration) {
 	now := c.cfg.Now()
 	next = idleClaimer
-	var claims []Claim
+	var due []Claim
 	for _, s := range missing {
+		if c.busy[s] {
+			continue
+		}
 		if left := c.retryAt[s].Sub(now); left > 0 {
 			next = min(next, left)
 			continue
 		}
-		claims = append(claims, Claim{Split: s, Start: c.start(s, w.initial)})
+		due = append(due, Claim{Split: s, Start: c.start(s, w.initial)})
 	}
-	if len(claims) == 0 {
-		return nil, next
+	for node, claims := range byNode(c.cfg.Node, due, func(c Claim) Split { return c.Split }) {
+		if !c.lanes.busy[node] {
+			c.ask(ctx, node, claims)
+		}
 	}
+	return next
+}
+
+// ask sends the claims that are due on one node. Trust is counted from here.
+func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
+	for _, claim := range claims {
+		c.busy[claim.Split] = true
+	}
+	sent, hints := c.cfg.Now(), c.hints
+	c.lanes.start(node, func() func() {
+		asking, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+		defer cancel()
+		granted := c.cfg.Leases.Claim(asking, c.cfg.Member, c.cfg.TTL, claims)
+		return func() {
+			holds := c.take(ctx, answers{node, sent, hints, claims, granted})
+			if len(holds) > 0 {
+				c.lanes.start(node, func() func() { return c.readFirst(ctx, holds) })
+			}
+		}
+	})
+}
+
+// readFirst gives splits that were just claimed their first read.
+func (c *claimer) readFirst(ctx context.Context, holds []*hold) func() {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
-	granted := c.cfg.Leases.Claim(ctx, c.cfg.Member, c.cfg.TTL, claims)
-	holds, wait := c.take(ctx, now, claims, granted)
-	for _, h := range holds {
-		added = append(added, h.lease.Split)
-	}
 	c.added(ctx, holds)
-	return added, min(next, wait)
+	return func() {}
 }
 
 // start is where a split is begun that has no position yet. One that came after the group, or that was ours before (then its position
@@ -191,40 +190,61 @@ func (c *claimer) start(s Split, initial int) Start {
 	return c.cfg.Start
 }
 
+// answers are those to the claims on one node.
+type answers struct {
+	node    string
+	sent    time.Time
+	hints   int // those that had come when the claims were sent
+	claims  []Claim
+	granted []Granted
+}
+
 // take adds what was granted to the Reader and plans another attempt for the rest.
-func (c *claimer) take(ctx context.Context, sent time.Time, claims []Claim, granted []Granted) (holds []*hold, next time.Duration) {
-	next = idleClaimer
+func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 	var wait time.Duration // before claims that failed are tried again
 	var got []claimed
-	for i, g := range granted {
-		s := claims[i].Split
+	for i, g := range a.granted {
+		s := a.claims[i].Split
 		delete(c.retryAt, s)
+		delete(c.busy, s)
 		held, isHeld := errors.AsType[*HeldError](g.Err)
 		if g.Err != nil && !isHeld {
 			if wait == 0 {
-				wait = c.backoff.NextBackOff()
+				wait = c.pause(a.node)
 			}
-			next = min(next, c.retry(s, wait))
+			c.retry(s, wait)
 			c.fail(s, g.Err)
 			continue
 		}
 		c.mend(s)
 		if isHeld {
-			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap.
-			next = min(next, c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat)))
+			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap. One that came since the claim
+			// was sent may have been that hint.
+			if a.hints == c.hints {
+				c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat))
+			}
 			continue
 		}
-		lease := Lease{Split: s, Member: c.cfg.Member, Epoch: g.Epoch, TrustedUntil: trustedUntil(sent, c.cfg.TTL)}
+		lease := Lease{Split: s, Member: c.cfg.Member, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
 		got = append(got, claimed{lease, g.Position})
 	}
 	if wait == 0 {
-		c.backoff.Reset()
+		delete(c.backoffs, a.node)
 	}
 	for _, g := range c.recover(ctx, got) {
 		c.held[g.lease.Split] = true
 		holds = append(holds, c.reader.add(g.lease, g.at))
+		c.news.Added = append(c.news.Added, g.lease.Split)
 	}
-	return holds, next
+	return holds
+}
+
+// pause is how long to wait before claims on a node are tried again: at most a heartbeat, so that its splits are back soon after it is.
+func (c *claimer) pause(node string) time.Duration {
+	if c.backoffs[node] == nil {
+		c.backoffs[node] = c.cfg.Backoff()
+	}
+	return min(c.backoffs[node].NextBackOff(), c.cfg.Heartbeat)
 }
 
 // fail notes that a split that is wished for can't be had.
@@ -241,10 +261,7 @@ func (c *claimer) mend(s Split) {
 }
 
 // retry plans another claim of the split after d.
-func (c *claimer) retry(s Split, d time.Duration) time.Duration {
-	c.retryAt[s] = c.cfg.Now().Add(d)
-	return d
-}
+func (c *claimer) retry(s Split, d time.Duration) { c.retryAt[s] = c.cfg.Now().Add(d) }
 
 // claimed is a lease that was just granted and the position that came with it.
 type claimed struct {
@@ -262,6 +279,8 @@ func (c *claimer) recover(ctx context.Context, got []claimed) []claimed {
 	for i, g := range got {
 		splits[i] = g.lease.Split
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+	defer cancel()
 	states, err := c.cfg.Log.State(ctx, splits)
 	if err != nil {
 		return got // the reads will tell, and the Auditor looks again

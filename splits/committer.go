@@ -8,42 +8,106 @@ import (
 )
 
 // committer stores what was acknowledged and renews leases. It is a goroutine of its own, so that neither back-pressure nor a blocked
-// read can cost a lease; being the only one that commits for splits that are held, it has one commit per split in flight.
+// read can cost a lease, with a lane for each node, so that no node can cost the leases of another. Being the only one that commits for
+// splits that are held, and marking those with a call under way, it has one commit per split in flight, even if the split
+// changes nodes meanwhile.
 type committer struct {
 	cfg    Config
 	reader *Reader
 	health *health
+
+	// The rest belongs to the goroutine of run.
+	lanes   lanes
+	failing map[string]bool // nodes whose last call failed
 }
 
 const (
 	// renewals is how many renewals fit into a ttl: three may fail.
 	renewals = 4
-	// retries is how often within a ttl the committer tries while its calls fail.
-	retries = 20
+	// looks is how often within a ttl the committer looks what is due, and tries again what failed.
+	looks = 20
 )
+
+func newCommitter(cfg Config, r *Reader, h *health) *committer {
+	return &committer{cfg: cfg, reader: r, health: h, lanes: newLanes(), failing: map[string]bool{}}
+}
 
 // run works until stop ends; its calls end with calls.
 func (c *committer) run(stop, calls context.Context) {
-	tick := min(c.cfg.CommitEvery, c.cfg.TTL/(3*renewals))
-	wait := tick
-	for sleepOr(stop, wait, nil) == nil {
-		wait = tick
-		if !c.step(calls) {
-			wait = min(tick, c.cfg.TTL/retries)
+	ticker := time.NewTicker(min(c.cfg.CommitEvery, c.cfg.TTL/looks))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop.Done():
+			c.lanes.join()
+			return
+		case end := <-c.lanes.landed:
+			c.lanes.land(end)
+		case <-ticker.C:
+			c.step(calls)
 		}
 	}
 }
 
-// step commits and renews whatever is due, and reports whether the store answered.
-func (c *committer) step(ctx context.Context) bool {
-	commits, leases := c.reader.due()
+// step has every node that is not busy store and renew what is due there.
+func (c *committer) step(ctx context.Context) {
+	for node, due := range byNode(c.cfg.Node, c.reader.due(), func(e errand) Split { return e.lease.Split }) {
+		if c.lanes.busy[node] {
+			continue
+		}
+		c.reader.begin(due)
+		c.lanes.start(node, func() func() {
+			err := c.serve(ctx, due)
+			return func() { c.note(node, err) }
+		})
+	}
+	c.forget()
+}
+
+// note says how the last call went.
+func (c *committer) note(node string, err error) {
+	if err != nil {
+		c.failing[node] = true
+		c.health.fail(committing(node), err)
+		return
+	}
+	delete(c.failing, node)
+	c.health.ok(committing(node))
+}
+
+// committing names the part of the consumer that may have trouble with a node.
+func committing(node string) string { return "committing " + node }
+
+// forget drops the trouble with nodes where nothing is held any more: there is nothing that could fail.
+func (c *committer) forget() {
+	if len(c.failing) == 0 {
+		return
+	}
+	held := byNode(c.cfg.Node, c.reader.held(), func(s Split) Split { return s })
+	for node := range c.failing {
+		if held[node] == nil {
+			c.note(node, nil)
+		}
+	}
+}
+
+// serve commits and renews what is due on one node. It returns the first error that leaves an outcome open.
+func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
+	defer c.reader.finish(due)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
-	var failed error
+	var commits []Commit
+	var leases []Lease
+	for _, e := range due {
+		if e.at != nil {
+			commits = append(commits, Commit{Lease: e.lease, Position: *e.at})
+		} else {
+			leases = append(leases, e.lease)
+		}
+	}
 	if len(commits) > 0 {
 		sent := c.cfg.Now()
-		errs := c.cfg.Leases.Commit(ctx, c.cfg.TTL, commits)
-		for i, err := range errs {
+		for i, err := range c.cfg.Leases.Commit(ctx, c.cfg.TTL, commits) {
 			if err == nil {
 				c.cfg.Observer.Committed(commits[i].Lease.Split, commits[i].Position)
 			}
@@ -56,13 +120,7 @@ func (c *committer) step(ctx context.Context) bool {
 			failed = cmp.Or(failed, c.settle(leases[i], nil, sent, err))
 		}
 	}
-	switch {
-	case failed != nil:
-		c.health.fail("committing", failed)
-	case len(commits)+len(leases) > 0, c.reader.count() == 0: // without a lease there is nothing that could fail
-		c.health.ok("committing")
-	}
-	return failed == nil
+	return failed
 }
 
 // settle takes the answer for one lease; it returns an error that leaves the outcome open.
@@ -78,8 +136,15 @@ func (c *committer) settle(lease Lease, at *Position, sent time.Time, err error)
 	return err
 }
 
-// due collects the positions to commit and the leases to renew without one, and drops leases that have run out.
-func (r *Reader) due() (commits []Commit, leases []Lease) {
+// errand is what is to be done for one lease: a position to store, or, without one, a renewal.
+type errand struct {
+	hold  *hold
+	lease Lease
+	at    *Position
+}
+
+// due collects what is to be stored and renewed, save for leases with a call under way, and drops leases that have run out.
+func (r *Reader) due() (all []errand) {
 	now := r.cfg.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,14 +153,36 @@ func (r *Reader) due() (commits []Commit, leases []Lease) {
 		switch {
 		case !h.lease.Trusted(now):
 			r.loseLocked(h, ErrExpired)
+		case h.calling:
 		case h.stored.Offset.Before(done.Offset) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
-			h.committedAt = now
-			commits = append(commits, Commit{Lease: h.lease, Position: done})
+			all = append(all, errand{h, h.lease, &done})
 		case h.lease.TrustedUntil.Sub(now) <= r.cfg.TTL-r.cfg.TTL/leaseMargin-r.cfg.TTL/renewals:
-			leases = append(leases, h.lease)
+			all = append(all, errand{h, h.lease, nil})
 		}
 	}
-	return commits, leases
+	return all
+}
+
+// begin marks leases for which a call is now made.
+func (r *Reader) begin(all []errand) {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range all {
+		e.hold.calling = true
+		if e.at != nil {
+			e.hold.committedAt = now
+		}
+	}
+}
+
+// finish takes the marks of begin back.
+func (r *Reader) finish(all []errand) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range all {
+		e.hold.calling = false
+	}
 }
 
 // renewed notes that the store extended a lease, and stored a position with it.

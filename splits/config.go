@@ -10,6 +10,9 @@ type Config struct {
 	Log    Log
 	// Shard names the server, or the part of it, that one fetch request may span. Nil: all splits are in one.
 	Shard func(Split) string
+	// Node names the server that holds a split, as far as is known: requests to different ones do not wait for each other. It must not
+	// block. Nil: there is one.
+	Node func(Split) string
 
 	// Member is this consumer's ID. No other consumer may ever have the same.
 	Member string
@@ -70,6 +73,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CheckpointLimit, 1024)
 	if c.Shard == nil {
 		c.Shard = func(Split) string { return "" }
+	}
+	if c.Node == nil {
+		c.Node = func(Split) string { return "" }
 	}
 	if c.OrderKey == nil {
 		c.OrderKey = func(Entry) string { return "" }

@@ -48,7 +48,7 @@ func (c *Consumer) Start() {
 	running, stop := context.WithCancel(context.Background())
 	calls, sever := context.WithCancel(context.Background())
 	c.running, c.stop, c.sever = running, stop, sever
-	committer := &committer{cfg: c.cfg, reader: c.reader, health: c.health}
+	committer := newCommitter(c.cfg, c.reader, c.health)
 	auditor := &auditor{cfg: c.cfg, reader: c.reader, health: c.health}
 	// All of these end with Close, which joins them. The loops finish the call that they are in: a beat or a claim that is applied
 	// after the member has left would keep splits from the others for a whole ttl.
@@ -188,8 +188,7 @@ func (c *Consumer) close(ctx context.Context) error {
 	}
 	c.stop()
 	c.loops.Wait()
-	gone, _ := c.reader.retire(true)
-	c.claimer.release(ctx, gone)
+	c.claimer.close(ctx)
 	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	defer cancel()
 	err := c.cfg.Group.Leave(leaving, c.cfg.Member)

@@ -52,6 +52,9 @@
 // They share the Reader, a passive set of holds under one lock that is never held over a call of the store. Signals between
 // them hold one token and drop the rest; the state that they point at is the truth.
 //
+// Where the splits lie on several nodes, the claimer and the committer have a lane for each (Config.Node): a goroutine that makes one call,
+// brings back the answer and ends. A node that hangs keeps its own lane busy and delays neither claims nor renewals elsewhere.
+//
 // # Closing
 //
 // Close stops handing out, lets every loop finish the request that it is in, commits, releases, leaves the group, and only then joins the reads,

@@ -1,6 +1,8 @@
 package splits
 
 import (
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -12,6 +14,8 @@ type retired struct {
 	done   Position
 	stored bool // done is what the store has
 }
+
+func (g retired) split() Split { return g.lease.Split }
 
 // reconcile turns the set of held splits towards the wish: splits not in it begin to drain until drainBy at the latest, and splits that
 // drain but are wished for again go on. It returns the splits in the wish that are not held.
@@ -78,4 +82,11 @@ func (r *Reader) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.holds)
+}
+
+// held lists the splits that are held.
+func (r *Reader) held() []Split {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.holds))
 }

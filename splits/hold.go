@@ -42,6 +42,7 @@ type hold struct {
 	// Committing and giving up.
 	stored      Position
 	committedAt time.Time
+	calling     bool // a commit or a renewal is under way
 	drainBy     time.Time
 	lag         int64 // as last sampled; -1 unknown
 }

@@ -134,6 +134,9 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
+// Node names the server that holds a split as far as the client knows: see splits.Config.Node. It does no I/O.
+func (l *Leases) Node(split splits.Split) string { return nodeOf(l.client, split.Key) }
+
 // keys are those of the scripts that touch a split: both are in the slot of its stream.
 func (l *Leases) keys(split splits.Split) []string {
 	return []string{split.Key, leaseKey(split.Key, l.group)}

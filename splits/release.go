@@ -1,0 +1,84 @@
+package splits
+
+import (
+	"context"
+	"errors"
+)
+
+// The side of the claimer that lets go.
+
+// giveUp releases splits that were retired, now or when their node's lane is free.
+func (c *claimer) giveUp(ctx context.Context, gone []retired) {
+	for _, g := range gone {
+		c.busy[g.lease.Split] = true
+	}
+	leaving := append(c.leaving, gone...)
+	c.leaving = nil
+	for node, gone := range byNode(c.cfg.Node, leaving, retired.split) {
+		if c.lanes.busy[node] {
+			c.leaving = append(c.leaving, gone...)
+			continue
+		}
+		c.lanes.start(node, func() func() {
+			c.release(ctx, gone)
+			return func() {
+				for _, g := range gone {
+					delete(c.busy, g.lease.Split)
+					c.news.Revoked = append(c.news.Revoked, g.lease.Split)
+				}
+			}
+		})
+	}
+}
+
+// close gives up everything once run has returned. A node that hangs keeps the splits of no other from being released.
+func (c *claimer) close(ctx context.Context) {
+	gone, _ := c.reader.retire(true)
+	for node, gone := range byNode(c.cfg.Node, append(c.leaving, gone...), retired.split) {
+		c.lanes.start(node, func() func() {
+			c.release(ctx, gone)
+			return func() {}
+		})
+	}
+	c.lanes.join()
+}
+
+// release commits the last positions of splits that are given up, and only then frees them.
+func (c *claimer) release(ctx context.Context, gone []retired) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	defer cancel()
+	leases := make([]Lease, len(gone))
+	for i, g := range gone {
+		leases[i] = g.lease
+		c.health.forget(g.lease.Split)
+	}
+	c.commitLast(ctx, gone)
+	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
+}
+
+// commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be trusted any more.
+func (c *claimer) commitLast(ctx context.Context, gone []retired) {
+	var open []Commit
+	for _, g := range gone {
+		if !g.stored {
+			open = append(open, Commit{Lease: g.lease, Position: g.done})
+		}
+	}
+	backoff := c.cfg.Backoff()
+	for len(open) > 0 && ctx.Err() == nil {
+		var again []Commit
+		for i, err := range c.cfg.Leases.Commit(ctx, c.cfg.TTL, open) {
+			switch {
+			case err == nil:
+				c.cfg.Observer.Committed(open[i].Lease.Split, open[i].Position)
+			case errors.Is(err, ErrFenced):
+				c.cfg.Observer.Fenced([]Split{open[i].Lease.Split}, ErrFenced)
+			case open[i].Lease.Trusted(c.cfg.Now()):
+				again = append(again, open[i])
+			}
+		}
+		if open = again; len(open) > 0 {
+			_ = sleepOr(ctx, backoff.NextBackOff(), nil)
+		}
+	}
+}
