@@ -149,3 +149,39 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 		cancel()
 	}
 }
+
+// While a slot moves, a script is refused that names a key which is not there: that kept every member from being heard of until the
+// topic's slot had moved, and the leases of empty partitions from being renewed.
+func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 2, 0)
+	client := cluster.Client(t)
+	_, _, err := NewTopics(client).Create(t.Context(), "cut", 1)
+	require.NoError(t, err)
+	for _, topic := range []string{"cut", "plain"} {
+		beat := splits.Beat{Member: "a", TTL: time.Minute}
+		split := NewGroup(client, topic, "g").splitsOf(map[string]int{"cut": 1}[topic])[0]
+		leases := NewLeases(client, LeasesOptions{Topic: topic, Group: "g"})
+		_, err = NewGroup(client, topic, "g").Beat(t.Context(), beat)
+		require.NoError(t, err)
+		granted := leases.Claim(t.Context(), "a", time.Minute, []splits.Claim{{Split: split}})
+		require.NoError(t, granted[0].Err)
+		lease := splits.Lease{Split: split, Member: "a", Epoch: granted[0].Epoch}
+		works := func(when string) {
+			_, err := NewGroup(client, topic, "g").Beat(t.Context(), beat)
+			require.NoError(t, err, "%s %s", topic, when)
+			require.NoError(t, leases.Renew(t.Context(), time.Minute, []splits.Lease{lease})[0], "%s %s", topic, when)
+		}
+		for _, key := range []string{topic, split.Key} {
+			to := cluster.Nodes()[0]
+			if to == cluster.Master(t, key) {
+				to = cluster.Nodes()[1]
+			}
+			m := cluster.BeginMigration(t, cluster.Slot(t, key), to)
+			works("before its keys have moved")
+			m.Move(t)
+			m.Finish(t)
+			works("when its slot has moved")
+		}
+	}
+}

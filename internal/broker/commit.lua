@@ -1,8 +1,8 @@
 -- commit: stores the position of a split under its lease and extends the lease; without an offset it only extends (renew).
 -- A position below the stored one is kept out: it is a late duplicate of an older commit.
 --
--- KEYS[1]  the partition's stream
--- KEYS[2]  the lease
+-- KEYS[1]  the lease
+-- KEYS[2]  the partition's stream; not named by a renewal, which could not be done then while the slot of an empty partition moves
 -- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten  5 group  6 offset, or empty  7 read
 -- Replies  OK mirror (ours, foreign, or empty: none or not looked at)
 --          FENCED owner epoch (those that are stored)
@@ -10,9 +10,9 @@
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 
-local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'offset', 'read', 'mirror')
+local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror')
 if err_of(h) then
-  return refusal(h.err, KEYS[2])
+  return refusal(h.err, KEYS[1])
 end
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or ''}
@@ -20,8 +20,8 @@ end
 
 -- PEXPIRE comes first since it is allowed on a server that is out of memory, and what a script writes after its first write is too:
 -- whoever has work in hand can finish it.
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', KEYS[1], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl))
 
 local stored = is_id(h[3]) and h[3] or nil
 if offset == '' or (stored and below(offset, stored)) then
@@ -30,13 +30,13 @@ end
 if offset == stored and read == '-1' then
   read = h[4] or read -- the same place: what is known of it stays known
 end
-redis.call('HSET', KEYS[2], 'offset', offset, 'read', read)
+redis.call('HSET', KEYS[1], 'offset', offset, 'read', read)
 
 if h[5] == 'foreign' then
   return {'OK', 'foreign'} -- looked at again by the next claim
 end
-local mirror = mirror_move(KEYS[1], group, offset, read)
+local mirror = mirror_move(KEYS[2], group, offset, read)
 if mirror ~= h[5] then
-  redis.call('HSET', KEYS[2], 'mirror', mirror)
+  redis.call('HSET', KEYS[1], 'mirror', mirror)
 end
 return {'OK', mirror}

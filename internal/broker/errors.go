@@ -86,6 +86,9 @@ var refusals = []refusal{
 	{"EXECABORT", ClassFinal, ""},
 }
 
+// slotMoves reports whether a request was refused because it named keys of a slot that is on the move, not all of which were found in one place.
+func slotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
+
 // Classify tells what an error of a Redis client means. It looks through wrapping.
 func Classify(err error) Class {
 	class, _ := judge(err)

@@ -77,13 +77,7 @@ var (
 
 // Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another type.
 func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
-	rejoin := 0
-	if b.Rejoin {
-		rejoin = 1
-	}
-	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
-	value, err := heartbeatScript.run(ctx, g.client, keys, b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind,
-		wakeChannel(g.topic, g.group), millis(unusedTTL))
+	value, err := g.heartbeat(ctx, b)
 	if err != nil {
 		return splits.View{}, g.wrap("beating in", Explain(err))
 	}
@@ -96,6 +90,29 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.word(1)}
 	}
 	return splits.View{}, g.wrap("beating in", unexpected(heartbeatScript, value))
+}
+
+// heartbeat runs the script with the keys that it needs and no others: while their slot moves, a cluster refuses a script that names a key
+// which is not there.
+func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
+	rejoin := 0
+	if b.Rejoin {
+		rejoin = 1
+	}
+	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), millis(unusedTTL)}
+	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
+	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
+	switch {
+	case slotMoves(err) && g.largest() == 0:
+		metadata, existsErr := g.client.Exists(ctx, topicKey(g.topic)).Result() // a single key is always found
+		if existsErr != nil || metadata != 0 {
+			return nil, err
+		}
+		return heartbeatScript.run(ctx, g.client, keys[:2], args...)
+	case replyOf(value).word(0) == "STREAM":
+		return heartbeatScript.run(ctx, g.client, keys, args...)
+	}
+	return value, err
 }
 
 // view decodes the reply of a heartbeat.

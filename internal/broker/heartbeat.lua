@@ -3,14 +3,15 @@
 --
 -- KEYS[1]  the members: sorted set, member -> deadline in ms
 -- KEYS[2]  the group: hash of group_type, version, planned_version, plan, partitions, initial, last_beat
--- KEYS[3]  the topic's metadata
--- KEYS[4]  the stream of a plain topic
+-- KEYS[3]  the topic's metadata, unless it is known that there is none
+-- KEYS[4]  the stream of a plain topic, if STREAM was the answer without it
 -- ARGV     1 member  2 ttl in ms  3 version of the plan that the caller knows  4 largest partition count that the caller has seen
 --          5 1 if the caller was a member before  6 group type  7 channel of the group's hints
 --          8 ms after which an unused group is forgotten
 -- Replies  OK version planned_version next_deadline_ms partitions (0: plain) initial members (none if version is planned)
 --             plan (empty if there is none or the caller knows it)
 --          TYPE stored_type
+--          STREAM (whether the plain stream exists has to be known: nothing was done)
 --          an error of the class of the command that met it, naming the key
 
 local member, ttl = ARGV[1], tonumber(ARGV[2])
@@ -27,7 +28,7 @@ local listed = redis.pcall('ZSCORE', KEYS[1], member)
 if err_of(listed) then
   return refusal(listed.err, KEYS[1])
 end
-local metadata = redis.pcall('HGET', KEYS[3], 'partitions')
+local metadata = KEYS[3] and redis.pcall('HGET', KEYS[3], 'partitions')
 if err_of(metadata) then
   return refusal(metadata.err, KEYS[3])
 end
@@ -51,6 +52,9 @@ if not initial or not h[1] then
     if metadata then
       initial = count
     elseif count == 0 then
+      if not KEYS[4] then
+        return {'STREAM'}
+      end
       initial = redis.call('EXISTS', KEYS[4])
     end
   end

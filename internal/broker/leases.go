@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -103,6 +104,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 	calls := make([]scriptCall, len(commits))
 	for i, c := range commits {
 		calls[i] = l.positionCall(commitScript, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+		slices.Reverse(calls[i].keys) // the lease first, since a renewal names nothing else
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
 }
@@ -112,6 +114,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
 		calls[i] = l.positionCall(commitScript, ttl, lease, "", splits.ReadUnknown)
+		calls[i].keys = calls[i].keys[1:]
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
 }
@@ -137,7 +140,7 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 // Node names the server that holds a split as far as the client knows: see splits.Config.Node. It does no I/O.
 func (l *Leases) Node(split splits.Split) string { return nodeOf(l.client, split.Key) }
 
-// keys are those of the scripts that touch a split: both are in the slot of its stream.
+// keys are the stream and the lease of a split, which are in one slot: what scripts that touch a split name.
 func (l *Leases) keys(split splits.Split) []string {
 	return []string{split.Key, leaseKey(split.Key, l.group)}
 }
