@@ -43,7 +43,7 @@ func check(f config.Fields) []string {
 		_, err := config.ParseSize(field, size)
 		p.AddErr(err)
 	}
-	if bodyKey, _ := f.Text(fieldBodyKey); bodyKey == broker.KeyField || bodyKey == broker.TraceField {
+	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
 	choices := []string{lossContinue, lossFail}

@@ -32,7 +32,7 @@ func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
 
 func message(b *splits.Batch, e splits.Entry, bodyKey string) *service.Message {
 	decoded := broker.Decode(e.Fields, bodyKey)
-	m := service.NewMessage([]byte(decoded.Body)) // the one copy: the body outlives the reply that it came in
+	m := traced(service.NewMessage([]byte(decoded.Body)), decoded.Metadata) // the one copy: the body outlives the reply that it came in
 	for _, f := range decoded.Metadata {
 		if !strings.HasPrefix(f.Name, metaPrefix) {
 			m.MetaSetMut(f.Name, f.Value)

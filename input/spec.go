@@ -116,7 +116,8 @@ read anew by whoever has the partition then.
 - ` + "`rafka_lag`" + `: how many messages of the partition were not processed yet, as last sampled
 - ` + "`rafka_delivery_count`" + `: how often this input has handed it out, this time included
 
-and all other fields of the entry. Fields of these names are not taken over.
+and all other fields of the entry. Fields of these names are not taken over. Where an entry has trace context in the fields ` + "`traceparent`" + ` and
+` + "`tracestate`" + ` (W3C Trace Context), the spans of its message, and of no other of the batch, have their parent there.
 
 ### Metrics
 

@@ -20,7 +20,7 @@ func check(f config.Fields) []string {
 	var p config.Problems
 	checkStreamName(f, &p)
 	checkPartitioning(f, &p)
-	if bodyKey, _ := f.Text(fieldBodyKey); bodyKey == broker.KeyField || bodyKey == broker.TraceField {
+	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
 	if _, ok := f.Whole(fieldPartitions, 1, broker.MaxPartitions); !ok {

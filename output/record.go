@@ -36,6 +36,7 @@ func (r *recorder) record(msg *service.Message, key string) (record appender.Rec
 	if err != nil {
 		return record, nil, err
 	}
+	trace, metadata := traceOf(msg, metadata)
 	if r.bodyKey == "" {
 		if record.Fields, dropped, err = broker.EncodeObject(body, key, metadata); err != nil {
 			return record, nil, fmt.Errorf("with an empty body_key a message must be a JSON object: %w", err)
@@ -43,6 +44,7 @@ func (r *recorder) record(msg *service.Message, key string) (record appender.Rec
 	} else {
 		record.Fields, dropped = broker.Encode(body, r.bodyKey, key, metadata)
 	}
+	record.Fields = append(record.Fields, trace...)
 	if n := len(record.Fields) / 2; n > broker.MaxFields {
 		return record, nil, fmt.Errorf("the message has %d fields, more than the %d that an entry can have: leave metadata out with "+
 			"the field metadata, or write the message as one field by body_key", n, broker.MaxFields)

@@ -89,6 +89,9 @@ Each message becomes one entry of a Redis stream: the field ~body~ holds the mes
 field one metadata value. A topic with partitions is one stream per partition, named ~<stream_name>:<number>~. A topic that was not
 created with partitions is one plain Redis stream of that very name, so any existing stream can be written to.
 
+The trace that a message is in goes with it, in the fields ~traceparent~ and ~tracestate~ (W3C Trace Context). Metadata of these names,
+or of that of another field that the entry has itself, is not written; that is counted unless it belongs to the same trace.
+
 ### Partitioning
 
 A message with a key goes to the partition ~(murmur2(key) & 0x7fffffff) % partitions~, as with Kafka's own producer, so that messages of

@@ -12,16 +12,19 @@ import (
 // KeyField is the field of an entry that holds the key of its message.
 const KeyField = "rafka_key"
 
-// TraceField is the field of an entry that holds its trace context, as W3C's traceparent header. Encode never writes it: who
-// traces appends it to the fields. Decode leaves it in the metadata.
-const TraceField = "traceparent"
+// The fields of an entry that hold its trace context, as W3C's headers of these names. Encode never writes them: who traces appends
+// them to the fields. Decode leaves them in the metadata.
+const (
+	TraceField      = "traceparent"
+	TraceStateField = "tracestate"
+)
 
 // Field is one name and value of an entry beside its body and key: one metadata value of a message.
 type Field struct{ Name, Value string }
 
 // Encode lays a message out as the fields of an entry: the body under bodyKey, which is not empty, the key unless it is empty,
-// then the metadata in its order. Metadata named like the body, KeyField or TraceField would be mistaken for those: it is left
-// out and its names are returned as dropped. A nil body is written as an empty one.
+// then the metadata in its order. Metadata named like the body or Reserved would be mistaken for those fields: it is left out and
+// its names are returned as dropped. A nil body is written as an empty one.
 func Encode(body []byte, bodyKey, key string, metadata []Field) (fields []string, dropped []string) {
 	fields = make([]string, 0, 4+2*len(metadata))
 	fields = append(fields, bodyKey, string(body))
@@ -29,7 +32,7 @@ func Encode(body []byte, bodyKey, key string, metadata []Field) (fields []string
 		fields = append(fields, KeyField, key)
 	}
 	for _, m := range metadata {
-		if m.Name == bodyKey || reserved(m.Name) {
+		if m.Name == bodyKey || Reserved(m.Name) {
 			dropped = append(dropped, m.Name)
 			continue
 		}
@@ -39,7 +42,7 @@ func Encode(body []byte, bodyKey, key string, metadata []Field) (fields []string
 }
 
 // EncodeObject lays out a message whose body is a JSON object, without a body field: each member becomes a field, strings as
-// they are and all else as compact JSON, in the order of the object. A member named KeyField or TraceField is left out and
+// they are and all else as compact JSON, in the order of the object. A member whose name is Reserved is left out and
 // reported as dropped, and so is metadata named like one of those or like a member. The error says that the body is no JSON
 // object, or an empty one, which no entry can hold.
 func EncodeObject(body []byte, key string, metadata []Field) (fields []string, dropped []string, err error) {
@@ -54,7 +57,7 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 		fields = append(fields, KeyField, key)
 	}
 	for _, m := range metadata {
-		if _, taken := names[m.Name]; taken || reserved(m.Name) {
+		if _, taken := names[m.Name]; taken || Reserved(m.Name) {
 			dropped = append(dropped, m.Name)
 			continue
 		}
@@ -67,7 +70,11 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 	return fields, dropped, nil
 }
 
-func reserved(name string) bool { return name == KeyField || name == TraceField }
+// Reserved reports whether a field of that name holds something else than the body or metadata.
+func Reserved(name string) bool { return name == KeyField || IsTrace(name) }
+
+// IsTrace reports whether a field of that name holds trace context.
+func IsTrace(name string) bool { return name == TraceField || name == TraceStateField }
 
 // errNoObject is what members finds wrong with a body that is something else.
 var errNoObject = errors.New("the body is not a JSON object: set body_key to write it as one field, or make it an object")
@@ -91,7 +98,7 @@ func members(body []byte) (fields []string, dropped []string, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w (%w)", errNoObject, err)
 		}
-		if text := name.(string); reserved(text) {
+		if text := name.(string); Reserved(text) {
 			dropped = append(dropped, text)
 		} else {
 			fields = append(fields, text, value)
@@ -125,13 +132,13 @@ type Decoded struct {
 	HasBody bool
 	// Key is empty if the message has none.
 	Key string
-	// Metadata has each name once. Without a body field it holds at most TraceField, as all else is in the body.
+	// Metadata has each name once. Without a body field it holds trace context at most, as all else is in the body.
 	Metadata []Field
 }
 
 // Decode reads the fields of any entry, ours or a foreign one, as a message; bodyKey "" says that no field is the body. The
 // values of a repeated field become one JSON array of strings, in the place of the first. An entry without the body field is
-// not skipped: its body is a JSON object of all fields but KeyField and TraceField, their values as strings. Redis values are
+// not skipped: its body is a JSON object of all fields but the Reserved ones, their values as strings. Redis values are
 // bytes and JSON strings are not: in a JSON array or object each byte that is no UTF-8 is replaced by U+FFFD; all else comes
 // through unchanged.
 func Decode(fields []string, bodyKey string) Decoded {
@@ -148,7 +155,7 @@ func Decode(fields []string, bodyKey string) Decoded {
 			d.Body = f.text()
 		case f.name == KeyField:
 			d.Key = f.text()
-		case d.HasBody || f.name == TraceField:
+		case d.HasBody || IsTrace(f.name):
 			d.Metadata = append(d.Metadata, Field{f.name, f.text()})
 		default:
 			object = append(object, f)

@@ -29,10 +29,10 @@ func TestEncodeLeavesOutAnEmptyKey(t *testing.T) {
 
 func TestEncodeDropsAndReportsMetadataThatWouldBeMistaken(t *testing.T) {
 	fields, dropped := Encode([]byte("x"), "body", "k", []Field{
-		{"body", "evil"}, {KeyField, "evil"}, {TraceField, "evil"}, {"fine", "1"},
+		{"body", "evil"}, {KeyField, "evil"}, {TraceField, "evil"}, {TraceStateField, "evil"}, {"fine", "1"},
 	})
 	assert.Equal(t, []string{"body", "x", "rafka_key", "k", "fine", "1"}, fields)
-	assert.Equal(t, []string{"body", KeyField, TraceField}, dropped)
+	assert.Equal(t, []string{"body", KeyField, TraceField, TraceStateField}, dropped)
 }
 
 func TestEncodeObjectKeepsOrderAndTypes(t *testing.T) {
@@ -93,9 +93,9 @@ func TestDecodeOfForeignEntries(t *testing.T) {
 		{"repeated body", []string{"body", "x", "body", "y"}, "body", Decoded{Body: `["x","y"]`, HasBody: true}},
 		{
 			"no body",
-			[]string{"b", "1", "rafka_key", "k", "traceparent", "t", "a", "2", "b", "3"},
+			[]string{"b", "1", "rafka_key", "k", "traceparent", "t", "a", "2", "tracestate", "s", "b", "3"},
 			"body",
-			Decoded{Body: `{"b":["1","3"],"a":"2"}`, Key: "k", Metadata: []Field{{"traceparent", "t"}}},
+			Decoded{Body: `{"b":["1","3"],"a":"2"}`, Key: "k", Metadata: []Field{{"traceparent", "t"}, {"tracestate", "s"}}},
 		},
 		{"no body key", []string{"body", "<x>", "n", "1"}, "", Decoded{Body: `{"body":"<x>","n":"1"}`}},
 		{"an empty name is no body", []string{"", "x"}, "", Decoded{Body: `{"":"x"}`}},
@@ -129,7 +129,7 @@ func FuzzEncodeDecodeRoundTrip(f *testing.F) {
 	f.Add("", "payload", "", "payload", "x", "rafka_key", "y")
 	f.Add("{}", "b", "", "same", "x", "traceparent", "y")
 	f.Fuzz(func(t *testing.T, body, bodyKey, key, name1, value1, name2, value2 string) {
-		if bodyKey == "" || reserved(bodyKey) || name1 == name2 {
+		if bodyKey == "" || Reserved(bodyKey) || name1 == name2 {
 			return
 		}
 		metadata := []Field{{name1, value1}, {name2, value2}}
