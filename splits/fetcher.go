@@ -2,7 +2,6 @@ package splits
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -14,13 +13,6 @@ const (
 	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had nothing: a blocking request would
 	// keep the others waiting once they have room again.
 	lookAgain = 5 * time.Millisecond
-	// The count of a request counts per split; a large one over many splits would stop the server for a while.
-	replyBytes = 1 << 20
-	firstCount = 16
-	mostCount  = 1000
-	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
-	hugeEntry     = 1 << 20
-	cautiousReads = 16
 )
 
 // fetcher reads the splits of one shard into the Reader.
@@ -34,9 +26,8 @@ type fetcher struct {
 	// retryNow cuts a back-off short: the store can be reached again.
 	retryNow signal
 
-	mu       sync.Mutex // the claimer fetches too: the first read of a split
-	average  int        // bytes of an entry, smoothed; 0 until the first
-	cautious int        // requests left with count 1
+	// sizes is shared with the claimer, which fetches too: the first read of a split.
+	sizes sizes
 }
 
 // run fetches until ctx ends. A blocked request may outlive ctx for as long as it blocks.
@@ -70,7 +61,7 @@ func (f *fetcher) run(ctx context.Context) {
 
 // fetch sends one request and takes in the answer; it returns how many entries came.
 func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration) (int, error) {
-	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.count(len(items)), Block: block}
+	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.sizes.count(len(items), f.reader.spare()), Block: block}
 	for i, it := range items {
 		req.Cursors[i] = it.cursor
 	}
@@ -87,10 +78,13 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration
 	}
 	f.health.ok(f.part())
 	report := f.reader.deliver(items, fetched)
-	f.learn(report)
+	f.sizes.learn(report)
 	f.tell(report)
 	return report.entries, nil
 }
+
+// most is how many splits the next request may name.
+func (f *fetcher) most() int { return f.sizes.most(f.reader.spare()) }
 
 func (f *fetcher) part() string { return "reading " + f.shard }
 
@@ -115,49 +109,6 @@ func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetc
 		fetched[i] = f.reader.refuseLoss(items[i], fetched[i], states[n])
 	}
 	return nil
-}
-
-// count is how many entries of each split to ask for, so that the reply stays near replyBytes and within what may be buffered.
-func (f *fetcher) count(splits int) int {
-	spare := f.reader.spare()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.cautious > 0:
-		f.cautious--
-		return 1
-	case f.average == 0:
-		return max(1, firstCount/splits)
-	}
-	return max(1, min(mostCount, min(replyBytes, spare)/(splits*f.average)))
-}
-
-// most is how many splits one request may name: each returns an entry at least, however large. Before any has been seen it
-// expects the worst.
-func (f *fetcher) most() int {
-	spare := f.reader.spare()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.average == 0 {
-		return max(1, spare/hugeEntry)
-	}
-	return max(1, spare/f.average)
-}
-
-func (f *fetcher) learn(report intakeReport) {
-	if report.entries == 0 {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	average := report.bytes / report.entries
-	if f.average > 0 {
-		average = (3*f.average + average) / 4
-	}
-	f.average = max(1, average)
-	if report.largest > hugeEntry {
-		f.cautious = cautiousReads
-	}
 }
 
 // tell passes on what a delivery brought to light.

@@ -78,6 +78,7 @@ func (r *Reader) abandon(items []intake) {
 // intakeReport is what a delivery brought to light, to be told outside of the lock.
 type intakeReport struct {
 	entries, bytes, largest int
+	fullest                 int // most entries of one split
 	losses                  []Loss
 	failed                  map[Split]error // can't be read now
 	mended                  []Split         // can be read again
@@ -132,6 +133,7 @@ func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeRep
 	r.buffered += size
 	report.entries += len(f.Entries)
 	report.bytes += size
+	report.fullest = max(report.fullest, len(f.Entries))
 	for _, e := range f.Entries {
 		report.largest = max(report.largest, e.Size())
 	}

@@ -1,0 +1,81 @@
+package splits
+
+import "sync"
+
+// Bounds of what one request asks for.
+const (
+	// replyBytes is what a reply should have if its entries are as large as they have been on average. The count of a request counts per
+	// split; a large one over many splits would stop the server for a while.
+	replyBytes = 1 << 20
+	// surpriseBytes is what a reply has at most, unless one entry of each split is more, if all are as large as the largest of late.
+	surpriseBytes = 16 << 20
+	// firstCount is how many entries the first reply has at most, of all splits together.
+	firstCount = 16
+	mostCount  = 1000
+	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
+	hugeEntry     = 1 << 20
+	cautiousReads = 16
+	// mostQuiet is how often the number of splits in a request is doubled at most: enough for any topic.
+	mostQuiet = 20
+)
+
+// sizes is what a fetcher knows of the entries that came, by which it decides how much to ask for next. A store can be asked for a number
+// of entries only, so a reply of entries larger than any before can't be foreseen: it has as many of them as were asked for. That
+// is why the count grows no faster than twofold, and not at all while little comes. It is safe for concurrent use: the claimer
+// fetches too, for the first read of a split.
+type sizes struct {
+	mu       sync.Mutex
+	average  int // bytes of an entry, smoothed; 0 until the first
+	largest  int // bytes of the largest entry of late: what came fades slowly
+	fullest  int // most entries of one split in the last reply that had any
+	quiet    int // replies without any since then
+	cautious int // requests left with count 1
+}
+
+// count is how many entries of each split to ask for; spare is how many bytes may still be buffered.
+func (s *sizes) count(splits, spare int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.cautious > 0:
+		s.cautious--
+		return 1
+	case s.average == 0:
+		return max(1, firstCount/splits)
+	}
+	n := min(min(replyBytes, spare)/s.average, min(surpriseBytes, spare)/s.largest) / splits
+	return max(1, min(n, mostCount, max(firstCount/splits, 2*s.fullest)))
+}
+
+// most is how many splits one request may name: each returns an entry at least, however large. While nothing comes they become
+// more and more, for a request that names them all may block, and others have to be repeated all the time.
+func (s *sizes) most(spare int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := spare / max(1, s.average)
+	if s.average == 0 {
+		n = min(firstCount, spare/hugeEntry)
+	}
+	return max(1, n) << min(s.quiet, mostQuiet)
+}
+
+// learn takes in what a delivery had.
+func (s *sizes) learn(report intakeReport) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if report.entries == 0 {
+		s.quiet++
+		return
+	}
+	s.quiet = 0
+	average := report.bytes / report.entries
+	if s.average > 0 {
+		average = (3*s.average + average) / 4
+	}
+	s.average = max(1, average)
+	s.largest = max(1, report.largest, s.largest-s.largest/8)
+	s.fullest = report.fullest
+	if report.largest > hugeEntry {
+		s.cautious = cautiousReads
+	}
+}

@@ -1,0 +1,118 @@
+package splits
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const plenty = 50 << 20
+
+// reply is what a delivery of n entries of a size has, from one split.
+func reply(n, size int) intakeReport {
+	return intakeReport{entries: n, bytes: n * size, largest: size, fullest: n}
+}
+
+func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
+	var s sizes
+	assert.Equal(t, 16, s.count(1, plenty), "before any entry was seen")
+	assert.Equal(t, 1, s.count(64, plenty))
+	s.learn(reply(1000, 256))
+	assert.Equal(t, 1000, s.count(1, plenty), "at most a thousand")
+	assert.Equal(t, 512, s.count(8, plenty), "8 x 512 x 256 bytes are a mebibyte")
+	assert.Equal(t, 16, s.count(256, plenty))
+	assert.Equal(t, 1, s.count(100_000, plenty), "at least one")
+	assert.Equal(t, 100, s.count(1, 100*256), "no more than may be buffered")
+	assert.Equal(t, 1, s.count(1, 0))
+}
+
+func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
+	var s sizes
+	var counts []int
+	for range 8 {
+		counts = append(counts, s.count(1, plenty))
+		s.learn(reply(s.count(1, plenty), 100))
+	}
+	assert.Equal(t, []int{16, 32, 64, 128, 256, 512, 1000, 1000}, counts)
+	s.learn(reply(1, 100))
+	assert.Equal(t, 16, s.count(1, plenty))
+	assert.Equal(t, 2, s.count(64, plenty))
+}
+
+// The average alone says nothing of the large entries that have just begun.
+func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
+	var s sizes
+	s.learn(reply(1000, 100))
+	s.learn(intakeReport{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
+	assert.Equal(t, surpriseBytes/1_000_000, s.count(1, plenty))
+	assert.Equal(t, surpriseBytes/1_000_000/4, s.count(4, plenty))
+	reads := 0
+	for s.count(1, plenty) < mostCount {
+		s.learn(reply(s.count(1, plenty), 100))
+		reads++
+	}
+	assert.Less(t, reads, 50, "it is forgotten")
+}
+
+func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
+	var s sizes
+	s.learn(intakeReport{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
+	for range cautiousReads {
+		assert.Equal(t, 1, s.count(1, plenty))
+	}
+	assert.Greater(t, s.count(1, plenty), 1)
+}
+
+func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
+	var s sizes
+	assert.Equal(t, 16, s.most(plenty), "before any entry was seen")
+	assert.Equal(t, 2, s.most(2<<20), "the worst is expected then")
+	s.learn(reply(1, 5<<20))
+	assert.Equal(t, 10, s.most(plenty))
+	assert.Equal(t, 1, s.most(0))
+}
+
+// A request that does not name all splits can't block: those of a quiet topic would be sent again every few milliseconds for ever.
+func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
+	var s sizes
+	for _, want := range []int{16, 32, 64, 128} {
+		assert.Equal(t, want, s.most(plenty))
+		s.learn(intakeReport{})
+	}
+	for range 100 {
+		s.learn(intakeReport{})
+	}
+	assert.Positive(t, s.most(plenty))
+	s.learn(reply(1, 1<<20))
+	assert.Equal(t, 50, s.most(plenty))
+}
+
+// Whatever sizes come: no reply has more than twice as many entries of a split as the last one, nor, unless they are larger than
+// what came just before, more than surpriseBytes or an entry of each split.
+func TestRepliesAreBoundedWhateverComes(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var s sizes
+	last, before, size := 0, 0, 100
+	for range 100_000 {
+		if random.IntN(20) == 0 {
+			size = 1 << random.IntN(26)
+		}
+		splits, spare := 1+random.IntN(100), random.IntN(plenty)
+		known := s.average > 0
+		n := s.count(splits, spare)
+		require.LessOrEqual(t, n, max(1, firstCount/splits, 2*last))
+		if known && before >= size {
+			require.LessOrEqual(t, n*size*splits, max(surpriseBytes, splits*size))
+		}
+		came := random.IntN(n + 1)
+		if came > 0 {
+			last, before = came, size
+		}
+		s.learn(reply(came, size))
+	}
+}
