@@ -99,27 +99,11 @@ func checkTimes(f config.Fields, p *config.Problems) {
 	}
 }
 
-// parseStart reads a start_offset. Times and IDs are inclusive, and can't lie in the future.
+// parseStart reads a start_offset.
 func parseStart(text string, now time.Time) (splits.Start, error) {
-	switch text {
-	case "earliest":
-		return splits.Earliest(), nil
-	case "latest":
-		return splits.Latest(), nil
-	}
-	at, err := splits.ParseOffset(text)
-	if t, timeErr := time.Parse(time.RFC3339, text); timeErr == nil {
-		if t.UnixMilli() < 0 {
-			return splits.Start{}, fmt.Errorf("%s: %s lies before 1970: use earliest", fieldStartOffset, text)
-		}
-		at, err = splits.Offset{Millis: uint64(t.UnixMilli())}, nil
-	}
+	start, err := splits.ParseStart(text, now)
 	if err != nil {
-		return splits.Start{}, fmt.Errorf("%s: %q is not supported: use earliest, latest, a time such as 2026-01-31T08:00:00Z, "+
-			"or the ID of an entry such as 1767225600000-0", fieldStartOffset, text)
+		return splits.Start{}, fmt.Errorf("%s: %w", fieldStartOffset, err)
 	}
-	if at.Millis > uint64(now.UnixMilli()) {
-		return splits.Start{}, fmt.Errorf("%s: %s lies in the future: use latest to read only what comes from now on", fieldStartOffset, text)
-	}
-	return splits.StartAt(at), nil
+	return start, nil
 }

@@ -1,5 +1,10 @@
 package splits
 
+import (
+	"fmt"
+	"time"
+)
+
 // Start says where a group begins to read a split that has no committed position. The zero Start is Earliest.
 type Start struct {
 	kind startKind
@@ -31,3 +36,29 @@ func (s Start) IsEarliest() bool { return s.kind == startEarliest }
 
 // At returns the offset of a StartAt, and whether it is one.
 func (s Start) At() (Offset, bool) { return s.at, s.kind == startAt }
+
+// ParseStart reads "earliest", "latest", a time (RFC 3339) or the ID of an entry. Times and IDs are inclusive; one that lies before 1970 or
+// after now is an error, which says what to use instead.
+func ParseStart(text string, now time.Time) (Start, error) {
+	switch text {
+	case "earliest":
+		return Earliest(), nil
+	case "latest":
+		return Latest(), nil
+	}
+	at, err := ParseOffset(text)
+	if t, timeErr := time.Parse(time.RFC3339, text); timeErr == nil {
+		if t.UnixMilli() < 0 {
+			return Start{}, fmt.Errorf("%s lies before 1970: use earliest", text)
+		}
+		at, err = Offset{Millis: uint64(t.UnixMilli())}, nil
+	}
+	if err != nil {
+		return Start{}, fmt.Errorf("%q is not supported: use earliest, latest, a time such as 2026-01-31T08:00:00Z, "+
+			"or the ID of an entry such as 1767225600000-0", text)
+	}
+	if at.Millis > uint64(now.UnixMilli()) {
+		return Start{}, fmt.Errorf("%s lies in the future: use latest to read only what comes from now on", text)
+	}
+	return StartAt(at), nil
+}
