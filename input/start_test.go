@@ -213,3 +213,14 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	assert.Greater(t, later.Wait, first)
 	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")
 }
+// A time after the last entry was taken for an offset that the stream had lost, and all of the stream was read.
+func TestStartAtATimeAfterTheLastEntryReadsOnlyWhatComes(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
+		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "old"}}).Err())
+		in, journal := openInput(t, url, "start_offset: '2026-01-31T08:00:00Z'")
+		require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, 10*time.Second, time.Millisecond)
+		write(t, client, "orders", "", "new")
+		assert.Equal(t, []string{"new"}, consume(t, in, 1))
+		assert.Empty(t, journal.Lines("recreated"))
+	})
+}

@@ -10,19 +10,6 @@
 
 local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of their own.
-local function last_id(info)
-  local last = info['last-generated-id']
-  if info['entries-added'] then
-    return last
-  end
-  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', '1')[1]
-  if newest and (not is_id(last) or below(last, newest[1])) then
-    return newest[1]
-  end
-  return is_id(last) and last or '0-0'
-end
-
 -- first_position returns offset and read for a group that has none stored, or nil and an error.
 local function first_position()
   if mirror_owner(KEYS[1], group) == 'ours' then
@@ -31,23 +18,7 @@ local function first_position()
       return info['last-delivered-id'], text(info['entries-read'] or -1)
     end
   end
-  if ARGV[4] == 'at' then
-    return ARGV[5], '-1'
-  end
-  local reply = redis.pcall('XINFO', 'STREAM', KEYS[1])
-  local err = err_of(reply)
-  if err then
-    if string.find(err, 'no such key', 1, true) then
-      return '0-0', '0'
-    end
-    return nil, err
-  end
-  local info = fields(reply)
-  local added = info['entries-added']
-  if ARGV[4] == 'latest' then
-    return last_id(info), text(added or -1)
-  end
-  return '0-0', text(added and added - info['length'] or -1)
+  return start_position(KEYS[1], ARGV[4], ARGV[5])
 end
 
 -- count_attempts counts takeovers of a lease that its owner let expire without having moved the offset: that owner may have been

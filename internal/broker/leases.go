@@ -48,6 +48,8 @@ func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 var (
 	//go:embed mirror.lua
 	mirrorSrc string
+	//go:embed position.lua
+	positionSrc string
 	//go:embed claim.lua
 	claimSrc string
 	//go:embed commit.lua
@@ -57,7 +59,7 @@ var (
 	//go:embed release.lua
 	releaseSrc string
 
-	claimScript   = newScript("claim", preludeSrc+mirrorSrc+claimSrc)
+	claimScript   = newScript("claim", preludeSrc+mirrorSrc+positionSrc+claimSrc)
 	commitScript  = newScript("commit", preludeSrc+mirrorSrc+commitSrc)
 	resetScript   = newScript("reset", preludeSrc+mirrorSrc+resetSrc)
 	releaseScript = newScript("release", preludeSrc+releaseSrc)

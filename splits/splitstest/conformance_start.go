@@ -39,6 +39,20 @@ var startScenarios = []scenario{
 		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), Read: splits.ReadUnknown}, position)
 		assert.Equal(s, offsets[1:], s.offsetsAfter(position.Offset))
 	}},
+	// Reading behind an offset that the stream has not reached could last for ever: it would count as rolled back.
+	{"StartAtBehindTheLastEntryIsLatest", func(s *scene) {
+		offsets := s.fill(s.plain(), 3)
+		last := offsets[2]
+		position := s.first(splits.StartAt(splits.Offset{Millis: last.Millis, Seq: last.Seq + 5}))
+		assert.Equal(s, splits.Position{Offset: last, Read: s.exactly(3)}, position)
+	}},
+	{"StartAtBeforeTheFirstEntryCountsWhatIsGoneAsRead", func(s *scene) {
+		offsets := s.fill(s.plain(), 5)
+		s.TrimTo(s.plain(), 2)
+		position := s.first(splits.StartAt(offsets[1]))
+		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), Read: s.exactly(3)}, position)
+		assert.Equal(s, offsets[3:], s.offsetsAfter(position.Offset))
+	}},
 	{"StartAtAWholeMillisecondIsExact", func(s *scene) {
 		o := splits.Offset{Millis: 9007199254740993}
 		assert.Equal(s, splits.Position{Offset: o.Prev(), Read: splits.ReadUnknown}, s.first(splits.StartAt(o)))

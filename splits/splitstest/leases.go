@@ -107,15 +107,19 @@ func (r *leaseRecord) countAttempt(member string) {
 
 // resolve tells where a group begins to read a split of which it has no position.
 func (s *Store) resolve(claim splits.Claim) (splits.Position, error) {
-	if at, ok := claim.Start.At(); ok {
-		return splits.Position{Offset: at.Prev(), Read: splits.ReadUnknown}, nil
-	}
 	state := s.describe(claim.Split)
 	if state.Err != nil {
 		return splits.Position{}, state.Err
 	}
-	if claim.Start.IsLatest() {
+	at, isAt := claim.Start.At()
+	at = at.Prev()
+	switch {
+	case claim.Start.IsLatest(), isAt && state.Exists && state.Last.Before(at):
 		return splits.Position{Offset: state.Last, Read: state.Added}, nil
+	case isAt && (!at.Before(state.First) || state.Length == 0):
+		return splits.Position{Offset: at, Read: splits.ReadUnknown}, nil
+	case isAt:
+		return splits.Position{Offset: at, Read: state.Added - state.Length}, nil
 	}
 	return splits.Position{Read: state.Added - state.Length}, nil
 }
