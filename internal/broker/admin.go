@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Admin looks at topics and groups for people and tools. It writes nothing. It is safe for concurrent use and does not close its
-// client.
+// Admin looks at topics and groups for people and tools, and changes those that are there. It is safe for concurrent use and does not close
+// its client.
 type Admin struct {
 	client redis.UniversalClient
 	topics *Topics
@@ -58,7 +58,7 @@ type PartitionDescription struct {
 // ListTopics returns the partitioned topics in the order of their names. It scans all keys; plain topics have no metadata to be
 // found by.
 func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
-	keys, err := a.scan(ctx, topicPattern)
+	keys, err := a.scan(ctx, topicPattern, "hash")
 	if err != nil {
 		return nil, fmt.Errorf("listing topics: %w", err)
 	}
@@ -135,7 +135,7 @@ type GroupSummary struct {
 // ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their names. It scans all keys. A
 // topic without groups has an empty list, and so has one that does not exist.
 func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
-	keys, err := a.scan(ctx, groupPattern(topic))
+	keys, err := a.scan(ctx, groupPattern(topic), "hash")
 	if err != nil {
 		return nil, fmt.Errorf("listing groups: %w", err)
 	}
@@ -169,12 +169,12 @@ func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, e
 	return found, nil
 }
 
-// scan returns the hashes whose keys match, on a cluster those of all masters.
-func (a *Admin) scan(ctx context.Context, pattern string) ([]string, error) {
+// scan returns the keys of a type, or of any if it is "", that match, on a cluster those of all masters.
+func (a *Admin) scan(ctx context.Context, pattern, kind string) ([]string, error) {
 	var mu sync.Mutex // masters are scanned at the same time
 	found := map[string]struct{}{}
 	scanNode := func(ctx context.Context, node redis.Cmdable) error {
-		keys := node.ScanType(ctx, 0, pattern, 1000, "hash").Iterator()
+		keys := node.ScanType(ctx, 0, pattern, 1000, kind).Iterator()
 		for keys.Next(ctx) {
 			mu.Lock()
 			found[keys.Val()] = struct{}{} // SCAN may return a key twice

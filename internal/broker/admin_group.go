@@ -96,32 +96,51 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription) error {
 
 // fillGroup reads the group's own keys and returns the topic with as many partitions as the group knows of.
 func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64) (Topic, error) {
-	topic, err := a.topics.Describe(ctx, d.Topic)
+	target, err := a.target(ctx, d.Topic, d.Group)
 	if err != nil {
 		return Topic{}, err
 	}
-	pipe := a.client.Pipeline()
-	fields := pipe.HMGet(ctx, planKey(d.Topic, d.Group), "group_type", "version", "partitions")
-	members := pipe.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"})
-	if err := send(ctx, pipe); err != nil {
-		return Topic{}, err
-	}
-	stored := reply(fields.Val())
-	if d.Type = stored.word(0); d.Type == "" {
+	if d.Type = target.kind; d.Type == "" {
 		return Topic{}, &GroupNotFoundError{Topic: d.Topic, Group: d.Group}
 	}
-	if d.Version, err = stored.number(1); err != nil {
-		return Topic{}, badField(planKey(d.Topic, d.Group), "version", stored.word(1), "a number")
+	d.Version = target.version
+	d.Members, err = a.client.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"}).Result()
+	slices.Sort(d.Members)
+	return target.topic, Explain(err)
+}
+
+// target is a topic and a group of it.
+type target struct {
+	// topic has as many partitions as the group knows of, should it have lost its metadata.
+	topic Topic
+	// kind is the type of the group, "" if there is no such group.
+	kind    string
+	version uint64
+}
+
+// target looks up a topic and a group, of which neither need exist.
+func (a *Admin) target(ctx context.Context, topic, group string) (t target, err error) {
+	if t.topic, err = a.topics.Describe(ctx, topic); err != nil {
+		return t, err
 	}
-	if topic.Plain() { // or it has lost its metadata
-		topic.Partitions, err = strconv.Atoi(stored.word(2))
-		if err != nil || topic.Partitions < 0 || topic.Partitions > MaxPartitions {
-			return Topic{}, badField(planKey(d.Topic, d.Group), "partitions", stored.word(2), "a number")
+	fields, err := a.client.HMGet(ctx, planKey(topic, group), "group_type", "version", "partitions").Result()
+	if err != nil {
+		return t, Explain(err)
+	}
+	stored := reply(fields)
+	if t.kind = stored.word(0); t.kind == "" {
+		return t, nil
+	}
+	if t.version, err = stored.number(1); err != nil {
+		return t, badField(planKey(topic, group), "version", stored.word(1), "a number")
+	}
+	if t.topic.Plain() { // or it has lost its metadata
+		t.topic.Partitions, err = strconv.Atoi(stored.word(2))
+		if err != nil || t.topic.Partitions < 0 || t.topic.Partitions > MaxPartitions {
+			return t, badField(planKey(topic, group), "partitions", stored.word(2), "a number")
 		}
 	}
-	d.Members = members.Val()
-	slices.Sort(d.Members)
-	return topic, nil
+	return t, nil
 }
 
 // positions reads the leases of all splits.
@@ -168,6 +187,8 @@ func lag(p GroupPartition, s splits.State) int64 {
 		return s.Length
 	case p.read >= 0 && s.Added >= p.read:
 		return s.Added - p.read
+	case p.Committed.Before(s.First):
+		return s.Length
 	}
 	return LagUnknown
 }

@@ -1,6 +1,10 @@
 package broker
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/rafka-streams/rafka/splits"
+)
 
 // The JSON of descriptions is for people and for jq: offsets as "ms-seq", durations in milliseconds.
 
@@ -16,16 +20,39 @@ func (p PartitionDescription) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON writes the partition with its offset as text, null if there is none, and its durations in milliseconds.
 func (p GroupPartition) MarshalJSON() ([]byte, error) {
-	var committed *string
-	if p.Committed != nil {
-		text := p.Committed.String()
-		committed = &text
-	}
 	type plain GroupPartition // without this method
 	return json.Marshal(struct {
 		plain
 		ExpiresMS int64   `json:"expires_ms"`
 		Committed *string `json:"committed"`
 		AgeMS     int64   `json:"age_ms"`
-	}{plain(p), p.Expires.Milliseconds(), committed, p.Age.Milliseconds()})
+	}{plain(p), p.Expires.Milliseconds(), offsetText(p.Committed), p.Age.Milliseconds()})
+}
+
+// MarshalJSON writes the partition with its offsets as text, null where there was none.
+func (p SoughtPartition) MarshalJSON() ([]byte, error) {
+	type plain SoughtPartition // without this method
+	return json.Marshal(struct {
+		plain
+		Before *string `json:"before"`
+		After  *string `json:"after"`
+	}{plain(p), offsetText(p.Before), offsetText(&p.After)})
+}
+
+// MarshalJSON writes the position with its offset as text, null if there was none.
+func (p DeletedPosition) MarshalJSON() ([]byte, error) {
+	type plain DeletedPosition // without this method
+	return json.Marshal(struct {
+		plain
+		Committed *string `json:"committed"`
+	}{plain(p), offsetText(p.Committed)})
+}
+
+// offsetText writes an offset, nil if there is none.
+func offsetText(o *splits.Offset) *string {
+	if o == nil {
+		return nil
+	}
+	text := o.String()
+	return &text
 }

@@ -240,6 +240,7 @@ func TestLagIsNeverGuessed(t *testing.T) {
 		"after a seek":         {at(5), -1, state, LagUnknown},
 		"server does not tell": {at(5), 6, splits.State{Exists: true, Length: 4, Last: splits.Offset{Millis: 10}, Added: -1}, LagUnknown},
 		"stream was recreated": {at(5), 20, state, LagUnknown},
+		"before the first":     {at(5), -1, splits.State{Exists: true, Length: 4, First: *at(6), Last: *at(10), Added: 9}, 4},
 		"stream is gone":       {at(5), 6, splits.State{}, 0},
 	} {
 		assert.Equal(t, test.want, lag(GroupPartition{Committed: test.committed, read: test.read}, test.state), name)

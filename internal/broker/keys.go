@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -92,6 +93,46 @@ func groupPattern(topic string) string {
 		return keyPrefix + "*{*}*:plan:*"
 	}
 	return keyPrefix + globEscaper.Replace(tagged(topic)) + ":plan:*"
+}
+
+// keysPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides those of topics whose names begin alike.
+func keysPattern(topic string) string {
+	if !strings.Contains(topic, "{") {
+		topic = "{" + topic // and a partition's number stands before the closing brace
+	}
+	return keyPrefix + globEscaper.Replace(topic) + "*"
+}
+
+// parseOwnedKey returns whose key it is, a topic or a partition, as tagged writes its name. The metadata of a topic are not among the
+// kinds that it knows.
+func parseOwnedKey(key string) (owner, kind string, ok bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return "", "", false
+	}
+	last := strings.LastIndexByte(rest, ':')
+	if last < 0 || rest[last+1:] == "topic" { // metadata, of a topic that may be called like one of the kinds
+		return "", "", false
+	}
+	rest = rest[:last]
+	if last = strings.LastIndexByte(rest, ':'); last < 0 {
+		return "", "", false
+	}
+	kind = rest[last+1:]
+	return rest[:last], kind, slices.Contains(ownedKinds, kind)
+}
+
+// ownedKinds are what parseOwnedKey knows, those of topics before those of partitions.
+var ownedKinds = []string{"plan", "members", "lease", "producer", "ids"}
+
+// partitionOf returns the topic of which a key could be partition i by its name.
+func partitionOf(key string) (topic string, i int, ok bool) {
+	last := strings.LastIndexByte(key, ':')
+	if last < 0 {
+		return "", 0, false
+	}
+	i, err := strconv.Atoi(key[last+1:])
+	return key[:last], i, err == nil && partitionKey(key[:last], i) == key
 }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)

@@ -1,0 +1,21 @@
+-- delete_group: removes a group and its members, unless one of them is alive.
+--
+-- KEYS[1]  the members
+-- KEYS[2]  the group
+-- ARGV     1 1 to only tell what would be
+-- Replies  OK stored (1, or 0: there was no such group)
+--          ALIVE members (nothing was removed)
+--          an error of the class of the command that met it, naming the key
+
+local alive = redis.pcall('ZRANGEBYSCORE', KEYS[1], '(' .. text(now_ms()), '+inf')
+if err_of(alive) then
+  return refusal(alive.err, KEYS[1])
+end
+if #alive > 0 then
+  return {'ALIVE', alive}
+end
+local stored = redis.call('EXISTS', KEYS[2])
+if ARGV[1] ~= '1' then
+  redis.call('UNLINK', KEYS[1], KEYS[2])
+end
+return {'OK', tostring(stored)}
