@@ -131,6 +131,14 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 	require.NoError(t, leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed}})[0])
 }
 
+// leaveGroup makes a member that joined leave, and free partition 0 of the topic.
+func leaveGroup(t *testing.T, client *redis.Client, topic, group, member string) {
+	t.Helper()
+	_, err := broker.NewAdmin(client).SeekGroup(t.Context(), broker.Seek{Topic: topic, Group: group, To: "earliest"}) // which fences it
+	require.NoError(t, err)
+	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), member))
+}
+
 func TestGroupCommands(t *testing.T) {
 	_, client := startRedis(t)
 	succeeds(t, "GROUP   TOPIC   TYPE   MEMBERS\n", "group", "list")

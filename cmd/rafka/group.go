@@ -17,7 +17,7 @@ import (
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List and describe consumer groups",
+	return parentCommand("group", "List, describe, move and delete consumer groups",
 		adminCommand(schema, stdout, cli.Command{
 			Name: "list", Usage: "List groups",
 			Flags: []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "only the groups of this topic"}},
@@ -26,8 +26,10 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			Name: "describe", Usage: "Show the members of a group, who owns which partition, how far it has come and how far it is behind",
 			ArgsUsage:   "GROUP",
 			Description: "  {{.BinaryName}} group describe billing --topic orders",
-			Flags:       []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the topic that the group reads"}},
+			Flags:       []cli.Flag{topicFlag()},
 		}, []string{"GROUP"}, describeGroup),
+		seekGroupCommand(schema, stdout),
+		deleteGroupCommand(schema, stdout),
 	)
 }
 
@@ -45,9 +47,9 @@ func listGroups(ctx context.Context, client redis.UniversalClient, c *cli.Contex
 }
 
 func describeGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
-	name, topic := c.Args().First(), c.String(flagTopic)
-	if topic == "" {
-		return fmt.Errorf("--%s is needed: `group list` shows which topics the group %s reads", flagTopic, name)
+	name, topic, err := groupOf(c)
+	if err != nil {
+		return err
 	}
 	group, err := broker.NewAdmin(client).DescribeGroup(ctx, topic, name)
 	if err != nil {
@@ -68,16 +70,8 @@ func writeGroup(w io.Writer, group broker.GroupDescription) {
 	row(w)
 	row(w, "PARTITION", "OWNER", "LEASE", "COMMITTED", "LAG", "AGE")
 	for _, p := range group.Partitions {
-		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), committed(p), known(p.Lag), duration(p.Age))
+		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), optional(p.Committed), known(p.Lag), duration(p.Age))
 	}
-}
-
-// committed writes the offset up to which the group has come. 0-0 is one: the group starts at the first entry.
-func committed(p broker.GroupPartition) string {
-	if p.Committed == nil {
-		return none
-	}
-	return p.Committed.String()
 }
 
 // lease writes for how long the owner holds the partition, unless it renews its lease.

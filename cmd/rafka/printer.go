@@ -57,6 +57,14 @@ func offset(o fmt.Stringer) string {
 	return none
 }
 
+// optional writes an offset that need not be there. 0-0 is one: the group starts at the first entry.
+func optional[T fmt.Stringer](o *T) string {
+	if o == nil {
+		return none
+	}
+	return (*o).String()
+}
+
 // duration writes a duration for people.
 func duration(d time.Duration) string {
 	switch {
@@ -81,9 +89,11 @@ func moment(ms int64) string {
 func listed[T any](list []T) []T { return append([]T{}, list...) }
 
 // partitionCount writes "1 partition", "2 partitions".
-func partitionCount(n int) string {
+func partitionCount(n int) string { return count(n, "partition", "partitions") }
+
+func count[N int | int64](n N, one, many string) string {
 	if n == 1 {
-		return "1 partition"
+		return "1 " + one
 	}
-	return strconv.Itoa(n) + " partitions"
+	return fmt.Sprint(n, " ", many)
 }

@@ -88,12 +88,18 @@ func TestCommandsOfTheREADMERun(t *testing.T) {
 		if strings.HasPrefix(command, "rafka group describe") {
 			joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{})
 		}
+		if strings.HasPrefix(command, "rafka group delete") {
+			leaveGroup(t, client, "orders", "billing", "rafka/host/1")
+		}
 		o := rafka(t, args[1:]...)
 		assert.Zero(t, o.code, "%s: %s%s", command, o.stdout, o.stderr)
 		assert.Empty(t, o.stderr, command)
 		ran[strings.Join(args[1:min(3, len(args))], " ")] = true
 	}
-	for _, want := range []string{"topic create", "topic list", "topic describe", "group list", "group describe", "check my-config.yaml"} {
+	for _, want := range []string{
+		"topic create", "topic grow", "topic list", "topic describe", "topic delete", "group list", "group describe", "group seek", "group delete",
+		"check my-config.yaml",
+	} {
 		assert.True(t, ran[want], "README shows rafka %s", want)
 	}
 }

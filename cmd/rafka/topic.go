@@ -17,7 +17,7 @@ import (
 const flagPartitions = "partitions"
 
 func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("topic", "Create, list and describe topics",
+	return parentCommand("topic", "Create, list, describe, grow and delete topics",
 		adminCommand(schema, stdout, cli.Command{
 			Name: "create", Usage: "Create a topic", ArgsUsage: "NAME",
 			Description: "A topic that exists with the same number of partitions is left as it is; another number is an error.\n\n" +
@@ -31,6 +31,8 @@ func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 		adminCommand(schema, stdout, cli.Command{
 			Name: "describe", Usage: "Show the partitions of a topic", ArgsUsage: "NAME",
 		}, []string{"NAME"}, describeTopic),
+		growTopicCommand(schema, stdout),
+		deleteTopicCommand(schema, stdout),
 	)
 }
 

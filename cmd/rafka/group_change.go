@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const (
+	flagTo        = "to"
+	flagPartition = "partition"
+)
+
+func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return adminCommand(schema, stdout, cli.Command{
+		Name: "seek", Usage: "Move the committed offsets of a group, which may be running and need not exist yet", ArgsUsage: "GROUP",
+		Description: "Members that run drop what they have read ahead and go on from the new offsets by themselves. A time or an ID means the first " +
+			"entry of that time or ID, or the next one there is.\n\n" +
+			"  {{.BinaryName}} group seek billing --topic orders --to 2026-01-31T08:00:00Z --dry-run",
+		Flags: []cli.Flag{
+			topicFlag(),
+			&cli.StringFlag{Name: flagTo, Usage: "earliest, latest, a time (RFC 3339) or the ID of an entry"},
+			&cli.IntSliceFlag{Name: flagPartition, Usage: "only this partition; may be repeated"},
+			&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would be"},
+		},
+	}, []string{"GROUP"}, seekGroup)
+}
+
+func deleteGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return adminCommand(schema, stdout, cli.Command{
+		Name: "delete", Usage: "Delete a group and its offsets on a topic", ArgsUsage: "GROUP",
+		Description: "A group that has live members is not deleted: stop its inputs first.\n\n" +
+			"  {{.BinaryName}} group delete billing --topic orders --yes",
+		Flags: append(deletionFlags(), topicFlag()),
+	}, []string{"GROUP"}, deleteGroup)
+}
+
+// topicFlag names the topic of the one group that a command is about.
+func topicFlag() cli.Flag {
+	return &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the topic that the group reads"}
+}
+
+// groupOf returns the group and the topic that a command is about.
+func groupOf(c *cli.Context) (group, topic string, err error) {
+	group, topic = c.Args().First(), c.String(flagTopic)
+	if topic == "" {
+		return "", "", fmt.Errorf("--%s is needed: `group list` shows which topics the group %s reads", flagTopic, group)
+	}
+	return group, topic, nil
+}
+
+func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	group, topic, err := groupOf(c)
+	if err != nil {
+		return err
+	}
+	to := c.String(flagTo)
+	if to == "" {
+		return fmt.Errorf("--%s is needed: earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry", flagTo)
+	}
+	sought, err := broker.NewAdmin(client).SeekGroup(ctx, broker.Seek{
+		Topic: topic, Group: group, To: to, Partitions: c.IntSlice(flagPartition), DryRun: c.Bool(flagDryRun),
+	})
+	if err != nil {
+		return err
+	}
+	return out.print(sought, func(w io.Writer) { writeSought(w, sought) })
+}
+
+func writeSought(w io.Writer, sought broker.Sought) {
+	verb := "moved"
+	if sought.DryRun {
+		verb = "would move"
+	}
+	row(w, fmt.Sprintf("%s group %s of topic %s", verb, sought.Group, sought.Topic))
+	if sought.New {
+		row(w, "note: nobody has joined this group yet, its first members start there")
+	}
+	for _, p := range sought.Partitions {
+		if p.Foreign {
+			row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is", p.Split.Key, sought.Group))
+		}
+	}
+	row(w)
+	row(w, "PARTITION", "BEFORE", "AFTER", "LAG", "TAKEN FROM")
+	for _, p := range sought.Partitions {
+		row(w, p.Split.Partition, optional(p.Before), p.After, known(p.Lag), cmp.Or(p.Owner, none))
+	}
+}
+
+func deleteGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	group, topic, err := groupOf(c)
+	if err != nil {
+		return err
+	}
+	if err := confirmed(c, "group "+group+" of topic "+topic); err != nil {
+		return err
+	}
+	deleted, err := broker.NewAdmin(client).DeleteGroup(ctx, topic, group, c.Bool(flagDryRun))
+	if err != nil {
+		return err
+	}
+	return out.print(deleted, func(w io.Writer) { writeDeletedGroup(w, deleted) })
+}
+
+func writeDeletedGroup(w io.Writer, group broker.DeletedGroup) {
+	row(w, fmt.Sprintf("%s group %s of topic %s", deleting(group.DryRun), group.Group, group.Topic))
+	for _, p := range group.Partitions {
+		if p.Foreign {
+			row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays", p.Split.Key, group.Group))
+		}
+	}
+	row(w)
+	row(w, "PARTITION", "COMMITTED")
+	for _, p := range group.Partitions {
+		row(w, p.Split.Partition, optional(p.Committed))
+	}
+}

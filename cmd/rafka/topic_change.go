@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const (
+	flagDryRun = "dry-run"
+	flagYes    = "yes"
+	flagForce  = "force"
+)
+
+func growTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return adminCommand(schema, stdout, cli.Command{
+		Name: "grow", Usage: "Give a topic more partitions", ArgsUsage: "NAME",
+		Description: "Running inputs and outputs notice it by themselves. Keys move between partitions: the order of a key is not promised " +
+			"across the change.\n\n  {{.BinaryName}} topic grow orders --partitions 24",
+		Flags: []cli.Flag{&cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the number of partitions that it is to have"}},
+	}, []string{"NAME"}, growTopic)
+}
+
+func deleteTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
+	return adminCommand(schema, stdout, cli.Command{
+		Name: "delete", Usage: "Delete a topic with all its messages, groups and offsets", ArgsUsage: "NAME",
+		Description: "Stop what writes to it first: an output that goes on creates it again.\n\n" +
+			"  {{.BinaryName}} topic delete orders --dry-run\n  {{.BinaryName}} topic delete orders --yes",
+		Flags: append(deletionFlags(), &cli.BoolFlag{Name: flagForce, Usage: "delete it though groups have live members"}),
+	}, []string{"NAME"}, deleteTopic)
+}
+
+func deletionFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "really delete"},
+		&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would be deleted"},
+	}
+}
+
+// confirmed returns an error unless the user wants a deletion, or a dry run of it.
+func confirmed(c *cli.Context, what string) error {
+	if c.Bool(flagDryRun) || c.Bool(flagYes) {
+		return nil
+	}
+	return fmt.Errorf("nothing was deleted: --%s shows what would be, --%s deletes the %s for good", flagDryRun, flagYes, what)
+}
+
+func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	name, partitions := c.Args().First(), c.Int(flagPartitions)
+	if partitions < 1 {
+		return fmt.Errorf("--%s is needed and must be 1 or more: how many shall the topic %s have?", flagPartitions, name)
+	}
+	topic, err := broker.NewAdmin(client).GrowTopic(ctx, name, partitions)
+	if err != nil {
+		return err
+	}
+	return out.print(topic, func(w io.Writer) { writeGrown(w, topic) })
+}
+
+func writeGrown(w io.Writer, topic broker.GrownTopic) {
+	if topic.Before == topic.Partitions {
+		row(w, fmt.Sprintf("topic %s has %s already", topic.Name, partitionCount(topic.Partitions)))
+		return
+	}
+	row(w, fmt.Sprintf("topic %s grew from %d to %s", topic.Name, topic.Before, partitionCount(topic.Partitions)))
+	row(w, "note: running outputs use them within 10 seconds, running inputs read them from their first entry")
+	row(w, "note: keys move between partitions, so the order of a key is not promised across the growth")
+}
+
+func deleteTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
+	name := c.Args().First()
+	if err := confirmed(c, "topic "+name); err != nil {
+		return err
+	}
+	topic, err := broker.NewAdmin(client).DeleteTopic(ctx, broker.TopicDeletion{
+		Topic: name, Force: c.Bool(flagForce), DryRun: c.Bool(flagDryRun),
+	})
+	if err != nil {
+		return err
+	}
+	return out.print(topic, func(w io.Writer) { writeDeletedTopic(w, topic) })
+}
+
+func writeDeletedTopic(w io.Writer, topic broker.DeletedTopic) {
+	entries := int64(0)
+	for _, p := range topic.Partitions {
+		entries += p.Entries
+	}
+	row(w, fmt.Sprintf("%s topic %s: %s, %s, %s, %s of rafka's own", deleting(topic.DryRun), topic.Topic, partitionCount(len(topic.Partitions)),
+		count(entries, "entry", "entries"), count(len(topic.Groups), "group", "groups"), count(topic.Keys, "key", "keys")))
+	row(w, "note: outputs can't be seen from here, and one that still writes to it creates it again")
+	if !topic.DryRun {
+		return
+	}
+	row(w)
+	row(w, "PARTITION", "KEY", "ENTRIES", "BYTES")
+	for _, p := range topic.Partitions {
+		row(w, p.Partition, p.Key, p.Entries, known(p.Bytes))
+	}
+	if len(topic.Groups) == 0 {
+		return
+	}
+	row(w)
+	row(w, "GROUP", "LIVE MEMBERS")
+	for _, g := range topic.Groups {
+		row(w, g.Group, strconv.Itoa(len(g.Members)))
+	}
+}
+
+func deleting(dryRun bool) string {
+	if dryRun {
+		return "would delete"
+	}
+	return "deleted"
+}
