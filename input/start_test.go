@@ -213,6 +213,7 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	assert.Greater(t, later.Wait, first)
 	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")
 }
+
 // A time after the last entry was taken for an offset that the stream had lost, and all of the stream was read.
 func TestStartAtATimeAfterTheLastEntryReadsOnlyWhatComes(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
