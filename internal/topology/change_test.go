@@ -1,0 +1,86 @@
+//go:build topology
+
+package topology
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// The keys of one topic lie on all nodes: each command has to find them there, and nothing else.
+func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
+	t.Parallel()
+	const written, partitions, grown = 2000, 8, 12
+	cluster := redistest.StartCluster(t, 3, 0)
+	client := cluster.Client(t)
+	admin := broker.NewAdmin(client)
+	d := onCluster(cluster, "orders", partitions)
+	crowd := newCrowd()
+	ann, stopAnn := crowd.join(t, "ann", d)
+	bob, stopBob := crowd.join(t, "bob", d)
+	require.NoError(t, startWriter(t, d).write(t.Context(), written))
+	crowd.await(t, written)
+	awaitLagZero(t, client, d, written)
+	require.Zero(t, crowd.repeated())
+
+	seek := broker.Seek{Topic: d.topic, Group: "crowd", To: "earliest"}
+	sought, err := admin.SeekGroup(t.Context(), seek)
+	require.NoError(t, err)
+	lag := int64(0)
+	for _, p := range sought.Partitions {
+		lag += p.Lag
+	}
+	assert.EqualValues(t, written, lag)
+	require.Eventually(t, func() bool { return crowd.repeated() >= written }, 60*time.Second, 10*time.Millisecond)
+	awaitLagZero(t, client, d, written)
+	assert.Equal(t, written, crowd.repeated(), "each message came once more")
+
+	_, err = admin.GrowTopic(t.Context(), d.topic, grown)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		group, err := admin.DescribeGroup(t.Context(), d.topic, "crowd")
+		owned := 0
+		for _, p := range group.Partitions {
+			if p.Owner != "" {
+				owned++
+			}
+		}
+		return err == nil && owned == grown
+	}, 30*time.Second, 20*time.Millisecond, "the members share the new partitions")
+	for _, log := range []*journal{ann, bob} {
+		assert.NotEmpty(t, log.Lines("Lost the lease"))
+		assert.Empty(t, log.Lines("level=ERROR"))
+	}
+
+	_, err = admin.DeleteGroup(t.Context(), d.topic, "crowd", false)
+	require.ErrorAs(t, err, new(*broker.GroupAliveError))
+	_, err = admin.DeleteTopic(t.Context(), broker.TopicDeletion{Topic: d.topic})
+	require.ErrorAs(t, err, new(*broker.GroupAliveError))
+	stopAnn()
+	stopBob()
+	_, err = admin.DeleteGroup(t.Context(), d.topic, "crowd", false)
+	require.NoError(t, err)
+	seek.Group = "other"
+	_, err = admin.SeekGroup(t.Context(), seek)
+	require.NoError(t, err)
+	deleted, err := admin.DeleteTopic(t.Context(), broker.TopicDeletion{Topic: d.topic})
+	require.NoError(t, err)
+	assert.Len(t, deleted.Partitions, grown)
+	assert.Greater(t, deleted.Keys, grown+1, "the metadata, the leases of every partition, and producers")
+	var left atomic.Int64
+	require.NoError(t, client.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
+		n, err := node.DBSize(ctx).Result()
+		left.Add(n)
+		return err
+	}))
+	assert.Zero(t, left.Load(), "keys on all masters")
+}
