@@ -37,7 +37,8 @@ func TestTopicDeleteCommand(t *testing.T) {
 	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{})
 
 	fails(t, []string{"topic", "delete", "orders"}, "nothing was deleted", "--dry-run", "--yes deletes the topic orders for good")
-	fails(t, []string{"topic", "delete", "orders", "--yes"}, `group "billing" of topic "orders" is in use by rafka/host/1`, "stop its inputs", "force")
+	fails(t, []string{"topic", "delete", "orders", "--yes"},
+		`group "billing" of topic "orders" is in use by rafka/host/1`, "stop its inputs", "force")
 	o := rafka(t, "topic", "delete", "orders", "--dry-run", "--force")
 	assert.Empty(t, o.stderr)
 	assert.Regexp(t, `^would delete topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own

@@ -21,8 +21,8 @@ const (
 func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
 		Name: "seek", Usage: "Move the committed offsets of a group, which may be running and need not exist yet", ArgsUsage: "GROUP",
-		Description: "Members that run drop what they have read ahead and go on from the new offsets by themselves. A time or an ID means the first " +
-			"entry of that time or ID, or the next one there is.\n\n" +
+		Description: "Members that run drop what they have read ahead and go on from the new offsets by themselves. A time or an ID means " +
+			"the first entry of that time or ID, or the next one there is.\n\n" +
 			"  {{.BinaryName}} group seek billing --topic orders --to 2026-01-31T08:00:00Z --dry-run",
 		Flags: []cli.Flag{
 			topicFlag(),
@@ -85,7 +85,7 @@ func writeSought(w io.Writer, sought broker.Sought) {
 	}
 	for _, p := range sought.Partitions {
 		if p.Foreign {
-			row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is", p.Split.Key, sought.Group))
+			writeForeign(w, p.Split.Key, sought.Group)
 		}
 	}
 	row(w)
@@ -93,6 +93,11 @@ func writeSought(w io.Writer, sought broker.Sought) {
 	for _, p := range sought.Partitions {
 		row(w, p.Split.Partition, optional(p.Before), p.After, known(p.Lag), cmp.Or(p.Owner, none))
 	}
+}
+
+// writeForeign says what was left alone.
+func writeForeign(w io.Writer, stream, group string) {
+	row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is", stream, group))
 }
 
 func deleteGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
@@ -114,7 +119,7 @@ func writeDeletedGroup(w io.Writer, group broker.DeletedGroup) {
 	row(w, fmt.Sprintf("%s group %s of topic %s", deleting(group.DryRun), group.Group, group.Topic))
 	for _, p := range group.Partitions {
 		if p.Foreign {
-			row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays", p.Split.Key, group.Group))
+			writeForeign(w, p.Split.Key, group.Group)
 		}
 	}
 	row(w)

@@ -96,7 +96,8 @@ func startReader(t *testing.T, url, name, fields string, tr *trail) *reader {
 	builder.SetHTTPMux(r.mux)
 	builder.SetThreads(1)
 	yaml := "rafka:\n"
-	for line := range strings.Lines("url: " + url + "\nstream_name: orders\nconsumer_group: readers\nconsumer_name: " + name + "\n" + patientFields + fields) {
+	own := "url: " + url + "\nstream_name: orders\nconsumer_group: readers\nconsumer_name: " + name + "\n"
+	for line := range strings.Lines(own + patientFields + fields) {
 		yaml += "  " + line
 	}
 	require.NoError(t, builder.AddInputYAML(yaml))

@@ -20,7 +20,10 @@ func TestGrownTopicIsSeenByItsMembers(t *testing.T) {
 		hints := make(chan struct{}, 10)
 		ended := make(chan error, 1)
 		go func() { ended <- group.Wake(ctx, func() { hints <- struct{}{} }) }() // ended by cancel
-		defer func() { cancel(); <-ended }()
+		defer func() {
+			cancel()
+			assert.ErrorIs(t, <-ended, context.Canceled)
+		}()
 		<-hints // the subscription is there
 
 		grown, err := NewAdmin(s.client).GrowTopic(t.Context(), "orders", 5)

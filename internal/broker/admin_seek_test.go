@@ -55,18 +55,13 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 			"1970-01-01T00:00:00Z": {position(0, 0, s.counted(2)), 4},
 			"2026-01-31T08:00:00Z": {position(15, 0, s.counted(6)), 0},
 		} {
-			if s.embedded && to == "11-1" {
-				want.lag = -1 // it does not tell where the stream begins
-			}
 			lease, _ := granted(t, s.leases(), "m1")
 			require.NoError(t, s.leases().Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: splits.Position{Offset: before}}))
 			p := s.sought(t, to)
 			assert.Equal(t, &before, p.Before, to)
 			assert.Equal(t, want.at.Offset, p.After, to)
 			assert.Equal(t, "m1", p.Owner)
-			if !(s.embedded && want.at.Offset == splits.Offset{Millis: 11}) {
-				assert.Equal(t, want.lag, p.Lag, to)
-			}
+			assert.Equal(t, want.lag, p.Lag, to)
 			_, g := granted(t, s.leases(), "m2")
 			assert.Equal(t, want.at, g.Position, to)
 			assert.Zero(t, g.Attempts, "nobody was killed by what it read")
