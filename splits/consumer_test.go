@@ -630,6 +630,33 @@ func TestEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 	})
 }
 
+// With large entries the stream is not looked at after every read.
+func TestLargeEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		s := w.store.Split("orders", 0)
+		a := w.join("a", func(c *splits.Config, m *member) {
+			c.SplitBuffer, c.BatchSize = 1, 1
+			m.handle = func(b *splits.Batch) { m.out.Go(func() { time.Sleep(time.Second); b.Ack() }) }
+		})
+		for range 5 { // while entries come all the time, some of them are lost
+			w.fillSized(20, 100_000)
+			settle(5 * time.Second)
+			w.store.TrimTo(s, 3)
+		}
+		settle(time.Minute)
+		var lost int64
+		for _, l := range a.losses {
+			assert.True(t, l.Exact)
+			lost += l.Entries
+		}
+		assert.Positive(t, lost)
+		assert.EqualValues(t, 100, int64(a.count())+lost)
+		assert.EqualValues(t, 100, w.lease(0).Position.Read)
+		a.stopGracefully()
+	})
+}
+
 func TestFailOnLossStopsTheSplitBeforeAnythingBehindTheGapIsHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

@@ -40,7 +40,7 @@ func (r *Reader) fetchable(shard string, most int) (items []intake, all bool, wa
 // startFetch marks a split as being fetched. The lock is held.
 func (r *Reader) startFetch(h *hold) intake {
 	h.fetching = true
-	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe != nil}}
+	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe.due()}}
 }
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need not wait for a blocked fetcher.
@@ -123,10 +123,13 @@ func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeRep
 		h.probe = nil
 	}
 	if len(f.Entries) == 0 {
+		if h.probe != nil {
+			h.probe.quiet = true
+		}
 		return
 	}
 	if !r.cfg.FailOnLoss {
-		h.probe = &probe{before: h.next, entries: f.Entries}
+		h.probe = h.probe.with(h.next, f.Entries)
 	}
 	h.lastRead = now
 	size := h.accept(f.Entries)

@@ -13,10 +13,11 @@ type Loss struct {
 	Recreated bool
 }
 
-// probe remembers a read that returned data until the state of the stream has been seen.
+// probe remembers reads that returned data until the state of the stream has been seen.
 type probe struct {
 	before  Position
 	entries []Entry
+	quiet   bool // there was a read since then, without data
 }
 
 // judge compares a read with the state of the stream just after it. It returns the loss, if any, and the Read that the

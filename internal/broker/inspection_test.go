@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,6 +35,26 @@ func TestStateOfManySplits(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, states)
 	})
+}
+
+func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
+	s := onRedis(t)
+	var all []splits.Split
+	for i := range 2*lookedAtOnce + 1 {
+		name := fmt.Sprint("s", i)
+		s.add(t, name, fmt.Sprint(i+1, "-1"))
+		all = append(all, plainSplit(name))
+	}
+	log := NewLog(s.client, s.client)
+	states, err := log.State(t.Context(), all)
+	require.NoError(t, err)
+	for i, state := range states {
+		assert.EqualValues(t, i+1, state.Last.Millis)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = log.State(ctx, all)
+	require.Error(t, err, "no answer is the error of the whole")
 }
 
 func TestStateOfTheEmbeddedServer(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -257,7 +258,10 @@ func cursorNames(cursors []splits.Cursor) string {
 	return strings.Join(names, ", ")
 }
 
-// State tells what the streams of the splits look like now, in one pipeline for each node. A split that alone could not be asked has
+// lookedAtOnce is how many streams a pipeline asks about: each answer brings two entries along, however large.
+const lookedAtOnce = 16
+
+// State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
 // State.Err; the error is returned when none could.
 func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	if len(all) == 0 {
@@ -281,8 +285,21 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	return states, nil
 }
 
-// inspectAll fills in the states of the splits at some places.
+// inspectAll fills in the states of the splits at some places. It asks no more once there is no answer.
 func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
+	for some := range slices.Chunk(places, lookedAtOnce) {
+		l.inspectSome(ctx, all, some, states)
+		places = places[len(some):]
+		if err := states[some[0]].Err; Classify(err) == ClassConnection {
+			for _, place := range places {
+				states[place].Err = err
+			}
+			return
+		}
+	}
+}
+
+func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
 	pipe := l.control.Pipeline()
 	inspections := make([]*inspection, len(places))
 	for i, place := range places {
