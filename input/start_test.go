@@ -117,8 +117,8 @@ func TestAnotherTroubleAtTheStartIsToldToo(t *testing.T) {
 	require.ErrorContains(t, <-result, "password")
 }
 
-// oldServer answers INFO as Redis 6.2 does, and whatever else a client asks before that with OK. It is a fake, for no old server is at
-// hand.
+// oldServer answers INFO as Redis 6.2 does and lacks what came with 7.0; whatever else a client asks before that it answers with OK. It is
+// a fake, for no old server is at hand.
 func oldServer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -167,6 +167,8 @@ func answerAsOld(conn net.Conn) {
 		switch name {
 		case "hello":
 			reply = "-ERR unknown command `hello`\r\n"
+		case "evalsha":
+			reply = "*2\r\n$2\r\nOK\r\n*1\r\n$10\r\nEXPIRETIME\r\n"
 		case "info":
 			const text = "# Server\r\nredis_version:6.2.14\r\n"
 			reply = fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)

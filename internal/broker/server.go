@@ -2,45 +2,46 @@ package broker
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// The oldest servers that have all that rafka needs.
-var (
-	oldestRedis  = version{7, 0}
-	oldestValkey = version{7, 2}
-)
+//go:embed abilities.lua
+var abilitiesSrc string
 
-// version is the first two numbers of a server's version.
-type version struct{ major, minor int }
+var abilitiesScript = newScript("abilities", preludeSrc+abilitiesSrc)
 
-func (v version) older(than version) bool {
-	return v.major < than.major || v.major == than.major && v.minor < than.minor
+// needed are the commands without which nothing works; those that scripts use and can do without are missing. EXPIRETIME stands for Redis
+// 7.0, of which rafka wants what can't be asked for without touching streams: that they count what was ever added to them, and that positions
+// of groups can be set together with that count.
+var needed = []any{
+	"EXPIRETIME", "EXISTS", "GET", "HGET", "HGETALL", "HMGET", "HSET", "PERSIST", "PEXPIRE", "SET", "TIME", "TYPE", "XADD", "XINFO", "XREAD",
+	"ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE",
 }
 
-func (v version) String() string { return fmt.Sprintf("%d.%d", v.major, v.minor) }
-
-// OldServerError says that a server is too old.
+// OldServerError says that a server can't do all that is needed.
 type OldServerError struct {
 	// Found names the server and its version as far as it told.
 	Found string
+	// Lacks are the commands that it does not know.
+	Lacks []string
 }
 
-// Error names what was found and what is needed.
+// Error names what was found, what is missing, and the ways out.
 func (e *OldServerError) Error() string {
-	return fmt.Sprintf("the server is %s: rafka needs Redis %s or Valkey %s, or newer: upgrade it, or point `url` to another one",
-		e.Found, oldestRedis, oldestValkey)
+	return fmt.Sprintf("the server is %s without %s: rafka needs Redis 7.0 or Valkey 7.2, or newer, with these commands enabled: upgrade it, "+
+		"or point `url` to another one", e.Found, strings.Join(e.Lacks, ", "))
 }
 
-// CheckServer makes sure that the server, or each master of a cluster that can be reached, is new enough: if not, the error is an
-// *OldServerError. Of a cluster one master at least must be within reach: the others' partitions have their own errors. A server that does
-// not tell its version (a managed one, a proxy, the embedded one) is judged by what it can do. Nothing is written.
+// CheckServer makes sure that the server, or each master of a cluster that can be reached, is able to do what is needed: if not, the error is
+// an *OldServerError. Of a cluster one master at least must be within reach: the others' partitions have their own errors. What a
+// server calls itself does not count, since managed ones and proxies make that up; one that keeps its abilities to itself is taken to have them.
+// Nothing is written.
 func CheckServer(ctx context.Context, client redis.UniversalClient) error {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -75,38 +76,31 @@ func CheckServer(ctx context.Context, client redis.UniversalClient) error {
 }
 
 func checkServer(ctx context.Context, client redis.UniversalClient) error {
-	info, err := client.Info(ctx, "server").Result()
-	switch Classify(err) {
-	case ClassConnection, ClassAuth, ClassTransient:
-		return fmt.Errorf("asking for the server's version: %w", Explain(err))
-	}
-	for _, known := range []struct {
-		field, name string
-		oldest      version
-	}{{"valkey_version", "Valkey", oldestValkey}, {"redis_version", "Redis", oldestRedis}} {
-		text, told := infoField(info, known.field)
-		found, ok := parseVersion(text)
-		if !told || !ok {
-			continue
-		}
-		if found.older(known.oldest) {
-			return &OldServerError{Found: known.name + " " + text}
-		}
-		return nil
-	}
-	return checkAbility(ctx, client)
-}
-
-// checkAbility asks for a command that came with Redis 7.0. Any answer but that it is unknown proves that it is there.
-func checkAbility(ctx context.Context, client redis.UniversalClient) error {
-	err := client.ExpireTime(ctx, "rafka:check").Err()
-	switch {
+	answer, err := abilitiesScript.run(ctx, client, nil, needed...)
+	var lacks []string
+	switch class := Classify(err); {
+	case class == ClassNone:
+		lacks = replyOf(answer).words(1)
 	case redis.HasErrorPrefix(err, "unknown command"):
-		return &OldServerError{Found: "one that hides its version and lacks the command EXPIRETIME"}
-	case Classify(err) == ClassConnection, Classify(err) == ClassAuth:
+		lacks = []string{"EVALSHA and EVAL"}
+	case class == ClassConnection, class == ClassAuth, class == ClassTransient:
 		return fmt.Errorf("asking for the server's abilities: %w", Explain(err))
 	}
-	return nil
+	if len(lacks) == 0 {
+		return nil
+	}
+	return &OldServerError{Found: nameServer(ctx, client), Lacks: lacks}
+}
+
+// nameServer is what the server calls itself.
+func nameServer(ctx context.Context, client redis.UniversalClient) string {
+	info := client.Info(ctx, "server").Val() // empty if it is refused
+	for _, known := range []struct{ field, name string }{{"valkey_version", "Valkey "}, {"redis_version", "Redis "}} {
+		if version, told := infoField(info, known.field); told {
+			return known.name + version
+		}
+	}
+	return "one that hides its version,"
 }
 
 // infoField finds a field in the reply of INFO.
@@ -117,17 +111,4 @@ func infoField(info, name string) (value string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-func parseVersion(text string) (v version, ok bool) {
-	parts := strings.SplitN(text, ".", 3)
-	if len(parts) < 2 {
-		return version{}, false
-	}
-	major, err := strconv.Atoi(parts[0])
-	if err != nil {
-		return version{}, false
-	}
-	minor, err := strconv.Atoi(parts[1])
-	return version{major, minor}, err == nil
 }

@@ -4,6 +4,9 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +18,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// serverThatSays answers INFO and EXPIRETIME with the given replies and all else with OK.
-func serverThatSays(t *testing.T, info, expireTime string) *redis.Client {
+// serverThatSays answers commands, in lower case, with the given replies and all else with OK.
+func serverThatSays(t *testing.T, replies map[string]string) *redis.Client {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -27,7 +30,7 @@ func serverThatSays(t *testing.T, info, expireTime string) *redis.Client {
 			if err != nil {
 				return
 			}
-			serving.Go(func() { answer(conn, info, expireTime) }) // ends when the client is closed
+			serving.Go(func() { answer(conn, replies) }) // ends when the client is closed
 		}
 	})
 	client := redis.NewClient(&redis.Options{Addr: listener.Addr().String(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
@@ -39,7 +42,7 @@ func serverThatSays(t *testing.T, info, expireTime string) *redis.Client {
 	return client
 }
 
-func answer(conn net.Conn, info, expireTime string) {
+func answer(conn net.Conn, replies map[string]string) {
 	defer conn.Close()
 	in := bufio.NewScanner(conn)
 	for in.Scan() {
@@ -53,14 +56,13 @@ func answer(conn net.Conn, info, expireTime string) {
 				name = strings.ToLower(in.Text())
 			}
 		}
-		reply := "+OK\r\n"
-		switch name {
-		case "info":
-			reply = info
-		case "expiretime":
-			reply = expireTime
-		case "hello":
+		reply, known := replies[name]
+		switch {
+		case known:
+		case name == "hello":
 			reply = "-ERR unknown command 'hello'\r\n"
+		default:
+			reply = "+OK\r\n"
 		}
 		if _, err := conn.Write([]byte(reply)); err != nil {
 			return
@@ -68,41 +70,100 @@ func answer(conn net.Conn, info, expireTime string) {
 	}
 }
 
-func TestCheckServerByVersionAndByAbility(t *testing.T) {
+func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
 	bulk := func(lines ...string) string {
 		text := "# Server\r\n" + strings.Join(lines, "\r\n") + "\r\n"
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 	}
-	const refused, missing, unknown = "-NOPERM no\r\n", ":-2\r\n", "-ERR unknown command 'expiretime', with args beginning with: \r\n"
-	tests := map[string]struct{ info, expireTime, old string }{
-		"redis 7.0":                        {bulk("redis_version:7.0.0"), unknown, ""},
-		"redis 8":                          {bulk("redis_version:8.2.1"), unknown, ""},
-		"a development version":            {bulk("redis_version:255.255.255"), unknown, ""},
-		"redis 6.2":                        {bulk("redis_version:6.2.14"), missing, "Redis 6.2.14"},
-		"valkey 7.2":                       {bulk("redis_version:7.2.4", "server_name:valkey", "valkey_version:7.2.11"), unknown, ""},
-		"valkey 8":                         {bulk("redis_version:7.2.4", "valkey_version:8.1.0"), unknown, ""},
-		"old valkey":                       {bulk("redis_version:7.2.4", "valkey_version:7.0.9"), missing, "Valkey 7.0.9"},
-		"hides its version and is new":     {bulk("os:Linux"), missing, ""},
-		"hides its version and is old":     {bulk("os:Linux"), unknown, "EXPIRETIME"},
-		"strange version and is new":       {bulk("redis_version:managed"), missing, ""},
-		"refuses INFO and is new":          {refused, missing, ""},
-		"refuses INFO and is old":          {refused, unknown, "EXPIRETIME"},
-		"refuses INFO and the command":     {refused, refused, ""},
-		"knows no INFO and is a cluster's": {unknown, "-MOVED 1 127.0.0.1:1\r\n", ""},
+	const (
+		refused = "-NOPERM no\r\n"
+		able    = "*2\r\n$2\r\nOK\r\n*0\r\n"
+		old     = "*2\r\n$2\r\nOK\r\n*1\r\n$10\r\nEXPIRETIME\r\n"
+		none    = "-ERR unknown command 'evalsha', with args beginning with: \r\n"
+	)
+	tests := map[string]struct{ info, abilities, says string }{
+		"6.2 that can do it":         {bulk("redis_version:6.2.14"), able, ""},
+		"7.2 that can't":             {bulk("redis_version:7.2.4"), old, "Redis 7.2.4 without EXPIRETIME"},
+		"a real 6.2":                 {bulk("redis_version:6.2.14"), old, "Redis 6.2.14 without EXPIRETIME"},
+		"old valkey":                 {bulk("redis_version:7.2.4", "valkey_version:7.0.9"), old, "Valkey 7.0.9 without EXPIRETIME"},
+		"hides its version":          {bulk("os:Linux"), able, ""},
+		"hides its version, is old":  {bulk("os:Linux"), old, "one that hides its version, without EXPIRETIME"},
+		"strange version":            {bulk("redis_version:managed"), able, ""},
+		"refuses INFO and is old":    {refused, old, "hides its version, without EXPIRETIME"},
+		"without scripts":            {bulk("redis_version:7.2.4"), none, "Redis 7.2.4 without EVALSHA and EVAL"},
+		"refuses scripts":            {refused, refused, ""},
+		"has a mind of its own":      {refused, "-ERR eval needs a key\r\n", ""},
+		"answers what nobody asked":  {refused, "+OK\r\n", ""},
+		"is not ready to be asked":   {bulk("redis_version:7.2.4"), "-LOADING is loading\r\n", "LOADING"},
+		"wants a password before it": {bulk("redis_version:7.2.4"), "-NOAUTH first\r\n", "`password`"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := CheckServer(t.Context(), serverThatSays(t, test.info, test.expireTime))
-			if test.old == "" {
-				require.NoError(t, err)
-				return
-			}
+			err := CheckServer(t.Context(), serverThatSays(t, map[string]string{"info": test.info, "evalsha": test.abilities}))
 			var old *OldServerError
-			require.ErrorAs(t, err, &old)
-			assert.Contains(t, old.Found, test.old)
-			assert.ErrorContains(t, err, "rafka needs Redis 7.0 or Valkey 7.2")
+			switch {
+			case test.says == "":
+				require.NoError(t, err)
+			case strings.Contains(test.says, "without"):
+				require.ErrorAs(t, err, &old)
+				require.ErrorContains(t, err, "rafka needs Redis 7.0 or Valkey 7.2, or newer")
+				fallthrough
+			default:
+				assert.ErrorContains(t, err, test.says)
+			}
 		})
 	}
+}
+
+// Every command of the scripts is one that is asked for or one that they can do without, which is called by pcall.
+func TestAbilitiesCoverTheScripts(t *testing.T) {
+	files, err := filepath.Glob("*.lua")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	dispensable := []any{"PUBLISH", "XGROUP", "XTRIM", "XREVRANGE"} // XREVRANGE: for servers without entries-added alone
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, call := range regexp.MustCompile(`redis\.p?call\('([A-Z]+)'`).FindAllStringSubmatch(string(text), -1) {
+			assert.Contains(t, append(dispensable, needed...), call[1], file)
+		}
+	}
+}
+
+func TestCheckServerNamesTheCommandsThatWereTakenAway(t *testing.T) {
+	server := redistest.Start(t, "--rename-command", "XADD", "", "--rename-command", "ZSCORE", "", "--rename-command", "PUBLISH", "")
+	err := CheckServer(t.Context(), server.Client(t))
+	require.ErrorContains(t, err, "without XADD, ZSCORE: rafka needs")
+	server = redistest.Start(t, "--rename-command", "EVALSHA", "", "--rename-command", "EVAL", "")
+	require.ErrorContains(t, CheckServer(t.Context(), server.Client(t)), "without EVALSHA and EVAL: rafka needs")
+}
+
+// What may not be done is another check's matter.
+func TestCheckServerNeedsNoRightBeyondScripts(t *testing.T) {
+	server := redistest.Start(t, "--rename-command", "EXPIRETIME", "")
+	admin := server.Client(t)
+	for _, rights := range []string{"+eval +evalsha", "+ping"} {
+		require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">p"}, words(rights)...)...).Err())
+		client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "p" })
+		err := CheckServer(t.Context(), client)
+		if rights == "+ping" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, "one that hides its version, without EXPIRETIME: rafka needs")
+	}
+	log, err := admin.ACLLog(t.Context(), 100).Result()
+	require.NoError(t, err)
+	for _, entry := range log {
+		assert.Contains(t, []string{"info", "evalsha", "time"}, entry.Object)
+	}
+}
+
+func words(text string) (all []any) {
+	for word := range strings.FieldsSeq(text) {
+		all = append(all, word)
+	}
+	return all
 }
 
 func TestCheckServerLetsOurServersThrough(t *testing.T) {
@@ -112,7 +173,7 @@ func TestCheckServerLetsOurServersThrough(t *testing.T) {
 }
 
 func TestCheckServerAsksEachMasterOfACluster(t *testing.T) {
-	old := serverThatSays(t, "$19\r\nredis_version:6.2.0\r\n", "")
+	old := serverThatSays(t, map[string]string{"info": "$19\r\nredis_version:6.2.0\r\n", "evalsha": "-ERR unknown command\r\n"})
 	cluster := clusterOf(t, old.Options().Addr)
 	err := CheckServer(t.Context(), cluster)
 	_, port, splitErr := net.SplitHostPort(old.Options().Addr)
