@@ -51,7 +51,7 @@ func ConnectionFields() []*service.ConfigField {
 			Description("The name under which the sentinels know the master. Required when `kind` is `failover`, senseless otherwise.").
 			Default("").Example("mymaster").Advanced(),
 		service.NewStringField(fieldClientName).
-			Description("The name of the connections, as `CLIENT LIST` shows it. Defaults to `" + defaultClientName + "`. Set it to an empty string for servers that do not allow `CLIENT SETNAME`.").
+			Description("The name of the connections, as `CLIENT LIST` shows it. Defaults to `" + defaultClientName + "`. Servers that refuse it are used all the same; an empty string names nothing.").
 			Example("rafka").Optional().Advanced(),
 	}
 	return append(append(fields, credentialFields()...), tuningFields()...)
@@ -77,7 +77,7 @@ func tuningFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewObjectField(fieldPool,
 			service.NewIntField(fieldPoolSize).
-				Description("The most connections of each client to each node. 0 means enough: 10 per CPU, and more if so many reads block at once, which on a cluster is one for each partition.").
+				Description("The most connections of each client to each node; requests wait for each other when there are fewer than they could use. 0 means as many as they could: an input has one for reads that wait (on a cluster one for each partition) and 2 for everything else, an output has 3. More are never made. Hints of other members come over one more connection.").
 				Default(0),
 			service.NewIntField(fieldPoolMinIdle).
 				Description("Connections that are kept open although nothing uses them.").Default(0),

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +15,8 @@ type Client = redis.UniversalClient
 // Open makes a client for the role, which the caller closes. Nothing is dialled before the first request, unless pool.min_idle asks for
 // connections to be kept ready. An error means that the embedded server could not be started.
 //
-// The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed services may refuse them.
+// The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed services may refuse them. CLIENT SETNAME is
+// sent for people who look at CLIENT LIST, and may be refused.
 func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
@@ -51,10 +51,8 @@ func (c *Connection) clusterOptions(role Role) *redis.ClusterOptions {
 	o.Addrs = slices.Clone(o.Addrs)
 	o.TLSConfig = o.TLSConfig.Clone()
 	o.MaintNotificationsConfig = noNotifications()
-	if role.blocks {
-		o.PoolSize = cmp.Or(o.PoolSize, clusterReads)
-	}
-	role.apply(tuneCluster(&o))
+	tune := tuneCluster(&o)
+	role.onCluster(tune).apply(tune)
 	return &o
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -27,42 +26,43 @@ func simple(t *testing.T, yaml string, role Role) *redis.Options {
 func TestDefaultsOfSimpleConnection(t *testing.T) {
 	o := simple(t, "url: redis://localhost", Writer())
 	assert.Equal(t, "localhost:6379", o.Addr)
-	assert.Equal(t, "rafka", o.ClientName)
 	assert.Equal(t, 5*time.Second, o.DialTimeout)
 	assert.Equal(t, 5*time.Second, o.ReadTimeout)
 	assert.Equal(t, 5*time.Second, o.WriteTimeout)
 	assert.Equal(t, 6*time.Second, o.PoolTimeout)
-	assert.Equal(t, 10*runtime.GOMAXPROCS(0), o.PoolSize)
+	assert.Equal(t, 3, o.PoolSize)
 	assert.Nil(t, o.TLSConfig)
 }
 
 func TestOptionsOfURLAreHonoured(t *testing.T) {
-	o := simple(t, "url: redis://user:p%40ss@h:1/3?pool_size=7&min_idle_conns=2&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
+	o := simple(t, "url: redis://user:p%40ss@h:1/3?pool_size=2&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
 		"&dial_timeout=2s&client_name=me&protocol=2&max_active_conns=9&conn_max_idle_time=1m&pipeline_pool_size=4", Writer())
 	assert.Equal(t, "h:1", o.Addr)
 	assert.Equal(t, "user", o.Username)
 	assert.Equal(t, "p@ss", o.Password)
 	assert.Equal(t, 3, o.DB)
-	assert.Equal(t, []int{7, 2, 9, 4, 2}, []int{o.PoolSize, o.MinIdleConns, o.MaxActiveConns, o.PipelinePoolSize, o.Protocol})
+	assert.Equal(t, []int{2, 1, 9, 4, 2}, []int{o.PoolSize, o.MinIdleConns, o.MaxActiveConns, o.PipelinePoolSize, o.Protocol})
 	assert.Equal(t, []time.Duration{2 * time.Second, 6 * time.Second, 7 * time.Second, 8 * time.Second, time.Minute},
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.ConnMaxIdleTime})
-	assert.Equal(t, "me", o.ClientName)
 }
 
 func TestFieldsWinOverURL(t *testing.T) {
-	o := simple(t, "url: redis://u:p@h:1/3?db=4&pool_size=7&min_idle_conns=2&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
+	o := simple(t, "url: redis://u:p@h:1/3?db=4&pool_size=1&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
 		"&dial_timeout=2s&client_name=me\n"+
-		"username: u2\npassword: p2\nclient_name: me2\npool: {size: 70, min_idle: 20, wait_timeout: 80s}\n"+
+		"username: u2\npassword: p2\nclient_name: me2\npool: {size: 3, min_idle: 2, wait_timeout: 80s}\n"+
 		"dial_timeout: 20s\nread_timeout: 60s\nwrite_timeout: 70s", Writer())
-	assert.Equal(t, []string{"u2", "p2", "me2"}, []string{o.Username, o.Password, o.ClientName})
-	assert.Equal(t, []int{4, 70, 20}, []int{o.DB, o.PoolSize, o.MinIdleConns})
+	assert.Equal(t, []string{"u2", "p2"}, []string{o.Username, o.Password})
+	assert.Equal(t, []int{4, 3, 2}, []int{o.DB, o.PoolSize, o.MinIdleConns})
 	assert.Equal(t, []time.Duration{20 * time.Second, 60 * time.Second, 70 * time.Second, 80 * time.Second},
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout})
 }
 
 func TestEmptyClientNameNamesNothing(t *testing.T) {
-	assert.Empty(t, simple(t, "url: redis://h\nclient_name: ''", Writer()).ClientName)
-	assert.Empty(t, simple(t, "url: redis://h?client_name=", Writer()).ClientName)
+	for _, yaml := range []string{"url: redis://h\nclient_name: ''", "url: redis://h?client_name="} {
+		o := simple(t, yaml, Writer())
+		assert.Empty(t, o.ClientName)
+		assert.Nil(t, o.OnConnect)
+	}
 }
 
 func TestUnixSocket(t *testing.T) {
@@ -75,7 +75,7 @@ func TestClusterOptions(t *testing.T) {
 	c := mustParse(t, "url: rediss://u:p@a:1?addr=c:3&max_redirects=5,rediss://b\nkind: cluster")
 	o := c.clusterOptions(Writer())
 	assert.Equal(t, []string{"a:1", "b:6379", "c:3"}, o.Addrs)
-	assert.Equal(t, []string{"u", "p", "rafka"}, []string{o.Username, o.Password, o.ClientName})
+	assert.Equal(t, []string{"u", "p"}, []string{o.Username, o.Password})
 	assert.Equal(t, 5, o.MaxRedirects)
 	require.NotNil(t, o.TLSConfig)
 	assert.Empty(t, o.TLSConfig.ServerName, "each host has its own certificate")
@@ -146,7 +146,8 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 			}
 			writer := with(Writer())
 			assert.Equal(t, 5*time.Second, *writer.read)
-			assert.Equal(t, 10*runtime.GOMAXPROCS(0), *writer.poolSize)
+			assert.Equal(t, 3, *writer.poolSize)
+			assert.Equal(t, 2, *control.poolSize)
 		})
 	}
 }
@@ -154,15 +155,28 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 func TestReadsOfAClusterAreLimitedByTheFieldAlone(t *testing.T) {
 	c := mustParse(t, "url: redis://h\nkind: cluster\npool: {size: 50}")
 	assert.Equal(t, 50, c.clusterOptions(Blocking(1)).PoolSize)
-	assert.Equal(t, 60, c.clusterOptions(Blocking(60)).PoolSize)
-	assert.Equal(t, 50, c.clusterOptions(Control(time.Second)).PoolSize)
+	assert.Equal(t, longestTurn, c.clusterOptions(Blocking(1)).PoolTimeout, "those in front may block")
+	assert.Equal(t, 2, c.clusterOptions(Control(time.Second)).PoolSize)
+	c = mustParse(t, "url: redis://h\nkind: cluster\npool: {size: 50, wait_timeout: 1s}")
+	assert.Equal(t, time.Second, c.clusterOptions(Blocking(1)).PoolTimeout)
+}
+
+func TestPoolSizeLowersTheNumberOfConnections(t *testing.T) {
+	for size, want := range map[int][]int{0: {1, 2, 3}, 1: {1, 1, 1}, 2: {1, 2, 2}, 100: {1, 2, 3}} {
+		for i, role := range []Role{Blocking(1), Control(time.Second), Writer()} {
+			o := simple(t, fmt.Sprintf("url: redis://h\npool: {size: %d}", size), role)
+			assert.Equal(t, want[i], o.PoolSize)
+		}
+	}
+	o := simple(t, "url: redis://h\npool: {min_idle: 10}", Control(time.Second))
+	assert.Equal(t, []int{2, 2}, []int{o.PoolSize, o.MinIdleConns})
 }
 
 func TestControlKeepsShorterTimeouts(t *testing.T) {
-	o := simple(t, "url: redis://h\nread_timeout: 100ms\npool: {size: 3, min_idle: 1}", Control(3*time.Second))
+	o := simple(t, "url: redis://h\nread_timeout: 100ms\npool: {size: 2, min_idle: 1}", Control(3*time.Second))
 	assert.Equal(t, []time.Duration{1500 * time.Millisecond, 100 * time.Millisecond, 1100 * time.Millisecond},
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.PoolTimeout})
-	assert.Equal(t, []int{3, 1}, []int{o.PoolSize, o.MinIdleConns})
+	assert.Equal(t, []int{2, 1}, []int{o.PoolSize, o.MinIdleConns})
 }
 
 func TestRolesDoNotChangeTheConnection(t *testing.T) {
@@ -209,23 +223,41 @@ func TestEmbeddedConnectionsOfOneNameShareData(t *testing.T) {
 
 func TestRealServer(t *testing.T) {
 	s := redistest.Start(t, "--requirepass", "sec@ret", "--rename-command", "CONFIG", "")
-	for _, yaml := range []string{
-		"url: redis://:sec%40ret@" + s.Addr() + "/2",
-		"url: redis://" + s.Addr() + "\npassword: sec@ret",
-		"url: redis://default:wrong@" + s.Addr() + "\npassword: sec@ret",
-		"url: unix://" + s.Socket() + "\npassword: sec@ret",
+	for yaml, name := range map[string]string{
+		"url: redis://:sec%40ret@" + s.Addr() + "/2":                                         "rafka",
+		"url: redis://" + s.Addr() + "\npassword: sec@ret":                                   "rafka",
+		"url: redis://default:wrong@" + s.Addr() + "?client_name=me\npassword: sec@ret":      "me",
+		"url: unix://" + s.Socket() + "?client_name=me\nclient_name: you\npassword: sec@ret": "you",
+		"url: unix://" + s.Socket() + "?client_name=me\nclient_name: ''\npassword: sec@ret":  "",
+		"url: unix://" + s.Socket() + "?protocol=2&client_name=me\npassword: sec@ret":        "me",
 	} {
 		client := open(t, yaml, Blocking(2))
 		require.NoError(t, client.Ping(t.Context()).Err(), yaml)
-		assert.Equal(t, "rafka", client.ClientGetName(t.Context()).Val())
+		assert.Equal(t, name, client.ClientGetName(t.Context()).Val(), yaml)
 	}
 }
 
-func TestServerWithoutClientCommandCanBeUsed(t *testing.T) {
+func TestServerThatRefusesNamesCanBeUsed(t *testing.T) {
 	s := redistest.Start(t, "--rename-command", "CLIENT", "")
-	client := open(t, "url: "+s.URL()+"\nclient_name: ''", Writer())
+	require.NoError(t, open(t, "url: "+s.URL(), Writer()).Ping(t.Context()).Err())
+	s = redistest.Start(t)
+	require.NoError(t, s.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">p", "+ping").Err())
+	require.NoError(t, open(t, "url: redis://u:p@"+s.Addr(), Writer()).Ping(t.Context()).Err())
+}
+
+func TestConnectionThatBreaksWhileItIsNamedIsNotUsed(t *testing.T) {
+	s := redistest.Start(t)
+	proxy := redistest.StartProxy(t, s.Addr())
+	client := open(t, "url: "+proxy.URL()+"\nread_timeout: 50ms", Writer())
 	require.NoError(t, client.Ping(t.Context()).Err())
-	require.Error(t, open(t, "url: "+s.URL(), Writer()).Ping(t.Context()).Err())
+	conn := mustParse(t, "url: "+proxy.URL()+"\nread_timeout: 50ms")
+	o, err := conn.simpleOptions(Writer())
+	require.NoError(t, err)
+	one := client.(*redis.Client).Conn()
+	defer one.Close()
+	require.NoError(t, one.Ping(t.Context()).Err())
+	proxy.Blackhole()
+	require.Error(t, o.OnConnect(t.Context(), one))
 }
 
 func TestBlockedReadFailsWhenTheServerStopsAnswering(t *testing.T) {

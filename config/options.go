@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -44,6 +45,7 @@ type tuning struct {
 	dialerRetries, pipelinePool, protocol *int
 	readBuffer, writeBuffer               *int
 	contextTimeout, disableIdentity       *bool
+	onConnect                             *func(context.Context, *redis.Conn) error
 }
 
 func tuneSimple(o *redis.Options) tuning {
@@ -54,6 +56,7 @@ func tuneSimple(o *redis.Options) tuning {
 		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
 		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
 		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
+		onConnect: &o.OnConnect,
 	}
 }
 
@@ -65,6 +68,7 @@ func tuneCluster(o *redis.ClusterOptions) tuning {
 		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
 		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
 		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
+		onConnect: &o.OnConnect,
 	}
 }
 
@@ -76,6 +80,7 @@ func tuneFailover(o *redis.FailoverOptions) tuning {
 		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
 		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
 		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
+		onConnect: &o.OnConnect,
 	}
 }
 

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"runtime"
-	"time"
-)
+import "time"
 
 const (
 	defaultClientName   = "rafka"
@@ -13,14 +10,25 @@ const (
 
 	// longestBlock is how long a reply may be late because the server waits for entries: no read of ours blocks longer.
 	longestBlock = time.Second
+	// controlConns is how many connections the control requests of one input share: a beat need not wait for the answer to the claim of
+	// many partitions, nor that for a read of much that is there already. More would only be more: each request is done in a moment.
+	controlConns = 2
+	// writerConns is how many connections an output has to one node: one for the appends, which go out one round after the other, and others
+	// for a look at topics and at the server's health meanwhile.
+	writerConns = 3
 	// clusterReads is how many reads may block at once at a node of a cluster unless pool.size says less: each slot has a read of its own
 	// there, so there are as many as partitions. It is a limit; connections are made when they are needed.
 	clusterReads = 4096
+	// longestTurn is how long a read of a cluster waits for its turn if pool.size is less than there are reads: each that is in front of it
+	// may block for a while.
+	longestTurn = 10 * time.Minute
 	// bulkBuffer is the size of the buffer in the direction in which a role moves entries by the thousand.
 	bulkBuffer = 128 << 10
 )
 
-// Role is what a client is for; it decides about timeouts and the size of the pool.
+// Role is what a client is for; it decides about timeouts and the number of connections. That is the most that it has to one node at any time:
+// pool.size can lower it, and then requests wait for each other. None of them ever needs two connections at once. Subscriptions
+// have connections of their own.
 //
 // All roles leave retries to rafka: a request fails at its first failure, dialling included, and a context's deadline is obeyed. On a
 // cluster go-redis still follows redirects, at most three, and sends a request again after a broken connection within the same limit,
@@ -33,9 +41,8 @@ type Role struct {
 	bulkWrite bool
 }
 
-// Blocking is the role of a client whose reads wait for entries, conns of them at a time: its pool is at least that large, and on a
-// cluster large enough for a read of each partition unless pool.size is set. Its read timeout allows for the waiting, up to a second, on
-// top of the configured one.
+// Blocking is the role of a client whose reads wait for entries, conns of them at a time; on a cluster as many at each node as it has
+// partitions. Its read timeout allows for the waiting, up to a second, on top of the configured one.
 //
 // go-redis takes the time limit of XRead and XReadGroup calls with a Block from there instead: Block plus ten seconds. The role's
 // limit holds for pipelines and for requests made by Do. The deadline of a context shortens both.
@@ -43,10 +50,23 @@ func Blocking(conns int) Role { return Role{conns: conns, blocks: true, bulkRead
 
 // Control is the role of a client for heartbeats, claims and commits: no timeout is longer than half of the heartbeat interval, so
 // that one that fails can be repeated in time.
-func Control(heartbeat time.Duration) Role { return Role{limit: heartbeat / 2, bulkReads: true} }
+func Control(heartbeat time.Duration) Role {
+	return Role{conns: controlConns, limit: heartbeat / 2, bulkReads: true}
+}
 
 // Writer is the role of a client that appends.
-func Writer() Role { return Role{bulkWrite: true} }
+func Writer() Role { return Role{conns: writerConns, bulkWrite: true} }
+
+// onCluster is the role for a cluster whose reads may be limited to so many, or are not if that is 0.
+func (r Role) onCluster(t tuning) Role {
+	if r.blocks {
+		r.conns = clusterReads
+		if *t.poolSize > 0 && *t.wait == 0 {
+			*t.wait = longestTurn
+		}
+	}
+	return r
+}
 
 func (r Role) apply(t tuning) {
 	if *t.wait == 0 {
@@ -60,10 +80,10 @@ func (r Role) apply(t tuning) {
 			*timeout = min(*timeout, r.limit)
 		}
 	}
-	if *t.poolSize == 0 {
-		*t.poolSize = 10 * runtime.GOMAXPROCS(0)
+	if *t.poolSize == 0 || *t.poolSize > r.conns {
+		*t.poolSize = r.conns
 	}
-	*t.poolSize = max(*t.poolSize, r.conns, *t.minIdle)
+	*t.minIdle = min(*t.minIdle, *t.poolSize)
 	if *t.pipelinePool == 0 {
 		*t.pipelinePool = -1
 	}
@@ -75,4 +95,5 @@ func (r Role) apply(t tuning) {
 	}
 	*t.maxRetries, *t.dialerRetries = -1, 1
 	*t.contextTimeout, *t.disableIdentity = true, true
+	nameConnections(t)
 }
