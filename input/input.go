@@ -183,6 +183,9 @@ func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 		return service.ConnectionTestFailed(err).AsList()
 	}
 	err = broker.CheckReader(ctx, control, in.settings.topic, in.settings.group)
+	if err == nil {
+		in.observer.warn(broker.AskEviction(ctx, control).Warning)
+	}
 	if err := errors.Join(err, control.Close()); err != nil {
 		return service.ConnectionTestFailed(err).AsList()
 	}

@@ -40,11 +40,15 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
+	eviction := broker.AskEviction(ctx, control)
+	o.warn(eviction.Warning)
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	cfg.Member = "rafka/" + s.name + "/" + rand.Text()
-	cfg.Group = broker.NewGroup(control, s.topic, s.group)
-	leases := broker.NewLeases(control, broker.LeasesOptions{Topic: s.topic, Group: s.group, Warn: o.mirrorWarning})
+	cfg.Group = broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
+	leases := broker.NewLeases(control, broker.LeasesOptions{
+		Topic: s.topic, Group: s.group, KeepUnused: eviction.ExpiringKeys, Warn: o.mirrorWarning,
+	})
 	cfg.Leases, cfg.Node = leases, leases.Node
 	cfg.Log, cfg.Shard = log, log.Shard
 	cfg.OrderKey = orderKey
@@ -75,3 +79,10 @@ func (s *session) close(ctx context.Context) error {
 }
 
 func (o *observer) mirrorWarning(_ splits.Split, message string) { o.log.Warn(message) }
+
+// warn logs a warning, if there is one.
+func (o *observer) warn(message string) {
+	if message != "" {
+		o.log.Warn(message)
+	}
+}

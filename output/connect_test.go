@@ -163,3 +163,19 @@ func TestConnectionTest(t *testing.T) {
 	var later *service.ErrBackOff
 	assert.NotErrorAs(t, results[0].Err, &later)
 }
+
+func TestServerThatEvictsAnythingIsWarnedOfOnce(t *testing.T) {
+	server := redistest.Start(t, "--maxmemory-policy", "allkeys-lfu")
+	out, journal := closedOutput(t, server, "")
+	for range 3 {
+		require.NoError(t, out.Connect(t.Context()))
+	}
+	warned := journal.Lines("level=WARN")
+	require.Len(t, warned, 1)
+	assert.Contains(t, warned[0], "maxmemory-policy allkeys-lfu")
+	require.NoError(t, out.ConnectionTest(t.Context())[0].Err)
+	assert.Len(t, journal.Lines("level=WARN"), 2, "a test says it too")
+	out, journal = openOutput(t, redistest.Start(t, "--maxmemory-policy", "volatile-lru"), "")
+	require.NoError(t, out.ConnectionTest(t.Context())[0].Err)
+	assert.Empty(t, journal.Lines("level=WARN"))
+}

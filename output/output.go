@@ -164,6 +164,9 @@ func (o *output) testConnection(ctx context.Context) error {
 	if err := broker.CheckServer(ctx, client); err != nil {
 		return err
 	}
+	if warning := broker.AskEviction(ctx, client).Warning; warning != "" {
+		o.log.Warn(warning)
+	}
 	if o.settings.topic == "" {
 		return nil
 	}

@@ -31,7 +31,10 @@ type session struct {
 	observer    *observer
 	health      *health
 	parking     *parking
+	eviction    func(ctx context.Context) broker.Eviction
 	closeClient func() error
+
+	warned bool // of eviction; Connect's alone
 }
 
 // openSession opens the client, which dials nothing yet, and starts the appender.
@@ -52,6 +55,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 			},
 		}, set.topic),
 		parking:     newParking(),
+		eviction:    func(ctx context.Context) broker.Eviction { return broker.AskEviction(ctx, client) },
 		closeClient: client.Close,
 	}
 	s.observer = newObserver(mgr, s.topics.expire)
@@ -81,6 +85,10 @@ func (s *settings) producer() string {
 func (s *session) connect(ctx context.Context) error {
 	if err := s.health.connect(ctx); err != nil {
 		return err
+	}
+	if !s.warned {
+		s.warned = true
+		s.observer.warn(s.eviction(ctx).Warning)
 	}
 	if s.settings.topic == "" {
 		return nil

@@ -156,7 +156,7 @@ func (k *check) build(path string) (*service.Stream, error) {
 	builder.SetSchema(k.schema)
 	builder.DisableLinting() // has been done, and StreamBuilder does not report missing variables
 	builder.SetHTTPMux(noEndpoints{})
-	builder.SetLogger(slog.New(slog.DiscardHandler))
+	builder.SetLogger(slog.New(warnings{to: k.stdout, path: path}))
 	if err := builder.SetYAML(text); err != nil {
 		return nil, err
 	}

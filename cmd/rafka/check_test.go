@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
 const goodConfig = `
@@ -38,6 +43,26 @@ output: { drop: {} }
 	assert.Contains(t, o.stdout, bad+": input: dial tcp 127.0.0.1:1: connect: connection refused\n"+bad+": output: ok\n")
 	assert.Contains(t, o.stdout, good+": source: ok\n", "the others are checked all the same")
 	assert.Equal(t, "1 of 2 configs failed the check\n", o.stderr)
+}
+
+func TestCheckPrintsWarnings(t *testing.T) {
+	url := redistest.Start(t, "--maxmemory-policy", "allkeys-lru").URL()
+	path := writeFile(t, "rafka.yaml", fmt.Sprintf(`
+input:
+  label: source
+  rafka: { url: '%s', stream_name: orders, consumer_group: g }
+output:
+  rafka: { url: '%s', stream_name: orders }
+`, url, url))
+	o := rafka(t, "check", path)
+	assert.Zero(t, o.code, o.stderr)
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	slices.Sort(lines)
+	require.Len(t, lines, 4, o.stdout)
+	assert.Equal(t, path+": output: ok", lines[0])
+	assert.Contains(t, lines[1], path+": output: warning: the server has maxmemory-policy allkeys-lru")
+	assert.Equal(t, path+": source: ok", lines[2])
+	assert.Contains(t, lines[3], path+": source: warning: the server has maxmemory-policy allkeys-lru")
 }
 
 func TestCheckReportsWhatKeepsAConfigFromBeingTested(t *testing.T) {

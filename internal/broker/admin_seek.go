@@ -113,11 +113,12 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (Sought, error) {
 // seekEach moves the splits, and describes them in their order.
 func (a *Admin) seekEach(ctx context.Context, s Seek, to splits.Start, chosen []splits.Split) ([]SoughtPartition, error) {
 	kind, at := startArgs(to)
+	unused := forgetAfter(AskEviction(ctx, a.client).ExpiringKeys)
 	calls := make([]scriptCall, len(chosen))
 	for i, split := range chosen {
 		calls[i] = scriptCall{
 			script: seekScript, keys: []string{split.Key, leaseKey(split.Key, s.Group)},
-			args: []any{s.Group, kind, at, millis(unusedTTL), wakeChannel(s.Topic, s.Group), flag(s.DryRun)},
+			args: []any{s.Group, kind, at, unused, wakeChannel(s.Topic, s.Group), flag(s.DryRun)},
 		}
 	}
 	partitions := make([]SoughtPartition, len(chosen))

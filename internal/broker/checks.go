@@ -45,6 +45,8 @@ var (
 		{"HSET", 1, "f", "v"},
 		{"PEXPIRE", 1, "1"},
 		{"PEXPIRE", 2, "1"},
+		{"PERSIST", 1},
+		{"PERSIST", 2},
 		{"ZADD", 2, "1", "m"},
 		{"ZCARD", 2},
 		{"ZREM", 2, "m"},
@@ -64,6 +66,7 @@ var (
 		{"HMGET", 2, "f"},
 		{"HSET", 2, "f", "v"},
 		{"PEXPIRE", 2, "1"},
+		{"PERSIST", 2},
 	}
 	appendCommands = []command{ // keys: stream, producer, metadata
 		{"TIME"},

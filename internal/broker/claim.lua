@@ -3,7 +3,7 @@
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror
 -- ARGV     1 member  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
---          6 ms after which an unused lease is forgotten
+--          6 ms after which an unused lease is forgotten, or 0: never
 -- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
 --          HELD owner remaining_ms
 --          an error of the class of the command that met it, naming the key
@@ -69,7 +69,7 @@ local epoch = text(math.max((tonumber(h[2]) or 0) + 1, now))
 local claim_offset = owner == member and h[8] or offset
 redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
   'offset', offset, 'read', read, 'attempts', text(attempts), 'claim_offset', claim_offset)
-redis.call('PEXPIRE', KEYS[2], ARGV[6])
+keep(KEYS[2], ARGV[6])
 
 local mirror = mirror_move(KEYS[1], group, offset, read)
 if mirror ~= h[9] then

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  the lease
 -- KEYS[2]  the partition's stream; not named by a renewal, which could not be done then while the slot of an empty partition moves
--- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten  5 group  6 offset, or empty  7 read
+-- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten, or 0: never  5 group
+--          6 offset, or empty  7 read
 -- Replies  OK mirror (ours, foreign, or empty: none or not looked at)
 --          FENCED owner epoch (those that are stored)
 --          an error of the class of the command that met it, naming the key
@@ -18,9 +19,7 @@ if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or ''}
 end
 
--- PEXPIRE comes first since it is allowed on a server that is out of memory, and what a script writes after its first write is too:
--- whoever has work in hand can finish it.
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+keep(KEYS[1], ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[1], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl))
 
 local stored = is_id(h[3]) and h[3] or nil

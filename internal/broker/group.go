@@ -20,8 +20,16 @@ const (
 	ShareGroup    = "share"
 )
 
-// unusedTTL is for how long a lease or a group that nobody uses is remembered.
+// unusedTTL is for how long a lease or a group that nobody uses is remembered, unless it is kept for ever.
 const unusedTTL = 30 * 24 * time.Hour
+
+// forgetAfter is how scripts take that, in milliseconds.
+func forgetAfter(keepUnused bool) int64 {
+	if keepUnused {
+		return 0
+	}
+	return millis(unusedTTL)
+}
 
 // GroupTypeError is the answer to a beat of a member whose group is stored with another type.
 type GroupTypeError struct {
@@ -41,6 +49,7 @@ func (e *GroupTypeError) Error() string {
 type Group struct {
 	client             redis.UniversalClient
 	topic, group, kind string
+	keepUnused         bool
 
 	mu sync.Mutex // no I/O under it
 	// known is the largest number of partitions that was ever seen: a topic that lost its metadata keeps it.
@@ -52,14 +61,28 @@ type Group struct {
 
 var _ splits.Group = (*Group)(nil)
 
+// GroupOption changes a Group that is being made.
+type GroupOption func(*Group)
+
+// KeepUnused has a group that nobody uses kept for ever, for servers that evict keys with an expiry: see [Eviction].
+func KeepUnused(keep bool) GroupOption { return func(g *Group) { g.keepUnused = keep } }
+
 // NewGroup returns the consumer group of that name on the topic. The client should be the one for control requests.
-func NewGroup(client redis.UniversalClient, topic, group string) *Group {
-	return &Group{client: client, topic: topic, group: group, kind: ConsumerGroup}
+func NewGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
+	return newGroup(client, topic, group, ConsumerGroup, options)
 }
 
 // NewShareGroup is NewGroup for a share group.
-func NewShareGroup(client redis.UniversalClient, topic, group string) *Group {
-	return &Group{client: client, topic: topic, group: group, kind: ShareGroup}
+func NewShareGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
+	return newGroup(client, topic, group, ShareGroup, options)
+}
+
+func newGroup(client redis.UniversalClient, topic, group, kind string, options []GroupOption) *Group {
+	g := &Group{client: client, topic: topic, group: group, kind: kind}
+	for _, apply := range options {
+		apply(g)
+	}
+	return g
 }
 
 var (
@@ -99,7 +122,7 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	if b.Rejoin {
 		rejoin = 1
 	}
-	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), millis(unusedTTL)}
+	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused)}
 	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
 	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
 	switch {

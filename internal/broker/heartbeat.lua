@@ -7,7 +7,7 @@
 -- KEYS[4]  the stream of a plain topic, if STREAM was the answer without it
 -- ARGV     1 member  2 ttl in ms  3 version of the plan that the caller knows  4 largest partition count that the caller has seen
 --          5 1 if the caller was a member before  6 group type  7 channel of the group's hints
---          8 ms after which an unused group is forgotten
+--          8 ms after which an unused group is forgotten, or 0: never
 -- Replies  OK version planned_version next_deadline_ms partitions (0: plain) initial members (none if version is planned)
 --             plan (empty if there is none or the caller knows it)
 --          TYPE stored_type
@@ -91,8 +91,8 @@ if changed then
 end
 redis.call('HSET', KEYS[2], 'group_type', ARGV[6], 'version', text(version), 'partitions', text(count), 'initial', text(initial),
   'last_beat', text(now))
-redis.call('PEXPIRE', KEYS[1], ARGV[8])
-redis.call('PEXPIRE', KEYS[2], ARGV[8])
+keep(KEYS[1], ARGV[8])
+keep(KEYS[2], ARGV[8])
 if changed then
   redis.pcall('PUBLISH', ARGV[7], 'changed')
 end

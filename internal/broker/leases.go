@@ -17,6 +17,8 @@ import (
 // LeasesOptions say whose leases they are.
 type LeasesOptions struct {
 	Topic, Group string
+	// KeepUnused has the leases of a group that nobody uses kept for ever, for servers that evict keys with an expiry: see [Eviction].
+	KeepUnused bool
 	// Warn, if set, is called once for each split whose stream has a Redis consumer group of our name that is not ours. It must
 	// not block.
 	Warn func(split splits.Split, message string)
@@ -28,6 +30,7 @@ type Leases struct {
 	client redis.UniversalClient
 	topic  string
 	group  string
+	unused int64 // how scripts take the time after which an unused lease is forgotten
 	warn   func(split splits.Split, message string)
 
 	mu     sync.Mutex // no I/O under it
@@ -42,7 +45,7 @@ func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 	if warn == nil {
 		warn = func(splits.Split, string) {}
 	}
-	return &Leases{client: client, topic: o.Topic, group: o.Group, warn: warn, warned: map[splits.Split]bool{}}
+	return &Leases{client: client, topic: o.Topic, group: o.Group, unused: forgetAfter(o.KeepUnused), warn: warn, warned: map[splits.Split]bool{}}
 }
 
 var (
@@ -72,7 +75,7 @@ func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, cl
 		kind, at := startArgs(c.Start)
 		calls[i] = scriptCall{
 			script: claimScript, keys: l.keys(c.Split),
-			args: []any{member, millis(ttl), l.group, kind, at, millis(unusedTTL)},
+			args: []any{member, millis(ttl), l.group, kind, at, l.unused},
 		}
 	}
 	granted := make([]splits.Granted, len(claims))
@@ -133,7 +136,7 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	for i, lease := range leases {
 		calls[i] = scriptCall{
 			script: releaseScript, keys: []string{leaseKey(lease.Split.Key, l.group)},
-			args: []any{lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), millis(unusedTTL)},
+			args: []any{lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), l.unused},
 		}
 	}
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
@@ -151,7 +154,7 @@ func (l *Leases) keys(split splits.Split) []string {
 func (l *Leases) positionCall(s *script, ttl time.Duration, lease splits.Lease, offset string, read int64) scriptCall {
 	return scriptCall{script: s, keys: l.keys(lease.Split), args: []any{
 		lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl),
-		millis(unusedTTL), l.group, offset, max(read, splits.ReadUnknown),
+		l.unused, l.group, offset, max(read, splits.ReadUnknown),
 	}}
 }
 

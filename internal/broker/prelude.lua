@@ -23,6 +23,17 @@ local function refusal(err, key)
   return {err = err .. ' (key ' .. key .. ')'}
 end
 
+-- keep has a key forgotten after so many ms in which nobody uses it, or never if that is 0: a server may evict keys that have an expiry.
+-- PEXPIRE and PERSIST are both allowed on a server that is out of memory, and so is what a script writes after its first write: whoever has
+-- work in hand can finish it.
+local function keep(key, unused_ms)
+  if unused_ms == '0' then
+    redis.call('PERSIST', key)
+  else
+    redis.call('PEXPIRE', key, unused_ms)
+  end
+end
+
 -- fields makes a table of a flat list of names and values.
 local function fields(list)
   local t = {}

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
--- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten  5 group  6 offset  7 read
+-- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten, or 0: never  5 group
+--          6 offset  7 read
 -- Replies  OK mirror (ours, foreign, or empty: none)
 --          FENCED owner epoch (those that are stored)
 --          an error of the class of the command that met it, naming the key
@@ -18,7 +19,7 @@ if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or ''}
 end
 
-redis.call('PEXPIRE', KEYS[2], ARGV[4]) -- first, for a server that is out of memory; see commit.lua
+keep(KEYS[2], ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl), 'offset', offset, 'read', read)
 
 local mirror = mirror_move(KEYS[1], group, offset, read)

@@ -4,7 +4,7 @@
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the lease
 -- ARGV     1 group  2 start: earliest, latest, at  3 for at: the offset before the first entry wanted  4 ms after which an unused lease is
---          forgotten  5 channel of the group's hints  6 1 to only tell what would be
+--          forgotten, or 0: never  5 channel of the group's hints  6 1 to only tell what would be
 -- Replies  OK offset_before (empty: none) offset read owner (whose lease ended; empty: nobody's) mirror (ours, foreign, none, or empty:
 --             it can't be told)
 --          an error of the class of the command that met it, naming the key
@@ -25,7 +25,7 @@ end
 
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', text(math.max((tonumber(h[2]) or 0) + 1, now)), 'expires_ms', '0', 'attempts', '0',
   'offset', offset, 'read', read)
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
+keep(KEYS[2], ARGV[4])
 local mirror = mirror_move(KEYS[1], ARGV[1], offset, read)
 redis.call('HSET', KEYS[2], 'mirror', mirror)
 redis.pcall('PUBLISH', ARGV[5], 'sought')

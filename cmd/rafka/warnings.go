@@ -1,0 +1,45 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// warnings is a log in which nothing but warnings appears, in the form of the lines of `rafka check`. What is worse is an error that the check
+// reports by itself.
+type warnings struct {
+	to          io.Writer
+	path        string // of the config
+	label, name string // of the component that speaks
+}
+
+var _ slog.Handler = warnings{}
+
+// Enabled is true for warnings.
+func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level == slog.LevelWarn }
+
+// Handle prints a line.
+func (w warnings) Handle(_ context.Context, r slog.Record) error {
+	_, err := fmt.Fprintf(w.to, "%s: %s: warning: %s\n", w.path, cmp.Or(w.label, w.name, "config"), r.Message)
+	return err
+}
+
+// WithAttrs remembers which component it is.
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	for _, a := range attrs {
+		switch a.Key {
+		case "label":
+			w.label = a.Value.String()
+		case "path":
+			w.name = strings.TrimPrefix(a.Value.String(), "root.") // as the results name it
+		}
+	}
+	return w
+}
+
+// WithGroup changes nothing.
+func (w warnings) WithGroup(string) slog.Handler { return w }
