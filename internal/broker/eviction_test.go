@@ -137,3 +137,13 @@ func TestEvictedStateOfAProducerStopsNoAppends(t *testing.T) {
 	assert.Equal(t, appender.Written, appendOne(t, a, part(1, 2, "b")).Status)
 	assert.Equal(t, []string{"a", "b"}, bodies(t, s.client, "s"))
 }
+
+func TestSoughtLeaseIsKeptWhereExpiringKeysAreEvicted(t *testing.T) {
+	s := onRedis(t)
+	s.fill(t)
+	s.sought(t, "earliest")
+	assert.Positive(t, s.client.PTTL(t.Context(), testLease).Val())
+	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory-policy", "volatile-lru").Err())
+	s.sought(t, "latest")
+	assert.Negative(t, s.client.PTTL(t.Context(), testLease).Val())
+}
