@@ -210,7 +210,8 @@ func epochOf(state string) uint64 {
 // errors that a retry would meet again Partial with a count of 0, which does not wait.
 func (a *Appends) refusedStatus(err error) appender.Status {
 	class := Classify(err)
-	passes := class == ClassTransient || class == ClassConnection && neverSent(err)
+	// A password that is refused may be accepted again: to give up would be to write anew what an earlier attempt may have written.
+	passes := class == ClassTransient || class == ClassAuth || class == ClassConnection && neverSent(err)
 	switch {
 	case class == ClassNone: // an answer without a value is none that the script gives
 		return appender.Unknown

@@ -392,3 +392,14 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	assert.Empty(t, NewAppends(unknown, AppendOptions{}).Node(target))
 	assert.Less(t, time.Since(began), time.Second, "no I/O")
 }
+
+// One that gave up would be written anew, though an attempt before may have been executed without an answer.
+func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
+	server := redistest.Start(t, "--requirepass", "pw")
+	for _, wrong := range []string{"", "old"} {
+		client := server.Client(t, func(o *redis.Options) { o.Password = wrong })
+		result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
+		assert.Equal(t, appender.Refused, result.Status)
+		assert.ErrorContains(t, result.Err, "password")
+	}
+}

@@ -1,0 +1,78 @@
+package acceptance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// awaitCommitted waits until the pipeline has committed all that there is.
+func awaitCommitted(t *testing.T, client *redis.Client) {
+	t.Helper()
+	admin := broker.NewAdmin(client)
+	require.Eventually(t, func() bool {
+		group, err := admin.DescribeGroup(t.Context(), "orders", "copier")
+		for _, p := range group.Partitions {
+			if p.Lag != 0 {
+				return false
+			}
+		}
+		return err == nil && len(group.Partitions) == partitions
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
+// A password that is taken away stops nobody who is connected. Whoever has to connect anew is refused, says so, and goes on when the password
+// counts again, or in a new process with the new one: nothing is lost and nothing comes twice.
+func TestPipelineOutlivesARotatedPassword(t *testing.T) {
+	const newPassword = "username: ann\npassword: new\n"
+	for what, goOn := range map[string]func(t *testing.T, p *pipeline, server *redistest.Server, client *redis.Client) *pipeline{
+		"the old one counts again": func(t *testing.T, p *pipeline, server *redistest.Server, client *redis.Client) *pipeline {
+			t.Helper()
+			do(ann(">pw"))(t, server, client)
+			return p
+		},
+		"restarted with the new one": func(t *testing.T, p *pipeline, server *redistest.Server, _ *redis.Client) *pipeline {
+			t.Helper()
+			p.stop(t)
+			return start(t, copier{url: server.URL(), credentials: newPassword})
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			client := server.Client(t)
+			do(everything, ann(">new"))(t, server, client)
+			source := newSource(t, client)
+			p := start(t, copier{url: server.URL(), credentials: asAnn})
+			source.write(t, 100)
+			source.awaitCopies(t, 0)
+			p.awaitReady(t, 200)
+
+			do(ann("<pw"))(t, server, client)
+			source.write(t, 200)
+			source.awaitCopies(t, 0)
+			awaitCommitted(t, client)
+
+			do([]any{"CLIENT", "KILL", "USER", "ann"})(t, server, client)
+			source.write(t, 100)
+			p.awaitReady(t, 503)
+			told := func(component string) bool {
+				return len(p.journal.Lines("WRONGPASS", "check `username` and `password`", component)) > 0
+			}
+			require.Eventually(t, func() bool { return told("path=root.input") }, 20*time.Second, 20*time.Millisecond)
+			require.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 8, "few lines for one reason")
+
+			p = goOn(t, p, server, client)
+			source.write(t, 100)
+			source.awaitCopies(t, 0)
+			p.awaitReady(t, 200)
+			awaitCommitted(t, client)
+			source.requireOnce(t)
+		})
+	}
+}
