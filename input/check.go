@@ -68,6 +68,9 @@ func checkNames(f config.Fields, p *config.Problems) {
 	if name, _ := f.Text(fieldConsumerName); strings.ContainsFunc(name, unicode.IsControl) {
 		p.Add(fieldConsumerName, "%q has control characters: remove them", name)
 	}
+	if id, _ := f.Text(fieldInstanceID); id != "" {
+		p.AddErr(broker.ValidateInstance(id))
+	}
 }
 
 func checkWhole(f config.Fields, object, field string, p *config.Problems) {

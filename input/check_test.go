@@ -62,6 +62,8 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"group blank":             {local + name + "consumer_group: ' '", []string{"consumer_group", "set it to a name"}},
 		"group control":           {local + name + "consumer_group: \"a\\tb\"", []string{"consumer_group", "control characters"}},
 		"name control":            {minimal + "consumer_name: \"a\\tb\"", []string{"consumer_name", "remove them"}},
+		"instance control":        {minimal + "instance_id: \"a\\tb\"", []string{"instance_id", "remove them"}},
+		"instance with a slash":   {minimal + "instance_id: a/b", []string{"instance_id", "slash", "remove it"}},
 		"start nonsense":          {minimal + "start_offset: yesterday", []string{"start_offset", "use earliest, latest, a time such as"}},
 		"start empty":             {minimal + "start_offset: ''", []string{"start_offset", "use earliest, latest"}},
 		"start letter case":       {minimal + "start_offset: Latest", []string{"start_offset", "use earliest, latest"}},
@@ -171,6 +173,7 @@ func TestGoodFieldsPassLinterAndConstructor(t *testing.T) {
 		"sizes":             minimal + "partition_buffer_bytes: 64KiB\nfetch_max_bytes: 1000000",
 		"loss fails":        minimal + "on_data_loss: fail",
 		"objects":           minimal + "body_key: ''",
+		"static":            minimal + "instance_id: orders-0",
 		"named":             minimal + "consumer_name: worker 1\nauto_replay_nacks: false",
 		"cluster":           "url: redis://a:1,redis://b:2\nkind: cluster\nstream_name: orders\nconsumer_group: g",
 		"embedded":          "url: embedded://demo\nstream_name: orders\nconsumer_group: g",
@@ -199,6 +202,7 @@ func TestDefaults(t *testing.T) {
 func TestSettingsAreParsed(t *testing.T) {
 	s, err := construct(t, minimal+`
 consumer_name: worker
+instance_id: worker-0
 start_offset: 1767225600000-7
 batch_size: 7
 partition_buffer_bytes: 64KiB
@@ -216,6 +220,7 @@ on_data_loss: fail
 `)
 	require.NoError(t, err)
 	assert.Equal(t, "worker", s.name)
+	assert.Equal(t, "worker-0", s.instance)
 	assert.Equal(t, "payload", s.bodyKey)
 	assert.Equal(t, splits.Config{
 		TTL: time.Minute, Heartbeat: 15 * time.Second, CommitEvery: 250 * time.Millisecond, SampleEvery: 2 * time.Second, DrainFor: 5 * time.Second,

@@ -14,6 +14,7 @@ import (
 type settings struct {
 	connection         *config.Connection
 	topic, group, name string
+	instance           string // empty: the member is not a static one
 	bodyKey            string
 	consumer           splits.Config // all but the store, the member and the observer
 }
@@ -28,6 +29,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	s := &settings{
 		connection: connection, bodyKey: p.text(fieldBodyKey),
 		topic: p.text(fieldStreamName), group: p.text(fieldConsumerGroup), name: p.text(fieldConsumerName),
+		instance: p.text(fieldInstanceID),
 	}
 	if s.name == "" {
 		s.name, _ = os.Hostname()

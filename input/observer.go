@@ -178,6 +178,10 @@ func (o *observer) Troubled(what string, err error) {
 	o.mu.Lock()
 	o.told[what] = err
 	o.mu.Unlock()
+	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
+		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
+		return
+	}
 	o.log.Errorf("Trouble with %s, trying again: %v", what, err)
 }
 

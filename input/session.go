@@ -44,8 +44,11 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	o.warn(eviction.Warning)
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
-	cfg.Member = "rafka/" + s.name + "/" + rand.Text()
-	cfg.Group = broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
+	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
+	if cfg.Member, cfg.Owner, err = names(ctx, s, group); err != nil {
+		return nil, errors.Join(err, blocking.Close(), control.Close())
+	}
+	cfg.Group = group
 	leases := broker.NewLeases(control, broker.LeasesOptions{
 		Topic: s.topic, Group: s.group, KeepUnused: eviction.ExpiringKeys, Warn: o.mirrorWarning,
 	})
@@ -57,6 +60,16 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	consumer := splits.NewConsumer(cfg)
 	consumer.Start()
 	return &session{blocking: blocking, control: control, consumer: consumer}, nil
+}
+
+// names tells who a new session is: a member that never was before, or the next incarnation of a static one.
+func names(ctx context.Context, s *settings, group *broker.Group) (member, owner string, err error) {
+	if s.instance == "" {
+		return "rafka/" + s.name + "/" + rand.Text(), "", nil
+	}
+	member = "rafka/" + s.instance
+	owner, err = group.Enroll(ctx, member, rand.Text())
+	return member, owner, err
 }
 
 // openFit opens a control client, provided that the server is fit for use and the topic can be read.

@@ -11,6 +11,7 @@ const (
 	fieldStreamName      = "stream_name"
 	fieldConsumerGroup   = "consumer_group"
 	fieldConsumerName    = "consumer_name"
+	fieldInstanceID      = "instance_id"
 	fieldStartOffset     = "start_offset"
 	fieldBatchSize       = "batch_size"
 	fieldPartitionBuffer = "partition_buffer_bytes"
@@ -108,6 +109,16 @@ partition. Messages of other keys that were delivered are not sent twice.
 While Redis is away the input is not connected and tries again by itself. What a member had read and not handed out when its session ended is dropped, and
 read anew by whoever has the partition then.
 
+### Restarts
+
+A member that stops hands its partitions over, and gets some when it is back: two rebalances for a restart. Where each input has a name that stays, such as the pod of
+a StatefulSet, ` + "`instance_id`" + ` saves both. A static member commits and releases when it stops, but stays in the group until its ` + "`session_timeout`" + ` ends; when it comes back
+under the same id before that, even after a crash, it takes its partitions over at once and nobody else's move. Give ` + "`session_timeout`" + ` the time that a restart takes: for as
+long as it is away, and no longer, its partitions wait.
+
+If two inputs of a group run with the same id, the one that came later has the partitions. The earlier one says so in its log, is not ready, hands out
+nothing more, and stands by until the session of the later one has ended.
+
 ### Metadata
 
 - ` + "`rafka_topic`" + `, ` + "`rafka_partition`" + `, ` + "`rafka_offset`" + `: where the message stands
@@ -142,6 +153,10 @@ func groupFields() []*service.ConfigField {
 		service.NewStringField(fieldConsumerName).
 			Description("A name for this member, for people. It need not be unique. Empty: the name of the host.").
 			Default(""),
+		service.NewStringField(fieldInstanceID).
+			Description("Makes this a static member, as Kafka's `group.instance.id` does: the group knows it by this name, which no other input of the group may " +
+				"have at the same time, and which survives a restart. See [Restarts](#restarts). Empty: every start makes a new member.").
+			Default("").Example("${HOSTNAME}").Advanced(),
 		service.NewStringField(fieldStartOffset).
 			Description("Where to begin partitions for which the group has no offset yet: `earliest`, `latest`, a time (RFC 3339) or the ID of an entry, both " +
 				"inclusive. With `latest`, partitions that are added later are still read from their first entry.").

@@ -40,6 +40,12 @@ type wish struct {
 	version uint64
 	splits  []Split
 	initial int
+	// standBy says that a later incarnation of the member lives: everything is given up at once.
+	standBy bool
+}
+
+func (w wish) equal(o wish) bool {
+	return w.version == o.version && w.initial == o.initial && w.standBy == o.standBy && slices.Equal(w.splits, o.splits)
 }
 
 // idleClaimer is how long the claimer sleeps when nothing is due.
@@ -55,7 +61,7 @@ func newClaimer(cfg Config, r *Reader, h *health) *claimer {
 // follow sets the wish.
 func (c *claimer) follow(w wish) {
 	c.mu.Lock()
-	changed := c.wish.version != w.version || c.wish.initial != w.initial || !slices.Equal(c.wish.splits, w.splits)
+	changed := !c.wish.equal(w)
 	c.wish = w
 	c.mu.Unlock()
 	if changed {
@@ -107,7 +113,7 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 		}
 	}
 	missing := c.reader.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
-	gone, next := c.reader.retire(false)
+	gone, next := c.reader.retire(w.standBy)
 	c.giveUp(ctx, gone)
 	next = min(next, c.claim(ctx, w, missing))
 	c.report(w)
@@ -124,7 +130,7 @@ func (c *claimer) report(w wish) {
 			return
 		}
 	}
-	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Member, w.version, c.reader.count()
+	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Owner, w.version, c.reader.count()
 	c.cfg.Observer.Rebalanced(c.news)
 	c.news = Rebalance{}
 }
@@ -161,7 +167,7 @@ func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
 	c.lanes.start(node, func() func() {
 		asking, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 		defer cancel()
-		granted := c.cfg.Leases.Claim(asking, c.cfg.Member, c.cfg.TTL, claims)
+		granted := c.cfg.Leases.Claim(asking, c.cfg.Owner, c.cfg.TTL, claims)
 		return func() {
 			holds := c.take(ctx, answers{node, sent, hints, claims, granted})
 			if len(holds) > 0 {
@@ -225,7 +231,7 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 			}
 			continue
 		}
-		lease := Lease{Split: s, Member: c.cfg.Member, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
+		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
 		got = append(got, claimed{lease, g.Position})
 	}
 	if wait == 0 {

@@ -14,8 +14,13 @@ type Config struct {
 	// block. Nil: there is one.
 	Node func(Split) string
 
-	// Member is this consumer's ID. No other consumer may ever have the same.
+	// Member is this consumer's ID. No other consumer may ever have the same, unless Owner is set.
 	Member string
+	// Owner, if set, makes the member a static one: it is the Incarnation of Member that this consumer is, which no other consumer may ever
+	// have been. Closing does not take a static member out of the group: it stays until its session ends, so a consumer that comes as its next
+	// incarnation before that has its splits at once, without a rebalance. One that is superseded while it runs gives everything
+	// up and stands by.
+	Owner string
 	// TTL is the session timeout: how long a lease and a membership live without renewal.
 	TTL time.Duration
 	// Heartbeat is the longest time between two beats; at most a third of TTL.
@@ -56,6 +61,9 @@ type Config struct {
 	Now func() time.Time
 }
 
+// static reports whether the member is a static one.
+func (c Config) static() bool { return c.Owner != c.Member }
+
 // Backoff yields the waits between attempts at something that fails.
 type Backoff interface {
 	NextBackOff() time.Duration
@@ -71,6 +79,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SplitBuffer, 1<<20)
 	setDefault(&c.FetchMax, 50<<20)
 	setDefault(&c.CheckpointLimit, 1024)
+	if c.Owner == "" {
+		c.Owner = c.Member
+	}
 	if c.Shard == nil {
 		c.Shard = func(Split) string { return "" }
 	}

@@ -172,7 +172,7 @@ func errOr(err, otherwise error) error {
 // Owned returns how many splits the member holds.
 func (c *Consumer) Owned() int { return c.reader.count() }
 
-// Close leaves the group: nothing more is handed out, what was acknowledged is committed, every split is released, and only then are
+// Close leaves the group, unless the member is static: nothing more is handed out, what was acknowledged is committed, every split is released, and only then are
 // the reads joined, which can't be interrupted. It does not wait for batches that are out: their acknowledgements
 // come to nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start, is fine.
 func (c *Consumer) Close(ctx context.Context) error {
@@ -189,9 +189,12 @@ func (c *Consumer) close(ctx context.Context) error {
 	c.stop()
 	c.loops.Wait()
 	c.claimer.close(ctx)
-	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
-	defer cancel()
-	err := c.cfg.Group.Leave(leaving, c.cfg.Member)
+	var err error
+	if !c.cfg.static() {
+		leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+		defer cancel()
+		err = c.cfg.Group.Leave(leaving, c.cfg.Member)
+	}
 	c.sever()
 	c.reads.Wait()
 	if err != nil && !errors.Is(err, ErrFenced) {

@@ -2,6 +2,7 @@ package splits
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -54,13 +55,20 @@ func (e *Enumerator) run(stop, calls context.Context) {
 func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Heartbeat)
 	defer cancel()
-	view, err := e.cfg.Group.Beat(ctx, Beat{
-		Member: e.cfg.Member, TTL: e.cfg.TTL, Planned: e.plan.Version, Rejoin: e.joined.Load(),
-	})
+	beat := Beat{Member: e.cfg.Member, TTL: e.cfg.TTL, Planned: e.plan.Version, Rejoin: e.joined.Load()}
+	if e.cfg.static() {
+		beat.Owner = e.cfg.Owner
+	}
+	view, err := e.cfg.Group.Beat(ctx, beat)
+	if superseded, ok := errors.AsType[*SupersededError](err); ok {
+		e.standBy(superseded)
+		return e.cfg.Heartbeat, nil
+	}
 	if err != nil {
 		return 0, err
 	}
 	e.joined.Store(true)
+	e.health.okMember(e.cfg.Member)
 	if view.Plan != nil {
 		e.plan = *view.Plan
 	}
@@ -73,6 +81,14 @@ func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from doing so at once.
 	jitter := rand.N(e.cfg.Heartbeat/20 + 1)
 	return min(e.cfg.Heartbeat, max(view.Next, 0)+jitter), nil
+}
+
+// standBy has everything given up, for a later incarnation of the member lives. Beating goes on, for that is how the end of the other's
+// session is noticed; it changes nothing until then.
+func (e *Enumerator) standBy(err *SupersededError) {
+	e.plan = Plan{}
+	e.health.failMember(e.cfg.Member, err)
+	e.follow(wish{standBy: true})
 }
 
 // propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat sees what came of it.

@@ -31,6 +31,19 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("held by %s for another %s", e.Owner, e.Remaining)
 }
 
+// SupersededError is the answer to a beat of a static member of which a later incarnation lives: the caller has no part in the group any more
+// until that one has left or its session has ended.
+type SupersededError struct {
+	// Member is the static member, By the incarnation that lives.
+	Member, By string
+}
+
+// Error says who came, what that means and what to do if it was not meant.
+func (e *SupersededError) Error() string {
+	return fmt.Sprintf("superseded: another input joined later as %s (it is %s), so this one hands out nothing more and stands by until the "+
+		"session of that one has ended. If both are meant to run, give each an instance_id of its own", e.Member, e.By)
+}
+
 // LossError is why a split is not read on under Config.FailOnLoss.
 type LossError struct{ Loss Loss }
 

@@ -15,7 +15,7 @@ type health struct {
 	mended   func() // called when the store as a whole can be reached again; must not block
 
 	mu       sync.Mutex
-	troubles map[string]ailment // by part, or by the key of a split
+	troubles map[string]ailment // by part, by the key of a split, or by member
 	changed  chan struct{}      // closed and replaced at every change
 }
 
@@ -37,6 +37,12 @@ func (h *health) fail(part string, err error) { h.set(part, err, false) }
 
 // failSplit says that one split can't be read.
 func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, true) }
+
+// failMember says that the member has no part in the group.
+func (h *health) failMember(member string, err error) { h.set("member "+member, err, true) }
+
+// okMember says that the member is one of the group.
+func (h *health) okMember(member string) { h.ok("member " + member) }
 
 func (h *health) set(part string, err error, split bool) {
 	h.mu.Lock()

@@ -5,7 +5,8 @@ import "time"
 // Lease is the right of one member to hand out and commit one split, as far as this process can know. The store holds the truth;
 // the fence of the epoch keeps a mistaken belief harmless.
 type Lease struct {
-	Split  Split
+	Split Split
+	// Member is the owner: a member, or an incarnation of a static one.
 	Member string
 	Epoch  uint64
 	// TrustedUntil is when the last successful renewal was *sent*, plus the ttl, less a margin: until then no other member

@@ -67,15 +67,19 @@ func (c *claimer) commitLast(ctx context.Context, gone []retired) {
 	backoff := c.cfg.Backoff()
 	for len(open) > 0 && ctx.Err() == nil {
 		var again []Commit
+		var fenced []Split
 		for i, err := range c.cfg.Leases.Commit(ctx, c.cfg.TTL, open) {
 			switch {
 			case err == nil:
 				c.cfg.Observer.Committed(open[i].Lease.Split, open[i].Position)
 			case errors.Is(err, ErrFenced):
-				c.cfg.Observer.Fenced([]Split{open[i].Lease.Split}, ErrFenced)
+				fenced = append(fenced, open[i].Lease.Split)
 			case open[i].Lease.Trusted(c.cfg.Now()):
 				again = append(again, open[i])
 			}
+		}
+		if len(fenced) > 0 {
+			c.cfg.Observer.Fenced(fenced, ErrFenced)
 		}
 		if open = again; len(open) > 0 {
 			_ = sleepOr(ctx, backoff.NextBackOff(), nil)

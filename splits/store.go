@@ -13,7 +13,9 @@ import (
 // Group is the membership of one consumer group of one topic, and the plan which member should read which split.
 type Group interface {
 	// Beat adds the member or extends its membership to b.TTL from now, drops the members whose time has passed and answers with
-	// what the group looks like then. A change of members or of the number of splits raises the version.
+	// what the group looks like then. A change of members or of the number of splits raises the version. If b.Owner is set and a later
+	// incarnation of the member is alive, the error is a *SupersededError and nothing was changed; an earlier one is superseded, which
+	// does not change the members.
 	Beat(ctx context.Context, b Beat) (View, error)
 	// Propose stores the plan if plan.Version is still the version of the group and no other plan is stored for it, and reports
 	// whether this plan is the one that is stored.
@@ -28,7 +30,9 @@ type Group interface {
 // Beat is one heartbeat of a member.
 type Beat struct {
 	Member string
-	TTL    time.Duration
+	// Owner is the incarnation of a static member that beats; empty for one that is not static.
+	Owner string
+	TTL   time.Duration
 	// Planned is the version of the plan that the caller knows already, 0 if none.
 	Planned uint64
 	// Rejoin says that the caller was a member before: should the store know nothing of the group, it has lost it, and whatever
@@ -63,10 +67,11 @@ type Plan struct {
 // Leases are the ownership and the committed position of splits, which are inseparable. Requests of one call are independent of each other,
 // and the answers have the order of the requests.
 type Leases interface {
-	// Claim takes the lease of each split unless another member's lives: then its error is a *HeldError. A granted
+	// Claim takes the lease of each split for the owner, unless another's lives: then its error is a *HeldError. That of an earlier
+	// incarnation of the same static member is in nobody's way: it is taken over at once. A granted
 	// claim has an epoch higher than every earlier one of that split. A position that is not stored yet is resolved from Start
-	// and stored in the same step. Claiming a split that the member holds already grants it again under a new epoch.
-	Claim(ctx context.Context, member string, ttl time.Duration, claims []Claim) []Granted
+	// and stored in the same step. Claiming a split that the owner holds already grants it again under a new epoch.
+	Claim(ctx context.Context, owner string, ttl time.Duration, claims []Claim) []Granted
 	// Commit stores each position and extends the lease to ttl from now; ErrFenced if the lease is not the member's under that
 	// epoch any more. A position below the stored one is kept out and is no error: it is a late duplicate.
 	Commit(ctx context.Context, ttl time.Duration, commits []Commit) []error

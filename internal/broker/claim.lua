@@ -1,8 +1,9 @@
--- claim: takes the lease of a split unless another member's lives, and fixes the position from which to read.
+-- claim: takes the lease of a split unless another's lives, and fixes the position from which to read. That of an earlier incarnation of the
+-- same static member is in nobody's way.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror
--- ARGV     1 member  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
+-- ARGV     1 owner: the member, or its incarnation  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
 --          6 ms after which an unused lease is forgotten, or 0: never
 -- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
 --          HELD owner remaining_ms
@@ -41,7 +42,7 @@ if err_of(h) then
 end
 local owner = h[1] or ''
 
-if owner ~= '' and owner ~= member then
+if owner ~= '' and owner ~= member and not supersedes(member, owner) then
   local remaining = (tonumber(h[3]) or 0) - now
   local longest = tonumber(h[4]) or ttl
   if remaining > longest then

@@ -86,6 +86,10 @@ func newGroup(client redis.UniversalClient, topic, group, kind string, options [
 }
 
 var (
+	//go:embed instance.lua
+	instanceSrc string
+	//go:embed enroll.lua
+	enrollSrc string
 	//go:embed heartbeat.lua
 	heartbeatSrc string
 	//go:embed propose.lua
@@ -93,10 +97,26 @@ var (
 	//go:embed leave.lua
 	leaveSrc string
 
-	heartbeatScript = newScript("heartbeat", preludeSrc+heartbeatSrc)
+	enrollScript    = newScript("enroll", preludeSrc+instanceSrc+enrollSrc)
+	heartbeatScript = newScript("heartbeat", preludeSrc+instanceSrc+heartbeatSrc)
 	proposeScript   = newScript("propose", preludeSrc+proposeSrc)
-	leaveScript     = newScript("leave", preludeSrc+leaveSrc)
+	leaveScript     = newScript("leave", preludeSrc+instanceSrc+leaveSrc)
 )
+
+// Enroll makes the name of a new incarnation of a static member: one that supersedes all that have beaten so far. The text, of letters and digits, is
+// to be different every time.
+func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string, err error) {
+	value, err := enrollScript.run(ctx, g.client, []string{planKey(g.topic, g.group)}, member)
+	if err != nil {
+		return "", g.wrap("enrolling in", Explain(err))
+	}
+	r := replyOf(value)
+	if r.word(0) != "OK" {
+		return "", g.wrap("enrolling in", unexpected(enrollScript, value))
+	}
+	number, err := r.number(1)
+	return splits.Incarnation(member, number, unique), g.wrap("enrolling in", err)
+}
 
 // Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another type.
 func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
@@ -109,6 +129,8 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	case "OK":
 		view, err := g.view(r)
 		return view, g.wrap("beating in", err)
+	case "SUPERSEDED":
+		return splits.View{}, &splits.SupersededError{Member: b.Member, By: r.word(1)}
 	case "TYPE":
 		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.word(1)}
 	}
@@ -122,7 +144,8 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	if b.Rejoin {
 		rejoin = 1
 	}
-	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused)}
+	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused),
+		b.Owner}
 	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
 	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
 	switch {

@@ -2,22 +2,25 @@
 -- The first beat of all creates the group.
 --
 -- KEYS[1]  the members: sorted set, member -> deadline in ms
--- KEYS[2]  the group: hash of group_type, version, planned_version, plan, partitions, initial, last_beat
+-- KEYS[2]  the group: hash of group_type, version, planned_version, plan, partitions, initial, last_beat, and owner:member for each static member
 -- KEYS[3]  the topic's metadata, unless it is known that there is none
 -- KEYS[4]  the stream of a plain topic, if STREAM was the answer without it
 -- ARGV     1 member  2 ttl in ms  3 version of the plan that the caller knows  4 largest partition count that the caller has seen
 --          5 1 if the caller was a member before  6 group type  7 channel of the group's hints
 --          8 ms after which an unused group is forgotten, or 0: never
+--          9 the caller's incarnation if it is a static member, else empty
 -- Replies  OK version planned_version next_deadline_ms partitions (0: plain) initial members (none if version is planned)
 --             plan (empty if there is none or the caller knows it)
 --          TYPE stored_type
+--          SUPERSEDED owner (a later incarnation of the member is alive: nothing was done)
 --          STREAM (whether the plain stream exists has to be known: nothing was done)
 --          an error of the class of the command that met it, naming the key
 
-local member, ttl = ARGV[1], tonumber(ARGV[2])
+local member, ttl, owner = ARGV[1], tonumber(ARGV[2]), ARGV[9]
 local now = now_ms()
 
-local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'plan', 'partitions', 'initial', 'last_beat')
+local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'plan', 'partitions', 'initial', 'last_beat',
+  owner_field(member))
 if err_of(h) then
   return refusal(h.err, KEYS[2])
 end
@@ -27,6 +30,10 @@ end
 local listed = redis.pcall('ZSCORE', KEYS[1], member)
 if err_of(listed) then
   return refusal(listed.err, KEYS[1])
+end
+local before = h[8]
+if before and listed and tonumber(listed) > now and supersedes(before, owner) then
+  return {'SUPERSEDED', before}
 end
 local metadata = KEYS[3] and redis.pcall('HGET', KEYS[3], 'partitions')
 if err_of(metadata) then
@@ -79,7 +86,9 @@ for _, name in ipairs(spared) do
 end
 
 local changed = text(count) ~= h[5]
-if redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now)) > 0 then
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now))) do
+  redis.call('ZREM', KEYS[1], name)
+  redis.call('HDEL', KEYS[2], owner_field(name))
   changed = true
 end
 if redis.call('ZADD', KEYS[1], fresh, member) == 1 then
@@ -91,9 +100,14 @@ if changed then
 end
 redis.call('HSET', KEYS[2], 'group_type', ARGV[6], 'version', text(version), 'partitions', text(count), 'initial', text(initial),
   'last_beat', text(now))
+local replaces = false
+if owner ~= '' then
+  redis.call('HSET', KEYS[2], owner_field(member), owner)
+  replaces = before and before ~= owner
+end
 keep(KEYS[1], ARGV[8])
 keep(KEYS[2], ARGV[8])
-if changed then
+if changed or replaces then
   redis.pcall('PUBLISH', ARGV[7], 'changed')
 end
 

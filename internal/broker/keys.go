@@ -227,6 +227,14 @@ func ValidateTopic(name string, partitioned bool) error {
 // ValidateGroup checks that name can be a consumer_group. The error names the field and the remedy.
 func ValidateGroup(name string) error { return validateName("consumer_group", name) }
 
+// ValidateInstance checks that name can be an instance_id. The error names the field and the remedy.
+func ValidateInstance(name string) error {
+	if strings.Contains(name, "/") {
+		return fmt.Errorf("instance_id: %q holds a slash, which parts the names of members: remove it", name)
+	}
+	return validateName("instance_id", name)
+}
+
 func validateName(field, name string) error {
 	switch {
 	case name == "":

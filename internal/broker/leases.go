@@ -62,20 +62,20 @@ var (
 	//go:embed release.lua
 	releaseSrc string
 
-	claimScript   = newScript("claim", preludeSrc+mirrorSrc+positionSrc+claimSrc)
+	claimScript   = newScript("claim", preludeSrc+instanceSrc+mirrorSrc+positionSrc+claimSrc)
 	commitScript  = newScript("commit", preludeSrc+mirrorSrc+commitSrc)
 	resetScript   = newScript("reset", preludeSrc+mirrorSrc+resetSrc)
 	releaseScript = newScript("release", preludeSrc+releaseSrc)
 )
 
 // Claim implements splits.Leases.
-func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
 	calls := make([]scriptCall, len(claims))
 	for i, c := range claims {
 		kind, at := startArgs(c.Start)
 		calls[i] = scriptCall{
 			script: claimScript, keys: l.keys(c.Split),
-			args: []any{member, millis(ttl), l.group, kind, at, l.unused},
+			args: []any{owner, millis(ttl), l.group, kind, at, l.unused},
 		}
 	}
 	granted := make([]splits.Granted, len(claims))

@@ -59,7 +59,8 @@ type Case struct {
 func Cases() []Case {
 	var all []Case
 	parts := [][]scenario{
-		leaseScenarios, fenceScenarios, startScenarios, groupScenarios, planScenarios, topicScenarios, logScenarios, stateScenarios,
+		leaseScenarios, fenceScenarios, startScenarios, groupScenarios, instanceScenarios, planScenarios, topicScenarios, logScenarios,
+		stateScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {
@@ -231,6 +232,11 @@ func (s *scene) beatIn(group splits.Group, b splits.Beat) splits.View {
 	view, err := group.Beat(s.Context(), b)
 	require.NoError(s, err)
 	return view
+}
+
+// beatAs is a heartbeat of an incarnation of a static member.
+func (s *scene) beatAs(member, owner string, ttl time.Duration) (splits.View, error) {
+	return s.group.Beat(s.Context(), splits.Beat{Member: member, Owner: owner, TTL: ttl})
 }
 
 func (s *scene) propose(version uint64, assignments map[string][]int) bool {

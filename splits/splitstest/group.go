@@ -34,13 +34,15 @@ type groupRecord struct {
 	partitions       int // 0 while the topic is plain
 	initial          int // partitions when the group was created, 0 if it is to read all from the beginning
 	lastBeat         int64
-	deadlines        map[string]int64 // of the members, in milliseconds
+	deadlines        map[string]int64  // of the members, in milliseconds
+	owners           map[string]string // incarnations of static members
 }
 
 func (g *groupRecord) clone() *groupRecord {
 	c := *g
 	c.plan = clonePlan(g.plan)
 	c.deadlines = maps.Clone(g.deadlines)
+	c.owners = maps.Clone(g.owners)
 	return &c
 }
 
@@ -89,18 +91,21 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	view, partitions := g.store.beat(g.key, b, g.known)
+	view, partitions, err := g.store.beat(g.key, b, g.known)
 	g.known = max(g.known, partitions)
-	return view, nil
+	return view, err
 }
 
-func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, partitions int) {
+func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, partitions int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, g := s.now(), s.state.groups[key]
 	if g == nil {
-		g = &groupRecord{deadlines: map[string]int64{}, partitions: -1}
+		g = &groupRecord{deadlines: map[string]int64{}, owners: map[string]string{}, partitions: -1}
 		s.state.groups[key] = g
+	}
+	if owner := g.owners[b.Member]; g.deadlines[b.Member] > now && b.Owner != "" && splits.Supersedes(owner, b.Owner) {
+		return splits.View{}, 0, &splits.SupersededError{Member: b.Member, By: owner}
 	}
 	partitions, exists := s.state.partitions[key.topic]
 	if !exists { // it was lost, or the topic is plain: a topic once seen partitioned is never taken for plain
@@ -115,7 +120,20 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 		g.version = max(g.version+1, uint64(now))
 		s.hint(key)
 	}
-	return g.view(key.topic, b.Planned, now), partitions
+	if g.enter(b) {
+		s.hint(key)
+	}
+	return g.view(key.topic, b.Planned, now), partitions, nil
+}
+
+// enter stores the incarnation of a static member, and reports whether it takes the place of another.
+func (g *groupRecord) enter(b splits.Beat) (supersedes bool) {
+	if b.Owner == "" {
+		return false
+	}
+	before := g.owners[b.Member]
+	g.owners[b.Member] = b.Owner
+	return before != "" && before != b.Owner
 }
 
 // present is how many splits of the topic exist, as far as a new group can tell: a plain one that nobody wrote to does not, and a
@@ -136,6 +154,7 @@ func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
 	g.lastBeat = now
 	count := len(g.deadlines)
 	maps.DeleteFunc(g.deadlines, func(_ string, deadline int64) bool { return deadline <= now })
+	maps.DeleteFunc(g.owners, func(member, _ string) bool { _, listed := g.deadlines[member]; return !listed })
 	changed := len(g.deadlines) != count
 	if _, listed := g.deadlines[caller]; !listed {
 		changed = true
@@ -211,6 +230,7 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	}
 	if _, listed := record.deadlines[member]; listed {
 		delete(record.deadlines, member)
+		delete(record.owners, member)
 		record.version = max(record.version+1, uint64(s.now()))
 		s.hint(g.key)
 	}

@@ -70,7 +70,7 @@ func (l *Leases) Claim(ctx context.Context, member string, ttl time.Duration, cl
 func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Granted {
 	key, now := leaseKey{l.group, claim.Split.Key}, l.store.now()
 	r, stored := l.store.state.leases[key]
-	if r.owner != "" && r.owner != member && r.expires > now {
+	if r.owner != "" && r.owner != member && r.expires > now && !splits.Supersedes(member, r.owner) {
 		// More than the whole ttl can only be left if the clock was set back: then the ttl counts from now.
 		r.expires = min(r.expires, now+r.ttl)
 		l.store.state.leases[key] = r

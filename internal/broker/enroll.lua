@@ -1,0 +1,19 @@
+-- enroll: tells the number under which the next incarnation of a static member is to come: the time in microseconds, or more if the present
+-- one was numbered by a clock that was ahead. Nothing is stored: the heartbeat does that.
+--
+-- KEYS[1]  the group
+-- ARGV     1 member
+-- Replies  OK number
+--          an error of the class of the command that met it, naming the key
+
+local stored = redis.pcall('HGET', KEYS[1], owner_field(ARGV[1]))
+if err_of(stored) then
+  return refusal(stored.err, KEYS[1])
+end
+local t = redis.call('TIME')
+local number = t[1] * 1000000 + t[2]
+local _, last = incarnation(stored or '')
+if last and last >= number then
+  number = last + 1
+end
+return {'OK', text(number)}
