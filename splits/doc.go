@@ -4,7 +4,7 @@
 //
 // # Terms
 //
-// A topic has splits, one per partition. A group has members; each is a Consumer with an ID that nobody else ever has. The plan
+// A topic has splits, one per partition. A group has members; each is a Consumer with an ID that nobody else ever has (but see Static members). The plan
 // says which member should read which split. A lease says which member does, under an epoch, and carries the committed
 // position of the split. What a Consumer knows of a split under one lease is a hold.
 //
@@ -37,6 +37,21 @@
 // run differently. This is checked at every hand-out, synchronously, by the monotonic clock and the wall clock: in a process that
 // was paused, or on a machine that was suspended, timers fire late. What was handed out before may still be in a pipeline when another
 // member takes over; its commit is refused, its side effects are not.
+//
+// # Static members
+//
+// A member usually is one Consumer and dies with it. A static one keeps its name (Config.Owner): each Consumer that runs as it is an
+// incarnation, numbered before it first beats, and the later always wins. The group knows the member, so a new incarnation changes neither
+// members nor plan; leases belong to the incarnation, so that two that run at once are kept apart by epoch and owner as any two members are.
+// The one difference: a lease of an earlier incarnation is in nobody's way, and is taken over while it lives.
+//
+//	          beats, and no later one is alive            a later one has beaten
+//	(started) ────────────────────────────────> member ─────────────────────────> standing by
+//	                                              ^                                    │
+//	                                              └────────────────────────────────────┘
+//	                                          beats, and the later one's session has ended
+//
+// Who stands by has given everything up, at once. Closing leaves the membership to run out, since the next incarnation may come before that.
 //
 // # Order
 //

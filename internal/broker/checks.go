@@ -54,6 +54,7 @@ var (
 		{"ZSCORE", 2, "m"},
 		{"ZRANGE", 2, "0", "-1"},
 		{"ZRANGEBYSCORE", 2, "0", "1"},
+		{"ZREMRANGEBYSCORE", 2, "0", "1"},
 		{"HGET", 3, "f"},
 		{"HGETALL", 3},
 		{"EXISTS", 4},

@@ -26,7 +26,7 @@
 //
 // # Scripts
 //
-// Each verb is one Lua file: what all share is in prelude.lua and mirror.lua, which are put in front. The keys of one script lie in
+// Each verb is one Lua file: what several share is in prelude.lua, instance.lua and mirror.lua, which are put in front. The keys of one script lie in
 // one slot and come in by KEYS; keys.go is the only place where their names are made. Scripts answer with a word and strings, which
 // are decoded beside the method that runs them. They read before they write, and the first write proves memory and permission;
 // what is best effort (the mirror, the hints by PUBLISH) comes last and by pcall. Requests for many splits travel as one pipeline.

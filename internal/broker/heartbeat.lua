@@ -86,8 +86,10 @@ for _, name in ipairs(spared) do
 end
 
 local changed = text(count) ~= h[5]
-for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now))) do
-  redis.call('ZREM', KEYS[1], name)
+local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now))
+-- This comes first, though there may be none, since it is allowed on a server that is out of memory; see commit.lua.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
+for _, name in ipairs(dead) do
   redis.call('HDEL', KEYS[2], owner_field(name))
   changed = true
 end
