@@ -172,9 +172,9 @@ func errOr(err, otherwise error) error {
 // Owned returns how many splits the member holds.
 func (c *Consumer) Owned() int { return c.reader.count() }
 
-// Close leaves the group, unless the member is static: nothing more is handed out, what was acknowledged is committed, every split is released, and only then are
-// the reads joined, which can't be interrupted. It does not wait for batches that are out: their acknowledgements
-// come to nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start, is fine.
+// Close leaves the group, unless the member is static: nothing more is handed out, what was acknowledged is committed, every split is
+// released, and only then are the reads joined, which can't be interrupted. It does not wait for batches that are out: their
+// acknowledgements come to nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start, is fine.
 func (c *Consumer) Close(ctx context.Context) error {
 	var err error
 	c.closed.Do(func() { err = c.close(ctx) })

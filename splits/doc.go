@@ -4,8 +4,8 @@
 //
 // # Terms
 //
-// A topic has splits, one per partition. A group has members; each is a Consumer with an ID that nobody else ever has (but see Static members). The plan
-// says which member should read which split. A lease says which member does, under an epoch, and carries the committed
+// A topic has splits, one per partition. A group has members; each is a Consumer with an ID that nobody else ever has, unless it is static
+// (see below). The plan says which member should read which split. A lease says which member does, under an epoch, and carries the committed
 // position of the split. What a Consumer knows of a split under one lease is a hold.
 //
 // # Who is authoritative

@@ -46,7 +46,7 @@ func TestANodeThatHangsDelaysNoRenewalOfAnother(t *testing.T) {
 			settle(100 * time.Millisecond)
 			for _, p := range []int{0, 2} {
 				require.Greater(t, w.lease(p).Remaining, ttl/2)
-				require.EqualValues(t, "a", w.lease(p).Owner)
+				require.Equal(t, "a", w.lease(p).Owner)
 			}
 		}
 		for _, p := range []int{0, 2} {

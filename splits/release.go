@@ -3,6 +3,7 @@ package splits
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // The side of the claimer that lets go.
@@ -12,7 +13,7 @@ func (c *claimer) giveUp(ctx context.Context, gone []retired) {
 	for _, g := range gone {
 		c.busy[g.lease.Split] = true
 	}
-	leaving := append(c.leaving, gone...)
+	leaving := slices.Concat(c.leaving, gone)
 	c.leaving = nil
 	for node, gone := range byNode(c.cfg.Node, leaving, retired.split) {
 		if c.lanes.busy[node] {

@@ -144,8 +144,9 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	if b.Rejoin {
 		rejoin = 1
 	}
-	args := []any{b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused),
-		b.Owner}
+	args := []any{
+		b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused), b.Owner,
+	}
 	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
 	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
 	switch {
