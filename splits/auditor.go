@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ErrRolledBack is the cause with which a hold ends whose stream can't have reached its position: it is claimed anew and begun where the
-// stream begins.
+// ErrRolledBack is the cause with which a hold ends whose stream is not the one in which its position was reached: it is claimed anew, and
+// begun where what was read ends.
 var ErrRolledBack = errors.New("the stream was recreated or rolled back")
 
 // auditor looks over the streams every now and then: for the lag of each split, and for streams that went back behind what was read,
@@ -53,9 +53,12 @@ func (a *auditor) step(ctx context.Context) bool {
 	for i, l := range looks {
 		switch {
 		case states[i].Err != nil:
-		case states[i].rolledBack(l.next):
-			a.reader.lose(l.hold, ErrRolledBack)
+		case !l.settled && states[i].wentBack(l.seen, l.at):
+			if states[i].hides(l.at.Offset) {
+				a.reader.wentBack(l.hold)
+			} // else the next read shows it: all that is there lies behind the position
 		default:
+			a.reader.see(l.hold, states[i])
 			samples = append(samples, a.sample(l, states[i]))
 		}
 	}
@@ -85,7 +88,9 @@ func (a *auditor) sample(l look, s State) Sample {
 type look struct {
 	hold     *hold
 	lease    Lease
-	next     Position
+	at       Position // up to which the stream is known to be the one that was read
+	seen     State
+	settled  bool // it is known already that the stream is not what it was
 	done     Position
 	oldest   Offset    // first entry fetched and not acknowledged; zero if none is
 	since    time.Time // zero if nothing is in flight
@@ -97,7 +102,10 @@ func (r *Reader) look() []look {
 	defer r.mu.Unlock()
 	looks := make([]look, 0, len(r.holds))
 	for _, h := range r.holds {
-		l := look{hold: h, lease: h.lease, next: h.next, done: h.tracker.Done(), lastRead: h.lastRead}
+		l := look{hold: h, lease: h.lease, at: h.next, seen: h.seen, settled: h.back || h.halt != nil, done: h.tracker.Done(), lastRead: h.lastRead}
+		if h.probe != nil {
+			l.at = h.probe.before // what lies behind has yet to be judged
+		}
 		l.oldest, _ = h.oldest()
 		if h.inflight > 0 {
 			l.since = h.since
@@ -106,6 +114,20 @@ func (r *Reader) look() []look {
 	}
 	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })
 	return looks
+}
+
+func (r *Reader) wentBack(h *hold) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h.phase == reading { // else the next owner will see it
+		r.goBack(h)
+	}
+}
+
+func (r *Reader) see(h *hold, s State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.see(s)
 }
 
 func (r *Reader) noteLag(h *hold, lag int64) {

@@ -232,14 +232,17 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		got = append(got, claimed{lease, g.Position})
+		got = append(got, claimed{lease: lease, at: g.Position})
 	}
 	if wait == 0 {
 		delete(c.backoffs, a.node)
 	}
 	for _, g := range c.recover(ctx, got) {
 		c.held[g.lease.Split] = true
-		holds = append(holds, c.reader.add(g.lease, g.at))
+		if g.halt != nil {
+			c.health.failSplit(g.lease.Split, g.halt)
+		}
+		holds = append(holds, c.reader.add(g))
 		c.news.Added = append(c.news.Added, g.lease.Split)
 	}
 	return holds
@@ -267,59 +270,6 @@ func (c *claimer) mend(s Split) {
 }
 
 // retry plans another claim of the split after d.
-func (c *claimer) retry(s Split, d time.Duration) { c.retryAt[s] = c.cfg.Now().Add(d) }
-
-// claimed is a lease that was just granted and the position that came with it.
-type claimed struct {
-	lease Lease
-	at    Position
-}
-
-// recover looks whether the streams can have reached the positions that the group stored. One that can't was recreated or rolled back, and
-// waiting there could last for ever: it is begun anew, under the new epoch, so that no late commit of an old position can undo that.
-func (c *claimer) recover(ctx context.Context, got []claimed) []claimed {
-	if len(got) == 0 {
-		return nil
-	}
-	splits := make([]Split, len(got))
-	for i, g := range got {
-		splits[i] = g.lease.Split
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
-	defer cancel()
-	states, err := c.cfg.Log.State(ctx, splits)
-	if err != nil {
-		return got // the reads will tell, and the Auditor looks again
-	}
-	kept := got[:0]
-	for i, g := range got {
-		if states[i].Err == nil && states[i].rolledBack(g.at) {
-			if !c.rewind(ctx, &g, states[i]) {
-				continue
-			}
-		}
-		kept = append(kept, g)
-	}
-	return kept
-}
-
-// rewind moves a rolled-back split to its first entry, or reports false if it must not or could not be.
-func (c *claimer) rewind(ctx context.Context, g *claimed, s State) bool {
-	loss := Loss{Split: g.lease.Split, After: g.at.Offset, Entries: 1, Recreated: true}
-	if c.cfg.FailOnLoss {
-		c.fail(g.lease.Split, &LossError{Loss: loss})
-		c.retry(g.lease.Split, c.cfg.TTL)
-		return false
-	}
-	g.at = Position{Read: ReadUnknown}
-	if s.Added >= 0 {
-		g.at.Read = s.Added - s.Length
-	}
-	if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at}); err != nil {
-		c.fail(g.lease.Split, err)
-		c.retry(g.lease.Split, c.cfg.Heartbeat)
-		return false
-	}
-	c.cfg.Observer.Lost(loss)
-	return true
+func (c *claimer) retry(s Split, d time.Duration) {
+	c.retryAt[s] = c.cfg.Now().Add(d)
 }

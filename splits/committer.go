@@ -154,7 +154,7 @@ func (r *Reader) due() (all []errand) {
 		case !h.lease.Trusted(now):
 			r.loseLocked(h, ErrExpired)
 		case h.calling:
-		case h.stored.Offset.Before(done.Offset) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
+		case done.tellsMoreThan(h.stored) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
 			all = append(all, errand{h, h.lease, &done})
 		case h.lease.TrustedUntil.Sub(now) <= r.cfg.TTL-r.cfg.TTL/leaseMargin-r.cfg.TTL/renewals:
 			all = append(all, errand{h, h.lease, nil})
@@ -196,7 +196,7 @@ func (r *Reader) renewed(lease Lease, at *Position, until time.Time) {
 	if until.After(h.lease.TrustedUntil) {
 		h.lease.TrustedUntil = until
 	}
-	if at != nil && h.stored.Offset.Before(at.Offset) {
+	if at != nil && at.tellsMoreThan(h.stored) {
 		h.stored = *at
 	}
 }

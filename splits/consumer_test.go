@@ -87,7 +87,7 @@ type member struct {
 	skipped    int
 }
 
-func (m *member) Lost(l splits.Loss) { m.note(func() { m.losses = append(m.losses, l) }) }
+func (m *member) Lost(all []splits.Loss) { m.note(func() { m.losses = append(m.losses, all...) }) }
 func (m *member) Fenced(_ []splits.Split, err error) {
 	m.note(func() { m.fenced = append(m.fenced, err) })
 }

@@ -71,7 +71,7 @@ func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
 			continue
 		}
 		done := h.tracker.Done()
-		gone = append(gone, retired{lease: h.lease, done: done, stored: !h.stored.Offset.Before(done.Offset)})
+		gone = append(gone, retired{lease: h.lease, done: done, stored: !done.tellsMoreThan(h.stored)})
 		r.end(h, ErrRevoked)
 	}
 	return gone, next

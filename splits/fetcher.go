@@ -106,7 +106,11 @@ func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetc
 		return err
 	}
 	for n, i := range at {
-		fetched[i] = f.reader.refuseLoss(items[i], fetched[i], states[n])
+		if states[n].Err != nil {
+			fetched[i] = Fetched{Err: states[n].Err}
+			continue
+		}
+		fetched[i].State = &states[n]
 	}
 	return nil
 }
@@ -119,7 +123,7 @@ func (f *fetcher) tell(report intakeReport) {
 	for _, s := range report.mended {
 		f.health.ok(s.Key)
 	}
-	for _, l := range report.losses {
-		f.cfg.Observer.Lost(l)
+	if len(report.losses) > 0 {
+		f.cfg.Observer.Lost(report.losses)
 	}
 }

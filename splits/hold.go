@@ -28,6 +28,10 @@ type hold struct {
 	buffer   []run     // fetched and not handed out
 	bytes    int       // size of buffer
 	probe    *probe    // the last read that returned data, until the stream has been looked at
+	seen     State     // the newest state of the stream that was seen; zero if none was
+	marks    marks     // of what was fetched
+	back     bool      // the stream is not what it was: the hold ends when nothing is left of it
+	halt     error     // why nothing more is fetched under this lease: entries were lost, and that is to stop the split
 	paused   time.Time // not fetched before then: the split could not be read
 	retry    Backoff   // set while it can't be read
 	lastRead time.Time
@@ -122,6 +126,7 @@ func after(read int64, n int) int64 {
 // shift corrects the counts behind offset by entries that turned out to be lost there.
 func (h *hold) shift(offset Offset, lost int64) {
 	h.tracker.Shift(offset, lost)
+	h.marks.shift(offset, lost)
 	for i := range h.buffer {
 		if b := &h.buffer[i]; b.read >= 0 && offset.Before(b.entries[0].Offset) {
 			b.read += lost
@@ -129,6 +134,15 @@ func (h *hold) shift(offset Offset, lost int64) {
 	}
 	if h.next.Read >= 0 {
 		h.next.Read += lost
+	}
+}
+
+// correct sets the Read behind n entries that were fetched behind a position, now that it is known better.
+func (h *hold) correct(before Position, n int, read int64) {
+	if was := after(before.Read, n); was >= 0 && read >= 0 {
+		h.shift(before.Offset, read-was)
+	} else {
+		h.next.Read = read
 	}
 }
 

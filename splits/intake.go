@@ -1,9 +1,6 @@
 package splits
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // The side of a Reader that the fetchers see: which splits have room, and taking in what was fetched of them.
 
@@ -11,6 +8,7 @@ import (
 type intake struct {
 	hold   *hold
 	cursor Cursor
+	seen   State // what was known of the stream before it was asked
 }
 
 // idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
@@ -25,7 +23,7 @@ func (r *Reader) fetchable(shard string, most int) (items []intake, all bool, wa
 	defer r.mu.Unlock()
 	for s, h := range r.holds {
 		switch {
-		case h.phase != reading || h.fetching || r.cfg.Shard(s) != shard:
+		case !h.mayFetch() || r.cfg.Shard(s) != shard:
 		case h.paused.After(now):
 			wait = min(wait, h.paused.Sub(now))
 		case !r.hasRoom(h) || len(items) == most:
@@ -40,15 +38,18 @@ func (r *Reader) fetchable(shard string, most int) (items []intake, all bool, wa
 // startFetch marks a split as being fetched. The lock is held.
 func (r *Reader) startFetch(h *hold) intake {
 	h.fetching = true
-	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe.due()}}
+	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe.due()}, h.seen}
 }
+
+// mayFetch reports whether the split is one that a request may be made for now.
+func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.back && h.halt == nil }
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need not wait for a blocked fetcher.
 func (r *Reader) firstFetch(holds []*hold, most int) (items []intake) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, h := range holds {
-		if h.phase == reading && !h.fetching && r.hasRoom(h) && len(items) < most {
+		if h.mayFetch() && r.hasRoom(h) && len(items) < most {
 			items = append(items, r.startFetch(h))
 		}
 	}
@@ -93,22 +94,20 @@ func (r *Reader) deliver(items []intake, fetched []Fetched) intakeReport {
 	for i, it := range items {
 		h := it.hold
 		h.fetching = false
-		if h.phase != reading || h.next.Offset != it.cursor.After {
+		if !h.mayFetch() || h.next.Offset != it.cursor.After {
 			continue // it was given up or moved while the request was under way
 		}
-		r.deliverOne(h, fetched[i], now, &report)
+		r.deliverOne(it, fetched[i], now, &report)
 	}
 	return report
 }
 
-func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeReport) {
+func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeReport) {
+	h := it.hold
 	s := h.lease.Split
 	if f.Err != nil {
 		if h.retry == nil {
 			h.retry = r.cfg.Backoff()
-			if lost, ok := errors.AsType[*LossError](f.Err); ok {
-				report.losses = append(report.losses, lost.Loss)
-			}
 		}
 		h.paused = now.Add(h.retry.NextBackOff())
 		report.failed[s] = f.Err
@@ -118,9 +117,16 @@ func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeRep
 		h.retry = nil
 		report.mended = append(report.mended, s)
 	}
-	if f.State != nil && h.probe != nil {
-		r.judge(h, *h.probe, *f.State, report)
+	p := h.probe
+	if r.cfg.FailOnLoss && len(f.Entries) > 0 {
+		p = &probe{before: h.next, entries: f.Entries} // judged before anything of it is handed out
+	}
+	var found *finding
+	if f.State != nil && p != nil {
 		h.probe = nil
+		if found = r.judge(it, *p, *f.State, report); found == nil {
+			return
+		}
 	}
 	if len(f.Entries) == 0 {
 		if h.probe != nil {
@@ -131,43 +137,54 @@ func (r *Reader) deliverOne(h *hold, f Fetched, now time.Time, report *intakeRep
 	if !r.cfg.FailOnLoss {
 		h.probe = h.probe.with(h.next, f.Entries)
 	}
+	r.accept(h, f.Entries, now, report)
+	if r.cfg.FailOnLoss && found != nil {
+		h.correct(p.before, len(p.entries), found.read)
+	}
+}
+
+func (r *Reader) accept(h *hold, entries []Entry, now time.Time, report *intakeReport) {
 	h.lastRead = now
-	size := h.accept(f.Entries)
+	size := h.accept(entries)
 	r.buffered += size
-	report.entries += len(f.Entries)
+	report.entries += len(entries)
 	report.bytes += size
-	report.fullest = max(report.fullest, len(f.Entries))
-	for _, e := range f.Entries {
+	report.fullest = max(report.fullest, len(entries))
+	for _, e := range entries {
 		report.largest = max(report.largest, e.Size())
 	}
 	r.enqueue(h)
 }
 
-// judge works out whether a read jumped over lost entries, and corrects the counts behind it.
-func (r *Reader) judge(h *hold, p probe, state State, report *intakeReport) {
-	loss, read := p.judge(state)
-	if was := after(p.before.Read, len(p.entries)); was >= 0 && read >= 0 {
-		h.shift(p.before.Offset, read-was)
-	} else {
-		h.next.Read = read
+// judge works out whether a read jumped over lost entries, and corrects the counts behind it. It returns nil if the split is not
+// to be read on under this lease.
+func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *finding {
+	h := it.hold
+	found := p.judge(state, it.seen)
+	if found.back {
+		r.goBack(h)
+		return nil
 	}
-	if loss == nil {
-		return
+	if found.loss != nil {
+		loss := *found.loss
+		loss.Split, loss.Stopped = h.lease.Split, r.cfg.FailOnLoss
+		report.losses = append(report.losses, loss)
+		if loss.Stopped {
+			h.halt = &LossError{Loss: loss}
+			report.failed[loss.Split] = h.halt
+			return nil
+		}
+		if loss.Recreated {
+			h.seen, h.marks = State{}, nil
+		}
 	}
-	loss.Split = h.lease.Split
-	report.losses = append(report.losses, *loss)
-}
-
-// refuseLoss turns an answer into an error if the read jumped over lost entries.
-func (r *Reader) refuseLoss(it intake, f Fetched, state State) Fetched {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	loss, _ := probe{before: it.hold.next, entries: f.Entries}.judge(state)
-	if loss == nil {
-		return f
+	h.see(state)
+	if !r.cfg.FailOnLoss {
+		h.correct(p.before, len(p.entries), found.read)
 	}
-	loss.Split = it.cursor.Split
-	return Fetched{Err: &LossError{Loss: *loss}}
+	last := p.entries[len(p.entries)-1]
+	h.marks.add(Position{Offset: last.Offset, Read: found.read}, last, r.cfg.Now()) // it belongs to the history that was read
+	return &found
 }
 
 func (r *Reader) dropBuffer(h *hold) {

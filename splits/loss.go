@@ -1,16 +1,23 @@
 package splits
 
-// Loss is what a split turned out to have lost before it was read: entries trimmed or deleted, or a stream that was recreated or
-// rolled back.
+// Loss is what a split turned out to have lost before it was read: entries that were trimmed or deleted, or a stream that is not the one
+// that was read before.
 type Loss struct {
 	Split Split
 	// After is the position behind which the entries are missing.
 	After Offset
-	// Entries is how many are missing; at least so many if not Exact.
+	// Entries is how many were never read; at least so many if not Exact. A stream that was recreated may have lost more than
+	// anybody has seen of it, so 0 is possible there.
 	Entries int64
 	Exact   bool
-	// Recreated says that the stream is not the one that was read before, or went back in time.
-	Recreated bool
+	// Recreated says that the stream was deleted and made anew, or went back in time; Gone that it is not there at all.
+	Recreated, Gone bool
+	// Undone is how many entries that had been read went with it, as far as the counts tell.
+	Undone int64
+	// From is the position behind which reading goes on, if Recreated or Gone.
+	From Offset
+	// Stopped says that the split is not read on, for Config.FailOnLoss is set.
+	Stopped bool
 }
 
 // probe remembers reads that returned data until the state of the stream has been seen.
@@ -20,39 +27,82 @@ type probe struct {
 	quiet   bool // there was a read since then, without data
 }
 
-// judge compares a read with the state of the stream just after it. It returns the loss, if any, and the Read that the
-// position behind the last returned entry has (ReadUnknown if the server can't tell).
-//
-// Redis counts the entries ever added to a stream, so added - length were removed. A position knows how many were added up to it. What was
-// removed, less what had been read before, less those of this read that have been trimmed since, was never read.
-func (p probe) judge(s State) (loss *Loss, read int64) {
-	last := p.entries[len(p.entries)-1].Offset
-	read = after(p.before.Read, len(p.entries))
-	if s.Added < 0 || !s.Exists {
-		return nil, read
-	}
-	if s.Last.Before(last) || (p.before.Read >= 0 && s.Added < p.before.Read) {
-		return &Loss{After: p.before.Offset, Entries: 1, Recreated: true}, s.readUpTo(p.entries)
-	}
-	if p.before.Read < 0 {
-		if s.Last == last {
-			read = s.Added // the tail is reached: from here on the count is known
-		}
-		return nil, read
-	}
-	if s.Length > 0 && s.First.Compare(p.before.Offset) <= 0 {
-		return nil, read
-	}
-	lost := s.Added - s.Length - p.before.Read - int64(s.below(p.entries))
-	if lost <= 0 {
-		return nil, read
-	}
-	loss = &Loss{After: p.before.Offset, Entries: lost, Exact: true}
-	if p.before.Offset.Before(s.MaxDeleted) {
-		loss.Entries, loss.Exact = 1, false // some of the removed may lie further on
-	}
-	return loss, read + lost
+// finding is what the state of a stream tells about a read.
+type finding struct {
+	loss *Loss // nil if nothing is missing
+	// read is the Read that the position behind the last returned entry has.
+	read int64
+	// back says that the stream is not what it was and may hold entries at or below the position that were never read: the split has to be
+	// begun anew. loss is nil then.
+	back bool
 }
+
+// judge compares a read with the state of the stream just after it. seen is an earlier state of the same stream, if any.
+//
+// Redis counts the entries ever added to a stream, so added - length were removed. A position counts those that were read or have been
+// told to be lost. At the tail the two must meet, whatever happened in between. Before it, what was removed can be told from
+// what is yet to come only once everything up to the position is gone: then all that was removed, less what is accounted for,
+// less those of this read that have been removed since, was never read. Where some of this read may have been deleted since, the
+// difference is left for later, so that the sum stays right.
+func (p probe) judge(s, seen State) finding {
+	last := p.entries[len(p.entries)-1].Offset
+	f := finding{read: after(p.before.Read, len(p.entries))}
+	if !s.Exists {
+		return f // the auditor will find it gone
+	}
+	gone := s.Length == 0 || p.before.Offset.Before(s.First) // everything up to the position
+	unread := s.removed() - p.before.Read - int64(s.below(p.entries))
+	counted := s.Added >= 0 && p.before.Read >= 0
+	switch {
+	case s.wentBack(seen, Position{Offset: last, Read: f.read}) || counted && gone && unread < 0:
+		return p.judgeAnew(s, seen)
+	case s.Added >= 0 && s.Last == last:
+		f.read = s.Added
+		if counted {
+			f.lose(p, s.Added-after(p.before.Read, len(p.entries)), true)
+		}
+	case counted && gone:
+		doubtful := int64(s.maybeDeleted(p.entries))
+		unread = max(0, unread-doubtful)
+		f.read += unread
+		f.lose(p, unread, doubtful == 0)
+	}
+	return f
+}
+
+func (f *finding) lose(p probe, entries int64, exact bool) {
+	if entries > 0 {
+		f.loss = &Loss{After: p.before.Offset, Entries: entries, Exact: exact}
+	}
+}
+
+// judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there up to the position, the read began
+// where the stream does, and only the counts are wrong.
+func (p probe) judgeAnew(s, seen State) finding {
+	last := p.entries[len(p.entries)-1].Offset
+	if s.Last.Before(last) || s.hides(p.before.Offset) {
+		return finding{read: ReadUnknown, back: true}
+	}
+	read := s.removed() + int64(len(p.entries)-s.below(p.entries))
+	switch {
+	case s.Added < 0:
+		read = ReadUnknown
+	case s.Last == last:
+		read = s.Added
+	}
+	old := p.before.Read
+	for _, e := range p.entries {
+		if old >= 0 && e.Offset.Compare(seen.Last) <= 0 {
+			old++
+		}
+	}
+	return finding{read: read, loss: &Loss{
+		After: p.before.Offset, Entries: s.vanished(seen, old), Recreated: true, From: p.before.Offset,
+	}}
+}
+
+// removed counts the entries that were ever removed.
+func (s State) removed() int64 { return s.Added - s.Length }
 
 // below counts the entries that have been trimmed off the stream since they were read.
 func (s State) below(entries []Entry) int {
@@ -66,20 +116,51 @@ func (s State) below(entries []Entry) int {
 	return n
 }
 
-// readUpTo is the Read behind the last of the entries, counted in the stream as it is now.
-func (s State) readUpTo(entries []Entry) int64 {
-	return s.Added - s.Length + int64(len(entries)-s.below(entries))
+// maybeDeleted counts the entries that are not below the first one of the stream and may have been deleted since they were read.
+func (s State) maybeDeleted(entries []Entry) int {
+	n := 0
+	for _, e := range entries[s.below(entries):] {
+		if s.First.Before(e.Offset) && e.Offset.Compare(s.MaxDeleted) <= 0 {
+			n++
+		}
+	}
+	return n
 }
 
-// rolledBack reports whether the stream can't have held everything up to the position: reading behind it could wait for ever.
-func (s State) rolledBack(p Position) bool {
-	if p.Offset == (Offset{}) {
+// wentBack reports whether the stream is not what it was when it was seen, or can't have held everything up to the position: reading
+// behind that could wait for ever. Whatever a stream counts only grows. A seen State that does not exist is none.
+func (s State) wentBack(seen State, at Position) bool {
+	switch {
+	case !s.Exists:
+		return seen.Exists || at.Read > 0
+	case s.Last.Before(at.Offset):
+		return true
+	case s.Added < 0:
+		return false
+	case s.Added < at.Read:
+		return true
+	case !seen.Exists || seen.Added < 0:
 		return false
 	}
-	if !s.Exists {
-		return false // nothing to read, and what comes will have higher offsets unless they are set by hand
+	return s.Last.Before(seen.Last) || s.Added < seen.Added || s.removed() < seen.removed() || s.MaxDeleted.Before(seen.MaxDeleted) ||
+		s.Length > 0 && seen.Length > 0 && s.First.Before(seen.First)
+}
+
+// hides reports whether a stream that went back holds, or may come to hold, entries at or below the offset.
+func (s State) hides(at Offset) bool {
+	return !s.Exists || s.Last.Before(at) || s.Length > 0 && s.First.Compare(at) <= 0
+}
+
+// vanished is how many entries were seen and not read that a stream which went back does not have any more: at least so many are lost.
+func (s State) vanished(seen State, read int64) int64 {
+	if !seen.Exists || seen.Added < 0 || read < 0 {
+		return 0
 	}
-	return s.Last.Before(p.Offset)
+	kept := read
+	if s.Length > 0 && s.First.Compare(seen.Last) <= 0 {
+		kept = max(read, s.Added) // it may be the same stream, and lack its end alone
+	}
+	return max(0, seen.Added-kept)
 }
 
 // lag is the number of entries behind the position, -1 if it can't be told.

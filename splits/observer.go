@@ -12,8 +12,8 @@ type Observer interface {
 	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in time (ErrExpired), or because the
 	// stream is not what it was (ErrRolledBack).
 	Fenced(all []Split, cause error)
-	// Lost: entries are gone that were never read.
-	Lost(l Loss)
+	// Lost: entries are gone that were never read, or streams are not what they were. What was found at one time comes in one call.
+	Lost(all []Loss)
 	// Redelivered: entries were handed out again after a nack.
 	Redelivered(s Split, entries int)
 	// Skipped: entries that were nacked are passed over, for replaying is off.
@@ -64,7 +64,7 @@ func (NopObserver) Committed(Split, Position) {}
 func (NopObserver) Fenced([]Split, error) {}
 
 // Lost does nothing.
-func (NopObserver) Lost(Loss) {}
+func (NopObserver) Lost([]Loss) {}
 
 // Redelivered does nothing.
 func (NopObserver) Redelivered(Split, int) {}

@@ -69,6 +69,15 @@ type Position struct {
 	Read int64
 }
 
+// tellsMoreThan reports whether the position is worth storing over an older one: it lies further on, or what it counts is known better
+// now. A count that was stored without losses that were found since would have them found again by whoever reads on from there.
+func (p Position) tellsMoreThan(stored Position) bool {
+	if p.Offset == stored.Offset {
+		return p.Read >= 0 && p.Read != stored.Read
+	}
+	return stored.Offset.Before(p.Offset)
+}
+
 // Entry is one record of a split. Fields alternates names and values as Redis holds them: order and repetitions are kept, and
 // the strings are those of the reply, not copies.
 type Entry struct {

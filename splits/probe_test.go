@@ -39,9 +39,9 @@ func TestWhatWasLostBetweenTheReadsOfAProbeIsCounted(t *testing.T) {
 	p := (*probe)(nil).
 		with(Position{Offset: Offset{Millis: 3}, Read: 3}, read(4, 2, heavyEntry)).
 		with(Position{Offset: Offset{Millis: 5}, Read: 5}, read(21, 4, heavyEntry))
-	loss, at := p.judge(State{Exists: true, Length: 30, Added: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}})
-	assert.Equal(t, &Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, loss)
-	assert.EqualValues(t, 24, at)
+	f := p.judge(State{Exists: true, Length: 30, Added: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}}, State{})
+	assert.Equal(t, &Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)
+	assert.EqualValues(t, 24, f.read)
 	assert.Equal(t, read(24, 1, heavyEntry)[0], p.entries[5], "the last one whole")
 	assert.Nil(t, p.entries[0].Fields, "the others are let go")
 }

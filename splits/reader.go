@@ -20,7 +20,8 @@ type Reader struct {
 	buffered int               // bytes of all buffers
 	lost     map[error][]Split // leases that ended against our will, by cause
 	closed   bool
-	stalled  bool // the Observer has been told
+	stalled  bool             // the Observer has been told
+	memories map[Split]memory // of splits that were held
 
 	readable signal            // for Poll: something may be ready
 	changed  signal            // for the Claimer: a drain ended or a lease was lost
@@ -29,22 +30,24 @@ type Reader struct {
 
 func newReader(cfg Config) *Reader {
 	return &Reader{
-		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Split{}, room: map[string]signal{},
+		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Split{}, room: map[string]signal{}, memories: map[Split]memory{},
 		readable: newSignal(), changed: newSignal(),
 	}
 }
 
 // add takes on a split that was just claimed.
-func (r *Reader) add(lease Lease, at Position) *hold {
-	h := newHold(lease, at)
+func (r *Reader) add(c claimed) *hold {
+	h := newHold(c.lease, c.at)
+	h.seen, h.marks, h.halt = c.seen, c.marks, c.halt
 	h.committedAt = r.cfg.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.holds[lease.Split]; old != nil {
+	if old := r.holds[c.lease.Split]; old != nil {
 		r.end(old, ErrRevoked)
 	}
-	r.holds[lease.Split] = h
-	r.wakeFetcher(lease.Split)
+	delete(r.memories, c.lease.Split)
+	r.holds[c.lease.Split] = h
+	r.wakeFetcher(c.lease.Split)
 	return h
 }
 
@@ -74,6 +77,7 @@ func (r *Reader) loseLocked(h *hold, cause error) {
 	if h.phase == over {
 		return
 	}
+	r.remember(h)
 	r.end(h, cause)
 	r.lost[cause] = append(r.lost[cause], h.lease.Split)
 	r.changed.raise()
@@ -275,6 +279,7 @@ func (r *Reader) resolve(b *Batch, again []bool) (redelivered int) {
 		return redelivered
 	}
 	r.enqueue(h)
+	r.endIfBack(h)
 	return redelivered
 }
 

@@ -1,0 +1,213 @@
+package splits
+
+import (
+	"context"
+	"fmt"
+)
+
+// memory is what stays known of the stream of a split when a hold ends, for the next one.
+type memory struct {
+	seen State // the newest state of the stream while it was the one that was read; zero if none was seen
+	// end is the position behind the last entry that was handed out.
+	end   Position
+	marks marks
+	// back says that the hold ended because the stream went back.
+	back bool
+}
+
+// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed anew. Of one that was halted nothing is:
+// whoever moved its position knows of the loss. The lock is held.
+func (r *Reader) remember(h *hold) {
+	if h.halt == nil {
+		r.memories[h.lease.Split] = memory{seen: h.seen, end: h.tracker.End(), marks: h.marks, back: h.back}
+	}
+}
+
+// recall returns what was known of the stream of a split when its lease was lost. If the position has moved on since, another member
+// had the split, and will have judged.
+func (r *Reader) recall(s Split, at Position) memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.memories[s]
+	if m.end.Offset.Before(at.Offset) {
+		return memory{}
+	}
+	return m
+}
+
+// goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was fetched is still handed out, for the
+// stream may not have it any more; then the hold ends, and the split is claimed anew. The lock is held.
+func (r *Reader) goBack(h *hold) {
+	h.back = true
+	r.endIfBack(h)
+}
+
+func (r *Reader) endIfBack(h *hold) {
+	if h.back && h.inflight == 0 && len(h.buffer) == 0 && len(h.replays) == 0 {
+		r.loseLocked(h, ErrRolledBack)
+	}
+}
+
+// see notes a state of the stream, unless a newer one is known.
+func (h *hold) see(s State) {
+	if s.Exists && !s.wentBack(h.seen, Position{}) {
+		h.seen = s
+	}
+}
+
+// claimed is a lease that was just granted, the position that came with it, and what is known of the stream.
+type claimed struct {
+	lease Lease
+	at    Position
+	memory
+	// halt is why the split must not be read.
+	halt error
+}
+
+// recover looks whether the streams are the ones in which the stored positions were reached. One that is not was recreated or rolled back,
+// and waiting there could last for ever: it is begun anew, under the new epoch, so that no late commit of an old position can undo
+// that.
+func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
+	if len(got) == 0 {
+		return nil
+	}
+	splits := make([]Split, len(got))
+	for i, g := range got {
+		splits[i] = g.lease.Split
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+	defer cancel()
+	states, err := c.cfg.Log.State(ctx, splits)
+	if err != nil {
+		states = make([]State, len(got))
+		for i := range states {
+			states[i].Err = err
+		}
+	}
+	var losses []Loss
+	for i, g := range got {
+		g.memory = c.reader.recall(g.lease.Split, g.at)
+		s := states[i]
+		switch {
+		case s.Err != nil && g.back:
+			c.failAgain(g.lease.Split, s.Err)
+			continue
+		case s.Err != nil: // the reads will tell, and the auditor looks again
+		case g.back || s.wentBack(g.seen, g.at):
+			loss, err := c.rewind(ctx, &g, s)
+			if err != nil {
+				c.failAgain(g.lease.Split, err)
+				continue
+			}
+			losses = append(losses, loss)
+		default:
+			g.seen = s
+		}
+		kept = append(kept, g)
+	}
+	if len(losses) > 0 {
+		c.cfg.Observer.Lost(losses)
+	}
+	return kept
+}
+
+// failAgain notes that the split can't be read yet, and has it claimed again soon.
+func (c *claimer) failAgain(s Split, err error) {
+	c.fail(s, err)
+	c.retry(s, c.cfg.Heartbeat)
+}
+
+// rewind moves a split whose stream went back to where reading has to go on, or halts it.
+func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error) {
+	read := max(g.end.Read, g.at.Read)
+	loss := Loss{
+		Split: g.lease.Split, After: g.at.Offset, Entries: s.vanished(g.seen, read), Recreated: true, Gone: !s.Exists,
+		Stopped: c.cfg.FailOnLoss,
+	}
+	if c.cfg.FailOnLoss {
+		g.halt = &LossError{Loss: loss}
+		return loss, nil
+	}
+	to, err := c.resumeAt(ctx, *g, s)
+	if err != nil {
+		return Loss{}, err
+	}
+	if to != g.at {
+		if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: to}); err != nil {
+			return Loss{}, err
+		}
+	}
+	if loss.From = to.Offset; to.Offset != (Offset{}) {
+		loss.Undone = s.undone(read)
+	}
+	g.at, g.memory = to, memory{seen: s, marks: g.marks.within(Offset{}, to.Offset)}
+	return loss, nil
+}
+
+// undone is how many of the entries that were read are gone from a stream that went back.
+func (s State) undone(read int64) int64 {
+	if !s.Exists || s.Added < 0 {
+		return 0
+	}
+	return max(0, read-s.Added)
+}
+
+// resumeAt finds the position from which a stream that went back has to be read so that nothing is passed over.
+func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, error) {
+	begin := Position{Read: ReadUnknown} // the first entry
+	if s.Added >= 0 {
+		begin.Read = s.removed()
+	}
+	if !s.hides(g.at.Offset) {
+		return Position{Offset: g.at.Offset, Read: begin.Read}, nil // all that is there lies behind it
+	}
+	if s.Length == 0 {
+		return begin, nil
+	}
+	known, err := c.lastKnown(ctx, g.lease.Split, g.marks.within(s.First, s.Last))
+	switch {
+	case err != nil:
+		return Position{}, err
+	case known == nil:
+		return begin, nil
+	}
+	to := known.at
+	if g.at.Offset.Compare(to.Offset) <= 0 {
+		to = g.at // not acknowledged beyond
+	}
+	if s.Added < to.Read {
+		to.Read = ReadUnknown
+	}
+	return to, nil
+}
+
+// lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are searched by halves: of a history that
+// parts from the one that was read, all marks before the parting are there and none behind it.
+func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *mark, err error) {
+	low, high := 0, len(all)
+	for low < high {
+		middle := (low + high) / 2
+		found, err := c.has(ctx, s, all[middle])
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("looking for offset %s: %w", all[middle].at.Offset, err)
+		case found:
+			newest, low = &all[middle], middle+1
+		default:
+			high = middle
+		}
+	}
+	return newest, nil
+}
+
+// has asks whether the stream has the entry of the mark.
+func (c *claimer) has(ctx context.Context, s Split, m mark) (bool, error) {
+	fetched, err := c.cfg.Log.Fetch(ctx, FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1})
+	if err != nil {
+		return false, err
+	}
+	if fetched[0].Err != nil {
+		return false, fetched[0].Err
+	}
+	return len(fetched[0].Entries) > 0 && m.is(fetched[0].Entries[0]), nil
+}

@@ -1,0 +1,386 @@
+package splits_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// note appends one entry with its text to the only split.
+func (w *world) note(texts ...string) {
+	for _, text := range texts {
+		w.store.Append(w.only(), "n", text)
+	}
+}
+
+func (w *world) only() splits.Split { return w.store.Split("orders", 0) }
+
+// texts are the numbers of what a member got.
+func (m *member) texts() (all []string) {
+	for _, d := range m.deliveries() {
+		all = append(all, d.number)
+	}
+	return all
+}
+
+func (m *member) lostAll() []splits.Loss {
+	return see(m, func() []splits.Loss { return append([]splits.Loss(nil), m.losses...) })
+}
+
+func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		a := w.join("a")
+		settle(3 * time.Second)
+		w.store.Drop(w.only())
+		settle(20 * time.Second)
+		losses := a.lostAll()
+		require.Len(t, losses, 1)
+		assert.Equal(t, splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true}, losses[0])
+		assert.Equal(t, splits.Position{}, w.lease(0).Position)
+		require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
+		w.note("high")
+		settle(20 * time.Second)
+		assert.Equal(t, []string{"low", "high"}, a.texts()[5:])
+		assert.Len(t, a.lostAll(), 1)
+		assert.EqualValues(t, 2, w.lease(0).Position.Read)
+	})
+}
+
+func TestWhatWasFetchedOfAStreamThatIsGoneIsStillHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		var held *splits.Batch
+		w.fill(100)
+		a := w.join("a", func(c *splits.Config, m *member) {
+			c.BatchSize, c.SplitBuffer = 1, 1
+			m.handle = func(b *splits.Batch) { held = b }
+		})
+		settle(7 * time.Second) // one is out, 15 are fetched, 84 have been seen
+		w.store.Drop(w.only())
+		settle(6 * time.Second)
+		assert.Empty(t, a.lostAll())
+		a.handle = nil
+		held.Ack()
+		settle(6 * time.Second)
+		assert.Equal(t, numbers(16), a.texts())
+		losses := a.lostAll()
+		require.Len(t, losses, 1)
+		assert.EqualValues(t, 84, losses[0].Entries)
+		assert.False(t, losses[0].Exact)
+	})
+}
+
+func TestEntriesOfARecreatedStreamAreReadOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		before int
+		write  func(w *world)
+		want   []string
+		read   int64
+	}{
+		"higher":               {10, func(w *world) { w.note("a", "b") }, []string{"a", "b"}, 2},
+		"higher, more of them": {1, func(w *world) { w.note("a", "b", "c") }, []string{"a", "b", "c"}, 3},
+		"lower": {10, func(w *world) {
+			w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "a")
+		}, []string{"a"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.fill(c.before)
+				a := w.join("a")
+				settle(3 * time.Second)
+				w.store.Drop(w.only())
+				c.write(w)
+				settle(20 * time.Second)
+				assert.Equal(t, c.want, a.texts()[c.before:])
+				losses := a.lostAll()
+				require.Len(t, losses, 1)
+				assert.True(t, losses[0].Recreated)
+				assert.Zero(t, losses[0].Entries)
+				assert.Equal(t, c.read, w.lease(0).Position.Read)
+			})
+		})
+	}
+}
+
+// Entries below the position were passed over once those above it had been seen.
+func TestARecreatedStreamWithLowerAndHigherOffsetsIsReadFromItsBeginning(t *testing.T) {
+	for before := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			w.fill(before + 1)
+			a := w.join("a")
+			settle(3 * time.Second)
+			w.store.Drop(w.only())
+			require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
+			require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 6}, "n", "low too"))
+			w.note("high")
+			settle(20 * time.Second)
+			got := a.texts()[before+1:]
+			assert.Subset(t, got, []string{"low", "low too", "high"})
+			assert.LessOrEqual(t, len(got), 4, "what lay behind the position may come twice")
+			assert.Len(t, a.lostAll(), 1)
+		})
+	}
+}
+
+func TestARolledBackStreamIsReadOnWhereTheHistoriesPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		step  time.Duration // of the new server's clock
+		write []string
+		twice int // may come twice
+	}{
+		"nothing written since":      {0, nil, 0},
+		"written on":                 {0, []string{"x", "y"}, 2},
+		"the new clock is behind":    {-2500 * time.Millisecond, []string{"x", "y"}, 0},
+		"it is, by whole offsets":    {-2 * time.Second, []string{"x", "y"}, 2},
+		"the new clock is far ahead": {time.Hour, []string{"x", "y"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.fill(100)
+				a := w.join("a")
+				settle(3 * time.Second)
+				kept := w.store.Snapshot()
+				w.note("p")
+				settle(time.Second)
+				w.note("q", "r")
+				settle(2 * time.Second)
+				w.store.Restore(kept)
+				w.store.StepClock(c.step)
+				w.note(c.write...)
+				settle(20 * time.Second)
+				got := a.texts()[100+3:]
+				assert.Subset(t, got, c.write)
+				assert.LessOrEqual(t, len(got), len(c.write)+c.twice, "%v", got)
+				losses := a.lostAll()
+				require.Len(t, losses, 1)
+				assert.Zero(t, losses[0].Entries)
+				assert.NotZero(t, losses[0].From, "not from the beginning")
+				assert.Positive(t, losses[0].Undone)
+				assert.LessOrEqual(t, losses[0].Undone, int64(3))
+				w.note("z")
+				settle(10 * time.Second)
+				assert.Contains(t, a.texts(), "z")
+				assert.Len(t, a.lostAll(), 1)
+				assert.EqualValues(t, 100+len(c.write)+1, w.lease(0).Position.Read)
+			})
+		})
+	}
+}
+
+// The server that took over gave the same offsets to other entries.
+func TestTheSameOffsetsOfOtherEntriesAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(10)
+		a := w.join("a")
+		settle(3 * time.Second)
+		kept := w.store.Snapshot()
+		w.note("p", "q", "r")
+		settle(2 * time.Second)
+		w.store.Restore(kept)
+		w.store.StepClock(-2 * time.Second)
+		w.note("x", "y")
+		settle(20 * time.Second)
+		assert.Equal(t, []string{"x", "y"}, a.texts()[13:])
+	})
+}
+
+func TestUnreadEntriesThatAFailoverLostAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(10)
+		kept := w.store.Snapshot()
+		w.fill(90)
+		a := w.join("a", func(c *splits.Config, m *member) {
+			c.BatchSize, c.SplitBuffer = 1, 1
+			m.handle = func(b *splits.Batch) {
+				m.out.Add(1)
+				go func() { defer m.out.Done(); time.Sleep(time.Second); b.Ack() }()
+			}
+		})
+		settle(7 * time.Second) // 16 are fetched
+		w.store.Restore(kept)
+		settle(time.Minute)
+		losses := a.lostAll()
+		require.Len(t, losses, 1)
+		assert.EqualValues(t, 90, losses[0].Entries, "the lease went back as well, so what was fetched can't be handed out")
+		for _, number := range numbers(10) {
+			assert.Contains(t, a.texts(), number)
+		}
+	})
+}
+
+func TestFailOnLossHaltsASplitThatWentBackUntilItsPositionIsMoved(t *testing.T) {
+	for name, damage := range map[string]func(w *world, s splits.Split){
+		"gone": func(w *world, s splits.Split) { w.store.Drop(s) },
+		"recreated, higher": func(w *world, s splits.Split) {
+			w.store.Drop(s)
+			w.store.Append(s, "n", "new")
+		},
+		"recreated, lower": func(w *world, s splits.Split) {
+			w.store.Drop(s)
+			w.store.AppendAt(s, splits.Offset{Millis: 5}, "n", "new")
+		},
+		"trimmed": func(w *world, s splits.Split) {
+			for range 3 {
+				w.store.Append(s, "n", "new")
+			}
+			w.store.TrimTo(s, 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				w.fill(5)
+				a := w.join("a", func(c *splits.Config, _ *member) { c.FailOnLoss = true })
+				settle(3 * time.Second)
+				damage(w, w.only())
+				settle(time.Minute)
+				assert.Equal(t, 10, a.count(), "nothing of it is handed out")
+				require.Len(t, a.lostAll(), 1)
+				assert.True(t, a.lostAll()[0].Stopped)
+				require.Len(t, see(a, func() []string { return a.troubles }), 1)
+				assert.Equal(t, "a", w.lease(0).Owner, "the lease stays")
+				assert.Positive(t, w.lease(0).Remaining)
+				w.store.Append(w.store.Split("orders", 1), "n", "flows")
+				settle(time.Second)
+				assert.Equal(t, 11, a.count())
+				err := a.Await(expired(t))
+				require.ErrorAs(t, err, new(*splits.LossError))
+
+				w.store.DropLease("g", w.only()) // it is begun anew, as by a seek
+				settle(20 * time.Second)
+				w.store.Append(w.only(), "n", "newest")
+				settle(20 * time.Second)
+				assert.Contains(t, a.texts(), "newest")
+				if name != "gone" {
+					assert.Contains(t, a.texts(), "new")
+				}
+				require.NoError(t, a.Await(expired(t)))
+			})
+		})
+	}
+}
+
+func TestASplitThatCannotBeLookedAtAfterItWentBackIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		a := w.join("a")
+		settle(3 * time.Second)
+		w.store.Drop(w.only())
+		w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "new")
+		settle(time.Second)
+		w.store.Break(w.only(), errors.New("WRONGTYPE"))
+		settle(10 * time.Second)
+		w.store.Break(w.only(), nil)
+		settle(40 * time.Second)
+		assert.Equal(t, []string{"new"}, a.texts()[5:])
+	})
+}
+
+// Whatever happens to the streams: what is there in the end was read, and what is told to be lost was.
+func TestNothingThatIsThereIsPassedOverWhateverHappensToTheStream(t *testing.T) {
+	for seed := range uint64(120) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 7))
+			w := newWorld(t, 1)
+			a := w.join("a", func(c *splits.Config, m *member) {
+				c.BatchSize, c.SplitBuffer = 1+random.IntN(20), 1+random.IntN(2000)
+				m.handle = func(b *splits.Batch) { time.Sleep(time.Duration(len(b.Entries)) * 20 * time.Millisecond); b.Ack() }
+			})
+			snapshots := []func(){}
+			n, dropped, restored := 0, false, false
+			for range 40 {
+				time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
+				switch random.IntN(12) {
+				case 0:
+					w.store.TrimTo(w.only(), random.IntN(10))
+				case 1:
+					kept := w.store.Snapshot()
+					snapshots = append(snapshots, func() { w.store.Restore(kept) })
+				case 2:
+					if len(snapshots) > 0 && seed%2 == 0 {
+						snapshots[len(snapshots)-1]()
+						snapshots, restored = nil, true
+					}
+				case 3:
+					if seed%2 == 0 && random.IntN(3) == 0 {
+						w.store.Drop(w.only())
+						dropped = true
+					}
+				case 4:
+					if seed%4 == 0 {
+						w.store.StepClock(time.Duration(random.IntN(4000)-2000) * time.Millisecond)
+					}
+				default:
+					for range random.IntN(20) {
+						w.note(fmt.Sprint(n))
+						n++
+					}
+				}
+			}
+			w.note("last")
+			settle(2 * time.Minute)
+			got := map[string]int{}
+			for _, text := range a.texts() {
+				got[text]++
+			}
+			log := w.store.Log()
+			present, err := log.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: w.only()}}})
+			require.NoError(t, err)
+			for _, e := range present[0].Entries {
+				require.Contains(t, got, field(e, "n"), "seed %d: %s is there and was not read", seed, field(e, "n"))
+			}
+			missing, told := int64(n+1-len(got)), int64(0)
+			for _, l := range a.lostAll() {
+				told += l.Entries
+			}
+			switch {
+			case restored: // the lease went back too: what was read beyond its position and is gone counts as lost
+			case dropped:
+				require.LessOrEqual(t, told, missing, "seed %d: %+v", seed, a.lostAll())
+			default:
+				require.Equal(t, missing, told, "seed %d: %+v", seed, a.lostAll())
+				require.Len(t, a.texts(), len(got), "seed %d: nothing comes twice", seed)
+			}
+		})
+	}
+}
+
+// A count that was committed before a loss was found had the loss found again by the next member.
+func TestACorrectedCountIsCommittedThoughNothingMoreIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(10)
+		a := w.join("a")
+		settle(3 * time.Second)
+		a.stop()
+		w.fill(20)
+		w.store.TrimTo(w.only(), 5)
+		b := w.join("b", func(c *splits.Config, _ *member) { c.CommitEvery = 10 * time.Millisecond })
+		settle(5 * time.Second)
+		require.Len(t, b.lostAll(), 1)
+		assert.EqualValues(t, 30, w.lease(0).Position.Read)
+		b.stop()
+		c := w.join("c")
+		settle(3 * time.Second)
+		w.fill(1)
+		settle(3 * time.Second)
+		assert.Equal(t, 1, c.count())
+		assert.Empty(t, c.lostAll())
+	})
+}
