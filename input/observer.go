@@ -3,6 +3,7 @@ package input
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type observer struct {
 
 	lag, lagSeconds, unacked, lastRead, assigned            *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
+	recreated                                               *service.MetricCounter
 
 	mu      sync.Mutex
 	sampled map[splits.Split]bool // has gauges that are not 0
@@ -42,7 +44,8 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		assigned:   m.NewGauge("rafka_partitions_assigned", "topic", "group"),
 		rebalances: m.NewCounter("rafka_rebalances_total", "topic", "group"),
 		commits:    counter("rafka_commits_total"), fenced: counter("rafka_fenced_total"),
-		lost: counter("rafka_lost_entries_total"), redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
+		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
+		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 	}
 }
 
@@ -95,20 +98,56 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 			"here or elsewhere", len(all), o.topic, cause)
 }
 
-// Lost counts, and says what is known.
-func (o *observer) Lost(l splits.Loss) {
-	o.lost.Incr(l.Entries, o.labels(l.Split)...)
-	atLeast := ""
-	if !l.Exact {
-		atLeast = "at least "
+// Lost counts, and has the log told once of each kind of loss, however many partitions it struck at a time.
+func (o *observer) Lost(all []splits.Loss) {
+	var removed, recreated, gone []splits.Loss
+	for _, l := range all {
+		o.lost.Incr(l.Entries, o.labels(l.Split)...)
+		if l.Recreated {
+			o.recreated.Incr(1, o.labels(l.Split)...)
+		}
+		switch {
+		case l.Stopped: // Troubled tells
+		case l.Gone:
+			gone = append(gone, l)
+		case l.Recreated:
+			recreated = append(recreated, l)
+		default:
+			removed = append(removed, l)
+		}
 	}
-	if l.Recreated {
-		o.log.Errorf("Stream %q of partition %s was recreated or went back in time: it was read up to %s, and entries may be lost. "+
-			"Reading on from what is there", l.Split.Key, l.Split, l.After)
+	o.tellLost(removed, "lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster")
+	o.tellLost(recreated, "was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
+		"Reading on from what is there")
+	o.tellLost(gone, "is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning")
+}
+
+// tellLost logs a line about losses of one kind; text says what happened to the partitions.
+func (o *observer) tellLost(all []splits.Loss, text string) {
+	if len(all) == 0 {
 		return
 	}
-	o.log.Errorf("Partition %s lost %s%d entries after %s before they were read: they were trimmed or deleted. "+
-		"Keep more entries (max_length, max_age), or read faster", l.Split, atLeast, l.Entries, l.After)
+	total, undone, exact := int64(0), int64(0), true
+	var where []splits.Split
+	for _, l := range all {
+		total += l.Entries
+		undone += l.Undone
+		exact = exact && (l.Exact || l.Recreated)
+		where = append(where, l.Split)
+	}
+	count := fmt.Sprintf("%d entries", total)
+	if !exact {
+		count = "at least " + count
+	}
+	log := o.log.With("partitions", list(where))
+	if undone > 0 {
+		log = log.With("undone", undone) // entries that had been read and are gone
+	}
+	subject := fmt.Sprintf("Partition %s (%s), read up to %s, ", all[0].Split, all[0].Split.Key, all[0].After)
+	if len(all) > 1 {
+		subject = fmt.Sprintf("Each of %d partitions of topic %s ", len(all), o.topic)
+	}
+	log.Errorf("%s", subject+fmt.Sprintf(text, count))
 }
 
 // Redelivered counts.
@@ -180,6 +219,10 @@ func (o *observer) Troubled(what string, err error) {
 	o.mu.Unlock()
 	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
 		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
+		return
+	}
+	if loss, ok := errors.AsType[*splits.LossError](err); ok {
+		o.log.Errorf("Stopped: %v", loss)
 		return
 	}
 	o.log.Errorf("Trouble with %s, trying again: %v", what, err)

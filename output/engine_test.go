@@ -13,77 +13,21 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
-
-// counters is a metrics exporter that keeps the counters, each by its name and labels.
-type counters struct {
-	mu     sync.Mutex
-	counts map[string]int64
-}
-
-type counter struct {
-	all  *counters
-	name string
-}
-
-func (c *counter) Incr(n int64) {
-	c.all.mu.Lock()
-	defer c.all.mu.Unlock()
-	c.all.counts[c.name] += n
-}
-func (c *counter) Timing(int64) {}
-func (c *counter) Set(int64)    {}
-
-func (c *counters) named(name string, labels []string) func(values ...string) *counter {
-	return func(values ...string) *counter {
-		full := name
-		for i, label := range labels {
-			if label != "path" && label != "label" {
-				full += " " + label + "=" + values[i]
-			}
-		}
-		return &counter{all: c, name: full}
-	}
-}
-
-func (c *counters) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
-	named := c.named(name, labels)
-	return func(values ...string) service.MetricsExporterCounter { return named(values...) }
-}
-
-func (c *counters) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
-	named := c.named(name, labels)
-	return func(values ...string) service.MetricsExporterTimer { return named(values...) }
-}
-
-func (c *counters) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
-	named := c.named(name, labels)
-	return func(values ...string) service.MetricsExporterGauge { return named(values...) }
-}
-
-func (c *counters) Close(context.Context) error { return nil }
-
-func (c *counters) get(name string) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.counts[name]
-}
 
 // pipeline is a stream in the real engine that ends in a rafka output.
 type pipeline struct {
 	send    service.MessageBatchHandlerFunc
 	journal *journal
-	metrics *counters
+	metrics *logtest.Counters
 }
 
 func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipeline {
 	t.Helper()
-	p := &pipeline{journal: &journal{}, metrics: &counters{counts: map[string]int64{}}}
-	env := service.GlobalEnvironment().Clone()
-	require.NoError(t, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
-		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return p.metrics, nil }))
-	builder := env.NewStreamBuilder()
+	p := &pipeline{journal: &journal{}, metrics: &logtest.Counters{}}
+	builder := p.metrics.Environment(t).NewStreamBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
 	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
 	send, err := builder.AddBatchProducerFunc()
@@ -112,7 +56,7 @@ func TestPipelineSurvivesKilledRedis(t *testing.T) {
 			outage.Go(func() {
 				server.Kill(t)
 				// The output tells the engine, and the engine everybody, that it is not connected.
-				lost := func() bool { return p.metrics.get("output_connection_lost") > 0 }
+				lost := func() bool { return p.metrics.Get("output_connection_lost") > 0 }
 				assert.Eventually(t, lost, 10*time.Second, 10*time.Millisecond)
 				server.Restart(t)
 			})
@@ -124,7 +68,7 @@ func TestPipelineSurvivesKilledRedis(t *testing.T) {
 	assert.Empty(t, p.journal.Lines("Failed to send"), "no message was returned to the input")
 	retries := int64(0)
 	for n := range 4 {
-		retries += p.metrics.get(fmt.Sprintf("rafka_append_retries_total topic=orders partition=%d", n))
+		retries += p.metrics.Get(fmt.Sprintf("rafka_append_retries_total topic=orders partition=%d", n))
 	}
 	assert.Positive(t, retries)
 }

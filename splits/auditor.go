@@ -50,18 +50,20 @@ func (a *auditor) step(ctx context.Context) bool {
 	}
 	a.health.ok("sampling")
 	samples := make([]Sample, 0, len(looks))
+	var back []*hold
 	for i, l := range looks {
 		switch {
 		case states[i].Err != nil:
 		case !l.settled && states[i].wentBack(l.seen, l.at):
 			if states[i].hides(l.at.Offset) {
-				a.reader.wentBack(l.hold)
+				back = append(back, l.hold)
 			} // else the next read shows it: all that is there lies behind the position
 		default:
 			a.reader.see(l.hold, states[i])
 			samples = append(samples, a.sample(l, states[i]))
 		}
 	}
+	a.reader.wentBack(back)
 	a.cfg.Observer.Sampled(samples)
 	return true
 }
@@ -116,11 +118,14 @@ func (r *Reader) look() []look {
 	return looks
 }
 
-func (r *Reader) wentBack(h *hold) {
+// wentBack ends the holds of streams that are not what they were, all in one step, so that they are claimed and reported together.
+func (r *Reader) wentBack(holds []*hold) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if h.phase == reading { // else the next owner will see it
-		r.goBack(h)
+	for _, h := range holds {
+		if h.phase == reading { // else the next owner will see it
+			r.goBack(h)
+		}
 	}
 }
 

@@ -47,14 +47,33 @@ func (e *SupersededError) Error() string {
 // LossError is why a split is not read on under Config.FailOnLoss.
 type LossError struct{ Loss Loss }
 
-// Error says how much was lost, where, and what to do.
+// Error says what was lost, where, and what to do.
 func (e *LossError) Error() string {
-	atLeast := "at least "
-	if e.Loss.Exact {
-		atLeast = ""
+	return fmt.Sprintf("partition %s is not read on: %s, and on_data_loss is fail. Move the group with rafka group seek, or set "+
+		"on_data_loss to continue", e.Loss.Split, e.Loss.what())
+}
+
+// what says what happened, in half a sentence.
+func (l Loss) what() string {
+	if !l.Recreated {
+		return fmt.Sprintf("%s after offset %s were lost before they were read", l.count(), l.After)
 	}
-	return fmt.Sprintf("partition %s: %s%d entries after offset %s were lost before they were read, and on_data_loss is fail: "+
-		"seek the group past them, or set on_data_loss to continue", e.Loss.Split, atLeast, e.Loss.Entries, e.Loss.After)
+	text := "its stream was recreated or went back in time"
+	if l.Gone {
+		text = "its stream is gone"
+	}
+	text += " after it had been read up to offset " + l.After.String()
+	if l.Entries > 0 {
+		text += fmt.Sprintf(" (%s in it had not been read)", l.count())
+	}
+	return text
+}
+
+func (l Loss) count() string {
+	if l.Exact {
+		return fmt.Sprintf("%d entries", l.Entries)
+	}
+	return fmt.Sprintf("at least %d entries", l.Entries)
 }
 
 // UnavailableError is what Poll returns when there is nothing to hand out and the store can't be reached, or not all of it.

@@ -137,12 +137,25 @@ func (h *hold) shift(offset Offset, lost int64) {
 	}
 }
 
-// correct sets the Read behind n entries that were fetched behind a position, now that it is known better.
+// correct sets the Read behind n entries that were fetched last, behind a position, now that it is known better.
 func (h *hold) correct(before Position, n int, read int64) {
-	if was := after(before.Read, n); was >= 0 && read >= 0 {
+	switch was := after(before.Read, n); {
+	case was >= 0 && read >= 0:
 		h.shift(before.Offset, read-was)
-	} else {
+	case read >= 0:
+		h.learn(read)
+	default:
 		h.next.Read = read
+	}
+}
+
+// learn sets the Read of the place where the next fetch goes on, which was not known: a commit may already be about that place.
+func (h *hold) learn(read int64) {
+	h.next.Read = read
+	h.tracker.Learn(h.next)
+	if len(h.buffer) > 0 {
+		last := &h.buffer[len(h.buffer)-1]
+		last.read = read - int64(len(last.entries))
 	}
 }
 

@@ -294,7 +294,7 @@ func TestASplitThatCannotBeLookedAtAfterItWentBackIsTriedAgain(t *testing.T) {
 
 // Whatever happens to the streams: what is there in the end was read, and what is told to be lost was.
 func TestNothingThatIsThereIsPassedOverWhateverHappensToTheStream(t *testing.T) {
-	for seed := range uint64(120) {
+	for seed := range uint64(60) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 7))
 			w := newWorld(t, 1)

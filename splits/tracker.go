@@ -98,3 +98,15 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 		t.done.Read += lost
 	}
 }
+
+// Learn sets the count at a position where something that was tracked ends, or which is Done, if it was not known.
+func (t *Tracker) Learn(at Position) {
+	if t.done.Offset == at.Offset && t.done.Read < 0 {
+		t.done.Read = at.Read
+	}
+	for _, s := range t.spans {
+		if n := len(s.entries); s.read < 0 && s.entries[n-1].Offset == at.Offset {
+			s.read = at.Read - int64(n)
+		}
+	}
+}

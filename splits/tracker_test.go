@@ -99,3 +99,21 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 		require.Zero(t, tr.Pending())
 	}
 }
+
+func TestLearnSetsTheCountWhereItIsKnown(t *testing.T) {
+	tracker := NewTracker(pos(10, ReadUnknown))
+	tracker.Learn(pos(11, 11))
+	assert.Equal(t, pos(10, ReadUnknown), tracker.Done())
+	first, second := tracker.Track(entries(11, 12), ReadUnknown), tracker.Track(entries(13, 15), ReadUnknown)
+	tracker.Learn(pos(15, 40))
+	tracker.Resolve(first, 0)
+	tracker.Resolve(first, 1)
+	assert.Equal(t, pos(12, ReadUnknown), tracker.Done())
+	tracker.Resolve(second, 0)
+	assert.Equal(t, pos(13, 38), tracker.Done())
+	tracker.Resolve(second, 1)
+	tracker.Resolve(second, 2)
+	assert.Equal(t, pos(15, 40), tracker.Done())
+	tracker.Learn(pos(15, 50))
+	assert.Equal(t, pos(15, 40), tracker.Done(), "it was known")
+}
