@@ -1,13 +1,17 @@
 package input
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -35,7 +39,108 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 	}
 	assert.Equal(t, map[string]bool{"first": true, "second": true, "third": true}, seen)
 	assert.Zero(t, client.Exists(t.Context(), "rafka:{orders}:lease:g").Val(), "it never takes the topic for a plain one")
-	assert.NotEmpty(t, journal.Lines("Lost the lease"))
+	assert.NotEmpty(t, append(journal.Lines("Lost the lease"), journal.Lines("level=ERROR", "orders:0")...), "one of them is noticed first")
+}
+
+func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
+	const partitions = 16
+	server := redistest.Start(t)
+	client := server.Client(t)
+	createTopic(t, client, partitions)
+	for p := range partitions {
+		write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(0, 3)...)
+	}
+	in, journal := closedInput(t, server.URL(), "")
+	counters := &logtest.Counters{}
+	in = newInput(in.settings, counters.Resources(t, journal))
+	t.Cleanup(func() { _ = in.Close(context.Background()) })
+	require.NoError(t, in.Connect(patient(t)))
+	consume(t, in, 3*partitions)
+	require.NoError(t, client.FlushAll(t.Context()).Err())
+	require.Eventually(t, func() bool {
+		told := int64(0)
+		for p := range partitions {
+			told += counters.Get(fmt.Sprintf("rafka_recreated_total topic=orders partition=%d group=g", p))
+		}
+		return told == partitions
+	}, 15*time.Second, 10*time.Millisecond)
+	lines := journal.Lines("level=ERROR")
+	assert.NotEmpty(t, journal.Lines("level=ERROR", "partitions of topic orders", "is gone: its stream was deleted, evicted or flushed"))
+	assert.LessOrEqual(t, len(lines), 3, "%v", lines) // a renewal may notice some of it first
+}
+
+// The server came back without what was written last: the stream and the group's position are older than what was read.
+func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
+	l := newLossCase(t, "")
+	require.NoError(t, l.client.Save(t.Context()).Err())
+	write(t, l.client, "orders:0", "", numbers(10, 15)...)
+	assert.Equal(t, numbers(10, 15), consume(t, l.in, 5))
+	l.awaitCommitted(t)
+	l.server.Kill(t)
+	l.server.Restart(t)
+	require.Eventually(t, func() bool { return l.count("rafka_recreated_total") == 1 }, 20*time.Second, 10*time.Millisecond)
+	write(t, l.client, "orders:0", "", numbers(20, 25)...)
+	assert.Equal(t, numbers(20, 24), l.readUntil(t, "24"))
+	l.awaitCommitted(t)
+	assert.Zero(t, l.count("rafka_lost_entries_total"), "all that is gone had been read")
+	assert.Len(t, l.journal.Lines("level=ERROR", "was recreated or went back in time", "undone=5"), 1)
+	assert.EqualValues(t, 1, l.count("rafka_recreated_total"))
+}
+
+func TestALeaseThatIsDeletedWhileItIsHeldCostsNoEntry(t *testing.T) {
+	for name, mirrored := range map[string]bool{"with the mirror": true, "without it": false} {
+		t.Run(name, func(t *testing.T) {
+			l := newLossCase(t, "start_offset: earliest")
+			require.NoError(t, l.in.Close(context.Background()))
+			l.open(t, "start_offset: latest")
+			write(t, l.client, "orders:0", "", "10")
+			assert.Equal(t, []string{"10"}, consume(t, l.in, 1))
+			l.awaitCommitted(t)
+			pipe := l.client.TxPipeline()
+			pipe.Del(t.Context(), "rafka:{orders:0}:lease:g")
+			if !mirrored {
+				pipe.XGroupDestroy(t.Context(), "orders:0", "g")
+			}
+			_, err := pipe.Exec(t.Context())
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return committed(t, l.client, "orders:0") != "" }, 15*time.Second, 10*time.Millisecond,
+				"it is claimed anew")
+			write(t, l.client, "orders:0", "", numbers(11, 20)...)
+			got := append(l.readUntil(t, "19"), "19")
+			if mirrored {
+				assert.Equal(t, numbers(11, 20), got)
+			}
+			assert.Subset(t, got, numbers(11, 20))
+			assert.NotEmpty(t, l.journal.Lines("level=WARN", "Lost the lease"))
+			assert.Zero(t, l.count("rafka_lost_entries_total")+l.count("rafka_recreated_total"))
+			l.awaitCommitted(t)
+		})
+	}
+}
+
+func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
+	l := newLossCase(t, "")
+	used, err := l.client.InfoMap(t.Context(), "memory").Result()
+	require.NoError(t, err)
+	var bytes int64
+	_, err = fmt.Sscan(used["Memory"]["used_memory"], &bytes)
+	require.NoError(t, err)
+	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-random").Err())
+	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory", fmt.Sprint(bytes+1<<20)).Err())
+	ballast := strings.Repeat("x", 100_000)
+	for i := 0; l.client.Exists(t.Context(), "orders:0").Val() == 1; i++ {
+		require.NoError(t, l.client.Set(patient(t), fmt.Sprint("ballast", i), ballast, 0).Err())
+	}
+	require.Eventually(t, func() bool { return l.count("rafka_recreated_total") == 1 }, 20*time.Second, 10*time.Millisecond)
+	assert.Len(t, l.journal.Lines("level=ERROR", "orders:0", "is gone: its stream was deleted, evicted or flushed"), 1)
+	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	write(t, l.client, "orders:0", "", numbers(20, 25)...)
+	write(t, l.client, "orders:1", "", "other")
+	var got []string
+	for len(got) < 6 {
+		got = append(got, consume(t, l.in, 1)...)
+	}
+	assert.ElementsMatch(t, append(numbers(20, 25), "other"), got)
 }
 
 func TestPartitionThatIsDeletedGoesOn(t *testing.T) {
