@@ -17,7 +17,7 @@ const warnQuiet = time.Minute
 type observer struct {
 	log                       *service.Logger
 	retries, duplicates, gaps *service.MetricCounter
-	conflicts                 *service.MetricCounter
+	lostEntries, conflicts    *service.MetricCounter
 	lost                      func(topic string)
 	now                       func() time.Time
 
@@ -35,16 +35,17 @@ type observer struct {
 func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	metrics := mgr.Metrics()
 	return &observer{
-		log:        mgr.Logger(),
-		retries:    metrics.NewCounter("rafka_append_retries_total", "topic", "partition"),
-		duplicates: metrics.NewCounter("rafka_append_deduplicated_total", "topic", "partition"),
-		gaps:       metrics.NewCounter("rafka_append_gaps_total", "topic", "partition"),
-		conflicts:  metrics.NewCounter("rafka_metadata_dropped_total", "topic"),
-		lost:       lost,
-		now:        time.Now,
-		troubled:   map[string]struct{}{},
-		gapWarned:  map[string]time.Time{},
-		trimWarned: map[string]time.Time{},
+		log:         mgr.Logger(),
+		retries:     metrics.NewCounter("rafka_append_retries_total", "topic", "partition"),
+		duplicates:  metrics.NewCounter("rafka_append_deduplicated_total", "topic", "partition"),
+		gaps:        metrics.NewCounter("rafka_append_gaps_total", "topic", "partition"),
+		lostEntries: metrics.NewCounter("rafka_append_lost_entries_total", "topic", "partition"),
+		conflicts:   metrics.NewCounter("rafka_metadata_dropped_total", "topic"),
+		lost:        lost,
+		now:         time.Now,
+		troubled:    map[string]struct{}{},
+		gapWarned:   map[string]time.Time{},
+		trimWarned:  map[string]time.Time{},
 	}
 }
 
@@ -69,13 +70,20 @@ func (o *observer) Deduplicated(t appender.Target) {
 }
 
 // Gap counts that Redis lost appends that it had acknowledged, and has the topic looked at again: its metadata may be gone too.
-func (o *observer) Gap(t appender.Target) {
-	o.gaps.Incr(1, t.Topic, strconv.Itoa(t.Partition))
+func (o *observer) Gap(t appender.Target, lost appender.Lost) {
+	partition := strconv.Itoa(t.Partition)
+	o.gaps.Incr(1, t.Topic, partition)
+	o.lostEntries.Incr(lost.Records, t.Topic, partition)
 	o.lost(t.Topic)
-	if o.due(o.gapWarned, t.Topic) {
-		o.log.Warnf("Redis does not know earlier appends to %s any more: it lost entries that it had acknowledged, as after "+
-			"a failover or a restart without appendfsync always", t.Key)
+	if !o.due(o.gapWarned, t.Topic) {
+		return
 	}
+	count := "exactly"
+	if !lost.Exact {
+		count = "at least"
+	}
+	o.log.Warnf("Redis does not know earlier appends to %s any more: it lost %s %d entries of it that it had acknowledged, as after a failover "+
+		"or a restart without appendfsync always. rafka_append_lost_entries_total counts those of all partitions", t.Key, count, lost.Records)
 }
 
 // trimFailed reports that entries were written and the trimming that max_length or max_age ask for was not.

@@ -38,12 +38,12 @@ func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
 func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
 	o, clock, journal, lost := newTestObserver()
 	for p := range 5 {
-		o.Gap(appender.Target{Topic: "t", Partition: p, Key: "t"})
+		o.Gap(appender.Target{Topic: "t", Partition: p, Key: "t"}, appender.Lost{Records: 7, Exact: true})
 	}
 	assert.Len(t, *lost, 5)
 	assert.Len(t, journal.Lines("does not know earlier appends"), 1)
 	clock.at = clock.at.Add(warnQuiet)
-	o.Gap(appender.Target{Topic: "t", Key: "t"})
+	o.Gap(appender.Target{Topic: "t", Key: "t"}, appender.Lost{Records: 7})
 	assert.Len(t, journal.Lines("does not know earlier appends"), 2)
 }
 

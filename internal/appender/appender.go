@@ -22,8 +22,8 @@ type Observer interface {
 	Retried(Target, Result)
 	// Deduplicated: the store had the records already and did not write them twice.
 	Deduplicated(Target)
-	// Gap: the store has lost appends that it had acknowledged.
-	Gap(Target)
+	// Gap: the store has lost appends that it had acknowledged, with so many records.
+	Gap(Target, Lost)
 }
 
 // Config says how an Appender works.
@@ -205,6 +205,7 @@ func (a *Appender) land(round []*queue, answers []answer) {
 	defer a.mu.Unlock()
 	for i, q := range round {
 		v := answers[i].verdict
+		answers[i].lost = q.missing(answers[i].result)
 		q.land(v)
 		q.node = answers[i].node
 		switch {

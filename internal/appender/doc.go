@@ -39,7 +39,9 @@
 //   - Partial: some records are written, but the number is neither used nor free. The epoch grows.
 //   - Gap: the store lost appends that it had acknowledged (a failover, a restart without its last seconds, which also end the
 //     requests that were on their way). It lost this one's attempts too if there were any, so it is not written: it goes out again
-//     at once in a new epoch. Who asked for the lost ones has long been told that they are written; the Observer is told now.
+//     at once in a new epoch. Who asked for the lost ones has long been told that they are written; the Observer is told now, and how
+//     many records they had: the last appends are remembered, and the store says which one it knows. It says so with Written too, for
+//     what is lost of an earlier epoch leaves no gap.
 //   - Stale: the store knows a higher epoch. The append goes out again above that, unless an attempt's outcome is unknown: that one
 //     may have been written before the higher epoch came, and the records fail. As the producer's name is random, this should not
 //     happen.

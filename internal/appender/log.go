@@ -95,6 +95,8 @@ type Result struct {
 	Count int
 	// Epoch is the epoch that the store knows of this producer if Status is Stale; 0 if it can't tell.
 	Epoch uint64
+	// Stored is what the store knew of this producer before the append, if Status is Written or Gap; zero if nothing, or if it can't tell.
+	Stored Number
 	// Err explains every Status other than Written and Duplicate.
 	Err error
 }

@@ -56,14 +56,16 @@ func TestEveryRecordIsWrittenOnceAndInOrder(t *testing.T) {
 	assert.Greater(t, total.lost, 100)
 	assert.Greater(t, total.deduplicated, 100)
 	assert.Greater(t, total.gaps, 20)
+	assert.Greater(t, total.told, total.lost/4, "of what was lost, what somebody could know")
 }
 
 // tally counts what became of the records.
-type tally struct{ written, lost, open, openAndThere, failed, deduplicated, gaps int }
+type tally struct{ written, lost, told, open, openAndThere, failed, deduplicated, gaps int }
 
 func (t *tally) add(u tally) {
 	t.written += u.written
 	t.lost += u.lost
+	t.told += u.told
 	t.open += u.open
 	t.openAndThere += u.openAndThere
 	t.failed += u.failed
@@ -89,8 +91,9 @@ func play(t *testing.T, seed uint64) tally {
 		<-c.Done()
 	}
 	synctest.Wait()
-	total := tally{deduplicated: seen.deduplicated, gaps: seen.gap}
+	total := tally{deduplicated: seen.deduplicated, gaps: seen.gap, told: int(seen.lost)}
 	h.check(&total)
+	require.LessOrEqual(t, total.told, total.lost, "told to be lost, and not")
 	wait(t.Context(), time.Minute) // whatever is still on its way arrives
 	h.check(nil)
 	return total

@@ -15,6 +15,7 @@ const maxKept = 16
 // flight while that is in the air.
 type queue struct {
 	sequence sequence
+	acked    acknowledged
 	flight   flight
 	// pendings wait; those before head are gone, and of the first a part may be taken already.
 	pendings []*Pending
@@ -106,9 +107,37 @@ func (q *queue) number() {
 	}
 }
 
+// missing finds out what the store has lost, from what it knew before it answered. A store that knew nothing need not have lost anything:
+// it forgets producers that are idle for long.
+func (q *queue) missing(r Result) *Lost {
+	if r.Stored == (Number{}) {
+		if r.Status == Gap {
+			return &Lost{}
+		}
+		return nil
+	}
+	if lost := q.acked.since(r.Stored); lost.Records > 0 || r.Status == Gap {
+		return &lost
+	}
+	return nil
+}
+
+// remember notes an append for when the store turns out to have lost it.
+func (q *queue) remember(v verdict) {
+	n := Number{q.flight.Epoch, q.flight.Seq}
+	switch {
+	case q.flight.Producer == "":
+	case v.confirm:
+		q.acked.add(n, q.flight.count)
+	case v.next == settle && v.written > 0:
+		q.acked.doubt(n) // the store holds a part of it, and no number for that
+	}
+}
+
 // land applies a verdict: to the sequence, to those who wait, and to the records if the append has ended.
 func (q *queue) land(v verdict) {
 	f := &q.flight
+	q.remember(v)
 	if v.confirm {
 		q.sequence.confirm()
 	}

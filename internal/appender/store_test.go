@@ -236,14 +236,22 @@ func (s *store) apply(p *partition, a Append) Result {
 			return Result{Status: Duplicate}
 		}
 		if a.Seq > p.seq+1 {
-			return Result{Status: Gap, Err: errors.New("gap")}
+			return Result{Status: Gap, Stored: p.number(), Err: errors.New("gap")}
 		}
 	}
+	stored := p.number()
 	p.past = append(p.past, partition{known: p.known, epoch: p.epoch, seq: p.seq, entries: p.entries})
 	p.known, p.epoch, p.seq = true, a.Epoch, a.Seq
 	p.applied[number] = a.Records
 	p.write(a.Records)
-	return Result{}
+	return Result{Stored: stored}
+}
+
+func (p *partition) number() Number {
+	if !p.known {
+		return Number{}
+	}
+	return Number{p.epoch, p.seq}
 }
 
 func (s *store) partial(p *partition, a Append, count int) Result {
@@ -353,11 +361,14 @@ type observed struct {
 	counts
 }
 
-type counts struct{ retried, deduplicated, gap int }
+type counts struct {
+	retried, deduplicated, gap int
+	lost                       int64
+}
 
 func (o *observed) Retried(Target, Result) { o.mu.Lock(); o.retried++; o.mu.Unlock() }
 func (o *observed) Deduplicated(Target)    { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
-func (o *observed) Gap(Target)             { o.mu.Lock(); o.gap++; o.mu.Unlock() }
+func (o *observed) Gap(_ Target, l Lost)   { o.mu.Lock(); o.gap++; o.lost += l.Records; o.mu.Unlock() }
 
 // running starts an Appender that is closed when the test ends.
 func running(t testing.TB, c Config) *Appender {

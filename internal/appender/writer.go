@@ -27,6 +27,7 @@ type answer struct {
 	result  Result
 	verdict verdict
 	node    string
+	lost    *Lost // what the store has lost since its last answer, if anything
 }
 
 // run sends rounds until nothing is ready or the Appender is closed.
@@ -99,8 +100,8 @@ func (w *writer) observe(answers []answer) {
 		switch {
 		case a.result.Status == Duplicate:
 			o.Deduplicated(a.target)
-		case a.result.Status == Gap:
-			o.Gap(a.target)
+		case a.lost != nil:
+			o.Gap(a.target, *a.lost)
 		case a.verdict.next != settle:
 			o.Retried(a.target, a.result)
 		}

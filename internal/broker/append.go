@@ -177,15 +177,17 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 		if text := reply.word(1); text != "" && a.o.TrimFailed != nil {
 			a.o.TrimFailed(target, fmt.Errorf("trimming %s: %w", target.Key, Explain(refusalText(text))))
 		}
-		return appender.Result{Status: appender.Written}
+		return appender.Result{Status: appender.Written, Stored: numberOf(reply.word(2))}
 	case "DUP":
 		return appender.Result{Status: appender.Duplicate}
 	case "STALE":
 		return appender.Result{
-			Status: appender.Stale, Epoch: epochOf(reply.word(1)), Err: fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
+			Status: appender.Stale, Epoch: numberOf(reply.word(1)).Epoch, Err: fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
 		}
 	case "GAP":
-		return appender.Result{Status: appender.Gap, Err: fmt.Errorf("%w (stored: %s)", errGap, reply.word(1))}
+		return appender.Result{
+			Status: appender.Gap, Stored: numberOf(reply.word(1)), Err: fmt.Errorf("%w (stored: %s)", errGap, reply.word(1)),
+		}
 	case "PARTITIONED":
 		return appender.Result{Status: appender.Partitioned, Err: errPartitioned}
 	case "PARTIAL":
@@ -198,10 +200,11 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	return appender.Result{Status: appender.Unknown, Err: unexpected(appendScript, value)}
 }
 
-// epochOf is the epoch in a producer's state, which is "epoch:seq"; 0 if there is none.
-func epochOf(state string) uint64 {
-	epoch, _, _ := strings.Cut(state, ":")
-	n, _ := strconv.ParseUint(epoch, 10, 64) // it is a number, or the script would have refused it
+// numberOf reads a producer's state, "epoch:seq"; zero if there is none.
+func numberOf(state string) (n appender.Number) {
+	epoch, seq, _ := strings.Cut(state, ":")
+	n.Epoch, _ = strconv.ParseUint(epoch, 10, 64) // they are numbers, or the script would have taken the state for none
+	n.Seq, _ = strconv.ParseUint(seq, 10, 64)
 	return n
 }
 

@@ -6,7 +6,7 @@
 --          then, if the topic was plain when the records were routed, the topic's metadata
 -- ARGV     1 epoch, or empty: not idempotent  2 seq  3 ttl of the state in ms  4 most entries to keep, or 0  5 age in ms
 --          of the oldest entry to keep, or 0  6 number of entries, and for each: number of values, values
--- Replies  OK error_of_the_trim (empty if there was none)
+-- Replies  OK error_of_the_trim (empty if there was none) state_before (empty if there was none)
 --          DUP             written before
 --          STALE state     a higher epoch is known
 --          GAP state       the sequence number before this one is not known
@@ -18,6 +18,7 @@
 local stream, epoch, seq, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local idempotent = epoch ~= ''
 local state = idempotent and KEYS[2]
+local found = ''
 local metadata = KEYS[idempotent and 3 or 2]
 
 if metadata then
@@ -53,7 +54,7 @@ if idempotent then
         return {'GAP', stored}
       end
     end
-    before = stored
+    before, found = stored, stored
   end
   -- Proves the permission, and the memory too: Redis looks at maxmemory at the first write of a script only. What is stored says
   -- no more than what was true before, or that seq is yet to come.
@@ -91,4 +92,4 @@ if ARGV[5] ~= '0' then
   local oldest = math.max(now_ms() - tonumber(ARGV[5]), 0)
   trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '~', text(oldest))) or trim_error
 end
-return {'OK', trim_error}
+return {'OK', trim_error, found}

@@ -80,6 +80,7 @@ func TestAppendSequence(t *testing.T) {
 			{"largest sequence", maxExact - 1, maxExact - 1, appender.Written, "9007199254740991:9007199254740991"},
 		}
 		var want []string
+		before := ""
 		for _, step := range steps {
 			if step.status == appender.Written {
 				want = append(want, step.name, step.name)
@@ -87,8 +88,12 @@ func TestAppendSequence(t *testing.T) {
 			result := appendOne(t, a, part(step.epoch, step.seq, step.name, step.name))
 			assert.Equal(t, step.status, result.Status, step.name)
 			if step.status == appender.Stale {
-				assert.Equal(t, epochOf(step.state), result.Epoch, "the epoch to go beyond")
+				assert.Equal(t, numberOf(step.state).Epoch, result.Epoch, "the epoch to go beyond")
 			}
+			if step.status == appender.Written || step.status == appender.Gap {
+				assert.Equal(t, numberOf(before), result.Stored, step.name)
+			}
+			before = step.state
 			assert.Equal(t, step.state, producerState(t, s.client), step.name)
 		}
 		assert.Equal(t, want, bodies(t, s.client, "s"))
