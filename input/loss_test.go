@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
@@ -231,12 +232,6 @@ func TestCausesOfLoss(t *testing.T) {
 	}
 }
 
-// seek moves a group as rafka group seek does.
-func (l *lossCase) seek(t *testing.T, offset string) {
-	t.Helper()
-	require.NoError(t, l.client.HSet(t.Context(), "rafka:{orders:0}:lease:g", "owner", "", "expires_ms", 0, "offset", offset, "read", -1).Err())
-}
-
 // With on_data_loss: fail nothing behind the loss is handed out, the log says once what to do, the input is not ready, other partitions
 // flow, and reading goes on by itself once the group has been moved.
 func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
@@ -276,7 +271,8 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, strings.HasPrefix(owner, "rafka/"), "the lease stays")
 
-				l.seek(t, "0-0")
+				_, err = broker.NewAdmin(l.client).SeekGroup(t.Context(), broker.Seek{Topic: "orders", Group: "g", To: "earliest"})
+				require.NoError(t, err)
 				write(t, l.client, "orders:0", "", "end")
 				assert.Subset(t, l.readUntil(t, "end"), c.want)
 				l.awaitCommitted(t)
