@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -51,10 +50,7 @@ func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
 	for p := range partitions {
 		write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(0, 3)...)
 	}
-	in, journal := closedInput(t, server.URL(), "")
-	counters := &logtest.Counters{}
-	in = newInput(in.settings, counters.Resources(t, journal))
-	t.Cleanup(func() { _ = in.Close(context.Background()) })
+	in, journal, counters := countingInput(t, server.URL(), "")
 	require.NoError(t, in.Connect(patient(t)))
 	consume(t, in, 3*partitions)
 	require.NoError(t, client.FlushAll(t.Context()).Err())

@@ -27,7 +27,9 @@ type pipeline struct {
 func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipeline {
 	t.Helper()
 	p := &pipeline{journal: &journal{}, metrics: &logtest.Counters{}}
-	builder := p.metrics.Environment(t).NewStreamBuilder()
+	env, err := p.metrics.Environment()
+	require.NoError(t, err)
+	builder := env.NewStreamBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
 	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
 	send, err := builder.AddBatchProducerFunc()

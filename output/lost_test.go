@@ -48,7 +48,9 @@ func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	client := server.Client(t)
 	closed, journal := closedOutput(t, server, "partitions: 1")
 	counters := &logtest.Counters{}
-	out := newOutput(closed.settings, counters.Resources(t, journal))
+	resources, err := counters.Resources(journal)
+	require.NoError(t, err)
+	out := newOutput(closed.settings, resources)
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })
 	require.NoError(t, out.Connect(t.Context()))
 	send := func(from, to int) {

@@ -39,14 +39,14 @@ func sumOf(e Entry) uint64 {
 func (m *marks) add(at Position, e Entry, now time.Time) {
 	next := mark{at: at, sum: sumOf(e), made: now}
 	all := *m
-	if n := len(all); n >= 2 && max(now.Sub(all[n-1].made), all[n-1].made.Sub(all[n-2].made)) < markEvery {
-		all[n-1] = next
-		return
-	}
-	if len(all) == mostMarks {
+	switch n := len(all); {
+	case n >= 2 && max(now.Sub(all[n-1].made), all[n-1].made.Sub(all[n-2].made)) < markEvery:
+		all = all[:n-1]
+	case n == mostMarks:
 		all = all[:copy(all, all[1:])]
 	}
-	*m = append(all, next)
+	all = append(all, next)
+	*m = all
 }
 
 // is reports whether the mark is this entry.

@@ -66,13 +66,7 @@ func (r *Reader) end(h *hold, cause error) {
 	r.wakeAllFetchers() // their shares of the common buffer have grown
 }
 
-// lose ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
-func (r *Reader) lose(h *hold, cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.loseLocked(h, cause)
-}
-
+// loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know. The lock is held.
 func (r *Reader) loseLocked(h *hold, cause error) {
 	if h.phase == over {
 		return

@@ -207,8 +207,7 @@ func TestUnreadEntriesThatAFailoverLostAreCounted(t *testing.T) {
 		a := w.join("a", func(c *splits.Config, m *member) {
 			c.BatchSize, c.SplitBuffer = 1, 1
 			m.handle = func(b *splits.Batch) {
-				m.out.Add(1)
-				go func() { defer m.out.Done(); time.Sleep(time.Second); b.Ack() }()
+				m.out.Go(func() { time.Sleep(time.Second); b.Ack() })
 			}
 		})
 		settle(7 * time.Second) // 16 are fetched

@@ -3,8 +3,8 @@ package logtest
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
-	"testing"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
@@ -39,13 +39,14 @@ func (c *counter) Set(int64) {}
 
 func (c *Counters) named(name string, labels []string) func(values ...string) *counter {
 	return func(values ...string) *counter {
-		full := name
+		var full strings.Builder
+		full.WriteString(name)
 		for i, label := range labels {
 			if label != "path" && label != "label" && label != "stream" { // the engine's own
-				full += " " + label + "=" + values[i]
+				full.WriteString(" " + label + "=" + values[i])
 			}
 		}
-		return &counter{all: c, name: full}
+		return &counter{all: c, name: full.String()}
 	}
 }
 
@@ -78,29 +79,23 @@ func (c *Counters) Get(name string) int64 {
 }
 
 // Environment knows the exporter as "probe".
-func (c *Counters) Environment(t testing.TB) *service.Environment {
-	t.Helper()
+func (c *Counters) Environment() (*service.Environment, error) {
 	env := service.GlobalEnvironment().Clone()
-	err := env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
+	return env, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return c, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return env
 }
 
-// Resources are those of a component that logs to the journal and counts here.
-func (c *Counters) Resources(t testing.TB, j *Journal) *service.Resources {
-	t.Helper()
-	builder := c.Environment(t).NewResourceBuilder()
+// Resources are those of a component that logs to the journal and counts here. They hold nothing that would have to be closed.
+func (c *Counters) Resources(j *Journal) (*service.Resources, error) {
+	env, err := c.Environment()
+	if err != nil {
+		return nil, err
+	}
+	builder := env.NewResourceBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(j, nil)))
 	if err := builder.SetMetricsYAML("probe: {}"); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	resources, closeAll, err := builder.BuildSuspended()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = closeAll(context.Background()) }) // nothing in it can fail
-	return resources
+	resources, _, err := builder.BuildSuspended()
+	return resources, err
 }
