@@ -57,7 +57,9 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 			dropped:  []string{"traceparent", "tracestate"},
 		},
 		"whatever is excluded": {
-			fields: "metadata: {exclude_prefixes: [trace]}", metadata: []string{"traceparent", "x"}, want: []string{"body", "{}", "traceparent", parent},
+			fields:   "metadata: {exclude_prefixes: [trace]}",
+			metadata: []string{"traceparent", "x"},
+			want:     []string{"body", "{}", "traceparent", parent},
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
