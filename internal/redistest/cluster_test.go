@@ -1,5 +1,3 @@
-//go:build topology
-
 package redistest
 
 import (
@@ -97,4 +95,18 @@ func TestNodesOfAClusterNeedNotServeWithoutAllSlots(t *testing.T) {
 	dead.Restart(t)
 	c.Await(t)
 	require.ErrorIs(t, c.Client(t).Get(t.Context(), "x").Err(), redis.Nil)
+}
+
+func TestAMasterThatIsAddedHasNoSlots(t *testing.T) {
+	t.Parallel()
+	c := StartCluster(t, 2, 0)
+	added := c.AddMaster(t)
+	client := c.Client(t)
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	assert.NotEqual(t, added, c.Master(t, "k"))
+	c.MigrateSlot(t, c.Slot(t, "k"), added)
+	assert.Equal(t, added, c.Master(t, "k"))
+	v, err := client.Get(t.Context(), "k").Result()
+	require.NoError(t, err)
+	assert.Equal(t, "v", v)
 }

@@ -23,6 +23,32 @@ type SentinelOptions struct {
 	Password, SentinelPassword string
 	// Args are appended to the command line of the master and its replicas.
 	Args []string
+	// SentinelConfig is appended to the configuration of the sentinels, line by line.
+	SentinelConfig []string
+	// TLS has all of them speak nothing else, among themselves too.
+	TLS *Certificates
+}
+
+// server are the options of the master and its replicas.
+func (o SentinelOptions) server() Options {
+	args := append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, o.Args...)
+	if o.Password != "" {
+		args = append(args, "--requirepass", o.Password, "--masterauth", o.Password)
+	}
+	if o.TLS != nil {
+		return o.TLS.options(append(args, "--tls-replication", "yes")...)
+	}
+	return Options{Args: args}
+}
+
+// sentinel are the options of a sentinel.
+func (o SentinelOptions) sentinel(config string) Options {
+	watch := Options{Args: []string{"--sentinel"}}
+	if o.TLS != nil {
+		watch = o.TLS.options("--sentinel", "--tls-replication", "yes")
+	}
+	watch.Config = config
+	return watch
 }
 
 // Sentinel is a master with replicas and the three sentinels that watch it, all real servers that belong to one test. The sentinels hold a
@@ -38,11 +64,7 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	t.Helper()
 	o.Replicas = cmp.Or(o.Replicas, 1)
 	s := &Sentinel{o: o}
-	server := Options{Args: append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, o.Args...)}
-	if o.Password != "" {
-		server.Args = append(server.Args, "--requirepass", o.Password, "--masterauth", o.Password)
-	}
-	s.servers = launchAll(t, slices.Repeat([]Options{server}, 1+o.Replicas))
+	s.servers = launchAll(t, slices.Repeat([]Options{o.server()}, 1+o.Replicas))
 	for _, server := range s.servers {
 		server.password = o.Password
 	}
@@ -51,8 +73,7 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 		replica.must(t, "replicaof", host, port)
 	}
 	s.awaitReplicas(t, s.servers[0], o.Replicas)
-	watch := Options{Args: []string{"--sentinel"}, Config: s.config(host, port)}
-	s.sentinels = launchAll(t, slices.Repeat([]Options{watch}, sentinels))
+	s.sentinels = launchAll(t, slices.Repeat([]Options{o.sentinel(s.config(host, port))}, sentinels))
 	for _, sentinel := range s.sentinels {
 		sentinel.password = o.SentinelPassword
 		// They talk every few seconds otherwise. A replica can be promoted if it was heard of within five ping periods, and replicas of a
@@ -77,7 +98,7 @@ func (s *Sentinel) config(host, port string) string {
 	if s.o.SentinelPassword != "" {
 		lines = append(lines, "requirepass "+s.o.SentinelPassword, "sentinel sentinel-pass "+s.o.SentinelPassword)
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(append(lines, s.o.SentinelConfig...), "\n") + "\n"
 }
 
 // awaitReplicas waits until so many replicas of the master are in sync.
@@ -149,7 +170,12 @@ func fieldsOf(reply any) map[string]string {
 }
 
 // URL lists the sentinels, as the field url takes them.
-func (s *Sentinel) URL() string { return urlOf(s.sentinels) }
+func (s *Sentinel) URL() string {
+	if s.o.TLS != nil {
+		return overTLS(urlOf(s.sentinels))
+	}
+	return urlOf(s.sentinels)
+}
 
 // MasterName is the name under which the sentinels know the master.
 func (s *Sentinel) MasterName() string { return "mymaster" }
@@ -225,6 +251,9 @@ func (s *Sentinel) Client(t testing.TB, options ...func(*redis.FailoverOptions))
 	}
 	for _, sentinel := range s.sentinels {
 		o.SentinelAddrs = append(o.SentinelAddrs, sentinel.Addr())
+	}
+	if s.o.TLS != nil {
+		o.TLSConfig = s.o.TLS.Config(t)
 	}
 	for _, change := range options {
 		change(o)

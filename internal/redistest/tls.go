@@ -19,27 +19,82 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TLSServer is a Server whose port speaks nothing but TLS. Its certificate is of an authority that nobody else knows, and is for the host
-// localhost: who comes to 127.0.0.1 is right to refuse it.
-type TLSServer struct {
-	*Server
+// Certificates are those of servers whose ports speak nothing but TLS, of an authority that nobody else knows. The servers' certificate is
+// for the host localhost: who comes to 127.0.0.1 is right to refuse it.
+type Certificates struct {
 	CAFile string // the authority's certificate
 	// CertFile and KeyFile are what a client identifies itself by.
 	CertFile, KeyFile string
+
+	serverCert, serverKey string
+}
+
+// NewCertificates makes certificates that are valid for a day.
+func NewCertificates(t testing.TB) *Certificates {
+	t.Helper()
+	return newCertificates(t, time.Now().Add(24*time.Hour))
+}
+
+// newCertificates makes certificates, of which the servers' is valid until a time.
+func newCertificates(t testing.TB, until time.Time) *Certificates {
+	t.Helper()
+	dir := t.TempDir()
+	ca := newAuthority(t, dir, "ca")
+	c := &Certificates{CAFile: filepath.Join(dir, "ca.crt")}
+	c.serverCert, c.serverKey = ca.issue(t, dir, "server", "localhost", until)
+	c.CertFile, c.KeyFile = ca.issue(t, dir, "client", "client", time.Now().Add(24*time.Hour))
+	return c
+}
+
+// options are those of a server with the certificate.
+func (c *Certificates) options(args ...string) Options {
+	return Options{TLS: true, Args: append([]string{
+		"--tls-cert-file", c.serverCert, "--tls-key-file", c.serverKey, "--tls-ca-cert-file", c.CAFile,
+	}, args...)}
+}
+
+// Config is what a client of the servers needs.
+func (c *Certificates) Config(t testing.TB) *tls.Config {
+	t.Helper()
+	text, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+}
+
+// overTLS rewrites the URLs of servers to the host that their certificate is for.
+func overTLS(urls string) string {
+	return strings.ReplaceAll(urls, "redis://127.0.0.1", "rediss://localhost")
+}
+
+// TLSServer is a Server whose port speaks nothing but TLS.
+type TLSServer struct {
+	*Server
+	*Certificates
 }
 
 // StartTLS starts a server that demands a certificate of its clients, unless args has "--tls-auth-clients", "no".
 func StartTLS(t testing.TB, args ...string) *TLSServer {
 	t.Helper()
-	dir := t.TempDir()
-	ca := newAuthority(t, dir, "ca")
-	certFile, keyFile := ca.issue(t, dir, "server", "localhost")
-	s := &TLSServer{CAFile: filepath.Join(dir, "ca.crt")}
-	s.CertFile, s.KeyFile = ca.issue(t, dir, "client", "client")
-	s.Server = launch(t, Options{TLS: true, Args: append([]string{
-		"--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", s.CAFile,
-	}, args...)})
-	return s
+	return startTLS(t, NewCertificates(t), args...)
+}
+
+// StartExpiredTLS starts a server whose certificate was valid until a minute ago.
+func StartExpiredTLS(t testing.TB) *TLSServer {
+	t.Helper()
+	return startTLS(t, newCertificates(t, time.Now().Add(-time.Minute)))
+}
+
+func startTLS(t testing.TB, certificates *Certificates, args ...string) *TLSServer {
+	t.Helper()
+	return &TLSServer{Server: launch(t, certificates.options(args...)), Certificates: certificates}
 }
 
 // Addr is "localhost:port", for which the certificate holds.
@@ -52,22 +107,6 @@ func (s *TLSServer) URL() string { return "rediss://" + s.Addr() }
 
 // WrongURL is the same server by a host for which its certificate does not hold.
 func (s *TLSServer) WrongURL() string { return "rediss://" + s.Server.Addr() }
-
-// Config is what a client of the server needs.
-func (s *TLSServer) Config(t testing.TB) *tls.Config {
-	t.Helper()
-	text, err := os.ReadFile(s.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
-	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "localhost", MinVersion: tls.VersionTLS12}
-}
 
 // Client is that of a Server, over TLS and with the client's certificate.
 func (s *TLSServer) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
@@ -86,7 +125,7 @@ type authority struct {
 func newAuthority(t testing.TB, dir, name string) *authority {
 	t.Helper()
 	key := newKey(t)
-	cert := certificate(t, name)
+	cert := certificate(t, name, time.Now().Add(24*time.Hour))
 	cert.IsCA, cert.BasicConstraintsValid, cert.KeyUsage = true, true, x509.KeyUsageCertSign
 	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
 	if err != nil {
@@ -97,10 +136,10 @@ func newAuthority(t testing.TB, dir, name string) *authority {
 }
 
 // issue makes a certificate for a host, which serves for clients too, and writes dir/name.crt and dir/name.key.
-func (a *authority) issue(t testing.TB, dir, name, host string) (certFile, keyFile string) {
+func (a *authority) issue(t testing.TB, dir, name, host string, until time.Time) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)
-	cert := certificate(t, name)
+	cert := certificate(t, name, until)
 	cert.DNSNames, cert.KeyUsage = []string{host}, x509.KeyUsageDigitalSignature
 	cert.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), a.key)
@@ -127,7 +166,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 }
 
 // certificate is one without a purpose yet.
-func certificate(t testing.TB, name string) *x509.Certificate {
+func certificate(t testing.TB, name string, until time.Time) *x509.Certificate {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -135,7 +174,7 @@ func certificate(t testing.TB, name string) *x509.Certificate {
 	}
 	return &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "redistest " + name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: until,
 	}
 }
 

@@ -1,5 +1,3 @@
-//go:build topology
-
 package redistest
 
 import (
@@ -28,4 +26,39 @@ func TestTLSServerMayDoWithoutClientCertificates(t *testing.T) {
 	t.Parallel()
 	s := StartTLS(t, "--tls-auth-clients", "no")
 	require.NoError(t, s.Client(t, func(o *redis.Options) { o.TLSConfig.Certificates = nil }).Ping(t.Context()).Err())
+}
+
+func TestExpiredCertificateIsRefused(t *testing.T) {
+	t.Parallel()
+	require.ErrorContains(t, StartExpiredTLS(t).Client(t).Ping(t.Context()).Err(), "expired")
+}
+
+func TestClusterSpeaksTLS(t *testing.T) {
+	t.Parallel()
+	c := StartTLSCluster(t, 3, 1, NewCertificates(t))
+	assert.Contains(t, c.URL(), "rediss://localhost:")
+	client := c.Client(t)
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	to := c.Nodes()[0]
+	if to == c.Master(t, "k") {
+		to = c.Nodes()[1]
+	}
+	c.MigrateSlot(t, c.Slot(t, "k"), to)
+	to.Kill(t)
+	c.AwaitPromotion(t, "k")
+	v, err := c.Client(t).Get(t.Context(), "k").Result()
+	require.NoError(t, err)
+	assert.Equal(t, "v", v)
+}
+
+func TestSentinelsSpeakTLS(t *testing.T) {
+	t.Parallel()
+	s := StartSentinel(t, SentinelOptions{TLS: NewCertificates(t)})
+	assert.Contains(t, s.URL(), "rediss://localhost:")
+	require.NoError(t, s.Client(t).Set(t.Context(), "k", "v", 0).Err())
+	old := s.Master(t)
+	assert.NotEqual(t, old, s.Failover(t))
+	v, err := s.Client(t).Get(t.Context(), "k").Result()
+	require.NoError(t, err)
+	assert.Equal(t, "v", v)
 }
