@@ -1,11 +1,15 @@
 package output
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
@@ -18,7 +22,15 @@ type checks struct {
 	server func(ctx context.Context) error
 	// writer reports whether the topic can be written to.
 	writer func(ctx context.Context, topic string) error
+	// partition reports whether one partition can be written to.
+	partition func(ctx context.Context, t appender.Target) error
+	// node names the node of a cluster that has a partition; "" where there is but one server.
+	node func(t appender.Target) string
 }
+
+// question is what can be asked: about the topic, or, of a cluster, about its partitions on one node. The zero question is about the
+// server itself.
+type question struct{ topic, node string }
 
 // health knows whether writing makes sense. It sees to it that WriteBatch says "not connected" only while Connect fails for the
 // same reason: the engine would else call the two in turns without a pause.
@@ -32,12 +44,12 @@ type health struct {
 	turn chan struct{}
 
 	mu sync.Mutex
-	// verdicts are the last results by topic; "" is the server itself.
-	verdicts map[string]verdict
+	// verdicts are the last answers.
+	verdicts map[question]verdict
 	// barred says that topic failed for a reason that retries don't mend: nothing is written until Connect found it mended.
 	barred bool
-	// doubted are the topics for which WriteBatch said "not connected".
-	doubted map[string]struct{}
+	// doubted is why WriteBatch said "not connected", with one of the node's partitions if it is about those.
+	doubted map[question]appender.Target
 }
 
 type verdict struct {
@@ -48,7 +60,7 @@ type verdict struct {
 func newHealth(c checks, topic string) *health {
 	return &health{
 		checks: c, topic: topic, now: time.Now, turn: make(chan struct{}, 1),
-		verdicts: map[string]verdict{}, doubted: map[string]struct{}{},
+		verdicts: map[question]verdict{}, doubted: map[question]appender.Target{},
 	}
 }
 
@@ -73,25 +85,39 @@ func (h *health) unfit() bool {
 	return h.barred
 }
 
-// away reports whether the server or the topic, whose appends don't get through, is out of reach: Connect fails then until that
-// has passed. The answer may be shared with others who asked just now.
+// away reports whether the server or the topic is out of reach: Connect fails then until that has passed. The answer may be shared with
+// others who asked just now.
 func (h *health) away(ctx context.Context, topic string) bool {
 	if h.topic != "" {
 		topic = h.topic
 	}
+	return h.doubt(ctx, question{topic: topic}, appender.Target{})
+}
+
+// stuck is away for a partition whose appends don't get through. The node of a cluster that has it may be away alone.
+func (h *health) stuck(ctx context.Context, t appender.Target) bool {
+	node := h.checks.node(t)
+	if node == "" {
+		return h.away(ctx, t.Topic)
+	}
+	return h.doubt(ctx, question{t.Topic, node}, t)
+}
+
+// doubt asks, and remembers for Connect what it has to ask again.
+func (h *health) doubt(ctx context.Context, q question, t appender.Target) bool {
 	if !h.take(ctx) {
 		return false
 	}
 	defer h.give()
-	if h.ask(ctx, "") != nil {
+	if h.ask(ctx, question{}, t) != nil {
 		return ctx.Err() == nil
 	}
-	err := h.ask(ctx, topic)
-	if err == nil || ctx.Err() != nil || !passing(err) && topic != h.topic {
+	err := h.ask(ctx, q, t)
+	if err == nil || ctx.Err() != nil || !passing(err) && q.topic != h.topic {
 		return false
 	}
 	h.mu.Lock()
-	h.doubted[topic] = struct{}{}
+	h.doubted[q] = t
 	h.mu.Unlock()
 	return true
 }
@@ -104,13 +130,17 @@ func (h *health) connect(ctx context.Context) error {
 	defer h.give()
 	h.mu.Lock()
 	clear(h.verdicts)
+	doubted := maps.Clone(h.doubted)
 	h.mu.Unlock()
-	if err := h.ask(ctx, ""); err != nil {
+	if err := h.ask(ctx, question{}, appender.Target{}); err != nil {
 		return err
 	}
-	for _, topic := range h.questioned() {
+	if h.topic != "" {
+		doubted[question{topic: h.topic}] = appender.Target{}
+	}
+	for _, q := range slices.SortedFunc(maps.Keys(doubted), nodesFirst) {
 		// A topic among many that is broken for good is for its own messages to fail with.
-		if err := h.ask(ctx, topic); err != nil && (topic == h.topic || passing(err)) {
+		if err := h.ask(ctx, q, doubted[q]); err != nil && (q.topic == h.topic || passing(err)) {
 			return err
 		}
 	}
@@ -121,35 +151,27 @@ func (h *health) connect(ctx context.Context) error {
 	return nil
 }
 
-// questioned lists the topics that Connect has to check.
-func (h *health) questioned() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var topics []string
-	if h.topic != "" {
-		topics = append(topics, h.topic)
-	}
-	for topic := range h.doubted {
-		if topic != h.topic {
-			topics = append(topics, topic)
-		}
-	}
-	return topics
+// nodesFirst orders questions: those about single nodes are answered sooner, and their answers say more.
+func nodesFirst(a, b question) int {
+	return cmp.Or(-cmp.Compare(a.node, b.node), cmp.Compare(a.topic, b.topic))
 }
 
-// ask returns the verdict on the topic, or on the server if topic is "", from memory if it is fresh. The caller has the turn.
-func (h *health) ask(ctx context.Context, topic string) error {
+// ask returns the answer to the question, from memory if it is fresh; of a node, t is the partition to try. The caller has the turn.
+func (h *health) ask(ctx context.Context, q question, t appender.Target) error {
 	h.mu.Lock()
-	last, known := h.verdicts[topic]
+	last, known := h.verdicts[q]
 	h.mu.Unlock()
 	if known && h.now().Sub(last.at) < verdictFresh {
 		return last.err
 	}
 	var err error
-	if topic == "" {
+	switch {
+	case q == question{}:
 		err = h.checks.server(ctx)
-	} else {
-		err = h.checks.writer(ctx, topic)
+	case q.node != "":
+		err = h.checks.partition(ctx, t)
+	default:
+		err = h.checks.writer(ctx, q.topic)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -159,7 +181,7 @@ func (h *health) ask(ctx context.Context, topic string) error {
 	if len(h.verdicts) > 1000 {
 		clear(h.verdicts)
 	}
-	h.verdicts[topic] = verdict{at: h.now(), err: err}
+	h.verdicts[q] = verdict{at: h.now(), err: err}
 	return err
 }
 

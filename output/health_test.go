@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/appender"
 )
 
 // reply is an error as a Redis server gives it.
@@ -29,6 +32,7 @@ type patient struct {
 	mu     sync.Mutex
 	server error
 	topics map[string]error
+	nodes  map[string]error
 	asked  int
 }
 
@@ -45,7 +49,19 @@ func (p *patient) checks() checks {
 			defer p.mu.Unlock()
 			return p.topics[topic]
 		},
+		partition: func(_ context.Context, t appender.Target) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.nodes[nodeByKey(t)]
+		},
+		node: nodeByKey,
 	}
+}
+
+// nodeByKey has the partitions whose keys name a node on that.
+func nodeByKey(t appender.Target) string {
+	node, _, _ := strings.Cut(t.Key, "/")
+	return node
 }
 
 // later lets verdicts grow old.
@@ -114,6 +130,29 @@ func TestBrokenTopicAmongManyBarsNothing(t *testing.T) {
 		require.ErrorIs(t, h.connect(t.Context()), errOutOfSpace)
 		p.topics["bad"] = errWrongType
 		require.NoError(t, h.connect(t.Context()), "its messages fail by themselves now")
+	})
+}
+
+// The topic as a whole may be fine while one node of the cluster is away: Connect then has to fail for as long as that is so, or the engine
+// would call it and WriteBatch in turns.
+func TestStuckPartitionMeansThatConnectFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &patient{nodes: map[string]error{"a": io.EOF}}
+		h := newHealth(p.checks(), "orders")
+		one, other, alive := appender.Target{Topic: "orders", Key: "a/0"}, appender.Target{Topic: "orders", Key: "a/1"}, appender.Target{Topic: "orders", Key: "b/2"}
+		require.NoError(t, h.connect(t.Context()), "nobody has missed it yet")
+		assert.True(t, h.stuck(t.Context(), one))
+		assert.True(t, h.stuck(t.Context(), other))
+		assert.False(t, h.stuck(t.Context(), alive))
+		require.ErrorIs(t, h.connect(t.Context()), io.EOF)
+		delete(p.nodes, "a")
+		require.NoError(t, h.connect(t.Context()))
+		later(t)
+		assert.False(t, h.stuck(t.Context(), one))
+
+		p.topics = map[string]error{"orders": errOutOfSpace}
+		assert.True(t, h.stuck(t.Context(), appender.Target{Topic: "orders"}), "a single server is asked about the topic")
+		require.ErrorIs(t, h.connect(t.Context()), errOutOfSpace)
 	})
 }
 

@@ -18,6 +18,8 @@ const (
 	producerTTL = 24 * time.Hour
 	// closeTimeout bounds the wait for appends that are under way when the output is closed.
 	closeTimeout = 5 * time.Second
+	// checkTimeout bounds the check of one partition: with a deadline, a node that does not answer is asked once and not again.
+	checkTimeout = 10 * time.Second
 )
 
 // session is what Connect opens and Close closes: the client and all that works with it. It outlives interruptions of the
@@ -53,6 +55,12 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 			writer: func(ctx context.Context, topic string) error {
 				return broker.CheckWriter(ctx, client, topic, set.partitions)
 			},
+			partition: func(ctx context.Context, t appender.Target) error {
+				ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+				defer cancel()
+				return broker.CheckPartition(ctx, client, t)
+			},
+			node: func(t appender.Target) string { return broker.NodeOf(client, t) },
 		}, set.topic),
 		parking:     newParking(),
 		eviction:    func(ctx context.Context) broker.Eviction { return broker.AskEviction(ctx, client) },
@@ -138,7 +146,7 @@ func (s *session) await(ctx context.Context, f flight) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
-			if s.health.away(ctx, f.target.Topic) {
+			if s.health.stuck(ctx, f.target) {
 				return errAway
 			}
 		}

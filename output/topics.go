@@ -12,8 +12,12 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// topicsFresh is how long a topic is taken to be as it was last seen.
-const topicsFresh = 10 * time.Second
+const (
+	// topicsFresh is how long a topic is taken to be as it was last seen.
+	topicsFresh = 10 * time.Second
+	// longestLook is how long a look at a topic that is known may take: its messages wait for it.
+	longestLook = time.Second
+)
 
 // topicStore is what is asked of the broker.
 type topicStore interface {
@@ -61,7 +65,9 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 		if fresh {
 			return topic, nil
 		}
-		seen, err := t.refresh(ctx, name)
+		looking, cancel := context.WithTimeout(ctx, longestLook)
+		defer cancel()
+		seen, err := t.refresh(looking, name)
 		if err != nil {
 			t.log.Debugf("Topic %q is taken to be as it was, since it can't be looked at: %v", name, err)
 			return topic, nil

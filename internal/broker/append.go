@@ -228,6 +228,9 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 	return appender.Failed
 }
 
-// Node names the server that holds the target: "" unless the client is a cluster's, where it is the address of the slot's
+// Node implements appender.Log by NodeOf.
+func (a *Appends) Node(t appender.Target) string { return NodeOf(a.client, t) }
+
+// NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is the address of the slot's
 // master as the client knows it, and "" until it has learnt the slots. It does no I/O.
-func (a *Appends) Node(t appender.Target) string { return nodeOf(a.client, t.Key) }
+func NodeOf(client redis.UniversalClient, t appender.Target) string { return nodeOf(client, t.Key) }
