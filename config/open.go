@@ -24,7 +24,7 @@ func (c *Connection) Open(role Role) (Client, error) {
 		client.AddHook(reloadOnTrouble{client})
 		return client, nil
 	case c.failover != nil:
-		return redis.NewFailoverClient(c.failoverOptions(role)), nil
+		return redis.NewFailoverClient(bySentinels(c.failoverOptions(role))), nil
 	}
 	o, err := c.simpleOptions(role)
 	if err != nil {

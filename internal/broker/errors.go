@@ -45,8 +45,8 @@ const (
 	remedyAuth    = "check `username` and `password`"
 	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
 		"or set `kind` to failover or cluster so that it is found"
-	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster"
-	remedyUnreachable = "Redis cannot be reached: check `url`, and that the server is up"
+	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the move, and it passes when that is done"
+	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, the address that it announces"
 	remedyUnknown     = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
 )
 
@@ -112,7 +112,10 @@ type explained struct {
 	remedy string
 }
 
-func (e *explained) Error() string { return e.cause.Error() + " (" + e.remedy + ")" }
+// Error is one line, however many answers the cause has.
+func (e *explained) Error() string {
+	return strings.ReplaceAll(e.cause.Error(), "\n", ", ") + " (" + e.remedy + ")"
+}
 
 func (e *explained) Unwrap() error { return e.cause }
 
@@ -120,6 +123,8 @@ func (e *explained) Unwrap() error { return e.cause }
 func judge(err error) (Class, string) {
 	var refused redis.Error
 	switch {
+	case withoutMaster(err):
+		return judgeSentinels(err)
 	case err == nil, errors.Is(err, redis.Nil):
 		return ClassNone, ""
 	case errors.Is(err, redis.ErrClosed):
@@ -206,7 +211,7 @@ const clientPrefix = "redis: "
 // neverSent reports whether the error proves that the request did not leave this process. It holds for one attempt: a client
 // that retries by itself may have sent it before.
 func neverSent(err error) bool {
-	return failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
+	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
 		errors.Is(err, redis.ErrClosed)
 }
 

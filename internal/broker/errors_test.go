@@ -38,7 +38,16 @@ func TestClassifyAndExplain(t *testing.T) {
 		{context.Canceled, ClassConnection, ""},
 		{redis.ErrPoolTimeout, ClassConnection, "`pool.size`"},
 		{redis.ErrPoolExhausted, ClassConnection, "`pool.size`"},
-		{errors.New("redis: all sentinels specified in configuration are unreachable"), ClassConnection, "`url`"},
+		{errors.New("redis: all sentinels specified in configuration are unreachable"), ClassConnection, "`url` lists the Sentinels"},
+		{fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(dial, redis.Nil)), ClassConnection, "`master`"},
+		{
+			fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(dial, refusalText("NOAUTH Authentication required."))),
+			ClassAuth, "`sentinel_password`",
+		},
+		{
+			fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(refusalText("ERR unknown command 'sentinel'"))),
+			ClassConnection, "does not lead to Sentinels",
+		},
 		{redis.ErrClosed, ClassFinal, ""},
 		{refusalText("WRONGTYPE Operation against a key holding the wrong kind of value"), ClassWrongType, "`stream_name`"},
 		{

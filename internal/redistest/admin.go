@@ -80,6 +80,25 @@ func missing(err error, text string, parts ...string) error {
 	return nil
 }
 
+// Replicate makes a server the replica of another one, and waits until it is in sync.
+func Replicate(t testing.TB, master, replica *Server) {
+	t.Helper()
+	host, port, _ := strings.Cut(master.Addr(), ":")
+	replica.must(t, "config", "set", "repl-ping-replica-period", 1)
+	master.must(t, "config", "set", "repl-diskless-sync-delay", 0)
+	replica.must(t, "replicaof", host, port)
+	settle(t, replica.Addr()+" to be in sync", func(ctx context.Context) error {
+		info, err := replica.text(ctx, "info", "replication")
+		if err = missing(err, info, "role:slave", "master_link_status:up"); err != nil {
+			return err
+		}
+		if info, err = master.text(ctx, "info", "replication"); err == nil && replicas(info) == 0 {
+			err = errors.New(info)
+		}
+		return err
+	})
+}
+
 // replicas counts the replicas of a master that receive its writes as they happen. A master calls a replica online before that: it holds
 // writes back until the replica's first acknowledgement, and they are lost if the master dies.
 func replicas(replication string) (n int) {

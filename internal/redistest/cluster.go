@@ -47,6 +47,7 @@ func startCluster(t testing.TB, masters, replicas int, certificates *Certificate
 	t.Helper()
 	args = append([]string{
 		"--cluster-enabled", "yes", "--cluster-node-timeout", nodeTimeout, "--cluster-replica-validity-factor", "0",
+		"--cluster-allow-replica-migration", "no",
 		"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
 	}, args...)
 	c := &Cluster{node: Options{Args: args}, certificates: certificates, ids: map[string]*Server{}}

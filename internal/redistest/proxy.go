@@ -11,11 +11,11 @@ import (
 // Proxy passes TCP connections on loopback on to a server, or plays a network that is in trouble. It begins by passing. Its methods may be
 // called concurrently.
 type Proxy struct {
-	target   string
 	listener net.Listener
 	workers  sync.WaitGroup
 
 	mu      sync.Mutex
+	target  string
 	mode    mode
 	changed chan struct{} // closed and replaced when the mode changes
 	links   map[*link]struct{}
@@ -66,6 +66,19 @@ func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
 
 // Reset resets all connections, and every new one as soon as it is made.
 func (p *Proxy) Reset() { p.set(mode{reset: true}) }
+
+// Redirect passes new connections on to another address. Those that are there stay where they are.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+func (p *Proxy) destination() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
 
 // Connections counts those that are open.
 func (p *Proxy) Connections() int {
@@ -142,7 +155,7 @@ func (p *Proxy) serve(l *link) {
 	if !p.await(l) {
 		return
 	}
-	server, err := net.DialTimeout("tcp", p.target, time.Second)
+	server, err := net.DialTimeout("tcp", p.destination(), time.Second)
 	if err != nil {
 		l.end(true)
 		return
