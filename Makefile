@@ -45,11 +45,6 @@ ledger: deps ## kill, pause and scale real processes and account for every messa
 	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 
-.PHONY: topology
-topology: deps ## run on clusters, sentinels and TLS, with slots moved and masters killed
-	go test -tags topology -race -count=1 -json -timeout $(TEST_TIMEOUT) ./internal/redistest/ ./internal/topology/ ./config/ ./internal/broker/ \
-		| go run ./internal/tools/noskip
-
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...

@@ -20,7 +20,11 @@ type Client = redis.UniversalClient
 func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
-		client := redis.NewClusterClient(c.clusterOptions(role))
+		o := c.clusterOptions(role)
+		if o.TLSConfig != nil {
+			o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
+		}
+		client := redis.NewClusterClient(o)
 		client.AddHook(reloadOnTrouble{client})
 		return client, nil
 	case c.failover != nil:
@@ -29,6 +33,9 @@ func (c *Connection) Open(role Role) (Client, error) {
 	o, err := c.simpleOptions(role)
 	if err != nil {
 		return nil, err
+	}
+	if o.TLSConfig != nil {
+		o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
 	}
 	return redis.NewClient(o), nil
 }

@@ -139,7 +139,8 @@ func TestStuckPartitionMeansThatConnectFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &patient{nodes: map[string]error{"a": io.EOF}}
 		h := newHealth(p.checks(), "orders")
-		one, other, alive := appender.Target{Topic: "orders", Key: "a/0"}, appender.Target{Topic: "orders", Key: "a/1"}, appender.Target{Topic: "orders", Key: "b/2"}
+		on := func(key string) appender.Target { return appender.Target{Topic: "orders", Key: key} }
+		one, other, alive := on("a/0"), on("a/1"), on("b/2")
 		require.NoError(t, h.connect(t.Context()), "nobody has missed it yet")
 		assert.True(t, h.stuck(t.Context(), one))
 		assert.True(t, h.stuck(t.Context(), other))

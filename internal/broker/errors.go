@@ -46,8 +46,9 @@ const (
 	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
 		"or set `kind` to failover or cluster so that it is found"
 	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the move, and it passes when that is done"
-	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, the address that it announces"
-	remedyUnknown     = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, " +
+		"the address that it announces"
+	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
 )
 
 // refusals is searched in order. Errors inside scripts begin as those outside do, save what Redis 7.0 says there about missing

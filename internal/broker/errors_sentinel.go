@@ -40,7 +40,7 @@ func judgeSentinels(err error) (Class, string) {
 // joined takes an error apart that holds several.
 func joined(err error) []error {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it walks the chain itself
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			return several.Unwrap()
 		}
 	}

@@ -19,6 +19,11 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
+// noMaster is what go-redis says when the Sentinels gave these answers.
+func noMaster(answers ...error) error {
+	return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(answers...))
+}
+
 func TestClassifyAndExplain(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	tests := []struct {
@@ -39,15 +44,9 @@ func TestClassifyAndExplain(t *testing.T) {
 		{redis.ErrPoolTimeout, ClassConnection, "`pool.size`"},
 		{redis.ErrPoolExhausted, ClassConnection, "`pool.size`"},
 		{errors.New("redis: all sentinels specified in configuration are unreachable"), ClassConnection, "`url` lists the Sentinels"},
-		{fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(dial, redis.Nil)), ClassConnection, "`master`"},
-		{
-			fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(dial, refusalText("NOAUTH Authentication required."))),
-			ClassAuth, "`sentinel_password`",
-		},
-		{
-			fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(refusalText("ERR unknown command 'sentinel'"))),
-			ClassConnection, "does not lead to Sentinels",
-		},
+		{noMaster(dial, redis.Nil), ClassConnection, "`master`"},
+		{noMaster(dial, refusalText("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
+		{noMaster(refusalText("ERR unknown command 'sentinel'")), ClassConnection, "does not lead to Sentinels"},
 		{redis.ErrClosed, ClassFinal, ""},
 		{refusalText("WRONGTYPE Operation against a key holding the wrong kind of value"), ClassWrongType, "`stream_name`"},
 		{

@@ -9,10 +9,15 @@ import (
 	"syscall"
 )
 
+const remedyPlain = "use redis:// in `url` and leave `tls.enabled` off, or name its TLS port"
+
 // tlsRemedy says what to do about an error of a connection that TLS may be the cause of; "" if it is not.
 func tlsRemedy(err error) string {
 	if _, noTLS := errors.AsType[tls.RecordHeaderError](err); noTLS {
-		return "the server does not speak TLS on this port: use redis:// in `url` and leave `tls.enabled` off, or name its TLS port"
+		return "the server does not speak TLS on this port: " + remedyPlain
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "handshake" {
+		return "nobody answered the TLS handshake: the server is overloaded, or does not speak TLS on this port: " + remedyPlain
 	}
 	if _, other := errors.AsType[x509.HostnameError](err); other {
 		return "the server's certificate is for other hosts: put one of those into `url`, or give the server a certificate for this one"

@@ -1,5 +1,3 @@
-//go:build topology
-
 package redistest
 
 import (
@@ -81,4 +79,17 @@ func TestProxyWithoutAServerResets(t *testing.T) {
 	p := StartProxy(t, s.Addr())
 	s.Kill(t)
 	require.Error(t, through(t, s, p).Ping(t.Context()).Err())
+}
+
+func TestProxyRedirectsNewConnections(t *testing.T) {
+	t.Parallel()
+	first, second := Start(t), Start(t)
+	p := StartProxy(t, first.Addr())
+	before := first.Client(t, func(o *redis.Options) { o.Addr = p.Addr() })
+	require.NoError(t, before.Set(t.Context(), "k", "first", 0).Err())
+	require.NoError(t, second.Client(t).Set(t.Context(), "k", "second", 0).Err())
+	p.Redirect(second.Addr())
+	after := first.Client(t, func(o *redis.Options) { o.Addr = p.Addr() })
+	assert.Equal(t, "first", before.Get(t.Context(), "k").Val())
+	assert.Equal(t, "second", after.Get(t.Context(), "k").Val())
 }

@@ -1,5 +1,3 @@
-//go:build topology
-
 package topology
 
 import (

@@ -1,13 +1,11 @@
-//go:build topology
-
 package topology
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,11 +19,38 @@ import (
 	"github.com/rafka-streams/rafka/internal/logtest"
 )
 
-// deployment is how a test's streams reach Redis: the connection's fields, and the topic. commitPeriod is 50 ms if empty.
+// deployment is how a test's streams reach Redis: the connection's fields, and the topic. commitPeriod is 50 ms if empty. A session lasts
+// a minute, so that no machine is too slow for it, unless the deployment is hasty.
 type deployment struct {
 	fields, topic string
 	partitions    int
 	commitPeriod  string
+	short         bool
+}
+
+// with is the deployment with more fields of the connection.
+func (d deployment) with(fields string) deployment {
+	d.fields += fields
+	return d
+}
+
+// hasty is the deployment with short timeouts and sessions: for tests in which servers are away for longer than that.
+func (d deployment) hasty() deployment {
+	d.short = true
+	return d.with(shortTimeouts)
+}
+
+const shortTimeouts = `
+dial_timeout: 1s
+read_timeout: 1s
+write_timeout: 1s
+`
+
+func (d deployment) session() string {
+	if d.short {
+		return "session_timeout: 3s\n"
+	}
+	return "session_timeout: 60s\nheartbeat_interval: 20s\n"
 }
 
 // component is the YAML of an input or an output with the connection's fields and others.
@@ -40,28 +65,58 @@ func (d deployment) component(fields string) string {
 // journal collects log lines.
 type journal = logtest.Journal
 
-// run builds a stream in the real engine and runs it until t ends, or until what it returns is called.
-func run(t *testing.T, name string, build func(b *service.StreamBuilder)) (log *journal, stop func()) {
+// stream is one that runs in the real engine.
+type stream struct {
+	log  *journal
+	stop func()
+	mux  *http.ServeMux
+	// within is how long it may take to stop. One that is not connected takes most of it.
+	within time.Duration
+}
+
+// ready reports what the engine answers at /ready.
+func (s *stream) ready() bool {
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ready", http.NoBody))
+	return w.Code == http.StatusOK
+}
+
+// awaitReady waits until the engine says so at /ready, or says the contrary.
+func (s *stream) awaitReady(t *testing.T, ready bool) {
 	t.Helper()
-	log = &journal{}
+	require.Eventually(t, func() bool { return s.ready() == ready }, 30*time.Second, 10*time.Millisecond, "/ready should say %t", ready)
+}
+
+// logged waits until a line of the log has all of the texts, and returns the first.
+func logged(t *testing.T, log *journal, texts ...string) string {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(log.Lines(texts...)) > 0 }, 30*time.Second, 10*time.Millisecond, "the log should say %q", texts)
+	return log.Lines(texts...)[0]
+}
+
+// run builds a stream and runs it until t ends, or until it is stopped.
+func run(t *testing.T, name string, build func(b *service.StreamBuilder)) *stream {
+	t.Helper()
+	s := &stream{log: &journal{}, mux: http.NewServeMux(), within: 10 * time.Second}
 	builder := service.NewStreamBuilder()
-	builder.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
+	builder.SetLogger(slog.New(slog.NewTextHandler(s.log, nil)))
+	builder.SetHTTPMux(s.mux)
 	build(builder)
-	stream, err := builder.Build()
+	built, err := builder.Build()
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- stream.Run(context.Background()) }() // ended by stop
-	stop = sync.OnceFunc(func() {
-		assert.NoError(t, stream.StopWithin(4*time.Second), name)
+	go func() { ended <- built.Run(context.Background()) }() // ended by stop
+	s.stop = sync.OnceFunc(func() {
+		assert.NoError(t, built.StopWithin(s.within), name)
 		assert.NoError(t, <-ended, name)
 	})
 	t.Cleanup(func() {
-		stop()
+		s.stop()
 		if t.Failed() {
-			t.Logf("%s logged:\n%s", name, strings.Join(log.Lines(""), ""))
+			t.Logf("%s logged:\n%s", name, strings.Join(s.log.Lines(""), ""))
 		}
 	})
-	return log, stop
+	return s
 }
 
 // keys is how many keys the messages have. Message n has key n modulo keys.
@@ -69,20 +124,26 @@ const keys = 40
 
 // writer is a running output. It writes numbers in ascending order.
 type writer struct {
+	*stream
 	push service.MessageBatchHandlerFunc
-	log  *journal
 	next int
 }
 
 func startWriter(t *testing.T, d deployment) *writer {
 	t.Helper()
+	return startWriterWith(t, d, "")
+}
+
+// startWriterWith is startWriter with more fields of the output.
+func startWriterWith(t *testing.T, d deployment, more string) *writer {
+	t.Helper()
 	w := &writer{}
-	w.log, _ = run(t, "writer", func(b *service.StreamBuilder) {
+	w.stream = run(t, "writer", func(b *service.StreamBuilder) {
 		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf(`
 partitions: %d
 key: ${! @key }
 backoff: {initial_interval: 20ms, max_interval: 200ms}
-`, d.partitions))))
+`, d.partitions)+more)))
 		var err error
 		w.push, err = b.AddBatchProducerFunc()
 		require.NoError(t, err)
@@ -106,168 +167,4 @@ func (w *writer) write(ctx context.Context, n int) error {
 		}
 	}
 	return nil
-}
-
-// load is a writer that writes until it is told to stop.
-type load struct {
-	w       *writer
-	stop    context.CancelFunc
-	ended   chan error
-	mu      sync.Mutex
-	written int
-}
-
-// startLoad has the writer write on and on, in small batches.
-func startLoad(t *testing.T, w *writer) *load {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &load{w: w, stop: cancel, ended: make(chan error, 1)}
-	go func() { // ended by stop
-		var err error
-		for ctx.Err() == nil && err == nil {
-			err = w.write(context.Background(), 10)
-			l.mu.Lock()
-			l.written = w.next
-			l.mu.Unlock()
-			select {
-			case <-time.After(2 * time.Millisecond): // the load of a modest machine
-			case <-ctx.Done():
-			}
-		}
-		l.ended <- err
-	}()
-	t.Cleanup(cancel)
-	return l
-}
-
-// more waits until so many more messages have been written.
-func (l *load) more(t *testing.T, n int) {
-	t.Helper()
-	count := func() int {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.written
-	}
-	goal := count() + n
-	require.Eventually(t, func() bool { return count() >= goal }, 60*time.Second, 5*time.Millisecond, "the output writes no more")
-}
-
-// finish ends the load and returns how many messages were written.
-func (l *load) finish(t *testing.T) int {
-	t.Helper()
-	l.stop()
-	require.NoError(t, <-l.ended)
-	return l.w.next
-}
-
-// crowd is what the members of one group have received.
-type crowd struct {
-	mu      sync.Mutex
-	seen    map[int]int // number -> how often
-	highest map[int]int // by key
-	wrong   error       // the first message out of order
-	by      map[string]int
-}
-
-func newCrowd() *crowd {
-	return &crowd{seen: map[int]int{}, highest: map[int]int{}, by: map[string]int{}}
-}
-
-// take notes a message. A repetition of what was seen before is counted; a new one must be higher than all before it of its key.
-func (c *crowd) take(member string, m *service.Message) error {
-	body, err := m.AsBytes()
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(string(body))
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.by[member]++
-	c.seen[n]++
-	if c.seen[n] > 1 {
-		return nil
-	}
-	key := n % keys
-	if last, any := c.highest[key]; any && last > n && c.wrong == nil {
-		c.wrong = fmt.Errorf("%d came after %d", n, last)
-	}
-	c.highest[key] = n
-	return nil
-}
-
-// join adds a member to the crowd.
-func (c *crowd) join(t *testing.T, name string, d deployment) (*journal, func()) {
-	t.Helper()
-	return run(t, name, func(b *service.StreamBuilder) {
-		require.NoError(t, b.AddInputYAML(d.component(`
-consumer_group: crowd
-consumer_name: `+name+`
-batch_size: 50
-session_timeout: 3s
-commit_period: `+cmp.Or(d.commitPeriod, "50ms")+`
-`)))
-		require.NoError(t, b.AddBatchConsumerFunc(func(_ context.Context, batch service.MessageBatch) error {
-			var errs []error
-			for _, m := range batch {
-				errs = append(errs, c.take(name, m))
-			}
-			return errors.Join(errs...)
-		}))
-	})
-}
-
-// share is how many messages a member has received.
-func (c *crowd) share(member string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.by[member]
-}
-
-// missing are the numbers below n that nobody has seen, some of them.
-func (c *crowd) missing(n int) (some []int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i := 0; i < n && len(some) < 10; i++ {
-		if c.seen[i] == 0 {
-			some = append(some, i)
-		}
-	}
-	return some
-}
-
-// repeated counts the messages that came more than once.
-func (c *crowd) repeated() (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, times := range c.seen {
-		n += times - 1
-	}
-	return n
-}
-
-// count is how many different messages have been seen.
-func (c *crowd) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.seen)
-}
-
-// awaitCount waits until so many different messages have been seen.
-func (c *crowd) awaitCount(t *testing.T, n int) {
-	t.Helper()
-	require.Eventually(t, func() bool { return c.count() >= n }, 60*time.Second, 5*time.Millisecond, "the inputs read no more")
-}
-
-// await waits until all numbers below n have been seen, each key in order.
-func (c *crowd) await(t *testing.T, n int) {
-	t.Helper()
-	if !assert.Eventually(t, func() bool { return len(c.missing(n)) == 0 }, 60*time.Second, 20*time.Millisecond) {
-		t.Fatalf("of %d numbers are missing, among others: %v", n, c.missing(n))
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	require.NoError(t, c.wrong)
 }

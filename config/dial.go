@@ -22,16 +22,34 @@ func bySentinels(o *redis.FailoverOptions) *redis.FailoverOptions {
 	return o
 }
 
-// dialer makes connections within the timeout, of which go-redis knows nothing: it leaves TLS to its dialer too.
+// dialer makes connections within the timeout. go-redis leaves TLS to a dialer that it was given, and the time.
 func dialer(timeout time.Duration, secure *tls.Config) func(ctx context.Context, network, addr string) (net.Conn, error) {
-	plain := &net.Dialer{}
-	dial := plain.DialContext
-	if secure != nil {
-		dial = (&tls.Dialer{NetDialer: plain, Config: secure}).DialContext
-	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		return dial(ctx, network, addr)
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err != nil || secure == nil {
+			return conn, err
+		}
+		return handshake(ctx, conn, addr, secure)
 	}
+}
+
+// handshake secures a connection, or closes it. That nobody answered is an error of the operation "handshake": it is what a server does that
+// does not speak TLS.
+func handshake(ctx context.Context, conn net.Conn, addr string, secure *tls.Config) (net.Conn, error) {
+	if secure.ServerName == "" {
+		secure = secure.Clone()
+		secure.ServerName, _, _ = net.SplitHostPort(addr) // or else verifying says that there is none
+	}
+	safe := tls.Client(conn, secure)
+	err := safe.HandshakeContext(ctx)
+	if err == nil {
+		return safe, nil
+	}
+	_ = conn.Close()
+	if ctx.Err() != nil {
+		err = &net.OpError{Op: "handshake", Net: "tls", Addr: conn.RemoteAddr(), Err: err}
+	}
+	return nil, err
 }
