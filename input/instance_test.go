@@ -184,14 +184,14 @@ func TestLaterInputOfAnInstanceFencesTheEarlier(t *testing.T) {
 		s.wantOnce(earlier, later, other)
 		assert.Len(t, earlier.texts(), had)
 		s.sameGroup(other)
-		assert.Empty(t, later.log.Lines("level=ERROR"))
+		assert.Empty(t, later.log.Lines("Fenced"))
 
 		var superseded *splits.SupersededError
 		err := earlier.in.Connect(brief(t, 100*time.Millisecond))
 		assert.True(t, errors.As(err, &superseded) || errors.Is(err, context.DeadlineExceeded), "%v", err)
 		_, _, err = earlier.in.ReadBatch(patient(t))
 		require.ErrorIs(t, err, service.ErrNotConnected)
-		told := earlier.log.Lines("level=ERROR")
+		told := earlier.log.Lines("level=ERROR", "Fenced")
 		require.Len(t, told, 1)
 		for _, word := range []string{"rafka/me", "stands by", "instance_id of its own"} {
 			assert.Contains(t, told[0], word)
@@ -215,7 +215,7 @@ func TestEarlierInputOfAnInstanceIsAdmittedWhenTheSessionOfTheLaterEnds(t *testi
 		write(t, client, "orders:1", "", "b")
 		eventually(t, "the earlier reads", func() bool { return slices.Contains(earlier.texts(), "b") })
 		assert.Equal(t, []string{"b"}, earlier.texts())
-		assert.Len(t, earlier.log.Lines("level=ERROR"), 1)
+		assert.Len(t, earlier.log.Lines("level=ERROR", "Fenced"), 1)
 		assert.Len(t, earlier.log.Lines("rafka/me", "is over"), 1)
 	})
 }

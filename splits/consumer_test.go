@@ -657,6 +657,22 @@ func TestLargeEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 	})
 }
 
+// The loss is seen with the next read; what was committed before that was counted wrong until something newer came.
+func TestTheCountIsCorrectedEvenIfTheOffsetWasCommittedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		s := w.store.Split("orders", 0)
+		w.fill(10)
+		a := w.join("a", func(cfg *splits.Config, _ *member) { cfg.CommitEvery = time.Millisecond })
+		settle(time.Second)
+		a.faults.Set(splitstest.Fetch, splitstest.Fault{Delay: 100 * time.Millisecond})
+		w.fill(20)
+		w.store.TrimTo(s, 5)
+		settle(time.Second)
+		assert.EqualValues(t, 30, w.lease(0).Position.Read)
+	})
+}
+
 func TestFailOnLossStopsTheSplitBeforeAnythingBehindTheGapIsHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
