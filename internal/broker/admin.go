@@ -211,6 +211,24 @@ func send(ctx context.Context, pipe redis.Pipeliner) error {
 	if pipe.Len() == 0 {
 		return nil
 	}
-	_, err := pipe.Exec(ctx)
+	commands, err := pipe.Exec(ctx)
+	for _, c := range commands {
+		if Classify(c.Err()) == ClassPermission {
+			return answerOf(c)
+		}
+	}
 	return Explain(err)
+}
+
+// answerOf is the error of a command that has its keys first, or nothing but keys. A server that denies a key does not say which.
+func answerOf(c redis.Cmder) error {
+	err := Explain(c.Err())
+	args := c.Args()
+	if Classify(err) != ClassPermission || len(args) < 2 {
+		return err
+	}
+	if c.Name() == "unlink" && len(args) > 2 {
+		return fmt.Errorf("keys %v: %w", args[1:], err)
+	}
+	return fmt.Errorf("key %v: %w", args[1], err)
 }

@@ -216,5 +216,5 @@ func (a *Admin) unlink(ctx context.Context, topic Topic, r residue) error {
 	if err := send(ctx, pipe); err != nil {
 		return err
 	}
-	return Explain(a.client.Unlink(ctx, append([]string{topicKey(topic.Name)}, r.topic...)...).Err())
+	return answerOf(a.client.Unlink(ctx, append([]string{topicKey(topic.Name)}, r.topic...)...))
 }

@@ -104,9 +104,10 @@ func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64) (
 		return Topic{}, &GroupNotFoundError{Topic: d.Topic, Group: d.Group}
 	}
 	d.Version = target.version
-	d.Members, err = a.client.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"}).Result()
+	members := a.client.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"})
+	d.Members = members.Val()
 	slices.Sort(d.Members)
-	return target.topic, Explain(err)
+	return target.topic, answerOf(members)
 }
 
 // target is a topic and a group of it.
@@ -123,11 +124,11 @@ func (a *Admin) target(ctx context.Context, topic, group string) (t target, err 
 	if t.topic, err = a.topics.Describe(ctx, topic); err != nil {
 		return t, err
 	}
-	fields, err := a.client.HMGet(ctx, planKey(topic, group), "group_type", "version", "partitions").Result()
-	if err != nil {
-		return t, Explain(err)
+	fields := a.client.HMGet(ctx, planKey(topic, group), "group_type", "version", "partitions")
+	if fields.Err() != nil {
+		return t, answerOf(fields)
 	}
-	stored := reply(fields)
+	stored := reply(fields.Val())
 	if t.kind = stored.word(0); t.kind == "" {
 		return t, nil
 	}

@@ -4,7 +4,8 @@
 -- KEYS     the keys
 -- ARGV     1 commands whose permission is asked for, as a JSON list of lists, in which a number n stands for KEYS[n]
 --          2 commands to be tried, in the same form: writes that change nothing, because their arguments don't allow it
--- Replies  OK types (of the keys: what TYPE says, or its error) denied (names of commands) error (of the first trial that failed)
+-- Replies  OK types (of the keys: what TYPE says, or its error) denied (the places of commands in their list) error (of the first
+--          trial that failed)
 -- A server without redis.acl_check_cmd (the embedded one, proxies) denies and tries nothing.
 
 -- commands puts the keys in.
@@ -28,10 +29,10 @@ end
 
 local denied, failed = {}, ''
 if redis.acl_check_cmd then
-  for _, command in ipairs(commands(ARGV[1])) do
+  for place, command in ipairs(commands(ARGV[1])) do
     local known, allowed = pcall(redis.acl_check_cmd, unpack(command))
     if not (known and allowed) then
-      denied[#denied + 1] = command[1]
+      denied[#denied + 1] = text(place)
     end
   end
   if #denied == 0 then

@@ -2,9 +2,6 @@ package broker
 
 import (
 	"context"
-	"regexp"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -99,80 +96,6 @@ func TestCheckWriterFindsWhatStandsInTheWayOfANewTopic(t *testing.T) {
 		require.ErrorContains(t, CheckReader(t.Context(), s.client, "x", ""), "consumer_group")
 		require.ErrorContains(t, CheckReader(t.Context(), s.client, "a{b", "g"), "stream_name")
 	})
-}
-
-// Each command that is needed is missed by itself.
-func TestChecksNameTheMissingPermission(t *testing.T) {
-	server := redistest.Start(t)
-	admin := server.Client(t)
-	_, _, err := NewTopics(admin).Create(t.Context(), "t", 2)
-	require.NoError(t, err)
-	check := func(rules ...any) (reader, writer, creator error) {
-		require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">pw"}, rules...)...).Err())
-		client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
-		defer client.Close()
-		ctx := t.Context()
-		return CheckReader(ctx, client, "t", "g"), CheckWriter(ctx, client, "t", 0), CheckWriter(ctx, client, "new", 2)
-	}
-	for _, name := range commandNames(groupCommands, leaseCommands) {
-		reader, _, _ := check("~*", "+@all", "-"+name)
-		require.Error(t, reader, name)
-		assert.Equal(t, ClassPermission, Classify(reader), reader)
-		assert.Contains(t, strings.ToLower(reader.Error()), strings.Split(name, "|")[0])
-		assert.ErrorContains(t, reader, "ACL SETUSER")
-	}
-	for _, name := range commandNames(appendCommands[:len(appendCommands)-1]) {
-		_, writer, _ := check("~*", "+@all", "-"+name)
-		assert.Equal(t, ClassPermission, Classify(writer), "%s: %v", name, writer)
-	}
-	for _, name := range commandNames(createCommands) {
-		_, _, creator := check("~*", "+@all", "-"+name)
-		assert.Equal(t, ClassPermission, Classify(creator), "%s: %v", name, creator)
-	}
-	for name, keys := range map[string][]any{"partitions": {"~rafka:*"}, "ours": {"~t*"}, "one partition": {"~rafka:*", "~t:0", "~t"}} {
-		reader, writer, _ := check(append(keys, "+@all")...)
-		assert.Equal(t, ClassPermission, Classify(reader), "%s: %v", name, reader)
-		assert.ErrorContains(t, reader, "ACL SETUSER")
-		assert.Equal(t, ClassPermission, Classify(writer), "%s: %v", name, writer)
-	}
-
-	least := []any{"resetchannels", "~t*", "~new*", "~rafka:*", "+evalsha", "+eval"}
-	for _, name := range commandNames(groupCommands, leaseCommands, appendCommands, createCommands) {
-		least = append(least, "+"+name)
-	}
-	reader, writer, creator := check(least...)
-	require.NoError(t, reader)
-	require.NoError(t, writer)
-	require.NoError(t, creator)
-}
-
-// commandNames are the commands as ACL SETUSER names them, each once.
-func commandNames(lists ...[]command) []string {
-	var names []string
-	for _, c := range slices.Concat(lists...) {
-		name := strings.ToLower(c[0].(string))
-		if name == "xinfo" {
-			name += "|" + strings.ToLower(c[1].(string))
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// A command that a script calls and nobody asks for would be missed in production only.
-func TestChecksAskForEveryCommandOfTheScripts(t *testing.T) {
-	call := regexp.MustCompile(`redis\.p?call\('([A-Z]+)'(?:, '(STREAM)')?`)
-	optional := []string{"publish", "xgroup", "xinfo", "xtrim"} // best effort; XINFO of groups and consumers serves the mirror
-	asked := commandNames(groupCommands, leaseCommands, appendCommands, createCommands)
-	for _, s := range []string{
-		appendSrc, preludeSrc, createTopicSrc, heartbeatSrc, claimSrc, commitSrc, leaveSrc, proposeSrc, releaseSrc, resetSrc, mirrorSrc,
-	} {
-		for _, found := range call.FindAllStringSubmatch(s, -1) {
-			name := strings.ToLower(strings.TrimSuffix(found[1]+"|"+found[2], "|"))
-			assert.True(t, slices.Contains(asked, name) || slices.Contains(optional, name), "%s is called and not asked for", name)
-		}
-	}
 }
 
 func TestChecksFindAReadOnlyReplica(t *testing.T) {

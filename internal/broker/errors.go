@@ -40,8 +40,6 @@ type refusal struct {
 }
 
 const (
-	remedyPermission = "the user lacks a permission: grant the command and the key with ACL SETUSER, " +
-		"as in ACL SETUSER <username> +<command> ~<key>"
 	remedyAuth    = "check `username` and `password`"
 	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
 		"or set `kind` to failover or cluster so that it is found"
@@ -55,9 +53,9 @@ const (
 // permissions (7.2 and all of Valkey say NOPERM, or ACL failure in script) and about unknown commands.
 var refusals = []refusal{
 	{"WRONGTYPE", ClassWrongType, "the key holds another type: rename or delete that key, or choose another `stream_name`"},
-	{"NOPERM", ClassPermission, remedyPermission},
-	{"The user executing the script can't", ClassPermission, remedyPermission},
-	{"ACL failure in script", ClassPermission, remedyPermission},
+	{"NOPERM", ClassPermission, ""},
+	{"The user executing the script can't", ClassPermission, ""},
+	{"ACL failure in script", ClassPermission, ""},
 	{"NOAUTH", ClassAuth, "the server asks for a password: set `password`, and `username` unless it is the default user"},
 	{"WRONGPASS", ClassAuth, remedyAuth},
 	{"invalid password", ClassAuth, remedyAuth},
@@ -139,6 +137,9 @@ func judge(err error) (Class, string) {
 func judgeRefusal(err error) (Class, string) {
 	for _, r := range refusals {
 		if redis.HasErrorPrefix(err, r.prefix) {
+			if r.class == ClassPermission {
+				return r.class, permissionRemedy(err.Error())
+			}
 			return r.class, r.remedy
 		}
 	}

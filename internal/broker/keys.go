@@ -135,6 +135,76 @@ func partitionOf(key string) (topic string, i int, ok bool) {
 	return key[:last], i, err == nil && partitionKey(key[:last], i) == key
 }
 
+// keyKind says what a key, or a channel, is for.
+type keyKind string
+
+const (
+	streamKind   keyKind = "stream" // of a partition
+	plainKind    keyKind = "plain"  // the stream of a plain topic, or whatever else has the topic's name
+	metadataKind keyKind = "metadata"
+	planKind     keyKind = "plan"
+	membersKind  keyKind = "members"
+	leaseKind    keyKind = "lease"
+	producerKind keyKind = "producer"
+	// everyKind stands for each key of a script.
+	everyKind keyKind = "every"
+	// The channels.
+	groupHints keyKind = "group-hints"
+	topicHints keyKind = "topic-hints"
+)
+
+// keyKinds are those of single keys.
+var keyKinds = []keyKind{streamKind, plainKind, metadataKind, planKind, membersKind, leaseKind, producerKind}
+
+// kindOf tells what a key of ours is for. That of a plain topic is a stream like any other.
+func kindOf(key string) keyKind {
+	if !strings.HasPrefix(key, keyPrefix) || !strings.Contains(key, "{") {
+		return streamKind
+	}
+	parts := strings.Split(key, ":")
+	if parts[len(parts)-1] == "topic" {
+		return metadataKind
+	}
+	return keyKind(parts[len(parts)-2])
+}
+
+// patternsOf are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that one topic and group have; "" as the
+// group stands for all groups, and as the topic for all topics.
+func patternsOf(kind keyKind, topic, group string) []string {
+	if topic == "" {
+		return []string{"*"} // a stream may have any name
+	}
+	topic, group = aclEscaper.Replace(topic), aclEscaper.Replace(group)
+	if group == "" {
+		group = "*"
+	}
+	partition := topic + ":[0-9]*"
+	switch kind {
+	case streamKind:
+		return []string{topic, partition}
+	case plainKind:
+		return []string{topic}
+	case metadataKind:
+		return []string{topicKey(topic)}
+	case planKind:
+		return []string{planKey(topic, group)}
+	case membersKind:
+		return []string{membersKey(topic, group)}
+	case leaseKind:
+		return []string{leaseKey(topic, group), leaseKey(partition, group)}
+	case producerKind:
+		return []string{producerKey(topic, "*"), producerKey(partition, "*")}
+	case groupHints:
+		return []string{wakeChannel(topic, group)}
+	case topicHints:
+		return []string{topicChannel(topic)}
+	}
+	return nil
+}
+
+// aclEscaper makes a pattern of a name that matches this name alone, but for spaces, which a pattern of an ACL can't have.
+var aclEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, ` `, `?`)
+
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
 // parseTopicKey returns the topic whose topicKey it is.

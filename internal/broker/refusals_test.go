@@ -41,8 +41,33 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	reader := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = "reader", "any" })}
 	for _, err := range append(append(underLease(t, reader, lease), anew(t, reader)...), beatError(t, reader)) {
 		assert.Equal(t, ClassPermission, Classify(err), "%v", err)
+		require.ErrorContains(t, err, "may not run HSET", "Redis 7.0 does not say so inside scripts")
+		require.ErrorContains(t, err, "rafka:{")
+		require.ErrorContains(t, err, "ACL SETUSER <username> +hset")
 	}
+	require.ErrorContains(t, beatError(t, reader), "HSET, ZADD")
 	require.NoError(t, commit(t, s.leases(), lease, 5, 0, 1), "the lease is as it was")
+}
+
+// A batch of calls has the keys of each sorted out.
+func TestClosedKeyIsNamed(t *testing.T) {
+	server := redistest.Start(t)
+	s := testServer{client: server.Client(t)}
+	all := Topic{Name: "t", Partitions: 3}.Splits()
+	require.NoError(t, s.client.Do(t.Context(), "acl", "setuser", "reader", "on", "nopass", "~t:*", "~rafka:{t:0}:*", "~rafka:{t:2}:*", "+@all").Err())
+	reader := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = "reader", "any" })}
+	var claims []splits.Claim
+	for _, split := range all {
+		claims = append(claims, splits.Claim{Split: split, Start: splits.Earliest()})
+	}
+	for i, g := range reader.leases().Claim(t.Context(), "m", testTTL, claims) {
+		if i != 1 {
+			require.NoError(t, g.Err)
+			continue
+		}
+		assert.Equal(t, ClassPermission, Classify(g.Err))
+		require.ErrorContains(t, g.Err, "may not read and write "+leaseKey("t:1", "billing")+" (")
+	}
 }
 
 func TestReadOnlyReplicaIsNamed(t *testing.T) {

@@ -20,13 +20,18 @@ func newScript(name, src string) *script {
 }
 
 // run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means that nothing was executed.
-// The error is the client's own, so that it can be classified. All keys must be in one slot.
-func (s *script) run(ctx context.Context, client redis.Scripter, keys []string, args ...any) (any, error) {
+// The error is the client's own, or names the missing permission; it can be classified. All keys must be in one slot.
+func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
 	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return client.Eval(ctx, s.src, keys, args...).Result()
+		value, err = client.Eval(ctx, s.src, keys, args...).Result()
 	}
-	return value, err
+	if Classify(err) != ClassPermission {
+		return value, err
+	}
+	replies := []scriptReply{{value, err}}
+	nameDenied(ctx, client, []scriptCall{{s, keys, args}}, replies)
+	return value, replies[0].err
 }
 
 // scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not share it.
@@ -54,7 +59,7 @@ type once struct{ *redis.Cmd }
 // NoRetry is what go-redis asks.
 func (once) NoRetry() bool { return true }
 
-// scriptReply is the answer to one scriptCall: a value or an error, which is the client's own.
+// scriptReply is the answer to one scriptCall: a value or an error, which is the client's own or names the missing permission.
 type scriptReply struct {
 	value any
 	err   error
@@ -79,6 +84,7 @@ func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCal
 			return c.command(ctx, "eval", c.script.src)
 		})
 	})
+	nameDenied(ctx, client, calls, replies)
 	return replies
 }
 

@@ -1,0 +1,146 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A server that denies something inside a script does not say what (Redis 7.0) or on which key. What is said here is found out by asking: with
+// redis.acl_check_cmd for commands, and key by key for keys, which a server compares before it runs a script.
+
+// deniedCommands is the error for commands that the user may not run.
+func deniedCommands(denied []question) error {
+	var names, rules, keys []string
+	for _, q := range denied {
+		names = append(names, q.right.title())
+		rules = append(rules, "+"+q.right.name())
+		if q.key != "" {
+			keys = append(keys, q.key)
+		}
+	}
+	names, rules, keys = unique(names), unique(rules), unique(keys)
+	text := "NOPERM the user may not run " + strings.Join(names, ", ")
+	if len(keys) > 0 {
+		text += ", needed for " + strings.Join(keys, ", ")
+	}
+	return &explained{cause: refusalText(text), remedy: remedyGrant(rules...)}
+}
+
+// deniedKeys is the error for keys that the user may not use.
+func deniedKeys(keys []string) error {
+	rules := make([]string, len(keys))
+	for i, key := range keys {
+		rules[i] = "~" + aclEscaper.Replace(key)
+		if kindOf(key) == producerKind { // each start of an output has one of its own
+			rules[i] = rules[i][:strings.LastIndexByte(rules[i], ':')] + ":*"
+		}
+	}
+	return &explained{
+		cause:  refusalText("NOPERM the user may not read and write " + strings.Join(keys, ", ")),
+		remedy: remedyGrant(rules...),
+	}
+}
+
+// remedyGrant says how to give a user rules.
+func remedyGrant(rules ...string) string {
+	return fmt.Sprintf("the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
+		strings.Join(rules, " "))
+}
+
+// commandDenied finds the command in the words in which servers deny one that was sent by itself.
+var commandDenied = regexp.MustCompile(`permissions? to run the '([^']+)' command`)
+
+// permissionRemedy is the remedy for the error of a server that denies something.
+func permissionRemedy(text string) string {
+	switch found := commandDenied.FindStringSubmatch(text); {
+	case found != nil:
+		return remedyGrant("+" + found[1])
+	case strings.Contains(text, "channel"):
+		return remedyGrant("&<channel>")
+	case strings.Contains(text, "key"):
+		return remedyGrant("~<key>")
+	}
+	return remedyGrant("+<command>")
+}
+
+func unique(words []string) []string {
+	var seen []string
+	for _, word := range words {
+		if !slices.Contains(seen, word) {
+			seen = append(seen, word)
+		}
+	}
+	return seen
+}
+
+// namesCommand reports whether the error is one that names the command that is denied.
+func namesCommand(err error) bool { return commandDenied.MatchString(err.Error()) }
+
+// closedKeys finds, for calls that a server refused because of their keys, which keys those are. Others have none.
+func closedKeys(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) [][]string {
+	closed := make([][]string, len(calls))
+	var single []scriptCall
+	var of []int
+	for i, reply := range replies {
+		if Classify(reply.err) != ClassPermission || namesCommand(reply.err) {
+			continue
+		}
+		for _, key := range calls[i].keys {
+			single = append(single, probe{keys: []probeKey{{name: key}}}.call())
+			of = append(of, i)
+		}
+	}
+	if len(single) == 0 {
+		return closed
+	}
+	for i, reply := range runAll(ctx, client, single) {
+		if Classify(reply.err) == ClassPermission && !namesCommand(reply.err) {
+			closed[of[i]] = append(closed[of[i]], single[i].keys[0])
+		}
+	}
+	return closed
+}
+
+// nameDenied replaces the errors of calls that met a missing permission by errors that name it. An error about which nothing is found, on
+// servers that can't be asked or because the permission is there again, stays as it is.
+func nameDenied(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) {
+	var probes []probe
+	var places []int
+	for i, reply := range replies {
+		if Classify(reply.err) != ClassPermission || calls[i].script == checkScript || namesCommand(reply.err) {
+			continue
+		}
+		probes = append(probes, calls[i].probe())
+		places = append(places, i)
+	}
+	if len(probes) == 0 {
+		return
+	}
+	for i, err := range runProbes(ctx, client, probes) {
+		if Classify(err) == ClassPermission {
+			replies[places[i]].err = err
+		}
+	}
+}
+
+// probe asks about what the call's script needs.
+func (c scriptCall) probe() probe {
+	p := probe{rights: required.of(rightsOf(partsOf(c.script)...))}
+	for _, key := range c.keys {
+		p.keys = append(p.keys, probeKey{key, kindOf(key)})
+	}
+	return p
+}
+
+// partsOf are the senders of which a script is made.
+func partsOf(s *script) []string {
+	if s == claimScript || s == seekScript {
+		return []string{s.name, byPosition}
+	}
+	return []string{s.name}
+}

@@ -1,0 +1,338 @@
+package broker
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// scriptSources are the sources of the senders that are scripts, without what they share.
+var scriptSources = map[string]string{
+	enrollScript.name: enrollSrc, heartbeatScript.name: heartbeatSrc, proposeScript.name: proposeSrc, leaveScript.name: leaveSrc, claimScript.name: claimSrc,
+	commitScript.name: commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
+	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
+	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
+}
+
+// A command that a script calls and that is not in the list would be missed in production only.
+func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
+	called := regexp.MustCompile(`redis\.p?call\('([A-Z]+)'(?:, '([A-Z]+)')?`)
+	assert.Len(t, scriptSenders, len(scriptSources))
+	for sender, src := range scriptSources {
+		assert.Contains(t, scriptSenders, sender)
+		var want, listed []string
+		if strings.Contains(src, "now_ms()") {
+			want = append(want, "time")
+		}
+		if strings.Contains(src, "keep(") {
+			want = append(want, "persist", "pexpire")
+		}
+		for _, found := range called.FindAllStringSubmatch(src, -1) {
+			name := found[1]
+			if slices.Contains(containers, name) {
+				name += "|" + found[2]
+			}
+			want = append(want, strings.ToLower(name))
+		}
+		for _, r := range rightsOf(sender) {
+			listed = append(listed, r.name())
+		}
+		slices.Sort(want)
+		slices.Sort(listed)
+		assert.Equal(t, slices.Compact(want), slices.Compact(listed), sender)
+	}
+	for _, r := range rights {
+		assert.NotEmpty(t, r.why, r.form)
+		used := func(senders []string) bool { return slices.Contains(senders, r.by) }
+		assert.True(t, used(sendersFor[RoleReader]) || used(sendersFor[RoleWriter]) || used(sendersFor[RoleAdmin]), r.by)
+	}
+}
+
+// limited is a server with a user who has some rules, and a client for each change of them.
+type limited struct {
+	server *redistest.Server
+	admin  *redis.Client
+}
+
+func startLimited(t *testing.T) limited {
+	t.Helper()
+	server := redistest.Start(t)
+	return limited{server, server.Client(t)}
+}
+
+// as runs f as a user who has the rules and no others.
+func (l limited) as(t *testing.T, rules []string, f func(client *redis.Client)) {
+	t.Helper()
+	args := []any{"ACL", "SETUSER", "ann", "reset", "on", ">pw"}
+	for _, rule := range rules {
+		args = append(args, rule)
+	}
+	require.NoError(t, l.admin.Do(t.Context(), args...).Err())
+	client := l.server.Client(t, func(o *redis.Options) { o.Username, o.Password = "ann", "pw" })
+	defer client.Close()
+	f(client)
+}
+
+// complaints are what the server noted of denials.
+func (l limited) complaints(t *testing.T) []string {
+	t.Helper()
+	log, err := l.admin.Do(t.Context(), "ACL", "LOG").Slice()
+	require.NoError(t, err)
+	var objects []string
+	for _, entry := range log {
+		switch e := entry.(type) {
+		case map[any]any:
+			objects = append(objects, e["object"].(string))
+		case []any:
+			objects = append(objects, e[7].(string))
+		}
+	}
+	require.NoError(t, l.admin.Do(t.Context(), "ACL", "LOG", "RESET").Err())
+	return objects
+}
+
+// keys are the names of all keys.
+func (l limited) keys(t *testing.T) []string {
+	t.Helper()
+	keys, err := l.admin.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	slices.Sort(keys)
+	return keys
+}
+
+// stage is a server as one role finds it, with a topic that is plain or partitioned, and what the role does there.
+type stage struct {
+	role    Role
+	plain   bool
+	prepare func(t *testing.T, l limited)
+	// try returns what the user lacks that would help, and the error that keeps the role from its work.
+	try func(ctx context.Context, client *redis.Client) (lack string, err error)
+}
+
+var stages = []stage{
+	{RoleReader, false, prepareTopic(2), tryReading},
+	{RoleReader, true, prepareTopic(0), tryReading},
+	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
+	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
+	{RoleAdmin, false, prepareTopic(-1), tryCreating},
+	{RoleAdmin, false, prepareTopic(2), tryDescribing},
+	{RoleAdmin, true, prepareTopic(0), tryDescribing},
+	{RoleAdmin, false, prepareUse(2), tryChanging},
+	{RoleAdmin, true, prepareUse(0), tryChanging},
+}
+
+// prepareUse is prepareTopic, with another group that has no members, with an output that wrote, and once with a policy
+// that evicts keys which have an expiry.
+func prepareUse(partitions int) func(t *testing.T, l limited) {
+	return func(t *testing.T, l limited) {
+		t.Helper()
+		prepareTopic(partitions)(t, l)
+		ctx := t.Context()
+		topic, err := NewTopics(l.admin).Describe(ctx, "orders")
+		require.NoError(t, err)
+		group := NewGroup(l.admin, "orders", "gone")
+		_, err = group.Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
+		require.NoError(t, err)
+		require.NoError(t, group.Leave(ctx, "m"))
+		leases := NewLeases(l.admin, LeasesOptions{Topic: "orders", Group: "gone"})
+		for _, split := range topic.Splits() {
+			g := leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0]
+			require.NoError(t, g.Err)
+			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
+			require.NoError(t, l.admin.Set(ctx, producerKey(split.Key, "p"), "1:1", 0).Err())
+		}
+		if partitions == 0 {
+			require.NoError(t, l.admin.ConfigSet(ctx, "maxmemory-policy", "volatile-lru").Err())
+		}
+	}
+}
+
+// prepareTopic makes a topic with so many partitions, 0 for a plain one, and a group that has read it; none if the number is negative.
+func prepareTopic(partitions int) func(t *testing.T, l limited) {
+	return func(t *testing.T, l limited) {
+		t.Helper()
+		ctx := t.Context()
+		require.NoError(t, l.admin.FlushAll(ctx).Err())
+		require.NoError(t, l.admin.ScriptFlush(ctx).Err())
+		require.NoError(t, l.admin.ConfigSet(ctx, "maxmemory-policy", "noeviction").Err())
+		if partitions < 0 {
+			return
+		}
+		topic := Topic{Name: "orders"}
+		if partitions > 0 {
+			_, _, err := NewTopics(l.admin).Create(ctx, "orders", partitions)
+			require.NoError(t, err)
+			topic.Partitions = partitions
+		}
+		_, err := NewGroup(l.admin, "orders", "billing").Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
+		require.NoError(t, err)
+		leases := NewLeases(l.admin, LeasesOptions{Topic: "orders", Group: "billing"})
+		for _, split := range topic.Splits() {
+			require.NoError(t, leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0].Err)
+			require.NoError(t, l.admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err())
+		}
+	}
+}
+
+func tryReading(ctx context.Context, client *redis.Client) (string, error) {
+	err := CheckReader(ctx, client, "orders", "billing")
+	return LacksOfReader(ctx, client, "orders", "billing"), err
+}
+
+func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) (string, error) {
+	return func(ctx context.Context, client *redis.Client) (string, error) {
+		err := CheckWriter(ctx, client, "orders", partitions)
+		return LacksOfWriter(ctx, client, "orders", true), err
+	}
+}
+
+func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
+	a := NewAdmin(client)
+	errs := make([]error, 5)
+	if described, err := a.topics.Describe(ctx, "orders"); err == nil && !described.Plain() {
+		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
+	}
+	_, errs[1] = a.SeekGroup(ctx, Seek{Topic: "orders", Group: "billing", To: "earliest"})
+	_, errs[2] = a.SeekGroup(ctx, Seek{Topic: "orders", Group: "new", To: "latest"})
+	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
+	_, errs[4] = a.DeleteTopic(ctx, TopicDeletion{Topic: "orders", Force: true})
+	return "", firstError(errs)
+}
+
+func tryCreating(ctx context.Context, client *redis.Client) (string, error) {
+	_, _, err := NewTopics(client).Create(ctx, "orders", 2)
+	return "", err
+}
+
+func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {
+	a := NewAdmin(client)
+	_, topics := a.ListTopics(ctx)
+	_, topic := a.DescribeTopic(ctx, "orders")
+	_, groups := a.ListGroups(ctx, "orders")
+	_, group := a.DescribeGroup(ctx, "orders", "billing")
+	return "", firstError([]error{topics, topic, groups, group})
+}
+
+// required tells whether the user can't do without the rule.
+func (a ACL) required(rule string) bool {
+	group := a.Group
+	if a.Role != RoleReader {
+		group = ""
+	}
+	_, pattern, isKey := strings.Cut(rule, "~")
+	return slices.ContainsFunc(a.rights(), func(r right) bool {
+		if need := a.need(r); need != required {
+			return false
+		}
+		if isKey {
+			return slices.Contains(patternsOf(r.kind(), a.Topic, group), pattern)
+		}
+		return rule == "+"+r.name()
+	})
+}
+
+// acl is the user of a role.
+func acl(role Role) ACL { return ACL{Role: role, Topic: "orders", Group: "billing", Creates: true} }
+
+// clusterOnly are the rules that no single server needs.
+var clusterOnly = []string{"+asking", "+cluster|slots"}
+
+// outcome is what is seen when a rule is missing: the first error at a stage of the role, or what is lacking.
+type outcome struct {
+	rule string
+	lack string
+	err  error
+}
+
+// without takes each rule of a role away, one at a time.
+func (l limited) without(t *testing.T, role Role) []outcome {
+	t.Helper()
+	rules, err := acl(role).Rules()
+	require.NoError(t, err)
+	outcomes := make([]outcome, len(rules))
+	for _, s := range stages {
+		if s.role != role {
+			continue
+		}
+		works := func(client *redis.Client) {
+			l.complaints(t)
+			lack, err := s.try(t.Context(), client)
+			require.NoError(t, err)
+			require.Empty(t, lack)
+			require.Empty(t, l.complaints(t), "the rules are enough")
+		}
+		s.prepare(t, l)
+		l.as(t, rules, works)
+		for i, rule := range rules {
+			s.prepare(t, l)
+			before := l.keys(t)
+			l.as(t, slices.Delete(slices.Clone(rules), i, i+1), func(client *redis.Client) {
+				lack, err := s.try(t.Context(), client)
+				o := &outcomes[i]
+				o.rule = rule
+				if o.err == nil && o.lack == "" {
+					o.lack, o.err = lack, err
+				}
+				if role == RoleAdmin {
+					s.prepare(t, l)
+				} else {
+					assert.Equal(t, before, l.keys(t), "%s %s wrote something", role, rule)
+				}
+			})
+			l.as(t, rules, func(client *redis.Client) {
+				_, err := s.try(t.Context(), client)
+				assert.NoError(t, err, "%s %s granted again", role, rule)
+			})
+		}
+	}
+	return outcomes
+}
+
+// Whatever is taken away, the error or the warning names it and the remedy, nothing is written, and it works when it is granted again.
+func TestEveryRightIsMissedByName(t *testing.T) {
+	l := startLimited(t)
+	seen := map[Role][]outcome{}
+	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+		seen[role] = l.without(t, role)
+		for _, o := range seen[role] {
+			what := string(role) + " without " + o.rule
+			switch {
+			case acl(role).required(o.rule):
+				assert.Equal(t, ClassPermission, Classify(o.err), "%s: %v", what, o.err)
+				assert.True(t, names(o.err, o.rule), "%s: %v", what, o.err)
+				assert.ErrorContains(t, o.err, "ACL SETUSER", what)
+			case role == RoleAdmin || slices.Contains(clusterOnly, o.rule):
+				assert.NoError(t, o.err, what)
+				assert.Empty(t, o.lack, what)
+			default:
+				assert.NoError(t, o.err, what)
+				assert.Contains(t, o.lack, " "+o.rule, what)
+			}
+		}
+	}
+	assertDocumented(t, seen)
+}
+
+// names reports whether the error names the command, or a key that only the pattern covers.
+func names(err error, rule string) bool {
+	if err == nil {
+		return false
+	}
+	text := strings.ToLower(strings.ReplaceAll(err.Error(), "|", " "))
+	if command, ok := strings.CutPrefix(rule, "+"); ok {
+		return strings.Contains(text, strings.ReplaceAll(command, "|", " "))
+	}
+	_, pattern, _ := strings.Cut(rule, "~")
+	glob := regexp.QuoteMeta(pattern)
+	glob = strings.NewReplacer(`\[0-9\]\*`, `[0-9]+`, `\*`, `[^ ,]+`).Replace(glob)
+	return regexp.MustCompile(`[ ~\[]` + glob + `(?:[ ,;:)\]]|$)`).MatchString(err.Error())
+}
