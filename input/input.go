@@ -185,6 +185,7 @@ func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	err = broker.CheckReader(ctx, control, in.settings.topic, in.settings.group)
 	if err == nil {
 		in.observer.warn(broker.AskEviction(ctx, control).Warning)
+		in.observer.warn(broker.LacksOfReader(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {
 		return service.ConnectionTestFailed(err).AsList()

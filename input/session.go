@@ -42,6 +42,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	}
 	eviction := broker.AskEviction(ctx, control)
 	o.warn(eviction.Warning)
+	o.warn(broker.LacksOfReader(ctx, control, s.topic, s.group))
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))

@@ -133,10 +133,3 @@ func (o *observer) dropped(topic string, keys []string) {
 			"by the field metadata", keys)
 	}
 }
-
-// warn logs a warning, if there is one.
-func (o *observer) warn(message string) {
-	if message != "" {
-		o.log.Warn(message)
-	}
-}

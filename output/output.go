@@ -164,11 +164,13 @@ func (o *output) testConnection(ctx context.Context) error {
 	if err := broker.CheckServer(ctx, client); err != nil {
 		return err
 	}
-	if warning := broker.AskEviction(ctx, client).Warning; warning != "" {
+	if o.settings.topic != "" {
+		if err := broker.CheckWriter(ctx, client, o.settings.topic, o.settings.partitions); err != nil {
+			return err
+		}
+	}
+	for _, warning := range o.settings.warnings(ctx, client) {
 		o.log.Warn(warning)
 	}
-	if o.settings.topic == "" {
-		return nil
-	}
-	return broker.CheckWriter(ctx, client, o.settings.topic, o.settings.partitions)
+	return nil
 }

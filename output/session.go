@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -33,10 +34,11 @@ type session struct {
 	observer    *observer
 	health      *health
 	parking     *parking
-	eviction    func(ctx context.Context) broker.Eviction
+	// warnings are what is wrong with the server and the user that the output can do with.
+	warnings    func(ctx context.Context) []string
 	closeClient func() error
 
-	warned bool // of eviction; Connect's alone
+	warned bool // Connect's alone
 }
 
 // openSession opens the client, which dials nothing yet, and starts the appender.
@@ -63,7 +65,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 			node: func(t appender.Target) string { return broker.NodeOf(client, t) },
 		}, set.topic),
 		parking:     newParking(),
-		eviction:    func(ctx context.Context) broker.Eviction { return broker.AskEviction(ctx, client) },
+		warnings:    func(ctx context.Context) []string { return set.warnings(ctx, client) },
 		closeClient: client.Close,
 	}
 	s.observer = newObserver(mgr, s.topics.expire)
@@ -94,15 +96,27 @@ func (s *session) connect(ctx context.Context) error {
 	if err := s.health.connect(ctx); err != nil {
 		return err
 	}
+	if s.settings.topic != "" {
+		if _, err := s.topics.refresh(ctx, s.settings.topic); err != nil {
+			return err
+		}
+	}
 	if !s.warned {
 		s.warned = true
-		s.observer.warn(s.eviction(ctx).Warning)
+		for _, warning := range s.warnings(ctx) {
+			s.observer.log.Warn(warning)
+		}
 	}
-	if s.settings.topic == "" {
-		return nil
+	return nil
+}
+
+// warnings are what is wrong with the server and with the user of the client that the output can do with.
+func (s *settings) warnings(ctx context.Context, client config.Client) []string {
+	all := []string{broker.AskEviction(ctx, client).Warning}
+	if s.topic != "" {
+		all = append(all, broker.LacksOfWriter(ctx, client, s.topic, s.maxLength > 0 || s.maxAge > 0))
 	}
-	_, err := s.topics.refresh(ctx, s.settings.topic)
-	return err
+	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" })
 }
 
 // findTopic looks up a topic, with retries like those of an append. It returns errAway if the server does not answer, or what is

@@ -41,11 +41,11 @@ func adminCommand(
 		if c.NArg() != len(arguments) {
 			return fmt.Errorf("%s needs %s, got %d arguments: see --help", c.Command.HelpName, wanted(arguments), c.NArg())
 		}
-		format := c.String(flagFormat)
-		if format != formatText && format != formatJSON {
-			return fmt.Errorf("--%s is %q: use %s or %s", flagFormat, format, formatText, formatJSON)
+		format, err := formatOf(c)
+		if err != nil {
+			return err
 		}
-		err := connected(c, schema, func(ctx context.Context, client redis.UniversalClient) error {
+		err = connected(c, schema, func(ctx context.Context, client redis.UniversalClient) error {
 			return action(ctx, client, c, printer{stdout, format})
 		})
 		if err != nil {
@@ -54,6 +54,14 @@ func adminCommand(
 		return nil
 	}
 	return &command
+}
+
+func formatOf(c *cli.Context) (string, error) {
+	format := c.String(flagFormat)
+	if format != formatText && format != formatJSON {
+		return "", fmt.Errorf("--%s is %q: use %s or %s", flagFormat, format, formatText, formatJSON)
+	}
+	return format, nil
 }
 
 // connected runs the action with a client of the server that the flags name, if rafka can work with that server.

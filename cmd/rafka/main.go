@@ -30,7 +30,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a running stream logs them.
 	logging.Disable()
 	schema := newSchema()
-	commands := []*cli.Command{topicCommand(schema, stdout), groupCommand(schema, stdout), checkCommand(schema, stdout, stderr)}
+	commands := []*cli.Command{
+		topicCommand(schema, stdout), groupCommand(schema, stdout), checkCommand(schema, stdout, stderr), aclCommand(stdout),
+	}
 	version, date := buildStamps()
 	options := []service.CLIOptFunc{
 		service.CLIOptSetArgs(flagsFirst(args, commands)...),

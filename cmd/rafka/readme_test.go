@@ -112,7 +112,7 @@ func TestCommandsNamedInDocumentsExist(t *testing.T) {
 			flags[variable] = true
 		}
 	}
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "DESIGN.md"} {
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "DESIGN.md", "docs/permissions.md"} {
 		text := document(t, name)
 		for _, span := range slices.Concat(code(text), strings.Split(strings.Join(blocks(text, "sh"), ""), "\n")) {
 			words := strings.Fields(span)
@@ -134,8 +134,8 @@ func TestCommandsNamedInDocumentsExist(t *testing.T) {
 func commandExists(t *testing.T, words []string) {
 	t.Helper()
 	path := words[:1]
-	if words[0] == "topic" || words[0] == "group" {
-		path = words[:2]
+	if slices.Contains([]string{"topic", "group", "acl"}, words[0]) {
+		path = words[:min(2, len(words))]
 	}
 	p := start(t, nil, append(slices.Clone(path), "--help")...)
 	p.succeeds(t)

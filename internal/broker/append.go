@@ -175,7 +175,7 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	switch reply.word(0) {
 	case "OK":
 		if text := reply.word(1); text != "" && a.o.TrimFailed != nil {
-			a.o.TrimFailed(target, fmt.Errorf("trimming %s: %w", target.Key, Explain(refusalText(text))))
+			a.o.TrimFailed(target, fmt.Errorf("trimming %s by XTRIM: %w", target.Key, Explain(refusalText(text))))
 		}
 		return appender.Result{Status: appender.Written, Stored: numberOf(reply.word(2))}
 	case "DUP":

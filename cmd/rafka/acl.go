@@ -1,0 +1,91 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+)
+
+const (
+	flagUser    = "user"
+	flagGroup   = "group"
+	flagMinimal = "minimal"
+)
+
+// aclCommand prints rules; it talks to no server.
+func aclCommand(stdout io.Writer) *cli.Command {
+	topic := &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the stream_name"}
+	return parentCommand("acl", "Print what a user of the server has to be allowed, without asking a server",
+		aclRole(stdout, broker.RoleReader, "The line for the user of an input", "acl reader --topic orders --group billing",
+			topic, &cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"}),
+		aclRole(stdout, broker.RoleWriter, "The line for the user of an output", "acl writer --topic orders --partitions 8",
+			topic, &cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the output's field of that name, if it has it"}),
+		aclRole(stdout, broker.RoleAdmin, "The line for the user of the commands topic and group", "acl admin",
+			&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "one topic, instead of all: any stream can be one"}),
+	)
+}
+
+func aclRole(stdout io.Writer, role broker.Role, usage, example string, flags ...cli.Flag) *cli.Command {
+	return &cli.Command{
+		Name: string(role), Usage: usage, HideHelpCommand: true, OnUsageError: usageError,
+		Description: "Lines for one user add up. docs/permissions.md says what each rule is for.\n\n  {{.BinaryName}} " + example,
+		Flags: append(flags,
+			&cli.StringFlag{Name: flagUser, Aliases: []string{"u"}, Usage: "the user's name (default: rafka-" + string(role) + ")"},
+			&cli.BoolFlag{Name: flagMinimal, Usage: "leave out what rafka can do without"},
+			&cli.StringFlag{Name: flagFormat, Value: formatText, Usage: "text or json"},
+		),
+		Action: func(c *cli.Context) error { return printACL(c, stdout, role) },
+	}
+}
+
+// acl is the JSON of `acl`.
+type acl struct {
+	User string      `json:"user"`
+	Role broker.Role `json:"role"`
+	// Rules are those of ACL SETUSER, one an argument.
+	Rules   []string `json:"rules"`
+	Command string   `json:"command"`
+}
+
+func printACL(c *cli.Context, stdout io.Writer, role broker.Role) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("%s needs no arguments, got %d: see --help", c.Command.HelpName, c.NArg())
+	}
+	format, err := formatOf(c)
+	if err != nil {
+		return err
+	}
+	if c.String(flagTopic) == "" && role != broker.RoleAdmin {
+		return fmt.Errorf("--%s is needed: the stream_name of the %s", flagTopic, role)
+	}
+	if c.String(flagGroup) == "" && role == broker.RoleReader {
+		return fmt.Errorf("--%s is needed: the consumer_group of the %s", flagGroup, role)
+	}
+	rules, err := broker.ACL{
+		Role: role, Topic: c.String(flagTopic), Group: c.String(flagGroup),
+		Minimal: c.Bool(flagMinimal), Creates: c.Int(flagPartitions) > 0,
+	}.Rules()
+	if err != nil {
+		return err
+	}
+	answer := acl{User: cmp.Or(c.String(flagUser), "rafka-"+string(role)), Role: role, Rules: rules}
+	words := append([]string{"ACL", "SETUSER", answer.User, "on", ">PASSWORD"}, rules...)
+	for i, word := range words {
+		words[i] = quote(word)
+	}
+	answer.Command = strings.Join(words, " ")
+	return printer{stdout, format}.print(answer, func(w io.Writer) { row(w, answer.Command) })
+}
+
+// quote writes a word as redis-cli reads it.
+func quote(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \"'\\") {
+		return word
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
+}

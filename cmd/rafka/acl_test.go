@@ -1,0 +1,59 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestACLPrintsALineThatAServerTakes(t *testing.T) {
+	_, client := startRedis(t)
+	for _, args := range []string{
+		"acl reader --topic orders --group billing", "acl writer --topic orders", "acl writer -t orders -p 8 --minimal", "acl admin -t orders", "acl admin",
+	} {
+		o := rafka(t, strings.Fields(args)...)
+		require.Zero(t, o.code, o.stderr)
+		assert.Equal(t, 1, strings.Count(o.stdout, "\n"))
+		words := strings.Fields(o.stdout)
+		assert.Equal(t, []string{"ACL", "SETUSER", "rafka-" + strings.Fields(args)[1], "on", ">PASSWORD"}, words[:5])
+		command := make([]any, len(words))
+		for i, word := range words {
+			command[i] = word
+		}
+		require.NoError(t, client.Do(t.Context(), command...).Err(), args)
+
+		o = rafka(t, append(strings.Fields(args), "--format", "json", "--user", "ann")...)
+		require.Zero(t, o.code, o.stderr)
+		var answer acl
+		require.NoError(t, json.Unmarshal([]byte(o.stdout), &answer))
+		assert.Equal(t, "ann", answer.User)
+		assert.Equal(t, words[5:], answer.Rules)
+		assert.True(t, strings.HasPrefix(answer.Command, "ACL SETUSER ann on >PASSWORD ~"))
+	}
+}
+
+func TestACLSaysWhatIsMissing(t *testing.T) {
+	for args, want := range map[string]string{
+		"acl reader --group g":    "--topic is needed: the stream_name of the reader",
+		"acl reader --topic t":    "--group is needed: the consumer_group of the reader",
+		"acl writer":              "--topic is needed: the stream_name of the writer",
+		"acl writer --topic a{b":  "stream_name: \"a{b\" has braces",
+		"acl admin orders":        "rafka acl admin needs no arguments, got 1: see --help",
+		"acl admin --format yaml": "--format is \"yaml\": use text or json",
+		"acl root":                "rafka acl has no command \"root\"",
+		"acl reader --topic t --group g --format yaml": "--format is \"yaml\"",
+	} {
+		o := rafka(t, strings.Fields(args)...)
+		assert.Equal(t, 1, o.code, args)
+		assert.Empty(t, o.stdout, args)
+		assert.Contains(t, o.stderr, want, args)
+	}
+}
+
+func TestACLQuotesAsRedisCLIReads(t *testing.T) {
+	assert.Equal(t, "~orders:[0-9]*", quote("~orders:[0-9]*"))
+	assert.Equal(t, `"~a\\*\"b'"`, quote(`~a\*"b'`))
+}

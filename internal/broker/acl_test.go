@@ -1,0 +1,84 @@
+package broker
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The patterns cover what belongs to a topic and a group, whatever their names, and nothing of others.
+func TestRulesCoverOneTopicAndGroup(t *testing.T) {
+	l := startLimited(t)
+	ctx := t.Context()
+	for _, c := range []struct{ topic, group, otherTopic, otherGroup string }{
+		{"orders", "billing", "orders:eu", "billing2"},
+		{"orders", "billing", "orders2", "%62illing"},
+		{"{eu}:orders", "topic", "{eu}:orders2", "%74opic"},
+		{"{x}", "{g}:1%", "x", "{g}:2%"},
+		{`a*[1]?\ 'b"`, `* ?[2]"`, `aa1x\ 'b"`, `x ?2"`},
+		{"rafka:x", "g", "rafka:y", "G"},
+	} {
+		require.NoError(t, l.admin.FlushAll(ctx).Err())
+		for round := range 2 { // plain first
+			for _, role := range []Role{RoleReader, RoleWriter} {
+				rules, err := ACL{Role: role, Topic: c.topic, Group: c.group, Creates: true}.Rules()
+				require.NoError(t, err)
+				l.as(t, rules, func(client *redis.Client) {
+					if role == RoleWriter {
+						assert.NoError(t, CheckWriter(ctx, client, c.topic, 2))
+						assert.Empty(t, LacksOfWriter(ctx, client, c.topic, true))
+						assert.Equal(t, ClassPermission, Classify(CheckWriter(ctx, client, c.otherTopic, 0)), c)
+						return
+					}
+					assert.NoError(t, CheckReader(ctx, client, c.topic, c.group))
+					assert.Empty(t, LacksOfReader(ctx, client, c.topic, c.group))
+					assert.Equal(t, ClassPermission, Classify(CheckReader(ctx, client, c.topic, c.otherGroup)), c)
+					assert.Equal(t, ClassPermission, Classify(CheckReader(ctx, client, c.otherTopic, c.group)), c)
+				})
+			}
+			if round == 0 {
+				_, _, err := NewTopics(l.admin).Create(ctx, c.topic, 12)
+				require.NoError(t, err)
+			}
+		}
+	}
+}
+
+func TestMinimalRulesAreEnoughForWhatIsRequired(t *testing.T) {
+	l := startLimited(t)
+	for _, s := range stages {
+		a := acl(s.role)
+		a.Minimal = true
+		rules, err := a.Rules()
+		require.NoError(t, err)
+		s.prepare(t, l)
+		l.as(t, rules, func(client *redis.Client) {
+			lack, err := s.try(t.Context(), client)
+			require.NoError(t, err)
+			if s.role != RoleAdmin {
+				assert.Contains(t, lack, "Working without permissions that would help: ")
+				assert.Contains(t, lack, "ACL SETUSER <username> ")
+			}
+		})
+	}
+}
+
+func TestRulesNameTheFieldThatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		acl  ACL
+		says string
+	}{
+		{ACL{Role: RoleReader, Group: "g"}, "stream_name"},
+		{ACL{Role: RoleReader, Topic: "t"}, "consumer_group"},
+		{ACL{Role: RoleWriter, Topic: "a{b"}, "stream_name"},
+		{ACL{Role: RoleAdmin, Topic: "a{b"}, "stream_name"},
+	} {
+		_, err := c.acl.Rules()
+		assert.ErrorContains(t, err, c.says)
+	}
+	rules, err := ACL{Role: RoleAdmin}.Rules()
+	require.NoError(t, err)
+	assert.Contains(t, rules, "~*")
+}
