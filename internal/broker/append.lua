@@ -20,6 +20,7 @@ local idempotent = epoch ~= ''
 local state = idempotent and KEYS[2]
 local found = ''
 local metadata = KEYS[idempotent and 3 or 2]
+local oldest = ARGV[5] ~= '0' and text(math.max(now_ms() - tonumber(ARGV[5]), 0)) -- it may fail, so it comes first
 
 if metadata then
   local exists = redis.pcall('EXISTS', metadata)
@@ -88,8 +89,7 @@ local trim_error = ''
 if ARGV[4] ~= '0' then
   trim_error = err_of(redis.pcall('XTRIM', stream, 'MAXLEN', '~', ARGV[4])) or trim_error
 end
-if ARGV[5] ~= '0' then
-  local oldest = math.max(now_ms() - tonumber(ARGV[5]), 0)
-  trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '~', text(oldest))) or trim_error
+if oldest then
+  trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '~', oldest)) or trim_error
 end
 return {'OK', trim_error, found}

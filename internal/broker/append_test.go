@@ -298,6 +298,20 @@ func TestAppendTrims(t *testing.T) {
 	assert.Equal(t, []string{"new"}, bodies(t, s.client, "old"), "only whole nodes are trimmed, and all old ones are whole")
 }
 
+// The clock was asked after the entries had been written: without the permission to, they were there under a number that the next append
+// used again, which was then taken for written before.
+func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-time").Err())
+	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
+	a := NewAppends(client, AppendOptions{MaxAge: time.Hour})
+	result := appendOne(t, a, part(1, 1, "x"))
+	assert.Equal(t, appender.Failed, result.Status)
+	require.ErrorContains(t, result.Err, "may not run TIME")
+	assert.Zero(t, admin.DBSize(t.Context()).Val())
+}
+
 func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
 	server := redistest.Start(t)
 	require.NoError(t, server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err())

@@ -82,24 +82,6 @@ func (l limited) as(t *testing.T, rules []string, f func(client *redis.Client)) 
 	f(client)
 }
 
-// complaints are what the server noted of denials.
-func (l limited) complaints(t *testing.T) []string {
-	t.Helper()
-	log, err := l.admin.Do(t.Context(), "ACL", "LOG").Slice()
-	require.NoError(t, err)
-	var objects []string
-	for _, entry := range log {
-		switch e := entry.(type) {
-		case map[any]any:
-			objects = append(objects, e["object"].(string))
-		case []any:
-			objects = append(objects, e[7].(string))
-		}
-	}
-	require.NoError(t, l.admin.Do(t.Context(), "ACL", "LOG", "RESET").Err())
-	return objects
-}
-
 // keys are the names of all keys.
 func (l limited) keys(t *testing.T) []string {
 	t.Helper()
@@ -264,11 +246,11 @@ func (l limited) without(t *testing.T, role Role) []outcome {
 			continue
 		}
 		works := func(client *redis.Client) {
-			l.complaints(t)
+			l.server.Denied(t)
 			lack, err := s.try(t.Context(), client)
 			require.NoError(t, err)
 			require.Empty(t, lack)
-			require.Empty(t, l.complaints(t), "the rules are enough")
+			require.Empty(t, l.server.Denied(t), "the rules are enough")
 		}
 		s.prepare(t, l)
 		l.as(t, rules, works)

@@ -1,0 +1,164 @@
+package input
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// allow gives ann a reader's rights and no others.
+func allow(t *testing.T, client *redis.Client, reader broker.ACL) {
+	t.Helper()
+	reader.Role, reader.Topic, reader.Group = broker.RoleReader, "orders", "g"
+	rules, err := reader.Rules()
+	require.NoError(t, err)
+	acl(t, client, append([]string{"reset", "on", ">pw"}, rules...)...)
+}
+
+func owned(t *testing.T, in *Input, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return in.current().consumer.Owned() == n }, 15*time.Second, 5*time.Millisecond)
+}
+
+// A group lives its whole life on the rights that `rafka acl` prints, and on those alone that it can't do without.
+func TestGroupLivesOnAReadersRights(t *testing.T) {
+	for name, reader := range map[string]broker.ACL{"all": {}, "minimal": {Minimal: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			client := server.Client(t)
+			allow(t, client, reader)
+			createTopic(t, client, 4)
+			for p := range 4 {
+				write(t, client, fmt.Sprintf("orders:%d", p), "k", numbers(10*p, 10*p+10)...)
+			}
+			fields := ann
+			if reader.Minimal {
+				fields += "client_name: ''"
+			}
+			first, journal := openInput(t, server.URL(), fields)
+			owned(t, first, 4)
+			assert.ElementsMatch(t, numbers(0, 40), consume(t, first, 40))
+
+			second, _ := openInput(t, server.URL(), fields)
+			owned(t, second, 2)
+			owned(t, first, 2)
+			for p := range 4 {
+				write(t, client, fmt.Sprintf("orders:%d", p), "k", fmt.Sprint(100+p))
+			}
+			assert.ElementsMatch(t, numbers(100, 104), append(consume(t, first, 2), consume(t, second, 2)...))
+			require.NoError(t, second.Close(t.Context()))
+			owned(t, first, 4)
+			require.NoError(t, first.Close(t.Context()))
+			assert.Zero(t, client.ZCard(t.Context(), "rafka:{orders}:members:g").Val(), "both have left")
+			last, err := client.XRevRangeN(t.Context(), "orders:3", "+", "-", 1).Result()
+			require.NoError(t, err)
+			assert.Equal(t, last[0].ID, committed(t, client, "orders:3"))
+
+			assert.Empty(t, journal.Lines("Trouble"))
+			groups := client.XInfoGroups(t.Context(), "orders:0").Val()
+			if reader.Minimal {
+				assert.Len(t, journal.Lines("level=WARN"), 1)
+				assert.Len(t, journal.Lines("level=WARN", "PUBLISH", "SUBSCRIBE", "XGROUP CREATE", "ACL SETUSER <username> +"), 1)
+				assert.Empty(t, groups)
+				return
+			}
+			assert.Empty(t, journal.Lines("level=WARN"))
+			assert.Empty(t, server.Denied(t))
+			assert.Len(t, groups, 1, "the mirror")
+		})
+	}
+}
+
+// The same for a topic without partitions, whose keys differ.
+func TestPlainTopicIsReadWithAReadersRights(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client(t)
+	allow(t, client, broker.ACL{})
+	for _, start := range []string{"earliest", "latest"} { // the second goes on where the first has been
+		in, journal := openInput(t, server.URL(), ann+"start_offset: "+start)
+		owned(t, in, 1)
+		write(t, client, "orders", "", "a")
+		assert.Equal(t, []string{"a"}, consume(t, in, 1))
+		require.NoError(t, in.Close(t.Context()))
+		assert.Empty(t, journal.Lines("level=WARN"))
+	}
+	assert.Empty(t, server.Denied(t))
+}
+
+// Hints are lost when channels are withdrawn; nothing else is, and nobody is told of trouble.
+func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client(t)
+	allow(t, client, broker.ACL{})
+	in, journal := openInput(t, server.URL(), ann)
+	owned(t, in, 1)
+	acl(t, client, "resetchannels", "-publish", "-subscribe", "-xgroup", "-xinfo|groups")
+	require.Eventually(t, func() bool { return len(server.Denied(t)) > 0 }, 15*time.Second, 10*time.Millisecond)
+	for i := range 5 {
+		write(t, client, "orders", "", fmt.Sprint(i))
+		assert.Equal(t, []string{fmt.Sprint(i)}, consume(t, in, 1))
+	}
+	second, _ := openInput(t, server.URL(), ann)
+	require.Eventually(t, func() bool {
+		return client.ZCard(t.Context(), "rafka:{orders}:members:g").Val() == 2
+	}, 15*time.Second, 10*time.Millisecond)
+	require.NoError(t, in.Close(t.Context()))
+	owned(t, second, 1)
+	assert.Empty(t, journal.Lines("Trouble"))
+}
+
+// An input that lacks something says what and how to mend it, joins nothing, and joins by itself once it is granted.
+func TestInputWaitsForItsRights(t *testing.T) {
+	t.Parallel()
+	for missing, says := range map[string][]string{
+		"+hset":                            {"may not run HSET", "+hset"},
+		"+xread":                           {"may not run XREAD", "+xread"},
+		"+evalsha":                         {"'evalsha'", "+evalsha"},
+		"+eval":                            {"'eval'", "+eval"},
+		"~rafka:{orders}:members:g":        {"may not read and write rafka:{orders}:members:g"},
+		"~rafka:{orders:[0-9]*}:lease:g":   {"may not read and write rafka:{orders:0}:lease:g"},
+		"~rafka:{orders}:topic":            {"rafka:{orders}:topic", "~<key>"},
+		"the user may do nothing at first": {"'hgetall'", "+hgetall"},
+	} {
+		t.Run(missing, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			client := server.Client(t)
+			createTopic(t, client, 2)
+			rules, err := broker.ACL{Role: broker.RoleReader, Topic: "orders", Group: "g"}.Rules()
+			require.NoError(t, err)
+			require.NoError(t, client.ScriptFlush(t.Context()).Err())
+			acl(t, client, "reset", "on", ">pw")
+			if missing[0] == '+' || missing[0] == '~' {
+				for _, rule := range rules {
+					if rule != missing {
+						acl(t, client, rule)
+					}
+				}
+			}
+			in, _ := closedInput(t, server.URL(), ann+"client_name: ''")
+			err = in.Connect(patient(t))
+			for _, word := range append(says, "ACL SETUSER <username> ") {
+				require.ErrorContains(t, err, word)
+			}
+			var later *service.ErrBackOff
+			require.ErrorAs(t, err, &later)
+			assert.Equal(t, broker.ClassPermission, broker.Classify(later.Err))
+			assert.Equal(t, []string{"rafka:{orders}:topic"}, client.Keys(t.Context(), "*").Val(), "nothing was written")
+			acl(t, client, rules...)
+			require.NoError(t, reconnect(patient(t), in))
+			owned(t, in, 2)
+		})
+	}
+}
