@@ -40,7 +40,7 @@ func (a ACL) rights() []right {
 		switch need := a.need(r); need {
 		case elsewhere:
 			return true
-		case optional:
+		case optional, optionalOnCluster:
 			return a.Minimal
 		default:
 			return false

@@ -16,5 +16,5 @@ func CheckPartition(ctx context.Context, client redis.UniversalClient, t appende
 		topic.Partitions = 0
 	}
 	split := splits.Split{Topic: t.Topic, Partition: t.Partition, Key: t.Key}
-	return firstError(runProbes(ctx, client, []probe{appendProbe(topic, split)}))
+	return firstError(runProbes(ctx, client, []probe{appendProbe(client, topic, split)}))
 }

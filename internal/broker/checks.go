@@ -22,7 +22,7 @@ func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group
 	if err != nil {
 		return err
 	}
-	probes := readerProbes(described, group)
+	probes := readerProbes(client, described, group)
 	probes[0].trials = []command{{"ZREM", 2, ""}} // no member has an empty name
 	if err := firstError(runProbes(ctx, client, probes[:1])); err != nil {
 		return err
@@ -34,12 +34,12 @@ func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group
 }
 
 // readerProbes ask about the group, and then about each partition.
-func readerProbes(topic Topic, group string) []probe {
+func readerProbes(client redis.UniversalClient, topic Topic, group string) []probe {
 	probes := []probe{{
 		keys: []probeKey{
 			{planKey(topic.Name, group), planKind}, {membersKey(topic.Name, group), membersKind}, {topicKey(topic.Name), metadataKind},
 		},
-		rights: required.of(rightsOf(onGroup...)),
+		rights: requiredOf(client, onGroup...),
 	}}
 	if topic.Plain() {
 		probes[0].keys = append(probes[0].keys, probeKey{topic.Name, plainKind})
@@ -47,7 +47,7 @@ func readerProbes(topic Topic, group string) []probe {
 	for _, split := range topic.Splits() {
 		probes = append(probes, probe{
 			keys:   []probeKey{{split.Key, streamKind}, {leaseKey(split.Key, group), leaseKind}},
-			rights: required.of(rightsOf(onSplit...)),
+			rights: requiredOf(client, onSplit...),
 		})
 	}
 	return probes
@@ -69,7 +69,7 @@ func CheckWriter(ctx context.Context, client redis.UniversalClient, topic string
 	}
 	var probes []probe
 	for _, split := range described.Splits() {
-		probes = append(probes, appendProbe(described, split))
+		probes = append(probes, appendProbe(client, described, split))
 	}
 	errs := runProbes(ctx, client, probes)
 	if err := firstLasting(errs); err != nil {
@@ -95,10 +95,10 @@ func firstLasting(errs []error) error {
 
 // appendProbe asks about one partition. The metadata are looked at in the same script for a plain topic only: those of
 // another may lie in another slot.
-func appendProbe(topic Topic, split splits.Split) probe {
+func appendProbe(client redis.UniversalClient, topic Topic, split splits.Split) probe {
 	p := probe{
 		keys:   []probeKey{{split.Key, streamKind}, {producerKey(split.Key, "check"), producerKind}},
-		rights: required.of(rightsOf(onAppend...)),
+		rights: requiredOf(client, onAppend...),
 		trials: []command{{"XADD", 1, "0-0", "f", "v"}}, // no entry can have that ID
 	}
 	if topic.Plain() {
@@ -113,7 +113,7 @@ func checkTopic(ctx context.Context, client redis.UniversalClient, topic string)
 		return Topic{}, fmt.Errorf("connecting to Redis: %w", Explain(err))
 	}
 	if err := CheckServer(ctx, client); err != nil {
-		return Topic{}, err
+		return Topic{}, Explain(err)
 	}
 	described, err := NewTopics(client).Describe(ctx, topic)
 	if err != nil {
@@ -131,7 +131,7 @@ func checkCreation(ctx context.Context, client redis.UniversalClient, topic stri
 	}
 	create := probe{
 		keys:   []probeKey{{topicKey(topic), metadataKind}, {topic, plainKind}},
-		rights: required.of(rightsOf(onCreate...)),
+		rights: requiredOf(client, onCreate...),
 	}
 	if err := firstError(runProbes(ctx, client, []probe{create})); err != nil {
 		return err

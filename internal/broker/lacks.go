@@ -15,10 +15,10 @@ func LacksOfReader(ctx context.Context, client redis.UniversalClient, topic, gro
 	if err != nil {
 		return ""
 	}
-	probes := readerProbes(described, group)[:2]
+	probes := readerProbes(client, described, group)[:2]
 	probes[0].channels = map[keyKind]string{groupHints: wakeChannel(topic, group), topicHints: topicChannel(topic)}
-	probes[0].rights = optional.of(rightsOf(slices.Concat(always, onGroup)...))
-	probes[1].rights = optional.of(rightsOf(onSplit...))
+	probes[0].rights = optionalOf(client, slices.Concat(always, onGroup)...)
+	probes[1].rights = optionalOf(client, onSplit...)
 	return lacks(ctx, client, probes)
 }
 
@@ -28,14 +28,14 @@ func LacksOfWriter(ctx context.Context, client redis.UniversalClient, topic stri
 	if err != nil {
 		return ""
 	}
-	p := appendProbe(described, described.Split(0))
+	p := appendProbe(client, described, described.Split(0))
 	p.trials = nil
 	p.channels = map[keyKind]string{topicHints: topicChannel(topic)}
 	senders := slices.Concat(always, []string{createTopicScript.name})
 	if trims {
 		senders = append(senders, appendScript.name)
 	}
-	p.rights = optional.of(rightsOf(senders...))
+	p.rights = optionalOf(client, senders...)
 	return lacks(ctx, client, []probe{p})
 }
 

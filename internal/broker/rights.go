@@ -3,6 +3,8 @@ package broker
 import (
 	"slices"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // right is one command that rafka sends, by itself or in a script.
@@ -24,8 +26,10 @@ const (
 	required need = iota
 	// optional: something is missed that rafka can do without.
 	optional
-	// onCluster: required on a cluster, where the client could not even ask, and of no use elsewhere.
+	// onCluster: required on a cluster, and of no use elsewhere.
 	onCluster
+	// optionalOnCluster: optional on a cluster, and of no use elsewhere.
+	optionalOnCluster
 	// elsewhere: sent to servers only that know less than Redis and Valkey. It is not granted.
 	elsewhere
 )
@@ -72,6 +76,7 @@ var rights = []right{
 	{byConnection, optional, "PING", "a connection that died without a word is noticed"},
 	{byConnection, onCluster, "CLUSTER SLOTS", "finding the nodes of a cluster"},
 	{byConnection, onCluster, "ASKING", "following a slot while it moves to another node"},
+	{byConnection, optionalOnCluster, "COMMAND", "a cluster's client does not ask for it with every request"},
 	{byAnyScript, required, "EVALSHA s 1 <every>", "the scripts"},
 	{byAnyScript, required, "EVAL s 1 <every>", "scripts that the server does not know yet"},
 	{byCheck, optional, "TYPE <every>", "a key of another type is named before anything is read or written"},
@@ -264,6 +269,24 @@ func rightsOf(senders ...string) []right {
 // of returns the rights of a list that are needed so.
 func (n need) of(list []right) []right {
 	return slices.DeleteFunc(slices.Clone(list), func(r right) bool { return r.need != n })
+}
+
+// requiredOf returns what the senders can't do without on the client's servers.
+func requiredOf(client redis.UniversalClient, senders ...string) []right {
+	of := required.of(rightsOf(senders...))
+	if _, cluster := client.(*redis.ClusterClient); cluster {
+		of = append(of, onCluster.of(rightsOf(byConnection))...)
+	}
+	return of
+}
+
+// optionalOf returns what the senders can do without there.
+func optionalOf(client redis.UniversalClient, senders ...string) []right {
+	of := optional.of(rightsOf(senders...))
+	if _, cluster := client.(*redis.ClusterClient); cluster {
+		of = append(of, optionalOnCluster.of(rightsOf(senders...))...)
+	}
+	return of
 }
 
 // containers are the commands whose subcommands have rights of their own.

@@ -54,7 +54,7 @@ func table(role Role, outcomes []outcome) string {
 		without := "nothing is said"
 		switch {
 		case slices.Contains(clusterOnly, o.rule):
-			without = clusterErrors[o.rule]
+			without = clusterOutcomes[o.rule]
 		case o.err != nil:
 			message, _, _ := strings.Cut(o.err.Error(), " (the user lacks")
 			without = "`" + message + "`"
@@ -71,10 +71,11 @@ func table(role Role, outcomes []outcome) string {
 	return b.String()
 }
 
-// clusterErrors are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
-var clusterErrors = map[string]string{
+// clusterOutcomes are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
+var clusterOutcomes = map[string]string{
 	"+cluster|slots": "`NOPERM this user has no permissions to run the 'cluster|slots' command`",
-	"+asking":        "`NOPERM this user has no permissions to run the 'asking' command`",
+	"+asking":        "`NOPERM the user may not run ASKING`",
+	"+command":       "a warning names it",
 }
 
 // keyNames are the kinds of keys in words.
@@ -90,7 +91,10 @@ func explanation(a ACL, rule string) (need, why string) {
 	if a.required(rule) {
 		need = "yes"
 	}
-	if slices.Contains(clusterOnly, rule) {
+	switch {
+	case rule == "+command":
+		need = "optional, on a cluster"
+	case slices.Contains(clusterOnly, rule):
 		need = "on a cluster"
 	}
 	if pattern, isCommand := strings.CutPrefix(rule, "+"); isCommand {

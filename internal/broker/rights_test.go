@@ -226,7 +226,7 @@ func (a ACL) required(rule string) bool {
 func acl(role Role) ACL { return ACL{Role: role, Topic: "orders", Group: "billing", Creates: true} }
 
 // clusterOnly are the rules that no single server needs.
-var clusterOnly = []string{"+asking", "+cluster|slots"}
+var clusterOnly = []string{"+asking", "+cluster|slots", "+command"}
 
 // outcome is what is seen when a rule is missing: the first error at a stage of the role, or what is lacking.
 type outcome struct {
