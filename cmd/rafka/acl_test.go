@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestACLPrintsALineThatAServerTakes(t *testing.T) {
@@ -56,4 +58,30 @@ func TestACLSaysWhatIsMissing(t *testing.T) {
 func TestACLQuotesAsRedisCLIReads(t *testing.T) {
 	assert.Equal(t, "~orders:[0-9]*", quote("~orders:[0-9]*"))
 	assert.Equal(t, `"~a\\*\"b'"`, quote(`~a\*"b'`))
+}
+
+// The commands live on the rights that `rafka acl admin` prints for their topic.
+func TestAdminLivesOnItsRights(t *testing.T) {
+	server, client := startRedis(t)
+	o := rafka(t, "acl", "admin", "--topic", "orders")
+	var line []any
+	for _, word := range strings.Fields(o.stdout) {
+		line = append(line, word)
+	}
+	require.NoError(t, client.Do(t.Context(), line...).Err())
+	t.Setenv("RAFKA_USERNAME", "rafka-admin")
+	t.Setenv("RAFKA_PASSWORD", "PASSWORD")
+	for _, command := range []string{
+		"topic create orders --partitions 2", "topic grow orders --partitions 3", "topic list", "topic describe orders", "join", "group list",
+		"group describe billing --topic orders", "group seek billing --topic orders --to latest", "topic delete orders --force --yes",
+	} {
+		if command == "join" {
+			add(t, client, "orders:0", "1-1")
+			joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{})
+			continue
+		}
+		o := rafka(t, strings.Fields(command)...)
+		assert.Zero(t, o.code, "%s: %s", command, o.stderr)
+	}
+	assert.Empty(t, server.Denied(t))
 }
