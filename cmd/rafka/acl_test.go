@@ -14,7 +14,8 @@ import (
 func TestACLPrintsALineThatAServerTakes(t *testing.T) {
 	_, client := startRedis(t)
 	for _, args := range []string{
-		"acl reader --topic orders --group billing", "acl writer --topic orders", "acl writer -t orders -p 8 --minimal", "acl admin -t orders", "acl admin",
+		"acl reader --topic orders --group billing", "acl writer --topic orders",
+		"acl writer -t orders -p 8 --minimal", "acl admin -t orders", "acl admin",
 	} {
 		o := rafka(t, strings.Fields(args)...)
 		require.Zero(t, o.code, o.stderr)
@@ -65,7 +66,7 @@ func TestAdminLivesOnItsRights(t *testing.T) {
 	server, client := startRedis(t)
 	o := rafka(t, "acl", "admin", "--topic", "orders")
 	var line []any
-	for _, word := range strings.Fields(o.stdout) {
+	for word := range strings.FieldsSeq(o.stdout) {
 		line = append(line, word)
 	}
 	require.NoError(t, client.Do(t.Context(), line...).Err())

@@ -153,9 +153,6 @@ const (
 	topicHints keyKind = "topic-hints"
 )
 
-// keyKinds are those of single keys.
-var keyKinds = []keyKind{streamKind, plainKind, metadataKind, planKind, membersKind, leaseKind, producerKind}
-
 // kindOf tells what a key of ours is for. That of a plain topic is a stream like any other.
 func kindOf(key string) keyKind {
 	if !strings.HasPrefix(key, keyPrefix) || !strings.Contains(key, "{") {

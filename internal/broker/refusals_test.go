@@ -54,7 +54,8 @@ func TestClosedKeyIsNamed(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{client: server.Client(t)}
 	all := Topic{Name: "t", Partitions: 3}.Splits()
-	require.NoError(t, s.client.Do(t.Context(), "acl", "setuser", "reader", "on", "nopass", "~t:*", "~rafka:{t:0}:*", "~rafka:{t:2}:*", "+@all").Err())
+	require.NoError(t, s.client.Do(t.Context(), "acl", "setuser", "reader", "on", "nopass",
+		"~t:*", "~rafka:{t:0}:*", "~rafka:{t:2}:*", "+@all").Err())
 	reader := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = "reader", "any" })}
 	var claims []splits.Claim
 	for _, split := range all {

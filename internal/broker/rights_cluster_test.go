@@ -137,7 +137,8 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic Topic) {
 		g := leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0]
 		require.NoError(t, g.Err)
 		lease := splits.Lease{Split: split, Member: "m", Epoch: g.Epoch}
-		fetched, err := log.Fetch(ctx, splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, After: g.Position.Offset, Inspect: true}}, Count: 10})
+		cursor := splits.Cursor{Split: split, After: g.Position.Offset, Inspect: true}
+		fetched, err := log.Fetch(ctx, splits.FetchRequest{Cursors: []splits.Cursor{cursor}, Count: 10})
 		require.NoError(t, err)
 		require.Len(t, fetched[0].Entries, 1)
 		at := splits.Position{Offset: fetched[0].Entries[0].Offset, Read: 1}

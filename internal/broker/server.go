@@ -84,6 +84,9 @@ func checkServer(ctx context.Context, client redis.UniversalClient) error {
 	case redis.HasErrorPrefix(err, "unknown command"):
 		lacks = []string{"EVALSHA and EVAL"}
 	case class == ClassConnection, class == ClassAuth, class == ClassTransient:
+		if plain := client.Ping(ctx).Err(); class == ClassAuth && Classify(plain) == ClassAuth {
+			err = plain // one who has not said who he is may send short requests only, and is told no more than that
+		}
 		return fmt.Errorf("asking for the server's abilities: %w", Explain(err))
 	}
 	if len(lacks) == 0 {
