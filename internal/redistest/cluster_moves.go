@@ -3,8 +3,11 @@ package redistest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Failover hands the slots of a running master over to one of its replicas, without loss, and waits until all nodes agree. It returns the
@@ -58,6 +61,42 @@ func (c *Cluster) MigrateSlot(t testing.TB, slot int, to *Server) {
 	m := c.BeginMigration(t, slot, to)
 	m.Move(t)
 	m.Finish(t)
+}
+
+// reshardAtOnce is how many slots a reshard has on the move at a time.
+const reshardAtOnce = 50
+
+// Reshard moves slots with all their keys from one master to another while clients use them, some dozens at a time, and waits until all nodes
+// agree.
+func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
+	t.Helper()
+	source, destination := from.Client(t), to.Client(t)
+	fromID, toID := from.must(t, "cluster", "myid"), to.must(t, "cluster", "myid")
+	each := func(client *redis.Client, slots []int, command func(slot int) []any) []redis.Cmder {
+		t.Helper()
+		replies, err := client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
+			for _, slot := range slots {
+				pipe.Do(t.Context(), append([]any{"cluster"}, command(slot)...)...)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("moving slots from %s to %s: %v", from.Addr(), to.Addr(), err)
+		}
+		return replies
+	}
+	for some := range slices.Chunk(slots, reshardAtOnce) {
+		each(destination, some, func(slot int) []any { return []any{"setslot", slot, "importing", fromID} })
+		each(source, some, func(slot int) []any { return []any{"setslot", slot, "migrating", toID} })
+		for i, reply := range each(source, some, func(slot int) []any { return []any{"countkeysinslot", slot} }) {
+			if n, _ := reply.(*redis.Cmd).Int(); n > 0 {
+				(&Migration{cluster: c, slot: some[i], from: from, to: to}).Move(t)
+			}
+		}
+		each(destination, some, func(slot int) []any { return []any{"setslot", slot, "node", toID} })
+		each(source, some, func(slot int) []any { return []any{"setslot", slot, "node", toID} })
+	}
+	c.awaitOwner(t, slots[len(slots)-1], to)
 }
 
 // Migration is a slot on its way from one master to another: keys that are still at the source are served there, all others at the
@@ -114,11 +153,17 @@ func (m *Migration) Finish(t testing.TB) {
 	id := m.to.must(t, "cluster", "myid")
 	m.to.must(t, "cluster", "setslot", m.slot, "node", id)
 	m.from.must(t, "cluster", "setslot", m.slot, "node", id)
-	settle(t, fmt.Sprintf("slot %d to be at %s", m.slot, m.to.Addr()), func(context.Context) error {
-		if owner := m.cluster.owner(t, m.slot); owner != m.to {
+	m.cluster.awaitOwner(t, m.slot, m.to)
+}
+
+// awaitOwner waits until a slot is where it should be and all nodes agree about all slots.
+func (c *Cluster) awaitOwner(t testing.TB, slot int, to *Server) {
+	t.Helper()
+	settle(t, fmt.Sprintf("slot %d to be at %s", slot, to.Addr()), func(context.Context) error {
+		if owner := c.owner(t, slot); owner != to {
 			return fmt.Errorf("it is at %s", owner.Addr())
 		}
 		return nil
 	})
-	m.cluster.Await(t)
+	c.Await(t)
 }

@@ -82,6 +82,23 @@ func TestSlotMovesWithItsKeys(t *testing.T) {
 	require.NoError(t, client.Get(t.Context(), "{k}:7").Err())
 }
 
+func TestManySlotsMoveAtOnce(t *testing.T) {
+	t.Parallel()
+	c := StartCluster(t, 2, 0)
+	client := c.Client(t)
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	from, slot := c.Master(t, "k"), c.Slot(t, "k")
+	to := c.Nodes()[1-indexOf(c.Nodes(), from)]
+	var moved []int
+	for s := slot - 50; s < slot+50; s++ {
+		moved = append(moved, s)
+	}
+	c.Reshard(t, moved, from, to)
+	assert.Equal(t, to, c.Master(t, "k"))
+	require.ErrorContains(t, from.Client(t).Get(t.Context(), "k").Err(), "MOVED")
+	require.NoError(t, client.Get(t.Context(), "k").Err())
+}
+
 func TestNodesOfAClusterNeedNotServeWithoutAllSlots(t *testing.T) {
 	t.Parallel()
 	c := StartCluster(t, 3, 0)
