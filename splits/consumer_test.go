@@ -437,6 +437,36 @@ func TestTheRepliesOfCommitsMayBeLost(t *testing.T) {
 	})
 }
 
+// Reads may fail for longer than everything else: after a failover each client finds the new master by itself. Whatever the back-off had come
+// to by then, entries flow within a heartbeat.
+func TestReadsGoOnSoonAfterTheyAreMended(t *testing.T) {
+	for name, outage := range map[string]func(m *member){
+		"they alone failed": func(*member) { settle(3 * ttl) },
+		"others came back one by one": func(m *member) {
+			for range 8 {
+				for _, method := range []splitstest.Method{splitstest.Beat, splitstest.State} {
+					m.faults.Next(method, splitstest.Fault{Fail: splitstest.ErrOutage})
+				}
+				settle(heartbeat)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				m := w.join("a", func(c *splits.Config, _ *member) { c.SampleEvery = heartbeat / 2 })
+				settle(time.Second)
+				m.faults.Set(splitstest.Fetch, splitstest.Fault{Fail: splitstest.ErrOutage})
+				outage(m)
+				m.faults.Set(splitstest.Fetch, splitstest.Fault{})
+				w.fill(10)
+				settle(heartbeat)
+				w.wantOnce(10, m)
+			})
+		})
+	}
+}
+
 func TestNackedEntriesAndTheirSuccessorsOfTheSameKeyComeAgainBeforeAnythingNewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

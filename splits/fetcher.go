@@ -49,13 +49,24 @@ func (f *fetcher) run(ctx context.Context) {
 		n, err := f.fetch(ctx, items, block)
 		switch {
 		case err != nil:
-			_ = sleepOr(ctx, backoff.NextBackOff(), f.retryNow)
+			f.rest(ctx, backoff)
 		case n == 0 && !all:
 			_ = sleepOr(ctx, lookAgain, f.room)
 			fallthrough
 		default:
 			backoff.Reset()
 		}
+	}
+}
+
+// rest waits after a failure, for no longer than a heartbeat: reading once per interval is no burden. When the store can be reached again the
+// waits begin anew, for after a failover each client finds the new master by itself, and the one for reads may be the last.
+func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
+	select {
+	case <-f.retryNow:
+		backoff.Reset()
+	case <-time.After(min(backoff.NextBackOff(), f.cfg.Heartbeat)):
+	case <-ctx.Done():
 	}
 }
 
