@@ -41,7 +41,7 @@ test: deps ## run all tests with the race detector on a real redis-server; a ski
 	fi
 
 .PHONY: ledger
-ledger: deps ## kill, pause and scale real processes and account for every message; DATA=FILE takes the messages from a file
+ledger: deps ## kill, pause and scale real processes, fail masters over, and account for every message; DATA=FILE takes the messages from a file
 	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 

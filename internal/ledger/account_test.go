@@ -35,6 +35,20 @@ func newAccount(books []*outBook) *account {
 	return a
 }
 
+// only is the account of some of the records.
+func (a *account) only(wanted func(record) bool) *account {
+	books := make([]*outBook, len(a.books))
+	for i, b := range a.books {
+		books[i] = &outBook{by: b.by}
+		for _, r := range b.records {
+			if wanted(r) {
+				books[i].records = append(books[i].records, r)
+			}
+		}
+	}
+	return newAccount(books)
+}
+
 // delivery tells the deliveries of one line apart.
 type delivery struct {
 	nanos int64
@@ -42,16 +56,6 @@ type delivery struct {
 }
 
 func (r record) delivery() delivery { return delivery{r.Nanos, r.by} }
-
-// missing returns those of the lines that did not come out.
-func (a *account) missing(entered []int64) (lines []int64) {
-	for _, n := range entered {
-		if _, ok := a.first[n]; !ok {
-			lines = append(lines, n)
-		}
-	}
-	return lines
-}
 
 // requireOrder checks that the lines of each key were first read in ascending order, over all consumers, and that each consumer
 // finished what it was the first to read in that order too.
@@ -117,13 +121,14 @@ func (p pause) length() time.Duration { return p.after.read().Sub(p.before.read(
 // moved reports whether the partition went to another consumer in between.
 func (p pause) moved() bool { return p.before.by != p.after.by }
 
-// pauses returns the longest pause that overlaps with the window of partitions that stayed where they were, and of those that moved.
-func (a *account) pauses(from, to time.Time) (stayed, moved pause) {
+// pauses returns the longest pause that overlaps with the window of partitions that stayed where they were, and of those that moved. Without
+// a list it looks at all partitions.
+func (a *account) pauses(from, to time.Time, partitions ...int) (stayed, moved pause) {
 	last := map[int]record{}
 	for _, r := range a.records {
 		before, known := last[r.Partition]
 		last[r.Partition] = r
-		if !known || r.read().Before(from) || before.read().After(to) {
+		if !known || r.read().Before(from) || before.read().After(to) || len(partitions) > 0 && !slices.Contains(partitions, r.Partition) {
 			continue
 		}
 		p := pause{before, r}

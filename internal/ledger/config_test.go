@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"text/template"
@@ -14,44 +15,65 @@ import (
 // sessionTimeout is that of all consumers. A member that is gone is noticed within a second more.
 const sessionTimeout = 3 * time.Second
 
+// connection is how every process reaches Redis.
+type connection struct {
+	URL, Kind string
+	Master    string // for kind failover
+}
+
 // route says where messages go and come from.
 type route struct {
-	URL        string
+	connection
 	Topic      string
 	Partitions int
 	Group      string
 }
 
-// generated is a producer of numbered messages at an even pace: one batch every ten milliseconds. Keys are "client-0" to
-// "client-199" in turn, so that every batch touches all partitions.
+// generated is a producer of numbered messages at an even pace: one batch every ten milliseconds. It takes its keys in turn, so every batch
+// touches many partitions.
 type generated struct {
 	route
+	Before    int64 // the number before the first
+	Keys      []string
 	PerSecond int
 	Book      string
+	Metrics   string        // the address where it shows its metrics; "": nowhere
 	Timeout   time.Duration // of reads; 0: the default
 }
 
 func (g generated) Batch() int { return g.PerSecond / 100 }
 
+func (g generated) KeyList() (string, error) {
+	list, err := json.Marshal(g.Keys)
+	return string(list), err
+}
+
+// httpConfig is for the processes that are asked for their metrics, and for those that are not.
+const httpConfig = `
+http: {enabled: {{ne .Metrics ""}}, address: '{{.Metrics}}'}
+`
+
 // The generator keeps one counter, in its own mapping: replays of the engine keep their number. What rafka has acknowledged goes to the
 // entry book.
-var generatedConfig = parse("generated", `
-http: {enabled: false}
+var generatedConfig = parse("generated", httpConfig+`
 input:
   generate:
     interval: 10ms
     batch_size: {{.Batch}}
     mapping: |
-      let line = counter()
+      let line = {{.Before}} + counter()
+      let keys = {{.KeyList}}
       root = "message %d, which is about as long as a line of a log is in real life, so that buffers fill as they do there".format($line)
       meta line = $line
-      meta client = "client-%d".format($line % 200)
+      meta client = $keys.index($line % {{len .Keys}})
 output:
   broker:
     pattern: fan_out_sequential
     outputs:
       - rafka:
-          url: {{.URL}}
+          url: '{{.URL}}'
+          kind: {{.Kind}}
+          master: '{{.Master}}'
           stream_name: {{.Topic}}
           partitions: {{.Partitions}}
           key: ${! @client }
@@ -90,7 +112,9 @@ input:
         meta = {"line": counter(), "client": {{.Key}}}
 output:
   rafka:
-    url: {{.URL}}
+    url: '{{.URL}}'
+    kind: {{.Kind}}
+    master: '{{.Master}}'
     stream_name: {{.Topic}}
     partitions: {{.Partitions}}
     key: ${! @client }
@@ -107,16 +131,18 @@ type consumer struct {
 	BatchSize int
 	Threads   int
 	Work      time.Duration // for each batch
+	Metrics   string        // the address where it shows its metrics; "": nowhere
 }
 
 func (consumer) Session() time.Duration { return sessionTimeout }
 
 // The stamp is taken where a batch is read; what takes time comes after it.
-var consumerConfig = parse("consumer", `
-http: {enabled: false}
+var consumerConfig = parse("consumer", httpConfig+`
 input:
   rafka:
-    url: {{.URL}}
+    url: '{{.URL}}'
+    kind: {{.Kind}}
+    master: '{{.Master}}'
     stream_name: {{.Topic}}
     consumer_group: {{.Group}}
     consumer_name: {{.Name}}

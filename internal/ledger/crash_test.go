@@ -32,7 +32,7 @@ func TestLedgerCrash(t *testing.T) {
 }
 
 func killOneOfThree(t *testing.T, work time.Duration) {
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	s.consume(t, "c1")
 	s.consume(t, "c2")
 	victim := s.consume(t, "victim", func(c *consumer) { c.Work = work })

@@ -1,6 +1,7 @@
-// Package ledger keeps the books on real processes: it runs the built binary as producers and consumers over a real redis-server, kills,
-// pauses and scales them, and accounts for every message that went in and came out. It holds nothing but tests, behind the build
-// tag "ledger": they take minutes. `make ledger` runs them; with DATA=FILE the messages of the first test are the lines of that file.
+// Package ledger keeps the books on real processes: it runs the built binary as producers and consumers over real redis-servers, kills,
+// pauses and scales them, moves slots and kills masters, and accounts for every message that went in and came out. It holds nothing but
+// tests, behind the build tag "ledger": they take minutes. `make ledger` runs them; with DATA=FILE the messages of the first test are the
+// lines of that file.
 //
 // Who is who:
 //
@@ -9,7 +10,9 @@
 //	ledger      (output) one line per message that a consumer's pipeline finished: number, key, text, partition, offset, delivery
 //	            count, and when it was read; a ledger is one consumer's
 //	account     all ledgers of a test, merged in the order in which messages were read
-//	scenario    one redis-server, one topic, one group, and the processes around them
+//	scenario    one topic, one group, the server or servers that hold them, and the processes around them
+//	stock       what stands in the streams in the end: what Redis kept
+//	watch       what the leases were, moment by moment, which tells why something was read again
 //
 // The time of a read is taken by a mapping in the input's own processors, which runs as soon as the engine has taken a batch from the
 // input. One batch may have been taken and not be stamped yet: that is as near as anybody outside the process comes.

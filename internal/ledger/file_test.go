@@ -15,7 +15,7 @@ import (
 )
 
 // kafkaPartition is where Kafka's default partitioner puts a key, by an implementation that is not the one rafka uses.
-func kafkaPartition(key string) int {
+func kafkaPartition(key string, partitions int) int {
 	all := make([]int, partitions)
 	for i := range all {
 		all[i] = i
@@ -27,7 +27,7 @@ func kafkaPartition(key string) int {
 // partition on which Kafka would have put it.
 func TestLedgerFile(t *testing.T) {
 	path, text := accessLog(t)
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	for _, name := range []string{"c1", "c2", "c3"} {
 		s.consume(t, name)
 	}
@@ -49,7 +49,7 @@ func TestLedgerFile(t *testing.T) {
 		line := text[r.Line-1]
 		require.Equal(t, line, string(r.Text), "the text of line %d", r.Line)
 		require.Equal(t, client(line), r.Key, "the key of line %d", r.Line)
-		require.Equal(t, kafkaPartition(r.Key), r.Partition, "the partition of key %s", r.Key)
+		require.Equal(t, kafkaPartition(r.Key, partitions), r.Partition, "the partition of key %s", r.Key)
 		require.Equal(t, 1, r.Deliveries, "the delivery count of line %d", r.Line)
 		clients[r.Key] = true
 	}
@@ -75,10 +75,10 @@ func TestLedgerKafkaPartitions(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(content, &pinned))
 	require.Equal(t, partitions, pinned.Partitions)
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	var text strings.Builder
 	for _, v := range pinned.Vectors {
-		require.Equal(t, v.Partition, kafkaPartition(v.Key), "kafka-go and the vector of %q", v.Key)
+		require.Equal(t, v.Partition, kafkaPartition(v.Key, partitions), "kafka-go and the vector of %q", v.Key)
 		text.WriteString(v.Key + "\n")
 	}
 	path := filepath.Join(s.dir, "keys")
@@ -101,7 +101,7 @@ func TestLedgerKafkaPartitions(t *testing.T) {
 // group's own position stays.
 func TestLedgerForeignGroup(t *testing.T) {
 	path, text := accessLog(t)
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField})).join(t, patience)
 	const foreign = 3
 	first, err := s.client.XRangeN(t.Context(), s.partitionKey(foreign), "-", "+", 1).Result()

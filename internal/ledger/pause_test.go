@@ -20,7 +20,7 @@ const (
 // A consumer that is behind, and so has full buffers, is frozen for much longer than its leases last. The other takes its partitions
 // over. When it goes on it hands out nothing of what it had buffered, and takes part again.
 func TestLedgerPause(t *testing.T) {
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	s.consume(t, "c1")
 	sleeper := s.consume(t, "sleeper", func(c *consumer) { c.BatchSize, c.Work = slowBatch, 60*time.Millisecond })
 	s.awaitShares(t, "c1", "sleeper")

@@ -21,16 +21,16 @@ const (
 // longer than the producer waits: then it works off what it was sent, and nobody gets the answers. Nothing that was acknowledged is lost,
 // nothing is written twice, and both sides go on by themselves.
 func TestLedgerRedisRestart(t *testing.T) {
-	s := newScenario(t, "--appendonly", "yes", "--appendfsync", "always")
+	s, server := newScenario(t, "--appendonly", "yes", "--appendfsync", "always")
 	s.consume(t, "c1")
 	s.consume(t, "c2")
 	s.awaitShares(t, "c1", "c2")
 	s.generate(t, durablePerSecond, func(g *generated) { g.Timeout = impatience })
 	s.awaitReads(t, time.Now(), 2*durablePerSecond)
 	recoveries := []recovery{
-		disturb(t, s, "killed", time.Second, s.redis.Kill, s.redis.Restart),
-		disturb(t, s, "standing still", 4*impatience, s.redis.Pause, s.redis.Resume),
-		disturb(t, s, "killed", 8*time.Second, s.redis.Kill, s.redis.Restart),
+		disturb(t, s, "killed", time.Second, server.Kill, server.Restart),
+		disturb(t, s, "standing still", 4*impatience, server.Pause, server.Resume),
+		disturb(t, s, "killed", 8*time.Second, server.Kill, server.Restart),
 	}
 
 	a := s.settle(t)
@@ -59,15 +59,13 @@ func disturb(t *testing.T, s *scenario, what string, down time.Duration, fail, m
 	mend(t)
 	back := time.Now()
 	r.down = back.Sub(failed)
-	s.in.refresh(t)
-	written := len(s.in.numbers)
+	written := len(s.entered(t))
 	unread := map[int]bool{}
 	for i := range partitions {
 		unread[i] = true
 	}
 	await(t, patience, "writes and reads to go on", func() bool {
-		s.in.refresh(t)
-		if r.written == 0 && len(s.in.numbers) > written {
+		if r.written == 0 && len(s.entered(t)) > written {
 			r.written = time.Since(back)
 		}
 		for _, record := range s.refresh(t) {
@@ -93,14 +91,14 @@ func requireEachOnceInOrder(t *testing.T, s *scenario) (total int) {
 		for _, e := range s.entries(t, i) {
 			require.False(t, seen[e.line], "number %d was written twice", e.line)
 			require.Less(t, newest[e.key], e.line, "key %s is out of order in partition %d", e.key, i)
-			require.Equal(t, kafkaPartition(e.key), i, "the partition of key %s", e.key)
+			require.Equal(t, kafkaPartition(e.key, partitions), i, "the partition of key %s", e.key)
 			seen[e.line], newest[e.key] = true, e.line
 		}
 	}
 	for n := range int64(len(seen)) {
 		require.True(t, seen[n+1], "number %d is missing in the streams, which hold %d", n+1, len(seen))
 	}
-	for _, n := range s.in.numbers {
+	for _, n := range s.entered(t) {
 		require.True(t, seen[n], "number %d was acknowledged and is not in the streams", n)
 	}
 	return len(seen)

@@ -43,7 +43,7 @@ type window struct {
 // scaleUpAndDown runs the scenario and returns the account, and when there was a rebalance and when there was none.
 func scaleUpAndDown(t *testing.T) (*account, []window) {
 	t.Helper()
-	s := newScenario(t)
+	s, _ := newScenario(t)
 	var windows []window
 	during := func(name string, rebalance bool, happens func()) {
 		t.Helper()

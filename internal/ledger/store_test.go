@@ -3,7 +3,9 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -22,34 +24,49 @@ import (
 type lease struct {
 	partition int
 	owner     string // the consumer_name; "" if nobody holds it
+	epoch     string
 	offset    splits.Offset
 }
 
-// leases reads those of all partitions at one moment.
+// leases reads those of all partitions.
 func (s *scenario) leases(t testing.TB) []lease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	pipe := s.client.TxPipeline()
-	replies := make([]*redis.MapStringStringCmd, partitions)
+	all, err := s.readLeases(ctx, s.client)
+	require.NoError(t, err)
+	require.Len(t, all, s.Partitions)
+	return all
+}
+
+// readLeases returns those that a server answers for, and the errors of the others.
+func (s *scenario) readLeases(ctx context.Context, client redis.Cmdable) (all []lease, err error) {
+	pipe := client.Pipeline()
+	replies := make([]*redis.MapStringStringCmd, s.Partitions)
 	for i := range replies {
 		replies[i] = pipe.HGetAll(ctx, fmt.Sprintf("rafka:{%s:%d}:lease:%s", s.Topic, i, s.Group))
 	}
-	_, err := pipe.Exec(ctx)
-	require.NoError(t, err)
-	all := make([]lease, partitions)
+	_, _ = pipe.Exec(ctx) // each reply has its own error
 	for i, reply := range replies {
-		h := reply.Val()
-		all[i].partition = i
-		if member := strings.Split(h["owner"], "/"); len(member) == 3 {
-			all[i].owner = member[1]
+		l, parseErr := parseLease(i, reply.Val())
+		if refused := cmp.Or(reply.Err(), parseErr); refused != nil {
+			err = errors.Join(err, refused)
+			continue
 		}
-		if h["offset"] != "" {
-			all[i].offset, err = splits.ParseOffset(h["offset"])
-			require.NoError(t, err)
-		}
+		all = append(all, l)
 	}
-	return all
+	return all, err
+}
+
+func parseLease(partition int, h map[string]string) (l lease, err error) {
+	l = lease{partition: partition, epoch: h["epoch"]}
+	if member := strings.Split(h["owner"], "/"); len(member) == 3 {
+		l.owner = member[1]
+	}
+	if h["offset"] != "" {
+		l.offset, err = splits.ParseOffset(h["offset"])
+	}
+	return l, err
 }
 
 // heldBy returns those of the leases that a consumer holds.
@@ -67,6 +84,7 @@ func (s *scenario) partitionKey(i int) string { return s.Topic + ":" + strconv.I
 
 // entry is a message in its stream.
 type entry struct {
+	id   string
 	line int64
 	key  string
 }
@@ -81,7 +99,7 @@ func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
 		for _, m := range messages {
 			line, err := strconv.ParseInt(fmt.Sprint(m.Values["line"]), 10, 64)
 			require.NoError(t, err, "entry %s: %v", m.ID, m.Values)
-			all = append(all, entry{line, fmt.Sprint(m.Values["rafka_key"])})
+			all = append(all, entry{m.ID, line, fmt.Sprint(m.Values["rafka_key"])})
 		}
 		if len(messages) < page {
 			return all

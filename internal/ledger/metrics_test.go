@@ -1,0 +1,95 @@
+//go:build ledger
+
+package ledger
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// freeAddress is one that was free a moment ago. Its port is neither one of those that systems give to outgoing connections nor one of
+// those that redistest takes.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(23000+rand.IntN(9000)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, l.Close())
+			return address
+		}
+	}
+	require.Fail(t, "no port is free")
+	return ""
+}
+
+// counter is a counter of one process, by partition.
+type counter map[int]int64
+
+func (c counter) sum() (all int64) {
+	for _, n := range c {
+		all += n
+	}
+	return all
+}
+
+func (c counter) add(other counter) {
+	for partition, n := range other {
+		c[partition] += n
+	}
+}
+
+var partitionLabel = regexp.MustCompile(`[{,]partition="(\d+)"`)
+
+// scrape asks a process for one of its counters. One that was never counted up is not shown.
+func scrape(t testing.TB, address, name string) counter {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + address + "/metrics")
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	c := counter{}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, name+"{") {
+			continue
+		}
+		labels, number, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		label := partitionLabel.FindStringSubmatch(labels)
+		require.NotNil(t, label, "no partition in %s", line)
+		partition, err := strconv.Atoi(label[1])
+		require.NoError(t, err)
+		value, err := strconv.ParseFloat(number, 64)
+		require.NoError(t, err)
+		c[partition] += int64(value)
+	}
+	return c
+}
+
+// counted adds a counter up over all producers.
+func (s *scenario) counted(t testing.TB, name string) counter {
+	t.Helper()
+	all := counter{}
+	for _, p := range s.producers {
+		all.add(scrape(t, p.Metrics, name))
+	}
+	return all
+}
+
+// noticed adds a counter up over all consumers.
+func (s *scenario) noticed(t testing.TB, name string) counter {
+	t.Helper()
+	all := counter{}
+	for _, m := range s.consumers {
+		all.add(scrape(t, m.Metrics, name))
+	}
+	return all
+}
