@@ -59,13 +59,14 @@ func TestClassifyAndExplain(t *testing.T) {
 		}, // miniredis
 		{refusalText("ERR Error running script (call to f_0): @user_script:1: WRONGTYPE Operation"), ClassWrongType, "delete"},
 		{refusalText("ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to index"), ClassFinal, ""},
-		{refusalText("NOPERM this user has no permissions to run the 'xadd' command"), ClassPermission, "ACL SETUSER"},
-		{refusalText("NOPERM this user has no permissions to access one of the keys used as arguments"), ClassPermission, "ACL SETUSER"},
-		{refusalText("NOPERM User alice has no permissions to run the 'xadd' command"), ClassPermission, "ACL SETUSER"}, // 7.2, 8, valkey
-		{refusalText("NOPERM No permissions to access a key"), ClassPermission, "ACL SETUSER"},
+		{refusalText("NOPERM this user has no permissions to run the 'xadd' command"), ClassPermission, "ACL SETUSER <username> +xadd"},
+		{refusalText("NOPERM this user has no permissions to access one of the keys used as arguments"), ClassPermission, "<username> ~<key>"},
+		{refusalText("NOPERM User alice has no permissions to run the 'xinfo|stream' command"), ClassPermission, " +xinfo|stream"}, // 7.2, 8, valkey
+		{refusalText("NOPERM No permissions to access a key"), ClassPermission, "ACL SETUSER <username> ~<key>"},
+		{refusalText("NOPERM No permissions to access a channel"), ClassPermission, "ACL SETUSER <username> &<channel>"},
 		{
 			refusalText("ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1."),
-			ClassPermission, "ACL SETUSER",
+			ClassPermission, "ACL SETUSER <username> +<command>",
 		}, // 7.0
 		{
 			refusalText("ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"),
@@ -73,7 +74,7 @@ func TestClassifyAndExplain(t *testing.T) {
 		},
 		{
 			refusalText("ERR ACL failure in script: User alice has no permissions to run the 'xadd' command script: f0"),
-			ClassPermission, "ACL SETUSER",
+			ClassPermission, "ACL SETUSER <username> +xadd",
 		}, // 7.2, 8, valkey
 		{refusalText("NOAUTH Authentication required."), ClassAuth, "`password`"},
 		{refusalText("WRONGPASS invalid username-password pair or user is disabled."), ClassAuth, "`username`"},

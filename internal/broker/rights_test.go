@@ -17,7 +17,8 @@ import (
 
 // scriptSources are the sources of the senders that are scripts, without what they share.
 var scriptSources = map[string]string{
-	enrollScript.name: enrollSrc, heartbeatScript.name: heartbeatSrc, proposeScript.name: proposeSrc, leaveScript.name: leaveSrc, claimScript.name: claimSrc,
+	enrollScript.name: enrollSrc, heartbeatScript.name: heartbeatSrc, proposeScript.name: proposeSrc, leaveScript.name: leaveSrc,
+	claimScript.name:  claimSrc,
 	commitScript.name: commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
 	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
 	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
