@@ -19,7 +19,7 @@ import (
 )
 
 // lasting are fields with a session that a restart on a busy machine fits into.
-const lasting = "session_timeout: 30s\nheartbeat_interval: 500ms\n"
+const lasting = "session_timeout: 30s\nheartbeat_interval: 2s\nread_timeout: 2s\n"
 
 // reader is an input with a pipeline that acknowledges at once.
 type reader struct {
@@ -35,7 +35,8 @@ type reader struct {
 // startReader opens an input and reads until close, or the end of the test.
 func startReader(t *testing.T, url, fields string) *reader {
 	t.Helper()
-	in, log := openInput(t, url, fields)
+	in, log := closedInput(t, url, fields)
+	require.NoError(t, reconnect(patient(t), in))
 	ctx, stop := context.WithCancel(t.Context())
 	r := &reader{in: in, log: log, stop: stop}
 	r.done.Go(func() { r.run(ctx, t) }) // ends with stop
@@ -175,7 +176,7 @@ func TestLaterInputOfAnInstanceFencesTheEarlier(t *testing.T) {
 		had := len(earlier.texts())
 		owners := s.owners()
 		assert.Len(t, owners, 2)
-		for range 5 { // a heartbeat each
+		for range 10 { // some heartbeats
 			s.spread()
 			eventually(t, "all is read", func() bool { return len(earlier.texts())+len(later.texts())+len(other.texts()) == s.written })
 			<-time.After(500 * time.Millisecond)
@@ -204,9 +205,9 @@ func TestEarlierInputOfAnInstanceIsAdmittedWhenTheSessionOfTheLaterEnds(t *testi
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		t.Parallel()
 		createTopic(t, client, 2)
-		earlier := startReader(t, url, "instance_id: me")
+		earlier := startReader(t, url, unhurried+"instance_id: me")
 		eventually(t, "it reads", func() bool { return earlier.owned() == 2 })
-		later := startReader(t, url, "instance_id: me")
+		later := startReader(t, url, unhurried+"instance_id: me")
 		eventually(t, "it takes over", func() bool { return later.owned() == 2 && earlier.owned() == 0 })
 		write(t, client, "orders:0", "", "a")
 		eventually(t, "the later reads", func() bool { return slices.Contains(later.texts(), "a") })
