@@ -36,7 +36,8 @@ const password = "password: pw\n"
 var sellers = map[string]seller{
 	"without administration": {
 		args: taken("CONFIG", "CLIENT", "DEBUG", "FLUSHALL", "FLUSHDB", "KEYS", "SHUTDOWN", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF", "SLAVEOF",
-			"ACL", "MONITOR", "SLOWLOG", "LATENCY", "MODULE", "SYNC", "PSYNC", "CLUSTER", "FUNCTION", "SWAPDB", "MIGRATE", "COMMAND", "SCRIPT", "WAIT"),
+			"ACL", "MONITOR", "SLOWLOG", "LATENCY", "MODULE", "SYNC", "PSYNC", "CLUSTER", "FUNCTION", "SWAPDB", "MIGRATE", "COMMAND", "SCRIPT",
+			"WAIT"),
 	},
 	"without INFO and hints": {args: taken("INFO", "PUBLISH", "SUBSCRIBE", "XGROUP", "CONFIG", "CLIENT")},
 	"without HELLO":          {args: taken("HELLO"), resp: "2"},

@@ -51,8 +51,8 @@ func policyOf(ctx context.Context, client redis.UniversalClient) string {
 func evictionBy(policy, where string) Eviction {
 	e := Eviction{ExpiringKeys: strings.HasPrefix(policy, "volatile-")}
 	if strings.HasPrefix(policy, "allkeys-") {
-		e.Warning = fmt.Sprintf("%s has maxmemory-policy %s: when its memory is full it may evict streams, offsets and leases, which is loss of data: "+
-			"set maxmemory-policy to noeviction, or use another server or database for rafka", where, policy)
+		e.Warning = fmt.Sprintf("%s has maxmemory-policy %s: when its memory is full it may evict streams, offsets and leases, which is loss of "+
+			"data: set maxmemory-policy to noeviction, or use another server or database for rafka", where, policy)
 	}
 	return e
 }
