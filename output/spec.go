@@ -117,9 +117,10 @@ messages of its batch are written.
 - ~rafka_append_retries_total~: attempts to append that failed and were repeated
 - ~rafka_append_deduplicated_total~: appends that were recognised as written by an earlier attempt
 - ~rafka_append_gaps_total~: times that Redis had lost appends that it had acknowledged
+- ~rafka_append_lost_entries_total~: entries in these appends
 - ~rafka_metadata_dropped_total~: metadata values that were not written because the entry has a field of that name itself
 
-The first three have the labels ~topic~ and ~partition~, the last has ~topic~.
+The first four have the labels ~topic~ and ~partition~, the last has ~topic~.
 `, "~", "`")
 
 // addressFields say where a message goes.
