@@ -6,7 +6,8 @@
 --          2 commands to be tried, in the same form: writes that change nothing, because their arguments don't allow it
 -- Replies  OK types (of the keys: what TYPE says, or its error) denied (the places of commands in their list) error (of the first
 --          trial that failed)
--- A server without redis.acl_check_cmd (the embedded one, proxies) denies and tries nothing.
+-- A server without redis.acl_check_cmd (the embedded one, proxies) denies and tries nothing. A command that the server does not know is
+-- denied to nobody: abilities.lua asks for those.
 
 -- commands puts the keys in.
 local function commands(json)
@@ -31,7 +32,7 @@ local denied, failed = {}, ''
 if redis.acl_check_cmd then
   for place, command in ipairs(commands(ARGV[1])) do
     local known, allowed = pcall(redis.acl_check_cmd, unpack(command))
-    if not (known and allowed) then
+    if known and not allowed then
       denied[#denied + 1] = text(place)
     end
   end
