@@ -63,7 +63,7 @@ func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
 	}, 15*time.Second, 10*time.Millisecond)
 	lines := journal.Lines("level=ERROR")
 	assert.NotEmpty(t, journal.Lines("level=ERROR", "partitions of topic orders", "is gone: its stream was deleted, evicted or flushed"))
-	assert.LessOrEqual(t, len(lines), 3, "%v", lines) // a renewal may notice some of it first
+	assert.Less(t, len(lines), partitions, "%v", lines) // renewals may notice some of it first
 }
 
 // The server came back without what was written last: the stream and the group's position are older than what was read.

@@ -138,8 +138,8 @@ With the labels ` + "`topic`" + `, ` + "`partition`" + ` and ` + "`group`" + `:
 - ` + "`rafka_lag_seconds`" + `: age of the oldest entry that is not acknowledged
 - ` + "`rafka_oldest_unacked_seconds`" + `: how long the oldest batch has been in the pipeline
 - ` + "`rafka_last_read_seconds`" + `: time since entries last came
-- ` + "`rafka_commits_total`" + `, ` + "`rafka_fenced_total`" + `, ` + "`rafka_lost_entries_total`" + `, ` + "`rafka_recreated_total`" + `,
-  ` + "`rafka_redelivered_total`" + `, ` + "`rafka_skipped_total`" + `
+- ` + "`rafka_commits_total`" + `, ` + "`rafka_fenced_total`" + `, ` + "`rafka_lost_entries_total`" + `, ` + "`rafka_recreated_total`" + `
+- ` + "`rafka_redelivered_total`" + `, ` + "`rafka_skipped_total`" + `
 
 and without ` + "`partition`" + `: ` + "`rafka_partitions_assigned`" + `, ` + "`rafka_rebalances_total`" + `.
 `
