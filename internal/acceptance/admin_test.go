@@ -85,7 +85,7 @@ func (r *reader) ready() int {
 }
 
 // patientFields let a busy machine take its time: no lease ends but by what the test does.
-const patientFields = "session_timeout: 30s\nheartbeat_interval: 500ms\ncommit_period: 20ms\nbatch_size: 20\n"
+const patientFields = "session_timeout: 30s\nheartbeat_interval: 2s\ncommit_period: 20ms\nbatch_size: 20\n"
 
 // startReader adds a member that leaves a trail, until t ends.
 func startReader(t *testing.T, url, name, fields string, tr *trail) *reader {
