@@ -45,6 +45,10 @@ ledger: deps ## kill, pause and scale real processes, fail masters over, and acc
 	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 
+.PHONY: sim
+sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; not yet part of make test
+	go test -tags simulation -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
+
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...

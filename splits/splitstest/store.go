@@ -33,6 +33,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
+	producers  map[producerKey]producerState
 }
 
 type groupKey struct{ topic, group string }
@@ -55,6 +56,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
+		producers:  map[producerKey]producerState{},
 	}
 }
 
@@ -64,6 +66,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
+		producers:  maps.Clone(s.producers),
 	}
 	for key, st := range s.streams {
 		c.streams[key] = st.clone()
@@ -221,6 +224,45 @@ func (s *Store) Restore(snapshot Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = snapshot.state.clone()
+}
+
+// RestoreTopic takes the topic's own shard back to the snapshot: the number of its partitions and its groups. On a cluster that can happen
+// alone, as a partition's can: see RestoreSplit.
+func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.partitions, topic)
+	if n, ok := snapshot.state.partitions[topic]; ok {
+		s.state.partitions[topic] = n
+	}
+	maps.DeleteFunc(s.state.groups, func(k groupKey, _ *groupRecord) bool { return k.topic == topic })
+	for key, g := range snapshot.state.groups {
+		if key.topic == topic {
+			s.state.groups[key] = g.clone()
+		}
+	}
+}
+
+// RestoreSplit takes the shard of one partition back to the snapshot: its stream, its leases and what is known of its producers.
+func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.streams, split.Key)
+	if st := snapshot.state.streams[split.Key]; st != nil {
+		s.state.streams[split.Key] = st.clone()
+	}
+	restoreKeys(s.state.leases, snapshot.state.leases, func(k leaseKey) bool { return k.stream == split.Key })
+	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
+}
+
+// restoreKeys makes the chosen keys of a map what they were.
+func restoreKeys[K comparable, V any](now, before map[K]V, chosen func(K) bool) {
+	maps.DeleteFunc(now, func(k K, _ V) bool { return chosen(k) })
+	for k, v := range before {
+		if chosen(k) {
+			now[k] = v
+		}
+	}
 }
 
 // nudge leaves a signal in a channel of capacity one; a signal that is there already serves as well.

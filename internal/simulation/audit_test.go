@@ -1,0 +1,105 @@
+//go:build simulation
+
+package simulation
+
+import (
+	"context"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// The oracle's eyes: they sit between the network and the store, and see requests when they are applied, in that order.
+
+type auditedGroup struct {
+	splits.Group
+	oracle *oracle
+}
+
+func (g *auditedGroup) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
+	g.oracle.mu.Lock()
+	defer g.oracle.mu.Unlock()
+	stored, err := g.Group.Propose(ctx, plan)
+	if stored && err == nil {
+		g.oracle.proposed(plan)
+	}
+	return stored, err
+}
+
+type auditedLeases struct {
+	inner  splits.Leases
+	oracle *oracle
+}
+
+func (l *auditedLeases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	granted := l.inner.Claim(ctx, member, ttl, claims)
+	for i, g := range granted {
+		if g.Err == nil {
+			l.oracle.granted(member, claims[i], g)
+		}
+	}
+	return granted
+}
+
+func (l *auditedLeases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	errs := l.inner.Commit(ctx, ttl, commits)
+	for i, err := range errs {
+		if err == nil {
+			l.oracle.accepted("commit", commits[i].Lease, &commits[i].Position)
+		}
+	}
+	return errs
+}
+
+func (l *auditedLeases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	errs := l.inner.Renew(ctx, ttl, leases)
+	for i, err := range errs {
+		if err == nil {
+			l.oracle.accepted("renewal", leases[i], nil)
+		}
+	}
+	return errs
+}
+
+func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	err := l.inner.Reset(ctx, ttl, commit)
+	if err == nil {
+		l.oracle.accepted("reset", commit.Lease, &commit.Position)
+	}
+	return err
+}
+
+func (l *auditedLeases) Release(ctx context.Context, leases []splits.Lease) []error {
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	errs := l.inner.Release(ctx, leases)
+	for i, err := range errs {
+		if err == nil {
+			l.oracle.released(leases[i])
+		}
+	}
+	return errs
+}
+
+type auditedLog struct {
+	splits.Log
+	oracle *oracle
+}
+
+func (l *auditedLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+	fetched, err := l.Log.Fetch(ctx, req)
+	for i, f := range fetched {
+		if n := len(f.Entries); n > 0 {
+			l.oracle.fetched(req.Cursors[i].Split, f.Entries[n-1].Offset)
+		}
+	}
+	return fetched, err
+}

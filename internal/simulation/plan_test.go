@@ -1,0 +1,54 @@
+//go:build simulation
+
+package simulation
+
+import "time"
+
+// plan is how a schedule is set up.
+type plan struct {
+	members, partitions, producers, shards int
+	ttl, heartbeat, commitEvery            time.Duration
+	sampleEvery                            time.Duration
+	unordered                              bool
+	latest                                 bool // start_offset
+	batchSize                              int
+	keys                                   int
+	storm                                  float64       // how likely a request fails while the network is bad
+	pace                                   time.Duration // between two strikes of the nemesis, on average
+	lasts                                  time.Duration // until the nemesis goes home
+	produceEvery                           time.Duration
+	destructive                            bool // the store may lose what it had
+}
+
+// the ranges that the numbers of members and partitions come from: most schedules are of a middling size, some are large.
+func newPlan(l luck) plan {
+	r := l.of("plan").rand()
+	p := plan{
+		members: 4 + r.IntN(10), partitions: 16 + r.IntN(40), producers: 1 + r.IntN(3), shards: 1 + r.IntN(4),
+		ttl:       time.Duration(1+r.IntN(3)) * time.Second,
+		unordered: r.IntN(4) == 0, latest: r.IntN(4) == 0,
+		batchSize: 1 + r.IntN(12), keys: 3 + r.IntN(20),
+		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(200+r.IntN(500)) * time.Millisecond,
+		produceEvery: time.Duration(40+r.IntN(200)) * time.Millisecond,
+		destructive:  r.IntN(3) > 0,
+	}
+	switch r.IntN(20) {
+	case 0:
+		p.members = 20 + r.IntN(31)
+	case 1:
+		p.partitions = 100 + r.IntN(101)
+	case 2:
+		p.members = 1 + r.IntN(3)
+	case 3:
+		p.partitions = 1 + r.IntN(8)
+	}
+	p.heartbeat = p.ttl / time.Duration(3+r.IntN(3))
+	p.commitEvery = p.ttl / time.Duration(3+r.IntN(10))
+	p.sampleEvery = p.ttl/2 + time.Duration(r.IntN(int(p.ttl)))
+	p.lasts = 8*p.ttl + time.Duration(r.IntN(int(4*p.ttl)))
+	return p
+}
+
+// settleWithin is how long after the last misfortune everything has to be in order again: sessions that were just renewed have to end, and the
+// back-offs and samples in between to pass.
+func (p plan) settleWithin() time.Duration { return 6*p.ttl + 10*longestBackoff + 3*p.sampleEvery }

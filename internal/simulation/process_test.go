@@ -1,0 +1,231 @@
+//go:build simulation
+
+package simulation
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+	"github.com/rafka-streams/rafka/splits/splitstest"
+)
+
+// longestBackoff bounds the waits between attempts, so that schedules are short.
+const longestBackoff = time.Second
+
+// process is one member of the group with its pipeline.
+type process struct {
+	name    string
+	oracle  *oracle
+	luck    luck
+	plan    plan
+	tally   *tally
+	clock   *clock
+	network *network
+	faults  *splitstest.Faults
+	*splits.Consumer
+
+	ctx      context.Context // ends when the process does
+	end      context.CancelFunc
+	pipeline sync.WaitGroup
+	batches  int
+
+	mu     sync.Mutex
+	paused chan struct{} // closed when the process goes on; nil while it runs
+	stuck  chan struct{} // closed when nothing need be stuck any more
+	gone   bool          // dead or closed: what its pipeline does counts for nothing
+}
+
+func (w *world) newProcess(name string) *process {
+	l := w.luck.of("process", name)
+	p := &process{
+		name: name, oracle: w.oracle, luck: l, plan: w.plan, tally: w.tally, clock: &clock{},
+		network: newNetwork(l, w.plan, w.tally, &w.storm), faults: &splitstest.Faults{}, stuck: w.stuck,
+	}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	p.faults.Hook(p.network.fault)
+	cfg := splits.Config{
+		Group:  p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}),
+		Leases: p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}),
+		Log:    p.faults.Log(&auditedLog{w.store.Log(), w.oracle}),
+		Shard:  func(s splits.Split) string { return string(rune('a' + s.Partition%w.plan.shards)) },
+		Member: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
+		DrainFor: w.plan.ttl, CallTimeout: w.plan.ttl,
+		BatchSize: w.plan.batchSize, Unordered: w.plan.unordered, CheckpointLimit: 4 * w.plan.batchSize,
+		OrderKey: func(e splits.Entry) string { return e.Fields[3] },
+		Backoff:  func() splits.Backoff { return &doubling{} },
+		Observer: &witness{oracle: w.oracle, who: name},
+		Now:      p.clock.now,
+	}
+	if w.plan.latest {
+		cfg.Start = splits.Latest()
+	}
+	p.Consumer = splits.NewConsumer(cfg)
+	return p
+}
+
+// run polls until the process ends.
+func (p *process) run() {
+	defer p.pipeline.Wait()
+	for {
+		b, err := p.Poll(p.ctx)
+		switch {
+		case errors.Is(err, splits.ErrClosed), p.ctx.Err() != nil:
+			return
+		case err != nil:
+			_ = p.Await(p.ctx) // trouble that is not over is met by the next Poll
+			continue
+		}
+		gate := p.gate()
+		p.wait(gate)
+		if p.isGone() {
+			return
+		}
+		// A process that is paused on its way out of Poll has the batch, whatever comes.
+		p.oracle.handedOut(p.name, b, gate != nil)
+		n := p.batches
+		p.batches++
+		p.pipeline.Go(func() { p.work(b, p.luck.of("batch").nth(n)) })
+	}
+}
+
+// work is the pipeline: it takes its time, and then acknowledges or rejects.
+func (p *process) work(b *splits.Batch, l luck) {
+	r := l.rand()
+	var stuck <-chan struct{}
+	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
+	switch r.IntN(100) {
+	case 0:
+		p.tally.hit("stuck pipeline")
+		stuck, takes = p.stuck, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
+	case 1, 2, 3:
+		p.tally.hit("slow pipeline")
+		takes = time.Duration(r.IntN(int(p.plan.ttl)))
+	}
+	timer := time.NewTimer(takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-stuck:
+	case <-p.ctx.Done():
+		return
+	}
+	p.wait(p.gate())
+	if p.isGone() {
+		return
+	}
+	var failed []int
+	if r.IntN(12) == 0 {
+		p.tally.hit("nack")
+		for i := range b.Entries {
+			if r.IntN(3) == 0 {
+				failed = append(failed, i)
+			}
+		}
+		if len(failed) == 0 {
+			failed = append(failed, r.IntN(len(b.Entries)))
+		}
+		p.oracle.resolved(p.name, b, failed)
+		b.Nack(failed)
+		return
+	}
+	p.oracle.resolved(p.name, b, nil)
+	b.Ack()
+}
+
+func (p *process) wait(gate <-chan struct{}) {
+	if gate == nil {
+		return
+	}
+	select {
+	case <-gate:
+	case <-p.ctx.Done():
+	}
+}
+
+func (p *process) gate() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused
+}
+
+func (p *process) isGone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
+}
+
+// pause stops the process as SIGSTOP does; requests that are on their way may arrive.
+func (p *process) pause() {
+	p.mu.Lock()
+	p.paused = make(chan struct{})
+	p.mu.Unlock()
+	p.clock.stop()
+	p.network.freeze()
+}
+
+func (p *process) goOn() {
+	p.clock.goOn()
+	p.network.thaw()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused != nil {
+		close(p.paused)
+		p.paused = nil
+	}
+}
+
+// kill ends the process at once: nothing that it does reaches the store any more, save requests that are late already.
+func (p *process) kill() {
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	p.faults.Outage(true)
+	p.end()
+	p.goOn()
+}
+
+// leave ends it as SIGTERM does.
+func (p *process) leave() {
+	_ = p.Close(p.ctx) // without the store it leaves by dying
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	p.end()
+}
+
+// doubling is the back-off of the simulation.
+type doubling struct{ last time.Duration }
+
+func (d *doubling) NextBackOff() time.Duration {
+	d.last = min(max(2*d.last, 50*time.Millisecond), longestBackoff)
+	return d.last
+}
+
+func (d *doubling) Reset() { d.last = 0 }
+
+// witness tells the oracle what a consumer says about itself.
+type witness struct {
+	splits.NopObserver
+	oracle *oracle
+	who    string
+}
+
+func (w *witness) Lost(losses []splits.Loss) {
+	w.oracle.mu.Lock()
+	defer w.oracle.mu.Unlock()
+	for _, l := range losses {
+		w.oracle.note(w.who, l.Split.Key, "lost %d entries behind %v (exact: %v, recreated: %v)", l.Entries, l.After, l.Exact, l.Recreated)
+		if !w.oracle.damaged {
+			w.oracle.violated(l.Split.Key, "%s reports a loss of %d entries behind %v, but nothing was ever removed", w.who, l.Entries, l.After)
+		}
+	}
+}
+
+func (w *witness) Fenced(all []splits.Split, cause error) {
+	for _, s := range all {
+		w.oracle.note(w.who, s.Key, "lost the lease: %v", cause)
+	}
+}

@@ -1,0 +1,55 @@
+//go:build simulation
+
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// tally counts how often each kind of misfortune took effect.
+type tally struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func newTally() *tally { return &tally{counts: map[string]int{}} }
+
+func (t *tally) hit(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[what]++
+}
+
+func (t *tally) sum() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := 0
+	for _, count := range t.counts {
+		n += count
+	}
+	return n
+}
+
+// add adds the counts of another tally.
+func (t *tally) add(other *tally) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for what, n := range other.counts {
+		t.counts[what] += n
+	}
+}
+
+// String is a table.
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(t.counts)) {
+		fmt.Fprintf(&out, "  %-28s %d\n", what, t.counts[what])
+	}
+	return out.String()
+}

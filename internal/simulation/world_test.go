@@ -1,0 +1,172 @@
+//go:build simulation
+
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits/splitstest"
+)
+
+// world is one schedule while it is played.
+type world struct {
+	luck   luck
+	plan   plan
+	store  *splitstest.Store
+	oracle *oracle
+	tally  *tally
+	storm  atomic.Bool
+	stuck  chan struct{} // closed when pipelines need not be stuck any more
+
+	processes []*process // those that live
+	born      int
+	branch    atomic.Int64   // changes whenever the store loses what a snapshot may have
+	most      int            // partitions that the topic ever had
+	dying     sync.WaitGroup // what processes that are gone still have running
+	finished  []*process     // all that are gone
+	producers []*producer
+	writing   sync.WaitGroup
+	written   chan struct{} // closed when producers are to stop
+}
+
+// play plays the schedule of a seed, and returns the violation, if any.
+func play(seed uint64, total *tally) (p plan, effective int, violation string) {
+	l := luck{seed}
+	p = newPlan(l)
+	h := &history{began: time.Now()}
+	store := splitstest.NewStore()
+	tally := newTally()
+	w := &world{
+		luck: l, plan: p, store: store, oracle: newOracle(h, store, p, tally), tally: tally,
+		stuck: make(chan struct{}), written: make(chan struct{}),
+	}
+	w.most = p.partitions
+	store.SetPartitions(topicName, w.most)
+	w.begin()
+	w.nemesis()
+	w.heal()
+	w.settle()
+	w.end()
+	total.add(w.tally)
+	return p, w.tally.sum(), h.failed()
+}
+
+func (w *world) begin() {
+	for i := range w.plan.producers {
+		p := w.newProducer(fmt.Sprint("p", i))
+		w.producers = append(w.producers, p)
+		p.Start()
+		w.writing.Go(func() { w.produce(p) })
+	}
+	for range w.plan.members {
+		w.join()
+	}
+}
+
+// produce writes until it is told to stop.
+func (w *world) produce(p *producer) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.written:
+			return
+		case <-timer.C:
+		}
+		p.write()
+		timer.Reset(time.Duration(p.rand.IntN(int(2 * w.plan.produceEvery))))
+	}
+}
+
+func (w *world) join() {
+	w.born++
+	p := w.newProcess(fmt.Sprint("m", w.born))
+	w.oracle.note(p.name, "", "joins")
+	w.processes = append(w.processes, p)
+	p.Start()
+	w.dying.Go(p.run)
+}
+
+// remove takes one process off the living.
+func (w *world) remove(r *rand.Rand) *process {
+	i := r.IntN(len(w.processes))
+	p := w.processes[i]
+	w.processes = append(w.processes[:i], w.processes[i+1:]...)
+	w.finished = append(w.finished, p)
+	return p
+}
+
+// kill ends a process at once. Its goroutines end without touching the store.
+func (w *world) kill(p *process) {
+	p.kill()
+	w.dying.Go(func() { _ = p.Close(p.ctx) })
+}
+
+// heal ends all misfortune.
+func (w *world) heal() {
+	w.oracle.note("nemesis", "", "goes home")
+	w.storm.Store(false)
+	for _, p := range w.processes {
+		p.goOn()
+		p.faults.Outage(false)
+	}
+	for _, p := range w.producers {
+		p.away.Store(false)
+	}
+	w.store.SetPartitions(topicName, w.most)
+	close(w.stuck)
+	close(w.written)
+	w.writing.Wait()
+	if len(w.processes) == 0 {
+		w.join()
+	}
+}
+
+// settle waits until everything is in order, and judges how long that takes.
+func (w *world) settle() {
+	live := map[string]bool{}
+	for _, p := range w.processes {
+		live[p.name] = true
+	}
+	for _, p := range w.producers {
+		p.results.Wait()
+		p.late.Wait()
+	}
+	for _, p := range w.finished {
+		p.faults.Wait()
+	}
+	began := time.Now()
+	for w.oracle.failed() == "" {
+		missing, split := w.oracle.unsettled(live)
+		if missing == "" {
+			return
+		}
+		if time.Since(began) > w.plan.settleWithin() {
+			w.oracle.violated(split, "not in order %v after the last misfortune: %s", w.plan.settleWithin(), missing)
+		}
+		time.Sleep(w.plan.ttl / 7)
+	}
+}
+
+// end stops everything.
+func (w *world) end() {
+	for _, p := range w.processes {
+		w.dying.Go(p.leave)
+	}
+	for _, p := range w.producers {
+		_ = p.Close(context.Background())
+		p.results.Wait()
+		p.late.Wait()
+	}
+	w.dying.Wait()
+	for _, p := range append(w.finished, w.processes...) {
+		p.end()
+		p.pipeline.Wait()
+		p.faults.Wait()
+	}
+}
