@@ -63,7 +63,8 @@ type record struct {
 	acked, handed bool
 	// refused says that the producer was told that it is not written and won't be.
 	refused bool
-	// stray says that it was given up long ago, and that the store has lost what would have kept it out: it has no place in the order.
+	// stray says that it has no place in the order: it was given up long ago, and the store has lost what would have kept it out; or it had been
+	// deleted, and a rollback brought it back.
 	stray bool
 }
 
@@ -217,7 +218,7 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 		if !o.plan.unordered && !r.stray && r.present {
 			o.inOrder(p, r, inBatch)
 		}
-		if !r.handed && p.first[r.key] > r.number && !o.plan.unordered && !r.stray && r.present {
+		if !r.handed && !r.acked && p.first[r.key] > r.number && !o.plan.unordered && !r.stray && r.present {
 			o.violated(b.Split.Key, "%s is handed out for the first time after %s/%d", id, r.key, p.first[r.key])
 		}
 		r.handed = true
@@ -275,14 +276,17 @@ func (o *oracle) resolved(owner string, b *splits.Batch, failed []int) {
 // resync looks at what a strike has left of a split: what is not there any more can't be demanded of anybody. The lock is held.
 func (o *oracle) resync(s splits.Split) {
 	p := o.part(s)
+	held := map[*record]bool{}
 	for _, r := range p.entries {
-		r.present = false
+		r.present, held[r] = false, true
 	}
 	p.entries = p.entries[:0]
 	p.safe = 0
 	clear(p.first) // what was cut off may come back
 	for _, e := range o.store.Entries(s) {
 		r := o.records[e.Fields[1]]
+		// One that was deleted and is back: whoever read in between has passed over its place.
+		r.stray = r.stray || !held[r]
 		r.present, r.offset = true, e.Offset
 		p.entries = append(p.entries, r)
 	}
