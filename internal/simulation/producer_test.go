@@ -97,8 +97,8 @@ func (p *producer) judge(ids []*record, errs []error) {
 		switch {
 		case err == nil && !r.appended:
 			o.violated(r.split, "record %s was reported as written, but never was in the stream", r.id)
-		case err != nil && (gaveUp == nil || !gaveUp.MayBeWritten) && r.appended:
-			o.violated(r.split, "record %s was reported as not written (%v), but was", r.id, err)
+		case err != nil && (gaveUp == nil || !gaveUp.MayBeWritten) && r.present:
+			o.violated(r.split, "record %s was reported as not written (%v), but is there", r.id, err)
 		}
 		r.refused = err != nil && (gaveUp == nil || !gaveUp.MayBeWritten)
 	}
