@@ -33,6 +33,8 @@ type oracle struct {
 	excused time.Time
 	// damaged says that the store has removed entries, or gone back.
 	damaged bool
+	// done counts the records that pipelines were done with, each once.
+	done int
 }
 
 // part is what the oracle knows of one split.
@@ -265,9 +267,13 @@ func (o *oracle) resolved(owner string, b *splits.Batch, failed []int) {
 			bad = bad || open[r.key]
 			open[r.key] = bad
 		}
-		if !bad {
+		if bad {
+			continue
+		}
+		done++
+		if !r.acked {
 			r.acked = true
-			done++
+			o.done++
 		}
 	}
 	o.note(owner, b.Split.Key, "resolved %d of %d from %s", done, len(b.Entries), b.Entries[0].Fields[1])
@@ -298,28 +304,32 @@ func (o *oracle) resync(s splits.Split) {
 // shaken says that leases may have been broken by the store itself: what members trust is worth nothing for a ttl. The lock is held.
 func (o *oracle) shaken() { o.excused = time.Now().Add(o.plan.ttl) }
 
-// unsettled returns what is not in order yet, and the split that it is about if it is about one; "" if everything is. live are the owners of leases that are left.
-func (o *oracle) unsettled(live map[string]bool) (what, split string) {
+// unsettled returns what is not in order yet, and the split that it is about if it is about one; "" if everything is. If that is no more than a
+// backlog, it returns how many records were done so far, else 0. live are the owners of leases that are left.
+func (o *oracle) unsettled(live map[string]bool) (what, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	owned := map[string]int{}
 	for _, s := range o.store.Splits(topicName) {
-		p := o.part(s)
 		state, ok := o.store.Lease(groupName, s)
 		switch {
 		case !ok || state.Owner == "" || state.Remaining <= 0:
-			return fmt.Sprintf("nobody owns %s", s.Key), s.Key
+			return fmt.Sprintf("nobody owns %s", s.Key), s.Key, 0
 		case !live[state.Owner]:
-			return fmt.Sprintf("%s is owned by %s, who is gone", s.Key, state.Owner), s.Key
+			return fmt.Sprintf("%s is owned by %s, who is gone", s.Key, state.Owner), s.Key, 0
 		}
 		owned[state.Owner]++
+	}
+	for _, s := range o.store.Splits(topicName) {
+		p := o.part(s)
+		state, _ := o.store.Lease(groupName, s)
 		for _, r := range p.entries {
 			if !r.acked {
-				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key
+				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
 			}
 		}
 		if n := len(p.entries); !o.damaged && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
-			return fmt.Sprintf("%s is committed up to %v only, of %v", s.Key, state.Position.Offset, p.entries[n-1].offset), s.Key
+			return fmt.Sprintf("%s is committed up to %v only, of %v", s.Key, state.Position.Offset, p.entries[n-1].offset), s.Key, 0
 		}
 	}
 	least, most := 1<<30, 0
@@ -327,7 +337,7 @@ func (o *oracle) unsettled(live map[string]bool) (what, split string) {
 		least, most = min(least, owned[owner]), max(most, owned[owner])
 	}
 	if most-least > 1 {
-		return fmt.Sprintf("one member owns %d splits, another %d", most, least), ""
+		return fmt.Sprintf("one member owns %d splits, another %d", most, least), "", 0
 	}
-	return "", ""
+	return "", "", 0
 }
