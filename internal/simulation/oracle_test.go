@@ -304,9 +304,9 @@ func (o *oracle) resync(s splits.Split) {
 // shaken says that leases may have been broken by the store itself: what members trust is worth nothing for a ttl. The lock is held.
 func (o *oracle) shaken() { o.excused = time.Now().Add(o.plan.ttl) }
 
-// unsettled returns what is not in order yet, and the split that it is about if it is about one; "" if everything is. If that is no more than a
-// backlog, it returns how many records were done so far, else 0. live are the owners of leases that are left.
-func (o *oracle) unsettled(live map[string]bool) (what, split string, done int) {
+// misowned returns what is wrong with who owns what, and the split that it is about if it is about one; "" if nothing is. live are the owners of
+// leases that are left.
+func (o *oracle) misowned(live map[string]bool) (what, split string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	owned := map[string]int{}
@@ -314,30 +314,38 @@ func (o *oracle) unsettled(live map[string]bool) (what, split string, done int) 
 		state, ok := o.store.Lease(groupName, s)
 		switch {
 		case !ok || state.Owner == "" || state.Remaining <= 0:
-			return fmt.Sprintf("nobody owns %s", s.Key), s.Key, 0
+			return fmt.Sprintf("nobody owns %s", s.Key), s.Key
 		case !live[state.Owner]:
-			return fmt.Sprintf("%s is owned by %s, who is gone", s.Key, state.Owner), s.Key, 0
+			return fmt.Sprintf("%s is owned by %s, who is gone", s.Key, state.Owner), s.Key
 		}
 		owned[state.Owner]++
-	}
-	for _, s := range o.store.Splits(topicName) {
-		p := o.part(s)
-		state, _ := o.store.Lease(groupName, s)
-		for _, r := range p.entries {
-			if !r.acked {
-				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
-			}
-		}
-		if n := len(p.entries); !o.damaged && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
-			return fmt.Sprintf("%s is committed up to %v only, of %v", s.Key, state.Position.Offset, p.entries[n-1].offset), s.Key, 0
-		}
 	}
 	least, most := 1<<30, 0
 	for owner := range live {
 		least, most = min(least, owned[owner]), max(most, owned[owner])
 	}
 	if most-least > 1 {
-		return fmt.Sprintf("one member owns %d splits, another %d", most, least), "", 0
+		return fmt.Sprintf("one member owns %d splits, another %d", most, least), ""
 	}
-	return "", "", 0
+	return "", ""
+}
+
+// backlog returns what is not acknowledged or not committed yet, and the split that it is about; "" if everything is. done is how many records
+// pipelines were done with so far.
+func (o *oracle) backlog() (what, split string, done int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range o.store.Splits(topicName) {
+		p := o.part(s)
+		for _, r := range p.entries {
+			if !r.acked {
+				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
+			}
+		}
+		state, _ := o.store.Lease(groupName, s)
+		if n := len(p.entries); !o.damaged && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
+			return fmt.Sprintf("%s is committed up to %v only, of %v", s.Key, state.Position.Offset, p.entries[n-1].offset), s.Key, o.done
+		}
+	}
+	return "", "", o.done
 }

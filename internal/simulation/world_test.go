@@ -140,16 +140,22 @@ func (w *world) settle() {
 	for _, p := range w.finished {
 		p.faults.Wait()
 	}
-	began, before := time.Now(), 0
+	began := time.Now()
+	shrank, before := began, 0 // the backlog: pipelines may be slower than producers were, so it has to shrink, that is all
 	for w.oracle.failed() == "" {
-		missing, split, done := w.oracle.unsettled(live)
+		since := began
+		missing, split := w.oracle.misowned(live)
+		if missing == "" {
+			var done int
+			if missing, split, done = w.oracle.backlog(); done > before {
+				shrank, before = time.Now(), done
+			}
+			since = shrank
+		}
 		if missing == "" {
 			return
 		}
-		if done > before { // pipelines may be slower than producers were: a backlog has to shrink, that is all
-			began, before = time.Now(), done
-		}
-		if time.Since(began) > w.plan.settleWithin() {
+		if time.Since(since) > w.plan.settleWithin() {
 			w.oracle.violated(split, "not in order %v after the last misfortune: %s", w.plan.settleWithin(), missing)
 		}
 		time.Sleep(w.plan.ttl / 7)
