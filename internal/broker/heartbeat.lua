@@ -96,11 +96,11 @@ end
 if redis.call('ZADD', KEYS[1], fresh, member) == 1 then
   changed = true
 end
-local version = tonumber(h[2]) or 0
+local version = h[2] or '0'
 if changed then
-  version = math.max(version + 1, now)
+  version = next_version(version)
 end
-redis.call('HSET', KEYS[2], 'group_type', ARGV[6], 'version', text(version), 'partitions', text(count), 'initial', text(initial),
+redis.call('HSET', KEYS[2], 'group_type', ARGV[6], 'version', version, 'partitions', text(count), 'initial', text(initial),
   'last_beat', text(now))
 local replaces = false
 if owner ~= '' then
@@ -114,12 +114,12 @@ if changed or replaces then
 end
 
 local earliest = redis.call('ZRANGE', KEYS[1], '0', '0', 'WITHSCORES')
-local planned = tonumber(h[3]) or 0
+local planned = h[3] or '0'
 local members, plan = {}, ''
 if version ~= planned then
   members = redis.call('ZRANGE', KEYS[1], '0', '-1')
 end
-if planned > 0 and text(planned) ~= ARGV[3] then
+if planned ~= '0' and planned ~= ARGV[3] then
   plan = h[4] or ''
 end
-return {'OK', text(version), text(planned), text(tonumber(earliest[2]) - now), text(count), text(initial), members, plan}
+return {'OK', version, planned, text(tonumber(earliest[2]) - now), text(count), text(initial), members, plan}

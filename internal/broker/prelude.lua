@@ -1,16 +1,26 @@
 -- What all scripts share; it is put in front of each of them.
 --
--- Numbers are milliseconds, epochs, versions and counts: all below 2^53, so Lua's doubles hold them exactly. They are
+-- Numbers are times, epochs, versions and counts: all below 2^53, so Lua's doubles hold them exactly. They are
 -- written with %.0f, since tostring would write 1.7e+12. Offsets are never numbers.
-
--- now_ms is the time of this server: the only clock that a script knows.
-local function now_ms()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
 
 local function text(number)
   return string.format('%.0f', number)
+end
+
+-- now_us is the time of this server: the only clock that a script knows.
+local function now_us()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+local function now_ms()
+  return math.floor(now_us() / 1000)
+end
+
+-- next_version is what the version of a group becomes when it changes. It is a time in microseconds, so that after a rollback no version
+-- comes a second time for other members: a plan made for the first would pass for one of the second.
+local function next_version(version)
+  return text(math.max((tonumber(version) or 0) + 1, now_us()))
 end
 
 -- err_of returns the error of a pcall's reply, or nil.

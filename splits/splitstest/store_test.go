@@ -153,6 +153,21 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 	})
 }
 
+// A group that was rolled back used to give a version of the same millisecond again, and a plan made for its lost members was stored for the new ones.
+func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, store *Store) {
+		store.SetPartitions("orders", 1)
+		group, snapshot := store.Group("orders", "g"), store.Snapshot()
+		lost := beatOf(t, group, "a")
+		store.RestoreTopic(snapshot, "orders")
+		time.Sleep(time.Microsecond)
+		beatOf(t, group, "b")
+		stored, err := group.Propose(t.Context(), splits.Plan{Version: lost.Version, Assignments: map[string][]int{"a": {0}}})
+		require.NoError(t, err)
+		assert.False(t, stored, "a plan for members that are lost")
+	})
+}
+
 func TestLooksIntoTheStore(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *Store) {
 		split, group := store.Split("orders", 0), store.Group("orders", "g")
