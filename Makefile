@@ -45,6 +45,10 @@ ledger: deps ## kill, pause and scale real processes, fail masters over, and acc
 	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 
+.PHONY: soak
+soak: deps ## watch processes for MINUTES (30) while others come and go and connections break: nothing may grow
+	SOAK_MINUTES=$(or $(MINUTES),30) go test -tags ledger -count=1 -timeout 0 -v -run '^TestSoak' ./internal/ledger/
+
 .PHONY: sim
 sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; not yet part of make test
 	go test -tags simulation -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
