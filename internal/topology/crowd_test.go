@@ -22,10 +22,14 @@ type crowd struct {
 	highest map[int]int // by key
 	wrong   error       // the first message out of order
 	by      map[string]int
+	keys    int // message n has key n modulo keys
 }
 
-func newCrowd() *crowd {
-	return &crowd{seen: map[int]int{}, highest: map[int]int{}, by: map[string]int{}}
+func newCrowd() *crowd { return newCrowdOf(keys) }
+
+// newCrowdOf is newCrowd for messages of another number of keys.
+func newCrowdOf(keys int) *crowd {
+	return &crowd{seen: map[int]int{}, highest: map[int]int{}, by: map[string]int{}, keys: keys}
 }
 
 // take notes a message. A repetition of what was seen before is counted; a new one must be higher than all before it of its key.
@@ -45,7 +49,7 @@ func (c *crowd) take(member string, m *service.Message) error {
 	if c.seen[n] > 1 {
 		return nil
 	}
-	key := n % keys
+	key := n % c.keys
 	if last, any := c.highest[key]; any && last > n && c.wrong == nil {
 		c.wrong = fmt.Errorf("%d came after %d", n, last)
 	}
