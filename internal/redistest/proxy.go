@@ -24,9 +24,26 @@ type Proxy struct {
 
 // mode is what a Proxy does with what comes in.
 type mode struct {
-	hold, reset bool
-	delay       time.Duration
+	requests, answers bool // are held
+	reset             bool
+	delay             time.Duration
 }
+
+// holds reports whether a direction is held.
+func (m mode) holds(d direction) bool {
+	if d == toServer {
+		return m.requests
+	}
+	return m.answers
+}
+
+// direction is where something goes.
+type direction int
+
+const (
+	toServer direction = iota
+	toClient
+)
 
 // link is one connection that came in, and the one that it is passed on to.
 type link struct {
@@ -59,7 +76,14 @@ func (p *Proxy) Pass() { p.set(mode{}) }
 
 // Blackhole lets nothing through: connections stay open and can be made, and nobody hears anything. What is sent is held, as by a network
 // that drops packets and senders that repeat them.
-func (p *Proxy) Blackhole() { p.set(mode{hold: true}) }
+func (p *Proxy) Blackhole() { p.set(mode{requests: true, answers: true}) }
+
+// HoldRequests lets nothing through to the server, while what it says is heard: the half of a Blackhole in which nothing happens.
+func (p *Proxy) HoldRequests() { p.set(mode{requests: true}) }
+
+// HoldAnswers lets nothing through to clients, while the server does what they ask for: the half of a Blackhole in which nobody knows what
+// happened.
+func (p *Proxy) HoldAnswers() { p.set(mode{answers: true}) }
 
 // Delay lets everything through after a delay, in each direction.
 func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
@@ -152,7 +176,7 @@ func (p *Proxy) serve(l *link) {
 		p.mu.Unlock()
 	}()
 	defer l.end(false)
-	if !p.await(l) {
+	if !p.await(l, toServer) {
 		return
 	}
 	server, err := net.DialTimeout("tcp", p.destination(), time.Second)
@@ -162,7 +186,7 @@ func (p *Proxy) serve(l *link) {
 	}
 	defer func() { _ = server.Close() }()
 	var answers sync.WaitGroup
-	answers.Go(func() { p.pump(l, l.client, server) }) // ends with the link
+	answers.Go(func() { p.pump(l, toClient, l.client, server) }) // ends with the link
 	stop := make(chan struct{})
 	answers.Go(func() { // ends with the link or this function
 		select {
@@ -172,18 +196,18 @@ func (p *Proxy) serve(l *link) {
 		_ = server.Close()
 		_ = l.client.Close()
 	})
-	p.pump(l, server, l.client)
+	p.pump(l, toServer, server, l.client)
 	close(stop)
 	answers.Wait()
 }
 
 // pump copies until either side ends.
-func (p *Proxy) pump(l *link, to, from net.Conn) {
+func (p *Proxy) pump(l *link, d direction, to, from net.Conn) {
 	defer l.end(false)
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !p.await(l) {
+		if n > 0 && !p.await(l, d) {
 			return
 		}
 		if _, writeErr := to.Write(buffer[:n]); err != nil || writeErr != nil {
@@ -192,15 +216,16 @@ func (p *Proxy) pump(l *link, to, from net.Conn) {
 	}
 }
 
-// await waits until what was read may go on, or reports false if the link was cut.
-func (p *Proxy) await(l *link) bool {
+// await waits until what was read may go on in its direction, or reports false if the link was cut.
+func (p *Proxy) await(l *link, d direction) bool {
 	for {
 		m, changed := p.now()
-		if !m.hold && m.delay == 0 {
+		held := m.holds(d)
+		if !held && m.delay == 0 {
 			return true
 		}
 		var late <-chan time.Time
-		if !m.hold {
+		if !held {
 			late = time.After(m.delay)
 		}
 		select {

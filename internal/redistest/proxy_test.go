@@ -47,6 +47,35 @@ func TestProxyHoldsWhatABlackholeSwallowed(t *testing.T) {
 	assert.NotEqual(t, "other", c.Get(t.Context(), "k").Val())
 }
 
+func TestProxyHoldsOneDirection(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	direct := s.Client(t)
+	for _, half := range []struct {
+		name    string
+		hold    func(*Proxy)
+		applied bool
+	}{
+		{"requests", (*Proxy).HoldRequests, false},
+		{"answers", (*Proxy).HoldAnswers, true},
+	} {
+		t.Run(half.name, func(t *testing.T) {
+			p := StartProxy(t, s.Addr())
+			c := through(t, s, p)
+			require.NoError(t, c.Ping(t.Context()).Err())
+			half.hold(p)
+			var timeout net.Error
+			require.ErrorAs(t, c.Set(t.Context(), half.name, "sent", 0).Err(), &timeout)
+			assert.True(t, timeout.Timeout())
+			assert.Equal(t, half.applied, direct.Exists(t.Context(), half.name).Val() == 1)
+			p.Pass()
+			require.NoError(t, c.Ping(t.Context()).Err())
+			require.Eventually(t, func() bool { return direct.Exists(t.Context(), half.name).Val() == 1 }, 5*time.Second, time.Millisecond,
+				"what was held arrives late")
+		})
+	}
+}
+
 func TestProxyResetsConnections(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
