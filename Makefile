@@ -53,6 +53,10 @@ soak: deps ## watch processes for MINUTES (30) while others come and go and conn
 sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; not yet part of make test
 	go test -tags simulation -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
 
+.PHONY: mutants
+mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one
+	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -only='$(MUTANTS)' -table='$(TABLE)'
+
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...

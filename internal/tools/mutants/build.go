@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// program is the built tests of a suite.
+type program struct {
+	suite  *suite
+	binary string
+	dir    string // of the package, where tests expect to run
+}
+
+// build copies the module, applies the patch if there is one, and builds the tests that are to notice.
+func (r *runner) build(m mutant) (program, error) {
+	dir := filepath.Join(r.scratch, m.name)
+	if err := copyModule(dir); err != nil {
+		return program{}, fmt.Errorf("copying the module: %w", err)
+	}
+	if m.patch != "" {
+		if err := command(dir, "git", "apply", m.patch); err != nil {
+			return program{}, fmt.Errorf("the patch does not apply: %w", err)
+		}
+	}
+	p := program{suite: m.suite, binary: filepath.Join(dir, m.suite.name+".test"), dir: filepath.Join(dir, m.suite.folder)}
+	// With trimmed paths, packages that are not broken come from the build cache, although the copies lie in different folders.
+	if err := command(dir, "go", "test", "-c", "-trimpath", "-tags", m.suite.tags, "-o", p.binary, "./"+m.suite.folder); err != nil {
+		return program{}, fmt.Errorf("it does not compile: %w", err)
+	}
+	return p, nil
+}
+
+// copyModule copies the files that git knows, as they are in the working folder.
+func copyModule(to string) error {
+	list, err := exec.Command("git", "ls-files", "-z").Output()
+	if err != nil {
+		return fmt.Errorf("listing the files: %w", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		text, err := os.ReadFile(name)
+		if os.IsNotExist(err) {
+			continue // deleted, and not committed yet
+		}
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(to, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, fs.FileMode(0o600)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// command runs a command in a folder; its error has what it printed.
+func command(dir, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	// A repository around the scratch folder is none of git's business: it would leave out what it does not know.
+	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}

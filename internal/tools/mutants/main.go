@@ -1,0 +1,121 @@
+// Command mutants breaks the code on purpose and sees to it that this is noticed. Each patch of internal/simulation/mutants is one mutant: it is
+// applied to a copy of the module, and random schedules are played with it until the simulation finds a violation. A mutant that does not
+// apply, does not compile or is not found fails the run, as do schedules that fail without any mutant.
+//
+//	mutants [-n schedules] [-seed first] [-only name,name] [-table file]
+//
+// Whatever is found with a mutant is played once more without: only what the mutant alone brings about counts. Patches named lua-*.patch
+// break the scripts instead, and the suite that all stores pass has to notice, on a real redis-server.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	r := runner{out: os.Stdout}
+	flag.IntVar(&r.schedules, "n", 2000, "within how many schedules a mutant has to be found")
+	flag.Uint64Var(&r.seed, "seed", 1, "the seed of the first schedule; the others follow")
+	only := flag.String("only", "", "names of mutants, separated by commas; empty: all")
+	table := flag.String("table", "", "a file to write the results to, as Markdown")
+	flag.Parse()
+	if err := r.main(*only, *table); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+// patches is where the mutants are.
+const patches = "internal/simulation/mutants"
+
+// runner hunts mutants, one after the other.
+type runner struct {
+	schedules int
+	seed      uint64
+	out       io.Writer
+	scratch   string
+	// healthy are the test binaries of the code as it is.
+	healthy map[*suite]program
+}
+
+func (r *runner) main(only, table string) error {
+	all, err := load(patches, only)
+	if err != nil {
+		return err
+	}
+	if r.scratch, err = os.MkdirTemp("", "mutants"); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(r.scratch) }()
+	if err := r.checkHealthy(all); err != nil {
+		return err
+	}
+	var missed []string
+	results := make([]result, len(all))
+	for i, m := range all {
+		results[i] = r.hunt(m)
+		r.print("%s\n", results[i].line())
+		if !results[i].found() {
+			missed = append(missed, m.name)
+		}
+	}
+	if table != "" {
+		if err := os.WriteFile(table, []byte(page(r, results)), 0o644); err != nil {
+			return err
+		}
+	}
+	if len(missed) > 0 {
+		return fmt.Errorf("%d of %d mutants were not found: %s", len(missed), len(all), strings.Join(missed, ", "))
+	}
+	r.print("all %d mutants were found\n", len(all))
+	return nil
+}
+
+// checkHealthy builds the code as it is, and makes sure that nothing is found with it in a few schedules.
+func (r *runner) checkHealthy(all []mutant) error {
+	r.healthy = map[*suite]program{}
+	for _, m := range all {
+		if _, built := r.healthy[m.suite]; built {
+			continue
+		}
+		p, err := r.build(mutant{name: "healthy-" + m.suite.name, suite: m.suite})
+		if err != nil {
+			return fmt.Errorf("without a mutant: %w", err)
+		}
+		r.healthy[m.suite] = p
+		began := time.Now()
+		switch f, err := p.search(r.seed, 2*chunk); {
+		case err != nil:
+			return fmt.Errorf("without a mutant: %w", err)
+		case f.how != "":
+			return fmt.Errorf("%s: %s at %s, without a mutant: %s", m.suite.name, f.how, f.where(), f.what)
+		}
+		r.print("%s: nothing is found without a mutant (%.0f s)\n", m.suite.name, time.Since(began).Seconds())
+	}
+	return nil
+}
+
+// hunt looks for one mutant.
+func (r *runner) hunt(m mutant) result {
+	began := time.Now()
+	res := result{mutant: m}
+	p, err := r.build(m)
+	if err == nil {
+		res.finding, err = p.search(r.seed, r.schedules)
+	}
+	if err == nil && res.how != "" {
+		var same finding
+		if same, err = r.healthy[m.suite].search(res.from, res.count); same.how != "" {
+			err = fmt.Errorf("without the mutant too: %s", same.what)
+		}
+	}
+	res.err, res.took = err, time.Since(began)
+	return res
+}
+
+func (r *runner) print(format string, v ...any) { _, _ = fmt.Fprintf(r.out, format, v...) }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mutant is one way to break the code.
+type mutant struct {
+	name  string
+	patch string // absolute path of the file
+	// breaks is what is broken, and which promise that breaks: the text above the patch.
+	breaks string
+	suite  *suite
+}
+
+// load reads the mutants of a folder, or those that are named, in the order of their names.
+func load(dir, only string) ([]mutant, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.patch"))
+	if err != nil {
+		return nil, err
+	}
+	if only != "" {
+		paths = nil
+		for name := range strings.SplitSeq(only, ",") {
+			paths = append(paths, filepath.Join(dir, strings.TrimSuffix(strings.TrimSpace(name), ".patch")+".patch"))
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%s has no patches", dir)
+	}
+	slices.Sort(paths)
+	all := make([]mutant, len(paths))
+	for i, path := range paths {
+		if all[i], err = read(path); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func read(path string) (mutant, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return mutant{}, err
+	}
+	m := mutant{name: strings.TrimSuffix(filepath.Base(path), ".patch"), patch: path, suite: simulation}
+	if strings.HasPrefix(m.name, "lua-") {
+		m.suite = conformance
+	}
+	var head []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "diff ") {
+			break
+		}
+		head = append(head, strings.TrimSpace(line))
+	}
+	if m.breaks = strings.TrimSpace(strings.Join(head, " ")); m.breaks == "" {
+		return mutant{}, fmt.Errorf("%s does not begin with what it breaks", path)
+	}
+	return m, nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// suite is tests that are to notice mutants.
+type suite struct {
+	name, folder, tags string
+	run                string // which tests
+	// seeded says that the tests play schedules.
+	seeded bool
+}
+
+var (
+	simulation  = &suite{name: "simulation", folder: "internal/simulation", tags: "simulation", run: "EverySchedule", seeded: true}
+	conformance = &suite{name: "conformance", folder: "internal/broker", run: "Conformance"}
+)
+
+const (
+	// chunk is how many schedules one process plays: few enough to tell about where one was that brought the process down.
+	chunk = 40
+	// patience is after how long a process hangs; usually it takes seconds.
+	patience = "3m"
+)
+
+// finding is what tests found.
+type finding struct {
+	how  string // violation, panic, deadlock, hang, failure; "" if nothing was found
+	what string // the first line of it
+	// from and count are the seeds to play to find it again; count is 0 if there are none.
+	from  uint64
+	count int
+	// played is how many schedules it took.
+	played int
+}
+
+// where tells the seeds.
+func (f finding) where() string {
+	switch f.count {
+	case 0:
+		return "—"
+	case 1:
+		return fmt.Sprintf("seed %d", f.from)
+	}
+	return fmt.Sprintf("seeds %d–%d", f.from, f.from+uint64(f.count)-1)
+}
+
+// search runs the tests, over so many schedules at most if they play any.
+func (p program) search(seed uint64, schedules int) (finding, error) {
+	if !p.suite.seeded {
+		return p.start()
+	}
+	for played := 0; played < schedules; played += chunk {
+		from, n := seed+uint64(played), min(chunk, schedules-played)
+		f, err := p.start("-sim.seed="+strconv.FormatUint(from, 10), "-sim.n="+strconv.Itoa(n))
+		switch {
+		case err != nil:
+			return f, err
+		case f.how == "":
+			continue
+		}
+		if f.count == 0 { // the process did not live to tell the seed
+			f.from, f.count = from, n
+		}
+		f.played = int(f.from-seed) + f.count
+		return f, nil
+	}
+	return finding{}, nil
+}
+
+// start runs the tests once.
+func (p program) start(args ...string) (finding, error) {
+	cmd := exec.Command(p.binary, append([]string{"-test.run", p.suite.run, "-test.timeout", patience}, args...)...)
+	cmd.Dir = p.dir
+	out, err := cmd.CombinedOutput()
+	if err == nil && strings.Contains(string(out), "no tests to run") {
+		return finding{}, fmt.Errorf("no test of %s is named %s", p.suite.folder, p.suite.run)
+	}
+	if _, failed := errors.AsType[*exec.ExitError](err); err == nil || !failed {
+		return finding{}, err
+	}
+	return p.suite.read(string(out))
+}
+
+var (
+	violation = regexp.MustCompile(`seed (\d+) \(schedule \d+\), \{[^}]*\}: (.+)`)
+	panicked  = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.+)$`)
+	failure   = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	recovered = regexp.MustCompile(` \[recovered.*\]$`)
+)
+
+// read understands what tests print that fail.
+func (s *suite) read(out string) (finding, error) {
+	if v := violation.FindStringSubmatch(out); v != nil {
+		seed, err := strconv.ParseUint(v[1], 10, 64)
+		return finding{how: "violation", what: v[2], from: seed, count: 1}, err
+	}
+	if v := panicked.FindStringSubmatch(out); v != nil {
+		what := recovered.ReplaceAllString(v[1], "")
+		f := finding{how: "panic", what: what}
+		switch {
+		case strings.HasPrefix(what, "test timed out"):
+			f.how = "hang"
+		case strings.Contains(what, "deadlock"):
+			f.how = "deadlock"
+		}
+		return f, nil
+	}
+	if all := failure.FindAllStringSubmatch(out, -1); all != nil && !s.seeded {
+		deepest := slices.MaxFunc(all, func(a, b []string) int { return cmp.Compare(len(a[1]), len(b[1])) })[1]
+		return finding{how: "failure", what: deepest}, nil
+	}
+	return finding{}, fmt.Errorf("the tests failed in a way that says nothing: %s", out[max(0, len(out)-2000):])
+}
