@@ -50,8 +50,8 @@ soak: deps ## watch processes for MINUTES (30) while others come and go and conn
 	SOAK_MINUTES=$(or $(MINUTES),30) go test -tags ledger -count=1 -timeout 0 -v -run '^TestSoak' ./internal/ledger/
 
 .PHONY: sim
-sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; not yet part of make test
-	go test -tags simulation -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
+sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; make test plays a few
+	go test -count=1 -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
 
 .PHONY: mutants
 mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one

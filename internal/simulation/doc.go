@@ -3,14 +3,15 @@
 // replies, delays them, or delivers them after their successors. It has tests and nothing else.
 //
 // One run is a schedule. All that is random in it follows from its seed: how many members, partitions and producers there are, how they are set
-// up, which misfortune strikes when, and the fate of each single request, so that a seed brings a failure back. (Goroutines that become ready at
-// the very same instant still take turns as they like; every request has a latency of its own, so that few do.)
+// up, which misfortune strikes when, and the fate of each single request, so that a seed brings a failure back: mostly, since maps and
+// selects still take turns as they like. A schedule has a process and a thread to itself, and every request a latency of its own, so that little
+// else happens at the very same instant.
 //
 // # Who plays
 //
-// The nemesis strikes: it kills, pauses, adds and removes members, takes the store away, rolls parts of it back, flushes it, moves its clock, trims
-// and deletes, adds partitions, and makes the network bad for a while. A process is one Consumer with a pipeline behind it that
-// acknowledges, rejects, dawdles or gets stuck. A producer is one Appender. The oracle stands at the store itself: it sees every request
+// The nemesis strikes: it kills, pauses, adds, removes, restarts and doubles members, takes the store or one of its nodes away, rolls parts of it
+// back, flushes it, moves its clock, trims, deletes and evicts, adds partitions, and makes the network bad for a while. A process is one Consumer
+// with a pipeline behind it that acknowledges, rejects, dawdles or gets stuck. A producer is one Appender. The oracle stands at the store itself: it sees every request
 // when it is applied, and every batch when it is handed out.
 //
 // # What must hold

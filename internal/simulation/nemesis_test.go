@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -25,7 +23,10 @@ var strikes = []strike{
 	{weight: 8, does: (*world).strikePause},
 	{weight: 3, does: (*world).strikeOutage},
 	{weight: 5, does: (*world).strikePartition},
+	{weight: 5, does: (*world).strikeNode},
 	{weight: 10, does: (*world).strikeStorm},
+	{weight: 10, does: (*world).strikeReturn},
+	{weight: 2, does: (*world).strikeTwin},
 	{weight: 3, does: (*world).strikeStoreClock},
 	{weight: 3, does: (*world).strikeWallClock},
 	{weight: 1, does: (*world).strikeGrow},
@@ -35,6 +36,7 @@ var strikes = []strike{
 	{weight: 3, does: (*world).strikeDelete, destructive: true},
 	{weight: 1, does: (*world).strikeDrop, destructive: true},
 	{weight: 2, does: (*world).strikeDropLease, destructive: true},
+	{weight: 2, does: (*world).strikeDropGroup, destructive: true},
 }
 
 // nemesis strikes until the schedule is over.
@@ -113,6 +115,28 @@ func (w *world) strikeJoin(r *rand.Rand) string {
 	return "join"
 }
 
+// strikeReturn starts a static member again that was killed or has left; its session may have ended since or not.
+func (w *world) strikeReturn(r *rand.Rand) string {
+	if !w.plan.static || len(w.absent) == 0 {
+		return ""
+	}
+	i := r.IntN(len(w.absent))
+	member := w.absent[i]
+	w.absent = append(w.absent[:i], w.absent[i+1:]...)
+	w.start(member)
+	return "static member comes back"
+}
+
+// strikeTwin starts a static member a second time.
+func (w *world) strikeTwin(r *rand.Rand) string {
+	p := w.someone(r)
+	if p == nil || !w.plan.static {
+		return ""
+	}
+	w.start(p.member)
+	return "static member twice"
+}
+
 func (w *world) strikePause(r *rand.Rand) string {
 	p := w.someone(r)
 	if p == nil || p.gate() != nil {
@@ -159,6 +183,22 @@ func (w *world) strikePartition(r *rand.Rand) string {
 	w.oracle.note("nemesis", "", "cuts %s off for %v", p.name, d)
 	w.cut([]*process{p}, nil, d)
 	return "process cut off"
+}
+
+// strikeNode takes one node of several away, dead or frozen.
+func (w *world) strikeNode(r *rand.Rand) string {
+	node := w.nodes.of(r.IntN(w.nodes.count))
+	frozen := r.IntN(2) == 0
+	d := time.Duration(r.Int64N(int64(2 * w.plan.ttl)))
+	if !w.nodes.take(node, frozen) {
+		return ""
+	}
+	w.oracle.note("nemesis", "", "takes node %s away for %v (frozen: %v)", node, d, frozen)
+	w.later(d, func() { w.nodes.bringBack(node) })
+	if frozen {
+		return "node frozen"
+	}
+	return "node dead"
 }
 
 // cut takes the store away from some.
@@ -231,7 +271,8 @@ func (w *world) strikeGrow(r *rand.Rand) string {
 	return "partitions grown"
 }
 
-// damage changes the store in a way that loses something, and has the oracle look at what is left of the splits that were struck, none given means all. Nobody is to be blamed for a while.
+// damage changes the store in a way that loses something, and has the oracle look at what is left of the splits that were struck, none given
+// means all. Nobody is to be blamed for a while.
 func (w *world) damage(what string, do func(), struck ...splits.Split) {
 	w.oracle.mu.Lock()
 	defer w.oracle.mu.Unlock()
@@ -326,6 +367,14 @@ func (w *world) strikeDrop(r *rand.Rand) string {
 	w.branch.Add(1)
 	w.damage("drops the stream "+s.Key, func() { w.store.Drop(s) }, s)
 	return "stream dropped"
+}
+
+func (w *world) strikeDropGroup(*rand.Rand) string {
+	if w.plan.latest {
+		return "" // a group that is not known any more is made anew, and begins at the latest entry if it is made by a newcomer
+	}
+	w.damage("drops the group", func() { w.store.DropGroup(topicName, groupName) })
+	return "group dropped"
 }
 
 func (w *world) strikeDropLease(r *rand.Rand) string {

@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -33,6 +31,7 @@ type network struct {
 	plan  plan
 	tally *tally
 	storm *atomic.Bool // is it bad just now? shared by all
+	nodes *nodes       // shared by all
 
 	mu     sync.Mutex
 	counts map[splitstest.Method]int
@@ -40,8 +39,8 @@ type network struct {
 	frozen chan struct{}
 }
 
-func newNetwork(l luck, p plan, t *tally, storm *atomic.Bool) *network {
-	return &network{luck: l, plan: p, tally: t, storm: storm, counts: map[splitstest.Method]int{}}
+func (w *world) newNetwork(l luck) *network {
+	return &network{luck: l, plan: w.plan, tally: w.tally, storm: &w.storm, nodes: w.nodes, counts: map[splitstest.Method]int{}}
 }
 
 // draw decides about the next request of a kind.
@@ -71,6 +70,18 @@ func (n *network) fault(call splitstest.Call) splitstest.Fault {
 		fault.Hold = frozen
 	} else if frozen != nil {
 		fault.HoldReply = frozen
+	}
+	if o, away := n.nodes.reach(call.Splits); away && call.Method != splitstest.Hint {
+		n.tally.hit("(request to a node that is away)")
+		if fault.Hold = o.frozen; o.frozen == nil {
+			fault.Fail = splitstest.ErrOutage
+		}
+		return fault
+	}
+	if f != arrives && call.Method == splitstest.Hint {
+		fault.Fail = errLostRequest
+		n.tally.hit("lost wake-up")
+		return fault
 	}
 	switch f {
 	case requestLost:

@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import "time"
@@ -9,8 +7,9 @@ type plan struct {
 	members, partitions, producers, shards int
 	ttl, heartbeat, commitEvery            time.Duration
 	sampleEvery                            time.Duration
-	unordered                              bool
+	unordered, skipNacked, failOnLoss      bool
 	latest                                 bool // start_offset
+	static                                 bool // members keep their names when they are started again
 	batchSize                              int
 	keys                                   int
 	storm                                  float64       // how likely a request fails while the network is bad
@@ -28,7 +27,7 @@ func newPlan(l luck) plan {
 		ttl:       time.Duration(1+r.IntN(3)) * time.Second,
 		unordered: r.IntN(4) == 0, latest: r.IntN(4) == 0,
 		batchSize: 1 + r.IntN(12), keys: 3 + r.IntN(20),
-		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(200+r.IntN(500)) * time.Millisecond,
+		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(80+r.IntN(320)) * time.Millisecond,
 		produceEvery: time.Duration(40+r.IntN(200)) * time.Millisecond,
 		destructive:  r.IntN(3) > 0,
 	}
@@ -45,7 +44,11 @@ func newPlan(l luck) plan {
 	p.heartbeat = p.ttl / time.Duration(3+r.IntN(3))
 	p.commitEvery = p.ttl / time.Duration(3+r.IntN(10))
 	p.sampleEvery = p.ttl/2 + time.Duration(r.IntN(int(p.ttl)))
-	p.lasts = 8*p.ttl + time.Duration(r.IntN(int(4*p.ttl)))
+	p.lasts = p.ttl + time.Duration(r.IntN(int(4*p.ttl)))
+	if r.IntN(10) == 0 {
+		p.lasts *= 4
+	}
+	p.skipNacked, p.failOnLoss, p.static = r.IntN(6) == 0, !p.destructive && r.IntN(4) == 0, r.IntN(4) == 0
 	return p
 }
 

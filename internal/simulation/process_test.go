@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -17,7 +15,8 @@ const longestBackoff = time.Second
 
 // process is one member of the group with its pipeline.
 type process struct {
-	name    string
+	name    string // as the owner of leases
+	member  string // as a member of the group: the same, unless it is static
 	oracle  *oracle
 	luck    luck
 	plan    plan
@@ -38,11 +37,16 @@ type process struct {
 	gone   bool          // dead or closed: what its pipeline does counts for nothing
 }
 
-func (w *world) newProcess(name string) *process {
+// newProcess makes a process that is to be a member; a static one is its incarnation of that number.
+func (w *world) newProcess(member string, number uint64) *process {
+	name := member
+	if w.plan.static {
+		name = splits.Incarnation(member, number, "x")
+	}
 	l := w.luck.of("process", name)
 	p := &process{
-		name: name, oracle: w.oracle, luck: l, plan: w.plan, tally: w.tally, clock: &clock{},
-		network: newNetwork(l, w.plan, w.tally, &w.storm), faults: &splitstest.Faults{}, stuck: w.stuck,
+		name: name, member: member, oracle: w.oracle, luck: l, plan: w.plan, tally: w.tally, clock: &clock{},
+		network: w.newNetwork(l), faults: &splitstest.Faults{}, stuck: w.stuck,
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.faults.Hook(p.network.fault)
@@ -50,10 +54,12 @@ func (w *world) newProcess(name string) *process {
 		Group:  p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}),
 		Leases: p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}),
 		Log:    p.faults.Log(&auditedLog{w.store.Log(), w.oracle}),
-		Shard:  func(s splits.Split) string { return string(rune('a' + s.Partition%w.plan.shards)) },
-		Member: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
+		Shard:  w.nodes.node,
+		Node:   w.nodes.node,
+		Member: member, Owner: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
 		DrainFor: w.plan.ttl, CallTimeout: w.plan.ttl,
 		BatchSize: w.plan.batchSize, Unordered: w.plan.unordered, CheckpointLimit: 4 * w.plan.batchSize,
+		SkipNacked: w.plan.skipNacked, FailOnLoss: w.plan.failOnLoss,
 		OrderKey: func(e splits.Entry) string { return e.Fields[3] },
 		Backoff:  func() splits.Backoff { return &doubling{} },
 		Observer: &witness{oracle: w.oracle, who: name},
@@ -127,7 +133,11 @@ func (p *process) work(b *splits.Batch, l luck) {
 		if len(failed) == 0 {
 			failed = append(failed, r.IntN(len(b.Entries)))
 		}
-		p.oracle.resolved(p.name, b, failed)
+		rejected := failed
+		if p.plan.skipNacked {
+			rejected = nil // they are passed over
+		}
+		p.oracle.resolved(p.name, b, rejected)
 		b.Nack(failed)
 		return
 	}

@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -35,7 +33,7 @@ type producer struct {
 
 func (w *world) newProducer(name string) *producer {
 	l := w.luck.of("producer", name)
-	p := &producer{name: name, world: w, rand: l.rand(), network: newNetwork(l, w.plan, w.tally, &w.storm), numbers: map[string]int{}}
+	p := &producer{name: name, world: w, rand: l.rand(), network: w.newNetwork(l), numbers: map[string]int{}}
 	p.Appender = appender.New(appender.Config{
 		Log: &producerLog{p}, Producer: name,
 		Backoff: func() appender.Backoff {
@@ -107,9 +105,7 @@ func (p *producer) judge(ids []*record, errs []error) {
 // producerLog is the store as a producer reaches it.
 type producerLog struct{ *producer }
 
-func (l *producerLog) Node(t appender.Target) string {
-	return strconv.Itoa(t.Partition % l.world.plan.shards)
-}
+func (l *producerLog) Node(t appender.Target) string { return l.world.nodes.of(t.Partition) }
 
 func (l *producerLog) Append(ctx context.Context, round []appender.Append) []appender.Result {
 	results := make([]appender.Result, len(round))
@@ -123,7 +119,8 @@ func (l *producerLog) Append(ctx context.Context, round []appender.Append) []app
 }
 
 func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Result {
-	if l.away.Load() {
+	s := splits.Split{Topic: a.Target.Topic, Partition: a.Target.Partition, Key: a.Target.Key}
+	if _, away := l.world.nodes.reach([]splits.Split{s}); away || l.away.Load() {
 		return appender.Result{Status: appender.Unknown, Err: splitstest.ErrOutage}
 	}
 	f, luck := l.network.draw("append")

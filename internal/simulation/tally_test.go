@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -24,21 +22,24 @@ func (t *tally) hit(what string) {
 	t.counts[what]++
 }
 
+// sum counts the misfortune; what stands in brackets is none, but its consequence.
 func (t *tally) sum() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := 0
-	for _, count := range t.counts {
-		n += count
+	for what, count := range t.counts {
+		if what[0] != '(' {
+			n += count
+		}
 	}
 	return n
 }
 
-// add adds the counts of another tally.
-func (t *tally) add(other *tally) {
+// add adds other counts.
+func (t *tally) add(counts map[string]int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for what, n := range other.counts {
+	for what, n := range counts {
 		t.counts[what] += n
 	}
 }

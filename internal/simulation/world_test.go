@@ -1,5 +1,3 @@
-//go:build simulation
-
 package simulation
 
 import (
@@ -10,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rafka-streams/rafka/splits"
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
@@ -21,9 +20,11 @@ type world struct {
 	oracle *oracle
 	tally  *tally
 	storm  atomic.Bool
+	nodes  *nodes
 	stuck  chan struct{} // closed when pipelines need not be stuck any more
 
 	processes []*process // those that live
+	absent    []string   // members that were removed
 	born      int
 	branch    atomic.Int64   // changes whenever the store loses what a snapshot may have
 	most      int            // partitions that the topic ever had
@@ -34,15 +35,15 @@ type world struct {
 	written   chan struct{} // closed when producers are to stop
 }
 
-// play plays the schedule of a seed, and returns the violation, if any.
-func play(seed uint64, total *tally) (p plan, effective int, violation string) {
+// play plays the schedule of a seed.
+func play(seed uint64) report {
 	l := luck{seed}
-	p = newPlan(l)
+	p := newPlan(l)
 	h := &history{began: time.Now()}
 	store := splitstest.NewStore()
 	tally := newTally()
 	w := &world{
-		luck: l, plan: p, store: store, oracle: newOracle(h, store, p, tally), tally: tally,
+		luck: l, plan: p, store: store, oracle: newOracle(h, store, p, tally), tally: tally, nodes: newNodes(p.shards),
 		stuck: make(chan struct{}), written: make(chan struct{}),
 	}
 	w.most = p.partitions
@@ -52,8 +53,11 @@ func play(seed uint64, total *tally) (p plan, effective int, violation string) {
 	w.heal()
 	w.settle()
 	w.end()
-	total.add(w.tally)
-	return p, w.tally.sum(), h.failed()
+	r := report{Seed: seed, Members: p.members, Partitions: p.partitions, Faults: tally.sum(), Tally: tally.counts, Violation: h.failed()}
+	if r.Violation != "" {
+		r.Plan = fmt.Sprintf("%+v", p)
+	}
+	return r
 }
 
 func (w *world) begin() {
@@ -83,9 +87,13 @@ func (w *world) produce(p *producer) {
 	}
 }
 
-func (w *world) join() {
+// join starts a new member.
+func (w *world) join() { w.start(fmt.Sprint("m", w.born+1)) }
+
+// start starts a process that is to be a member.
+func (w *world) start(member string) {
 	w.born++
-	p := w.newProcess(fmt.Sprint("m", w.born))
+	p := w.newProcess(member, uint64(w.born))
 	w.oracle.note(p.name, "", "joins")
 	w.processes = append(w.processes, p)
 	p.Start()
@@ -96,6 +104,7 @@ func (w *world) join() {
 func (w *world) remove(r *rand.Rand) *process {
 	i := r.IntN(len(w.processes))
 	p := w.processes[i]
+	w.absent = append(w.absent, p.member)
 	w.processes = append(w.processes[:i], w.processes[i+1:]...)
 	w.finished = append(w.finished, p)
 	return p
@@ -111,6 +120,7 @@ func (w *world) kill(p *process) {
 func (w *world) heal() {
 	w.oracle.note("nemesis", "", "goes home")
 	w.storm.Store(false)
+	w.nodes.bringAllBack()
 	for _, p := range w.processes {
 		p.goOn()
 		p.faults.Outage(false)
@@ -127,12 +137,24 @@ func (w *world) heal() {
 	}
 }
 
+// owners are the names of those who are to own leases: of several incarnations of a static member the latest.
+func (w *world) owners() map[string]bool {
+	latest := map[string]string{}
+	for _, p := range w.processes {
+		if before := latest[p.member]; before == "" || splits.Supersedes(p.name, before) {
+			latest[p.member] = p.name
+		}
+	}
+	live := map[string]bool{}
+	for _, owner := range latest {
+		live[owner] = true
+	}
+	return live
+}
+
 // settle waits until everything is in order, and judges how long that takes.
 func (w *world) settle() {
-	live := map[string]bool{}
-	for _, p := range w.processes {
-		live[p.name] = true
-	}
+	live := w.owners()
 	for _, p := range w.producers {
 		p.results.Wait()
 		p.late.Wait()

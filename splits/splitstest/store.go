@@ -201,6 +201,13 @@ func (s *Store) DropLease(group string, split splits.Split) {
 	delete(s.state.leases, leaseKey{group, split.Key})
 }
 
+// DropGroup removes the members and the plan of a group, as an eviction of their keys does. Leases stay.
+func (s *Store) DropGroup(topic, group string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.groups, groupKey{topic, group})
+}
+
 // Break lets every read of this one split fail with the error, as a key of another type or a missing permission does; nil mends it.
 func (s *Store) Break(split splits.Split, err error) {
 	s.mu.Lock()

@@ -153,7 +153,8 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 	})
 }
 
-// A group that was rolled back used to give a version of the same millisecond again, and a plan made for its lost members was stored for the new ones.
+// A group that was rolled back used to give a version of the same millisecond again, and a plan made for its lost members was stored for the
+// new ones.
 func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *Store) {
 		store.SetPartitions("orders", 1)
