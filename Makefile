@@ -49,6 +49,10 @@ ledger: deps ## kill, pause and scale real processes, fail masters over, and acc
 soak: deps ## watch processes for MINUTES (30) while others come and go and connections break: nothing may grow
 	SOAK_MINUTES=$(or $(MINUTES),30) go test -tags ledger -count=1 -timeout 0 -v -run '^TestSoak' ./internal/ledger/
 
+.PHONY: fuzz
+fuzz: ## run each fuzz target for SECONDS (10), of PACKAGES; what is found stays in testdata/fuzz; FUZZ_FLAGS='-parallel 1' leaves room for others
+	@scripts/fuzz $(or $(SECONDS),10) $(PACKAGES)
+
 .PHONY: sim
 sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; make test plays a few
 	go test -count=1 -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
