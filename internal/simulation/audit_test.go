@@ -35,7 +35,7 @@ func (l *auditedLeases) Claim(ctx context.Context, member string, ttl time.Durat
 	granted := l.inner.Claim(ctx, member, ttl, claims)
 	for i, g := range granted {
 		if g.Err == nil {
-			l.oracle.granted(member, claims[i], g)
+			l.oracle.claimed(member, claims[i], g)
 		}
 	}
 	return granted

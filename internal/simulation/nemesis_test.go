@@ -242,6 +242,7 @@ func (w *world) strikeStoreClock(r *rand.Rand) string {
 		w.oracle.shaken()
 		return "clock of the store forward"
 	}
+	w.oracle.clockWentBack = true
 	return "clock of the store back"
 }
 

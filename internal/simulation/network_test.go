@@ -23,6 +23,8 @@ const (
 	replyLost
 	late // the caller is told that it was lost, and it is applied much later
 	slow
+	replySlow
+	fates = replySlow // without arrives
 )
 
 // network is the way of one process to the store. Each request's fate follows from the seed, the process, its kind and its number.
@@ -53,7 +55,7 @@ func (n *network) draw(kind splitstest.Method) (fate, luck) {
 	if !n.storm.Load() || l.of("fate").chance() >= n.plan.storm {
 		return arrives, l
 	}
-	return requestLost + fate(l.of("which").chance()*4), l
+	return requestLost + fate(l.of("which").chance()*float64(fates)), l
 }
 
 // fault is draw for a Faults, with the latency that every request has.
@@ -69,7 +71,7 @@ func (n *network) fault(call splitstest.Call) splitstest.Fault {
 	if frozen != nil && l.of("frozen").chance() < 0.5 {
 		fault.Hold = frozen
 	} else if frozen != nil {
-		fault.HoldReply = frozen
+		fault.PauseReply = frozen
 	}
 	if o, away := n.nodes.reach(call.Splits); away && call.Method != splitstest.Hint {
 		n.tally.hit("(request to a node that is away)")
@@ -96,6 +98,9 @@ func (n *network) fault(call splitstest.Call) splitstest.Fault {
 	case slow:
 		fault.Delay += l.of("slow").between(0, n.plan.ttl)
 		n.tally.hit("slow request")
+	case replySlow:
+		fault.DelayReply += l.of("slow").between(0, n.plan.heartbeat)
+		n.tally.hit("slow reply")
 	}
 	return fault
 }

@@ -29,6 +29,8 @@ type oracle struct {
 	records map[string]*record // by ID
 	// excused is until when the store itself may have broken leases that members still trust.
 	excused time.Time
+	// clockWentBack says that the clock of the store was set back once: what relies on it need not grow any more.
+	clockWentBack bool
 	// damaged says that the store has removed entries, or gone back.
 	damaged bool
 	// done counts the records that pipelines were done with, each once.
@@ -44,6 +46,7 @@ type part struct {
 	owner     string
 	epoch     uint64
 	claimed   bool            // there was one since the lease was lost, if it ever was
+	highest   granted         // the highest epoch that there ever was, also in what a rollback took back
 	fresh     bool            // the newest entry came after the last damage
 	committed splits.Position // as stored
 	// furthest is the highest offset that was ever read. A stream that lost entries, on a server whose clock went back too, may give new
@@ -51,6 +54,12 @@ type part struct {
 	furthest splits.Offset
 	first    map[string]int // by key, the highest number that was ever handed out
 	latest   map[string]int // by key, the highest number that was ever appended
+}
+
+// granted is an epoch that an owner got.
+type granted struct {
+	epoch uint64
+	owner string
 }
 
 // record is one record of a producer: the number-th of its key in that partition.
@@ -113,8 +122,8 @@ func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset)
 	}
 }
 
-// granted judges a claim. The lock is held.
-func (o *oracle) granted(owner string, c splits.Claim, g splits.Granted) {
+// claimed judges a claim that was granted. The lock is held.
+func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 	p := o.part(c.Split)
 	o.note(owner, c.Split.Key, "claimed: epoch %d at %v", g.Epoch, g.Position.Offset)
 	if p.claimed && g.Epoch <= p.epoch {
@@ -124,6 +133,13 @@ func (o *oracle) granted(owner string, c splits.Claim, g splits.Granted) {
 		for _, r := range p.entries {
 			r.acked = r.acked || r.offset.Compare(g.Position.Offset) <= 0
 		}
+	}
+	// After a rollback only the clock makes it higher, and two claims in one millisecond are told apart by their owners.
+	if h := p.highest; !o.clockWentBack && (g.Epoch < h.epoch || g.Epoch == h.epoch && owner == h.owner) {
+		o.violated(c.Split.Key, "epoch %d was granted to %s, but there was epoch %d of %s before a rollback", g.Epoch, owner, h.epoch, h.owner)
+	}
+	if g.Epoch > p.highest.epoch {
+		p.highest = granted{g.Epoch, owner}
 	}
 	p.owner, p.epoch, p.claimed = owner, g.Epoch, true
 	o.stored(p, false)

@@ -143,7 +143,12 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 		l.world.tally.hit("refused append")
 		return appender.Result{Status: appender.Refused, Err: errors.New("simulation: refused")}
 	}
-	return l.apply(a)
+	result := l.apply(a)
+	if f == replySlow {
+		l.world.tally.hit("slow reply")
+		time.Sleep(luck.of("slow").between(0, l.world.plan.heartbeat))
+	}
+	return result
 }
 
 func (l *producerLog) apply(a appender.Append) appender.Result {

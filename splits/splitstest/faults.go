@@ -32,7 +32,7 @@ const (
 var ErrOutage = errors.New("splitstest: the store is away")
 
 // Fault is what happens to one call. The zero Fault is none; faults may be combined, and take effect in the order of the fields. All
-// waits end early with the call's context, whose error is then the call's.
+// waits but one end early with the call's context, whose error is then the call's.
 type Fault struct {
 	// Delay is how long the request takes to the store.
 	Delay time.Duration
@@ -46,6 +46,9 @@ type Fault struct {
 	DelayReply time.Duration
 	// HoldReply keeps the reply back until the channel is closed.
 	HoldReply <-chan struct{}
+	// PauseReply keeps the reply back until the channel is closed, whatever becomes of the context: the caller is paused, so that none of its
+	// timers fires, and finds the reply when it goes on.
+	PauseReply <-chan struct{}
 	// Lose is returned in the place of the reply, after the request was applied.
 	Lose error
 }
@@ -174,6 +177,9 @@ func (f *Faults) run(ctx context.Context, call Call, apply func(context.Context)
 	}
 	apply(ctx)
 	if err := f.travel(ctx, call.Method, fault.DelayReply, fault.HoldReply); err != nil {
+		return err
+	}
+	if err := f.travel(context.WithoutCancel(ctx), call.Method, 0, fault.PauseReply); err != nil {
 		return err
 	}
 	if fault.Lose == nil && f.away() {

@@ -128,6 +128,21 @@ func TestHeldReplyIsThatOfAnAppliedRequest(t *testing.T) {
 	})
 }
 
+func TestPausedCallerFindsTheReplyPastItsDeadline(t *testing.T) {
+	harm(t, func(t *testing.T, h *harmed) {
+		gate := make(chan struct{})
+		h.Next(Claim, Fault{PauseReply: gate})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- h.claim(ctx).Err }()
+		time.Sleep(time.Minute)
+		assert.Empty(t, done)
+		close(gate)
+		require.NoError(t, <-done)
+	})
+}
+
 // The worst of unknown outcomes: the caller was told of a failure, and the request takes effect afterwards.
 func TestLateRequestIsAppliedAfterItFailed(t *testing.T) {
 	harm(t, func(t *testing.T, h *harmed) {
