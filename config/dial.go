@@ -28,10 +28,13 @@ func dialer(timeout time.Duration, secure *tls.Config) func(ctx context.Context,
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-		if err != nil || secure == nil {
-			return conn, err
+		if err == nil && secure != nil {
+			conn, err = handshake(ctx, conn, addr, secure)
 		}
-		return handshake(ctx, conn, addr, secure)
+		if err != nil {
+			return nil, err
+		}
+		return atDoor(conn), nil
 	}
 }
 

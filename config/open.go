@@ -21,9 +21,7 @@ func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:
 		o := c.clusterOptions(role)
-		if o.TLSConfig != nil {
-			o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
-		}
+		o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
 		client := redis.NewClusterClient(o)
 		client.AddHook(reloadOnTrouble{client})
 		return client, nil
@@ -34,9 +32,7 @@ func (c *Connection) Open(role Role) (Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.TLSConfig != nil {
-		o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
-	}
+	o.Dialer = dialer(o.DialTimeout, o.TLSConfig)
 	return redis.NewClient(o), nil
 }
 

@@ -121,6 +121,7 @@ func (e *explained) Unwrap() error { return e.cause }
 // judge finds the class and the remedy of an error.
 func judge(err error) (Class, string) {
 	var refused redis.Error
+	var shut interface{ Refusal() string } // a connection that the server did not let in
 	switch {
 	case withoutMaster(err):
 		return judgeSentinels(err)
@@ -128,6 +129,8 @@ func judge(err error) (Class, string) {
 		return ClassNone, ""
 	case errors.Is(err, redis.ErrClosed):
 		return ClassFinal, "the connection was closed by rafka itself"
+	case errors.As(err, &shut):
+		return judgeRefusal(refusalText(shut.Refusal()))
 	case errors.As(err, &refused):
 		return judgeRefusal(refused)
 	}

@@ -24,6 +24,12 @@ func noMaster(answers ...error) error {
 	return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(answers...))
 }
 
+// shut is the error of a connection that the server did not let in.
+type shut string
+
+func (s shut) Error() string   { return string(s) }
+func (s shut) Refusal() string { return string(s) }
+
 func TestClassifyAndExplain(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	tests := []struct {
@@ -48,6 +54,8 @@ func TestClassifyAndExplain(t *testing.T) {
 		{noMaster(dial, refusalText("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
 		{noMaster(refusalText("ERR unknown command 'sentinel'")), ClassConnection, "does not lead to Sentinels"},
 		{redis.ErrClosed, ClassFinal, ""},
+		{shut("ERR max number of clients reached"), ClassTransient, "maxclients"},
+		{shut("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
 		{refusalText("WRONGTYPE Operation against a key holding the wrong kind of value"), ClassWrongType, "`stream_name`"},
 		{
 			refusalText("WRONGTYPE Operation against a key holding the wrong kind of value script: f0, on @user_script:1."),

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// refusals begin what a server says to a connection that it does not let in, before it closes it.
+var refusals = []string{"ERR max number of clients", "DENIED"}
+
+// RefusedError is what a server said when it did not let a connection in: it reads no request then.
+type RefusedError struct {
+	said string
+}
+
+// Error is the server's own text.
+func (e *RefusedError) Error() string { return e.said }
+
+// Refusal is the server's answer to all that is sent over the connection. It is not marked as an answer of Redis: go-redis would take it for that
+// to its HELLO, go on without, and report a broken pipe.
+func (e *RefusedError) Refusal() string { return e.said }
+
+// door is a connection of which the first answer may be a refusal.
+type door struct {
+	net.Conn
+	// Both are set by the first Read, before anybody else has the connection.
+	heard   bool
+	refused error
+}
+
+// atDoor has the refusal of a server be the error of the connection.
+func atDoor(conn net.Conn) net.Conn {
+	d := &door{Conn: conn}
+	if raw, ok := conn.(syscall.Conn); ok {
+		return struct { // go-redis looks whether an idle connection still lives, where it can
+			*door
+			syscall.Conn
+		}{d, raw}
+	}
+	return d
+}
+
+// Read fails once a refusal has come. go-redis may read ahead and forget the error, so it stays.
+func (d *door) Read(p []byte) (int, error) {
+	if d.refused != nil {
+		return 0, d.refused
+	}
+	n, err := d.Conn.Read(p)
+	if d.heard || n == 0 {
+		return n, err
+	}
+	d.heard = true
+	if d.refused = refusalIn(p[:n]); d.refused != nil {
+		return 0, d.refused
+	}
+	return n, err
+}
+
+// Write fails likewise.
+func (d *door) Write(p []byte) (int, error) {
+	if d.refused != nil {
+		return 0, d.refused
+	}
+	return d.Conn.Write(p)
+}
+
+// refusalIn is the refusal that an answer is, if it is one.
+func refusalIn(answer []byte) error {
+	line, _, _ := strings.Cut(string(answer), "\r\n")
+	text, failed := strings.CutPrefix(line, "-")
+	if failed && slices.ContainsFunc(refusals, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+		return &RefusedError{said: text}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// A server that has too many clients says so to a connection and closes it. What it said was taken for its answer to HELLO, and reported
+// was the pipe that broke after that.
+func TestServerWithTooManyClientsIsHeard(t *testing.T) {
+	s := redistest.Start(t)
+	admin := s.Client(t)
+	require.NoError(t, admin.ConfigSet(t.Context(), "maxclients", "1").Err())
+	client := open(t, "url: "+s.URL(), Control(time.Second))
+	for range 20 { // whichever of the two is faster
+		for _, err := range []error{
+			client.Ping(t.Context()).Err(),
+			piped(t.Context(), client),
+			client.EvalSha(t.Context(), "0", nil).Err(),
+		} {
+			require.ErrorContains(t, err, "max number of clients reached")
+			refused := (*RefusedError)(nil)
+			require.ErrorAs(t, err, &refused)
+		}
+	}
+	subscription := client.Subscribe(t.Context(), "c")
+	defer subscription.Close()
+	_, err := subscription.Receive(t.Context())
+	require.ErrorContains(t, err, "max number of clients reached")
+
+	require.NoError(t, admin.ConfigSet(t.Context(), "maxclients", "100").Err())
+	require.NoError(t, client.Ping(t.Context()).Err(), "nothing is left of it")
+}
+
+func piped(ctx context.Context, client Client) error {
+	pipe := client.Pipeline()
+	pipe.Ping(ctx)
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+func TestProtectedServerIsHeard(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends when the listener is closed
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("-DENIED Redis is running in protected mode because ...\r\n"))
+			_ = conn.Close()
+		}
+	})
+	defer serving.Wait()
+	defer func() { _ = listener.Close() }()
+	client := open(t, "url: redis://"+listener.Addr().String(), Writer())
+	require.ErrorContains(t, client.Ping(t.Context()).Err(), "DENIED Redis is running in protected mode")
+}
+
+// Any other answer is that of a server that lets us in, and so is one that comes later.
+func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
+	for _, text := range []string{"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n", "$3\r\nabc"} {
+		ours, theirs := net.Pipe()
+		conn := atDoor(ours)
+		go func() { // ends with the pipe
+			_, _ = theirs.Write([]byte(text))
+			_, _ = theirs.Write([]byte("-DENIED again\r\n"))
+		}()
+		buffer := make([]byte, 100)
+		for _, want := range []string{text, "-DENIED again\r\n"} {
+			n, err := conn.Read(buffer)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(buffer[:n]))
+		}
+		require.NoError(t, ours.Close())
+		require.NoError(t, theirs.Close())
+	}
+}
+
+// An idle connection that the server closed is noticed before it is used, as go-redis does with connections of its own.
+func TestIdleConnectionThatWasClosedIsNotUsed(t *testing.T) {
+	s := redistest.Start(t)
+	admin := s.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
+	client := open(t, "url: "+s.URL(), Writer())
+	for range 5 {
+		require.NoError(t, client.Ping(t.Context()).Err())
+		require.NoError(t, admin.Do(t.Context(), "CLIENT", "KILL", "SKIPME", "yes").Err())
+		require.NoError(t, client.Ping(t.Context()).Err())
+	}
+}
