@@ -170,6 +170,9 @@ func (g *Group) view(r reply) (view splits.View, err error) {
 			return splits.View{}, err
 		}
 	}
+	if n := numbers[3]; n < 0 || n > MaxPartitions { // the group's own number counts where the topic has lost its metadata
+		return splits.View{}, badField(planKey(g.topic, g.group), "partitions", r.word(4), "a number up to "+strconv.Itoa(MaxPartitions))
+	}
 	view = splits.View{
 		Version: uint64(numbers[0]),
 		Planned: uint64(numbers[1]),

@@ -347,3 +347,15 @@ func TestThousandMembersAndTenThousandPartitions(t *testing.T) {
 		assert.Equal(t, view.Version, view.Planned, "grace for all of them")
 	})
 }
+
+// Such a number used to be taken at its word, and the process ended for want of memory.
+func TestDamagedNumberOfPartitionsIsRefused(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		g := s.group()
+		beat(t, g, "m1")
+		s.set(t, planKey("orders", "billing"), "partitions", "1000000000000")
+		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
+		require.ErrorContains(t, err, "field partitions of key rafka:{orders}:plan:billing")
+		assert.ErrorContains(t, err, "HSET")
+	})
+}

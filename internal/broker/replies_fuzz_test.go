@@ -1,0 +1,249 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// answering is a client whose server gives every script and every raw command the same answer. It never connects.
+func answering(answer any) *redis.Client {
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	client.AddHook(sameAnswer{answer})
+	return client
+}
+
+type sameAnswer struct{ answer any }
+
+func (sameAnswer) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (s sameAnswer) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error { return s.give(cmd) }
+}
+
+func (s sameAnswer) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []redis.Cmder) error {
+		var first error
+		for _, cmd := range cmds {
+			if err := s.give(cmd); first == nil {
+				first = err
+			}
+		}
+		return first
+	}
+}
+
+// give answers; commands whose replies go-redis itself decodes get what lets their callers go on.
+func (s sameAnswer) give(cmd redis.Cmder) error {
+	if one, ok := cmd.(once); ok {
+		cmd = one.Cmd
+	}
+	switch c := cmd.(type) {
+	case *redis.Cmd:
+		if err, failed := s.answer.(error); failed {
+			c.SetErr(err)
+		} else {
+			c.SetVal(s.answer)
+		}
+	case *redis.IntCmd:
+		c.SetVal(1)
+	case *redis.TimeCmd:
+		c.SetVal(time.UnixMilli(1767225600000))
+	}
+	return cmd.Err()
+}
+
+// answerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is nil and a|b a list.
+func answerIn(text string) any {
+	if refusal, ok := strings.CutPrefix(text, "!"); ok {
+		return refusalText(refusal)
+	}
+	var list []any
+	for word := range strings.SplitSeq(text, " ") {
+		if strings.Contains(word, "|") {
+			var inner []any
+			for part := range strings.SplitSeq(word, "|") {
+				inner = append(inner, wordOf(part))
+			}
+			list = append(list, inner)
+			continue
+		}
+		list = append(list, wordOf(word))
+	}
+	return list
+}
+
+func wordOf(text string) any {
+	if digits, ok := strings.CutPrefix(text, "#"); ok {
+		if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
+			return n
+		}
+	}
+	if text == "_" {
+		return nil
+	}
+	return text
+}
+
+// caller is one who runs a script and reads its answer.
+type caller struct {
+	script *script
+	words  []string // that the script may begin its answer with
+	call   func(ctx context.Context, client *redis.Client) error
+}
+
+var (
+	fuzzSplit   = partitionSplit("orders", 3)
+	fuzzLease   = splits.Lease{Split: fuzzSplit, Member: "m", Epoch: 1}
+	leaseWords  = []string{"OK", "FENCED", "HELD"}
+	fuzzRecords = []appender.Record{{Fields: []string{"body", "x"}}, {Fields: []string{"body", "y"}}}
+)
+
+var callers = []caller{
+	{enrollScript, []string{"OK"}, func(ctx context.Context, c *redis.Client) error {
+		_, err := NewGroup(c, "orders", "g").Enroll(ctx, "m", "u")
+		return err
+	}},
+	{heartbeatScript, []string{"OK", "SUPERSEDED", "TYPE", "STREAM"}, func(ctx context.Context, c *redis.Client) error {
+		view, err := NewGroup(c, "orders", "g").Beat(ctx, splits.Beat{Member: "m", TTL: time.Second})
+		if err == nil && len(view.Splits) > MaxPartitions {
+			return errors.New("more partitions than there can be")
+		}
+		return err
+	}},
+	{proposeScript, []string{"OK", "STALE"}, func(ctx context.Context, c *redis.Client) error {
+		_, err := NewGroup(c, "orders", "g").Propose(ctx, splits.Plan{Version: 1, Assignments: map[string][]int{"m": {0}}})
+		return err
+	}},
+	{claimScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		return fuzzLeases(c).Claim(ctx, "m", time.Second, []splits.Claim{{Split: fuzzSplit}})[0].Err
+	}},
+	{commitScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		return fuzzLeases(c).Commit(ctx, time.Second, []splits.Commit{{Lease: fuzzLease}})[0]
+	}},
+	{resetScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		return fuzzLeases(c).Reset(ctx, time.Second, splits.Commit{Lease: fuzzLease})
+	}},
+	{releaseScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		return fuzzLeases(c).Release(ctx, []splits.Lease{fuzzLease})[0]
+	}},
+	{appendScript, []string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"}, func(ctx context.Context, c *redis.Client) error {
+		return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Append{{
+			Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,
+		}})[0].Err
+	}},
+	{createTopicScript, []string{"PLAIN", "CREATED", "EXISTS"}, func(ctx context.Context, c *redis.Client) error {
+		_, _, err := NewTopics(c).Create(ctx, "orders", 4)
+		return err
+	}},
+	{growTopicScript, []string{"PLAIN", "GROWN", "SAME"}, func(ctx context.Context, c *redis.Client) error {
+		_, err := NewAdmin(c).growTopic(ctx, "orders", 4)
+		return err
+	}},
+	{deleteGroupScript, []string{"OK", "ALIVE"}, func(ctx context.Context, c *redis.Client) error {
+		return NewAdmin(c).dropGroup(ctx, "orders", "g", false)
+	}},
+	{deleteLeaseScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		_, err := NewAdmin(c).dropLeases(ctx, "orders", "g", []splits.Split{fuzzSplit}, false)
+		return err
+	}},
+	{seekScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
+		_, err := NewAdmin(c).seekEach(ctx, Seek{Topic: "orders", Group: "g"}, splits.Earliest(), []splits.Split{fuzzSplit})
+		return err
+	}},
+}
+
+func fuzzLeases(c *redis.Client) *Leases {
+	return NewLeases(c, LeasesOptions{Topic: "orders", Group: "g"})
+}
+
+// Whatever Redis answers, nobody panics or takes more memory than partitions can; and who can make nothing of an answer says which script
+// gave it.
+func FuzzAnswersOfScripts(f *testing.F) {
+	for _, text := range []string{
+		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED", "HELD other 3000", "HELD other",
+		`OK 1 1 3000 8 8 a|b {"a":"0-3","b":"4-7"}`, `OK 2 1 3000 8 8 a|_|#3 x`, "OK 1 1 3000 1000000000000 0", "OK 1 1 3000 -1 0",
+		"OK -1 18446744073709551615 9223372036854775807 1 1", "SUPERSEDED a/1-x", "TYPE share", "STREAM", "STALE 5:6", "STALE x", "GAP 5:",
+		"DUP", "PARTITIONED", "PARTIAL 1 OOM", "PARTIAL 18446744073709551615 OOM", "PARTIAL x", "OK NOPERM 1:1", "PLAIN none", "PLAIN list",
+		"CREATED", "EXISTS", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no", "!WRONGTYPE key", "!NOPERM this user", "!",
+		"!ERR Error running script: OOM", "OK 0 1-1 ours", "what is this",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		answer := answerIn(text)
+		client := answering(answer)
+		defer func() { _ = client.Close() }()
+		for _, c := range callers {
+			err := c.call(t.Context(), client)
+			if _, refused := answer.(error); refused {
+				require.Error(t, err, c.script.name)
+			} else if !slices.Contains(c.words, replyOf(answer).word(0)) {
+				require.ErrorContains(t, err, fmt.Sprintf("the %s script answered", c.script.name))
+			}
+		}
+	})
+}
+
+// The answers to raw commands: entries, and what streams look like.
+func FuzzAnswersAboutStreams(f *testing.F) {
+	for _, text := range []string{
+		"", "orders:3", "length 5", "length x", "length 5 last-generated-id 7-1 entries-added 9 first-entry 5-0|x", "last-generated-id x",
+		"first-entry |", "first-entry #1|#2", "5-0|a 6-0|b", "5-0", "orders:3|5-0", "!NOPERM", "!WRONGTYPE", "!no such key", "_ _", "#1 #2",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, answer := range shapes(answerIn(text)) {
+			client := answering(answer)
+			log := NewLog(client, client)
+			cursors := []splits.Cursor{{Split: fuzzSplit, Inspect: true}, {Split: partitionSplit("orders", 4)}}
+			if fetched, err := log.Fetch(t.Context(), splits.FetchRequest{Cursors: cursors, Count: 10}); err == nil {
+				require.Len(t, fetched, len(cursors))
+			} else {
+				require.ErrorContains(t, err, fuzzSplit.Key)
+			}
+			states, err := log.State(t.Context(), []splits.Split{fuzzSplit})
+			if err == nil {
+				err = states[0].Err
+			}
+			if err != nil {
+				require.ErrorContains(t, err, fuzzSplit.Key)
+			}
+			require.NoError(t, client.Close())
+		}
+	})
+}
+
+// shapes are the same words as they come, in a reply of XREAD, and as a map.
+func shapes(answer any) []any {
+	list, ok := answer.([]any)
+	if !ok {
+		return []any{answer}
+	}
+	pairs := map[any]any{}
+	for i := 0; i+1 < len(list); i += 2 {
+		if name, isText := list[i].(string); isText {
+			pairs[name] = list[i+1]
+		}
+	}
+	entry := []any{[]any{"5-3", list}}
+	return []any{
+		answer, pairs,
+		[]any{[]any{fuzzSplit.Key, list}},
+		[]any{[]any{fuzzSplit.Key, entry}},
+		map[any]any{fuzzSplit.Key: list},
+		map[any]any{fuzzSplit.Key: entry},
+	}
+}
