@@ -51,13 +51,30 @@ func (in *Input) Connect(ctx context.Context) error {
 			return err
 		}
 	}
-	switch err := s.consumer.Await(ctx); {
+	switch err := in.await(ctx, s); {
 	case errors.Is(err, splits.ErrClosed):
 		return service.ErrEndOfInput
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	default:
 		return err
+	}
+}
+
+// lookForReason is how often an input that waits for its session looks whether the reason is still the one that the log was told.
+const lookForReason = time.Second
+
+// await waits until the session can go on.
+func (in *Input) await(ctx context.Context, s *session) error {
+	for {
+		waiting, cancel := context.WithTimeout(ctx, lookForReason)
+		err := s.consumer.Await(waiting)
+		again := waiting.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !again || errors.Is(err, splits.ErrClosed) {
+			return err
+		}
+		in.observer.unavailable(err)
 	}
 }
 
