@@ -175,10 +175,16 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 	if g.at.Offset.Compare(to.Offset) <= 0 {
 		to = g.at // not acknowledged beyond
 	}
-	if s.Added < to.Read {
+	if !g.parts(s, *known) || s.Added < to.Read {
 		to.Read = ReadUnknown
 	}
 	return to, nil
+}
+
+// parts reports whether the histories are known to part behind a mark that the stream has: something that was read behind it is gone. Else they
+// parted before, unseen, and the count at the mark is that of neither.
+func (g claimed) parts(s State, known mark) bool {
+	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.marks[len(g.marks)-1].at.Offset)
 }
 
 // lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are searched by halves: of a history that

@@ -180,6 +180,39 @@ func TestARolledBackStreamIsReadOnWhereTheHistoriesPart(t *testing.T) {
 	}
 }
 
+// A rollback that nobody saw, since as many entries had been written again before the stream was looked at, left a mark with too high a count.
+// The split was taken back to that mark again and again, and everything behind it handed out each time.
+func TestAWrongCountOfAnUnseenRollbackIsNotBelievedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(3)
+		a := w.join("a", func(c *splits.Config, _ *member) { c.BatchSize, c.SplitBuffer = 1, 1 })
+		settle(3 * time.Second)
+		w.note("n", "o")
+		settle(time.Millisecond)
+		kept := w.store.Snapshot()
+		w.note("p", "q")
+		settle(time.Millisecond)
+		var held *splits.Batch
+		a.handle = func(b *splits.Batch) { held = b }
+		w.store.RestoreSplit(kept, w.only())
+		w.note("x", "y", "z")
+		settle(time.Millisecond)
+		w.note("1", "2", "3", "4") // while there is no room, so that the stream is looked at behind them
+		for range 3 {
+			held.Ack()
+			settle(time.Millisecond)
+		}
+		settle(1500 * time.Millisecond) // z is committed
+		a.handle = nil
+		held.Ack()
+		settle(time.Minute)
+		assert.LessOrEqual(t, a.count(), 7+2*(3+4), "each comes twice at most")
+		assert.LessOrEqual(t, len(a.lostAll()), 1)
+		assert.EqualValues(t, 5+3+4, w.lease(0).Position.Read)
+	})
+}
+
 // The server that took over gave the same offsets to other entries.
 func TestTheSameOffsetsOfOtherEntriesAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
