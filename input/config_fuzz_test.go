@@ -1,0 +1,56 @@
+package input
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/redpanda-data/benthos/v4/public/service"
+	"github.com/stretchr/testify/require"
+)
+
+// fuzzFields are fields that a fuzzed value is put into.
+var fuzzFields = []string{
+	"stream_name", "consumer_group", "consumer_name", "instance_id", "start_offset", "batch_size", "partition_buffer_bytes",
+	"fetch_max_bytes", "unordered_processing", "commit_period", "session_timeout", "heartbeat_interval", "rebalance_timeout",
+	"metadata_refresh_period", "lag_refresh_period", "body_key", "on_data_loss", "url", "kind", "master", "client_name", "username", "pool",
+	"dial_timeout", "read_timeout", "write_timeout",
+}
+
+// Whatever value a field has, nobody panics; the constructor passes what the linter passes; and what it refuses it names the field of.
+func FuzzFields(f *testing.F) {
+	for i := range fuzzFields {
+		for _, value := range []string{
+			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615", "1s", "-1ns", "9999999h",
+			"1MB", "8EiB", "null", "true", "[a]", "{a: b}",
+			"{checkpoint_limit: 0}", "{checkpoint_limit: 9999999h}",
+			"'${! @x }'", "'${! '", ".nan", "\"\\n\"", "!!binary aGk=", "&a [*a]", "2026-01-31", "rafka_key",
+		} {
+			f.Add(uint8(i), value)
+		}
+	}
+	linter := service.GlobalEnvironment().NewComponentConfigLinter()
+	f.Fuzz(func(t *testing.T, which uint8, value string) {
+		field := fuzzFields[int(which)%len(fuzzFields)]
+		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") { // other fields, and the engine's variables
+			return
+		}
+		fields := field + ": " + value + "\n"
+		for line := range strings.Lines(minimal) {
+			if !strings.HasPrefix(line, field+":") {
+				fields = line + fields
+			}
+		}
+		conf, err := spec().ParseYAML(fields, nil)
+		if err != nil {
+			return // the engine's own words
+		}
+		_, err = parse(conf)
+		lints, lintErr := linter.LintInputYAML([]byte("rafka:\n  " + strings.ReplaceAll(fields, "\n", "\n  ")))
+		if lintErr == nil && len(lints) == 0 {
+			require.NoError(t, err, fields)
+		}
+		if err != nil {
+			require.ErrorContains(t, err, field)
+		}
+	})
+}
