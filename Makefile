@@ -61,6 +61,11 @@ sim: ## play N random schedules of members, producers and misfortune under simul
 mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one
 	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -only='$(MUTANTS)' -table='$(TABLE)'
 
+.PHONY: chaos
+chaos: deps ## run real processes through SECONDS (60) of random misfortune drawn from SEED, on TOPOLOGY single, sentinel or cluster, and judge
+	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' \
+		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos$$' ./internal/ledger/
+
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...

@@ -74,6 +74,7 @@ type record struct {
 
 	offset splits.Offset
 	by     string // the consumer that wrote it
+	place  int    // in its ledger
 }
 
 func (r record) read() time.Time { return time.Unix(0, r.Nanos) }
@@ -88,6 +89,7 @@ type outBook struct {
 	by      string
 	file    tail
 	records []record
+	read    int // how many lines
 }
 
 // refresh reads what is new and returns it.
@@ -95,7 +97,8 @@ func (l *outBook) refresh(t testing.TB) []record {
 	t.Helper()
 	from := len(l.records)
 	for _, line := range l.file.next(t) {
-		r := record{by: l.by}
+		r := record{by: l.by, place: l.read}
+		l.read++
 		require.NoError(t, json.Unmarshal(line, &r), "a line in the ledger of %s: %s", l.by, line)
 		var err error
 		r.offset, err = splits.ParseOffset(r.ID)

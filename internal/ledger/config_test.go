@@ -48,9 +48,10 @@ func (g generated) KeyList() (string, error) {
 	return string(list), err
 }
 
-// httpConfig is for the processes that are asked for their metrics, and for those that are not.
+// httpConfig is the head of every configuration. Some processes are asked for their metrics, and some are not.
 const httpConfig = `
 http: {enabled: {{ne .Metrics ""}}, address: '{{.Metrics}}'}
+logger: {add_timestamp: true}
 `
 
 // The generator keeps one counter, in its own mapping: replays of the engine keep their number. What rafka has acknowledged goes to the

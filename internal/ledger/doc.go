@@ -14,6 +14,13 @@
 //	stock       what stands in the streams in the end: what Redis kept
 //	watch       what the leases were, moment by moment, which tells why something was read again
 //
+// TestChaos does all of this at random, for as long as one likes: `make chaos`. Its words:
+//
+//	strike      a kind of misfortune, drawn by the nemesis from a seed, and its victim
+//	seat        a place for a process, and its line to the servers
+//	blow        a misfortune as it happened, in the history
+//	audit       judges what came out, in the order of reading and half a minute behind, and knows a few bits of each number
+//
 // The time of a read is taken by a mapping in the input's own processors, which runs as soon as the engine has taken a batch from the
 // input. One batch may have been taken and not be stamped yet: that is as near as anybody outside the process comes.
 //

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ type process struct {
 	log  string // the file with what it printed
 	cmd  *exec.Cmd
 	done chan struct{} // closed once it has been waited for; cmd.ProcessState is set then
+	// dismissed says that it is to end: what it printed is not shown when the test fails.
+	dismissed atomic.Bool
 }
 
 // launch starts the binary with a config, in a directory of the test.
@@ -59,7 +62,7 @@ func launch(t testing.TB, dir, name, config string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // fails only if it is gone already
 		<-p.done
-		if t.Failed() {
+		if t.Failed() && !p.dismissed.Load() {
 			t.Logf("%s (%s) printed:\n%s", p.name, p.cmd.ProcessState, p.output())
 		}
 	})
@@ -118,13 +121,21 @@ func (p *process) join(t testing.TB, within time.Duration) {
 	}
 }
 
+// ended reports whether the process is gone.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // requireAlive fails the test if the process has ended.
 func (p *process) requireAlive(t testing.TB) {
 	t.Helper()
-	select {
-	case <-p.done:
+	if p.ended() {
 		require.Fail(t, p.name+" has ended", "%s", p.cmd.ProcessState)
-	default:
 	}
 }
 

@@ -43,6 +43,7 @@ type producer struct {
 	*process
 	*book
 	generated
+	acknowledged int // how many, in a test that doesn't keep the numbers
 }
 
 // member is a consumer and its ledger.
@@ -75,19 +76,22 @@ func openScenario(t testing.TB, c connection, client redis.UniversalClient, part
 // generate starts a producer of perSecond messages.
 func (s *scenario) generate(t testing.TB, perSecond int, options ...func(*generated)) *producer {
 	t.Helper()
-	n := len(s.producers) + 1
-	name := "producer" + strconv.Itoa(n)
+	i := len(s.producers)
+	name := producerName(i)
 	g := generated{
-		route: s.route, Before: int64(n-1) * producerRange, Keys: keysOf(name), PerSecond: perSecond,
+		route: s.route, Before: int64(i) * producerRange, Keys: keysOf(name), PerSecond: perSecond,
 		Book: filepath.Join(s.dir, name+".book"),
 	}
 	for _, change := range options {
 		change(&g)
 	}
-	p := &producer{launch(t, s.dir, name, render(t, generatedConfig, g)), &book{file: tail{path: g.Book}}, g}
+	p := &producer{launch(t, s.dir, name, render(t, generatedConfig, g)), &book{file: tail{path: g.Book}}, g, 0}
 	s.producers = append(s.producers, p)
 	return p
 }
+
+// producerName is that of the i-th producer.
+func producerName(i int) string { return "producer" + strconv.Itoa(i+1) }
 
 // keysOf are the keys of a producer.
 func keysOf(name string) []string {
@@ -251,9 +255,7 @@ func (s *scenario) stopConsumers(t testing.TB) {
 	t.Helper()
 	var running []*member
 	for _, m := range s.consumers {
-		select {
-		case <-m.done:
-		default:
+		if !m.ended() {
 			m.terminate(t)
 			running = append(running, m)
 		}

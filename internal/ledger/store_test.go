@@ -92,20 +92,31 @@ type entry struct {
 // entries returns what stands in a partition, in order.
 func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
 	t.Helper()
-	const page = 5000
-	for from := "-"; ; {
-		messages, err := s.client.XRangeN(t.Context(), s.partitionKey(partition), from, "+", page).Result()
+	for after := ""; ; after = all[len(all)-1].id {
+		page, more, err := s.entriesAfter(t.Context(), partition, after)
 		require.NoError(t, err)
-		for _, m := range messages {
-			line, err := strconv.ParseInt(fmt.Sprint(m.Values["line"]), 10, 64)
-			require.NoError(t, err, "entry %s: %v", m.ID, m.Values)
-			all = append(all, entry{m.ID, line, fmt.Sprint(m.Values["rafka_key"])})
-		}
-		if len(messages) < page {
+		if all = append(all, page...); !more {
 			return all
 		}
-		from = "(" + messages[page-1].ID
 	}
+}
+
+// entriesAfter returns the next page of what stands in a partition behind an ID, or from the beginning on, and whether there is more.
+func (s *scenario) entriesAfter(ctx context.Context, partition int, after string) (page []entry, more bool, err error) {
+	const most = 5000
+	from := "-"
+	if after != "" {
+		from = "(" + after
+	}
+	messages, err := s.client.XRangeN(ctx, s.partitionKey(partition), from, "+", most).Result()
+	for _, m := range messages {
+		line, parseErr := strconv.ParseInt(fmt.Sprint(m.Values["line"]), 10, 64)
+		if parseErr != nil {
+			return nil, false, fmt.Errorf("entry %s: %v: %w", m.ID, m.Values, parseErr)
+		}
+		page = append(page, entry{m.ID, line, fmt.Sprint(m.Values["rafka_key"])})
+	}
+	return page, len(messages) == most, err
 }
 
 // requireMirror checks that Redis' own group of that name shows a partition as read to its end.

@@ -72,7 +72,11 @@ func (all sightings) look(ctx context.Context, s *scenario, client redis.Cmdable
 	ctx, cancel := context.WithTimeout(ctx, 20*watchEvery)
 	defer cancel()
 	leases, _ := s.readLeases(ctx, client)
-	now := time.Now()
+	all.note(leases, time.Now())
+}
+
+// note adds what was in the store before a moment.
+func (all sightings) note(leases []lease, now time.Time) {
 	for _, l := range leases {
 		seen := all[l.partition]
 		if l.epoch != "" && (len(seen) == 0 || seen[len(seen)-1].lease != l) {
@@ -89,6 +93,19 @@ func (all sightings) committed(partition int, moment time.Time) (highest splits.
 		}
 	}
 	return highest
+}
+
+// forget drops what was superseded before a moment.
+func (all sightings) forget(moment time.Time) {
+	for i, seen := range all {
+		old := slices.IndexFunc(seen, func(s sighting) bool { return !s.before.Before(moment) })
+		if old < 0 {
+			old = len(seen)
+		}
+		if old > 1 {
+			all[i] = slices.Clone(seen[old-1:])
+		}
+	}
 }
 
 // claims counts how often a partition was claimed before a moment, after it had been claimed once.
