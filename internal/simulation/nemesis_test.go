@@ -14,22 +14,24 @@ type strike struct {
 	does   func(w *world, r *rand.Rand) string
 	// destructive: the store loses something.
 	destructive bool
+	// gentle: it belongs to gentle schedules too.
+	gentle bool
 }
 
 var strikes = []strike{
-	{weight: 6, does: (*world).strikeCrash},
-	{weight: 5, does: (*world).strikeLeave},
-	{weight: 10, does: (*world).strikeJoin},
+	{weight: 6, does: (*world).strikeCrash, gentle: true},
+	{weight: 5, does: (*world).strikeLeave, gentle: true},
+	{weight: 10, does: (*world).strikeJoin, gentle: true},
 	{weight: 8, does: (*world).strikePause},
 	{weight: 3, does: (*world).strikeOutage},
 	{weight: 5, does: (*world).strikePartition},
 	{weight: 5, does: (*world).strikeNode},
 	{weight: 10, does: (*world).strikeStorm},
-	{weight: 10, does: (*world).strikeReturn},
+	{weight: 10, does: (*world).strikeReturn, gentle: true},
 	{weight: 2, does: (*world).strikeTwin},
 	{weight: 3, does: (*world).strikeStoreClock},
 	{weight: 3, does: (*world).strikeWallClock},
-	{weight: 1, does: (*world).strikeGrow},
+	{weight: 1, does: (*world).strikeGrow, gentle: true},
 	{weight: 3, does: (*world).strikeRollback, destructive: true},
 	{weight: 1, does: (*world).strikeFlush, destructive: true},
 	{weight: 3, does: (*world).strikeTrim, destructive: true},
@@ -51,7 +53,7 @@ func (w *world) nemesis() {
 		at := r.IntN(total)
 		for _, s := range strikes {
 			if at -= s.weight; at < 0 {
-				if !s.destructive || w.plan.destructive {
+				if (!s.destructive || w.plan.destructive) && (s.gentle || !w.plan.gentle) {
 					if what := s.does(w, r); what != "" {
 						w.tally.hit(what)
 					}
@@ -83,7 +85,7 @@ func (w *world) someone(r *rand.Rand) *process {
 }
 
 func (w *world) strikeCrash(r *rand.Rand) string {
-	if len(w.processes) == 0 {
+	if len(w.processes) == 0 || w.plan.gentle && len(w.processes) == 1 {
 		return ""
 	}
 	p := w.remove(r)

@@ -33,6 +33,9 @@ type oracle struct {
 	clockWentBack bool
 	// damaged says that the store has removed entries, or gone back.
 	damaged bool
+	// ended are the processes that have, lastKill when the latest was killed.
+	ended    map[string]end
+	lastKill time.Time
 	// done counts the records that pipelines were done with, each once.
 	done int
 }
@@ -44,6 +47,7 @@ type part struct {
 	safe    int       // entries[:safe] are acknowledged
 	// owner and epoch are those of the last claim that was granted; owner is empty after a release.
 	owner     string
+	last      string // owner, and still after a release
 	epoch     uint64
 	claimed   bool            // there was one since the lease was lost, if it ever was
 	highest   granted         // the highest epoch that there ever was, also in what a rollback took back
@@ -71,6 +75,7 @@ type record struct {
 	appended, present bool
 	// acked says that a pipeline was done with it, or that the group began behind it; handed that it was handed out.
 	acked, handed bool
+	ackedBy       string // whose pipeline was done with it last
 	// refused says that the producer was told that it is not written and won't be.
 	refused bool
 	// stray says that it has no place in the order: it was given up long ago, and the store has lost what would have kept it out; or it had been
@@ -79,7 +84,7 @@ type record struct {
 }
 
 func newOracle(h *history, store *splitstest.Store, p plan, t *tally) *oracle {
-	return &oracle{history: h, store: store, plan: p, tally: t, parts: map[string]*part{}, records: map[string]*record{}}
+	return &oracle{history: h, store: store, plan: p, tally: t, parts: map[string]*part{}, records: map[string]*record{}, ended: map[string]end{}}
 }
 
 // part returns what is known of the split. The lock is held.
@@ -141,7 +146,8 @@ func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 	if g.Epoch > p.highest.epoch {
 		p.highest = granted{g.Epoch, owner}
 	}
-	p.owner, p.epoch, p.claimed = owner, g.Epoch, true
+	o.inTime(p)
+	p.owner, p.last, p.epoch, p.claimed = owner, owner, g.Epoch, true
 	o.stored(p, false)
 }
 
@@ -235,6 +241,10 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 	for _, id := range ids {
 		r := o.records[id]
 		inBatch[r] = true
+		o.onlyOnce(r)
+		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 && time.Now().After(o.excused) {
+			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
+		}
 		if !o.plan.unordered && !r.stray && r.present {
 			o.inOrder(p, r, inBatch)
 		}
@@ -289,6 +299,7 @@ func (o *oracle) resolved(owner string, b *splits.Batch, failed []int) {
 			continue
 		}
 		done++
+		r.ackedBy = owner
 		if !r.acked {
 			r.acked = true
 			o.done++

@@ -10,6 +10,7 @@ type plan struct {
 	unordered, skipNacked, failOnLoss      bool
 	latest                                 bool // start_offset
 	static                                 bool // members keep their names when they are started again
+	gentle                                 bool // members come and go, and that is all
 	batchSize                              int
 	keys                                   int
 	storm                                  float64       // how likely a request fails while the network is bad
@@ -48,10 +49,18 @@ func newPlan(l luck) plan {
 	if r.IntN(10) == 0 {
 		p.lasts *= 4
 	}
+	if p.gentle = r.IntN(6) == 0; p.gentle {
+		p.destructive, p.storm, p.pace = false, 0, 3*p.pace
+	}
 	p.skipNacked, p.failOnLoss, p.static = r.IntN(6) == 0, !p.destructive && r.IntN(4) == 0, r.IntN(4) == 0
 	return p
 }
 
 // settleWithin is how long after the last misfortune everything has to be in order again: sessions that were just renewed have to end, and the
 // back-offs and samples in between to pass.
-func (p plan) settleWithin() time.Duration { return 6*p.ttl + 10*longestBackoff + 3*p.sampleEvery }
+func (p plan) settleWithin() time.Duration {
+	if p.gentle {
+		return 2*p.ttl + takeoverBeyond
+	}
+	return 6*p.ttl + 10*longestBackoff + 3*p.sampleEvery
+}

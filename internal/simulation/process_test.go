@@ -28,6 +28,9 @@ type process struct {
 
 	ctx      context.Context // ends when the process does
 	end      context.CancelFunc
+	polls    context.Context // ends when it is to take no more batches
+	endPolls context.CancelFunc
+	idle     chan struct{} // closed when it takes none, and its pipeline is done
 	pipeline sync.WaitGroup
 	batches  int
 
@@ -49,6 +52,8 @@ func (w *world) newProcess(member string, number uint64) *process {
 		network: w.newNetwork(l), faults: &splitstest.Faults{}, stuck: w.stuck,
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
+	p.polls, p.endPolls = context.WithCancel(p.ctx)
+	p.idle = make(chan struct{})
 	p.faults.Hook(p.network.fault)
 	cfg := splits.Config{
 		Group:  p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}),
@@ -74,14 +79,15 @@ func (w *world) newProcess(member string, number uint64) *process {
 
 // run polls until the process ends.
 func (p *process) run() {
+	defer close(p.idle)
 	defer p.pipeline.Wait()
 	for {
-		b, err := p.Poll(p.ctx)
+		b, err := p.Poll(p.polls)
 		switch {
-		case errors.Is(err, splits.ErrClosed), p.ctx.Err() != nil:
+		case errors.Is(err, splits.ErrClosed), err != nil && p.polls.Err() != nil:
 			return
 		case err != nil:
-			_ = p.Await(p.ctx) // trouble that is not over is met by the next Poll
+			_ = p.Await(p.polls) // trouble that is not over is met by the next Poll
 			continue
 		}
 		gate := p.gate()
@@ -104,11 +110,14 @@ func (p *process) work(b *splits.Batch, l luck) {
 	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
 	switch r.IntN(100) {
 	case 0:
+		if p.plan.gentle {
+			break
+		}
 		p.tally.hit("stuck pipeline")
 		stuck, takes = p.stuck, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
 	case 1, 2, 3:
 		p.tally.hit("slow pipeline")
-		takes = time.Duration(r.IntN(int(p.plan.ttl)))
+		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
 	}
 	timer := time.NewTimer(takes)
 	defer timer.Stop()
@@ -189,6 +198,7 @@ func (p *process) goOn() {
 
 // kill ends the process at once: nothing that it does reaches the store any more, save requests that are late already.
 func (p *process) kill() {
+	p.oracle.ends(p.name, true)
 	p.mu.Lock()
 	p.gone = true
 	p.mu.Unlock()
@@ -197,8 +207,18 @@ func (p *process) kill() {
 	p.goOn()
 }
 
-// leave ends it as SIGTERM does.
+// leave ends it as SIGTERM does: it waits for its pipeline, as long as that is not stuck.
 func (p *process) leave() {
+	if p.plan.gentle || p.luck.of("leave").chance() < 0.5 {
+		p.endPolls()
+		timer := time.NewTimer(p.plan.ttl)
+		defer timer.Stop()
+		select {
+		case <-p.idle:
+		case <-timer.C:
+		}
+	}
+	p.oracle.ends(p.name, false)
 	_ = p.Close(p.ctx) // without the store it leaves by dying
 	p.mu.Lock()
 	p.gone = true
