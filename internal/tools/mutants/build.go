@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,27 +19,27 @@ type program struct {
 }
 
 // build copies the module, applies the patch if there is one, and builds the tests that are to notice.
-func (r *runner) build(m mutant) (program, error) {
+func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 	dir := filepath.Join(r.scratch, m.name)
-	if err := copyModule(dir); err != nil {
+	if err := copyModule(ctx, dir); err != nil {
 		return program{}, fmt.Errorf("copying the module: %w", err)
 	}
 	if m.patch != "" {
-		if err := command(dir, "git", "apply", m.patch); err != nil {
+		if err := command(ctx, dir, "git", "apply", m.patch); err != nil {
 			return program{}, fmt.Errorf("the patch does not apply: %w", err)
 		}
 	}
 	p := program{suite: m.suite, binary: filepath.Join(dir, m.suite.name+".test"), dir: filepath.Join(dir, m.suite.folder)}
 	// With trimmed paths, packages that are not broken come from the build cache, although the copies lie in different folders.
-	if err := command(dir, "go", "test", "-c", "-trimpath", "-tags", m.suite.tags, "-o", p.binary, "./"+m.suite.folder); err != nil {
+	if err := command(ctx, dir, "go", "test", "-c", "-trimpath", "-o", p.binary, "./"+m.suite.folder); err != nil {
 		return program{}, fmt.Errorf("it does not compile: %w", err)
 	}
 	return p, nil
 }
 
 // copyModule copies the files that git knows, as they are in the working folder.
-func copyModule(to string) error {
-	list, err := exec.Command("git", "ls-files", "-z").Output()
+func copyModule(ctx context.Context, to string) error {
+	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z").Output()
 	if err != nil {
 		return fmt.Errorf("listing the files: %w", err)
 	}
@@ -62,8 +63,8 @@ func copyModule(to string) error {
 }
 
 // command runs a command in a folder; its error has what it printed.
-func command(dir, name string, args ...string) error {
-	cmd := exec.Command(name, args...)
+func command(ctx context.Context, dir, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	// A repository around the scratch folder is none of git's business: it would leave out what it does not know.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))

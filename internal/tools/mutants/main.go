@@ -9,10 +9,12 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
 )
@@ -24,7 +26,10 @@ func main() {
 	only := flag.String("only", "", "names of mutants, separated by commas; empty: all")
 	table := flag.String("table", "", "a file to write the results to, as Markdown")
 	flag.Parse()
-	if err := r.main(*only, *table); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := r.main(ctx, *only, *table)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -43,7 +48,7 @@ type runner struct {
 	healthy map[*suite]program
 }
 
-func (r *runner) main(only, table string) error {
+func (r *runner) main(ctx context.Context, only, table string) error {
 	all, err := load(patches, only)
 	if err != nil {
 		return err
@@ -52,13 +57,16 @@ func (r *runner) main(only, table string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(r.scratch) }()
-	if err := r.checkHealthy(all); err != nil {
+	if err := r.checkHealthy(ctx, all); err != nil {
 		return err
 	}
 	var missed []string
 	results := make([]result, len(all))
 	for i, m := range all {
-		results[i] = r.hunt(m)
+		results[i] = r.hunt(ctx, m)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		r.print("%s\n", results[i].line())
 		if !results[i].found() {
 			missed = append(missed, m.name)
@@ -77,19 +85,19 @@ func (r *runner) main(only, table string) error {
 }
 
 // checkHealthy builds the code as it is, and makes sure that nothing is found with it in a few schedules.
-func (r *runner) checkHealthy(all []mutant) error {
+func (r *runner) checkHealthy(ctx context.Context, all []mutant) error {
 	r.healthy = map[*suite]program{}
 	for _, m := range all {
 		if _, built := r.healthy[m.suite]; built {
 			continue
 		}
-		p, err := r.build(mutant{name: "healthy-" + m.suite.name, suite: m.suite})
+		p, err := r.build(ctx, mutant{name: "healthy-" + m.suite.name, suite: m.suite})
 		if err != nil {
 			return fmt.Errorf("without a mutant: %w", err)
 		}
 		r.healthy[m.suite] = p
 		began := time.Now()
-		switch f, err := p.search(r.seed, 2*chunk); {
+		switch f, err := p.search(ctx, r.seed, 2*chunk); {
 		case err != nil:
 			return fmt.Errorf("without a mutant: %w", err)
 		case f.how != "":
@@ -101,16 +109,16 @@ func (r *runner) checkHealthy(all []mutant) error {
 }
 
 // hunt looks for one mutant.
-func (r *runner) hunt(m mutant) result {
+func (r *runner) hunt(ctx context.Context, m mutant) result {
 	began := time.Now()
 	res := result{mutant: m}
-	p, err := r.build(m)
+	p, err := r.build(ctx, m)
 	if err == nil {
-		res.finding, err = p.search(r.seed, r.schedules)
+		res.finding, err = p.search(ctx, r.seed, r.schedules)
 	}
 	if err == nil && res.how != "" {
 		var same finding
-		if same, err = r.healthy[m.suite].search(res.from, res.count); same.how != "" {
+		if same, err = r.healthy[m.suite].search(ctx, res.from, res.count); same.how != "" {
 			err = fmt.Errorf("without the mutant too: %s", same.what)
 		}
 	}

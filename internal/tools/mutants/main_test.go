@@ -17,9 +17,7 @@ var module = map[string]string{
 	"go.mod":           "module example\n\ngo 1.24\n",
 	"sum/sum.go":       "package sum\n\nfunc Of(a, b int) int {\n\tif b == 0 {\n\t\treturn a\n\t}\n\treturn a + b\n}\n",
 	"sum/untracked.go": "package broken!\n",
-	"internal/simulation/simulation_test.go": `//go:build simulation
-
-package simulation
+	"internal/simulation/simulation_test.go": `package simulation
 
 import (
 	"example/sum"
@@ -59,16 +57,16 @@ func enter(t *testing.T, files map[string]string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
-	require.NoError(t, command(".", "git", "init", "-q"))
-	require.NoError(t, command(".", "git", "add", "."))
-	require.NoError(t, command(".", "git", "rm", "-q", "--cached", "sum/untracked.go"))
+	require.NoError(t, command(t.Context(), ".", "git", "init", "-q"))
+	require.NoError(t, command(t.Context(), ".", "git", "add", "."))
+	require.NoError(t, command(t.Context(), ".", "git", "rm", "-q", "--cached", "sum/untracked.go"))
 }
 
 func TestEveryMutantHasToBeFound(t *testing.T) {
 	enter(t, module)
 	var out strings.Builder
 	r := runner{schedules: 3 * chunk, seed: 7, out: &out}
-	err := r.main("", "table.md")
+	err := r.main(t.Context(), "", "table.md")
 	assert.EqualError(t, err, "3 of 5 mutants were not found: harmless, stale, unbuilt", out.String())
 	for _, want := range []string{
 		`simulation: nothing is found without a mutant`,
@@ -87,9 +85,9 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 
 	out.Reset()
 	r = runner{schedules: chunk, seed: 1, out: &out}
-	require.NoError(t, r.main("panics, found", ""))
+	require.NoError(t, r.main(t.Context(), "panics, found", ""))
 	assert.Contains(t, out.String(), "all 2 mutants were found\n")
-	assert.ErrorContains(t, r.main("unknown", ""), "unknown.patch")
+	assert.ErrorContains(t, r.main(t.Context(), "unknown", ""), "unknown.patch")
 }
 
 func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
@@ -98,13 +96,13 @@ func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
 	files[simulated] = strings.ReplaceAll(module[simulated], "got != 4", "seed > 7")
 	enter(t, files)
 	r := runner{schedules: chunk, seed: 1, out: &strings.Builder{}}
-	assert.EqualError(t, r.main("found", ""), "simulation: violation at seed 8, without a mutant: the sum is 4")
+	assert.EqualError(t, r.main(t.Context(), "found", ""), "simulation: violation at seed 8, without a mutant: the sum is 4")
 
 	// What the few schedules at the beginning do not show, the replay does.
 	require.NoError(t, os.WriteFile(simulated, []byte(strings.ReplaceAll(module[simulated], "got != 4", "seed > 3*40")), 0o600))
 	var out strings.Builder
 	r = runner{schedules: 4 * chunk, seed: 1, out: &out}
-	assert.Error(t, r.main("found", ""))
+	assert.Error(t, r.main(t.Context(), "found", ""))
 	assert.Contains(t, out.String(), "without the mutant too: the sum is 4")
 }
 
@@ -123,6 +121,10 @@ func TestOutputIsUnderstood(t *testing.T) {
 			finding{how: "violation", what: "gone", from: 2, count: 1},
 		},
 		"panic": {simulation, "--- FAIL: TestX\npanic: oh no [recovered, repanicked]\n\ngoroutine 1:\n", finding{how: "panic", what: "oh no"}},
+		"panic of a worker": {
+			simulation, "    x_test.go:1: seed 9: the process that played it ended: exit status 2\n        panic: oh no\n        \n        goroutine 1:\n",
+			finding{how: "panic", what: "oh no", from: 9, count: 1},
+		},
 		"fatal error": {
 			simulation, "fatal error: all goroutines are asleep - deadlock!\n",
 			finding{how: "deadlock", what: "all goroutines are asleep - deadlock!"},
@@ -147,6 +149,6 @@ func TestATestThatIsNotThereFindsNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile("go.mod", []byte("module example\n\ngo 1.24\n"), 0o600))
 	require.NoError(t, os.WriteFile("a_test.go", []byte("package a\n\nimport \"testing\"\n\nfunc TestA(*testing.T) {}\n"), 0o600))
 	require.NoError(t, exec.Command("go", "test", "-c", "-o", "a.test", ".").Run())
-	_, err := program{suite: conformance, binary: "./a.test"}.search(1, 1)
+	_, err := program{suite: conformance, binary: "./a.test"}.search(t.Context(), 1, 1)
 	assert.ErrorContains(t, err, "no test of internal/broker is named Conformance")
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -9,18 +11,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // suite is tests that are to notice mutants.
 type suite struct {
-	name, folder, tags string
-	run                string // which tests
+	name, folder string
+	run          string // which tests
 	// seeded says that the tests play schedules.
 	seeded bool
 }
 
 var (
-	simulation  = &suite{name: "simulation", folder: "internal/simulation", tags: "simulation", run: "EverySchedule", seeded: true}
+	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", seeded: true}
 	conformance = &suite{name: "conformance", folder: "internal/broker", run: "Conformance"}
 )
 
@@ -54,13 +57,13 @@ func (f finding) where() string {
 }
 
 // search runs the tests, over so many schedules at most if they play any.
-func (p program) search(seed uint64, schedules int) (finding, error) {
+func (p program) search(ctx context.Context, seed uint64, schedules int) (finding, error) {
 	if !p.suite.seeded {
-		return p.start()
+		return p.start(ctx)
 	}
 	for played := 0; played < schedules; played += chunk {
 		from, n := seed+uint64(played), min(chunk, schedules-played)
-		f, err := p.start("-sim.seed="+strconv.FormatUint(from, 10), "-sim.n="+strconv.Itoa(n))
+		f, err := p.start(ctx, "-sim.seed="+strconv.FormatUint(from, 10), "-sim.n="+strconv.Itoa(n))
 		switch {
 		case err != nil:
 			return f, err
@@ -77,22 +80,35 @@ func (p program) search(seed uint64, schedules int) (finding, error) {
 }
 
 // start runs the tests once.
-func (p program) start(args ...string) (finding, error) {
-	cmd := exec.Command(p.binary, append([]string{"-test.run", p.suite.run, "-test.timeout", patience}, args...)...)
+func (p program) start(ctx context.Context, args ...string) (finding, error) {
+	cmd := exec.CommandContext(ctx, p.binary, append([]string{"-test.run", p.suite.run, "-test.timeout", patience}, args...)...)
 	cmd.Dir = p.dir
-	out, err := cmd.CombinedOutput()
-	if err == nil && strings.Contains(string(out), "no tests to run") {
+	// The tests start processes of their own, which would outlive those that run out of time.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	var all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &all, &all
+	err := cmd.Run()
+	if cmd.Process != nil {
+		_ = cmd.Cancel()
+	}
+	if ctx.Err() != nil {
+		return finding{}, ctx.Err()
+	}
+	out := all.String()
+	if err == nil && strings.Contains(out, "no tests to run") {
 		return finding{}, fmt.Errorf("no test of %s is named %s", p.suite.folder, p.suite.run)
 	}
 	if _, failed := errors.AsType[*exec.ExitError](err); err == nil || !failed {
 		return finding{}, err
 	}
-	return p.suite.read(string(out))
+	return p.suite.read(out)
 }
 
 var (
 	violation = regexp.MustCompile(`seed (\d+) \(schedule \d+\), \{[^}]*\}: (.+)`)
-	panicked  = regexp.MustCompile(`(?m)^(?:panic|fatal error): (.+)$`)
+	died      = regexp.MustCompile(`seed (\d+): the process that played it ended`)
+	panicked  = regexp.MustCompile(`(?m)^\s*(?:panic|fatal error): (.+)$`)
 	failure   = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	recovered = regexp.MustCompile(` \[recovered.*\]$`)
 )
@@ -106,6 +122,13 @@ func (s *suite) read(out string) (finding, error) {
 	if v := panicked.FindStringSubmatch(out); v != nil {
 		what := recovered.ReplaceAllString(v[1], "")
 		f := finding{how: "panic", what: what}
+		if v := died.FindStringSubmatch(out); v != nil {
+			seed, err := strconv.ParseUint(v[1], 10, 64)
+			if err != nil {
+				return finding{}, err
+			}
+			f.from, f.count = seed, 1
+		}
 		switch {
 		case strings.HasPrefix(what, "test timed out"):
 			f.how = "hang"
