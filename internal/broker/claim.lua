@@ -68,9 +68,14 @@ end
 local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
 local epoch = text(math.max((tonumber(h[2]) or 0) + 1, now))
 local claim_offset = owner == member and h[8] or offset
+if h[5] then
+  keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: whoever takes a lease over needs nothing new
+end
 redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
   'offset', offset, 'read', read, 'attempts', text(attempts), 'claim_offset', claim_offset)
-keep(KEYS[2], ARGV[6])
+if not h[5] then
+  keep(KEYS[2], ARGV[6])
+end
 
 local mirror = mirror_move(KEYS[1], group, offset, read)
 if mirror ~= h[9] then

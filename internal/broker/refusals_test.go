@@ -90,10 +90,13 @@ func TestServerOutOfMemoryRefusesTheNewAndLetsWorkInHandBeFinished(t *testing.T)
 	for _, err := range underLease(t, s, lease) {
 		require.NoError(t, err)
 	}
-	for _, err := range anew(t, s) {
+	granted(t, s.leases(), "m2") // who takes over what another had needs nothing new
+	fresh := splits.Claim{Split: splits.Split{Topic: "orders", Partition: 1, Key: "orders:1"}, Start: splits.Earliest()}
+	_, _, createErr := NewTopics(s.client).Create(t.Context(), "new", 2)
+	for _, err := range []error{s.leases().Claim(t.Context(), "m2", testTTL, []splits.Claim{fresh})[0].Err, createErr} {
 		assert.Equal(t, ClassTransient, Classify(err), "%v", err)
 		require.ErrorContains(t, err, "maxmemory")
 	}
 	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	granted(t, s.leases(), "m2")
+	require.NoError(t, s.leases().Claim(t.Context(), "m2", testTTL, []splits.Claim{fresh})[0].Err)
 }
