@@ -70,7 +70,9 @@ func TestProtectedServerIsHeard(t *testing.T) {
 
 // Any other answer is that of a server that lets us in, and so is one that comes later.
 func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
-	for _, text := range []string{"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n", "$3\r\nabc"} {
+	for _, text := range []string{
+		"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n", "$3\r\nabc",
+	} {
 		ours, theirs := net.Pipe()
 		conn := atDoor(ours)
 		go func() { // ends with the pipe

@@ -308,7 +308,9 @@ func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 	go func() { connected <- in.Connect(patient(t)) }() // joined below
 	require.NoError(t, client.Do(t.Context(), "ACL", "DELUSER", "ann").Err())
 	proxy.Pass()
-	told := func() int { return len(journal.Lines("has another reason now", "WRONGPASS", "check `username` and `password`")) }
+	told := func() int {
+		return len(journal.Lines("has another reason now", "WRONGPASS", "check `username` and `password`"))
+	}
 	require.Eventually(t, func() bool { return told() > 0 }, 20*time.Second, 10*time.Millisecond)
 	acl(t, client, "~*", "&*", "+@all")
 	require.NoError(t, <-connected)
