@@ -64,7 +64,7 @@ mutants: deps ## break the code on purpose, once for each patch in internal/simu
 .PHONY: chaos
 chaos: deps ## run real processes through SECONDS (60) of random misfortune drawn from SEED, on TOPOLOGY single, sentinel or cluster, and judge
 	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' \
-		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos$$' ./internal/ledger/
+		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos' ./internal/ledger/
 
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them

@@ -57,7 +57,8 @@ func (c *chaos) losses(t testing.TB) {
 func (c *chaos) verdict(t testing.TB, seed uint64, topology string) {
 	t.Helper()
 	a := c.audit
-	c.compare(t)
+	a.compare()
+	c.countStreams(t)
 	c.history.figures(t)
 	figure(t, "strikes that found no victim", "%d", c.passed)
 	figure(t, "processes started", "%d producers, %d consumers", len(c.producers), len(c.consumers))
@@ -92,10 +93,9 @@ var promises = []string{
 }
 
 // compare holds what was acknowledged, what stands in the streams and what came out against each other.
-func (c *chaos) compare(t testing.TB) {
-	t.Helper()
+func (a *audit) compare() {
 	now := time.Now()
-	for i, f := range c.audit.folios {
+	for i, f := range a.folios {
 		for what, missing := range map[string][]int64{
 			"lost":                                f.stands.without(f.out),
 			"acknowledged and not in the streams": f.acknowledged.without(f.stands),
@@ -103,13 +103,19 @@ func (c *chaos) compare(t testing.TB) {
 		} {
 			for _, n := range missing {
 				k := f.key(n)
-				c.audit.blame(violation{
+				a.blame(violation{
 					what: what, from: now.Add(-hindsight), to: now,
 					text: fmt.Sprintf("number %d of %s, key %s, partition %d", n, producerName(i), f.keys[k], f.partitions[k]),
 				})
 			}
 		}
 	}
+}
+
+// countStreams holds what was added to the streams against what was seen there.
+func (c *chaos) countStreams(t testing.TB) {
+	t.Helper()
+	now := time.Now()
 	for i, counted := range c.counted {
 		info, err := c.client.XInfoStream(t.Context(), c.partitionKey(i)).Result()
 		require.NoError(t, err)

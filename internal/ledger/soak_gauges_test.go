@@ -25,7 +25,7 @@ type tolerance struct {
 
 var (
 	goroutineTolerance  = tolerance{0.05, 3, 1}
-	memoryTolerance     = tolerance{0.10, 6 << 20, 1 << 20}
+	memoryTolerance     = tolerance{0.05, 4 << 20, 1 << 20}
 	descriptorTolerance = tolerance{0, 3, 1}
 	connectionTolerance = tolerance{0, 2, 1}
 	serverTolerance     = tolerance{0.05, 1 << 20, 1 << 20}
