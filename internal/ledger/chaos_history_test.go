@@ -26,6 +26,8 @@ const (
 	gentle effect = iota
 	// harsh ones may be why something is read again.
 	harsh
+	// lone ones are harsh, and nothing else is begun for a while before and after.
+	lone
 	// freezing ones, too; and who was frozen finishes afterwards what it had in hand.
 	freezing
 )

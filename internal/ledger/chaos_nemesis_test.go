@@ -43,7 +43,8 @@ const (
 
 // processStrikes need nothing but processes.
 var processStrikes = []strike{
-	{"a consumer is killed", 5, 0, 0, onConsumers, harsh, (*chaos).killConsumer},
+	{"a consumer is killed, and nothing else", 3, 0, 0, onConsumers, lone, (*chaos).killConsumer},
+	{"a consumer is killed", 4, 0, 0, onConsumers, harsh, (*chaos).killConsumer},
 	{"a consumer restarts", 3, 0, time.Second, onConsumers, gentle, (*chaos).restart},
 	{"a consumer is frozen within the session", 2, sessionTimeout / 10, sessionTimeout * 8 / 10, onConsumers, freezing, (*chaos).freeze},
 	{"a consumer is frozen beyond the session", 3, sessionTimeout, 3 * sessionTimeout, onConsumers, freezing, (*chaos).freeze},
@@ -115,6 +116,8 @@ func (c *chaos) strike(t testing.TB, s strike, lasts time.Duration, pick int) {
 			defer c.mu.Unlock()
 			c.history.end(b)
 			*v.struck = nil
+			c.underway--
+			c.quiet = time.Now()
 		}()
 		s.does(c, aside{t}, hit{v.seat, lasts, pick})
 	})
@@ -132,7 +135,15 @@ func (c *chaos) befall(s strike, v victim) *blow {
 		whom = c.nextName()
 	}
 	*v.struck = c.history.begin(s.what, whom, s.effect)
+	c.underway++
 	return *v.struck
+}
+
+// calm reports whether no strike has been on anybody for a while.
+func (c *chaos) calm() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.underway == 0 && time.Since(c.quiet) > takeoverWithin
 }
 
 // victim is what a strike can be on.

@@ -73,6 +73,8 @@ type chaos struct {
 
 	mu            sync.Mutex
 	serversStruck *blow
+	underway      int       // strikes
+	quiet         time.Time // when the latest has ended
 	openBooks     []*producer
 	openLedgers   []*member
 	killed        []*takeover // not handed to the audit yet
@@ -124,10 +126,13 @@ func (c *chaos) suffer(t testing.TB, n *nemesis, lasts time.Duration) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for now := time.Now(); now.Before(end) && len(c.audit.violations) == 0; now = time.Now() {
-		if !now.Before(due) {
+		if !now.Before(due) && (s.effect != lone || c.calm()) {
 			c.strike(t, s, d, pick)
+			if s.effect == lone {
+				now = now.Add(takeoverWithin)
+			}
 			pause, s, d, pick = n.next()
-			due = due.Add(pause)
+			due = now.Add(pause)
 		}
 		c.look(t)
 		<-tick.C
