@@ -109,10 +109,11 @@ func appendProbe(client redis.UniversalClient, topic Topic, split splits.Split) 
 
 // checkTopic reaches the server, checks its version and reads the topic's metadata.
 func checkTopic(ctx context.Context, client redis.UniversalClient, topic string) (Topic, error) {
-	if err := client.Ping(ctx).Err(); err != nil && Classify(err) != ClassPermission { // a refusal is an answer too
+	err := client.Ping(ctx).Err()
+	if refused := Classify(err) == ClassPermission || unknownCommand(err); err != nil && !refused { // a refusal is an answer too
 		return Topic{}, fmt.Errorf("connecting to Redis: %w", Explain(err))
 	}
-	if err := CheckServer(ctx, client); err != nil {
+	if err = CheckServer(ctx, client); err != nil {
 		return Topic{}, Explain(err)
 	}
 	described, err := NewTopics(client).Describe(ctx, topic)

@@ -81,8 +81,8 @@ func checkServer(ctx context.Context, client redis.UniversalClient) error {
 	switch class := Classify(err); {
 	case class == ClassNone:
 		lacks = replyOf(answer).words(1)
-	case redis.HasErrorPrefix(err, "unknown command"):
-		lacks = []string{"EVALSHA and EVAL"}
+	case unknownCommand(err):
+		lacks = unknownOf(ctx, client, "EVAL", "EVALSHA")
 	case class == ClassConnection, class == ClassAuth, class == ClassTransient:
 		return fmt.Errorf("asking for the server's abilities: %w", Explain(err))
 	}
@@ -91,6 +91,18 @@ func checkServer(ctx context.Context, client redis.UniversalClient) error {
 	}
 	return &OldServerError{Found: nameServer(ctx, client), Lacks: lacks}
 }
+
+// unknownOf are those of the commands that the server does not know. They are sent without arguments, with which none can be executed.
+func unknownOf(ctx context.Context, client redis.UniversalClient, commands ...string) (unknown []string) {
+	for _, command := range commands {
+		if unknownCommand(client.Do(ctx, command).Err()) {
+			unknown = append(unknown, command)
+		}
+	}
+	return unknown
+}
+
+func unknownCommand(err error) bool { return redis.HasErrorPrefix(err, "unknown command") }
 
 // nameServer is what the server calls itself.
 func nameServer(ctx context.Context, client redis.UniversalClient) string {

@@ -90,7 +90,7 @@ func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
 		"hides its version, is old":  {bulk("os:Linux"), old, "one that hides its version, without EXPIRETIME"},
 		"strange version":            {bulk("redis_version:managed"), able, ""},
 		"refuses INFO and is old":    {refused, old, "hides its version, without EXPIRETIME"},
-		"without scripts":            {bulk("redis_version:7.2.4"), none, "Redis 7.2.4 without EVALSHA and EVAL"},
+		"without scripts":            {bulk("redis_version:7.2.4"), none, "Redis 7.2.4 without EVALSHA"},
 		"refuses scripts":            {refused, refused, ""},
 		"has a mind of its own":      {refused, "-ERR eval needs a key\r\n", ""},
 		"answers what nobody asked":  {refused, "+OK\r\n", ""},
@@ -136,7 +136,11 @@ func TestCheckServerNamesTheCommandsThatWereTakenAway(t *testing.T) {
 	err := CheckServer(t.Context(), server.Client(t))
 	require.ErrorContains(t, err, "without XADD, ZSCORE: rafka needs")
 	server = redistest.Start(t, "--rename-command", "EVALSHA", "", "--rename-command", "EVAL", "")
-	require.ErrorContains(t, CheckServer(t.Context(), server.Client(t)), "without EVALSHA and EVAL: rafka needs")
+	require.ErrorContains(t, CheckServer(t.Context(), server.Client(t)), "without EVAL, EVALSHA: rafka needs")
+	for _, command := range []string{"EVALSHA", "EVAL"} {
+		server = redistest.Start(t, "--rename-command", command, "")
+		require.ErrorContains(t, CheckServer(t.Context(), server.Client(t)), "without "+command+": rafka needs")
+	}
 }
 
 // What may not be done is another check's matter.
