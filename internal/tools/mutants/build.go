@@ -31,7 +31,7 @@ func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 	}
 	p := program{suite: m.suite, binary: filepath.Join(dir, m.suite.name+".test"), dir: filepath.Join(dir, m.suite.folder)}
 	// With trimmed paths, packages that are not broken come from the build cache, although the copies lie in different folders.
-	if err := command(ctx, dir, "go", "test", "-c", "-trimpath", "-o", p.binary, "./"+m.suite.folder); err != nil {
+	if err := command(ctx, dir, "go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", p.binary, "./"+m.suite.folder); err != nil {
 		return program{}, fmt.Errorf("it does not compile: %w", err)
 	}
 	return p, nil

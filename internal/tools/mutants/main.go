@@ -116,7 +116,7 @@ func (r *runner) hunt(ctx context.Context, m mutant) result {
 	if err == nil {
 		res.finding, err = p.search(ctx, r.seed, r.schedules)
 	}
-	if err == nil && res.how != "" {
+	if err == nil && res.count > 0 {
 		var same finding
 		if same, err = r.healthy[m.suite].search(ctx, res.from, res.count); same.how != "" {
 			err = fmt.Errorf("without the mutant too: %s", same.what)

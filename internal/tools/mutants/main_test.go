@@ -150,5 +150,5 @@ func TestATestThatIsNotThereFindsNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile("a_test.go", []byte("package a\n\nimport \"testing\"\n\nfunc TestA(*testing.T) {}\n"), 0o600))
 	require.NoError(t, exec.Command("go", "test", "-c", "-o", "a.test", ".").Run())
 	_, err := program{suite: conformance, binary: "./a.test"}.search(t.Context(), 1, 1)
-	assert.ErrorContains(t, err, "no test of internal/broker is named Conformance")
+	assert.ErrorContains(t, err, "no test of internal/broker is named ")
 }

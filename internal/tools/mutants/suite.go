@@ -24,7 +24,7 @@ type suite struct {
 
 var (
 	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", seeded: true}
-	conformance = &suite{name: "conformance", folder: "internal/broker", run: "Conformance"}
+	conformance = &suite{name: "conformance", folder: "internal/broker", run: "^Test(StoreConforms|Append)"}
 )
 
 const (
