@@ -62,8 +62,8 @@ mutants: deps ## break the code on purpose, once for each patch in internal/simu
 	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -only='$(MUTANTS)' -table='$(TABLE)'
 
 .PHONY: chaos
-chaos: deps ## run real processes through SECONDS (60) of random misfortune drawn from SEED, on TOPOLOGY single, sentinel or cluster, and judge
-	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' \
+chaos: deps ## run real processes through SECONDS (60) of random misfortune drawn from SEED, on TOPOLOGY single, sentinel or cluster, and judge; ONLY='words of strikes'
+	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' CHAOS_ONLY='$(ONLY)' \
 		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos' ./internal/ledger/
 
 .PHONY: lint

@@ -14,8 +14,9 @@ const (
 	hindsight = 30 * time.Second
 	// memory is how long it is remembered who read a message.
 	memory = 2 * time.Minute
-	// calmWithin bounds the time for which a partition with something to be read may stand still while nothing happens.
-	calmWithin = 2 * takeoverWithin
+	// calmWithin bounds the time for which a partition with something to be read, or a producer, may stand still without an excuse. Whoever is
+	// to take over may itself be struck meanwhile, and so on.
+	calmWithin = 3 * takeoverWithin
 )
 
 // audit judges, message by message and in the order of reading, what came out, while it comes. Apart from a few bits of each number, it
@@ -48,7 +49,7 @@ type remembered struct {
 
 // lull is a time in which nothing new was read.
 type lull struct {
-	of       string
+	kind, of string
 	from, to time.Time
 }
 
@@ -169,24 +170,52 @@ func (a *audit) judgeFirst(f *folio, key int, r record) {
 		})
 	}
 	f.latest[key] = firstRead{max(last.line, r.Line), r.by, r.place}
-	a.progress("all", "all", r)
-	a.progress("a partition", fmt.Sprint("partition ", r.Partition), r)
-	a.progress("a producer", producerName(int(r.Line/producerRange)), r)
+	a.progress(r)
 }
 
-// progress notes that something new of somebody was read. Producers never stop writing to all partitions.
-func (a *audit) progress(kind, of string, r record) {
+// progress takes the time since anything new was read: of all, of the partition and of the producer. Producers never stop writing to all
+// partitions; but if all of them do, a partition stands still from when there was something to be read.
+func (a *audit) progress(r record) {
+	written := time.UnixMilli(int64(r.offset.Millis))
+	if s, known := a.lull("all", "all", r); known {
+		a.note(s)
+	}
+	if s, known := a.lull("a partition", fmt.Sprint("partition ", r.Partition), r); known {
+		if s.from.Before(written) {
+			s.from = written
+		}
+		a.note(s)
+		a.excuse(s, r, func() []blow { return a.history.excuses(s.from, s.to, a.commits.owners(r.Partition, s.from, s.to)) })
+	}
+	producer := producerName(int(r.Line / producerRange))
+	if s, known := a.lull("a producer", producer, r); known {
+		a.note(s)
+		a.excuse(s, r, func() []blow { return a.history.during(s.from, s.to, theServers, theMachine, producer) })
+	}
+}
+
+// lull is that of somebody until now.
+func (a *audit) lull(kind, of string, r record) (s lull, known bool) {
 	last, known := a.lastRead[of]
 	a.lastRead[of] = r.read()
-	s := lull{of, last, r.read()}
-	if !known || s.length() <= a.longest[kind].length() {
+	return lull{kind, of, last, r.read()}, known
+}
+
+func (a *audit) note(s lull) {
+	if s.length() > a.longest[s.kind].length() {
+		a.longest[s.kind] = s
+	}
+}
+
+// excuse blames a lull that is too long without an excuse.
+func (a *audit) excuse(s lull, r record, excuses func() []blow) {
+	if s.length() <= calmWithin {
 		return
 	}
-	a.longest[kind] = s
-	if calm := a.history.calm(s.from, s.to); calm > calmWithin {
+	if idle := calm(s.from, s.to, excuses()); idle > calmWithin {
 		a.blame(violation{
 			what: "standstills without a cause", from: s.from, to: s.to, involved: []string{r.by},
-			text: fmt.Sprintf("%s for %s, of it %s in calm, until %s", of, s.length(), calm, r),
+			text: fmt.Sprintf("%s for %s, of it %s in calm, until %s", s.of, s.length(), idle, r),
 		})
 	}
 }

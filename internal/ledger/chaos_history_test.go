@@ -82,10 +82,13 @@ func (h *history) also(b *blow, whom string) {
 	b.whom = append(b.whom, whom)
 }
 
+// end ends a blow, if it has not ended.
 func (h *history) end(b *blow) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b.to = time.Now()
+	if b.to.IsZero() {
+		b.to = time.Now()
+	}
 }
 
 // past notes what was noticed afterwards only.
@@ -95,24 +98,28 @@ func (h *history) past(b blow) {
 	h.blows = append(h.blows, &b)
 }
 
-// during returns what happened in a stretch: to anybody, or to these.
-func (h *history) during(from, to time.Time, whom ...string) (found []blow) {
+// during returns what happened in a stretch to these.
+func (h *history) during(from, to time.Time, whom ...string) []blow {
+	return slices.DeleteFunc(h.all(from, to), func(b blow) bool { return !b.hits(whom) })
+}
+
+// all returns what happened in a stretch.
+func (h *history) all(from, to time.Time) (found []blow) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, b := range h.blows {
-		if b.overlaps(from, to) && (len(whom) == 0 || b.hits(whom)) {
+		if b.overlaps(from, to) {
 			found = append(found, *b)
 		}
 	}
 	return found
 }
 
-// calm is the longest part of a stretch in which nothing happened.
-func (h *history) calm(from, to time.Time) (longest time.Duration) {
+// calm is the longest part of a stretch that none of the blows touches.
+func calm(from, to time.Time, blows []blow) (longest time.Duration) {
 	quiet := from
-	found := h.during(from, to)
-	slices.SortFunc(found, func(x, y blow) int { return x.from.Compare(y.from) })
-	for _, b := range found {
+	slices.SortFunc(blows, func(x, y blow) int { return x.from.Compare(y.from) })
+	for _, b := range blows {
 		longest = max(longest, b.from.Sub(quiet))
 		if b.to.IsZero() {
 			return longest
@@ -124,10 +131,23 @@ func (h *history) calm(from, to time.Time) (longest time.Duration) {
 	return max(longest, to.Sub(quiet))
 }
 
+// excuses are the blows that a partition may have stood still for: those on the servers and on its readers, and of these only so much as it takes
+// until others read it.
+func (h *history) excuses(from, to time.Time, readers []string) []blow {
+	found := slices.DeleteFunc(h.during(from, to, theServers, theMachine), func(b blow) bool { return b.effect == gentle })
+	for _, b := range h.during(from.Add(-takeoverWithin), to, readers...) {
+		if taken := b.from.Add(takeoverWithin); b.to.IsZero() || b.to.After(taken) {
+			b.to = taken
+		}
+		found = append(found, b)
+	}
+	return found
+}
+
 // around tells what happened about a stretch.
 func (h *history) around(from, to time.Time) string {
 	var text strings.Builder
-	found := h.during(from.Add(-2*takeoverWithin), to.Add(takeoverWithin))
+	found := h.all(from.Add(-2*takeoverWithin), to.Add(takeoverWithin))
 	slices.SortFunc(found, func(x, y blow) int { return x.from.Compare(y.from) })
 	for _, b := range found {
 		fmt.Fprintln(&text, b)

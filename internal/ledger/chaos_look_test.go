@@ -107,8 +107,8 @@ func (c *chaos) look(t testing.TB) {
 		c.trimmed = now
 	}
 	c.mu.Lock()
-	c.audit.takeovers = append(c.audit.takeovers, c.killed...)
-	c.killed = nil
+	c.audit.takeovers = append(c.audit.takeovers, c.gone...)
+	c.gone = nil
 	c.mu.Unlock()
 	c.audit.judge(time.Now().Add(-hindsight))
 }

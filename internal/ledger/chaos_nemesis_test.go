@@ -27,6 +27,7 @@ type hit struct {
 	seat  *seat // nil: on the servers
 	lasts time.Duration
 	pick  int // for what else is to be chosen
+	blow  *blow
 }
 
 // victims are what a strike may be on.
@@ -46,8 +47,8 @@ var processStrikes = []strike{
 	{"a consumer is killed, and nothing else", 3, 0, 0, onConsumers, lone, (*chaos).killConsumer},
 	{"a consumer is killed", 4, 0, 0, onConsumers, harsh, (*chaos).killConsumer},
 	{"a consumer restarts", 3, 0, time.Second, onConsumers, gentle, (*chaos).restart},
-	{"a consumer is frozen within the session", 2, sessionTimeout / 10, sessionTimeout * 8 / 10, onConsumers, freezing, (*chaos).freeze},
-	{"a consumer is frozen beyond the session", 3, sessionTimeout, 3 * sessionTimeout, onConsumers, freezing, (*chaos).freeze},
+	{"a consumer is frozen within the session", 2, sessionTimeout / 10, sessionTimeout * 8 / 10, onConsumers, freezing, (*chaos).freezeConsumer},
+	{"a consumer is frozen beyond the session", 3, sessionTimeout, 3 * sessionTimeout, onConsumers, freezing, (*chaos).freezeConsumer},
 	{"a consumer joins", 4, 0, 0, onFreeSeats, gentle, (*chaos).join},
 	{"a consumer leaves", 3, 0, 0, onSpareConsumers, gentle, (*chaos).part},
 	{"a producer is killed", 3, 0, time.Second, onProducers, gentle, (*chaos).killProducer},
@@ -119,7 +120,7 @@ func (c *chaos) strike(t testing.TB, s strike, lasts time.Duration, pick int) {
 			c.underway--
 			c.quiet = time.Now()
 		}()
-		s.does(c, aside{t}, hit{v.seat, lasts, pick})
+		s.does(c, aside{t}, hit{v.seat, lasts, pick, b})
 	})
 }
 
@@ -188,21 +189,29 @@ func unstruck(v victim) []victim {
 	return []victim{v}
 }
 
-// killConsumer kills one, puts another in its place, and has the audit take the time until others read its partitions.
+// killConsumer kills one and puts another in its place.
 func (c *chaos) killConsumer(t testing.TB, h hit) {
-	o := &takeover{victim: h.seat.process.name, killed: time.Now(), pending: map[int]bool{}}
+	gone := time.Now()
 	c.kill(t, h.seat)
+	c.timeTakeover(t, h.seat.process.name, gone)
+	c.board(t, h.seat)
+}
+
+// timeTakeover has the audit take the time until others read the partitions of one who is gone.
+func (c *chaos) timeTakeover(t testing.TB, victim string, gone time.Time) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if leases, err := c.readLeases(ctx, c.client); err == nil { // or there is no time to take
-		for _, l := range heldBy(leases, o.victim) {
-			o.pending[l.partition] = true
-		}
-		c.mu.Lock()
-		c.killed = append(c.killed, o)
-		c.mu.Unlock()
+	leases, err := c.readLeases(ctx, c.client)
+	if err != nil {
+		return // then it is disturbed anyway
 	}
-	c.board(t, h.seat)
+	o := &takeover{victim: victim, gone: gone, pending: map[int]bool{}}
+	for _, l := range heldBy(leases, victim) {
+		o.pending[l.partition] = true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = append(c.gone, o)
 }
 
 func (c *chaos) killProducer(t testing.TB, h hit) {
@@ -224,6 +233,18 @@ func (c *chaos) part(t testing.TB, h hit) { c.leave(t, h.seat) }
 func (c *chaos) freeze(t testing.TB, h hit) {
 	h.seat.process.pause(t)
 	c.wait(h.lasts)
+	h.seat.process.resume(t)
+}
+
+// freezeConsumer freezes one. If that is for long, others must take over meanwhile, if there are any.
+func (c *chaos) freezeConsumer(t testing.TB, h hit) {
+	others := c.running(func(s *seat) bool { return !s.produces && s != h.seat })
+	gone := time.Now()
+	h.seat.process.pause(t)
+	if h.lasts > takeoverWithin && len(others) > 0 {
+		c.timeTakeover(t, h.seat.process.name, gone)
+	}
+	c.wait(h.lasts - time.Since(gone))
 	h.seat.process.resume(t)
 }
 

@@ -57,7 +57,7 @@ func (r *rehearsal) kills(name string, second float64, line int64) {
 	f, _ := r.folio(line)
 	r.happens("is killed", name, harsh, second, second)
 	r.takeovers = append(r.takeovers, &takeover{
-		victim: name, killed: r.at(second), pending: map[int]bool{f.partitions[f.key(line)]: true},
+		victim: name, gone: r.at(second), pending: map[int]bool{f.partitions[f.key(line)]: true},
 	})
 }
 

@@ -107,12 +107,13 @@ func failovers(heirOf func(t testing.TB, pick int) (master, heir *redistest.Serv
 			holdWrites(t, master, heir)
 			fall(master, t)
 			awaitMaster(t, heir)
-			now := time.Now()
-			c.history.past(blow{what: "a replica is promoted", whom: []string{theServers}, effect: harsh, from: now, to: now})
+			c.history.end(h.blow) // from now on nobody has an excuse
+			comeback := c.history.begin("a dead master comes back", theServers, gentle)
 			c.wait(h.lasts)
 			master.Kill(t)
 			master.Restart(t)
 			settled(t)
+			c.history.end(comeback)
 		}
 	}
 	stumble := func(c *chaos, t testing.TB, h hit) {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// takeover is the time from a kill until all partitions of the dead were read by others.
+// takeover is the time from when a consumer was killed or frozen until all of its partitions were read by others.
 type takeover struct {
 	victim  string
-	killed  time.Time
+	gone    time.Time
 	pending map[int]bool // partitions
 	last    time.Time    // when the latest of the others was read
 }
@@ -18,7 +18,7 @@ type takeover struct {
 // follow holds a message against the takeovers that are under way.
 func (a *audit) follow(r record) {
 	for _, o := range a.takeovers {
-		if o.pending[r.Partition] && r.by != o.victim && r.read().After(o.killed) {
+		if o.pending[r.Partition] && r.by != o.victim && r.read().After(o.gone) {
 			delete(o.pending, r.Partition)
 			o.last = r.read()
 		}
@@ -29,7 +29,7 @@ func (a *audit) follow(r record) {
 func (a *audit) endTakeovers(until time.Time) {
 	var open []*takeover
 	for _, o := range a.takeovers {
-		due := o.killed.Add(takeoverWithin)
+		due := o.gone.Add(takeoverWithin)
 		if until.Before(due) {
 			open = append(open, o)
 			continue
@@ -39,8 +39,8 @@ func (a *audit) endTakeovers(until time.Time) {
 		}
 		if a.done = append(a.done, o); len(o.pending) > 0 || o.last.After(due) {
 			a.blame(violation{
-				what: "takeovers that took too long", from: o.killed, to: due, involved: []string{o.victim},
-				text: fmt.Sprintf("%s was killed; after %s others had not read partitions %v, or only later than that: %s", o.victim,
+				what: "takeovers that took too long", from: o.gone, to: due, involved: []string{o.victim},
+				text: fmt.Sprintf("%s was gone; after %s others had not read partitions %v, or only later than that: %s", o.victim,
 					takeoverWithin, o.pending, clock(o.last)),
 			})
 		}
@@ -50,7 +50,7 @@ func (a *audit) endTakeovers(until time.Time) {
 
 // disturbed reports whether something else happened about that time.
 func (a *audit) disturbed(o *takeover) bool {
-	for _, b := range a.history.during(o.killed.Add(-takeoverWithin), o.killed.Add(takeoverWithin)) {
+	for _, b := range a.history.all(o.gone.Add(-takeoverWithin), o.gone.Add(takeoverWithin)) {
 		if !b.hits([]string{o.victim}) {
 			return true
 		}
@@ -61,7 +61,7 @@ func (a *audit) disturbed(o *takeover) bool {
 // longestTakeover of those that nothing disturbed.
 func (a *audit) longestTakeover() (longest time.Duration) {
 	for _, o := range a.done {
-		longest = max(longest, o.last.Sub(o.killed))
+		longest = max(longest, o.last.Sub(o.gone))
 	}
 	return longest
 }

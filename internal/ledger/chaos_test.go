@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ const (
 	chaosSeconds  = "CHAOS_SECONDS"  // how long misfortune strikes; 60 if empty
 	chaosSeed     = "CHAOS_SEED"     // what it is drawn from; a random one if empty
 	chaosTopology = "CHAOS_TOPOLOGY" // single (if empty), sentinel or cluster
+	chaosOnly     = "CHAOS_ONLY"     // only strikes with these words in their names; all if empty
 )
 
 const (
@@ -50,6 +52,8 @@ func TestChaos(t *testing.T) {
 	if r.proxied != nil {
 		strikes = slices.Concat(strikes, lineStrikes)
 	}
+	strikes = slices.DeleteFunc(strikes, func(s strike) bool { return !strings.Contains(s.what, os.Getenv(chaosOnly)) })
+	require.NotEmpty(t, strikes, chaosOnly)
 	c.begin(t)
 	c.suffer(t, newNemesis(seed, strikes), time.Duration(seconds)*time.Second)
 	c.mend(t)
@@ -77,7 +81,7 @@ type chaos struct {
 	quiet         time.Time // when the latest has ended
 	openBooks     []*producer
 	openLedgers   []*member
-	killed        []*takeover // not handed to the audit yet
+	gone          []*takeover // not handed to the audit yet
 }
 
 // openChaos prepares the scenario and begins to look at the leases and the machine.

@@ -134,7 +134,7 @@ func (c *chaos) standstills(t testing.TB) {
 	for _, kind := range []string{"all", "a partition", "a producer"} {
 		s := c.audit.longest[kind]
 		figure(t, "longest time in which nothing was read of "+kind, "%s, from %s on (%s)", s.length().Round(time.Millisecond), clock(s.from), s.of)
-		for _, b := range c.history.during(s.from, s.to) {
+		for _, b := range c.history.all(s.from, s.to) {
 			t.Logf("    %s", b)
 		}
 	}

@@ -108,6 +108,17 @@ func (all sightings) forget(moment time.Time) {
 	}
 }
 
+// owners are those who held a partition at some time of a stretch.
+func (all sightings) owners(partition int, from, to time.Time) (names []string) {
+	for i, seen := range all[partition] {
+		superseded := i+1 < len(all[partition]) && all[partition][i+1].before.Before(from)
+		if !superseded && !seen.before.After(to) {
+			names = append(names, seen.owner)
+		}
+	}
+	return names
+}
+
 // claims counts how often a partition was claimed before a moment, after it had been claimed once.
 func (all sightings) claims(partition int, moment time.Time) int {
 	var epochs []string
