@@ -55,6 +55,8 @@ func FuzzManualPartitions(f *testing.F) {
 	for _, text := range []string{"", "0", "3", " 3\n", "-1", "+1", "1.0", "1e3", "0x1", "1_0", "٣", "99999999999999999999", "null", "007"} {
 		f.Add(text, uint32(4))
 	}
+	f.Add("4", uint32(4)) // of five
+	f.Add("5", uint32(4))
 	f.Fuzz(func(t *testing.T, text string, count uint32) {
 		count = 1 + count%100_000
 		got, err := newPartitioner(manual).newBatch().choose("orders", int(count), "key", text)

@@ -12,6 +12,7 @@ import (
 func FuzzAssignMovesNoMoreThanAnyBalancedPlan(f *testing.F) {
 	f.Add(uint8(2), uint8(5), []byte{0, 0, 0, 1, 0, 2, 0, 3, 0, 4})
 	f.Add(uint8(3), uint8(7), []byte{3, 0, 3, 1, 1, 2, 1, 3, 2, 4, 0, 5})
+	f.Add(uint8(1), uint8(3), []byte{1, 0, 1, 1})
 	f.Add(uint8(1), uint8(0), []byte{1, 200})
 	f.Fuzz(func(t *testing.T, count, splits uint8, claims []byte) {
 		names := memberNames(4)

@@ -1,6 +1,7 @@
 package splits
 
 import (
+	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 		p := ascending[(i+1)%len(ascending)]
 		f.Add(o.Millis, o.Seq, p.Millis, p.Seq)
 	}
+	f.Add(uint64(5), uint64(0), uint64(4), uint64(math.MaxUint64))
 	f.Fuzz(func(t *testing.T, millis, seq, otherMillis, otherSeq uint64) {
 		o, p := Offset{millis, seq}, Offset{otherMillis, otherSeq}
 		require.Equal(t, o.number().Cmp(p.number()), o.Compare(p))
@@ -40,7 +42,7 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 func FuzzParseStart(f *testing.F) {
 	for _, text := range []string{
 		"earliest", "latest", "2026-01-31T08:00:00Z", "2024-01-31T08:00:00.5+02:00", "1767225600000-7", "1767225600000", "0-0", "", "12-",
-		"1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "18446744073709551615-1", "+1-0",
+		"1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "18446744073709551615-1", "+1-0", "1900000000000-0",
 	} {
 		f.Add(text)
 	}
@@ -68,6 +70,7 @@ func FuzzParseStart(f *testing.F) {
 // Incarnations of one member have one order, whatever the names are made of.
 func FuzzIncarnationsAreOrdered(f *testing.F) {
 	f.Add("host", "host", uint64(1), uint64(2), "a", "b")
+	f.Add("host", "host", uint64(1), uint64(1), "a", "b")
 	f.Add("a/1-x", "a", uint64(1), uint64(1), "x", "x")
 	f.Add("", "/", uint64(0), uint64(18446744073709551615), "z", "0")
 	f.Fuzz(func(t *testing.T, member, other string, number, otherNumber uint64, unique, otherUnique string) {
