@@ -122,7 +122,7 @@ func TestOutputIsUnderstood(t *testing.T) {
 		},
 		"panic": {simulation, "--- FAIL: TestX\npanic: oh no [recovered, repanicked]\n\ngoroutine 1:\n", finding{how: "panic", what: "oh no"}},
 		"panic of a worker": {
-			simulation, "    x_test.go:1: seed 9: the process that played it ended: exit status 2\n        panic: oh no\n        \n        goroutine 1:\n",
+			simulation, "    x_test.go:1: seed 9: the process that played it ended: exit status 2\n        panic: oh no\n",
 			finding{how: "panic", what: "oh no", from: 9, count: 1},
 		},
 		"fatal error": {
