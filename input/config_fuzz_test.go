@@ -16,7 +16,8 @@ var fuzzFields = []string{
 	"dial_timeout", "read_timeout", "write_timeout",
 }
 
-// Whatever value a field has, nobody panics; the constructor passes what the linter passes; and what it refuses it names the field of.
+// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it refuses it names the field of, and it never
+// shows the password beside it.
 func FuzzFields(f *testing.F) {
 	for i := range fuzzFields {
 		for _, value := range []string{
@@ -34,23 +35,29 @@ func FuzzFields(f *testing.F) {
 		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") { // other fields, and the engine's variables
 			return
 		}
-		fields := field + ": " + value + "\n"
+		const secret = "hunter2"
+		fields := "password: " + secret + "\n" + field + ": " + value + "\n"
 		for line := range strings.Lines(minimal) {
 			if !strings.HasPrefix(line, field+":") {
 				fields = line + fields
 			}
 		}
 		conf, err := spec().ParseYAML(fields, nil)
-		if err != nil {
-			return // the engine's own words
+		if err != nil { // in the engine's own words
+			require.NotContains(t, err.Error(), secret)
+			return
 		}
 		_, err = parse(conf)
 		lints, lintErr := linter.LintInputYAML([]byte("rafka:\n  " + strings.ReplaceAll(fields, "\n", "\n  ")))
+		for _, l := range lints {
+			require.NotContains(t, l.Error(), secret)
+		}
 		if lintErr == nil && len(lints) == 0 {
 			require.NoError(t, err, fields)
 		}
 		if err != nil {
 			require.ErrorContains(t, err, field)
+			require.NotContains(t, err.Error(), secret)
 		}
 	})
 }
