@@ -1,0 +1,237 @@
+package acceptance
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// A server that loads its data at start says so and nothing else.
+func TestPipelineOutlivesALoadingServer(t *testing.T) {
+	t.Parallel()
+	const toLoad = "for i = 1, 30000 do redis.call('SET', 'much', i) end return 1"
+	var loading sync.WaitGroup
+	ordeal{
+		// The delay is in microseconds for each command that is loaded; the server answers after every 1024.
+		args: []string{"--appendonly", "yes", "--appendfsync", "no", "--key-load-delay", "50"},
+		spoil: func(t *testing.T, s *redistest.Server, c *redis.Client) {
+			t.Helper()
+			require.NoError(t, c.Eval(t.Context(), toLoad, nil).Err())
+			s.Kill(t)
+			loading.Go(func() { s.Restart(t) }) // joined by mend
+		},
+		mend:   func(*testing.T, *redistest.Server, *redis.Client) { loading.Wait() },
+		passes: true,
+		says:   []string{"LOADING", "the server is loading its data: it passes when that is done"},
+	}.run(t)
+}
+
+// The script of another client occupies the server, which answers with BUSY and runs nothing.
+func TestPipelineOutlivesABusyServer(t *testing.T) {
+	t.Parallel()
+	var script sync.WaitGroup
+	ordeal{
+		args: []string{"--busy-reply-threshold", "100"},
+		spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
+			t.Helper()
+			other := s.Client(t, func(o *redis.Options) { o.ReadTimeout = -1 })
+			script.Go(func() { // ended by mend
+				assert.ErrorContains(t, other.Eval(t.Context(), "while true do end", nil).Err(), "killed")
+			})
+			c := s.Client(t)
+			occupied := func() bool { return redis.HasErrorPrefix(c.Ping(t.Context()).Err(), "BUSY") }
+			require.Eventually(t, occupied, 10*time.Second, time.Millisecond)
+		},
+		mend: func(t *testing.T, _ *redistest.Server, c *redis.Client) {
+			t.Helper()
+			require.NoError(t, c.ScriptKill(t.Context()).Err())
+			script.Wait()
+		},
+		says: []string{"BUSY", "a script of another client occupies the server", "SCRIPT KILL"},
+	}.run(t)
+}
+
+// Nobody is let in any more, and those who were are put out.
+func TestPipelineOutlivesAServerWithTooManyClients(t *testing.T) {
+	t.Parallel()
+	ordeal{
+		spoil: do([]any{"CONFIG", "SET", "maxclients", "1"}, []any{"CLIENT", "KILL", "SKIPME", "yes"}),
+		mend:  do([]any{"CONFIG", "SET", "maxclients", "100"}),
+		says:  []string{"max number of clients reached", "raise the server's maxclients, or lower `pool` sizes"},
+	}.run(t)
+}
+
+// Others have all the connections, or all but a few, when the pipeline starts, and leave.
+func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
+	for what, room := range map[string]int{"for none": 0, "for one": 1, "for two": 2, "for three": 3} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			const most = 16
+			server := redistest.Start(t, "--maxclients", "16")
+			client := server.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
+			source := newSource(t, client)
+			source.write(t, 100)
+			others := make([]*redis.Client, most-1-room)
+			for i := range others {
+				others[i] = server.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
+				require.Eventually(t, func() bool { return others[i].Ping(t.Context()).Err() == nil }, 10*time.Second, time.Millisecond)
+			}
+			burden := burdenOf(t, client)
+			p := start(t, copier{url: server.URL()})
+			awaitTold(t, p.journal, "max number of clients reached", "raise the server's maxclients")
+			p.awaitReady(t, 503)
+			<-time.After(lasting)
+			burden.requireBearable(t, client)
+			for _, other := range others {
+				require.NoError(t, other.Close())
+			}
+			source.write(t, 100)
+			source.awaitCopies(t, 0)
+			p.awaitReady(t, 200)
+			p.requireToldOnce(t)
+			awaitCommitted(t, client)
+			source.requireNoneTwice(t, p)
+		})
+	}
+}
+
+// A server whose memory is full takes nothing new. Work that is in hand is finished and committed, and leases live on for longer than a session.
+func TestPipelineOutlivesAFullServer(t *testing.T) {
+	t.Parallel()
+	const filler = 16 << 20
+	server := redistest.Start(t, "--maxmemory-policy", "noeviction")
+	client := server.Client(t)
+	source := newSource(t, client)
+	p := start(t, copier{url: server.URL()})
+	p.awaitReady(t, 200)
+	source.write(t, 100)
+	source.awaitCopies(t, 0)
+	require.NoError(t, client.SetRange(t.Context(), "filler", filler, "x").Err())
+	used := memoryUsed(t, client)
+
+	pipe := client.Pipeline()
+	source.writeBy(t, pipe, 2000)
+	pipe.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(used-filler/2))
+	_, err := pipe.Exec(t.Context())
+	require.NoError(t, err)
+	awaitTold(t, p.journal, "path=root.output", "OOM", "the server has reached its maxmemory: raise it, or delete or trim data")
+	p.awaitReady(t, 503)
+	burden := burdenOf(t, client)
+	expiry := func(partition int) int64 {
+		n, err := client.HGet(t.Context(), fmt.Sprintf("rafka:{orders:%d}:lease:copier", partition), "expires_ms").Int64()
+		require.NoError(t, err)
+		return n
+	}
+	session := expiry(0) + 4000
+	for i := range partitions {
+		require.Eventually(t, func() bool { return expiry(i) > session }, 20*time.Second, 20*time.Millisecond, "it is renewed beyond a session")
+	}
+	assert.Equal(t, 503, p.ready())
+	burden.requireBearable(t, client)
+
+	require.NoError(t, client.Del(t.Context(), "filler").Err())
+	source.write(t, 100)
+	source.awaitCopies(t, 0)
+	p.awaitReady(t, 200)
+	awaitCommitted(t, client)
+	source.requireNoneTwice(t, p)
+	p.requireToldOnce(t)
+	assert.Empty(t, p.journal.Lines("path=root.input", "OOM"))
+}
+
+func memoryUsed(t *testing.T, client *redis.Client) int {
+	t.Helper()
+	info, err := client.Info(t.Context(), "memory").Result()
+	require.NoError(t, err)
+	for line := range strings.Lines(info) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); found {
+			n, err := strconv.Atoi(value)
+			require.NoError(t, err)
+			return n
+		}
+	}
+	require.Fail(t, "it does not tell")
+	return 0
+}
+
+// writeBy adds the next n numbers by a pipeline.
+func (s *source) writeBy(t *testing.T, pipe redis.Pipeliner, n int) {
+	t.Helper()
+	for range n {
+		key := s.next % keys
+		pipe.XAdd(t.Context(), &redis.XAddArgs{
+			Stream: fmt.Sprintf("orders:%d", key%partitions),
+			Values: []string{"body", strconv.Itoa(s.next), broker.KeyField, strconv.Itoa(key)},
+		})
+		s.next++
+	}
+}
+
+// A server that becomes the replica of another one goes on with what that has, and refuses to write until it is promoted again. Reading goes on.
+func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
+	t.Parallel()
+	server, other := redistest.Start(t), redistest.Start(t)
+	client := server.Client(t)
+	source := newSource(t, client)
+	p := start(t, copier{url: server.URL()})
+	p.awaitReady(t, 200)
+	source.write(t, 100)
+	source.awaitCopies(t, 0)
+	awaitCommitted(t, client)
+	redistest.Replicate(t, server, other)
+	require.NoError(t, other.Client(t).Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
+
+	redistest.Replicate(t, other, server)
+	source.client = other.Client(t)
+	source.write(t, 200)
+	source.client = client
+	awaitTold(t, p.journal, "path=root.input", "READONLY", "the server is a read-only replica: point `url` to the master")
+	awaitTold(t, p.journal, "path=root.output", "READONLY", "the server is a read-only replica: point `url` to the master")
+	p.awaitReady(t, 503)
+	burden := burdenOf(t, client)
+	<-time.After(lasting)
+	assert.Equal(t, 503, p.ready())
+	require.Eventually(t, func() bool {
+		return client.XLen(t.Context(), "orders:0").Val() == other.Client(t).XLen(t.Context(), "orders:0").Val()
+	}, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, client.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
+	burden.requireBearable(t, client)
+
+	source.write(t, 100)
+	source.awaitCopies(t, 0)
+	p.awaitReady(t, 200)
+	p.requireToldOnce(t)
+	awaitCommitted(t, client)
+	source.requireNoneTwice(t, p)
+}
+
+// A server that stops for a moment every now and then, as one does that forks or runs slow commands, costs time and nothing else.
+func TestPipelineOutlivesAServerThatStutters(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client(t)
+	source := newSource(t, client)
+	p := start(t, copier{url: server.URL()})
+	p.awaitReady(t, 200)
+	for range 4 {
+		source.write(t, 300)
+		server.Pause(t)
+		<-time.After(800 * time.Millisecond) // longer than read_timeout, shorter than the session
+		server.Resume(t)
+	}
+	source.awaitCopies(t, 0)
+	p.awaitReady(t, 200)
+	awaitCommitted(t, client)
+	source.requireNoneTwice(t, p)
+	p.requireToldOnce(t)
+}
