@@ -58,8 +58,8 @@ sim: ## play N random schedules of members, producers and misfortune under simul
 	go test -count=1 -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
 
 .PHONY: mutants
-mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one
-	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -only='$(MUTANTS)' -table='$(TABLE)'
+mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one, J at once
+	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -j=$(or $(J),1) -only='$(MUTANTS)' -table='$(TABLE)'
 
 .PHONY: chaos
 chaos: deps ## run real processes through SECONDS (60) of random misfortune drawn from SEED, on TOPOLOGY single, sentinel or cluster, and judge; ONLY='words of strikes'

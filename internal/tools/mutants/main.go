@@ -2,7 +2,7 @@
 // applied to a copy of the module, and random schedules are played with it until the simulation finds a violation. A mutant that does not
 // apply, does not compile or is not found fails the run, as do schedules that fail without any mutant.
 //
-//	mutants [-n schedules] [-seed first] [-only name,name] [-table file]
+//	mutants [-n schedules] [-seed first] [-j jobs] [-only name,name] [-table file]
 //
 // Whatever is found with a mutant is played once more without: only what the mutant alone brings about counts. Patches named lua-*.patch
 // break the scripts instead, and the suite that all stores pass has to notice, on a real redis-server.
@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -23,6 +24,7 @@ func main() {
 	r := runner{out: os.Stdout}
 	flag.IntVar(&r.schedules, "n", 2000, "within how many schedules a mutant has to be found")
 	flag.Uint64Var(&r.seed, "seed", 1, "the seed of the first schedule; the others follow")
+	flag.IntVar(&r.atOnce, "j", 1, "how many mutants to hunt at once")
 	only := flag.String("only", "", "names of mutants, separated by commas; empty: all")
 	table := flag.String("table", "", "a file to write the results to, as Markdown")
 	flag.Parse()
@@ -42,7 +44,9 @@ const patches = "internal/simulation/mutants"
 type runner struct {
 	schedules int
 	seed      uint64
-	out       io.Writer
+	atOnce    int
+	mu        sync.Mutex
+	out       io.Writer // guarded by mu
 	scratch   string
 	// healthy are the test binaries of the code as it is.
 	healthy map[*suite]program
@@ -62,14 +66,23 @@ func (r *runner) main(ctx context.Context, only, table string) error {
 	}
 	var missed []string
 	results := make([]result, len(all))
+	places := make(chan struct{}, max(1, r.atOnce))
+	var hunts sync.WaitGroup
 	for i, m := range all {
-		results[i] = r.hunt(ctx, m)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		r.print("%s\n", results[i].line())
-		if !results[i].found() {
-			missed = append(missed, m.name)
+		places <- struct{}{}
+		hunts.Go(func() {
+			results[i] = r.hunt(ctx, m)
+			r.print("%s\n", results[i].line())
+			<-places
+		})
+	}
+	hunts.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, res := range results {
+		if !res.found() {
+			missed = append(missed, res.name)
 		}
 	}
 	if table != "" {
@@ -126,4 +139,8 @@ func (r *runner) hunt(ctx context.Context, m mutant) result {
 	return res
 }
 
-func (r *runner) print(format string, v ...any) { _, _ = fmt.Fprintf(r.out, format, v...) }
+func (r *runner) print(format string, v ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = fmt.Fprintf(r.out, format, v...)
+}

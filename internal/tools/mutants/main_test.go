@@ -65,7 +65,7 @@ func enter(t *testing.T, files map[string]string) {
 func TestEveryMutantHasToBeFound(t *testing.T) {
 	enter(t, module)
 	var out strings.Builder
-	r := runner{schedules: 3 * chunk, seed: 7, out: &out}
+	r := runner{schedules: 3 * chunk, seed: 7, atOnce: 2, out: &out}
 	err := r.main(t.Context(), "", "table.md")
 	assert.EqualError(t, err, "3 of 5 mutants were not found: harmless, stale, unbuilt", out.String())
 	for _, want := range []string{
@@ -84,10 +84,10 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 	assert.Regexp(t, `\| \[harmless\]\(harmless.patch\) \| It adds the other way round. \| \*\*no\*\* \|`, string(table))
 
 	out.Reset()
-	r = runner{schedules: chunk, seed: 1, out: &out}
-	require.NoError(t, r.main(t.Context(), "panics, found", ""))
+	again := runner{schedules: chunk, seed: 1, out: &out}
+	require.NoError(t, again.main(t.Context(), "panics, found", ""))
 	assert.Contains(t, out.String(), "all 2 mutants were found\n")
-	assert.ErrorContains(t, r.main(t.Context(), "unknown", ""), "unknown.patch")
+	assert.ErrorContains(t, again.main(t.Context(), "unknown", ""), "unknown.patch")
 }
 
 func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
@@ -101,8 +101,8 @@ func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
 	// What the few schedules at the beginning do not show, the replay does.
 	require.NoError(t, os.WriteFile(simulated, []byte(strings.ReplaceAll(module[simulated], "got != 4", "seed > 3*40")), 0o600))
 	var out strings.Builder
-	r = runner{schedules: 4 * chunk, seed: 1, out: &out}
-	assert.Error(t, r.main(t.Context(), "found", ""))
+	longer := runner{schedules: 4 * chunk, seed: 1, out: &out}
+	assert.Error(t, longer.main(t.Context(), "found", ""))
 	assert.Contains(t, out.String(), "without the mutant too: the sum is 4")
 }
 

@@ -34,9 +34,9 @@ func page(r *runner, results []result) string {
 		"Each patch here breaks one rule of the protocols. `make mutants` applies it to a copy of the code and plays schedules until something is\n"+
 		"wrong: so the simulation is known to notice. What is found is played again without the mutant, where nothing may be wrong. Patches named\n"+
 		"`lua-*` break the scripts, and the suite that all stores pass has to notice on a real server.\n\n"+
-		"Written by `make mutants N=%d SEED=%d TABLE=%s/README.md`; the seconds are those of a busy machine, the build included.\n\n"+
+		"Written by `make mutants N=%d SEED=%d J=%d TABLE=%s/README.md`; the seconds are those of a busy machine, the build included.\n\n"+
 		"| mutant | breaks | found | at | schedules | seconds | what was seen first |\n|---|---|---|---|---|---|---|\n",
-		r.schedules, r.seed, patches)
+		r.schedules, r.seed, r.atOnce, patches)
 	for _, res := range results {
 		how, what := res.how, res.what
 		switch {
