@@ -42,6 +42,9 @@ func atDoor(conn net.Conn) net.Conn {
 	return d
 }
 
+// NetConn leads go-redis through TLS to where it can look whether something has come, such as the alert that a certificate is wanted.
+func (d *door) NetConn() net.Conn { return d.Conn }
+
 // Read fails once a refusal has come. go-redis may read ahead and forget the error, so it stays.
 func (d *door) Read(p []byte) (int, error) {
 	if d.refused != nil {
