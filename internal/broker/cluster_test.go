@@ -148,6 +148,33 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	}
 }
 
+// go-redis sends the reads of a cluster four times to a node that does not answer, and looks for another master only when all is over: a
+// partition stood still for as long after its replica had been promoted, while its lease was renewed there.
+func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
+	const timeout = time.Second
+	var logs []*Log
+	var requests []splits.FetchRequest
+	for _, block := range []time.Duration{0, 50 * time.Millisecond} {
+		for _, inspect := range []bool{false, true} {
+			client := cluster.Client(t, func(o *redis.ClusterOptions) { o.ReadTimeout = timeout })
+			l := NewLog(client, client)
+			req := splits.FetchRequest{Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: inspect}}, Count: 10, Block: block}
+			_, err := l.Fetch(t.Context(), req) // by the connection on which nobody will answer
+			require.NoError(t, err)
+			logs, requests = append(logs, l), append(requests, req)
+		}
+	}
+	cluster.Master(t, "s").Pause(t)
+	for i, l := range logs {
+		began := time.Now()
+		_, err := l.Fetch(t.Context(), requests[i])
+		require.Error(t, err)
+		assert.Less(t, time.Since(began), 3*timeout, "%+v", requests[i])
+	}
+}
+
 // While a slot moves, a script is refused that names a key which is not there: that kept every member from being heard of until the
 // topic's slot had moved, and the leases of empty partitions from being renewed.
 func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {

@@ -134,7 +134,9 @@ func xread(ctx context.Context, pipe redis.Pipeliner, cursors []splits.Cursor, c
 	}
 	cmd := redis.NewCmd(ctx, args...)
 	cmd.SetFirstKeyPos(int8(firstKey)) // for the slot on a cluster
-	_ = pipe.Process(ctx, cmd)         // it only joins the pipeline
+	// Sent again by go-redis, it would meet the same node: the masters are looked for once a request has failed, and whoever fetches tries
+	// again by himself.
+	_ = pipe.Process(ctx, once{cmd}) // it only joins the pipeline
 	return cmd
 }
 
@@ -320,6 +322,9 @@ func exec(ctx context.Context, pipe redis.Pipeliner) {
 		return
 	}
 	for _, command := range commands {
+		if alone, ok := command.(once); ok {
+			command = alone.Cmd
+		}
 		if cmd, ok := command.(*redis.Cmd); ok && cmd.Err() == nil && cmd.Val() == nil {
 			cmd.SetErr(err)
 		}
