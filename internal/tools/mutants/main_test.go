@@ -152,3 +152,9 @@ func TestATestThatIsNotThereFindsNothing(t *testing.T) {
 	_, err := program{suite: conformance, binary: "./a.test"}.search(t.Context(), 1, 1)
 	assert.ErrorContains(t, err, "no test of internal/broker is named ")
 }
+
+func TestCellsStayInTheTable(t *testing.T) {
+	assert.Equal(t, `a \| b c &lt;d>`, cell("a | b\nc <d>"))
+	assert.Equal(t, strings.Repeat("ü", longest), shorten(strings.Repeat("ü", longest)))
+	assert.Equal(t, strings.Repeat("ü", longest)+"…", shorten(strings.Repeat("ü", longest+1)))
+}

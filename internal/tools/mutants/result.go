@@ -46,12 +46,20 @@ func page(r *runner, results []result) string {
 			how = "**no**"
 		}
 		fmt.Fprintf(&out, "| [%s](%s.patch) | %s | %s | %s | %d | %.0f | %s |\n",
-			res.name, res.name, cell(res.breaks), how, res.where(), res.played, res.took.Seconds(), cell(what))
+			res.name, res.name, cell(res.breaks), how, res.where(), res.played, res.took.Seconds(), cell(shorten(what)))
 	}
 	return out.String()
 }
 
 // cell makes a text fit into a table.
-func cell(text string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "<", "&lt;").Replace(text)
+func cell(text string) string { return strings.NewReplacer("|", "\\|", "\n", " ", "<", "&lt;").Replace(text) }
+
+// longest is how much is shown of what was seen.
+const longest = 160
+
+func shorten(text string) string {
+	if shown := []rune(text); len(shown) > longest {
+		return string(shown[:longest]) + "…"
+	}
+	return text
 }
