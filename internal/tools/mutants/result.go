@@ -52,7 +52,9 @@ func page(r *runner, results []result) string {
 }
 
 // cell makes a text fit into a table.
-func cell(text string) string { return strings.NewReplacer("|", "\\|", "\n", " ", "<", "&lt;").Replace(text) }
+func cell(text string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "<", "&lt;").Replace(text)
+}
 
 // longest is how much is shown of what was seen.
 const longest = 160
