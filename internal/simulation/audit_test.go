@@ -14,12 +14,28 @@ type auditedGroup struct {
 	oracle *oracle
 }
 
+func (g *auditedGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
+	g.oracle.mu.Lock()
+	defer g.oracle.mu.Unlock()
+	version := g.oracle.store.Version(topicName, groupName)
+	before := g.oracle.store.Members(topicName, groupName)
+	view, err := g.Group.Beat(ctx, b)
+	if err == nil {
+		g.oracle.beaten(b.Member, before)
+	}
+	if version == 0 && err == nil {
+		g.oracle.founded(b.Rejoin, len(view.Splits))
+	}
+	return view, err
+}
+
 func (g *auditedGroup) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
 	g.oracle.mu.Lock()
 	defer g.oracle.mu.Unlock()
+	before := g.oracle.store.Plan(topicName, groupName)
 	stored, err := g.Group.Propose(ctx, plan)
 	if stored && err == nil {
-		g.oracle.proposed(plan)
+		g.oracle.proposed(plan, before)
 	}
 	return stored, err
 }
@@ -32,9 +48,16 @@ type auditedLeases struct {
 func (l *auditedLeases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
+	begun := make([]bool, len(claims))
+	for i, c := range claims {
+		_, begun[i] = l.oracle.store.Lease(groupName, c.Split)
+	}
 	granted := l.inner.Claim(ctx, member, ttl, claims)
 	for i, g := range granted {
 		if g.Err == nil {
+			if !begun[i] {
+				l.oracle.begun(member, claims[i])
+			}
 			l.oracle.claimed(member, claims[i], g)
 		}
 	}
@@ -96,7 +119,7 @@ func (l *auditedLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]spli
 	fetched, err := l.Log.Fetch(ctx, req)
 	for i, f := range fetched {
 		if n := len(f.Entries); n > 0 {
-			l.oracle.fetched(req.Cursors[i].Split, f.Entries[n-1].Offset)
+			l.oracle.fetched(req.Cursors[i].Split, f.Entries[n-1].Offset, false)
 		}
 	}
 	return fetched, err

@@ -12,6 +12,7 @@ type clock struct {
 	mu      sync.Mutex
 	stopped time.Time
 	wall    time.Duration // by which the wall clock is wrong
+	asleep  time.Duration // by which the monotonic clock lags: it stands still while the machine is suspended
 }
 
 func (c *clock) now() time.Time {
@@ -20,7 +21,7 @@ func (c *clock) now() time.Time {
 	if !c.stopped.IsZero() {
 		return c.stopped
 	}
-	return setWall(outside.Add(time.Since(bubbleBegins)), c.wall)
+	return setWall(outside.Add(time.Since(bubbleBegins)-c.asleep), c.wall+c.asleep)
 }
 
 // The time of a bubble has no monotonic reading, and what a lease does without one is not what it does in life. So a clock counts from a
@@ -41,6 +42,13 @@ func (c *clock) goOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = time.Time{}
+}
+
+// sleep has the monotonic clock lag by d more, a whole number of seconds.
+func (c *clock) sleep(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asleep += d
 }
 
 // step sets the wall clock by d.

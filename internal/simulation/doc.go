@@ -9,8 +9,8 @@
 //
 // # Who plays
 //
-// The nemesis strikes: it kills, pauses, adds, removes, restarts and doubles members, takes the store or one of its nodes away, rolls parts of it
-// back, flushes it, moves its clock, trims, deletes and evicts, adds partitions, and makes the network bad for a while. A process is one Consumer
+// The nemesis strikes: it kills, pauses, suspends, adds, removes, restarts and doubles members, takes the store or one of its nodes away, rolls
+// parts of it back, flushes it, moves its clock, trims, deletes and evicts, adds partitions, and makes the network bad for a while. A process is one Consumer
 // with a pipeline behind it that acknowledges, rejects, dawdles or gets stuck. A producer is one Appender. The oracle stands at the store
 // itself: it sees every request when it is applied, and every batch when it is handed out.
 //
@@ -25,9 +25,14 @@
 //   - In an ordered group, an entry is handed out only when all earlier ones of its key are acknowledged, or are in the same batch before it. First
 //     deliveries of a key ascend.
 //   - Streams hold the records of each key in order and each once. Losses are reported only after entries were removed.
-//   - A stored plan gives every partition to one member that is listed, and no member has two more than another.
+//   - A stored plan gives every partition to one member that is listed, no member has two more than another, and no more is moved than must be.
+//   - Who was told to be fenced hands out nothing more under that epoch. Nothing that is committed is handed out again.
+//   - After a silence of all that is longer than a session, the first heartbeat drops nobody. A partition that is younger than its group, or
+//     whose position the store has lost, is not begun at its latest entry.
+//   - Producers count what a rollback took back, to the record.
+//   - Where nothing but coming and going happens, what README promises of that holds to the letter (promises_test.go).
 //
 // When the nemesis has gone home, within a bound: every split is owned by a live member, everything that is in the streams was acknowledged
 // and committed, all records have their outcome: those reported as written are there unless the store lost them, those reported as not written
-// are not.
+// are not. And when all have left, nothing is held any more.
 package simulation

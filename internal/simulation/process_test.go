@@ -24,6 +24,7 @@ type process struct {
 	clock   *clock
 	network *network
 	faults  *splitstest.Faults
+	hearing *hearing
 	*splits.Consumer
 
 	ctx      context.Context // ends when the process does
@@ -33,6 +34,8 @@ type process struct {
 	idle     chan struct{} // closed when it takes none, and its pipeline is done
 	pipeline sync.WaitGroup
 	batches  int
+	// disturbed is until when its clocks are left alone; the nemesis'. With both of them wrong at once, a member can't know what time it is.
+	disturbed time.Time
 
 	mu     sync.Mutex
 	paused chan struct{} // closed when the process goes on; nil while it runs
@@ -55,10 +58,11 @@ func (w *world) newProcess(member string, number uint64) *process {
 	p.polls, p.endPolls = context.WithCancel(p.ctx)
 	p.idle = make(chan struct{})
 	p.faults.Hook(p.network.fault)
+	p.hearing = newHearing(w.oracle, name)
 	cfg := splits.Config{
-		Group:  p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}),
-		Leases: p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}),
-		Log:    p.faults.Log(&auditedLog{w.store.Log(), w.oracle}),
+		Group:  heardGroup{p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}), p.hearing},
+		Leases: heardLeases{p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}), p.hearing},
+		Log:    heardLog{p.faults.Log(&auditedLog{w.store.Log(), w.oracle}), p.hearing},
 		Shard:  w.nodes.node,
 		Node:   w.nodes.node,
 		Member: member, Owner: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
@@ -89,6 +93,9 @@ func (p *process) run() {
 		case err != nil:
 			_ = p.Await(p.polls) // trouble that is not over is met by the next Poll
 			continue
+		}
+		if !p.hearing.mayHandOut(b.Split) {
+			p.oracle.violated(b.Split.Key, "%s hands out %v after it was told that it holds the split no more", p.name, b.Entries[0].Fields[1])
 		}
 		gate := p.gate()
 		p.wait(gate)
@@ -132,7 +139,7 @@ func (p *process) work(b *splits.Batch, l luck) {
 		return
 	}
 	var failed []int
-	if r.IntN(12) == 0 {
+	if r.IntN(12) == 0 && !p.plan.gentle {
 		p.tally.hit("nack")
 		for i := range b.Entries {
 			if r.IntN(3) == 0 {
@@ -207,9 +214,9 @@ func (p *process) kill() {
 	p.goOn()
 }
 
-// leave ends it as SIGTERM does: it waits for its pipeline, as long as that is not stuck.
-func (p *process) leave() {
-	if p.plan.gentle || p.luck.of("leave").chance() < 0.5 {
+// leave ends it as SIGTERM does. Who is patient waits for the pipeline, as long as that is not stuck.
+func (p *process) leave(patient bool) {
+	if patient {
 		p.endPolls()
 		timer := time.NewTimer(p.plan.ttl)
 		defer timer.Stop()

@@ -27,6 +27,7 @@ type producer struct {
 
 	splits  []splits.Split // as last seen
 	numbers map[string]int // of the latest record, by split and key
+	losses  *losses
 	results sync.WaitGroup
 	late    sync.WaitGroup
 }
@@ -34,8 +35,9 @@ type producer struct {
 func (w *world) newProducer(name string) *producer {
 	l := w.luck.of("producer", name)
 	p := &producer{name: name, world: w, rand: l.rand(), network: w.newNetwork(l), numbers: map[string]int{}}
+	p.losses = w.oracle.newLosses(name)
 	p.Appender = appender.New(appender.Config{
-		Log: &producerLog{p}, Producer: name,
+		Log: &producerLog{p}, Producer: name, Observer: p.losses,
 		Backoff: func() appender.Backoff {
 			return &patience{left: 1 + int(l.of("patience").nth(int(p.backoffs.Add(1))).chance()*12)}
 		},
@@ -71,7 +73,7 @@ func (p *producer) write() {
 	for i := range records {
 		n := p.numbers[s.Key+"/"+key] + 1
 		p.numbers[s.Key+"/"+key] = n
-		r := &record{id: fmt.Sprintf("%s/%d@%d", key, n, s.Partition), key: key, split: s.Key, number: n}
+		r := &record{id: fmt.Sprintf("%s/%d@%d", key, n, s.Partition), key: key, split: s.Key, number: n, producer: p.name}
 		p.world.oracle.records[r.id] = r
 		ids[i] = r
 		records[i] = appender.Record{Fields: []string{"body", r.id, "rafka_key", key}}
@@ -98,6 +100,7 @@ func (p *producer) judge(ids []*record, errs []error) {
 		case err != nil && (gaveUp == nil || !gaveUp.MayBeWritten) && r.present:
 			o.violated(r.split, "record %s was reported as not written (%v), but is there", r.id, err)
 		}
+		r.written = err == nil
 		r.refused = err != nil && (gaveUp == nil || !gaveUp.MayBeWritten)
 	}
 }
@@ -130,25 +133,35 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 		return appender.Result{Status: appender.Unknown, Err: errLostRequest}
 	case replyLost:
 		l.world.tally.hit("append without reply")
-		l.apply(a)
+		l.applyUnheard(a)
 		return appender.Result{Status: appender.Unknown, Err: errLostReply}
 	case late:
 		l.world.tally.hit("late append")
 		l.late.Go(func() {
 			time.Sleep(luck.of("late").between(0, 2*l.world.plan.ttl))
-			l.apply(a)
+			l.applyUnheard(a)
 		})
 		return appender.Result{Status: appender.Unknown, Err: errLostRequest}
 	case slow:
 		l.world.tally.hit("refused append")
 		return appender.Result{Status: appender.Refused, Err: errors.New("simulation: refused")}
 	}
-	result := l.apply(a)
+	result, history := l.apply(a), l.losses.history(s.Key)
 	if f == replySlow {
 		l.world.tally.hit("slow reply")
 		time.Sleep(luck.of("slow").between(0, l.world.plan.heartbeat))
 	}
+	l.losses.answered(s.Key, history, result)
 	return result
+}
+
+// applyUnheard is apply for a request whose answer nobody hears. One that is written tells what the store knew before, and nothing else does.
+func (l *producerLog) applyUnheard(a appender.Append) {
+	if l.apply(a).Status == appender.Written {
+		l.world.oracle.mu.Lock()
+		defer l.world.oracle.mu.Unlock()
+		l.losses.unnoticed(a.Target.Key)
+	}
 }
 
 func (l *producerLog) apply(a appender.Append) appender.Result {
@@ -161,16 +174,20 @@ func (l *producerLog) apply(a appender.Append) appender.Result {
 		fields[i], ids[i] = r.Fields, r.Fields[1]
 	}
 	answer := o.store.AppendNumbered(s, a.Producer, a.Epoch, a.Seq, fields)
+	stored := appender.Number{Epoch: answer.Epoch, Seq: answer.Seq}
+	if stored == (appender.Number{}) {
+		l.losses.unnoticed(s.Key) // it may have forgotten a producer that was idle: that is no loss
+	}
 	switch answer.Verdict {
 	case splitstest.AppendDuplicate:
 		return appender.Result{Status: appender.Duplicate}
 	case splitstest.AppendStale:
 		return appender.Result{Status: appender.Stale, Epoch: answer.Epoch, Err: errors.New("simulation: stale")}
 	case splitstest.AppendGap:
-		l.world.tally.hit("gap")
-		return appender.Result{Status: appender.Gap, Err: errors.New("simulation: gap")}
+		l.world.tally.hit("(gap)")
+		return appender.Result{Status: appender.Gap, Stored: stored, Err: errors.New("simulation: gap")}
 	}
 	o.note(l.name, s.Key, "appended in epoch %d, number %d: %v", a.Epoch, a.Seq, ids)
 	o.appended(s, ids, answer.Offsets)
-	return appender.Result{Status: appender.Written}
+	return appender.Result{Status: appender.Written, Stored: stored}
 }

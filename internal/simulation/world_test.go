@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,17 +138,17 @@ func (w *world) heal() {
 	}
 }
 
-// owners are the names of those who are to own leases: of several incarnations of a static member the latest.
-func (w *world) owners() map[string]bool {
-	latest := map[string]string{}
+// owners are those who are to own leases, by name: of several incarnations of a static member the latest.
+func (w *world) owners() map[string]*process {
+	latest := map[string]*process{}
 	for _, p := range w.processes {
-		if before := latest[p.member]; before == "" || splits.Supersedes(p.name, before) {
-			latest[p.member] = p.name
+		if before := latest[p.member]; before == nil || splits.Supersedes(p.name, before.name) {
+			latest[p.member] = p
 		}
 	}
-	live := map[string]bool{}
-	for _, owner := range latest {
-		live[owner] = true
+	live := map[string]*process{}
+	for _, p := range latest {
+		live[p.name] = p
 	}
 	return live
 }
@@ -158,10 +159,12 @@ func (w *world) settle() {
 	for _, p := range w.producers {
 		p.results.Wait()
 		p.late.Wait()
+		p.losses.judge()
 	}
-	for _, p := range w.finished {
-		p.faults.Wait()
+	for _, p := range slices.Concat(w.finished, w.processes) {
+		p.faults.Wait() // requests that are late
 	}
+	time.Sleep(w.plan.ttl / 2) // whose lease was claimed anew by one of those sees it by its next renewal
 	began := time.Now()
 	shrank, before := began, 0 // the backlog: pipelines may be slower than producers were, so it has to shrink, that is all
 	for w.oracle.failed() == "" {
@@ -187,7 +190,7 @@ func (w *world) settle() {
 // end stops everything.
 func (w *world) end() {
 	for _, p := range w.processes {
-		w.dying.Go(p.leave)
+		w.dying.Go(func() { p.leave(true) })
 	}
 	for _, p := range w.producers {
 		_ = p.Close(context.Background())
@@ -199,5 +202,8 @@ func (w *world) end() {
 		p.end()
 		p.pipeline.Wait()
 		p.faults.Wait()
+	}
+	if w.oracle.failed() == "" {
+		w.oracle.left(w.processes)
 	}
 }

@@ -1,0 +1,127 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// What the oracle makes of entries that are read, handed out and resolved.
+
+// handedOut judges a batch. One that is stale was on its way when its process was paused.
+func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.part(b.Split)
+	ids := make([]string, len(b.Entries))
+	inBatch := map[*record]bool{}
+	for i, e := range b.Entries {
+		ids[i] = e.Fields[1]
+	}
+	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
+	superseded := time.Now().Before(p.superseded[owner])
+	if p.owner != owner && !stale && !superseded && time.Now().After(o.excused) {
+		o.violated(b.Split.Key, "%s hands out %v, but %q holds the split", owner, ids, p.owner)
+	}
+	for _, id := range ids {
+		r := o.records[id]
+		inBatch[r] = true
+		o.onlyOnce(r)
+		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 && time.Now().After(o.excused) {
+			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
+		}
+		if !o.plan.unordered && !r.stray && r.present {
+			o.inOrder(p, r, inBatch)
+		}
+		if !r.handed && !r.acked && p.first[r.key] > r.number && !o.plan.unordered && !r.stray && r.present {
+			o.violated(b.Split.Key, "%s is handed out for the first time after %s/%d", id, r.key, p.first[r.key])
+		}
+		r.handed = true
+		p.first[r.key] = max(p.first[r.key], r.number)
+	}
+}
+
+// inOrder makes sure that nothing of the key is open before the record but what is in the same batch. The lock is held.
+func (o *oracle) inOrder(p *part, r *record, inBatch map[*record]bool) {
+	for p.safe < len(p.entries) && p.entries[p.safe].acked {
+		p.safe++
+	}
+	for _, before := range p.entries[p.safe:] {
+		switch {
+		case !before.offset.Before(r.offset):
+			return
+		case before.key == r.key && !before.acked && !inBatch[before] && !before.stray:
+			o.violated(p.split.Key, "%s is handed out while %s, which is before it, is open", r.id, before.id)
+			return
+		}
+	}
+}
+
+// looked takes note of a state of the stream that a process was told of.
+func (o *oracle) looked(owner string, s splits.Split, state splits.State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.part(s)
+	if p.owner != owner || !state.Last.Before(p.furthest) {
+		return
+	}
+	p.exposed = true
+	for _, r := range p.entries {
+		r.owed = r.hidden
+	}
+}
+
+// begins takes note of the place from which a split is read now. Unless the stream is seen to end before it, nobody can know of entries there
+// that are newer. The lock is held.
+func (o *oracle) begins(p *part, at splits.Offset) {
+	p.furthest, p.reading, p.exposed = at, at, false
+	if n := len(p.entries); n > 0 && p.entries[n-1].offset.Before(at) {
+		return
+	}
+	for _, r := range p.entries {
+		if r.hidden && r.offset.Compare(at) <= 0 {
+			r.owed = false
+		}
+	}
+}
+
+// fetched takes note of what was read, and whether whoever reads has heard of it already.
+func (o *oracle) fetched(s splits.Split, last splits.Offset, heard bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.part(s)
+	if p.reading.Before(last) {
+		p.reading = last
+	}
+	if heard && p.furthest.Before(last) {
+		p.furthest = last
+	}
+}
+
+// resolved takes note of what a pipeline is done with: all of the batch but those that failed and, in an ordered group, those of the same keys
+// behind them.
+func (o *oracle) resolved(owner string, b *splits.Batch, failed []int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	open := map[string]bool{}
+	done := 0
+	for i, e := range b.Entries {
+		r := o.records[e.Fields[1]]
+		bad := slices.Contains(failed, i)
+		if !o.plan.unordered {
+			bad = bad || open[r.key]
+			open[r.key] = bad
+		}
+		if bad {
+			continue
+		}
+		done++
+		r.ackedBy = owner
+		if !r.acked {
+			r.acked = true
+			o.done++
+		}
+	}
+	o.note(owner, b.Split.Key, "resolved %d of %d from %s", done, len(b.Entries), b.Entries[0].Fields[1])
+}
