@@ -11,8 +11,8 @@
 //
 // The nemesis strikes: it kills, pauses, suspends, adds, removes, restarts and doubles members, takes the store or one of its nodes away, rolls
 // parts of it back, flushes it, moves its clock, trims, deletes and evicts, adds partitions, and makes the network bad for a while. A process is
-// one Consumer with a pipeline behind it that acknowledges, rejects, dawdles or gets stuck. A producer is one Appender. The oracle stands at the store
-// itself: it sees every request when it is applied, and every batch when it is handed out.
+// one Consumer with a pipeline behind it that acknowledges, rejects, dawdles or gets stuck. A producer is one Appender. The oracle stands at the
+// store itself: it sees every request when it is applied, and every batch when it is handed out.
 //
 // # What must hold
 //

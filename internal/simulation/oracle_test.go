@@ -31,7 +31,7 @@ type oracle struct {
 	clockWentBack bool
 	// damaged says that the store has removed entries, or gone back.
 	damaged bool
-	// lastBeat is when the last heartbeat was applied; zero if the clock of the store was set since.
+	// lastBeat is when the last heartbeat was applied; zero if the store has lost something or its clock was set since.
 	lastBeat time.Time
 	// latest is how many of the partitions may be begun at the latest entry: those that were there when the group was founded. knows is since
 	// when the owner of leases has known that.

@@ -25,11 +25,11 @@ func newPlan(l luck) plan {
 	r := l.of("plan").rand()
 	p := plan{
 		members: 4 + r.IntN(10), partitions: 16 + r.IntN(40), producers: 1 + r.IntN(3), shards: 1 + r.IntN(4),
-		ttl:       time.Duration(1+r.IntN(3)) * time.Second,
+		ttl:       time.Duration(500+r.IntN(1500)) * time.Millisecond,
 		unordered: r.IntN(4) == 0, latest: r.IntN(4) == 0,
 		batchSize: 1 + r.IntN(12), keys: 3 + r.IntN(20),
-		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(80+r.IntN(320)) * time.Millisecond,
-		produceEvery: time.Duration(40+r.IntN(200)) * time.Millisecond,
+		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(30+r.IntN(120)) * time.Millisecond,
+		produceEvery: time.Duration(30+r.IntN(120)) * time.Millisecond,
 		destructive:  r.IntN(3) > 0,
 	}
 	switch r.IntN(20) {
@@ -45,7 +45,7 @@ func newPlan(l luck) plan {
 	p.heartbeat = p.ttl / time.Duration(3+r.IntN(3))
 	p.commitEvery = p.ttl / time.Duration(3+r.IntN(10))
 	p.sampleEvery = p.ttl/2 + time.Duration(r.IntN(int(p.ttl)))
-	p.lasts = p.ttl + time.Duration(r.IntN(int(4*p.ttl)))
+	p.lasts = p.ttl/2 + time.Duration(r.IntN(int(5*p.ttl/2)))
 	if r.IntN(10) == 0 {
 		p.lasts *= 4
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // longestBackoff bounds the waits between attempts, so that schedules are short.
-const longestBackoff = time.Second
+const longestBackoff = 500 * time.Millisecond
 
 // process is one member of the group with its pipeline.
 type process struct {

@@ -44,7 +44,7 @@ func (w *world) damage(what string, do func(), struck ...splits.Split) {
 	defer w.oracle.mu.Unlock()
 	w.oracle.note("nemesis", "", "%s", what)
 	do()
-	w.oracle.damaged = true
+	w.oracle.damaged, w.oracle.lastBeat = true, time.Time{}
 	w.oracle.shaken()
 	if len(struck) == 0 {
 		for _, p := range w.oracle.parts {
