@@ -17,10 +17,12 @@ local function now_ms()
   return math.floor(now_us() / 1000)
 end
 
--- next_version is what the version of a group becomes when it changes. It is a time in microseconds, so that after a rollback no version
--- comes a second time for other members: a plan made for the first would pass for one of the second.
+-- next_version is what the version of a group becomes when it changes: the time in microseconds, or, while the clock is behind, a step ahead
+-- that is as good as random. So after a rollback no version comes a second time, for other members: a plan made for the first would
+-- pass for one of the second.
 local function next_version(version)
-  return text(math.max((tonumber(version) or 0) + 1, now_us()))
+  local now = now_us()
+  return text(math.max((tonumber(version) or 0) + 1 + now % 1000000, now))
 end
 
 -- err_of returns the error of a pcall's reply, or nil.

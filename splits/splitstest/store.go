@@ -80,10 +80,11 @@ func (s *state) clone() *state {
 // now is the time of the store in milliseconds. The caller holds mu.
 func (s *Store) now() int64 { return time.Now().Add(s.step).UnixMilli() }
 
-// nextVersion is what the version of a group becomes when it changes: the time in microseconds, so that after a rollback none comes a
-// second time. The caller holds mu.
+// nextVersion is what the version of a group becomes when it changes: the time in microseconds, or, while the clock is behind, a step
+// ahead that is as good as random, so that after a rollback none comes a second time. The caller holds mu.
 func (s *Store) nextVersion(version uint64) uint64 {
-	return max(version+1, uint64(time.Now().Add(s.step).UnixMicro()))
+	now := uint64(time.Now().Add(s.step).UnixMicro())
+	return max(version+1+now%1_000_000, now)
 }
 
 // StepClock moves the clock of the store by d, forwards or backwards, as a correction of a server's clock does. Steps add up.

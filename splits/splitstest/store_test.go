@@ -153,12 +153,22 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 	})
 }
 
-// A group that was rolled back used to give a version of the same millisecond again, and a plan made for its lost members was stored for the
-// new ones.
+// A group that was rolled back used to give a version of the same millisecond again, or any while its clock was behind, and a plan made for its
+// lost members was stored for the new ones.
 func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
+	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) { testVersionDoesNotComeAgain(t, step) })
+	}
+}
+
+func testVersionDoesNotComeAgain(t *testing.T, step time.Duration) {
 	inBubble(t, func(t *testing.T, store *Store) {
 		store.SetPartitions("orders", 1)
-		group, snapshot := store.Group("orders", "g"), store.Snapshot()
+		group := store.Group("orders", "g")
+		beatOf(t, group, "before")
+		store.StepClock(step)
+		time.Sleep(time.Microsecond)
+		snapshot := store.Snapshot()
 		lost := beatOf(t, group, "a")
 		store.RestoreTopic(snapshot, "orders")
 		time.Sleep(time.Microsecond)
