@@ -31,19 +31,23 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 && time.Now().After(o.excused) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
 		}
-		if !o.plan.unordered && !r.stray && r.present {
+		if p.owner == owner { // who is excused for not being it can't know what the owner does
 			o.inOrder(p, r, inBatch)
-		}
-		if !r.handed && !r.acked && p.first[r.key] > r.number && !o.plan.unordered && !r.stray && r.present {
-			o.violated(b.Split.Key, "%s is handed out for the first time after %s/%d", id, r.key, p.first[r.key])
+			p.first[r.key] = max(p.first[r.key], r.number)
 		}
 		r.handed = true
-		p.first[r.key] = max(p.first[r.key], r.number)
 	}
 }
 
-// inOrder makes sure that nothing of the key is open before the record but what is in the same batch. The lock is held.
+// inOrder makes sure that nothing of the key is open before the record but what is in the same batch, and that first deliveries ascend. The lock
+// is held.
 func (o *oracle) inOrder(p *part, r *record, inBatch map[*record]bool) {
+	if o.plan.unordered || r.stray || !r.present {
+		return
+	}
+	if !r.handed && !r.acked && p.first[r.key] > r.number {
+		o.violated(p.split.Key, "%s is handed out for the first time after %s/%d", r.id, r.key, p.first[r.key])
+	}
 	for p.safe < len(p.entries) && p.entries[p.safe].acked {
 		p.safe++
 	}

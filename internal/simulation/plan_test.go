@@ -12,6 +12,7 @@ type plan struct {
 	static                                 bool // members keep their names when they are started again
 	gentle                                 bool // members come and go, and that is all
 	batchSize                              int
+	splitBuffer, fetchMax                  int // bytes; 0: more than there ever is
 	keys                                   int
 	storm                                  float64       // how likely a request fails while the network is bad
 	pace                                   time.Duration // between two strikes of the nemesis, on average
@@ -41,6 +42,9 @@ func newPlan(l luck) plan {
 		p.members = 1 + r.IntN(3)
 	case 3:
 		p.partitions = 1 + r.IntN(8)
+	}
+	if r.IntN(4) == 0 {
+		p.splitBuffer, p.fetchMax = 1+r.IntN(400), 1000+r.IntN(4000)
 	}
 	p.heartbeat = p.ttl / time.Duration(3+r.IntN(3))
 	p.commitEvery = p.ttl / time.Duration(3+r.IntN(10))

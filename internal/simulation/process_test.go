@@ -68,6 +68,7 @@ func (w *world) newProcess(member string, number uint64) *process {
 		Member: member, Owner: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
 		DrainFor: w.plan.ttl, CallTimeout: w.plan.ttl,
 		BatchSize: w.plan.batchSize, Unordered: w.plan.unordered, CheckpointLimit: 4 * w.plan.batchSize,
+		SplitBuffer: w.plan.splitBuffer, FetchMax: w.plan.fetchMax,
 		SkipNacked: w.plan.skipNacked, FailOnLoss: w.plan.failOnLoss,
 		OrderKey: func(e splits.Entry) string { return e.Fields[3] },
 		Backoff:  func() splits.Backoff { return &doubling{} },

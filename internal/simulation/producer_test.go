@@ -143,6 +143,10 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 		})
 		return appender.Result{Status: appender.Unknown, Err: errLostRequest}
 	case slow:
+		if luck.of("failed").chance() < 0.3 {
+			l.world.tally.hit("failed append")
+			return appender.Result{Status: appender.Failed, Err: errors.New("simulation: failed")}
+		}
 		l.world.tally.hit("refused append")
 		return appender.Result{Status: appender.Refused, Err: errors.New("simulation: refused")}
 	}
