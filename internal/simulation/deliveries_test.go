@@ -27,7 +27,7 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 	for _, id := range ids {
 		r := o.records[id]
 		inBatch[r] = true
-		o.onlyOnce(r)
+		o.onlyOnce(p, r)
 		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 && time.Now().After(o.excused) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
 		}

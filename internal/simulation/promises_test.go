@@ -48,9 +48,11 @@ func (o *oracle) inTime(p *part) {
 	}
 }
 
-// onlyOnce makes sure that a record which a pipeline was done with is handed out again only if that process was killed. The lock is held.
-func (o *oracle) onlyOnce(r *record) {
-	if o.plan.gentle && r.ackedBy != "" && !o.ended[r.ackedBy].killed {
+// onlyOnce makes sure that a record which a pipeline was done with is handed out again only if that process was killed, or came back before it
+// was gone. The lock is held.
+func (o *oracle) onlyOnce(p *part, r *record) {
+	_, superseded := p.superseded[r.ackedBy]
+	if o.plan.gentle && r.ackedBy != "" && !o.ended[r.ackedBy].killed && !superseded {
 		o.violated(r.split, "%s is handed out again, after %s was done with it and not killed", r.id, r.ackedBy)
 	}
 }
