@@ -51,7 +51,9 @@ func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (gro
 		return grown, fmt.Errorf("it is a plain %s without partitions and stays one: create another topic with partitions and copy "+
 			"the messages to it with a rafka input and output", reply.word(1))
 	case "GROWN", "SAME":
-		grown.Before, err = strconv.Atoi(reply.word(1))
+		if grown.Before, err = strconv.Atoi(reply.word(1)); err != nil {
+			err = unreadable(growTopicScript, value, err)
+		}
 	default:
 		err = unexpected(growTopicScript, value)
 	}

@@ -123,8 +123,10 @@ func (a *Admin) seekEach(ctx context.Context, s Seek, to splits.Start, chosen []
 	}
 	partitions := make([]SoughtPartition, len(chosen))
 	err := everyAnswer(calls, runAll(ctx, a.client, calls), chosen, func(i int, words reply) (err error) {
-		partitions[i], err = decodeSought(chosen[i], words)
-		return err
+		if partitions[i], err = decodeSought(chosen[i], words); err != nil {
+			return unreadable(seekScript, []any(words), err)
+		}
+		return nil
 	})
 	return partitions, err
 }

@@ -193,7 +193,7 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	case "PARTIAL":
 		written, err := reply.number(1)
 		if err != nil {
-			return appender.Result{Status: appender.Unknown, Err: err}
+			return appender.Result{Status: appender.Unknown, Err: unreadable(appendScript, value, err)}
 		}
 		return appender.Result{Status: appender.Partial, Count: int(written), Err: Explain(refusalText(reply.word(2)))}
 	}

@@ -115,7 +115,10 @@ func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string
 		return "", g.wrap("enrolling in", unexpected(enrollScript, value))
 	}
 	number, err := r.number(1)
-	return splits.Incarnation(member, number, unique), g.wrap("enrolling in", err)
+	if err != nil {
+		return "", g.wrap("enrolling in", unreadable(enrollScript, value, err))
+	}
+	return splits.Incarnation(member, number, unique), nil
 }
 
 // Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another type.
@@ -167,7 +170,7 @@ func (g *Group) view(r reply) (view splits.View, err error) {
 	var numbers [5]int64
 	for i := range numbers {
 		if numbers[i], err = r.signed(i + 1); err != nil {
-			return splits.View{}, err
+			return splits.View{}, unreadable(heartbeatScript, []any(r), err)
 		}
 	}
 	if n := numbers[3]; n < 0 || n > MaxPartitions { // the group's own number counts where the topic has lost its metadata

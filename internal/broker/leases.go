@@ -83,7 +83,9 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 		split := claims[i].Split
 		words, err := decodeLease(claimScript, answer)
 		if err == nil {
-			granted[i], err = decodeGranted(words)
+			if granted[i], err = decodeGranted(words); err != nil {
+				err = unreadable(claimScript, answer.value, err)
+			}
 			l.noteMirror(split, words.word(5))
 		}
 		if err != nil {
@@ -186,7 +188,7 @@ func decodeLease(s *script, answer scriptReply) (reply, error) {
 	case "HELD":
 		remaining, err := words.signed(2)
 		if err != nil {
-			return nil, err
+			return nil, unreadable(s, answer.value, err)
 		}
 		return nil, &splits.HeldError{Owner: words.word(1), Remaining: time.Duration(remaining) * time.Millisecond}
 	}

@@ -42,7 +42,7 @@ func (r reply) words(i int) []string {
 func (r reply) number(i int) (uint64, error) {
 	n, err := strconv.ParseUint(r.word(i), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("reading place %d of the reply %q: %w", i, []any(r), err)
+		return 0, fmt.Errorf("place %d: %w", i, err)
 	}
 	return n, nil
 }
@@ -51,7 +51,7 @@ func (r reply) number(i int) (uint64, error) {
 func (r reply) signed(i int) (int64, error) {
 	n, err := strconv.ParseInt(r.word(i), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("reading place %d of the reply %q: %w", i, []any(r), err)
+		return 0, fmt.Errorf("place %d: %w", i, err)
 	}
 	return n, nil
 }
@@ -59,4 +59,9 @@ func (r reply) signed(i int) (int64, error) {
 // unexpected is the error for a reply that the script cannot have made.
 func unexpected(s *script, value any) error {
 	return fmt.Errorf("the %s script answered %q, which it never does", s.name, value)
+}
+
+// unreadable is unexpected, and says what can't be read in the reply.
+func unreadable(s *script, value any, err error) error {
+	return fmt.Errorf("%w: %w", unexpected(s, value), err)
 }
