@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,7 +25,7 @@ func (g *auditedGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, er
 		g.oracle.beaten(b.Member, before)
 	}
 	if version == 0 && err == nil {
-		g.oracle.founded(b.Rejoin, len(view.Splits))
+		g.oracle.founded(cmp.Or(b.Owner, b.Member), len(view.Splits))
 	}
 	return view, err
 }
@@ -56,7 +57,8 @@ func (l *auditedLeases) Claim(ctx context.Context, member string, ttl time.Durat
 	for i, g := range granted {
 		if g.Err == nil {
 			if !begun[i] {
-				l.oracle.begun(member, claims[i])
+				known, _ := ctx.Value(known{}).(*founding)
+				l.oracle.begun(member, claims[i], known)
 			}
 			l.oracle.claimed(member, claims[i], g)
 		}

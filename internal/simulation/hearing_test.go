@@ -55,13 +55,16 @@ type heardGroup struct {
 }
 
 func (g heardGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
-	knowers := g.oracle.knowers()
+	founding := g.oracle.now()
 	view, err := g.Group.Beat(ctx, b)
 	if err == nil {
-		g.oracle.hears(g.owner, knowers)
+		g.oracle.hears(g.owner, founding)
 	}
 	return view, err
 }
+
+// known is the key of what the sender of a claim knew, as a *founding.
+type known struct{}
 
 type heardLeases struct {
 	splits.Leases
@@ -69,7 +72,7 @@ type heardLeases struct {
 }
 
 func (l heardLeases) Claim(ctx context.Context, owner string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
-	granted := l.Leases.Claim(ctx, owner, ttl, claims)
+	granted := l.Leases.Claim(context.WithValue(ctx, known{}, l.oracle.knownTo(owner)), owner, ttl, claims)
 	for i, g := range granted {
 		if g.Err == nil {
 			l.granted(claims[i].Split, g.Epoch)

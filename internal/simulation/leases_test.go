@@ -24,37 +24,60 @@ func (o *oracle) beaten(member string, before []string) {
 	}
 }
 
-// founded takes note of a group that the store had not known. If its founder had been a member before, the store has lost it: all is to be read.
-// The lock is held.
-func (o *oracle) founded(rejoined bool, partitions int) {
-	if o.latest = partitions; rejoined {
-		o.latest = 0
-	}
-	o.knows = map[string]time.Time{}
+// founding is the making of a group that the store does not know, or not any more.
+type founding struct {
+	// latest is how many of the partitions may be begun at the latest entry: those that were there. None, if the founder had been a member before:
+	// the store has lost the group then, and all is to be read.
+	latest int
+	// knowers are the owners who were told of the group since, and when.
+	knowers map[string]time.Time
 }
 
-// knowers are those who know the group as it was founded last.
-func (o *oracle) knowers() map[string]time.Time {
+// founded takes note of a founding. The lock is held.
+func (o *oracle) founded(owner string, partitions int) {
+	if o.joined[owner] {
+		partitions = 0
+	}
+	o.founding = &founding{latest: partitions, knowers: map[string]time.Time{}}
+}
+
+// now is the group as it is founded now; nil if it is not.
+func (o *oracle) now() *founding {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.knows
+	return o.founding
 }
 
-// hears takes note that an owner was told what the group looked like when it had these knowers, or later.
-func (o *oracle) hears(owner string, knowers map[string]time.Time) {
+// hears takes note that an owner was told what the group looked like after its founding.
+func (o *oracle) hears(owner string, f *founding) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, known := knowers[owner]; !known {
-		knowers[owner] = time.Now()
+	o.joined[owner] = true
+	if f == nil {
+		return
+	}
+	if _, known := f.knowers[owner]; !known {
+		f.knowers[owner] = time.Now()
 	}
 }
 
-// begun judges where a split is begun that had no position. The lock is held.
-func (o *oracle) begun(owner string, c splits.Claim) {
-	// A member that has not beaten since the store lost everything believes what it knew, and requests may be late.
-	knows, beaten := o.knows[owner]
-	if c.Start.IsLatest() && c.Split.Partition >= o.latest && beaten && time.Since(knows) > 3*o.plan.ttl {
-		o.violated(c.Split.Key, "%s begins the split at its latest entry, but only the first %d were there when the group began", owner, o.latest)
+// knownTo is the group as it is founded now, if the owner has heard of it.
+func (o *oracle) knownTo(owner string) *founding {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.founding != nil {
+		if heard, ok := o.founding.knowers[owner]; ok && heard.Before(time.Now()) {
+			return o.founding
+		}
+	}
+	return nil
+}
+
+// begun judges where a split is begun that had no position. known is the group as the claim's sender knew it: who has not beaten since the
+// store lost everything believes what it knew. The lock is held.
+func (o *oracle) begun(owner string, c splits.Claim, known *founding) {
+	if c.Start.IsLatest() && known != nil && known == o.founding && c.Split.Partition >= known.latest {
+		o.violated(c.Split.Key, "%s begins the split at its latest entry, but only the first %d were there when the group began", owner, known.latest)
 	}
 }
 

@@ -33,10 +33,10 @@ type oracle struct {
 	damaged bool
 	// lastBeat is when the last heartbeat was applied; zero if the store has lost something or its clock was set since.
 	lastBeat time.Time
-	// latest is how many of the partitions may be begun at the latest entry: those that were there when the group was founded. knows is since
-	// when the owner of leases has known that.
-	latest int
-	knows  map[string]time.Time
+	// founding is that of the group; nil before it.
+	founding *founding
+	// joined are those who were ever told that they are members.
+	joined map[string]bool
 	// ended are the processes that have, lastKill when the latest was killed.
 	ended    map[string]end
 	lastKill time.Time
@@ -104,7 +104,7 @@ type record struct {
 func newOracle(h *history, store *splitstest.Store, p plan, t *tally) *oracle {
 	return &oracle{
 		history: h, store: store, plan: p, tally: t,
-		parts: map[string]*part{}, records: map[string]*record{}, ended: map[string]end{}, knows: map[string]time.Time{},
+		parts: map[string]*part{}, records: map[string]*record{}, ended: map[string]end{}, joined: map[string]bool{},
 	}
 }
 
