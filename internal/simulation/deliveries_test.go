@@ -62,12 +62,23 @@ func (o *oracle) inOrder(p *part, r *record, inBatch map[*record]bool) {
 	}
 }
 
-// looked takes note of a state of the stream that a process was told of.
-func (o *oracle) looked(owner string, s splits.Split, state splits.State) {
+// positions are how far the owners of these splits have read.
+func (o *oracle) positions(all []splits.Split) []splits.Offset {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	positions := make([]splits.Offset, len(all))
+	for i, s := range all {
+		positions[i] = o.part(s).furthest
+	}
+	return positions
+}
+
+// looked takes note of a state of the stream that a process was told of, and had asked for when the owner had read so far.
+func (o *oracle) looked(owner string, s splits.Split, state splits.State, before splits.Offset) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := o.part(s)
-	if p.owner != owner || !state.Last.Before(p.furthest) {
+	if p.owner != owner || !state.Last.Before(before) || before != p.furthest {
 		return
 	}
 	p.exposed = true

@@ -104,30 +104,35 @@ type heardLog struct {
 
 func (l heardLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	req.Cursors = slices.Clone(req.Cursors)
+	asked := make([]splits.Split, len(req.Cursors))
+	for i, c := range req.Cursors {
+		asked[i] = c.Split
+	}
+	before := l.oracle.positions(asked)
 	fetched, err := l.Log.Fetch(ctx, req)
 	if err != nil {
 		return fetched, err
 	}
 	for i, f := range fetched {
-		s := req.Cursors[i].Split
 		if f.State != nil {
-			l.oracle.looked(l.owner, s, *f.State)
+			l.oracle.looked(l.owner, asked[i], *f.State, before[i])
 		}
 		if n := len(f.Entries); n > 0 {
-			l.oracle.fetched(s, f.Entries[n-1].Offset, true)
+			l.oracle.fetched(asked[i], f.Entries[n-1].Offset, true)
 		}
 	}
 	return fetched, nil
 }
 
 func (l heardLog) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
+	before := l.oracle.positions(all)
 	states, err := l.Log.State(ctx, all)
 	if err != nil {
 		return states, err
 	}
 	for i, s := range states {
 		if s.Err == nil {
-			l.oracle.looked(l.owner, all[i], s)
+			l.oracle.looked(l.owner, all[i], s, before[i])
 		}
 	}
 	return states, nil

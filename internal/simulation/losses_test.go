@@ -14,6 +14,9 @@ import (
 func (o *oracle) undone(s splits.Split, turn int) {
 	for _, r := range o.records {
 		if r.split == s.Key && r.appended && r.turn > turn {
+			if !r.vanished {
+				r.losses++
+			}
 			r.vanished = true
 		}
 	}
@@ -91,18 +94,18 @@ func (l *losses) judge() {
 	defer l.oracle.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	missing, unnoticed := map[string]int64{}, map[string]int64{}
+	least, most := map[string]int64{}, map[string]int64{}
 	for _, r := range l.oracle.records {
-		switch {
-		case r.producer != l.name || !r.vanished || !r.written:
-		case r.unnoticed:
-			unnoticed[r.split]++
-		default:
-			missing[r.split]++
+		if r.producer != l.name || !r.written {
+			continue
+		}
+		most[r.split] += r.losses
+		if r.vanished && !r.unnoticed {
+			least[r.split]++
 		}
 	}
 	for key := range l.met {
-		least, most := missing[key], missing[key]+unnoticed[key]
+		least, most := least[key], most[key]
 		if counted := l.counted[key]; counted > most || counted < least && !l.inexact[key] {
 			l.oracle.violated(key, "%s counts %d records as lost, but %d to %d were (inexact: %v)", l.name, counted, least, most, l.inexact[key])
 		}

@@ -89,9 +89,11 @@ type record struct {
 	acked, handed bool
 	ackedBy       string // whose pipeline was done with it last
 	// turn is when it was appended, among all that were; written says that the producer was told so, vanished that the store took it back,
-	// unnoticed that its producer need not notice that, for the store knew nothing of the producer afterwards.
+	// unnoticed that its producer need not notice that, for the store knew nothing of the producer afterwards. A late request may write it anew;
+	// losses is how often it was taken back in all.
 	turn                         int
 	written, vanished, unnoticed bool
+	losses                       int64
 	// refused says that the producer was told that it is not written and won't be.
 	refused bool
 	// hidden says that it came at a place that had been read before, owed that the owner has seen that the stream went back, and has to find it.
