@@ -72,12 +72,13 @@ func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 	if view.Plan != nil {
 		e.plan = *view.Plan
 	}
+	e.follow(e.wish(view)) // whatever becomes of a proposal
 	if view.Version != view.Planned {
 		if err := e.propose(ctx, view); err != nil {
 			return 0, err
 		}
+		e.follow(e.wish(view))
 	}
-	e.follow(e.wish(view))
 	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from doing so at once.
 	jitter := rand.N(e.cfg.Heartbeat/20 + 1)
 	return min(e.cfg.Heartbeat, max(view.Next, 0)+jitter), nil
