@@ -59,9 +59,13 @@ func sentinelRealm(t testing.TB) realm {
 		i := slices.IndexFunc(s.Servers(), func(other *redistest.Server) bool { return other != master })
 		return master, s.Servers()[i]
 	}
+	// A master that comes back before all sentinels have heard of its heir is taken for the master by some, and writes to it are lost.
+	named := func(t testing.TB, heir *redistest.Server) {
+		await(t, patience, "the sentinels to name "+heir.Addr(), func() bool { return s.Master(t) == heir })
+	}
 	return realm{
 		connection: connection{URL: s.URL(), Kind: "failover", Master: s.MasterName()}, client: s.Client(t),
-		strikes: failovers(heirOf, s.Await),
+		strikes: failovers(heirOf, named, s.Await),
 	}
 }
 
@@ -92,7 +96,7 @@ func clusterRealm(t testing.TB) realm {
 	}
 	return realm{
 		connection: connection{URL: s.URL(), Kind: "cluster"}, client: s.Client(t),
-		strikes: append(failovers(heirOf, s.Await),
+		strikes: append(failovers(heirOf, awaitMaster, s.Await),
 			strike{"a slot moves", 3, cutLeast, cutMost, onServers, harsh, move},
 			strike{"a master hands over", 2, cutLeast, cutMost, onServers, harsh, handOver}),
 	}
@@ -100,7 +104,9 @@ func clusterRealm(t testing.TB) realm {
 
 // failovers are the deaths of a master: at once, or by standing still until its replica has been promoted; and what is no death yet. A master
 // that comes back from standing still would go on as one for a moment, and lose what is written then: so it dies in the end.
-func failovers(heirOf func(t testing.TB, pick int) (master, heir *redistest.Server), settled func(testing.TB)) []strike {
+func failovers(
+	heirOf func(t testing.TB, pick int) (master, heir *redistest.Server), named func(testing.TB, *redistest.Server), settled func(testing.TB),
+) []strike {
 	die := func(fall func(*redistest.Server, testing.TB)) func(*chaos, testing.TB, hit) {
 		return func(c *chaos, t testing.TB, h hit) {
 			master, heir := heirOf(t, h.pick)
@@ -109,6 +115,7 @@ func failovers(heirOf func(t testing.TB, pick int) (master, heir *redistest.Serv
 			awaitMaster(t, heir)
 			c.history.end(h.blow) // from now on nobody has an excuse
 			comeback := c.history.begin("a dead master comes back", theServers, gentle)
+			named(t, heir)
 			c.wait(h.lasts)
 			master.Kill(t)
 			master.Restart(t)
