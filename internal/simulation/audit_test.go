@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -25,7 +24,8 @@ func (g *auditedGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, er
 		g.oracle.beaten(b.Member, before)
 	}
 	if version == 0 && err == nil {
-		g.oracle.founded(cmp.Or(b.Owner, b.Member), len(view.Splits))
+		rejoins, _ := ctx.Value(joined{}).(bool)
+		g.oracle.founded(rejoins, len(view.Splits))
 	}
 	return view, err
 }

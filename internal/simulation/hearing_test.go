@@ -49,6 +49,9 @@ func (h *hearing) mayHandOut(s splits.Split) bool {
 	return !fenced || !told.Before(time.Now())
 }
 
+// joined is the key of whether the sender of a heartbeat knew that it was a member.
+type joined struct{}
+
 type heardGroup struct {
 	splits.Group
 	*hearing
@@ -56,7 +59,7 @@ type heardGroup struct {
 
 func (g heardGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	founding := g.oracle.now()
-	view, err := g.Group.Beat(ctx, b)
+	view, err := g.Group.Beat(context.WithValue(ctx, joined{}, g.oracle.hasJoined(g.owner)), b)
 	if err == nil {
 		g.oracle.hears(g.owner, founding)
 	}

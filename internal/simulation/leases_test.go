@@ -34,11 +34,18 @@ type founding struct {
 }
 
 // founded takes note of a founding. The lock is held.
-func (o *oracle) founded(owner string, partitions int) {
-	if o.joined[owner] {
+func (o *oracle) founded(rejoins bool, partitions int) {
+	if rejoins {
 		partitions = 0
 	}
 	o.founding = &founding{latest: partitions, knowers: map[string]time.Time{}}
+}
+
+// hasJoined reports whether the owner was ever told that it is a member.
+func (o *oracle) hasJoined(owner string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.joined[owner]
 }
 
 // now is the group as it is founded now; nil if it is not.
