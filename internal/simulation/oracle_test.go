@@ -61,7 +61,7 @@ type part struct {
 	superseded map[string]time.Time
 	claimed    bool            // there was one since the lease was lost, if it ever was
 	highest    granted         // the highest epoch that there ever was, also in what a rollback took back
-	fresh      bool            // the newest entry came after the last damage
+	fresh      bool            // the newest entry came after the last damage, and where nobody had read
 	exposed    bool            // the owner has seen that the stream ends before furthest
 	committed  splits.Position // as stored
 	// furthest is how far the owner has read, reading how far with answers that are on their way. A stream that lost entries, on a server whose
@@ -148,7 +148,7 @@ func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset)
 			r.acked, r.stray, r.hidden, r.owed = true, true, true, p.exposed
 		}
 		p.entries = append(p.entries, r)
-		p.fresh = true
+		p.fresh = !r.hidden
 	}
 }
 
