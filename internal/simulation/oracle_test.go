@@ -143,7 +143,7 @@ func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset)
 		o.turns++
 		r.offset, r.appended, r.present, r.turn = offsets[i], true, true, o.turns
 		r.vanished, r.unnoticed = false, false
-		if o.damaged && r.offset.Compare(p.reading) <= 0 {
+		if o.damaged && (r.offset.Compare(p.reading) <= 0 || r.offset.Compare(p.committed.Offset) <= 0) {
 			o.tally.hit("(record hidden by a lost stream)")
 			r.acked, r.stray, r.hidden, r.owed = true, true, true, p.exposed
 		}
