@@ -165,7 +165,12 @@ func (o *oracle) resync(s splits.Split) {
 	for _, e := range o.store.Entries(s) {
 		r := o.records[e.Fields[1]]
 		// One that was deleted and is back: whoever read in between has passed over its place.
-		r.stray = r.stray || !held[r]
+		if !held[r] {
+			r.stray = true
+			if e.Offset.Compare(p.reading) <= 0 {
+				r.acked, r.hidden, r.owed = true, true, p.exposed
+			}
+		}
 		r.present, r.offset = true, e.Offset
 		p.entries = append(p.entries, r)
 	}
