@@ -181,5 +181,3 @@ func (o *oracle) resync(s splits.Split) {
 
 // shaken says that leases may have been broken by the store itself: what members trust is worth nothing for a ttl. The lock is held.
 func (o *oracle) shaken() { o.excused = time.Now().Add(o.plan.ttl) }
-
-// pipelines were done with so far.
