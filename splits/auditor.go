@@ -106,7 +106,7 @@ func (r *Reader) look() []look {
 	for _, h := range r.holds {
 		l := look{hold: h, lease: h.lease, at: h.next, seen: h.seen, settled: h.back || h.halt != nil, done: h.tracker.Done(), lastRead: h.lastRead}
 		if h.probe != nil {
-			l.at = h.probe.before // what lies behind has yet to be judged
+			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged
 		}
 		l.oldest, _ = h.oldest()
 		if h.inflight > 0 {
