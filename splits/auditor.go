@@ -107,6 +107,7 @@ func (r *Reader) look() []look {
 		l := look{hold: h, lease: h.lease, at: h.next, seen: h.seen, settled: h.back || h.halt != nil, done: h.tracker.Done(), lastRead: h.lastRead}
 		if h.probe != nil {
 			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged
+			l.seen.Exists = true            // or nothing could have been read
 		}
 		l.oldest, _ = h.oldest()
 		if h.inflight > 0 {

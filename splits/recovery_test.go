@@ -1,9 +1,12 @@
 package splits_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/splits"
+	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
 // note appends one entry with its text to the only split.
@@ -54,6 +58,53 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 		assert.Len(t, a.lostAll(), 1)
 		assert.EqualValues(t, 2, w.lease(0).Position.Read)
 	})
+}
+
+// blind is a Log that does not answer reads which ask for the state of a stream.
+type blind struct {
+	splits.Log
+	on atomic.Bool
+}
+
+func (b *blind) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+	if b.on.Load() && slices.ContainsFunc(req.Cursors, func(c splits.Cursor) bool { return c.Inspect }) {
+		return nil, splitstest.ErrOutage
+	}
+	return b.Log.Fetch(ctx, req)
+}
+
+// The stream changed before any state of it had been seen: all that is known of it is what came from it.
+func TestAStreamThatIsGoneRightAfterItsFirstEntriesIsReadFromItsBeginningWhenItComesBack(t *testing.T) {
+	for name, soon := range map[string]bool{"seen while it is gone": false, "seen when it ends before what was read": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1)
+				var log *blind
+				a := w.join("a", func(c *splits.Config, _ *member) {
+					log = &blind{Log: c.Log}
+					c.Log, c.SampleEvery = log, 100*time.Millisecond
+				})
+				comeBack := func() { require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low")) }
+				settle(3 * time.Second)
+				log.on.Store(true)
+				w.note("first")
+				settle(time.Millisecond)
+				require.Equal(t, []string{"first"}, a.texts())
+				w.store.Drop(w.only())
+				if soon {
+					comeBack()
+				}
+				settle(time.Second)
+				log.on.Store(false)
+				if !soon {
+					comeBack()
+				}
+				w.note("high")
+				settle(20 * time.Second)
+				assert.Equal(t, []string{"first", "low", "high"}, a.texts())
+			})
+		})
+	}
 }
 
 func TestWhatWasFetchedOfAStreamThatIsGoneIsStillHandedOut(t *testing.T) {
