@@ -120,13 +120,14 @@ func (o *oracle) part(s splits.Split) *part {
 	return p
 }
 
-// appended takes note of records that a stream has now. The lock is held.
-func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset) {
+// appended takes note of records that a stream has now. Outdated says that the request was sent before the store lost what it knew of the
+// producer: two such, of different epochs, may both be carried out. The lock is held.
+func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
 	p := o.part(s)
 	for i, id := range ids {
 		r := o.records[id]
 		switch {
-		case r.present:
+		case r.present && !outdated:
 			o.violated(s.Key, "record %s is in the stream twice", id)
 		case r.refused:
 			o.violated(s.Key, "record %s was written after it had been reported as not written", id)

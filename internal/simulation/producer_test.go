@@ -133,13 +133,14 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 		return appender.Result{Status: appender.Unknown, Err: errLostRequest}
 	case replyLost:
 		l.world.tally.hit("append without reply")
-		l.applyUnheard(a)
+		l.applyUnheard(a, l.losses.history(s.Key))
 		return appender.Result{Status: appender.Unknown, Err: errLostReply}
 	case late:
 		l.world.tally.hit("late append")
+		history := l.losses.history(s.Key)
 		l.late.Go(func() {
 			time.Sleep(luck.of("late").between(0, 2*l.world.plan.ttl))
-			l.applyUnheard(a)
+			l.applyUnheard(a, history)
 		})
 		return appender.Result{Status: appender.Unknown, Err: errLostRequest}
 	case slow:
@@ -150,7 +151,8 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 		l.world.tally.hit("refused append")
 		return appender.Result{Status: appender.Refused, Err: errors.New("simulation: refused")}
 	}
-	result, history := l.apply(a), l.losses.history(s.Key)
+	history := l.losses.history(s.Key)
+	result := l.apply(a, history)
 	if f == replySlow {
 		l.world.tally.hit("slow reply")
 		time.Sleep(luck.of("slow").between(0, l.world.plan.heartbeat))
@@ -160,15 +162,16 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 }
 
 // applyUnheard is apply for a request whose answer nobody hears. One that is written tells what the store knew before, and nothing else does.
-func (l *producerLog) applyUnheard(a appender.Append) {
-	if l.apply(a).Status == appender.Written {
+func (l *producerLog) applyUnheard(a appender.Append, history int) {
+	if l.apply(a, history).Status == appender.Written {
 		l.world.oracle.mu.Lock()
 		defer l.world.oracle.mu.Unlock()
 		l.losses.unnoticed(a.Target.Key)
 	}
 }
 
-func (l *producerLog) apply(a appender.Append) appender.Result {
+// apply carries out a request that was sent in a history of the partition.
+func (l *producerLog) apply(a appender.Append, history int) appender.Result {
 	o := l.world.oracle
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -192,6 +195,6 @@ func (l *producerLog) apply(a appender.Append) appender.Result {
 		return appender.Result{Status: appender.Gap, Stored: stored, Err: errors.New("simulation: gap")}
 	}
 	o.note(l.name, s.Key, "appended in epoch %d, number %d: %v", a.Epoch, a.Seq, ids)
-	o.appended(s, ids, answer.Offsets)
+	o.appended(s, ids, answer.Offsets, history != l.losses.histories[s.Key])
 	return appender.Result{Status: appender.Written, Stored: stored}
 }
