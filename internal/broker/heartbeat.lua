@@ -19,7 +19,7 @@
 local member, ttl, owner = ARGV[1], tonumber(ARGV[2]), ARGV[9]
 local now = now_ms()
 
-local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'plan', 'partitions', 'initial', 'last_beat',
+local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'partitions', 'initial', 'last_beat',
   owner_field(member))
 if err_of(h) then
   return refusal(h.err, KEYS[2])
@@ -31,7 +31,7 @@ local listed = redis.pcall('ZSCORE', KEYS[1], member)
 if err_of(listed) then
   return refusal(listed.err, KEYS[1])
 end
-local before = h[8]
+local before = h[7]
 if before and listed and tonumber(listed) > now and supersedes(before, owner) then
   return {'SUPERSEDED', before}
 end
@@ -42,7 +42,7 @@ end
 
 -- The number of partitions. A topic that lost its metadata keeps the largest count that anybody remembers: it is never taken for
 -- a plain one again.
-local count = math.max(tonumber(ARGV[4]), tonumber(h[5]) or 0)
+local count = math.max(tonumber(ARGV[4]), tonumber(h[4]) or 0)
 if metadata then
   count = tonumber(metadata)
   if not count or count < 1 or count > 100000 or count % 1 ~= 0 then
@@ -52,7 +52,7 @@ end
 
 -- How many partitions there were when the group was created. A group that the store lost, as its members know, is not new: all
 -- partitions count as later ones then, which are read from their first entry.
-local initial = tonumber(h[6])
+local initial = tonumber(h[5])
 if not initial or not h[1] then
   initial = 0
   if ARGV[5] ~= '1' and redis.call('ZCARD', KEYS[1]) == 0 then
@@ -66,14 +66,14 @@ if not initial or not h[1] then
     end
   end
 end
-if h[5] == '0' and count > 0 then
+if h[4] == '0' and count > 0 then
   initial = 0 -- the plain stream is gone and all partitions are new
 end
 
 -- Nobody beat for a whole ttl, so Redis was away or its clock jumped, and the caller is still listed: everyone gets one ttl from
 -- now, instead of a stampede. A caller that is not listed gets nobody that grace: it has to see the dead as dead. If the clock
 -- went back, no deadline stays more than one ttl ahead.
-local last = tonumber(h[7]) or 0
+local last = tonumber(h[6]) or 0
 local fresh = text(now + ttl)
 local spared = {}
 if listed and last > 0 and now - last > ttl then
@@ -85,7 +85,7 @@ for _, name in ipairs(spared) do
   redis.call('ZADD', KEYS[1], fresh, name)
 end
 
-local changed = text(count) ~= h[5]
+local changed = text(count) ~= h[4]
 local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now))
 -- This comes first, though there may be none, since it is allowed on a server that is out of memory; see commit.lua.
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
@@ -120,6 +120,6 @@ if version ~= planned then
   members = redis.call('ZRANGE', KEYS[1], '0', '-1')
 end
 if planned ~= '0' and planned ~= ARGV[3] then
-  plan = h[4] or ''
+  plan = redis.call('HGET', KEYS[2], 'plan') or '' -- it is long, so it is read only where it is needed
 end
 return {'OK', version, planned, text(tonumber(earliest[2]) - now), text(count), text(initial), members, plan}
