@@ -23,14 +23,26 @@ const (
 
 // messages turns the entries of a batch into messages.
 func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
-	batch := make(service.MessageBatch, len(b.Entries))
+	batch, s := make(service.MessageBatch, len(b.Entries)), stampOf(b)
 	for i, e := range b.Entries {
-		batch[i] = message(b, e, bodyKey)
+		batch[i] = s.message(e, bodyKey)
 	}
 	return batch
 }
 
-func message(b *splits.Batch, e splits.Entry, bodyKey string) *service.Message {
+// stamp is the metadata that all messages of a batch share, as the values that they take: made for each message anew, they were a fifth of
+// its allocations.
+type stamp struct{ topic, partition, deliveries, lag any }
+
+func stampOf(b *splits.Batch) stamp {
+	s := stamp{topic: b.Split.Topic, partition: b.Split.Partition, deliveries: b.Deliveries}
+	if b.Lag >= 0 {
+		s.lag = b.Lag
+	}
+	return s
+}
+
+func (s stamp) message(e splits.Entry, bodyKey string) *service.Message {
 	decoded := broker.Decode(e.Fields, bodyKey)
 	m := traced(service.NewMessage([]byte(decoded.Body)), decoded.Metadata) // the one copy: the body outlives the reply that it came in
 	for _, f := range decoded.Metadata {
@@ -41,13 +53,13 @@ func message(b *splits.Batch, e splits.Entry, bodyKey string) *service.Message {
 	if decoded.Key != "" {
 		m.MetaSetMut(metaKey, decoded.Key)
 	}
-	m.MetaSetMut(metaTopic, b.Split.Topic)
-	m.MetaSetMut(metaPartition, b.Split.Partition)
+	m.MetaSetMut(metaTopic, s.topic)
+	m.MetaSetMut(metaPartition, s.partition)
 	m.MetaSetMut(metaOffset, e.Offset.String())
 	m.MetaSetMut(metaTimestamp, int64(e.Offset.Millis))
-	m.MetaSetMut(metaDeliveries, b.Deliveries)
-	if b.Lag >= 0 {
-		m.MetaSetMut(metaLag, b.Lag)
+	m.MetaSetMut(metaDeliveries, s.deliveries)
+	if s.lag != nil {
+		m.MetaSetMut(metaLag, s.lag)
 	}
 	return m
 }

@@ -20,7 +20,7 @@ func entry(fields ...string) (*splits.Batch, splits.Entry) {
 func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta map[string]any) {
 	t.Helper()
 	b, e := entry(fields...)
-	m := message(b, e, bodyKey)
+	m := stampOf(b).message(e, bodyKey)
 	meta = map[string]any{}
 	require.NoError(t, m.MetaWalkMut(func(key string, value any) error {
 		meta[key] = value
@@ -88,10 +88,10 @@ func TestMessagesOfEntries(t *testing.T) {
 func TestUnknownLagIsLeftOut(t *testing.T) {
 	b, e := entry("body", "x", "rafka_lag", "5")
 	b.Lag = -1
-	_, there := message(b, e, "body").MetaGetMut("rafka_lag")
+	_, there := stampOf(b).message(e, "body").MetaGetMut("rafka_lag")
 	assert.False(t, there)
 	b.Lag = 0
-	lag, _ := message(b, e, "body").MetaGetMut("rafka_lag")
+	lag, _ := stampOf(b).message(e, "body").MetaGetMut("rafka_lag")
 	assert.Equal(t, int64(0), lag)
 }
 
@@ -105,7 +105,7 @@ func TestBatchKeepsItsOrder(t *testing.T) {
 // The body must not share memory with the reply that it came in: processors change it in place.
 func TestBodyIsACopy(t *testing.T) {
 	b, e := entry("body", "hello")
-	m := message(b, e, "body")
+	m := stampOf(b).message(e, "body")
 	text, err := m.AsBytes()
 	require.NoError(t, err)
 	text[0] = 'j'

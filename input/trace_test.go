@@ -1,6 +1,7 @@
 package input
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestMessageHasTheTraceOfItsEntry(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			b, e := entry(c.fields...)
-			m := message(b, e, c.bodyKey)
+			m := stampOf(b).message(e, c.bodyKey)
 			span := trace.SpanContextFromContext(m.Context())
 			assert.Equal(t, c.traced, span.IsValid())
 			assert.Equal(t, c.traced, span.IsRemote())
@@ -68,10 +69,11 @@ func TestEachMessageOfABatchHasItsOwnTrace(t *testing.T) {
 }
 
 // Tracing must cost nothing that can be measured where it is off.
-func BenchmarkMessage(b *testing.B) {
-	batch, e := entry("body", strings.Repeat("x", 256), "rafka_key", "ann", "colour", "red", "size", "large")
+func BenchmarkMessages(b *testing.B) {
+	batch, e := entry("body", strings.Repeat("x", 256), "rafka_key", "ann")
+	batch.Entries = slices.Repeat([]splits.Entry{e}, 500)
 	b.ReportAllocs()
 	for b.Loop() {
-		message(batch, e, "body")
+		messages(batch, "body")
 	}
 }

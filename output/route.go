@@ -23,23 +23,30 @@ type cut struct {
 type cutter struct {
 	partitions *batchPartitioner
 	cuts       []*cut
-	byTarget   map[appender.Target]*cut
+	byPlace    map[place]*cut
+}
+
+// place is where a message goes; a topic without partitions has place 0 alone.
+type place struct {
+	topic     string
+	partition int
 }
 
 func newCutter(p *partitioner) *cutter {
-	return &cutter{partitions: p.newBatch(), byTarget: map[appender.Target]*cut{}}
+	return &cutter{partitions: p.newBatch(), byPlace: map[place]*cut{}}
 }
 
-// add puts the message at place i of the batch into the cut of its partition. The error is that of the message.
+// add puts the message at index i of the batch into the cut of its partition. The error is that of the message.
 func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
-	target, err := c.target(m, topic)
+	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
 	if err != nil {
 		return err
 	}
-	to := c.byTarget[target]
+	at := place{topic.Name, n}
+	to := c.byPlace[at]
 	if to == nil {
-		to = &cut{target: target}
-		c.byTarget[target] = to
+		to = &cut{target: target(topic, n)}
+		c.byPlace[at] = to
 		c.cuts = append(c.cuts, to)
 	}
 	to.records = append(to.records, m.record)
@@ -47,11 +54,7 @@ func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
 	return nil
 }
 
-func (c *cutter) target(m outgoing, topic broker.Topic) (appender.Target, error) {
-	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
-	if err != nil {
-		return appender.Target{}, err
-	}
-	split := topic.Split(n)
-	return appender.Target{Topic: topic.Name, Partition: split.Partition, Key: split.Key, Plain: topic.Plain()}, nil
+func target(topic broker.Topic, partition int) appender.Target {
+	split := topic.Split(partition)
+	return appender.Target{Topic: topic.Name, Partition: split.Partition, Key: split.Key, Plain: topic.Plain()}
 }

@@ -141,8 +141,8 @@ func (a *Appends) call(part appender.Append) scriptCall {
 		max(a.o.MaxAge, 0).Milliseconds(), len(part.Records))
 	for _, record := range part.Records {
 		args = append(args, len(record.Fields))
-		for _, field := range record.Fields {
-			args = append(args, field)
+		for i := range record.Fields {
+			args = append(args, &record.Fields[i]) // a pointer is an interface without an allocation, a string is not
 		}
 	}
 	return scriptCall{script: appendScript, keys: keys, args: args}

@@ -142,7 +142,8 @@ type Decoded struct {
 // bytes and JSON strings are not: in a JSON array or object each byte that is no UTF-8 is replaced by U+FFFD; all else comes
 // through unchanged.
 func Decode(fields []string, bodyKey string) Decoded {
-	merged := gather(fields)
+	var few [8]gathered // so that an entry with few fields costs no memory
+	merged := gather(few[:0], fields)
 	body := -1
 	if bodyKey != "" {
 		body = slices.IndexFunc(merged, func(f gathered) bool { return f.name == bodyKey })
@@ -173,9 +174,8 @@ type gathered struct {
 	more        []string
 }
 
-// gather brings the values of each name together, in the order in which the names first appear.
-func gather(fields []string) []gathered {
-	names := make([]gathered, 0, len(fields)/2)
+// gather brings the values of each name together, in the order in which the names first appear, behind names, which is empty.
+func gather(names []gathered, fields []string) []gathered {
 	var places map[string]int
 	if len(fields) > manyFields {
 		places = make(map[string]int, len(fields)/2)
