@@ -66,6 +66,10 @@ chaos: deps ## run real processes through SECONDS (60) of random misfortune draw
 	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' CHAOS_ONLY='$(ONLY)' \
 		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos' ./internal/ledger/
 
+.PHONY: bench
+bench: deps ## compare rafka with redis_streams and with the limits of client and engine; CASE=read,write for some, ROUNDS (5), SCALE (1), JSON=FILE
+	go -C bench run . -case='$(CASE)' -rounds=$(or $(ROUNDS),5) -scale=$(or $(SCALE),1) -json='$(if $(JSON),$(abspath $(JSON)))'
+
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...

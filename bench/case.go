@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// benchCase is one comparison: contenders that run in turns, and the bars that their medians are held to.
+type benchCase struct {
+	name, title string
+	server      []string // arguments of redis-server
+	// prepare makes the topics that the contenders use; what it returns is theirs.
+	prepare    func(context.Context, *lab) (contenders []contender, err error)
+	contenders []string // in the order of the table, if prepare makes more than it is good to see
+	bars       []bar
+}
+
+// contender is one that is measured.
+type contender struct {
+	name string
+	run  func(context.Context, *lab) (sample, error)
+}
+
+// bar is a demand on a case: that a value, or the ratio of two, is at least (or at most) so much.
+type bar struct {
+	what, of    string // contenders; of is empty for a bar on the value itself
+	value       string // what is compared, such as rate
+	least, most float64
+}
+
+// result is what came out of a case.
+type result struct {
+	Name  string   `json:"name"`
+	Title string   `json:"title"`
+	Rows  []row    `json:"contenders"`
+	Bars  []judged `json:"bars"`
+}
+
+type row struct {
+	Name   string               `json:"name"`
+	Values map[string][]float64 `json:"values"` // in the order of the rounds
+}
+
+type judged struct {
+	Text string  `json:"text"`
+	Got  float64 `json:"got"`
+	Bar  string  `json:"bar"`
+	Met  bool    `json:"met"`
+}
+
+func choose(names []string) ([]benchCase, error) {
+	all := cases()
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []benchCase
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(c benchCase) bool { return c.name == name })
+		if i < 0 {
+			known := make([]string, len(all))
+			for i, c := range all {
+				known[i] = c.name
+			}
+			return nil, fmt.Errorf("there is no case %q: the cases are %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// measure runs the contenders in turns: A B A B.
+func (c benchCase) measure(ctx context.Context, l *lab, rounds int) (r *result, err error) {
+	if err := l.open(c.server...); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	contenders, err := c.prepare(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	r = &result{Name: c.name, Title: c.title}
+	for _, contender := range contenders {
+		r.Rows = append(r.Rows, row{Name: contender.name, Values: map[string][]float64{}})
+	}
+	for range rounds {
+		for i, contender := range contenders {
+			s, err := contender.run(ctx, l)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", contender.name, err)
+			}
+			for name, value := range s {
+				r.Rows[i].Values[name] = append(r.Rows[i].Values[name], value)
+			}
+		}
+	}
+	for _, b := range c.bars {
+		r.Bars = append(r.Bars, b.judge(r))
+	}
+	return r, nil
+}
+
+func (r *result) values(contender, value string) []float64 {
+	for _, row := range r.Rows {
+		if row.Name == contender {
+			return row.Values[value]
+		}
+	}
+	return nil
+}
+
+// judge compares medians. A ratio is the median of the ratios of each round, so that a slow minute of the machine touches both sides.
+func (b bar) judge(r *result) judged {
+	got, text := r.values(b.what, b.value), b.what+": "+b.value
+	if b.of != "" {
+		other := r.values(b.of, b.value)
+		ratios := make([]float64, len(got))
+		for i := range got {
+			ratios[i] = got[i] / other[i]
+		}
+		got, text = ratios, fmt.Sprintf("%s : %s, %s", b.what, b.of, b.value)
+	}
+	j := judged{Text: text, Got: median(got)}
+	if b.least > 0 {
+		j.Bar, j.Met = fmt.Sprintf("at least %g", b.least), j.Got >= b.least
+	} else {
+		j.Bar, j.Met = fmt.Sprintf("at most %g", b.most), j.Got <= b.most
+	}
+	return j
+}
+
+// print writes the medians of a case, with the least and the greatest of each first value.
+func (r *result) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s: %s\n", r.Name, r.Title)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var columns []string
+	for _, row := range r.Rows {
+		for name := range maps.Keys(row.Values) {
+			if !slices.Contains(columns, name) {
+				columns = append(columns, name)
+			}
+		}
+	}
+	slices.Sort(columns)
+	if i := slices.Index(columns, rate); i > 0 {
+		columns = slices.Insert(slices.Delete(columns, i, i+1), 0, rate)
+	}
+	fmt.Fprintf(t, "\t%s\n", strings.Join(columns, "\t"))
+	for _, row := range r.Rows {
+		fmt.Fprint(t, row.Name)
+		for _, name := range columns {
+			switch values := row.Values[name]; len(values) {
+			case 0:
+				fmt.Fprint(t, "\t")
+			case 1:
+				fmt.Fprintf(t, "\t%s", figure(values[0]))
+			default:
+				fmt.Fprintf(t, "\t%s (%s-%s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush()
+}
+
+// figure writes three digits, and whole numbers from a hundred on.
+func figure(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+func printBars(w io.Writer, results []*result) {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "case\tcompared\tgot\tbar\t")
+	for _, r := range results {
+		for _, b := range r.Bars {
+			verdict := "MISSED"
+			if b.Met {
+				verdict = "met"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", r.Name, b.Text, b.Got, b.Bar, verdict)
+		}
+	}
+	_ = t.Flush()
+}
