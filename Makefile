@@ -73,6 +73,7 @@ bench: deps ## compare rafka with redis_streams and with the limits of client an
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them
 	$(GOLANGCI) run ./...
+	cd bench && $(abspath $(GOLANGCI)) run ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## format all code

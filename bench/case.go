@@ -16,9 +16,8 @@ type benchCase struct {
 	name, title string
 	server      []string // arguments of redis-server
 	// prepare makes the topics that the contenders use; what it returns is theirs.
-	prepare    func(context.Context, *lab) (contenders []contender, err error)
-	contenders []string // in the order of the table, if prepare makes more than it is good to see
-	bars       []bar
+	prepare func(context.Context, *lab) ([]contender, error)
+	bars    []bar
 }
 
 // contender is one that is measured.

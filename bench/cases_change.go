@@ -49,7 +49,9 @@ output: {stdout: {}}
 
 // member starts a reader of the topic, and notes what it prints.
 func (l *lab) member(topic, group string) (*process, *watch, error) {
-	p, err := l.command(l.rafka, fmt.Sprintf("\ninput: {rafka: {url: $URL, stream_name: %s, consumer_group: %s, start_offset: latest}}\n", topic, group)+printSighting)
+	p, err := l.command(l.rafka, fmt.Sprintf(`
+input: {rafka: {url: $URL, stream_name: %s, consumer_group: %s, start_offset: latest}}
+`, topic, group)+printSighting)
 	if err != nil {
 		return nil, nil, err
 	}

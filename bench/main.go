@@ -21,8 +21,9 @@ func main() {
 	file := flag.String("json", "", "file for the results as JSON")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer cancel()
-	if err := run(ctx, strings.FieldsFunc(*names, func(r rune) bool { return r == ',' }), *rounds, *scale, *file); err != nil {
+	err := run(ctx, strings.FieldsFunc(*names, func(r rune) bool { return r == ',' }), *rounds, *scale, *file)
+	cancel()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os/exec"
 	"slices"
@@ -98,7 +100,7 @@ func (l *lab) follow(ctx context.Context, p *process, metric string, n int) (fir
 		select {
 		case <-tick.C:
 		case <-p.done:
-			return first, last, fmt.Errorf("%w after %.0f messages: %v", errEnded, last.count, p.err)
+			return first, last, fmt.Errorf("%w after %.0f messages: %w", errEnded, last.count, cmp.Or(p.err, io.EOF))
 		case <-ctx.Done():
 			return first, last, ctx.Err()
 		}
