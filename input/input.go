@@ -153,30 +153,14 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	case err != nil:
 		return nil, nil, err
 	}
-	batch := messages(b, in.settings.bodyKey)
-	index := batch.Index()
-	return batch, func(_ context.Context, err error) error {
-		resolve(b, index, err)
+	return messages(b, in.settings.bodyKey), func(_ context.Context, err error) error {
+		if err == nil {
+			b.Ack()
+		} else {
+			b.Nack(failedOf(b, err))
+		}
 		return nil
 	}, nil
-}
-
-// resolve passes an acknowledgement on: err names the messages that failed if it is a *service.BatchError, else all of them did.
-func resolve(b *splits.Batch, index *service.Indexer, err error) {
-	if err == nil {
-		b.Ack()
-		return
-	}
-	var failed []int
-	if batchErr, ok := errors.AsType[*service.BatchError](err); ok {
-		batchErr.WalkMessagesIndexedBy(index, func(i int, _ *service.Message, err error) bool {
-			if err != nil {
-				failed = append(failed, i)
-			}
-			return true
-		})
-	}
-	b.Nack(failed)
 }
 
 // Close leaves the group. It does not wait for acknowledgements: the engine delivers no more. It is safe before Connect and twice.

@@ -1,6 +1,8 @@
 package input
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -24,10 +26,48 @@ const (
 // messages turns the entries of a batch into messages.
 func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
 	batch, s := make(service.MessageBatch, len(b.Entries)), stampOf(b)
+	places := make([]place, len(b.Entries))
 	for i, e := range b.Entries {
-		batch[i] = s.message(e, bodyKey)
+		m := s.message(e, bodyKey)
+		places[i] = place{m.Context(), b, i}
+		batch[i] = m.WithContext(&places[i])
 	}
 	return batch
+}
+
+// place says which message of its batch one is, wherever processors take it: it travels as the message's context. service.Indexer does the
+// same with six allocations for each message instead of two, a tenth of the input's work, and leaves a second owner of the metadata behind,
+// so that a processor which sets some copies all.
+type place struct {
+	context.Context
+	batch *splits.Batch
+	index int
+}
+
+type placeKey struct{}
+
+// Value returns the place itself, and else what the context of the message has.
+func (p *place) Value(key any) any {
+	if key == (placeKey{}) {
+		return p
+	}
+	return p.Context.Value(key)
+}
+
+// failedOf returns the messages of the batch that failed by an acknowledgement's error; none means all.
+func failedOf(b *splits.Batch, err error) (failed []int) {
+	batchErr, ok := errors.AsType[*service.BatchError](err)
+	if !ok {
+		return nil
+	}
+	// It is deprecated because the indexes that it gives are those of another batch. They are not looked at.
+	batchErr.WalkMessages(func(_ int, m *service.Message, err error) bool { //nolint:staticcheck // see above
+		if p, ok := m.Context().Value(placeKey{}).(*place); ok && p.batch == b && err != nil {
+			failed = append(failed, p.index)
+		}
+		return true
+	})
+	return failed
 }
 
 // stamp is the metadata that all messages of a batch share, as the values that they take: made for each message anew, they were a fifth of
