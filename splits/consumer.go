@@ -85,7 +85,7 @@ func (c *Consumer) read(ctx context.Context, holds []*hold) {
 	for shard, added := range shards {
 		f := c.fetcher(shard)
 		if items := c.reader.firstFetch(added, f.most()); len(items) > 0 {
-			_, _ = f.fetch(ctx, items, 0) // health knows of an error, and the fetcher will try again
+			_, _ = f.fetch(ctx, items, len(items), 0) // health knows of an error, and the fetcher will try again
 		}
 		f.room.raise() // it may have found these splits busy, and sleep
 	}

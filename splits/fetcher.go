@@ -11,7 +11,7 @@ const (
 	// room when it began.
 	blockFor = 200 * time.Millisecond
 	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had nothing: a blocking request would
-	// keep the others waiting once they have room again.
+	// keep the others waiting once they have room again. It also is how often it looks at quiet splits while others have a backlog.
 	lookAgain = 5 * time.Millisecond
 )
 
@@ -34,23 +34,23 @@ type fetcher struct {
 func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
-		items, all, wait := f.reader.fetchable(f.shard, f.most())
-		if len(items) == 0 {
+		sel := f.reader.fetchable(f.shard, f.most())
+		if len(sel.items) == 0 {
 			if !f.reader.holdsIn(f.shard) {
 				f.health.ok(f.part()) // nothing to read is no trouble
 			}
-			_ = sleepOr(ctx, wait, f.room)
+			_ = sleepOr(ctx, sel.wait, f.room)
 			continue
 		}
 		var block time.Duration
-		if all {
+		if sel.all {
 			block = blockFor
 		}
-		n, err := f.fetch(ctx, items, block)
+		n, err := f.fetch(ctx, sel.items, sel.behind, block)
 		switch {
 		case err != nil:
 			f.rest(ctx, backoff)
-		case n == 0 && !all:
+		case n == 0 && !sel.all && !sel.more:
 			_ = sleepOr(ctx, lookAgain, f.room)
 			fallthrough
 		default:
@@ -70,9 +70,9 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 	}
 }
 
-// fetch sends one request and takes in the answer; it returns how many entries came.
-func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration) (int, error) {
-	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.sizes.count(len(items), f.reader.spare()), Block: block}
+// fetch sends one request, for items of which some are behind, and takes in the answer; it returns how many entries came.
+func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block time.Duration) (int, error) {
+	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.sizes.count(behind, len(items), f.reader.spare()), Block: block}
 	for i, it := range items {
 		req.Cursors[i] = it.cursor
 	}
@@ -88,7 +88,7 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, block time.Duration
 		return 0, err
 	}
 	f.health.ok(f.part())
-	report := f.reader.deliver(items, fetched)
+	report := f.reader.deliver(items, req.Count, fetched)
 	f.sizes.learn(report)
 	f.tell(report)
 	return report.entries, nil

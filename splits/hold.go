@@ -25,6 +25,8 @@ type hold struct {
 	// Fetching.
 	next     Position  // where the next fetch goes on
 	fetching bool      // a request is under way
+	full     bool      // the last request brought as many entries as were asked for
+	lookedAt time.Time // when the last request was answered; zero before the first
 	buffer   []run     // fetched and not handed out
 	bytes    int       // size of buffer
 	probe    *probe    // the last read that returned data, until the stream has been looked at

@@ -14,26 +14,55 @@ type intake struct {
 // idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
 const idleFetcher = time.Minute
 
-// fetchable picks up to most splits of a shard that have room, and marks them as being fetched. all says that none was left out for want of
-// room, so the request may block; wait says when to look again, if nothing happens before.
-func (r *Reader) fetchable(shard string, most int) (items []intake, all bool, wait time.Duration) {
+// mostBehind is how many splits with a backlog one request names: a few that return many entries each cost less, on both sides, than many that
+// return a few each. The others have their turn with the next requests.
+const mostBehind = 16
+
+// selection is what one fetch request is to name.
+type selection struct {
+	items  []intake
+	behind int           // how many of them have a backlog, as far as anybody knows
+	more   bool          // some with a backlog were left out for the next request
+	all    bool          // none was left out at all: the request may block
+	wait   time.Duration // when to look again, if there are no items and nothing happens before
+}
+
+// fetchable selects splits of a shard that have room, up to most, and marks them as being fetched. Beside splits with a backlog, quiet ones are
+// named every lookAgain only, so that one busy split among a thousand flows as if it were alone.
+func (r *Reader) fetchable(shard string, most int) selection {
 	now := r.cfg.Now()
-	all, wait = true, idleFetcher
+	sel := selection{all: true, wait: idleFetcher}
+	var quiet []*hold
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for s, h := range r.holds {
+	for s, h := range r.holds { // in another order each time
 		switch {
 		case !h.mayFetch() || r.cfg.Shard(s) != shard:
 		case h.paused.After(now):
-			wait = min(wait, h.paused.Sub(now))
-		case !r.hasRoom(h) || len(items) == most:
-			all = false
+			sel.wait = min(sel.wait, h.paused.Sub(now))
+		case !r.hasRoom(h):
+			sel.all = false
+		case !h.mayBeBehind(now):
+			quiet = append(quiet, h)
+		case sel.behind == min(mostBehind, most):
+			sel.more, sel.all = true, false
 		default:
-			items = append(items, r.startFetch(h))
+			sel.items = append(sel.items, r.startFetch(h))
+			sel.behind++
 		}
 	}
-	return items, all, wait
+	for _, h := range quiet {
+		if len(sel.items) == most || sel.behind > 0 && now.Sub(h.lookedAt) < lookAgain {
+			sel.all = false
+		} else {
+			sel.items = append(sel.items, r.startFetch(h))
+		}
+	}
+	return sel
 }
+
+// mayBeBehind reports whether the split may have a backlog: the last read had as many entries as were asked for, or is too long ago to tell.
+func (h *hold) mayBeBehind(now time.Time) bool { return h.full || now.Sub(h.lookedAt) > blockFor }
 
 // startFetch marks a split as being fetched. The lock is held.
 func (r *Reader) startFetch(h *hold) intake {
@@ -85,8 +114,8 @@ type intakeReport struct {
 	mended                  []Split         // can be read again
 }
 
-// deliver takes in the answers to a fetch request.
-func (r *Reader) deliver(items []intake, fetched []Fetched) intakeReport {
+// deliver takes in the answers to a request for count entries of each split.
+func (r *Reader) deliver(items []intake, count int, fetched []Fetched) intakeReport {
 	now := r.cfg.Now()
 	report := intakeReport{failed: map[Split]error{}}
 	r.mu.Lock()
@@ -97,6 +126,7 @@ func (r *Reader) deliver(items []intake, fetched []Fetched) intakeReport {
 		if !h.mayFetch() || h.next.Offset != it.cursor.After {
 			continue // it was given up or moved while the request was under way
 		}
+		h.full, h.lookedAt = len(fetched[i].Entries) >= count, now
 		r.deliverOne(it, fetched[i], now, &report)
 	}
 	return report

@@ -12,6 +12,9 @@ const (
 	// firstCount is how many entries the first reply has at most, of all splits together.
 	firstCount = 16
 	mostCount  = 1000
+	// quietShare is how many quiet splits are expected to bring as much as one that has a backlog: if all of them burst at once, a reply
+	// is so many times larger than it should be.
+	quietShare = 8
 	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
 	hugeEntry     = 1 << 20
 	cautiousReads = 16
@@ -32,8 +35,8 @@ type sizes struct {
 	cautious int // requests left with count 1
 }
 
-// count is how many entries of each split to ask for; spare is how many bytes may still be buffered.
-func (s *sizes) count(splits, spare int) int {
+// count is how many entries of each split to ask for; behind is how many of them have a backlog, spare how many bytes may still be buffered.
+func (s *sizes) count(behind, splits, spare int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -43,7 +46,11 @@ func (s *sizes) count(splits, spare int) int {
 	case s.average == 0:
 		return max(1, firstCount/splits)
 	}
-	n := min(min(replyBytes, spare)/s.average, min(surpriseBytes, spare)/s.largest) / splits
+	share := splits
+	if behind > 0 {
+		share = behind + (splits-behind+quietShare-1)/quietShare
+	}
+	n := min(min(replyBytes, spare)/s.average/share, min(surpriseBytes, spare)/s.largest/splits)
 	return max(1, min(n, mostCount, max(firstCount/splits, 2*s.fullest)))
 }
 

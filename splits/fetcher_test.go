@@ -1,0 +1,108 @@
+package splits_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// distant is a Log each of whose reads takes a millisecond. It notes how many splits each names.
+type distant struct {
+	splits.Log
+
+	mu    sync.Mutex
+	named []int
+}
+
+func (d *distant) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+	d.mu.Lock()
+	d.named = append(d.named, len(req.Cursors))
+	d.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	return d.Log.Fetch(ctx, req)
+}
+
+// take returns what was noted since the last call.
+func (d *distant) take() (named []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	named, d.named = d.named, nil
+	return named
+}
+
+// far joins a member that reads from afar.
+func (w *world) far(change ...func(*splits.Config, *member)) (*member, *distant) {
+	d := &distant{}
+	return w.join("a", append(change, func(c *splits.Config, _ *member) { d.Log = c.Log; c.Log = d })...), d
+}
+
+func TestABusySplitFlowsAsIfItWereAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 200)
+		a, log := w.far()
+		settle(3 * time.Second)
+		log.take()
+		for range 30_000 {
+			w.store.Append(w.only(), "n", "busy")
+		}
+		quiet := w.store.Split("orders", 150)
+		settle(7 * time.Millisecond)
+		w.store.Append(quiet, "n", "quiet")
+		began := time.Now()
+		settle(150 * time.Millisecond)
+		require.Equal(t, 30_001, a.count())
+		for _, d := range a.deliveries() {
+			if d.split == quiet {
+				assert.Less(t, d.at.Sub(began), 10*time.Millisecond, "a quiet split waits for no backlog")
+			}
+		}
+		alone, all := 0, log.take()
+		for _, n := range all {
+			if n == 1 {
+				alone++
+			}
+		}
+		assert.Less(t, len(all), 60, "30 reads of 1,000 entries would do")
+		assert.Greater(t, alone, len(all)/2)
+	})
+}
+
+func TestSplitsWithABacklogTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 100)
+		w.fill(1000)
+		a, log := w.far()
+		settle(3 * time.Second)
+		w.wantOnce(1000, a)
+		for _, n := range log.take()[:10] { // none is through yet
+			assert.LessOrEqual(t, n, 16)
+		}
+	})
+}
+
+// The backlog fills each request, as there is room for one entry alone.
+func TestAQuietSplitHasItsTurnBesideAnyBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3)
+		a, _ := w.far(func(c *splits.Config, _ *member) { c.FetchMax = mega })
+		settle(3 * time.Second)
+		body := strings.Repeat("x", mega)
+		for range 2000 {
+			w.store.Append(w.store.Split("orders", 0), "n", "busy", "body", body)
+			w.store.Append(w.store.Split("orders", 1), "n", "busy", "body", body)
+		}
+		settle(100 * time.Millisecond)
+		w.store.Append(w.store.Split("orders", 2), "n", "quiet")
+		settle(500 * time.Millisecond)
+		assert.Contains(t, a.texts(), "quiet")
+		assert.Less(t, a.count(), 4000, "the backlog is not through")
+	})
+}
