@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"strings"
 	"time"
 )
 
@@ -49,10 +50,18 @@ func (o *oracle) inTime(p *part) {
 }
 
 // onlyOnce makes sure that a record which a pipeline was done with is handed out again only if that process was killed, or came back before it
-// was gone. The lock is held.
+// was gone: the earlier incarnation gives its splits up at once then, though its pipeline be busy. The lock is held.
 func (o *oracle) onlyOnce(p *part, r *record) {
 	_, superseded := p.superseded[r.ackedBy]
-	if o.plan.gentle && r.ackedBy != "" && !o.ended[r.ackedBy].killed && !superseded {
+	e, ended := o.ended[r.ackedBy]
+	superseded = superseded || o.plan.static && !ended && memberOf(r.ackedBy) == memberOf(p.owner)
+	if o.plan.gentle && r.ackedBy != "" && !e.killed && !superseded {
 		o.violated(r.split, "%s is handed out again, after %s was done with it and not killed", r.id, r.ackedBy)
 	}
+}
+
+// memberOf is the static member of which an owner is an incarnation.
+func memberOf(owner string) string {
+	member, _, _ := strings.Cut(owner, "/")
+	return member
 }
