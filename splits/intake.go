@@ -25,6 +25,19 @@ type selection struct {
 	more   bool          // some with a backlog were left out for the next request
 	all    bool          // none was left out at all: the request may block
 	wait   time.Duration // when to look again, if there are no items and nothing happens before
+	heavy  int           // how many of them bring two large entries along, since their streams are looked at
+}
+
+// add marks a split as being fetched and puts it into the request. The lock of the Reader is held.
+func (s *selection) add(h *hold) {
+	h.fetching = true
+	inspect := h.probe.due()
+	if inspect && h.probe.heavy() {
+		if s.heavy++; s.heavy > mostHeavyLooks {
+			inspect = false // another request will look
+		}
+	}
+	s.items = append(s.items, intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: inspect}, h.seen})
 }
 
 // fetchable selects splits of a shard that have room, up to most, and marks them as being fetched. Beside splits with a backlog, quiet ones are
@@ -47,7 +60,7 @@ func (r *Reader) fetchable(shard string, most int) selection {
 		case sel.behind == min(mostBehind, most):
 			sel.more, sel.all = true, false
 		default:
-			sel.items = append(sel.items, r.startFetch(h))
+			sel.add(h)
 			sel.behind++
 		}
 	}
@@ -55,7 +68,7 @@ func (r *Reader) fetchable(shard string, most int) selection {
 		if len(sel.items) == most || sel.behind > 0 && now.Sub(h.lookedAt) < lookAgain {
 			sel.all = false
 		} else {
-			sel.items = append(sel.items, r.startFetch(h))
+			sel.add(h)
 		}
 	}
 	return sel
@@ -64,25 +77,20 @@ func (r *Reader) fetchable(shard string, most int) selection {
 // mayBeBehind reports whether the split may have a backlog: the last read had as many entries as were asked for, or is too long ago to tell.
 func (h *hold) mayBeBehind(now time.Time) bool { return h.full || now.Sub(h.lookedAt) > blockFor }
 
-// startFetch marks a split as being fetched. The lock is held.
-func (r *Reader) startFetch(h *hold) intake {
-	h.fetching = true
-	return intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: h.probe.due()}, h.seen}
-}
-
 // mayFetch reports whether the split is one that a request may be made for now.
 func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.back && h.halt == nil }
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need not wait for a blocked fetcher.
-func (r *Reader) firstFetch(holds []*hold, most int) (items []intake) {
+func (r *Reader) firstFetch(holds []*hold, most int) []intake {
+	var sel selection
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, h := range holds {
-		if h.mayFetch() && r.hasRoom(h) && len(items) < most {
-			items = append(items, r.startFetch(h))
+		if h.mayFetch() && r.hasRoom(h) && len(sel.items) < most {
+			sel.add(h)
 		}
 	}
-	return items
+	return sel.items
 }
 
 func (r *Reader) hasRoom(h *hold) bool {
@@ -149,7 +157,7 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 	}
 	p := h.probe
 	if r.cfg.FailOnLoss && len(f.Entries) > 0 {
-		p = &probe{before: h.next, entries: f.Entries} // judged before anything of it is handed out
+		p = (*probe)(nil).with(h.next, f.Entries) // judged before anything of it is handed out
 	}
 	var found *finding
 	if f.State != nil && p != nil {
@@ -169,7 +177,7 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 	}
 	r.accept(h, f.Entries, now, report)
 	if r.cfg.FailOnLoss && found != nil {
-		h.correct(p.before, len(p.entries), found.read)
+		h.correct(p.before, len(p.offsets), found.read)
 	}
 }
 
@@ -210,10 +218,9 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 	}
 	h.see(state)
 	if !r.cfg.FailOnLoss {
-		h.correct(p.before, len(p.entries), found.read)
+		h.correct(p.before, len(p.offsets), found.read)
 	}
-	last := p.entries[len(p.entries)-1]
-	h.marks.add(Position{Offset: last.Offset, Read: found.read}, last, r.cfg.Now()) // it belongs to the history that was read
+	h.marks.add(Position{Offset: p.last(), Read: found.read}, p.sum, r.cfg.Now()) // it belongs to the history that was read
 	return &found
 }
 

@@ -1,5 +1,7 @@
 package splits
 
+import "slices"
+
 // Loss is what a split turned out to have lost before it was read: entries that were trimmed or deleted, or a stream that is not the one
 // that was read before.
 type Loss struct {
@@ -20,12 +22,29 @@ type Loss struct {
 	Stopped bool
 }
 
-// probe remembers reads that returned data until the state of the stream has been seen.
+// probe remembers reads that returned data until the state of the stream has been seen. It does not keep the data: of a topic of large entries
+// that would be more than all buffers.
 type probe struct {
 	before  Position
-	entries []Entry
+	offsets []Offset // of the entries that came
+	sum     uint64   // of the last one, and its bytes
+	size    int
 	quiet   bool // there was a read since then, without data
 }
+
+// and is the probe after some more entries.
+func (p probe) and(entries []Entry) probe {
+	p.offsets = slices.Grow(p.offsets, len(entries))
+	for _, e := range entries {
+		p.offsets = append(p.offsets, e.Offset)
+	}
+	last := entries[len(entries)-1]
+	p.sum, p.size, p.quiet = sumOf(last), last.Size(), false
+	return p
+}
+
+// last is the offset of the last entry that came.
+func (p probe) last() Offset { return p.offsets[len(p.offsets)-1] }
 
 // finding is what the state of a stream tells about a read.
 type finding struct {
@@ -45,13 +64,13 @@ type finding struct {
 // less those of this read that have been removed since, was never read. Where some of this read may have been deleted since, the
 // difference is left for later, so that the sum stays right.
 func (p probe) judge(s, seen State) finding {
-	last := p.entries[len(p.entries)-1].Offset
-	f := finding{read: after(p.before.Read, len(p.entries))}
+	last := p.last()
+	f := finding{read: after(p.before.Read, len(p.offsets))}
 	if !s.Exists {
 		return f // the auditor will find it gone
 	}
 	gone := s.Length == 0 || p.before.Offset.Before(s.First) // everything up to the position
-	unread := s.removed() - p.before.Read - int64(s.below(p.entries))
+	unread := s.removed() - p.before.Read - int64(s.below(p.offsets))
 	counted := s.Added >= 0 && p.before.Read >= 0
 	switch {
 	case s.wentBack(seen, Position{Offset: last, Read: f.read}) || counted && gone && unread < 0:
@@ -59,10 +78,10 @@ func (p probe) judge(s, seen State) finding {
 	case s.Added >= 0 && s.Last == last:
 		f.read = s.Added
 		if counted {
-			f.lose(p, s.Added-after(p.before.Read, len(p.entries)), true)
+			f.lose(p, s.Added-after(p.before.Read, len(p.offsets)), true)
 		}
 	case counted && gone:
-		doubtful := int64(s.maybeDeleted(p.entries))
+		doubtful := int64(s.maybeDeleted(p.offsets))
 		unread = max(0, unread-doubtful)
 		f.read += unread
 		f.lose(p, unread, doubtful == 0)
@@ -79,11 +98,11 @@ func (f *finding) lose(p probe, entries int64, exact bool) {
 // judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there up to the position, the read began
 // where the stream does, and only the counts are wrong.
 func (p probe) judgeAnew(s, seen State) finding {
-	last := p.entries[len(p.entries)-1].Offset
+	last := p.last()
 	if s.Last.Before(last) || s.hides(p.before.Offset) {
 		return finding{read: ReadUnknown, back: true}
 	}
-	read := s.removed() + int64(len(p.entries)-s.below(p.entries))
+	read := s.removed() + int64(len(p.offsets)-s.below(p.offsets))
 	switch {
 	case s.Added < 0:
 		read = ReadUnknown
@@ -91,8 +110,8 @@ func (p probe) judgeAnew(s, seen State) finding {
 		read = s.Added
 	}
 	old := p.before.Read
-	for _, e := range p.entries {
-		if old >= 0 && e.Offset.Compare(seen.Last) <= 0 {
+	for _, o := range p.offsets {
+		if old >= 0 && o.Compare(seen.Last) <= 0 {
 			old++
 		}
 	}
@@ -105,22 +124,22 @@ func (p probe) judgeAnew(s, seen State) finding {
 func (s State) removed() int64 { return s.Added - s.Length }
 
 // below counts the entries that have been trimmed off the stream since they were read.
-func (s State) below(entries []Entry) int {
+func (s State) below(entries []Offset) int {
 	if s.Length == 0 {
 		return len(entries)
 	}
 	n := 0
-	for n < len(entries) && entries[n].Offset.Before(s.First) {
+	for n < len(entries) && entries[n].Before(s.First) {
 		n++
 	}
 	return n
 }
 
 // maybeDeleted counts the entries that are not below the first one of the stream and may have been deleted since they were read.
-func (s State) maybeDeleted(entries []Entry) int {
+func (s State) maybeDeleted(entries []Offset) int {
 	n := 0
-	for _, e := range entries[s.below(entries):] {
-		if s.First.Before(e.Offset) && e.Offset.Compare(s.MaxDeleted) <= 0 {
+	for _, o := range entries[s.below(entries):] {
+		if s.First.Before(o) && o.Compare(s.MaxDeleted) <= 0 {
 			n++
 		}
 	}

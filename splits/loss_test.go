@@ -52,7 +52,7 @@ func TestJudgeOfARead(t *testing.T) {
 		"the server does not count":       {pos(10, 10), entries(15, 20), embedded, nil, 16},
 		"the stream is gone since":        {pos(10, 10), entries(11, 20), State{}, nil, 20},
 	} {
-		f := probe{before: c.before, entries: c.got}.judge(c.state, State{})
+		f := probe{before: c.before}.and(c.got).judge(c.state, State{})
 		if c.loss != nil {
 			c.loss.After = c.before.Offset
 		}
@@ -82,7 +82,7 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, ReadUnknown, 0},
 		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, ReadUnknown, 0},
 	} {
-		f := probe{before: pos(10, 10), entries: c.got}.judge(c.state, c.seen)
+		f := probe{before: pos(10, 10)}.and(c.got).judge(c.state, c.seen)
 		assert.Equal(t, c.back, f.back, name)
 		assert.Equal(t, c.read, f.read, name)
 		if c.back {
@@ -205,10 +205,11 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 		at := Position{Read: seen.removed()}
 		step := func(count int) {
 			m.damage()
-			p := probe{before: at, entries: m.fetch(at.Offset, count)}
-			if len(p.entries) == 0 {
+			got := m.fetch(at.Offset, count)
+			if len(got) == 0 {
 				return
 			}
+			p := probe{before: at}.and(got)
 			m.damage() // before the state is asked for
 			state := m.state()
 			f := p.judge(state, seen)
@@ -219,13 +220,13 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 				reported += f.loss.Entries
 			}
 			require.LessOrEqual(t, reported, m.unread, "seed %d", seed)
-			at = Position{Offset: p.entries[len(p.entries)-1].Offset, Read: f.read}
+			at = Position{Offset: p.last(), Read: f.read}
 		}
 		for range 30 {
 			step(1 + m.random.IntN(12))
 		}
 		m.add(1)
-		p := probe{before: at, entries: m.fetch(at.Offset, 1<<30)}
+		p := probe{before: at}.and(m.fetch(at.Offset, 1<<30))
 		if f := p.judge(m.state(), seen); f.loss != nil {
 			reported += f.loss.Entries
 		}

@@ -35,9 +35,9 @@ func sumOf(e Entry) uint64 {
 	return h.Sum64()
 }
 
-// add notes the entry that was read last. The newest mark always is that one; those before it are markEvery apart.
-func (m *marks) add(at Position, e Entry, now time.Time) {
-	next := mark{at: at, sum: sumOf(e), made: now}
+// add notes the entry that was read last, by its place and its sum. The newest mark always is that one; those before it are markEvery apart.
+func (m *marks) add(at Position, sum uint64, now time.Time) {
+	next := mark{at: at, sum: sum, made: now}
 	all := *m
 	switch n := len(all); {
 	case n >= 2 && max(now.Sub(all[n-1].made), all[n-1].made.Sub(all[n-2].made)) < markEvery:

@@ -12,7 +12,7 @@ func TestMarksAreApartButForTheNewest(t *testing.T) {
 	var m marks
 	now := time.Now()
 	for i := 1; i <= 1000; i++ {
-		m.add(pos(i, int64(i)), entries(i, i)[0], now)
+		m.add(pos(i, int64(i)), sumOf(entries(i, i)[0]), now)
 		require.Equal(t, pos(i, int64(i)), m[len(m)-1].at)
 		now = now.Add(markEvery / 10)
 	}
@@ -21,14 +21,14 @@ func TestMarksAreApartButForTheNewest(t *testing.T) {
 		require.GreaterOrEqual(t, m[i].made.Sub(m[i-1].made), markEvery)
 	}
 	now = now.Add(time.Hour)
-	m.add(pos(2000, 2000), entries(2000, 2000)[0], now)
+	m.add(pos(2000, 2000), sumOf(entries(2000, 2000)[0]), now)
 	assert.Equal(t, pos(1000, 1000), m[len(m)-2].at, "what is an hour old is kept")
 }
 
 func TestMarksWithin(t *testing.T) {
 	var m marks
 	for i := range 5 {
-		m.add(pos(10*i, int64(i)), Entry{}, time.Now().Add(time.Duration(i)*time.Second))
+		m.add(pos(10*i, int64(i)), sumOf(Entry{}), time.Now().Add(time.Duration(i)*time.Second))
 	}
 	assert.Equal(t, m[1:4], m.within(pos(10, 0).Offset, pos(30, 0).Offset))
 	assert.Equal(t, m[2:3], m.within(pos(11, 0).Offset, pos(29, 0).Offset))

@@ -7,22 +7,24 @@ const (
 	heavyEntry = 16 << 10
 	// until so many entries have come, or none did.
 	heavyProbe = 16
+	// mostHeavyLooks is how many of those one request has.
+	mostHeavyLooks = 8
 )
 
 // due reports whether the next read is to look at the stream; a nil probe never is.
 func (p *probe) due() bool {
-	return p != nil && (p.quiet || len(p.entries) >= heavyProbe || p.entries[len(p.entries)-1].Size() < heavyEntry)
+	return p != nil && (p.quiet || len(p.offsets) >= heavyProbe || !p.heavy())
 }
 
-// with is the probe after one more read, which had entries behind a position; p is nil if there is none. Of earlier reads it keeps the
-// offsets alone, and nothing if the store could not tell when it was asked.
+func (p *probe) heavy() bool { return p.size >= heavyEntry }
+
+// with is the probe after one more read, which had entries behind a position; p is nil if there is none. One that should have been judged keeps
+// nothing of earlier reads: the store could not tell when it was asked.
 func (p *probe) with(before Position, entries []Entry) *probe {
-	if p == nil || p.due() {
-		return &probe{before: before, entries: entries}
+	next := probe{before: before}
+	if p != nil && !p.due() {
+		next = *p
 	}
-	all := make([]Entry, 0, len(p.entries)+len(entries))
-	for _, e := range p.entries {
-		all = append(all, Entry{Offset: e.Offset})
-	}
-	return &probe{before: p.before, entries: append(all, entries...)}
+	next = next.and(entries)
+	return &next
 }
