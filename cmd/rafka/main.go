@@ -21,6 +21,7 @@ const (
 )
 
 func main() {
+	tuneGC()
 	os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr))
 }
 
