@@ -121,8 +121,13 @@ type lookup struct {
 // lookUp finds the topics of the unrouted messages. An error of one topic is that of its messages.
 func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error) {
 	found := map[string]lookup{}
+	last := -1
 	for _, i := range j.unrouted {
 		name := j.messages[i].topic
+		if last >= 0 && name == j.messages[last].topic {
+			continue
+		}
+		last = i
 		if _, ok := found[name]; ok {
 			continue
 		}

@@ -29,7 +29,7 @@ func newPartitioner(kind string) *partitioner { return &partitioner{kind: kind} 
 
 // newBatch starts the partitioning of one batch.
 func (p *partitioner) newBatch() *batchPartitioner {
-	return &batchPartitioner{partitioner: p, sticky: map[string]int{}}
+	return &batchPartitioner{partitioner: p}
 }
 
 // batchPartitioner partitions the messages of one batch; it belongs to one goroutine.
@@ -60,6 +60,9 @@ func (b *batchPartitioner) choose(topic string, count int, key, partition string
 func (b *batchPartitioner) stick(topic string, count int) int {
 	chosen, ok := b.sticky[topic]
 	if !ok || chosen >= count {
+		if b.sticky == nil {
+			b.sticky = map[string]int{}
+		}
 		chosen = rand.IntN(count)
 		b.sticky[topic] = chosen
 	}

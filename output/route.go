@@ -23,8 +23,11 @@ type cut struct {
 type cutter struct {
 	partitions *batchPartitioner
 	cuts       []*cut
-	byPlace    map[place]*cut
+	byPlace    map[place]*cut // once there are more than fewCuts
 }
+
+// fewCuts are found faster one by one: most batches have one message, or one topic of a few partitions.
+const fewCuts = 8
 
 // place is where a message goes; a topic without partitions has place 0 alone.
 type place struct {
@@ -32,9 +35,7 @@ type place struct {
 	partition int
 }
 
-func newCutter(p *partitioner) *cutter {
-	return &cutter{partitions: p.newBatch(), byPlace: map[place]*cut{}}
-}
+func newCutter(p *partitioner) *cutter { return &cutter{partitions: p.newBatch()} }
 
 // add puts the message at index i of the batch into the cut of its partition. The error is that of the message.
 func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
@@ -43,16 +44,42 @@ func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
 		return err
 	}
 	at := place{topic.Name, n}
-	to := c.byPlace[at]
+	to := c.find(at)
 	if to == nil {
 		to = &cut{target: target(topic, n)}
-		c.byPlace[at] = to
-		c.cuts = append(c.cuts, to)
+		c.keep(at, to)
 	}
 	to.records = append(to.records, m.record)
 	to.messages = append(to.messages, i)
 	return nil
 }
+
+func (c *cutter) find(at place) *cut {
+	if c.byPlace != nil {
+		return c.byPlace[at]
+	}
+	for _, to := range c.cuts {
+		if to.place() == at {
+			return to
+		}
+	}
+	return nil
+}
+
+func (c *cutter) keep(at place, to *cut) {
+	c.cuts = append(c.cuts, to)
+	switch {
+	case c.byPlace != nil:
+		c.byPlace[at] = to
+	case len(c.cuts) > fewCuts:
+		c.byPlace = map[place]*cut{}
+		for _, to := range c.cuts {
+			c.byPlace[to.place()] = to
+		}
+	}
+}
+
+func (c *cut) place() place { return place{c.target.Topic, c.target.Partition} }
 
 func target(topic broker.Topic, partition int) appender.Target {
 	split := topic.Split(partition)
