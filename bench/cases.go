@@ -229,20 +229,20 @@ func write(ctx context.Context, l *lab, binary, config, topic string, partitions
 	return s, err
 }
 
-func writeRafka(n, batch int) contender {
+func writeRafka(n int, input string) contender {
 	const parts = 8
 	return contender{rafka, func(ctx context.Context, l *lab) (sample, error) {
 		topic := l.name("topic")
-		return write(ctx, l, l.rafka, generate(n, batch)+fmt.Sprintf(`
-output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! @k }", metadata: {exclude_prefixes: [k]}}}
+		return write(ctx, l, l.rafka, input+fmt.Sprintf(`
+output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }"}}
 `, topic, parts), topic, parts, n)
 	}}
 }
 
-func writeRival(n, batch int) contender {
+func writeRival(n int, input string) contender {
 	return contender{rivalPlain, func(ctx context.Context, l *lab) (sample, error) {
 		topic := l.name("topic")
-		return write(ctx, l, l.bento, generate(n, batch)+fmt.Sprintf(`
+		return write(ctx, l, l.bento, input+fmt.Sprintf(`
 output: {redis_streams: {url: $URL, stream: "%s", body_key: body}}
 `, stream(topic, 0)), topic, 1, n)
 	}}
@@ -251,7 +251,7 @@ output: {redis_streams: {url: $URL, stream: "%s", body_key: body}}
 func writers(_ context.Context, l *lab) ([]contender, error) {
 	n := l.messages(500_000)
 	return []contender{
-		writeRafka(n, 1000), writeRival(n, 1000),
+		writeRafka(n, generate(n, 1000)), writeRival(n, generate(n, 1000)),
 		{engineLimit, func(ctx context.Context, l *lab) (sample, error) {
 			return l.flow(ctx, l.rafka, generate(n, 1000)+drop, n, true)
 		}},
@@ -266,7 +266,12 @@ func writers(_ context.Context, l *lab) ([]contender, error) {
 	}, nil
 }
 
+// unbatched writers get batches that are split on the way, as the input that makes single messages is slower than they are.
 func unbatched(_ context.Context, l *lab) ([]contender, error) {
 	n := l.messages(200_000)
-	return []contender{writeRafka(n, 1), writeRival(n, 1)}, nil
+	input := generate(n, 1000) + "pipeline: {processors: [{split: {size: 1}}]}\n"
+	return []contender{
+		writeRafka(n, input), writeRival(n, input),
+		{engineLimit, func(ctx context.Context, l *lab) (sample, error) { return l.flow(ctx, l.rafka, input+drop, n, true) }},
+	}, nil
 }

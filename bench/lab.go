@@ -121,8 +121,7 @@ output:
     url: $URL
     stream_name: %s
     partitions: %d
-    key: ${! @k }
-    metadata: {exclude_prefixes: [k]}
+    key: ${! counter() %% 1000 }
     %s
 `, name, partitions, output))
 	if err != nil {
@@ -134,7 +133,7 @@ output:
 	return name, l.expect(ctx, name, partitions, n)
 }
 
-// generate is an input of n messages of 256 bytes, keyed in the metadata k by one of 1,000 customers.
+// generate is an input of n messages of 256 bytes.
 func generate(n, batch int) string {
 	return fmt.Sprintf(`
 input:
@@ -142,9 +141,7 @@ input:
     count: %d
     interval: ""
     batch_size: %d
-    mapping: |
-      root = "%s"
-      meta k = counter() %% 1000
+    mapping: 'root = "%s"'
 `, n, batch, strings.Repeat("x", 256))
 }
 
