@@ -72,7 +72,8 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 
 // fetch sends one request, for items of which some are behind, and takes in the answer; it returns how many entries came.
 func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block time.Duration) (int, error) {
-	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: f.sizes.count(behind, len(items), f.reader.spare()), Block: block}
+	count, full := f.sizes.count(behind, len(items), f.reader.spare())
+	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: count, Block: block}
 	for i, it := range items {
 		req.Cursors[i] = it.cursor
 	}
@@ -88,7 +89,7 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block t
 		return 0, err
 	}
 	f.health.ok(f.part())
-	report := f.reader.deliver(items, req.Count, fetched)
+	report := f.reader.deliver(items, count, full, fetched)
 	f.sizes.learn(report)
 	f.tell(report)
 	return report.entries, nil

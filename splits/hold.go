@@ -25,7 +25,7 @@ type hold struct {
 	// Fetching.
 	next     Position  // where the next fetch goes on
 	fetching bool      // a request is under way
-	full     bool      // the last request brought as many entries as were asked for
+	full     bool      // requests bring as many entries as they ask for
 	lookedAt time.Time // when the last request was answered; zero before the first
 	buffer   []run     // fetched and not handed out
 	bytes    int       // size of buffer

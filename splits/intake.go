@@ -22,7 +22,7 @@ const mostBehind = 16
 type selection struct {
 	items  []intake
 	behind int           // how many of them have a backlog, as far as anybody knows
-	more   bool          // some with a backlog were left out for the next request
+	more   bool          // some were left out that the next request will name
 	all    bool          // none was left out at all: the request may block
 	wait   time.Duration // when to look again, if there are no items and nothing happens before
 	heavy  int           // how many of them bring two large entries along, since their streams are looked at
@@ -65,9 +65,12 @@ func (r *Reader) fetchable(shard string, most int) selection {
 		}
 	}
 	for _, h := range quiet {
-		if len(sel.items) == most || sel.behind > 0 && now.Sub(h.lookedAt) < lookAgain {
+		switch {
+		case sel.behind > 0 && now.Sub(h.lookedAt) < lookAgain:
+			sel.more, sel.all = true, false
+		case len(sel.items) == most:
 			sel.all = false
-		} else {
+		default:
 			sel.add(h)
 		}
 	}
@@ -122,8 +125,8 @@ type intakeReport struct {
 	mended                  []Split         // can be read again
 }
 
-// deliver takes in the answers to a request for count entries of each split.
-func (r *Reader) deliver(items []intake, count int, fetched []Fetched) intakeReport {
+// deliver takes in the answers to a request for count entries of each split, of which full tell of a backlog.
+func (r *Reader) deliver(items []intake, count, full int, fetched []Fetched) intakeReport {
 	now := r.cfg.Now()
 	report := intakeReport{failed: map[Split]error{}}
 	r.mu.Lock()
@@ -134,7 +137,8 @@ func (r *Reader) deliver(items []intake, count int, fetched []Fetched) intakeRep
 		if !h.mayFetch() || h.next.Offset != it.cursor.After {
 			continue // it was given up or moved while the request was under way
 		}
-		h.full, h.lookedAt = len(fetched[i].Entries) >= count, now
+		n := len(fetched[i].Entries)
+		h.full, h.lookedAt = n >= full || h.full && n >= count, now
 		r.deliverOne(it, fetched[i], now, &report)
 	}
 	return report

@@ -1,6 +1,9 @@
 package splits
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // Bounds of what one request asks for.
 const (
@@ -35,23 +38,24 @@ type sizes struct {
 	cautious int // requests left with count 1
 }
 
-// count is how many entries of each split to ask for; behind is how many of them have a backlog, spare how many bytes may still be buffered.
-func (s *sizes) count(behind, splits, spare int) int {
+// count is how many entries of each split to ask for; behind is how many of them have a backlog, spare how many bytes may still be buffered. Who
+// returns full entries has a backlog: where little comes few are asked for, and getting those tells nothing.
+func (s *sizes) count(behind, splits, spare int) (n, full int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.cautious > 0:
 		s.cautious--
-		return 1
+		return 1, 1
 	case s.average == 0:
-		return max(1, firstCount/splits)
+		return max(1, firstCount/splits), math.MaxInt
 	}
 	share := splits
 	if behind > 0 {
 		share = behind + (splits-behind+quietShare-1)/quietShare
 	}
-	n := min(min(replyBytes, spare)/s.average/share, min(surpriseBytes, spare)/s.largest/splits)
-	return max(1, min(n, mostCount, max(firstCount/splits, 2*s.fullest)))
+	full = max(1, min(min(replyBytes, spare)/s.average/share, min(surpriseBytes, spare)/s.largest/splits, mostCount))
+	return max(1, min(full, max(firstCount/splits, 2*s.fullest))), full
 }
 
 // most is how many splits one request may name: each returns an entry at least, however large. While nothing comes they become

@@ -16,39 +16,57 @@ func reply(n, size int) intakeReport {
 	return intakeReport{entries: n, bytes: n * size, largest: size, fullest: n}
 }
 
+// asked is how many entries of each split a request asks for.
+func asked(s *sizes, behind, splits, spare int) int {
+	n, _ := s.count(behind, splits, spare)
+	return n
+}
+
 func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
 	var s sizes
-	assert.Equal(t, 16, s.count(1, 1, plenty), "before any entry was seen")
-	assert.Equal(t, 1, s.count(64, 64, plenty))
+	assert.Equal(t, 16, asked(&s, 1, 1, plenty), "before any entry was seen")
+	assert.Equal(t, 1, asked(&s, 64, 64, plenty))
 	s.learn(reply(1000, 256))
-	assert.Equal(t, 1000, s.count(1, 1, plenty), "at most a thousand")
-	assert.Equal(t, 512, s.count(8, 8, plenty), "8 x 512 x 256 bytes are a mebibyte")
-	assert.Equal(t, 16, s.count(256, 256, plenty))
-	assert.Equal(t, 1, s.count(100_000, 100_000, plenty), "at least one")
-	assert.Equal(t, 100, s.count(1, 1, 100*256), "no more than may be buffered")
-	assert.Equal(t, 1, s.count(1, 1, 0))
+	assert.Equal(t, 1000, asked(&s, 1, 1, plenty), "at most a thousand")
+	assert.Equal(t, 512, asked(&s, 8, 8, plenty), "8 x 512 x 256 bytes are a mebibyte")
+	assert.Equal(t, 16, asked(&s, 256, 256, plenty))
+	assert.Equal(t, 1, asked(&s, 100_000, 100_000, plenty), "at least one")
+	assert.Equal(t, 100, asked(&s, 1, 1, 100*256), "no more than may be buffered")
+	assert.Equal(t, 1, asked(&s, 1, 1, 0))
 }
 
 // Otherwise one busy split would flow the slower the more quiet ones it has beside it.
 func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
 	var s sizes
 	s.learn(reply(1000, 256))
-	assert.Equal(t, 4096/9, s.count(1, 1+64, plenty))
-	assert.Equal(t, 4096/64, s.count(0, 64, plenty), "where all are quiet, all may burst at once")
-	assert.Equal(t, 4096/(16+30), s.count(16, 256, plenty))
+	assert.Equal(t, 4096/9, asked(&s, 1, 1+64, plenty))
+	assert.Equal(t, 4096/64, asked(&s, 0, 64, plenty), "where all are quiet, all may burst at once")
+	assert.Equal(t, 4096/(16+30), asked(&s, 16, 256, plenty))
+}
+
+func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
+	var s sizes
+	s.learn(reply(1, 256))
+	n, full := s.count(0, 4, plenty)
+	assert.Equal(t, 4, n)
+	assert.Equal(t, 1000, full)
+	s.learn(reply(1, 600_000))
+	n, full = s.count(0, 4, plenty)
+	assert.Equal(t, 1, n)
+	assert.Equal(t, 1, full)
 }
 
 func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 	var s sizes
 	var counts []int
 	for range 8 {
-		counts = append(counts, s.count(1, 1, plenty))
-		s.learn(reply(s.count(1, 1, plenty), 100))
+		counts = append(counts, asked(&s, 1, 1, plenty))
+		s.learn(reply(asked(&s, 1, 1, plenty), 100))
 	}
 	assert.Equal(t, []int{16, 32, 64, 128, 256, 512, 1000, 1000}, counts)
 	s.learn(reply(1, 100))
-	assert.Equal(t, 16, s.count(1, 1, plenty))
-	assert.Equal(t, 2, s.count(64, 64, plenty))
+	assert.Equal(t, 16, asked(&s, 1, 1, plenty))
+	assert.Equal(t, 2, asked(&s, 64, 64, plenty))
 }
 
 // The average alone says nothing of the large entries that have just begun.
@@ -56,11 +74,11 @@ func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 	var s sizes
 	s.learn(reply(1000, 100))
 	s.learn(intakeReport{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
-	assert.Equal(t, surpriseBytes/1_000_000, s.count(1, 1, plenty))
-	assert.Equal(t, surpriseBytes/1_000_000/4, s.count(4, 4, plenty))
+	assert.Equal(t, surpriseBytes/1_000_000, asked(&s, 1, 1, plenty))
+	assert.Equal(t, surpriseBytes/1_000_000/4, asked(&s, 4, 4, plenty))
 	reads := 0
-	for s.count(1, 1, plenty) < mostCount {
-		s.learn(reply(s.count(1, 1, plenty), 100))
+	for asked(&s, 1, 1, plenty) < mostCount {
+		s.learn(reply(asked(&s, 1, 1, plenty), 100))
 		reads++
 	}
 	assert.Less(t, reads, 50, "it is forgotten")
@@ -70,9 +88,9 @@ func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 	var s sizes
 	s.learn(intakeReport{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
 	for range cautiousReads {
-		assert.Equal(t, 1, s.count(1, 1, plenty))
+		assert.Equal(t, 1, asked(&s, 1, 1, plenty))
 	}
-	assert.Greater(t, s.count(1, 1, plenty), 1)
+	assert.Greater(t, asked(&s, 1, 1, plenty), 1)
 }
 
 func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
@@ -114,7 +132,7 @@ func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 		splits, spare := 1+random.IntN(100), random.IntN(plenty)
 		behind := random.IntN(splits + 1)
 		known := s.average > 0
-		n := s.count(behind, splits, spare)
+		n := asked(&s, behind, splits, spare)
 		require.LessOrEqual(t, n, max(1, firstCount/splits, 2*last))
 		if known && before >= size {
 			require.LessOrEqual(t, n*size*splits, max(surpriseBytes, splits*size))
