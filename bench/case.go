@@ -29,6 +29,7 @@ type contender struct {
 // bar is a demand on a case: that a value, or the ratio of two, is at least (or at most) so much.
 type bar struct {
 	what, of    string // contenders; of is empty for a bar on the value itself
+	orOf        string // if set, what is compared with the lesser of the two
 	value       string // what is compared, such as rate
 	least, most float64
 }
@@ -117,12 +118,15 @@ func (r *result) values(contender, value string) []float64 {
 func (b bar) judge(r *result) judged {
 	got, text := r.values(b.what, b.value), b.what+": "+b.value
 	if b.of != "" {
-		other := r.values(b.of, b.value)
+		other, name := r.values(b.of, b.value), b.of
+		if second := r.values(b.orOf, b.value); median(second) < median(other) {
+			other, name = second, b.orOf
+		}
 		ratios := make([]float64, len(got))
 		for i := range got {
 			ratios[i] = got[i] / other[i]
 		}
-		got, text = ratios, fmt.Sprintf("%s : %s, %s", b.what, b.of, b.value)
+		got, text = ratios, fmt.Sprintf("%s : %s, %s", b.what, name, b.value)
 	}
 	j := judged{Text: text, Got: median(got)}
 	if b.least > 0 {

@@ -25,8 +25,7 @@ func cases() []benchCase {
 				{what: rafka, of: rivalPlain, value: rate, least: 10},
 				{what: rafka, of: rivalBest, value: rate, least: 5},
 				{what: rafka, of: rivalWide, value: rate, least: 1},
-				{what: rafka, of: engineLimit, value: rate, least: 0.7},
-				{what: rafka, of: clientLimit, value: rate, least: 0.7},
+				{what: rafka, of: engineLimit, orOf: clientLimit, value: rate, least: 0.7},
 			},
 		},
 		{

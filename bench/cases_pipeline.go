@@ -198,7 +198,7 @@ func (l *lab) idle(ctx context.Context, config string) (sample, error) {
 		}
 		defer p.kill()
 		pid = p.cmd.Process.Pid
-		if err := pause(ctx, 5*time.Second); err != nil {
+		if err := pause(ctx, 3*time.Second); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +216,7 @@ func (l *lab) idle(ctx context.Context, config string) (sample, error) {
 		return nil, err
 	}
 	began := time.Now()
-	if err := pause(ctx, time.Duration(30*l.scale*float64(time.Second))); err != nil {
+	if err := pause(ctx, time.Duration(20*l.scale*float64(time.Second))); err != nil {
 		return nil, err
 	}
 	clientNow, serverNow, err := look()
