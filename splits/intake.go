@@ -182,6 +182,9 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 	r.accept(h, f.Entries, now, report)
 	if r.cfg.FailOnLoss && found != nil {
 		h.correct(p.before, len(p.offsets), found.read)
+		if !f.State.Exists {
+			r.goBack(h) // once what was read of it has been handed out
+		}
 	}
 }
 
@@ -202,6 +205,10 @@ func (r *Reader) accept(h *hold, entries []Entry, now time.Time, report *intakeR
 // to be read on under this lease.
 func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *finding {
 	h := it.hold
+	if !state.Exists && !r.cfg.FailOnLoss { // it may be there again before anybody else looks
+		r.goBack(h)
+		return nil
+	}
 	found := p.judge(state, it.seen)
 	if found.back {
 		r.goBack(h)

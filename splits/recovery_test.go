@@ -107,6 +107,46 @@ func TestAStreamThatIsGoneRightAfterItsFirstEntriesIsReadFromItsBeginningWhenItC
 	}
 }
 
+// dropping is a Log whose stream is gone as soon as entries of it were read.
+type dropping struct {
+	splits.Log
+	drop func()
+}
+
+func (d *dropping) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+	fetched, err := d.Log.Fetch(ctx, req)
+	if d.drop != nil && err == nil && len(fetched[0].Entries) > 0 {
+		d.drop()
+		d.drop = nil
+	}
+	return fetched, err
+}
+
+// Nobody looks at the streams but with the next read, and by the time that they are looked over it is there again and longer than it was.
+func TestAReadThatSeesItsStreamGoneHasItBegunAnew(t *testing.T) {
+	for _, fail := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1)
+			a := w.join("a", func(c *splits.Config, _ *member) {
+				c.Log = &dropping{c.Log, func() { w.store.Drop(w.only()) }}
+				c.SampleEvery, c.FailOnLoss = time.Hour, fail
+			})
+			settle(3 * time.Second)
+			w.note("first")
+			settle(3 * time.Second)
+			require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
+			w.note("high")
+			settle(20 * time.Second)
+			if fail {
+				assert.Equal(t, []string{"first"}, a.texts())
+				assert.Len(t, a.lostAll(), 1)
+			} else {
+				assert.Equal(t, []string{"first", "low", "high"}, a.texts())
+			}
+		})
+	}
+}
+
 func TestWhatWasFetchedOfAStreamThatIsGoneIsStillHandedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
