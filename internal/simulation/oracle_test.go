@@ -121,7 +121,7 @@ func (o *oracle) part(s splits.Split) *part {
 }
 
 // appended takes note of records that a stream has now. Outdated says that the request was sent before the store lost what it knew of the
-// producer: two such, of different epochs, may both be carried out. The lock is held.
+// producer: two such, of different epochs, may both be carried out, and one that a later epoch had fenced. The lock is held.
 func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
 	p := o.part(s)
 	for i, id := range ids {
@@ -129,7 +129,7 @@ func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset,
 		switch {
 		case r.present && !outdated:
 			o.violated(s.Key, "record %s is in the stream twice", id)
-		case r.refused:
+		case r.refused && !outdated:
 			o.violated(s.Key, "record %s was written after it had been reported as not written", id)
 		case r.split != s.Key:
 			o.violated(s.Key, "record %s of %s was written to another partition", id, r.split)
