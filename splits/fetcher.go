@@ -2,6 +2,7 @@ package splits
 
 import (
 	"context"
+	"runtime"
 	"time"
 )
 
@@ -90,6 +91,9 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block t
 	}
 	f.health.ok(f.part())
 	report := f.reader.deliver(items, count, full, fetched)
+	if report.entries > 0 {
+		runtime.Gosched() // whoever polls goes first: the next request would keep him waiting, for as long as it takes to send
+	}
 	f.sizes.learn(report)
 	f.tell(report)
 	return report.entries, nil
