@@ -96,6 +96,8 @@ type record struct {
 	losses                       int64
 	// refused says that the producer was told that it is not written and won't be.
 	refused bool
+	// outdated says that a request which was sent before the store lost what it knew of the producer has written it.
+	outdated bool
 	// hidden says that it came at a place that had been read before, owed that the owner has seen that the stream went back, and has to find it.
 	hidden, owed bool
 	// stray says that it has no place in the order: it was given up long ago, and the store has lost what would have kept it out; or it had been
@@ -121,15 +123,16 @@ func (o *oracle) part(s splits.Split) *part {
 }
 
 // appended takes note of records that a stream has now. Outdated says that the request was sent before the store lost what it knew of the
-// producer: two such, of different epochs, may both be carried out, and one that a later epoch had fenced. The lock is held.
+// producer: it may be carried out though a later epoch had fenced it, and that epoch's request too. The lock is held.
 func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
 	p := o.part(s)
 	for i, id := range ids {
 		r := o.records[id]
+		r.outdated = r.outdated || outdated
 		switch {
-		case r.present && !outdated:
+		case r.present && !r.outdated:
 			o.violated(s.Key, "record %s is in the stream twice", id)
-		case r.refused && !outdated:
+		case r.refused && !r.outdated:
 			o.violated(s.Key, "record %s was written after it had been reported as not written", id)
 		case r.split != s.Key:
 			o.violated(s.Key, "record %s of %s was written to another partition", id, r.split)
