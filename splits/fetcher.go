@@ -91,11 +91,11 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block t
 	}
 	f.health.ok(f.part())
 	report := f.reader.deliver(items, count, full, fetched)
+	f.sizes.learn(report) // before anybody else asks how much to fetch
+	f.tell(report)
 	if report.entries > 0 {
 		runtime.Gosched() // whoever polls goes first: the next request would keep him waiting, for as long as it takes to send
 	}
-	f.sizes.learn(report)
-	f.tell(report)
 	return report.entries, nil
 }
 
