@@ -143,13 +143,18 @@ func readRival(name, topic string, partitions, n int, more string) contender {
 		if err != nil {
 			return nil, err
 		}
-		for _, key := range keys {
-			if err := l.redis.XGroupDestroy(ctx, key, group).Err(); err != nil {
-				return nil, err
-			}
-		}
-		return s, nil
+		return s, l.forget(ctx, group, keys)
 	}}
+}
+
+// forget removes a group of redis_streams.
+func (l *lab) forget(ctx context.Context, group string, streams []string) error {
+	for _, key := range streams {
+		if err := l.redis.XGroupDestroy(ctx, key, group).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readers are rafka with 8 partitions, redis_streams with one stream as it is used by those who do not partition by hand, and with 8.

@@ -38,10 +38,8 @@ output: {redis_streams: {url: $URL, stream: "%s", body_key: body %s}}
 			if err != nil {
 				return nil, err
 			}
-			for _, key := range sources {
-				if err := l.redis.XGroupDestroy(ctx, key, group).Err(); err != nil {
-					return nil, err
-				}
+			if err := l.forget(ctx, group, sources); err != nil {
+				return nil, err
 			}
 			return s, l.written(ctx, target, 1, n)
 		}}

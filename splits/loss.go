@@ -67,7 +67,7 @@ func (p probe) judge(s, seen State) finding {
 	last := p.last()
 	f := finding{read: after(p.before.Read, len(p.offsets))}
 	if !s.Exists {
-		return f // the auditor will find it gone
+		return f // whoever asked sees that it is gone
 	}
 	gone := s.Length == 0 || p.before.Offset.Before(s.First) // everything up to the position
 	unread := s.removed() - p.before.Read - int64(s.below(p.offsets))
