@@ -112,7 +112,7 @@ func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 	if splits.Supersedes(owner, p.owner) {
 		p.superseded[p.owner] = time.Now().Add(o.plan.ttl)
 	}
-	p.owner, p.last, p.epoch, p.claimed = owner, owner, g.Epoch, true
+	p.owner, p.last, p.epoch, p.claimed, p.revived = owner, owner, g.Epoch, true, false
 	o.stored(p, false)
 }
 
@@ -141,7 +141,14 @@ func (o *oracle) stored(p *part, down bool) {
 		o.violated(p.split.Key, "the committed position went back from %v to %v", p.committed.Offset, state.Position.Offset)
 	}
 	p.committed = state.Position
-	for p.safe < len(p.entries) && p.entries[p.safe].acked {
+	for p.safe < len(p.entries) {
+		r := p.entries[p.safe]
+		if !r.acked && p.revived && r.offset.Compare(p.committed.Offset) <= 0 {
+			p.hide(r)
+		}
+		if !r.acked {
+			break
+		}
 		p.safe++
 	}
 	if p.safe < len(p.entries) && p.entries[p.safe].offset.Compare(p.committed.Offset) <= 0 {

@@ -60,6 +60,7 @@ type part struct {
 	// superseded are earlier incarnations of static members, and until when they may trust leases that a later one took from them.
 	superseded map[string]time.Time
 	claimed    bool            // there was one since the lease was lost, if it ever was
+	revived    bool            // a rollback brought back a lease that another one had followed: its holder may still have commits on their way
 	highest    granted         // the highest epoch that there ever was, also in what a rollback took back
 	fresh      bool            // the newest entry came after the last damage, and where nobody had read
 	exposed    bool            // the owner has seen that the stream ends before furthest
@@ -149,7 +150,7 @@ func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset,
 		r.vanished, r.unnoticed = false, false
 		if o.damaged && (r.offset.Compare(p.reading) <= 0 || r.offset.Compare(p.committed.Offset) <= 0) {
 			o.tally.hit("(record hidden by a lost stream)")
-			r.acked, r.stray, r.hidden, r.owed = true, true, true, p.exposed
+			p.hide(r)
 		}
 		p.entries = append(p.entries, r)
 		p.fresh = !r.hidden
@@ -172,7 +173,7 @@ func (o *oracle) resync(s splits.Split) {
 		if !held[r] {
 			r.stray = true
 			if e.Offset.Compare(p.reading) <= 0 {
-				r.acked, r.hidden, r.owed = true, true, p.exposed
+				p.hide(r)
 			}
 		}
 		r.present, r.offset = true, e.Offset
@@ -180,8 +181,12 @@ func (o *oracle) resync(s splits.Split) {
 	}
 	state, ok := o.store.Lease(groupName, s)
 	p.committed = state.Position
+	p.revived = p.revived || p.epoch != state.Epoch
 	p.owner, p.epoch, p.claimed = state.Owner, state.Epoch, ok
 }
+
+// hide takes note that a record is where the owner has read before, or has committed. The lock is held.
+func (p *part) hide(r *record) { r.acked, r.stray, r.hidden, r.owed = true, true, true, p.exposed }
 
 // shaken says that leases may have been broken by the store itself: what members trust is worth nothing for a ttl. The lock is held.
 func (o *oracle) shaken() { o.excused = time.Now().Add(o.plan.ttl) }
