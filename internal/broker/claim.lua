@@ -66,7 +66,7 @@ elseif not offset then
 end
 
 local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
-local epoch = text(math.max((tonumber(h[2]) or 0) + 1, now))
+local epoch = next_number(h[2])
 local claim_offset = owner == member and h[8] or offset
 if h[5] then
   keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: whoever takes a lease over needs nothing new

@@ -98,7 +98,7 @@ if redis.call('ZADD', KEYS[1], fresh, member) == 1 then
 end
 local version = h[2] or '0'
 if changed then
-  version = next_version(version)
+  version = next_number(version)
 end
 redis.call('HSET', KEYS[2], 'group_type', ARGV[6], 'version', version, 'partitions', text(count), 'initial', text(initial),
   'last_beat', text(now))

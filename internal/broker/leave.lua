@@ -19,7 +19,7 @@ if removed == 0 then
 end
 if version then
   redis.call('HDEL', KEYS[2], owner_field(ARGV[1]))
-  redis.call('HSET', KEYS[2], 'version', next_version(version))
+  redis.call('HSET', KEYS[2], 'version', next_number(version))
 end
 redis.pcall('PUBLISH', ARGV[2], 'left')
 return {'OK', '1'}

@@ -17,12 +17,12 @@ local function now_ms()
   return math.floor(now_us() / 1000)
 end
 
--- next_version is what the version of a group becomes when it changes: the time in microseconds, or, while the clock is behind, a step ahead
--- that is as good as random. So after a rollback no version comes a second time, for other members: a plan made for the first would
--- pass for one of the second.
-local function next_version(version)
-  local now = now_us()
-  return text(math.max((tonumber(version) or 0) + 1 + now % 1000000, now))
+-- next_number is what the version of a group or the epoch of a lease becomes when it changes: the time in microseconds, or, while the clock is
+-- behind, a step ahead that is as good as random. So after a rollback none comes a second time: a plan made for members that were rolled back
+-- would pass for one of those that are there, and a commit that is still on its way for one under the new lease.
+local function next_number(number)
+  local now, before = now_us(), tonumber(number) or 0
+  return text(now > before and now or before + 1 + now % 1000000)
 end
 
 -- err_of returns the error of a pcall's reply, or nil.

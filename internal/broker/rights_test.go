@@ -31,7 +31,7 @@ func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 	for sender, src := range scriptSources {
 		assert.Contains(t, scriptSenders, sender)
 		var want, listed []string
-		if strings.Contains(src, "now_ms()") || strings.Contains(src, "next_version(") {
+		if strings.Contains(src, "now_ms()") || strings.Contains(src, "next_number(") {
 			want = append(want, "time")
 		}
 		if strings.Contains(src, "keep(") {

@@ -23,7 +23,7 @@ if ARGV[6] == '1' then
   return {'OK', h[4] or '', offset, read, owner, mirror_owner(KEYS[1], ARGV[1])}
 end
 
-redis.call('HSET', KEYS[2], 'owner', '', 'epoch', text(math.max((tonumber(h[2]) or 0) + 1, now)), 'expires_ms', '0', 'attempts', '0',
+redis.call('HSET', KEYS[2], 'owner', '', 'epoch', next_number(h[2]), 'expires_ms', '0', 'attempts', '0',
   'offset', offset, 'read', read)
 keep(KEYS[2], ARGV[4])
 local mirror = mirror_move(KEYS[1], ARGV[1], offset, read)

@@ -100,13 +100,14 @@ func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 			r.acked = r.acked || r.offset.Compare(g.Position.Offset) <= 0
 		}
 	}
-	// After a rollback only the clock makes it higher, and two claims in one millisecond are told apart by their owners.
-	if h := p.highest; !o.clockWentBack && (g.Epoch < h.epoch || g.Epoch == h.epoch && owner == h.owner) {
-		o.violated(c.Split.Key, "epoch %d was granted to %s, but there was epoch %d of %s before a rollback", g.Epoch, owner, h.epoch, h.owner)
+	// A rollback takes epochs back. None comes again, and those that do are higher as long as the clock is.
+	if before, twice := p.epochs[g.Epoch]; twice {
+		o.violated(c.Split.Key, "epoch %d was granted to %s, but it was that of %s before a rollback", g.Epoch, owner, before)
 	}
-	if g.Epoch > p.highest.epoch {
-		p.highest = granted{g.Epoch, owner}
+	if g.Epoch < p.highest && !o.clockWentBack {
+		o.violated(c.Split.Key, "epoch %d was granted to %s, but there was epoch %d before a rollback", g.Epoch, owner, p.highest)
 	}
+	p.epochs[g.Epoch], p.highest = owner, max(g.Epoch, p.highest)
 	o.inTime(p)
 	o.begins(p, g.Position.Offset)
 	if splits.Supersedes(owner, p.owner) {

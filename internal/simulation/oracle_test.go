@@ -59,23 +59,18 @@ type part struct {
 	epoch uint64
 	// superseded are earlier incarnations of static members, and until when they may trust leases that a later one took from them.
 	superseded map[string]time.Time
-	claimed    bool            // there was one since the lease was lost, if it ever was
-	revived    bool            // a rollback brought back a lease that another one had followed: its holder may still have commits on their way
-	highest    granted         // the highest epoch that there ever was, also in what a rollback took back
-	fresh      bool            // the newest entry came after the last damage, and where nobody had read
-	exposed    bool            // the owner has seen that the stream ends before furthest
-	committed  splits.Position // as stored
+	claimed    bool              // there was one since the lease was lost, if it ever was
+	revived    bool              // a rollback brought back a lease that another one had followed: its holder may still have commits on their way
+	epochs     map[uint64]string // the owners of all epochs that there ever were, also of those that a rollback took back
+	highest    uint64            // of those
+	fresh      bool              // the newest entry came after the last damage, and where nobody had read
+	exposed    bool              // the owner has seen that the stream ends before furthest
+	committed  splits.Position   // as stored
 	// furthest is how far the owner has read, reading how far with answers that are on their way. A stream that lost entries, on a server whose
 	// clock went back too, may give new ones offsets below that: who has not seen it meanwhile can't tell them from those that were read before.
 	furthest, reading splits.Offset
 	first             map[string]int // by key, the highest number that was ever handed out
 	latest            map[string]int // by key, the highest number that was ever appended
-}
-
-// granted is an epoch that an owner got.
-type granted struct {
-	epoch uint64
-	owner string
 }
 
 // record is one record of a producer: the number-th of its key in that partition.
@@ -117,7 +112,7 @@ func newOracle(h *history, store *splitstest.Store, p plan, t *tally) *oracle {
 func (o *oracle) part(s splits.Split) *part {
 	p := o.parts[s.Key]
 	if p == nil {
-		p = &part{split: s, superseded: map[string]time.Time{}, first: map[string]int{}, latest: map[string]int{}}
+		p = &part{split: s, superseded: map[string]time.Time{}, epochs: map[uint64]string{}, first: map[string]int{}, latest: map[string]int{}}
 		o.parts[s.Key] = p
 	}
 	return p

@@ -117,7 +117,7 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 	regrown := g.partitions != partitions
 	g.partitions = partitions
 	if g.refresh(b.Member, b.TTL.Milliseconds(), now) || regrown {
-		g.version = s.nextVersion(g.version)
+		g.version = s.nextNumber(g.version)
 		s.hint(key)
 	}
 	if g.enter(b) {
@@ -231,7 +231,7 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	if _, listed := record.deadlines[member]; listed {
 		delete(record.deadlines, member)
 		delete(record.owners, member)
-		record.version = s.nextVersion(record.version)
+		record.version = s.nextNumber(record.version)
 		s.hint(g.key)
 	}
 	return nil

@@ -85,7 +85,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	}
 	r.countAttempt(member)
 	r.owner, r.ttl, r.expires = member, ttl, now+ttl
-	r.epoch = max(r.epoch+1, uint64(now))
+	r.epoch = l.store.nextNumber(r.epoch)
 	l.store.state.leases[key] = r
 	return splits.Granted{Epoch: r.epoch, Position: r.position, Attempts: r.attempts}
 }

@@ -80,11 +80,14 @@ func (s *state) clone() *state {
 // now is the time of the store in milliseconds. The caller holds mu.
 func (s *Store) now() int64 { return time.Now().Add(s.step).UnixMilli() }
 
-// nextVersion is what the version of a group becomes when it changes: the time in microseconds, or, while the clock is behind, a step
-// ahead that is as good as random, so that after a rollback none comes a second time. The caller holds mu.
-func (s *Store) nextVersion(version uint64) uint64 {
+// nextNumber is what the version of a group or the epoch of a lease becomes when it changes: the time in microseconds, or, while the clock
+// is behind, a step ahead that is as good as random, so that after a rollback none comes a second time. The caller holds mu.
+func (s *Store) nextNumber(number uint64) uint64 {
 	now := uint64(time.Now().Add(s.step).UnixMicro())
-	return max(version+1+now%1_000_000, now)
+	if now > number {
+		return now
+	}
+	return number + 1 + now%1_000_000
 }
 
 // StepClock moves the clock of the store by d, forwards or backwards, as a correction of a server's clock does. Steps add up.

@@ -59,7 +59,7 @@ func TestLeaseEndsEarlyOnAClockStepAhead(t *testing.T) {
 		store.StepClock(time.Hour)
 		second := claimOf(t, store, "b", split)
 		require.NoError(t, second.Err)
-		assert.Equal(t, first.Epoch+uint64(time.Hour/time.Millisecond), second.Epoch)
+		assert.Equal(t, first.Epoch+uint64(time.Hour/time.Microsecond), second.Epoch)
 		assert.Equal(t, 1, second.Attempts)
 	})
 }
@@ -151,6 +151,26 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 		assert.Greater(t, claimOf(t, store, "a", split).Epoch, newer.Epoch, "the lost epoch is not granted again")
 	})
+}
+
+// A commit that was on its way when the store was rolled back passed for one of the new lease.
+func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
+	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, store *Store) {
+				store.SetPartitions("orders", 1)
+				split := store.Splits("orders")[0]
+				claimOf(t, store, "a", split)
+				store.StepClock(step)
+				time.Sleep(time.Microsecond)
+				snapshot := store.Snapshot()
+				lost := claimOf(t, store, "a", split)
+				store.RestoreSplit(snapshot, split)
+				time.Sleep(time.Microsecond)
+				assert.NotEqual(t, lost.Epoch, claimOf(t, store, "a", split).Epoch)
+			})
+		})
+	}
 }
 
 // A group that was rolled back used to give a version of the same millisecond again, or any while its clock was behind, and a plan made for its
