@@ -46,7 +46,7 @@ type flight struct {
 
 // newJob wraps the prepared messages; errs holds the errors of those that can't be written.
 func newJob(messages []outgoing, errs []error) *job {
-	j := &job{messages: messages, errs: errs}
+	j := &job{messages: messages, errs: errs, unrouted: make([]int, 0, len(messages))}
 	for i, err := range errs {
 		if err == nil {
 			j.unrouted = append(j.unrouted, i)

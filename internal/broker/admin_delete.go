@@ -119,9 +119,7 @@ func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool)
 func (a *Admin) dropLeases(ctx context.Context, topic, group string, all []splits.Split, dryRun bool) ([]DeletedPosition, error) {
 	calls := make([]scriptCall, len(all))
 	for i, split := range all {
-		calls[i] = scriptCall{
-			script: deleteLeaseScript, keys: []string{split.Key, leaseKey(split.Key, group)}, args: []any{group, flag(dryRun)},
-		}
+		calls[i] = deleteLeaseScript.call([]string{split.Key, leaseKey(split.Key, group)}, group, flag(dryRun))
 	}
 	found := []DeletedPosition{}
 	err := everyAnswer(calls, runAll(ctx, a.client, calls), all, func(i int, words reply) error {

@@ -116,10 +116,8 @@ func (a *Admin) seekEach(ctx context.Context, s Seek, to splits.Start, chosen []
 	unused := forgetAfter(AskEviction(ctx, a.client).ExpiringKeys)
 	calls := make([]scriptCall, len(chosen))
 	for i, split := range chosen {
-		calls[i] = scriptCall{
-			script: seekScript, keys: []string{split.Key, leaseKey(split.Key, s.Group)},
-			args: []any{s.Group, kind, at, unused, wakeChannel(s.Topic, s.Group), flag(s.DryRun)},
-		}
+		calls[i] = seekScript.call([]string{split.Key, leaseKey(split.Key, s.Group)},
+			s.Group, kind, at, unused, wakeChannel(s.Topic, s.Group), flag(s.DryRun))
 	}
 	partitions := make([]SoughtPartition, len(chosen))
 	err := everyAnswer(calls, runAll(ctx, a.client, calls), chosen, func(i int, words reply) (err error) {

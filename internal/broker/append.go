@@ -127,7 +127,7 @@ func unsentStatus(err error) appender.Status {
 func (a *Appends) call(part appender.Append) scriptCall {
 	values := 6
 	for _, record := range part.Records {
-		values += 1 + len(record.Fields)
+		values += 2 + len(record.Fields)
 	}
 	keys, epoch := []string{part.Target.Key}, ""
 	if part.Producer != "" {
@@ -137,15 +137,30 @@ func (a *Appends) call(part appender.Append) scriptCall {
 	if part.Target.Plain {
 		keys = append(keys, topicKey(part.Target.Topic))
 	}
-	args := append(make([]any, 0, values), epoch, part.Seq, a.o.ProducerTTL.Milliseconds(), max(a.o.MaxLength, 0),
-		max(a.o.MaxAge, 0).Milliseconds(), len(part.Records))
-	for _, record := range part.Records {
-		args = append(args, len(record.Fields))
-		for i := range record.Fields {
-			args = append(args, &record.Fields[i]) // a pointer is an interface without an allocation, a string is not
+	c := appendScript.begin(keys, values)
+	c.line = append(c.line, epoch, part.Seq, a.o.ProducerTTL.Milliseconds(), max(a.o.MaxLength, 0), max(a.o.MaxAge, 0).Milliseconds(),
+		len(part.Records))
+	for rest := part.Records; len(rest) > 0; {
+		run := alike(rest)
+		c.line = append(c.line, run, len(rest[0].Fields))
+		for _, record := range rest[:run] {
+			for i := range record.Fields {
+				c.line = append(c.line, &record.Fields[i]) // a pointer is an interface without an allocation, a string is not
+			}
+		}
+		rest = rest[run:]
+	}
+	return c
+}
+
+// alike counts the records, from the first, that have as many fields as it has.
+func alike(records []appender.Record) int {
+	for i, record := range records {
+		if len(record.Fields) != len(records[0].Fields) {
+			return i
 		}
 	}
-	return scriptCall{script: appendScript, keys: keys, args: args}
+	return len(records)
 }
 
 // result reads the answer to one append.

@@ -149,7 +149,9 @@ func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
 func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
 	s := onRedis(t)
 	s.add(t, "s", "18446744073709551615-18446744073709551614")
-	result := appendOne(t, NewAppends(s.client, AppendOptions{}), part(1, 1, "a", "b", "c"))
+	p := part(1, 1, "a", "b", "c")
+	p.Records[1].Fields = append(p.Records[1].Fields, "f", "v") // it is of the next run
+	result := appendOne(t, NewAppends(s.client, AppendOptions{}), p)
 	assert.Equal(t, appender.Partial, result.Status)
 	assert.Equal(t, 1, result.Count)
 	assert.ErrorContains(t, result.Err, "exhausted the last possible ID")
@@ -259,6 +261,25 @@ func TestAppendKeepsBytesOrderAndRepetitions(t *testing.T) {
 		p.Records = []appender.Record{{Fields: fields}}
 		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.client, AppendOptions{}), p).Status)
 		assert.Equal(t, fields, fetchOne(t, s.client, "s")[0].Fields)
+	})
+}
+
+func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		p := part(1, 1)
+		for n, width := range []int{1, 1, 3, 2, 2, 2, 1} {
+			var fields []string
+			for i := range width {
+				fields = append(fields, fmt.Sprint("f", i), fmt.Sprint("v", n))
+			}
+			p.Records = append(p.Records, appender.Record{Fields: fields})
+		}
+		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.client, AppendOptions{}), p).Status)
+		entries := fetchOne(t, s.client, "s")
+		require.Len(t, entries, len(p.Records))
+		for n, e := range entries {
+			assert.Equal(t, p.Records[n].Fields, e.Fields)
+		}
 	})
 }
 

@@ -40,11 +40,11 @@ func TestPipelineOnAClusterRunsEachScriptOnce(t *testing.T) {
 	}
 	m := cluster.BeginMigration(t, cluster.Slot(t, "{a}"), to)
 	m.Move(t, "{a}2")
-	calls := []scriptCall{{script: countScript, keys: []string{"{a}1", "{a}2"}}}
+	calls := []scriptCall{countScript.call([]string{"{a}1", "{a}2"})}
 	for _, key := range neighbours(t, cluster, "{a}", 3) {
-		calls = append(calls, scriptCall{script: countScript, keys: []string{key}})
+		calls = append(calls, countScript.call([]string{key}))
 	}
-	calls = append(calls, scriptCall{script: countScript, keys: []string{"{a}2"}}) // where it is now: by ASK
+	calls = append(calls, countScript.call([]string{"{a}2"})) // where it is now: by ASK
 	replies := runAll(t.Context(), client, calls)
 	require.ErrorContains(t, replies[0].err, "TRYAGAIN")
 	for _, r := range replies[1:] {
@@ -116,7 +116,7 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	away := map[int]bool{}
 	for i := range 12 {
 		key := fmt.Sprintf("k%d", i)
-		calls = append(calls, scriptCall{script: countScript, keys: []string{key}})
+		calls = append(calls, countScript.call([]string{key}))
 		all = append(all, plainSplit("s"+key))
 		away[i] = cluster.Master(t, key) == dead
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -73,10 +72,7 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 	calls := make([]scriptCall, len(claims))
 	for i, c := range claims {
 		kind, at := startArgs(c.Start)
-		calls[i] = scriptCall{
-			script: claimScript, keys: l.keys(c.Split),
-			args: []any{owner, millis(ttl), l.group, kind, at, l.unused},
-		}
+		calls[i] = claimScript.call(l.keys(c.Split), owner, millis(ttl), l.group, kind, at, l.unused)
 	}
 	granted := make([]splits.Granted, len(claims))
 	for i, answer := range runAll(ctx, l.client, calls) {
@@ -110,8 +106,8 @@ func startArgs(start splits.Start) (kind, at string) {
 func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
 	calls := make([]scriptCall, len(commits))
 	for i, c := range commits {
-		calls[i] = l.positionCall(commitScript, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
-		slices.Reverse(calls[i].keys) // the lease first, since a renewal names nothing else
+		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease first, since a renewal names nothing else
+		calls[i] = l.positionCall(commitScript, keys, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
 }
@@ -120,15 +116,14 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
-		calls[i] = l.positionCall(commitScript, ttl, lease, "", splits.ReadUnknown)
-		calls[i].keys = calls[i].keys[1:]
+		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
 // Reset implements splits.Leases.
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
-	call := l.positionCall(resetScript, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
 	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
 
@@ -136,10 +131,8 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) 
 func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
-		calls[i] = scriptCall{
-			script: releaseScript, keys: []string{leaseKey(lease.Split.Key, l.group)},
-			args: []any{lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), l.unused},
-		}
+		calls[i] = releaseScript.call([]string{l.key(lease.Split)},
+			lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), l.unused)
 	}
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
 }
@@ -149,15 +142,15 @@ func (l *Leases) Node(split splits.Split) string { return nodeOf(l.client, split
 
 // keys are the stream and the lease of a split, which are in one slot: what scripts that touch a split name.
 func (l *Leases) keys(split splits.Split) []string {
-	return []string{split.Key, leaseKey(split.Key, l.group)}
+	return []string{split.Key, l.key(split)}
 }
 
+func (l *Leases) key(split splits.Split) string { return leaseKey(split.Key, l.group) }
+
 // positionCall is a call of commit (renew without an offset) or reset.
-func (l *Leases) positionCall(s *script, ttl time.Duration, lease splits.Lease, offset string, read int64) scriptCall {
-	return scriptCall{script: s, keys: l.keys(lease.Split), args: []any{
-		lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl),
-		l.unused, l.group, offset, max(read, splits.ReadUnknown),
-	}}
+func (l *Leases) positionCall(s *script, keys []string, ttl time.Duration, lease splits.Lease, offset string, read int64) scriptCall {
+	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset,
+		max(read, splits.ReadUnknown))
 }
 
 // underLease runs calls that are fenced and decodes their answers.

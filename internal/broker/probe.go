@@ -95,7 +95,7 @@ func (p probe) call() scriptCall {
 	for _, q := range p.questions() {
 		asked = append(asked, q.command)
 	}
-	return scriptCall{script: checkScript, keys: p.names(), args: []any{jsonOf(asked), jsonOf(p.trials)}}
+	return checkScript.call(p.names(), jsonOf(asked), jsonOf(p.trials))
 }
 
 func jsonOf(commands []command) string {

@@ -30,7 +30,7 @@ func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []s
 		return value, err
 	}
 	replies := []scriptReply{{value, err}}
-	nameDenied(ctx, client, []scriptCall{{s, keys, args}}, replies)
+	nameDenied(ctx, client, []scriptCall{s.call(keys, args...)}, replies)
 	return value, replies[0].err
 }
 
@@ -38,17 +38,30 @@ func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []s
 type scriptCall struct {
 	script *script
 	keys   []string
-	args   []any
+	// line is the command: two places for the verb and the script, how many keys there are, the keys, and the arguments.
+	line []any
 }
 
-// command lays the call out for EVALSHA or EVAL.
-func (c scriptCall) command(ctx context.Context, verb, body string) *redis.Cmd {
-	args := make([]any, 0, 3+len(c.keys)+len(c.args))
-	args = append(args, verb, body, len(c.keys))
-	for _, key := range c.keys {
-		args = append(args, key)
+// call is a call of the script.
+func (s *script) call(keys []string, args ...any) scriptCall {
+	c := s.begin(keys, len(args))
+	c.line = append(c.line, args...)
+	return c
+}
+
+// begin is a call whose line has room for so many arguments, which the caller appends: thousands of them are not copied so.
+func (s *script) begin(keys []string, room int) scriptCall {
+	line := append(make([]any, 0, 3+len(keys)+room), nil, nil, len(keys))
+	for _, key := range keys {
+		line = append(line, key)
 	}
-	return redis.NewCmd(ctx, append(args, c.args...)...)
+	return scriptCall{script: s, keys: keys, line: line}
+}
+
+// command completes the line for EVALSHA or EVAL. It is that of the latest command: one call is sent once at a time.
+func (c scriptCall) command(ctx context.Context, verb, body string) *redis.Cmd {
+	c.line[0], c.line[1] = verb, body
+	return redis.NewCmd(ctx, c.line...)
 }
 
 // once is a command whose pipeline the client of a cluster does not send again. Left to itself, it repeats all that a pipeline has for a

@@ -31,9 +31,9 @@ func TestRunAllAnswersInOrderAndRunsEachCallOnce(t *testing.T) {
 		require.NoError(t, s.client.Set(t.Context(), "broken", "x", 0).Err())
 		var calls []scriptCall
 		for i := range 100 {
-			calls = append(calls, scriptCall{script: echoScript, args: []any{i}},
-				scriptCall{script: countScript, keys: []string{"n" + strconv.Itoa(i)}},
-				scriptCall{script: countScript, keys: []string{"broken"}})
+			calls = append(calls, echoScript.call(nil, i),
+				countScript.call([]string{"n" + strconv.Itoa(i)}),
+				countScript.call([]string{"broken"}))
 		}
 		require.NoError(t, s.client.ScriptLoad(t.Context(), echoScript.src).Err()) // one is known, the other not
 		for round := range 3 {
@@ -57,7 +57,7 @@ func TestRunAllAnswersInOrderAndRunsEachCallOnce(t *testing.T) {
 func TestRunAllGivesTheConnectionErrorToEachCall(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
-	for _, r := range runAll(t.Context(), client, []scriptCall{{script: echoScript}, {script: countScript, keys: []string{"n"}}}) {
+	for _, r := range runAll(t.Context(), client, []scriptCall{echoScript.call(nil), countScript.call([]string{"n"})}) {
 		require.Error(t, r.err)
 		assert.Equal(t, ClassConnection, Classify(r.err))
 	}
