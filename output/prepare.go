@@ -13,18 +13,21 @@ import (
 func (s *session) prepare(batch service.MessageBatch) *job {
 	fields := s.settings.evaluate(batch)
 	messages, errs := make([]outgoing, len(batch)), make([]error, len(batch))
+	p := &pad{}
 	for i, msg := range batch {
-		messages[i], errs[i] = s.prepareOne(fields, i, msg)
+		p.left = len(batch) - i
+		messages[i], errs[i] = s.prepareOne(p, fields, i, msg)
 	}
 	return newJob(messages, errs)
 }
 
-func (s *session) prepareOne(fields evaluation, i int, msg *service.Message) (outgoing, error) {
+func (s *session) prepareOne(p *pad, fields evaluation, i int, msg *service.Message) (outgoing, error) {
 	m, err := fields.message(i)
 	if err != nil {
 		return outgoing{}, err
 	}
-	record, dropped, err := s.recorder.record(msg, m.key)
+	m.key = p.key(m.key)
+	record, dropped, err := s.recorder.record(p, msg, m.key)
 	if err != nil {
 		return outgoing{}, err
 	}

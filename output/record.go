@@ -25,9 +25,9 @@ type recorder struct {
 	limit int64
 }
 
-// record returns the message as it is to be written, and the metadata keys that could not be: fields that the record needs itself
+// record returns the message as it is to be written, on the pad, and the metadata keys that could not be: fields that the record needs itself
 // have their names. The error is that of the message.
-func (r *recorder) record(msg *service.Message, key string) (record appender.Record, dropped []string, err error) {
+func (r *recorder) record(p *pad, msg *service.Message, key string) (record appender.Record, dropped []string, err error) {
 	body, err := msg.AsBytes()
 	if err != nil {
 		return record, nil, fmt.Errorf("reading the message: %w", err)
@@ -42,7 +42,8 @@ func (r *recorder) record(msg *service.Message, key string) (record appender.Rec
 			return record, nil, fmt.Errorf("with an empty body_key a message must be a JSON object: %w", err)
 		}
 	} else {
-		record.Fields, dropped = broker.Encode(body, r.bodyKey, key, metadata)
+		fields := p.list(4 + 2*len(metadata) + len(trace))
+		record.Fields, dropped = broker.Encode(fields, p.body(body), r.bodyKey, key, metadata)
 	}
 	record.Fields = append(record.Fields, trace...)
 	if n := len(record.Fields) / 2; n > broker.MaxFields {

@@ -63,7 +63,7 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			record, dropped, err := newRecorder(t, c.fields).record(spanned(t, message("{}", c.metadata...), c.state), "")
+			record, dropped, err := newRecorder(t, c.fields).record(&pad{}, spanned(t, message("{}", c.metadata...), c.state), "")
 			require.NoError(t, err)
 			assert.Equal(t, c.want, record.Fields)
 			assert.Equal(t, c.dropped, slices.Clip(dropped))
@@ -73,7 +73,7 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 
 // Whoever reads the entry takes these fields for its trace, so nothing else may be in them.
 func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
-	record, dropped, err := newRecorder(t, "").record(message("x", "traceparent", parent, "tracestate", "a=1"), "")
+	record, dropped, err := newRecorder(t, "").record(&pad{}, message("x", "traceparent", parent, "tracestate", "a=1"), "")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"body", "x"}, record.Fields)
 	assert.Equal(t, []string{"traceparent", "tracestate"}, dropped)
@@ -81,9 +81,9 @@ func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
 
 func TestTraceCountsTowardsMaxMessageBytes(t *testing.T) {
 	r := newRecorder(t, "max_message_bytes: '80'")
-	_, _, err := r.record(message(strings.Repeat("x", 76)), "")
+	_, _, err := r.record(&pad{}, message(strings.Repeat("x", 76)), "")
 	require.NoError(t, err)
-	_, _, err = r.record(spanned(t, message(strings.Repeat("x", 76)), ""), "")
+	_, _, err = r.record(&pad{}, spanned(t, message(strings.Repeat("x", 76)), ""), "")
 	require.ErrorContains(t, err, "max_message_bytes")
 }
 
@@ -95,7 +95,7 @@ func BenchmarkRecord(b *testing.B) {
 	msg := message(strings.Repeat("x", 256), "colour", "red", "size", "large")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := r.record(msg, "ann"); err != nil {
+		if _, _, err := r.record(&pad{}, msg, "ann"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -22,12 +22,11 @@ const (
 // Field is one name and value of an entry beside its body and key: one metadata value of a message.
 type Field struct{ Name, Value string }
 
-// Encode lays a message out as the fields of an entry: the body under bodyKey, which is not empty, the key unless it is empty,
+// Encode appends the fields of an entry that holds a message: the body under bodyKey, which is not empty, the key unless it is empty,
 // then the metadata in its order. Metadata named like the body or Reserved would be mistaken for those fields: it is left out and
-// its names are returned as dropped. A nil body is written as an empty one.
-func Encode(body []byte, bodyKey, key string, metadata []Field) (fields []string, dropped []string) {
-	fields = make([]string, 0, 4+2*len(metadata))
-	fields = append(fields, bodyKey, string(body))
+// its names are returned as dropped.
+func Encode(fields []string, body, bodyKey, key string, metadata []Field) (encoded, dropped []string) {
+	fields = append(fields, bodyKey, body)
 	if key != "" {
 		fields = append(fields, KeyField, key)
 	}

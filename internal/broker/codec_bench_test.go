@@ -10,16 +10,16 @@ import (
 var usual = []string{"body", string(bytes.Repeat([]byte("x"), 256)), KeyField, "customer-17"}
 
 func TestAllocationsOfTheCodec(t *testing.T) {
-	body := []byte(usual[1])
-	assert.Equal(t, 2, int(testing.AllocsPerRun(100, func() { Encode(body, "body", "customer-17", nil) })), "the fields and the body")
+	room := make([]string, 0, 4)
+	assert.Zero(t, testing.AllocsPerRun(100, func() { Encode(room, usual[1], "body", "customer-17", nil) }))
 	assert.Zero(t, testing.AllocsPerRun(100, func() { Decode(usual, "body") }))
 }
 
 func BenchmarkEncode(b *testing.B) {
-	body := []byte(usual[1])
+	room := make([]string, 0, 4)
 	b.ReportAllocs()
 	for b.Loop() {
-		Encode(body, "body", "customer-17", nil)
+		Encode(room, usual[1], "body", "customer-17", nil)
 	}
 }
 

@@ -130,7 +130,7 @@ func FuzzMetadataIsWrittenOrReported(f *testing.F) {
 		for _, name := range names { // a message has each name once
 			metadata = append(metadata, Field{name, values[name][0]})
 		}
-		fields, dropped := Encode([]byte(body), bodyKey, key, metadata)
+		fields, dropped := Encode(nil, body, bodyKey, key, metadata)
 		for _, m := range metadata {
 			if m.Name == bodyKey || m.Name == KeyField || m.Name == TraceField || m.Name == TraceStateField {
 				require.Equal(t, m.Name, dropped[0])

@@ -12,23 +12,23 @@ import (
 )
 
 func TestEncodeLaysOutBodyKeyAndMetadataInOrder(t *testing.T) {
-	fields, dropped := Encode([]byte("hello"), "body", "k1", []Field{{"b", "2"}, {"a", "1"}})
+	fields, dropped := Encode(nil, "hello", "body", "k1", []Field{{"b", "2"}, {"a", "1"}})
 	assert.Equal(t, []string{"body", "hello", "rafka_key", "k1", "b", "2", "a", "1"}, fields)
 	assert.Empty(t, dropped)
 }
 
-func TestEncodeOfNilBodyWritesAnEmptyOne(t *testing.T) {
-	fields, _ := Encode(nil, "body", "", nil)
-	assert.Equal(t, []string{"body", ""}, fields)
+func TestEncodeAppends(t *testing.T) {
+	fields, _ := Encode([]string{"before", "1"}, "", "body", "", nil)
+	assert.Equal(t, []string{"before", "1", "body", ""}, fields)
 }
 
 func TestEncodeLeavesOutAnEmptyKey(t *testing.T) {
-	fields, _ := Encode([]byte("x"), "payload", "", nil)
+	fields, _ := Encode(nil, "x", "payload", "", nil)
 	assert.NotContains(t, fields, KeyField)
 }
 
 func TestEncodeDropsAndReportsMetadataThatWouldBeMistaken(t *testing.T) {
-	fields, dropped := Encode([]byte("x"), "body", "k", []Field{
+	fields, dropped := Encode(nil, "x", "body", "k", []Field{
 		{"body", "evil"}, {KeyField, "evil"}, {TraceField, "evil"}, {TraceStateField, "evil"}, {"fine", "1"},
 	})
 	assert.Equal(t, []string{"body", "x", "rafka_key", "k", "fine", "1"}, fields)
@@ -133,7 +133,7 @@ func FuzzEncodeDecodeRoundTrip(f *testing.F) {
 			return
 		}
 		metadata := []Field{{name1, value1}, {name2, value2}}
-		fields, dropped := Encode([]byte(body), bodyKey, key, metadata)
+		fields, dropped := Encode(nil, body, bodyKey, key, metadata)
 		kept := slices.DeleteFunc(metadata, func(m Field) bool { return slices.Contains(dropped, m.Name) })
 		if len(kept) == 0 {
 			kept = nil
