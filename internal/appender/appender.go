@@ -51,8 +51,8 @@ type Appender struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	queues  map[string]*queue  // by Target.Key
-	writers map[string]*writer // by node; there are few of those, so they are never forgotten
+	queues  map[string]*queue // by Target.Key
+	writers map[lane]*writer  // there are few nodes, so they are never forgotten
 	started bool
 	closed  bool
 	// forgotten is the highest epoch of any queue that was forgotten: a new queue begins above it.
@@ -66,7 +66,7 @@ func New(c Config) *Appender {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Appender{
 		config: c, ctx: ctx, cancel: cancel,
-		queues: map[string]*queue{}, writers: map[string]*writer{}, sweepAt: sweepEvery,
+		queues: map[string]*queue{}, writers: map[lane]*writer{}, sweepAt: sweepEvery,
 	}
 }
 
@@ -161,7 +161,7 @@ func (a *Appender) queue(key string) *queue {
 		if len(a.queues) >= a.sweepAt {
 			a.sweep()
 		}
-		q = &queue{sequence: sequence{epoch: a.forgotten + 1}}
+		q = &queue{sequence: sequence{epoch: a.forgotten + 1}, side: len(a.queues) % sides}
 		a.queues[key] = q
 	}
 	return q
@@ -179,12 +179,13 @@ func (a *Appender) sweep() {
 	a.sweepAt = len(a.queues) + sweepEvery
 }
 
-// enlist puts a queue on the list of its node's writer.
+// enlist puts a queue on the list of its writer.
 func (a *Appender) enlist(q *queue) {
-	w := a.writers[q.node]
+	l := lane{q.node, q.side}
+	w := a.writers[l]
 	if w == nil {
 		w = &writer{owner: a}
-		a.writers[q.node] = w
+		a.writers[l] = w
 	}
 	q.phase = ready
 	w.ready = append(w.ready, q)

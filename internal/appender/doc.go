@@ -5,7 +5,8 @@
 //
 // A partition is named by its Target.Key and has a queue. An append is one call of the store for one partition: some records under
 // one number. While it is tried it is a flight. A round is the appends that travel to one node together. A writer is the goroutine
-// that sends the rounds of one node. A Pending is what the caller of Append holds until its records have an outcome.
+// that sends rounds; each node has two, which share its partitions. A Pending is what the caller of Append holds until its records have
+// an outcome.
 //
 // # Order
 //
@@ -20,7 +21,7 @@
 //	                            │<── new number ────┤ Gap, Stale
 //	           Pending <────────┴── outcome ────────┘ the others, or given up
 //
-// A writer takes all flights of its node that are ready. One that backs off is in no round until its timer is due, and nodes don't
+// A writer takes all of its flights that are ready. One that backs off is in no round until its timer is due, and nodes don't
 // wait for each other: a refused partition and a dead node each stop only what is theirs. Before every attempt the Log is asked anew
 // which node has the partition, so one that moved goes on elsewhere.
 //
@@ -62,6 +63,6 @@
 // # Ownership
 //
 // One lock guards all queues. It is never held while the Log, the Observer or a Backoff is called. While a flight is in the air it
-// belongs to its writer alone. A writer's goroutine begins when a queue of its node becomes ready and ends when none is; Close joins
+// belongs to its writer alone. A writer's goroutine begins when a queue of its own becomes ready and ends when none is; Close joins
 // them all, and the timers.
 package appender

@@ -23,6 +23,8 @@ type queue struct {
 	phase    phase
 	// node is where the store has the partition, as far as it knew before the last attempt.
 	node string
+	// side says which of the node's writers serves it.
+	side int
 	// stalled is why the flight backed off for the first time, nil if it didn't.
 	stalled error
 	// timer ends the back-off.

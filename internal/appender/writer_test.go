@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestRoundTakesAllReadyPartitionsOfTheNode(t *testing.T) {
+func TestRoundTakesAllReadyPartitionsOfTheWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.nodes["z"] = "other"
 		a := New(Config{Log: s, Producer: "me"})
 		var all []*Pending
-		for _, key := range []string{"a", "b", "z", "a", "c"} {
+		for _, key := range []string{"a", "b", "z", "a", "c", "d"} {
 			all = append(all, a.Append(to(key), recs(key)))
 		}
 		synctest.Wait()
@@ -26,7 +26,7 @@ func TestRoundTakesAllReadyPartitionsOfTheNode(t *testing.T) {
 		for _, p := range all {
 			assert.Nil(t, p.Errs())
 		}
-		assert.ElementsMatch(t, [][]string{{"a", "b", "c"}, {"z"}}, s.rounds)
+		assert.ElementsMatch(t, [][]string{{"a", "d"}, {"b", "c"}, {"z"}}, s.rounds)
 		assert.NoError(t, a.Close(t.Context()))
 	})
 }
@@ -45,15 +45,38 @@ func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 		for _, p := range all {
 			assert.Nil(t, p.Errs())
 		}
-		seen := map[string]bool{}
+		seen := [sides]map[string]bool{{}, {}}
 		for i, round := range s.rounds {
 			assert.LessOrEqual(t, len(round), maxRoundBytes/maxAppendBytes)
 			for _, key := range round {
-				assert.True(t, !seen[key] || len(seen) == 40, "round %d: %s is served twice before others once", i, key)
+				seen := seen[a.queues[key].side]
+				assert.True(t, !seen[key] || len(seen) == 40/sides, "round %d: %s is served twice before others once", i, key)
 				seen[key] = true
 			}
 		}
 		assert.NoError(t, a.Close(t.Context()))
+	})
+}
+
+func TestANodeHasTheNextRoundWhileItWorksOnOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		s.took[""] = time.Second
+		a := running(t, Config{Log: s, Producer: "me"})
+		var all []*Pending
+		began := time.Now()
+		for i := range 8 {
+			all = append(all, a.Append(to(fmt.Sprint(i)), recs("a")))
+			synctest.Wait()
+		}
+		s.mu.Lock()
+		assert.Equal(t, [][]string{{"0"}, {"1"}}, s.rounds, "no third one")
+		s.mu.Unlock()
+		for _, p := range all {
+			assert.Nil(t, p.Errs())
+		}
+		assert.ElementsMatch(t, [][]string{{"0"}, {"1"}, {"2", "4", "6"}, {"3", "5", "7"}}, s.rounds)
+		assert.Equal(t, 2*time.Second, time.Since(began))
 	})
 }
 
@@ -119,8 +142,7 @@ func TestPartitionThatMovedGoesOnAtItsNewNode(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		assert.Error(t, a.Close(ctx), "the other one is still in the air")
-		assert.Equal(t, []string{"q", "p"}, s.rounds[0])
-		assert.ElementsMatch(t, [][]string{{"q"}, {"p"}, {"p"}}, s.rounds[1:])
+		assert.ElementsMatch(t, [][]string{{"q"}, {"q"}, {"p"}, {"p"}, {"p"}}, s.rounds)
 	})
 }
 
@@ -147,7 +169,7 @@ func TestWriterEndsWhenNothingIsReady(t *testing.T) {
 		for range 3 {
 			assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 			synctest.Wait()
-			assert.False(t, a.writers[""].running)
+			assert.False(t, a.writers[lane{}].running)
 		}
 	})
 }
