@@ -146,7 +146,7 @@ func (f *Faults) Counts(method Method) Counts {
 	return f.counts[method]
 }
 
-// Wait returns when all late requests were applied.
+// Wait returns when all late requests were applied, those too that are yet to fail.
 func (f *Faults) Wait() { f.late.Wait() }
 
 // Group wraps a splits.Group.
@@ -162,6 +162,10 @@ func (f *Faults) Log(inner splits.Log) splits.Log { return &faultyLog{inner, f} 
 // not be touched, since a late request may still be storing them.
 func (f *Faults) run(ctx context.Context, call Call, apply func(context.Context)) error {
 	fault := f.choose(call)
+	if fault.Late > 0 {
+		f.late.Add(1)
+		defer f.late.Done()
+	}
 	if err := f.travel(ctx, call.Method, fault.Delay, fault.Hold); err != nil {
 		return err
 	}

@@ -158,6 +158,16 @@ func TestLateRequestIsAppliedAfterItFailed(t *testing.T) {
 	})
 }
 
+func TestARequestThatIsToBeLateIsWaitedForFromTheStart(t *testing.T) {
+	harm(t, func(t *testing.T, h *harmed) {
+		h.Next(Claim, Fault{Delay: time.Second, Fail: errInjected, Late: time.Second})
+		go h.claim(t.Context())
+		synctest.Wait()
+		h.Wait()
+		assert.Equal(t, "a", h.owner())
+	})
+}
+
 func TestHookChoosesWhatNoSettingCovers(t *testing.T) {
 	harm(t, func(t *testing.T, h *harmed) {
 		var seen []Call
