@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -224,13 +225,7 @@ func hot(ctx context.Context, l *lab) ([]contender, error) {
 // write runs a config that ends by itself, and checks what is in the streams after it.
 func write(ctx context.Context, l *lab, binary, config, topic string, partitions, n int) (sample, error) {
 	s, err := l.flow(ctx, binary, config, n, true)
-	if err == nil {
-		err = l.expect(ctx, topic, partitions, n)
-	}
-	for _, key := range streams(topic, partitions) {
-		l.redis.Unlink(ctx, key)
-	}
-	return s, err
+	return s, errors.Join(err, l.written(ctx, topic, partitions, n))
 }
 
 func writeRafka(n int, input string) contender {
@@ -262,10 +257,7 @@ func writers(_ context.Context, l *lab) ([]contender, error) {
 		{clientLimit, func(ctx context.Context, l *lab) (sample, error) {
 			topic := l.name("topic")
 			s, err := l.limit(ctx, "xadd", "-n", strconv.Itoa(n), "-batch", "1000", "-keys", topic+":%d")
-			for _, key := range streams(topic, 8) {
-				l.redis.Unlink(ctx, key)
-			}
-			return s, err
+			return s, errors.Join(err, l.written(ctx, topic, 8, n))
 		}},
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,15 +46,18 @@ func (b *lockedBuffer) String() string {
 
 func (p *process) begin() error {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		return err
-	}
 	p.done = make(chan struct{})
+	started := make(chan error, 1)
 	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
+		defer close(p.done)
+		runtime.LockOSThread() // a process gets its Pdeathsig when the thread that started it ends
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		if started <- err; err == nil {
+			p.err = p.cmd.Wait()
+		}
 	}()
-	return nil
+	return <-started
 }
 
 // wait waits until the process ends by itself.
