@@ -30,7 +30,7 @@ func TestDefaultsOfSimpleConnection(t *testing.T) {
 	assert.Equal(t, 5*time.Second, o.ReadTimeout)
 	assert.Equal(t, 5*time.Second, o.WriteTimeout)
 	assert.Equal(t, 6*time.Second, o.PoolTimeout)
-	assert.Equal(t, 3, o.PoolSize)
+	assert.Equal(t, 4, o.PoolSize)
 	assert.Nil(t, o.TLSConfig)
 }
 
@@ -146,7 +146,7 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 			}
 			writer := with(Writer())
 			assert.Equal(t, 5*time.Second, *writer.read)
-			assert.Equal(t, 3, *writer.poolSize)
+			assert.Equal(t, 4, *writer.poolSize)
 			assert.Equal(t, 2, *control.poolSize)
 		})
 	}
@@ -162,7 +162,7 @@ func TestReadsOfAClusterAreLimitedByTheFieldAlone(t *testing.T) {
 }
 
 func TestPoolSizeLowersTheNumberOfConnections(t *testing.T) {
-	for size, want := range map[int][]int{0: {1, 2, 3}, 1: {1, 1, 1}, 2: {1, 2, 2}, 100: {1, 2, 3}} {
+	for size, want := range map[int][]int{0: {1, 2, 4}, 1: {1, 1, 1}, 2: {1, 2, 2}, 100: {1, 2, 4}} {
 		for i, role := range []Role{Blocking(1), Control(time.Second), Writer()} {
 			o := simple(t, fmt.Sprintf("url: redis://h\npool: {size: %d}", size), role)
 			assert.Equal(t, want[i], o.PoolSize)

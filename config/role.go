@@ -13,9 +13,9 @@ const (
 	// controlConns is how many connections the control requests of one input share: a beat need not wait for the answer to the claim of
 	// many partitions, nor that for a read of much that is there already. More would only be more: each request is done in a moment.
 	controlConns = 2
-	// writerConns is how many connections an output has to one node: one for the appends, which go out one round after the other, and others
+	// writerConns is how many connections an output has to one node: two for the appends, which go out in rounds of two writers, and others
 	// for a look at topics and at the server's health meanwhile.
-	writerConns = 3
+	writerConns = 4
 	// clusterReads is how many reads may block at once at a node of a cluster unless pool.size says less: each slot has a read of its own
 	// there, so there are as many as partitions. It is a limit; connections are made when they are needed.
 	clusterReads = 4096

@@ -271,7 +271,7 @@ func TestConnectionsAndCommandsOfOneServer(t *testing.T) {
 	for name, pool := range map[string]struct {
 		fields          string
 		control, output int
-	}{"as it comes": {"", 2, 3}, "with one connection each": {"\npool: {size: 1}", 1, 1}} {
+	}{"as it comes": {"", 2, 4}, "with one connection each": {"\npool: {size: 1}", 1, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
@@ -306,7 +306,7 @@ func TestConnectionsAndCommandsOfACluster(t *testing.T) {
 			gauges := watch(t, nodes)
 			d := deployment{fields: "kind: cluster\nurl: '" + cluster.URL() + "'", topic: topic, partitions: many}
 			boundIdle(t, measure(t, quietly(t, cluster), d, gauges), shards)
-			bounds(t, gauges, 2, 3)
+			bounds(t, gauges, 2, 4)
 		})
 	}
 }
