@@ -17,22 +17,21 @@ import (
 
 // crowd is what the members of one group have received.
 type crowd struct {
-	mu      sync.Mutex
-	seen    map[int]int // number -> how often
-	highest map[int]int // by key
-	wrong   error       // the first message out of order
-	by      map[string]int
-	keys    int // message n has key n modulo keys
+	mu    sync.Mutex
+	seen  map[int]int // number -> how often
+	order []int       // in which they came for the first time
+	by    map[string]int
+	keys  int // message n has key n modulo keys
 }
 
 func newCrowd() *crowd { return newCrowdOf(keys) }
 
 // newCrowdOf is newCrowd for messages of another number of keys.
 func newCrowdOf(keys int) *crowd {
-	return &crowd{seen: map[int]int{}, highest: map[int]int{}, by: map[string]int{}, keys: keys}
+	return &crowd{seen: map[int]int{}, by: map[string]int{}, keys: keys}
 }
 
-// take notes a message. A repetition of what was seen before is counted; a new one must be higher than all before it of its key.
+// take notes a message.
 func (c *crowd) take(member string, m *service.Message) error {
 	body, err := m.AsBytes()
 	if err != nil {
@@ -46,14 +45,29 @@ func (c *crowd) take(member string, m *service.Message) error {
 	defer c.mu.Unlock()
 	c.by[member]++
 	c.seen[n]++
-	if c.seen[n] > 1 {
-		return nil
+	if c.seen[n] == 1 {
+		c.order = append(c.order, n)
 	}
-	key := n % c.keys
-	if last, any := c.highest[key]; any && last > n && c.wrong == nil {
-		c.wrong = fmt.Errorf("%d came after %d", n, last)
+	return nil
+}
+
+// disorder is the first of the numbers that came, for the first time, after a higher one of them with its key.
+func (c *crowd) disorder(numbers []int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	asked, highest := map[int]bool{}, map[int]int{}
+	for _, n := range numbers {
+		asked[n] = true
 	}
-	c.highest[key] = n
+	for _, n := range c.order {
+		if !asked[n] {
+			continue
+		}
+		if last, any := highest[n%c.keys]; any && last > n {
+			return fmt.Errorf("%d came after %d", n, last)
+		}
+		highest[n%c.keys] = n
+	}
 	return nil
 }
 
@@ -145,12 +159,11 @@ func (c *crowd) awaitLanes(t *testing.T, lanes ...*lane) {
 	}
 }
 
+// awaitAll waits until all of the numbers have been seen, each key in order.
 func (c *crowd) awaitAll(t *testing.T, numbers []int) {
 	t.Helper()
 	if !assert.Eventually(t, func() bool { return len(c.missing(numbers)) == 0 }, 60*time.Second, 20*time.Millisecond) {
 		t.Fatalf("of %d numbers are missing, among others: %v", len(numbers), c.missing(numbers))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	require.NoError(t, c.wrong)
+	require.NoError(t, c.disorder(numbers))
 }
