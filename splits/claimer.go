@@ -27,12 +27,13 @@ type claimer struct {
 	lanes    lanes
 	backoffs map[string]Backoff // of the nodes where claims fail
 	retryAt  map[Split]time.Time
-	busy     map[Split]bool // is being claimed, or given up and not released yet
-	held     map[Split]bool // was ever ours
-	failing  map[Split]bool // the last attempt to claim it failed
-	leaving  []retired      // to be released when their node's lane is free
-	hints    int            // counts the hints that came
-	news     Rebalance      // what the Observer has not been told
+	busy     map[Split]bool  // is being claimed, or given up and not released yet
+	held     map[Split]bool  // was ever ours
+	failing  map[Split]bool  // the last attempt to claim it failed
+	leaving  []retired       // to be released when their node's lane is free
+	unread   map[Split]Lease // leases of ours under which nothing is read: the stream went back, and the split has yet to be claimed anew
+	hints    int             // counts the hints that came
+	news     Rebalance       // what the Observer has not been told
 }
 
 // wish is what the plan wants this member to read.
@@ -55,6 +56,7 @@ func newClaimer(cfg Config, r *Reader, h *health) *claimer {
 	return &claimer{
 		cfg: cfg, reader: r, health: h, planned: newSignal(), hint: newSignal(), lanes: newLanes(), backoffs: map[string]Backoff{},
 		retryAt: map[Split]time.Time{}, busy: map[Split]bool{}, held: map[Split]bool{}, failing: map[Split]bool{},
+		unread: map[Split]Lease{},
 	}
 }
 
@@ -100,12 +102,7 @@ func (c *claimer) run(stop, calls context.Context) {
 
 // step does what is due and returns the time until something will be. What lands is followed by a step.
 func (c *claimer) step(ctx context.Context) time.Duration {
-	for cause, lost := range c.reader.takeLost() {
-		for _, s := range lost {
-			c.health.forget(s)
-		}
-		c.cfg.Observer.Fenced(lost, cause)
-	}
+	c.takeLost()
 	w := c.wished()
 	for s := range c.failing {
 		if !slices.Contains(w.splits, s) {
@@ -114,10 +111,25 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 	}
 	missing := c.reader.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
 	gone, next := c.reader.retire(w.standBy)
-	c.giveUp(ctx, gone)
+	c.giveUp(ctx, append(gone, c.unwanted(w.splits)...))
 	next = min(next, c.claim(ctx, w, missing))
 	c.report(w)
 	return next
+}
+
+// takeLost takes note of leases that ended against our will, and tells the Observer.
+func (c *claimer) takeLost() {
+	for cause, leases := range c.reader.takeLost() {
+		lost := make([]Split, len(leases))
+		for i, l := range leases {
+			lost[i] = l.Split
+			c.health.forget(l.Split)
+			if errors.Is(cause, ErrRolledBack) {
+				c.unread[l.Split] = l
+			}
+		}
+		c.cfg.Observer.Fenced(lost, cause)
+	}
 }
 
 // report tells the Observer what was taken on and given up, once for all nodes that answer.
@@ -223,6 +235,7 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 			continue
 		}
 		c.mend(s)
+		delete(c.unread, s)
 		if isHeld {
 			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap. One that came since the claim
 			// was sent may have been that hint.

@@ -13,6 +13,7 @@ type retired struct {
 	lease  Lease
 	done   Position
 	stored bool // done is what the store has
+	unread bool // nothing was read under it, and it counted as lost already
 }
 
 func (g retired) split() Split { return g.lease.Split }

@@ -18,7 +18,7 @@ type Reader struct {
 	ready    []*hold           // splits with something to hand out, served in turn
 	delayed  []*hold           // splits whose next replay is not due yet
 	buffered int               // bytes of all buffers
-	lost     map[error][]Split // leases that ended against our will, by cause
+	lost     map[error][]Lease // those that ended against our will, by cause
 	closed   bool
 	stalled  bool             // the Observer has been told
 	memories map[Split]memory // of splits that were held
@@ -30,7 +30,7 @@ type Reader struct {
 
 func newReader(cfg Config) *Reader {
 	return &Reader{
-		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Split{}, room: map[string]signal{}, memories: map[Split]memory{},
+		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Lease{}, room: map[string]signal{}, memories: map[Split]memory{},
 		readable: newSignal(), changed: newSignal(),
 	}
 }
@@ -73,16 +73,16 @@ func (r *Reader) loseLocked(h *hold, cause error) {
 	}
 	r.remember(h)
 	r.end(h, cause)
-	r.lost[cause] = append(r.lost[cause], h.lease.Split)
+	r.lost[cause] = append(r.lost[cause], h.lease)
 	r.changed.raise()
 }
 
 // takeLost returns the leases that were lost since the last call, by cause.
-func (r *Reader) takeLost() map[error][]Split {
+func (r *Reader) takeLost() map[error][]Lease {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lost := r.lost
-	r.lost = map[error][]Split{}
+	r.lost = map[error][]Lease{}
 	return lost
 }
 

@@ -90,13 +90,13 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 		s := states[i]
 		switch {
 		case s.Err != nil && g.back:
-			c.failAgain(g.lease.Split, s.Err)
+			c.failAgain(g.lease, s.Err)
 			continue
 		case s.Err != nil: // the reads will tell, and the auditor looks again
 		case g.back || s.wentBack(g.seen, g.at):
 			loss, err := c.rewind(ctx, &g, s)
 			if err != nil {
-				c.failAgain(g.lease.Split, err)
+				c.failAgain(g.lease, err)
 				continue
 			}
 			losses = append(losses, loss)
@@ -111,10 +111,11 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 	return kept
 }
 
-// failAgain notes that the split can't be read yet, and has it claimed again soon.
-func (c *claimer) failAgain(s Split, err error) {
-	c.fail(s, err)
-	c.retry(s, c.cfg.Heartbeat)
+// failAgain notes that the split of a lease can't be read yet, and has it claimed again soon.
+func (c *claimer) failAgain(l Lease, err error) {
+	c.unread[l.Split] = l
+	c.fail(l.Split, err)
+	c.retry(l.Split, c.cfg.Heartbeat)
 }
 
 // rewind moves a split whose stream went back to where reading has to go on, or halts it.

@@ -415,6 +415,35 @@ func TestASplitThatCannotBeLookedAtAfterItWentBackIsTriedAgain(t *testing.T) {
 	})
 }
 
+// What went back is no hold any more, and its lease is ours all the same until the split is claimed anew.
+func TestALeaseOfAStreamThatWentBackIsReleasedByWhoDoesNotNeedIt(t *testing.T) {
+	for name, leaves := range map[string]bool{"who leaves": true, "who is to have it no more": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2)
+				w.fill(5)
+				a := w.join("a", func(c *splits.Config, _ *member) { c.SampleEvery = 100 * time.Millisecond })
+				settle(3 * time.Second)
+				a.faults.Set(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage})
+				for _, s := range w.store.Splits("orders") {
+					w.store.Drop(s)
+				}
+				settle(200 * time.Millisecond)
+				require.ErrorIs(t, see(a, func() error { return errors.Join(a.fenced...) }), splits.ErrRolledBack)
+				require.Equal(t, []string{"a", "a"}, []string{w.lease(0).Owner, w.lease(1).Owner})
+				if leaves {
+					a.stop()
+					assert.Equal(t, []string{"", ""}, []string{w.lease(0).Owner, w.lease(1).Owner})
+					return
+				}
+				w.join("b")
+				settle(heartbeat + 100*time.Millisecond)
+				assert.ElementsMatch(t, []string{"a", "b"}, []string{w.lease(0).Owner, w.lease(1).Owner})
+			})
+		})
+	}
+}
+
 // Whatever happens to the streams: what is there in the end was read, and what is told to be lost was.
 func TestNothingThatIsThereIsPassedOverWhateverHappensToTheStream(t *testing.T) {
 	for seed := range uint64(60) {

@@ -25,7 +25,9 @@ func (c *claimer) giveUp(ctx context.Context, gone []retired) {
 			return func() {
 				for _, g := range gone {
 					delete(c.busy, g.lease.Split)
-					c.news.Revoked = append(c.news.Revoked, g.lease.Split)
+					if !g.unread {
+						c.news.Revoked = append(c.news.Revoked, g.lease.Split)
+					}
 				}
 			}
 		})
@@ -35,6 +37,8 @@ func (c *claimer) giveUp(ctx context.Context, gone []retired) {
 // close gives up everything once run has returned. A node that hangs keeps the splits of no other from being released.
 func (c *claimer) close(ctx context.Context) {
 	gone, _ := c.reader.retire(true)
+	c.takeLost()
+	gone = append(gone, c.unwanted(nil)...)
 	for node, gone := range byNode(c.cfg.Node, append(c.leaving, gone...), retired.split) {
 		c.lanes.start(node, func() func() {
 			c.release(ctx, gone)
@@ -42,6 +46,18 @@ func (c *claimer) close(ctx context.Context) {
 		})
 	}
 	c.lanes.join()
+}
+
+// unwanted takes the leases under which nothing is read, and whose splits are not wished for, to be released. Others would have to wait until
+// they run out.
+func (c *claimer) unwanted(wish []Split) (gone []retired) {
+	for s, lease := range c.unread {
+		if !c.busy[s] && !slices.Contains(wish, s) {
+			gone = append(gone, retired{lease: lease, stored: true, unread: true})
+			delete(c.unread, s)
+		}
+	}
+	return gone
 }
 
 // release commits the last positions of splits that are given up, and only then frees them.
