@@ -18,11 +18,11 @@ local function now_ms()
 end
 
 -- next_number is what the version of a group or the epoch of a lease becomes when it changes: the time in microseconds, or, while the clock is
--- behind, a step ahead that is as good as random. So after a rollback none comes a second time: a plan made for members that were rolled back
+-- behind by a millisecond or more, a step ahead that is as good as random. So after a rollback none comes a second time: a plan made for members that were rolled back
 -- would pass for one of those that are there, and a commit that is still on its way for one under the new lease.
 local function next_number(number)
   local now, before = now_us(), tonumber(number) or 0
-  return text(now > before and now or before + 1 + now % 1000000)
+  return text(before - now < 1000 and math.max(now, before + 1) or before + 1 + now % 1000000)
 end
 
 -- err_of returns the error of a pcall's reply, or nil.

@@ -81,11 +81,12 @@ func (s *state) clone() *state {
 func (s *Store) now() int64 { return time.Now().Add(s.step).UnixMilli() }
 
 // nextNumber is what the version of a group or the epoch of a lease becomes when it changes: the time in microseconds, or, while the clock
-// is behind, a step ahead that is as good as random, so that after a rollback none comes a second time. The caller holds mu.
+// is behind by a millisecond or more, a step ahead that is as good as random, so that after a rollback none comes a second time. The caller
+// holds mu.
 func (s *Store) nextNumber(number uint64) uint64 {
 	now := uint64(time.Now().Add(s.step).UnixMicro())
-	if now > number {
-		return now
+	if number < now+1000 {
+		return max(now, number+1)
 	}
 	return number + 1 + now%1_000_000
 }
