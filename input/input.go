@@ -93,7 +93,7 @@ func (in *Input) open(ctx context.Context) (*session, error) {
 			return in.keep(opened)
 		}
 		wait := min(in.backoff.NextBackOff(), in.settings.consumer.Heartbeat)
-		if ctx.Err() == nil && (!told(in.reported, err) || time.Now().After(remind)) {
+		if !over(ctx) && (!told(in.reported, err) || time.Now().After(remind)) {
 			in.reported = err
 			return nil, service.NewErrBackOff(err, wait)
 		}
@@ -106,6 +106,13 @@ func (in *Input) open(ctx context.Context) (*session, error) {
 			return nil, service.ErrEndOfInput
 		}
 	}
+}
+
+// over reports whether the time of a context is up. A request that ends with it may say so, as if the server were slow, a moment before the
+// context does.
+func over(ctx context.Context) bool {
+	deadline, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
 }
 
 func (in *Input) current() *session {

@@ -20,6 +20,22 @@ import (
 )
 
 // What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by itself once it is mended.
+// soon is a context that names an earlier deadline than it has, as the clock that ends a request may be ahead of the one that ends its context.
+type soon struct{ context.Context }
+
+func (s soon) Deadline() (time.Time, bool) {
+	deadline, limited := s.Context.Deadline()
+	return deadline.Add(-time.Second), limited
+}
+
+func TestAServerIsNotBlamedWhenTheTimeToConnectIsUp(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	in, _ := closedInput(t, "redis://"+silent.Addr().String(), "")
+	require.ErrorIs(t, in.Connect(soon{brief(t, 1200*time.Millisecond)}), context.DeadlineExceeded)
+}
+
 func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 	type setup struct {
 		args, says []string
