@@ -19,7 +19,6 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by itself once it is mended.
 // soon is a context that names an earlier deadline than it has, as the clock that ends a request may be ahead of the one that ends its context.
 type soon struct{ context.Context }
 
@@ -36,6 +35,7 @@ func TestAServerIsNotBlamedWhenTheTimeToConnectIsUp(t *testing.T) {
 	require.ErrorIs(t, in.Connect(soon{brief(t, 1200*time.Millisecond)}), context.DeadlineExceeded)
 }
 
+// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by itself once it is mended.
 func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 	type setup struct {
 		args, says []string
