@@ -50,14 +50,14 @@ func (a *auditor) step(ctx context.Context) bool {
 	}
 	a.health.ok("sampling")
 	samples := make([]Sample, 0, len(looks))
-	var back []*hold
+	var back []look
 	for i, l := range looks {
 		switch {
 		case states[i].Err != nil:
 		case !l.settled && states[i].wentBack(l.seen, l.at):
-			if states[i].hides(l.at.Offset) {
-				back = append(back, l.hold)
-			} // else the next read shows it: all that is there lies behind the position
+			if states[i].hides(l.judged) || states[i].Last.Before(l.at.Offset) {
+				back = append(back, l)
+			} // else the next read shows it: all that is there lies behind the position, or was read
 		default:
 			a.reader.see(l.hold, states[i])
 			samples = append(samples, a.sample(l, states[i]))
@@ -90,7 +90,9 @@ func (a *auditor) sample(l look, s State) Sample {
 type look struct {
 	hold     *hold
 	lease    Lease
+	news     int      // of the hold
 	at       Position // up to which the stream is known to be the one that was read
+	judged   Offset   // behind it are entries that were read and whose stream has not been looked at since
 	seen     State
 	settled  bool // it is known already that the stream is not what it was
 	done     Position
@@ -104,10 +106,14 @@ func (r *Reader) look() []look {
 	defer r.mu.Unlock()
 	looks := make([]look, 0, len(r.holds))
 	for _, h := range r.holds {
-		l := look{hold: h, lease: h.lease, at: h.next, seen: h.seen, settled: h.back || h.halt != nil, done: h.tracker.Done(), lastRead: h.lastRead}
+		l := look{
+			hold: h, lease: h.lease, news: h.news, at: h.next, judged: h.next.Offset, seen: h.seen, settled: h.back || h.halt != nil,
+			done: h.tracker.Done(), lastRead: h.lastRead,
+		}
 		if h.probe != nil {
 			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged
-			l.seen.Exists = true            // or nothing could have been read
+			l.judged = h.probe.before.Offset
+			l.seen.Exists = true // or nothing could have been read
 		}
 		l.oldest, _ = h.oldest()
 		if h.inflight > 0 {
@@ -119,13 +125,15 @@ func (r *Reader) look() []look {
 	return looks
 }
 
-// wentBack ends the holds of streams that are not what they were, all in one step, so that they are claimed and reported together.
-func (r *Reader) wentBack(holds []*hold) {
+// wentBack ends the holds of streams that are not what they were, all in one step, so that they are claimed and reported together. A look may be
+// overdue: if a read has brought something since, the answer may be about a stream that is gone, and the reads have judged the one that came
+// after it. Where they have not, reading stands still, and the next look finds the same.
+func (r *Reader) wentBack(looks []look) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, h := range holds {
-		if h.phase == reading { // else the next owner will see it
-			r.goBack(h)
+	for _, l := range looks {
+		if l.hold.phase == reading && l.hold.news == l.news { // in another phase the next owner will see it
+			r.goBack(l.hold)
 		}
 	}
 }

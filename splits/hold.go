@@ -27,6 +27,7 @@ type hold struct {
 	fetching bool      // a request is under way
 	full     bool      // requests bring as many entries as they ask for
 	lookedAt time.Time // when the last request was answered; zero before the first
+	news     int       // counts the answers that brought entries, or a state that was judged
 	buffer   []run     // fetched and not handed out
 	bytes    int       // size of buffer
 	probe    *probe    // the last read that returned data, until the stream has been looked at

@@ -166,6 +166,7 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 	var found *finding
 	if f.State != nil && p != nil {
 		h.probe = nil
+		h.news++
 		if found = r.judge(it, *p, *f.State, report); found == nil {
 			return
 		}
@@ -190,6 +191,7 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 
 func (r *Reader) accept(h *hold, entries []Entry, now time.Time, report *intakeReport) {
 	h.lastRead = now
+	h.news++
 	size := h.accept(entries)
 	r.buffered += size
 	report.entries += len(entries)

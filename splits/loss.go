@@ -95,11 +95,11 @@ func (f *finding) lose(p probe, entries int64, exact bool) {
 	}
 }
 
-// judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there up to the position, the read began
-// where the stream does, and only the counts are wrong.
+// judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there up to the position, nor up to the first entry
+// that came, the read began where the stream does, and only the counts are wrong.
 func (p probe) judgeAnew(s, seen State) finding {
 	last := p.last()
-	if s.Last.Before(last) || s.hides(p.before.Offset) {
+	if s.Last.Before(last) || s.hides(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
 		return finding{read: ReadUnknown, back: true}
 	}
 	read := s.removed() + int64(len(p.offsets)-s.below(p.offsets))

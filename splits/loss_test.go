@@ -77,6 +77,7 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 		"the same, more added than read":          {entries(20, 29), stateOf(20, 60, 41), seen, false, 10, 2},
 		"the same, trimmed":                       {entries(22, 29), stateOf(22, 29, 9), seen, false, 9, 2},
 		"recreated, lower ones come first":        {entries(20, 20), stateOf(5, 20, 3), seen, true, ReadUnknown, 0},
+		"recreated, one that never came is first": {entries(20, 20), stateOf(15, 30, 3), seen, true, ReadUnknown, 0},
 		"the same, with as many as had been read": {entries(20, 20), stateOf(0, 20, 11), seen, true, ReadUnknown, 0},
 		"rolled back and written on":              {entries(13, 14), stateOf(1, 14, 9), seen, true, ReadUnknown, 0},
 		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, ReadUnknown, 0},

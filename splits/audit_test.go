@@ -1,0 +1,95 @@
+package splits_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+	"github.com/rafka-streams/rafka/splits/splitstest"
+)
+
+// audited has the member look at its streams ten times a second, and commit late: what is read again then shows.
+func audited(c *splits.Config, _ *member) {
+	c.SampleEvery, c.CommitEvery = 100*time.Millisecond, 5*time.Second
+}
+
+// The auditor looked while the stream was gone, and learned of it only after entries of the new stream had been read and judged: one stream was
+// reported as recreated twice, and those entries came twice.
+func TestALookThatIsOverdueDoesNotEndAHoldThatHasReadOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		a := w.join("a", audited)
+		settle(20 * time.Second) // all is committed
+		looked := make(chan struct{})
+		a.faults.Next(splitstest.State, splitstest.Fault{PauseReply: looked})
+		w.store.Drop(w.only())
+		settle(200 * time.Millisecond)
+		require.Empty(t, a.lostAll(), "the answer is on its way")
+		w.note("new")
+		settle(time.Second)
+		require.Equal(t, []string{"new"}, a.texts()[5:])
+		require.Len(t, a.lostAll(), 1, "the next read shows it")
+		close(looked)
+		settle(20 * time.Second)
+		w.note("newer")
+		settle(20 * time.Second)
+		assert.Equal(t, []string{"new", "newer"}, a.texts()[5:])
+		assert.Len(t, a.lostAll(), 1)
+		assert.Empty(t, see(a, func() []error { return a.fenced }))
+		assert.EqualValues(t, 2, w.lease(0).Position.Read)
+	})
+}
+
+// The auditor looked at a stream whose first entries had been read and not been judged yet: it holds nothing that was passed over, and
+// those entries came twice.
+func TestALookAtANewStreamLeavesWhatWasReadOfItToTheNextRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		var log *blind
+		a := w.join("a", audited, func(c *splits.Config, _ *member) {
+			log = &blind{Log: c.Log}
+			c.Log = log
+		})
+		settle(20 * time.Second)
+		log.on.Store(true) // no read is judged
+		w.store.Drop(w.only())
+		w.note("new")
+		settle(time.Second)
+		require.Equal(t, []string{"new"}, a.texts()[5:])
+		log.on.Store(false)
+		settle(20 * time.Second)
+		w.note("newer")
+		settle(20 * time.Second)
+		assert.Equal(t, []string{"new", "newer"}, a.texts()[5:])
+		assert.Len(t, a.lostAll(), 1)
+		assert.Empty(t, see(a, func() []error { return a.fenced }))
+		assert.EqualValues(t, 2, w.lease(0).Position.Read)
+	})
+}
+
+// What the stream may hold below the first entry that was read of it is still looked for.
+func TestALookAtANewStreamThatHoldsEntriesBelowThePositionTakesItBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fill(5)
+		var log *blind
+		a := w.join("a", audited, func(c *splits.Config, _ *member) {
+			log = &blind{Log: c.Log}
+			c.Log = log
+		})
+		settle(20 * time.Second)
+		log.on.Store(true)
+		w.store.Drop(w.only())
+		require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
+		w.note("high")
+		settle(20 * time.Second)
+		assert.Equal(t, []string{"high", "low", "high"}, a.texts()[5:], "while no read is judged")
+		assert.Len(t, a.lostAll(), 1)
+	})
+}
