@@ -63,15 +63,17 @@ type exporter struct {
 	// kinds says what a metric name is used for: Prometheus allows one type a name.
 	kinds map[string]string
 	// vectors holds one vec a metric name and set of label names.
-	vectors map[string]any
+	vectors map[string]deleter
 }
+
+var _ service.MetricsExporterSeriesDeleter = (*exporter)(nil)
 
 func newExporter(conf *service.ParsedConfig, logger *service.Logger) (*exporter, error) {
 	e := &exporter{
 		registry: prometheus.NewRegistry(),
 		logger:   logger,
 		kinds:    map[string]string{},
-		vectors:  map[string]any{},
+		vectors:  map[string]deleter{},
 	}
 	if err := e.configureTimings(conf); err != nil {
 		return nil, err
@@ -174,10 +176,10 @@ func (e *exporter) NewTimerCtor(name string, labelKeys ...string) service.Metric
 
 func (e *exporter) newTimingVec(name, help string, labels []string) vec[prometheus.Observer] {
 	if e.buckets != nil {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: e.buckets}, labels)
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help + " In seconds.", Buckets: e.buckets}, labels)
 	}
 	return prometheus.NewSummaryVec(prometheus.SummaryOpts{
-		Name: name, Help: help,
+		Name: name, Help: help + " In nanoseconds.",
 		Objectives: map[float64]float64{0.5: 0.05, 0.9: 0.01, 0.99: 0.001},
 	}, labels)
 }

@@ -247,7 +247,9 @@ func isNamed(field string, named map[string]string) bool {
 	return false
 }
 
-func TestMetricsOfTheREADMEAreRegistered(t *testing.T) {
+// registeredMetrics are the metrics that the input and the output register, by their source.
+func registeredMetrics(t *testing.T) map[string]bool {
+	t.Helper()
 	registered := map[string]bool{}
 	registration := regexp.MustCompile(`(?:[gG]auge|[cC]ounter|[tT]imer)\("(rafka_\w+)"`)
 	for _, folder := range []string{"input", "output"} {
@@ -261,6 +263,11 @@ func TestMetricsOfTheREADMEAreRegistered(t *testing.T) {
 			}
 		}
 	}
+	return registered
+}
+
+func TestMetricsOfTheREADMEAreRegistered(t *testing.T) {
+	registered := registeredMetrics(t)
 	named := map[string]bool{}
 	for _, row := range tableRows(t, document(t, "README.md"), "metric |") {
 		for _, name := range code(row[0]) {

@@ -11,6 +11,12 @@ import (
 type vec[M any] interface {
 	prometheus.Collector
 	GetMetricWithLabelValues(values ...string) (M, error)
+	deleter
+}
+
+// deleter is the side of a vector that forgets series.
+type deleter interface {
+	DeletePartialMatch(labels prometheus.Labels) int
 }
 
 // series is one metric name with one set of label names.
@@ -42,7 +48,7 @@ func newSeries[M any](
 		s.vec, _ = known.(vec[M])
 		return s
 	}
-	s.vec = newVec(name, "Benthos "+kind+" metric.", labels)
+	s.vec = newVec(name, helpOf(kind, name), labels)
 	if err := e.registry.Register(unchecked{s.vec}); err != nil {
 		e.logger.Warnf("metric %s is not exported: %v", name, err)
 		s.vec = nil
@@ -63,7 +69,7 @@ func (s series[M]) with(values []string) (metric M, ok bool) {
 	}
 	sorted := make([]string, len(values))
 	for i, position := range s.order {
-		sorted[i] = strings.ToValidUTF8(values[position], "\uFFFD")
+		sorted[i] = validLabelValue(values[position])
 	}
 	metric, err := s.vec.GetMetricWithLabelValues(sorted...)
 	if err != nil {
@@ -72,6 +78,27 @@ func (s series[M]) with(values []string) (metric M, ok bool) {
 	}
 	return metric, true
 }
+
+// DeleteSeriesPartialMatch removes all series that have all of these labels, as the engine asks for when a stream is deleted. No labels
+// match nothing.
+func (e *exporter) DeleteSeriesPartialMatch(labels map[string]string) {
+	if len(labels) == 0 {
+		return
+	}
+	matching := prometheus.Labels{}
+	for key, value := range labels {
+		names, _ := validLabelNames([]string{key})
+		matching[names[0]] = validLabelValue(value)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, v := range e.vectors {
+		v.DeletePartialMatch(matching)
+	}
+}
+
+// validLabelValue replaces what is not UTF-8, which Prometheus does not take.
+func validLabelValue(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }
 
 // unchecked hides from the registry what a vector is going to collect: it would refuse a second set of label names under one metric
 // name, although the text format and Prometheus allow it.
