@@ -40,8 +40,8 @@ type GroupTypeError struct {
 
 // Error names the field and the ways out.
 func (e *GroupTypeError) Error() string {
-	return fmt.Sprintf("consumer_group %q of %q is a %s group and this input's is a %s group: set group_type: %s, or use another "+
-		"consumer_group", e.Group, e.Topic, e.Stored, e.Want, e.Stored)
+	return fmt.Sprintf("consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, or remove "+
+		"that group with rafka group delete once it has no members", e.Group, e.Topic, e.Stored, e.Want)
 }
 
 // Group is the membership and the plan of one group of one topic: splits.Group on Redis. It is safe for concurrent use and does

@@ -269,7 +269,7 @@ func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
 		require.ErrorAs(t, err, &mismatch)
 		assert.Equal(t, "consumer", mismatch.Stored)
 		assert.Equal(t, "share", mismatch.Want)
-		require.ErrorContains(t, err, "group_type: consumer")
+		require.ErrorContains(t, err, "use another consumer_group")
 		assert.Equal(t, []string{"m1"}, beat(t, s.group(), "m1").Members)
 	})
 }

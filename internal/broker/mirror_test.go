@@ -100,7 +100,7 @@ func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 		assert.Equal(t, "foreign", s.field(t, testLease, "mirror"))
 		require.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], "orders:3")
-		assert.Contains(t, warnings[0], "start_offset: group")
+		assert.Contains(t, warnings[0], "rafka group seek")
 	})
 }
 
