@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
@@ -65,8 +64,8 @@ func checkNames(f config.Fields, p *config.Problems) {
 	} else {
 		p.AddErr(broker.ValidateGroup(group))
 	}
-	if name, _ := f.Text(fieldConsumerName); strings.ContainsFunc(name, unicode.IsControl) {
-		p.Add(fieldConsumerName, "%q has control characters: remove them", name)
+	if name, _ := f.Text(fieldConsumerName); name != "" {
+		p.AddErr(broker.ValidateConsumer(name))
 	}
 	if id, _ := f.Text(fieldInstanceID); id != "" {
 		p.AddErr(broker.ValidateInstance(id))

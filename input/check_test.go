@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -44,6 +45,7 @@ const (
 func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 	tomorrow := "'" + time.Now().Add(24*time.Hour).Format(time.RFC3339) + "'"
 	const name, group = "stream_name: orders\n", "consumer_group: billing\n"
+	long := strings.Repeat("x", broker.MaxName+1)
 	// Each text stands in both the lint and the error: the field, and words of the remedy.
 	for what, c := range map[string]struct {
 		fields string
@@ -62,6 +64,14 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"group blank":             {local + name + "consumer_group: ' '", []string{"consumer_group", "set it to a name"}},
 		"group control":           {local + name + "consumer_group: \"a\\tb\"", []string{"consumer_group", "control characters"}},
 		"name control":            {minimal + "consumer_name: \"a\\tb\"", []string{"consumer_name", "remove them"}},
+		"stream name too long":    {local + group + "stream_name: " + long, []string{"stream_name", "250 characters: use 249 at most"}},
+		"group too long":          {local + name + "consumer_group: " + long, []string{"consumer_group", "250 characters: use 249 at most"}},
+		"name too long":           {minimal + "consumer_name: " + long, []string{"consumer_name", "250 characters: use 249 at most"}},
+		"instance too long":       {minimal + "instance_id: " + long, []string{"instance_id", "250 characters: use 249 at most"}},
+		"stream name bidi":        {local + group + "stream_name: \"a\\u202eb\"", []string{"stream_name", "U+202E", "remove it"}},
+		"group of no width":       {local + name + "consumer_group: \"a\\u200bb\"", []string{"consumer_group", "U+200B", "remove it"}},
+		"name bidi":               {minimal + "consumer_name: \"a\\u2066b\"", []string{"consumer_name", "U+2066", "remove it"}},
+		"instance of no width":    {minimal + "instance_id: \"a\\ufeffb\"", []string{"instance_id", "U+FEFF", "remove it"}},
 		"instance control":        {minimal + "instance_id: \"a\\tb\"", []string{"instance_id", "remove them"}},
 		"instance with a slash":   {minimal + "instance_id: a/b", []string{"instance_id", "slash", "remove it"}},
 		"start nonsense":          {minimal + "start_offset: yesterday", []string{"start_offset", "use earliest, latest, a time such as"}},

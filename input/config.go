@@ -7,6 +7,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -32,7 +33,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		instance: p.text(fieldInstanceID),
 	}
 	if s.name == "" {
-		s.name, _ = os.Hostname()
+		s.name = hostname()
 	}
 	session := p.duration(fieldSessionTimeout)
 	heartbeat := min(defaultHeartbeat, session/heartbeats)
@@ -57,6 +58,15 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		FailOnLoss:      p.text(fieldOnDataLoss) == lossFail,
 	}
 	return s, p.err
+}
+
+// hostname is the name of a member that was given none.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil || broker.ValidateConsumer(name) != nil {
+		return "host"
+	}
+	return name
 }
 
 // parser reads fields and keeps the first error.

@@ -148,7 +148,7 @@ and without ` + "`partition`" + `: ` + "`rafka_partitions_assigned`" + `, ` + "`
 func groupFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldStreamName).
-			Description("The topic to read.").Example("orders"),
+			Description("The topic to read: at most 249 characters, as in Kafka, and none that is not seen. So are the names of groups, consumers and instances.").Example("orders"),
 		service.NewStringField(fieldConsumerGroup).
 			Description("The consumer group that this input is a member of. Groups are independent of each other: each reads everything.").Example("billing"),
 		service.NewStringField(fieldConsumerName).

@@ -51,6 +51,8 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"stream name blank":          {"url: redis://localhost:6379\nstream_name: ' '", []string{"stream_name", "set it to the name of the topic"}},
 		"stream name braces":         {"url: redis://localhost:6379\nstream_name: 'a{b'", []string{"stream_name", "hash tag"}},
 		"stream name control":        {"url: redis://localhost:6379\nstream_name: \"a\\tb\"", []string{"stream_name", "control characters"}},
+		"stream name too long":       {"url: redis://localhost\nstream_name: " + strings.Repeat("x", 250), []string{"stream_name", "use 249 at most"}},
+		"stream name of no width":    {"url: redis://localhost\nstream_name: \"a\\u200db\"", []string{"stream_name", "U+200D", "remove it"}},
 		"stream name like another":   {"url: redis://localhost\nstream_name: a:1\npartitions: 3", []string{"stream_name", "does not end in a colon"}},
 		"partitions zero":            {minimal + "partitions: 0", []string{"partitions", "from 1 to 100000"}},
 		"partitions negative":        {minimal + "partitions: -1", []string{"partitions", "from 1 to 100000"}},

@@ -86,8 +86,7 @@ var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
 func manualPartition(topic string, count int, text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return 0, fmt.Errorf("field partition gave %q, which is no number: partitioner manual needs that of a partition",
-			text)
+		return 0, fmt.Errorf("field partition gave %.40q, which is no number: partitioner manual needs that of a partition", text)
 	}
 	if n < 0 || n >= count {
 		return 0, fmt.Errorf("field partition gave %d, but topic %q has the partitions 0 to %d", n, topic, count-1)

@@ -127,8 +127,8 @@ The first four have the labels ~topic~ and ~partition~, the last has ~topic~.
 func addressFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInterpolatedStringField(fieldStreamName).
-			Description("The topic to write to. Its name may depend on the message; one that turns out empty or not allowed " +
-				"fails that message. " +
+			Description("The topic to write to. Its name may depend on the message; one that turns out empty, longer than 249 " +
+				"characters or otherwise not allowed fails that message. " +
 				"A name with a tag in braces, as in `{tenant}:orders`, puts all its partitions into one slot of a Redis Cluster.").
 			Example("orders").Example("orders-${! @region }"),
 		config.WholeField(fieldPartitions).

@@ -135,6 +135,11 @@ type GroupSummary struct {
 // ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their names. It scans all keys. A
 // topic without groups has an empty list, and so has one that does not exist.
 func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
+	if topic != "" {
+		if err := ValidateTopic(topic, false); err != nil {
+			return nil, err
+		}
+	}
 	keys, err := a.scan(ctx, groupPattern(topic), "hash")
 	if err != nil {
 		return nil, fmt.Errorf("listing groups: %w", err)

@@ -1,14 +1,10 @@
 package broker
 
 import (
-	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rafka-streams/rafka/splits"
 )
@@ -270,66 +266,4 @@ func plainSplit(topic string) splits.Split {
 // partitionSplit is split i of a partitioned topic.
 func partitionSplit(topic string, i int) splits.Split {
 	return splits.Split{Topic: topic, Partition: i, Key: partitionKey(topic, i)}
-}
-
-// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be created with partitions, whose
-// keys must not be those of another topic. The error names the field and the remedy.
-func ValidateTopic(name string, partitioned bool) error {
-	if err := validateName("stream_name", name); err != nil {
-		return err
-	}
-	if err := validateBraces(name); err != nil {
-		return err
-	}
-	if strings.HasPrefix(name, keyPrefix) && strings.ContainsAny(name, "{}") {
-		return fmt.Errorf("stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces", name, keyPrefix)
-	}
-	if partitioned && endsInNumber(name) {
-		return fmt.Errorf("stream_name: %q ends like a partition of another topic: a topic that is created with partitions "+
-			"needs a name that does not end in a colon and a number", name)
-	}
-	return nil
-}
-
-// ValidateGroup checks that name can be a consumer_group. The error names the field and the remedy.
-func ValidateGroup(name string) error { return validateName("consumer_group", name) }
-
-// ValidateInstance checks that name can be an instance_id. The error names the field and the remedy.
-func ValidateInstance(name string) error {
-	if strings.Contains(name, "/") {
-		return fmt.Errorf("instance_id: %q holds a slash, which parts the names of members: remove it", name)
-	}
-	return validateName("instance_id", name)
-}
-
-func validateName(field, name string) error {
-	switch {
-	case name == "":
-		return errors.New(field + " is empty: set it to a name")
-	case !utf8.ValidString(name):
-		return fmt.Errorf("%s: %q is not valid UTF-8: use other characters", field, name)
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%s: %q holds control characters: remove them", field, name)
-	}
-	return nil
-}
-
-// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would not share a slot.
-func validateBraces(name string) error {
-	opened, closed := strings.Count(name, "{"), strings.Count(name, "}")
-	if opened == 0 && closed == 0 {
-		return nil
-	}
-	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
-	if opened != 1 || closed != 1 || to < from+2 {
-		return fmt.Errorf("stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
-			name, "{tenant}:orders")
-	}
-	return nil
-}
-
-// endsInNumber reports whether the name ends in a colon and digits.
-func endsInNumber(name string) bool {
-	head := strings.TrimRight(name, "0123456789")
-	return len(head) < len(name) && strings.HasSuffix(head, ":")
 }

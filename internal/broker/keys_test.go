@@ -61,52 +61,6 @@ func hashTag(key string) string {
 	return key
 }
 
-func TestValidateTopicRefusesNamesWhoseKeysWouldMeet(t *testing.T) {
-	for _, name := range []string{
-		"orders", "a:1", "{eu}:orders", "{orders}", "a{b}c", "größe", "a b", "%", "*", "rafka:events", "a:1x", "topic", ":", "0",
-	} {
-		assert.NoError(t, ValidateTopic(name, false), name)
-	}
-	for name, remedy := range map[string]string{
-		"":                          "is empty",
-		"a\nb":                      "control characters",
-		"a\x00":                     "control characters",
-		"a\x7f":                     "control characters",
-		"\xff":                      "UTF-8",
-		"a{b":                       "one pair",
-		"a}b":                       "one pair",
-		"}a{":                       "one pair",
-		"a{}b":                      "one pair",
-		"{a}{b}":                    "one pair",
-		"{{a}}":                     "one pair",
-		"rafka:{orders}:topic":      "own keys",
-		"rafka:{orders:3}:lease:g1": "own keys",
-	} {
-		err := ValidateTopic(name, false)
-		require.ErrorContains(t, err, remedy, name)
-		assert.ErrorContains(t, err, "stream_name", name)
-	}
-}
-
-func TestValidateTopicRefusesPartitionedNamesThatLookLikeAPartition(t *testing.T) {
-	for _, name := range []string{"orders:3", "orders:0", ":1", "{eu}:007"} {
-		assert.NoError(t, ValidateTopic(name, false), "reading such a plain stream is fine")
-		assert.ErrorContains(t, ValidateTopic(name, true), "stream_name", name)
-	}
-	for _, name := range []string{"orders", "orders:", "orders3", "3", "a:3b", "a:{3}"} {
-		assert.NoError(t, ValidateTopic(name, true), name)
-	}
-}
-
-func TestValidateGroupNamesTheField(t *testing.T) {
-	for _, name := range []string{"billing", "a:b", "{", "}}", "%", "topic", "a b"} {
-		assert.NoError(t, ValidateGroup(name), name)
-	}
-	for _, name := range []string{"", "a\tb", "\xfe"} {
-		assert.ErrorContains(t, ValidateGroup(name), "consumer_group", "%q", name)
-	}
-}
-
 // ownKeys are all keys that a group of a topic and a producer called like the group may have, by what they hold. Partition keys
 // belong to no topic but to the stream, which a plain topic of that name shares.
 func ownKeys(topic, group string) map[string]string {
