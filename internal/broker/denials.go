@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A server that denies something inside a script does not say what (Redis 7.0) or on which key. What is said here is found out by asking: with
-// redis.acl_check_cmd for commands, and key by key for keys, which a server compares before it runs a script.
+// A server that denies something inside a script does not say what (Redis 7.0), or names one command only (Redis 7.2, Valkey), and never names the
+// key. The errors here name all of it. The check script finds out: with redis.acl_check_cmd for commands, and key by key for keys, which a
+// server compares before it runs a script.
 
 // deniedCommands is the error for commands that the user may not run.
 func deniedCommands(denied []question) error {
@@ -52,7 +53,7 @@ func remedyGrant(rules ...string) string {
 		strings.Join(rules, " "))
 }
 
-// commandDenied finds the command in the words in which servers deny one that was sent by itself.
+// commandDenied finds the command in the words in which servers deny one, by itself or, from Redis 7.2 and Valkey on, in a script.
 var commandDenied = regexp.MustCompile(`permissions? to run the '([^']+)' command`)
 
 // permissionRemedy is the remedy for the error of a server that denies something.
@@ -78,8 +79,12 @@ func unique(words []string) []string {
 	return seen
 }
 
-// namesCommand reports whether the error is one that names the command that is denied.
-func namesCommand(err error) bool { return commandDenied.MatchString(err.Error()) }
+// namesCommand reports whether the error denies a command that was sent by itself, and names it. One that was called in a script is named with
+// neither its key nor the other commands that the script needs.
+func namesCommand(err error) bool {
+	text := err.Error()
+	return commandDenied.MatchString(text) && !strings.Contains(text, deniedInScript)
+}
 
 // closedKeys finds, for calls that a server refused because of their keys, which keys those are. Others have none.
 func closedKeys(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) [][]string {

@@ -49,13 +49,16 @@ const (
 	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
 )
 
-// refusals is searched in order. Errors inside scripts begin as those outside do, save what Redis 7.0 says there about missing
-// permissions (7.2 and all of Valkey say NOPERM, or ACL failure in script) and about unknown commands.
+// deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission inside a script.
+const deniedInScript = "ACL failure in script"
+
+// refusals is searched in order. Errors inside scripts begin as those outside do, except those about missing permissions and about unknown
+// commands.
 var refusals = []refusal{
 	{"WRONGTYPE", ClassWrongType, "the key holds another type: rename or delete that key, or choose another `stream_name`"},
 	{"NOPERM", ClassPermission, ""},
 	{"The user executing the script can't", ClassPermission, ""},
-	{"ACL failure in script", ClassPermission, ""},
+	{deniedInScript, ClassPermission, ""},
 	{"NOAUTH", ClassAuth, "the server asks for a password: set `password`, and `username` unless it is the default user"},
 	{"WRONGPASS", ClassAuth, remedyAuth},
 	{"invalid password", ClassAuth, remedyAuth},
@@ -77,11 +80,12 @@ var refusals = []refusal{
 	{"INPROG", ClassTransient, "a failover is in progress: it passes when that is done"},
 	{"UNBLOCKED", ClassTransient, ""},
 	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
-	{"max number of clients reached", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
+	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
 	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
 	{"unknown command", ClassFinal, remedyUnknown},
 	{"unknown subcommand", ClassFinal, remedyUnknown},
 	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},
+	{"Unknown command called from script", ClassFinal, remedyUnknown}, // Valkey
 	{"EXECABORT", ClassFinal, ""},
 }
 

@@ -105,10 +105,12 @@ func TestClassifyAndExplain(t *testing.T) {
 		{refusalText("UNBLOCKED client unblocked via CLIENT UNBLOCK"), ClassTransient, ""},
 		{refusalText("NOSCRIPT No matching script. Please use EVAL."), ClassTransient, "script"},
 		{refusalText("ERR max number of clients reached"), ClassTransient, "maxclients"},
+		{refusalText("ERR max number of clients + cluster connections reached"), ClassTransient, "maxclients"},
 		{refusalText("CROSSSLOT Keys in request don't hash to the same slot"), ClassFinal, "cluster"},
 		{refusalText("ERR unknown command 'EVALSHA', with args beginning with: "), ClassFinal, "7.0"},
 		{refusalText("ERR unknown command `EVALSHA`, with args beginning with: "), ClassFinal, "7.0"},
 		{refusalText("ERR Unknown Redis command called from script script: f0"), ClassFinal, "7.0"},
+		{refusalText("ERR Unknown command called from script script: f0"), ClassFinal, "7.0"}, // Valkey 8
 		{refusalText("ERR value is not an integer or out of range"), ClassFinal, ""},
 	}
 	for _, test := range tests {
@@ -129,6 +131,19 @@ func TestClassifyAndExplain(t *testing.T) {
 				assert.Equal(t, wrapped, told)
 			}
 		})
+	}
+}
+
+func TestACommandThatWasDeniedInAScriptIsLookedFor(t *testing.T) {
+	for text, names := range map[string]bool{
+		"NOPERM this user has no permissions to run the 'xread' command":                                       true,
+		"NOPERM User alice has no permissions to run the 'evalsha' command":                                    true,
+		"ERR ACL failure in script: User alice has no permissions to run the 'hset' command script: f0":        false,
+		"ERR ACL failure in script: User alice has no permissions to run the 'xadd' command (key orders:0)":    false,
+		"ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1": false,
+		"NOPERM No permissions to access a key":                                                                false,
+	} {
+		assert.Equal(t, names, namesCommand(refusalText(text)), text)
 	}
 }
 
@@ -169,6 +184,9 @@ func TestClassifyOfWhatARealServerSays(t *testing.T) {
 	closed := server.Client(t)
 	require.NoError(t, closed.Close())
 
+	unknown := run(newScript("u", "return redis.call('FROBNICATE')"), admin, "s")
+	require.ErrorContains(t, Explain(unknown), remedyUnknown)
+
 	for name, test := range map[string]struct {
 		err   error
 		class Class
@@ -184,7 +202,7 @@ func TestClassifyOfWhatARealServerSays(t *testing.T) {
 		"wrong type in a pcall":       {run(tryAdd, admin, "text"), ClassWrongType},
 		"wrong type":                  {admin.XLen(ctx, "text").Err(), ClassWrongType},
 		"unknown command":             {admin.Do(ctx, "frobnicate").Err(), ClassFinal},
-		"unknown command in a script": {run(newScript("u", "return redis.call('FROBNICATE')"), admin, "s"), ClassFinal},
+		"unknown command in a script": {unknown, ClassFinal},
 		"wrong password":              {wrong.Ping(ctx).Err(), ClassAuth},
 		"unknown script":              {admin.EvalSha(ctx, strings.Repeat("0", 40), nil).Err(), ClassTransient},
 		"closed":                      {closed.Ping(ctx).Err(), ClassFinal},

@@ -58,7 +58,7 @@ func table(role Role, outcomes []outcome) string {
 			without = clusterOutcomes[o.rule]
 		case o.err != nil:
 			message, _, _ := strings.Cut(o.err.Error(), " (the user lacks")
-			without = "`" + message + "`"
+			without = "`" + oldWords.Replace(message) + "`"
 		case o.lack != "":
 			without = "a warning names it"
 		}
@@ -71,6 +71,12 @@ func table(role Role, outcomes []outcome) string {
 	}
 	return b.String()
 }
+
+// oldWords puts what newer servers say of ann into the words of Redis 7.0, which are those of the document.
+var oldWords = strings.NewReplacer(
+	"NOPERM User ann has no permissions", "NOPERM this user has no permissions",
+	"NOPERM No permissions to access a key", "NOPERM this user has no permissions to access one of the keys used as arguments",
+)
 
 // clusterOutcomes are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
 var clusterOutcomes = map[string]string{

@@ -164,7 +164,9 @@ func (c *Cluster) running() []*Server {
 // else.
 func (c *Cluster) Client(t testing.TB, options ...func(*redis.ClusterOptions)) *redis.ClusterClient {
 	t.Helper()
-	o := &redis.ClusterOptions{ContextTimeoutEnabled: true, ClusterStateReloadInterval: 100 * time.Millisecond, DialerRetries: 1}
+	o := &redis.ClusterOptions{
+		ContextTimeoutEnabled: true, ClusterStateReloadInterval: 100 * time.Millisecond, DialerRetries: 1, DisableIdentity: true,
+	}
 	for _, node := range c.nodes {
 		o.Addrs = append(o.Addrs, node.Addr())
 	}

@@ -59,11 +59,11 @@ func (s *Server) Socket() string { return s.process.Socket() }
 // PID is the process id of the running server, 0 while it is down.
 func (s *Server) PID() int { return s.process.PID() }
 
-// Client returns a client of this server that is closed when t ends. It does not retry, so that tests see each error; options change
-// that and anything else.
+// Client returns a client of this server that is closed when t ends. It does not retry, so that tests see each error, and does not send CLIENT
+// SETINFO, which newer servers deny to users and log; options change that and anything else.
 func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
 	t.Helper()
-	o := &redis.Options{Addr: s.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true}
+	o := &redis.Options{Addr: s.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true}
 	for _, change := range options {
 		change(o)
 	}
