@@ -1,6 +1,6 @@
-// Command noskip reads the output of `go test -json` on stdin and fails if a test failed or was skipped: here a skipped test
-// is a promise that nobody has checked. It prints one line a package, and all that failing or skipped tests printed; with -v all that any
-// test printed.
+// Command noskip reads the output of one or several runs of `go test -json` on stdin and fails if a test failed or was skipped: here a skipped test
+// is a promise that is not checked. It prints a line when a package starts and when it ends, what failing and skipped tests printed, and, while
+// nothing else happens, what is running. At the end it repeats what failed. With -v it prints what passing tests printed, too.
 //
 //	go test -json ./... | noskip [-v]
 package main
@@ -12,11 +12,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"time"
 )
 
+// reportEvery is how long noskip prints nothing before it says what is running.
+const reportEvery = 30 * time.Second
+
 func main() {
-	verbose := flag.Bool("v", false, "print what tests print that pass, too")
+	verbose := flag.Bool("v", false, "print what passing tests print, too")
 	flag.Parse()
 	os.Exit(run(os.Stdin, os.Stdout, *verbose))
 }
@@ -28,105 +31,75 @@ type event struct {
 	Test    string
 	Elapsed float64
 	Output  string
+	// ImportPath is what was built, and FailedBuild what a package was waiting for.
+	ImportPath, FailedBuild string
 }
 
 // run returns the exit code: 0 if everything passed and nothing was skipped.
 func run(in io.Reader, out io.Writer, verbose bool) int {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 16<<20)
-	s := &summary{out: out, verbose: verbose, failedIn: map[string]bool{}, outputs: map[string][]string{}}
-	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			s.print("%s\n", lines.Text()) // not of go test itself, such as a message of the toolchain
-			continue
+	lines, ended := make(chan string), make(chan error, 1)
+	go func() { ended <- scan(in, lines) }() // ends with in
+	s := newSummary(out, verbose)
+	quiet := time.NewTicker(reportEvery)
+	defer quiet.Stop()
+	for {
+		select {
+		case line := <-lines:
+			if s.take(line) {
+				quiet.Reset(reportEvery)
+			}
+		case <-quiet.C:
+			s.report()
+		case err := <-ended:
+			return s.finish(err)
 		}
+	}
+}
+
+// scan sends each line of in.
+func scan(in io.Reader, lines chan<- string) error {
+	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, 16<<20)
+	for scanner.Scan() {
+		lines <- scanner.Text()
+	}
+	return scanner.Err()
+}
+
+// take takes in one line, and reports whether anything was printed.
+func (s *summary) take(line string) bool {
+	before := s.printed
+	var e event
+	if err := json.Unmarshal([]byte(line), &e); err != nil {
+		s.print("%s\n", line) // not of go test itself, such as a message of the toolchain
+	} else {
 		s.add(e)
 	}
-	if err := lines.Err(); err != nil {
+	return s.printed > before
+}
+
+// finish prints the result and returns the exit code; err is why the input ended early.
+func (s *summary) finish(err error) int {
+	s.repeat()
+	s.print("%d passed, %d failed, %d skipped in %s\n", s.passed, s.failed, s.skipped, s.since(s.began))
+	switch {
+	case err != nil:
 		s.print("reading the output of go test: %v\n", err)
 		return 1
-	}
-	s.print("%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
-	if s.passed == 0 {
+	case s.passed == 0:
 		s.print("no test ran\n")
 		return 1
-	}
-	if s.failed+s.skipped > 0 {
+	case s.failed+s.skipped > 0:
 		return 1
 	}
 	return 0
 }
 
-type summary struct {
-	out                     io.Writer
-	verbose                 bool
-	passed, failed, skipped int
-	// failedIn holds the packages of failed tests.
-	failedIn map[string]bool
-	// outputs holds what each test (a package for itself: test "") has printed and not been shown for yet.
-	outputs map[string][]string
-}
+// since is the time since then, in whole seconds.
+func (s *summary) since(then time.Time) time.Duration { return time.Since(then).Round(time.Second) }
 
-func (s *summary) add(e event) {
-	id := e.Package + " " + e.Test
-	switch e.Action {
-	case "output":
-		s.outputs[id] = append(s.outputs[id], e.Output)
-	case "build-output":
-		s.print("%s", e.Output)
-	case "pass", "fail", "skip":
-		if e.Test == "" {
-			s.endPackage(e, id)
-		} else {
-			s.endTest(e, id)
-		}
-		delete(s.outputs, id)
-	}
+// print prints and counts it.
+func (s *summary) print(format string, v ...any) {
+	s.printed++
+	_, _ = fmt.Fprintf(s.out, format, v...)
 }
-
-func (s *summary) endTest(e event, id string) {
-	switch e.Action {
-	case "pass":
-		s.passed++
-		if s.verbose {
-			s.show(id)
-		}
-		return
-	case "fail":
-		s.failed++
-		s.failedIn[e.Package] = true
-	case "skip":
-		s.skipped++
-	}
-	s.show(id)
-}
-
-// endPackage also shows the tests of the package that have not ended: one of them was running when it crashed or ran out of time.
-func (s *summary) endPackage(e event, id string) {
-	if e.Action != "fail" {
-		if e.Action == "pass" { // "skip" is a package without tests
-			s.print("ok    %s  %.1fs\n", e.Package, e.Elapsed)
-		}
-		return
-	}
-	if !s.failedIn[e.Package] {
-		s.failed++ // it did not build, crashed, or ran out of time
-	}
-	for other := range s.outputs {
-		if other != id && strings.HasPrefix(other, e.Package+" ") {
-			s.show(other)
-			delete(s.outputs, other)
-		}
-	}
-	s.show(id)
-	s.print("FAIL  %s  %.1fs\n", e.Package, e.Elapsed)
-}
-
-func (s *summary) show(id string) {
-	for _, line := range s.outputs[id] {
-		s.print("%s", line)
-	}
-}
-
-func (s *summary) print(format string, v ...any) { _, _ = fmt.Fprintf(s.out, format, v...) }
