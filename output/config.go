@@ -31,6 +31,8 @@ type settings struct {
 	retry       retryPolicy
 	maxInFlight int
 	batching    service.BatchPolicy
+	// batchingProcessors says that messages pass processors between the place where the engine marks them and WriteBatch.
+	batchingProcessors bool
 }
 
 // parse reads and checks the configuration. The error has everything that is wrong with the output's own fields.
@@ -46,6 +48,8 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	if err := s.parseRecord(conf); err != nil {
 		return nil, err
 	}
+	processors, _ := fields.Object(fieldBatching)["processors"].([]any)
+	s.batchingProcessors = len(processors) > 0
 	return s, s.parseDelivery(conf)
 }
 

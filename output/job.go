@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/redpanda-data/benthos/v4/public/service"
-
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
 )
@@ -179,35 +177,4 @@ func (j *job) land(f flight, s *session) {
 			j.errs[i] = broker.Explain(err)
 		}
 	}
-}
-
-// result is what WriteBatch returns for the finished job: nil, or an error that names every message that was not written.
-func (j *job) result(batch service.MessageBatch) error {
-	var failed *service.BatchError
-	count := 0
-	for _, err := range j.errs {
-		if err != nil {
-			count++
-		}
-	}
-	for i, err := range j.errs {
-		if err == nil {
-			continue
-		}
-		if failed == nil {
-			failed = service.NewBatchError(batch, headline(count, len(j.errs), err))
-		}
-		failed = failed.Failed(i, err)
-	}
-	if failed == nil {
-		return nil
-	}
-	return failed
-}
-
-func headline(failed, all int, first error) error {
-	if all == 1 {
-		return first
-	}
-	return fmt.Errorf("%d of %d messages were not written, the first because: %w", failed, all, first)
 }

@@ -103,7 +103,7 @@ func (o *output) nextPace() time.Duration {
 }
 
 // WriteBatch writes the messages and returns when each of them is written or has failed; those that failed are named in a
-// service.BatchError. It returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect, and
+// service.BatchError, unless the engine would mistake which they are. It returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect, and
 // WriteBatch with the same batch, which goes on where this call stopped.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	if ctx.Err() != nil {
@@ -126,7 +126,7 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 	} else if err != nil {
 		return err
 	}
-	return j.result(batch)
+	return j.result(batch, o.settings.batchingProcessors)
 }
 
 // Close fails what is not written yet, waits at most five seconds for what is under way, and closes the client. It may be called
