@@ -12,6 +12,13 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
+const (
+	// mostMessageBytes is the most bytes that Redis takes as one argument of a command, unless its proto-max-bulk-len says otherwise.
+	mostMessageBytes = 512 << 20
+	// unkeyedInFlight is the default of max_in_flight where no key asks for order.
+	unkeyedInFlight = 64
+)
+
 // lintRule calls check from the linter, so that it and the constructor refuse the same things in the same words.
 var lintRule = config.RegisterLint("rafka_lint_output", check)
 
@@ -33,7 +40,8 @@ func check(f config.Fields) []string {
 		}
 	}
 	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
-		p.Add(fieldMaxInFlight, "is %v: set it to a whole number from 1 upwards", f[fieldMaxInFlight])
+		p.Add(fieldMaxInFlight, "is %v: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
+			f[fieldMaxInFlight], unkeyedInFlight)
 	}
 	checkMetadata(f, &p)
 	checkLimits(f, &p)
@@ -82,8 +90,12 @@ func checkPartitioning(f config.Fields, p *config.Problems) {
 
 func checkLimits(f config.Fields, p *config.Problems) {
 	size, _ := f.Text(fieldMaxMessageBytes)
-	_, err := config.ParseSize(fieldMaxMessageBytes, size)
+	bytes, err := config.ParseSize(fieldMaxMessageBytes, size)
 	p.AddErr(err)
+	if bytes > mostMessageBytes {
+		p.Add(fieldMaxMessageBytes, "%q is more than the %d bytes (512MiB) that Redis takes as one value: use 512MiB or less",
+			size, mostMessageBytes)
+	}
 	if age, _ := f.Text(fieldMaxAge); age != "" {
 		_, err := config.ParsePositiveDuration(fieldMaxAge, age)
 		p.AddErr(err)

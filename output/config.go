@@ -119,9 +119,20 @@ func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
 		return err
 	}
 	s.retry.initial, s.retry.highest, s.retry.elapsed = waits.InitialInterval, waits.MaxInterval, waits.MaxElapsedTime
-	if s.maxInFlight, err = conf.FieldMaxInFlight(); err != nil {
+	if s.maxInFlight, err = s.parseMaxInFlight(conf); err != nil {
 		return err
 	}
 	s.batching, err = conf.FieldBatchPolicy(fieldBatching)
 	return err
+}
+
+// parseMaxInFlight returns the field, or if it is not set what keeps the order that a key asks for.
+func (s *settings) parseMaxInFlight(conf *service.ParsedConfig) (int, error) {
+	switch {
+	case conf.Contains(fieldMaxInFlight):
+		return config.Whole(conf, fieldMaxInFlight)
+	case s.key != nil:
+		return 1, nil
+	}
+	return unkeyedInFlight, nil
 }

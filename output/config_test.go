@@ -66,6 +66,7 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"body key taken":             {minimal + "body_key: rafka_key", []string{"body_key", "another name"}},
 		"message size wrong":         {minimal + "max_message_bytes: lots", []string{"max_message_bytes", "512KiB"}},
 		"message size zero":          {minimal + "max_message_bytes: '0'", []string{"max_message_bytes", "greater than zero"}},
+		"message size above Redis":   {minimal + "max_message_bytes: 513MiB", []string{"max_message_bytes", "use 512MiB or less"}},
 		"max length fraction":        {minimal + "max_length: 1.5", []string{"max_length", "whole number"}},
 		"retries fraction":           {minimal + "max_retries: 0.5", []string{"max_retries", "whole number"}},
 		"metadata list":              {minimal + "metadata: [a]", []string{"metadata", "exclude_prefixes"}},
@@ -105,7 +106,7 @@ func TestGoodFieldsPassLinterAndConstructor(t *testing.T) {
 		"tagged name":           "url: redis://localhost:6379\nstream_name: '{tenant}:orders'",
 		"plain stream by :1":    "url: redis://localhost:6379\nstream_name: orders:1",
 		"object body":           minimal + "body_key: ''",
-		"limits":                minimal + "max_length: 1000\nmax_age: 24h\nmax_message_bytes: 1MiB",
+		"limits":                minimal + "max_length: 1000\nmax_age: 24h\nmax_message_bytes: 512MiB",
 		"no limit on retries":   minimal + "max_retries: 0\nbackoff: {max_elapsed_time: 0s}",
 		"metadata filter":       minimal + "metadata: {exclude_prefixes: [secret_]}",
 		"batching":              minimal + "batching: {count: 100, period: 1s}",
@@ -144,6 +145,22 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute}, s.retry)
 	assert.Equal(t, 64, s.maxInFlight)
 	assert.True(t, s.batching.IsNoop())
+}
+
+// A key is set for order, which several batches at once don't keep.
+func TestMaxInFlightFollowsFromTheKey(t *testing.T) {
+	for fields, want := range map[string]int{
+		"":                                 64,
+		"key: ''":                          64,
+		"key: ${! @id }":                   1,
+		"key: fixed":                       1,
+		"key: ${! @id }\nmax_in_flight: 8": 8,
+		"max_in_flight: 1":                 1,
+	} {
+		s, err := construct(t, minimal+fields)
+		require.NoError(t, err)
+		assert.Equal(t, want, s.maxInFlight, fields)
+	}
 }
 
 func TestSettingsAreParsed(t *testing.T) {

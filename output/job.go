@@ -92,6 +92,9 @@ func (j *job) route(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := j.lookAgain(ctx, s, found); err != nil {
+		return err
+	}
 	cutter := newCutter(s.partitioner)
 	for _, i := range j.unrouted {
 		m := j.messages[i]
@@ -138,6 +141,30 @@ func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error)
 	return found, nil
 }
 
+// lookAgain looks once more at the topics that don't have the partition that partitioner manual asks for: they may have grown.
+func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup) error {
+	if s.partitioner.kind != manual {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, i := range j.unrouted {
+		name := j.messages[i].topic
+		topic := found[name]
+		n, err := manualNumber(j.messages[i].partition)
+		if err != nil || n < max(topic.Partitions, 1) || topic.err != nil || seen[name] {
+			continue
+		}
+		seen[name] = true
+		s.topics.expire(name)
+		again, err := s.findTopic(ctx, name)
+		if errors.Is(err, errAway) || ctx.Err() != nil {
+			return orContext(ctx, err)
+		}
+		found[name] = lookup{Topic: again, err: err}
+	}
+	return nil
+}
+
 // orContext prefers the error of the context, which explains the other one.
 func orContext(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -161,11 +188,7 @@ func (j *job) settle(ctx context.Context, s *session) error {
 
 // land takes down the outcome of one append.
 func (j *job) land(f flight, s *session) {
-	errs := f.pending.Errs()
-	if errs == nil {
-		s.observer.written(f.target)
-	}
-	for n, err := range errs {
+	for n, err := range f.pending.Errs() {
 		i := f.messages[n]
 		switch {
 		case err == nil:

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -18,49 +19,83 @@ type observer struct {
 	log                       *service.Logger
 	retries, duplicates, gaps *service.MetricCounter
 	lostEntries, conflicts    *service.MetricCounter
+	lateMessages              *service.MetricCounter
 	lost                      func(topic string)
 	now                       func() time.Time
 
 	mu sync.Mutex
-	// troubled are the partitions whose appends are retried, by key; since is when the first of them began.
-	troubled map[string]struct{}
-	since    time.Time
+	// troubled are the partitions whose appends are retried, by key; since is when the first of them began, and reported when the
+	// last warning about them was logged.
+	troubled        map[string]struct{}
+	since, reported time.Time
 	// gapWarned and trimWarned are when a gap and a failure to trim were last reported, by topic.
-	gapWarned, trimWarned map[string]time.Time
-	// conflicted says that dropped metadata was reported.
-	conflicted bool
+	gapWarned, trimWarned *recent[time.Time]
+	// nullKeys are the topics of which a key that is null was reported.
+	nullKeys *recent[struct{}]
+	// conflicted says that dropped metadata was reported, and disordered that messages came out of order.
+	conflicted, disordered bool
 }
 
 // newObserver registers the metrics; lost is told each topic that Redis lost entries of.
 func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	metrics := mgr.Metrics()
-	return &observer{
-		log:         mgr.Logger(),
-		retries:     metrics.NewCounter("rafka_append_retries_total", "topic", "partition"),
-		duplicates:  metrics.NewCounter("rafka_append_deduplicated_total", "topic", "partition"),
-		gaps:        metrics.NewCounter("rafka_append_gaps_total", "topic", "partition"),
-		lostEntries: metrics.NewCounter("rafka_append_lost_entries_total", "topic", "partition"),
-		conflicts:   metrics.NewCounter("rafka_metadata_dropped_total", "topic"),
-		lost:        lost,
-		now:         time.Now,
-		troubled:    map[string]struct{}{},
-		gapWarned:   map[string]time.Time{},
-		trimWarned:  map[string]time.Time{},
+	o := &observer{
+		log:          mgr.Logger(),
+		retries:      metrics.NewCounter("rafka_append_retries_total", "topic", "partition"),
+		duplicates:   metrics.NewCounter("rafka_append_deduplicated_total", "topic", "partition"),
+		gaps:         metrics.NewCounter("rafka_append_gaps_total", "topic", "partition"),
+		lostEntries:  metrics.NewCounter("rafka_append_lost_entries_total", "topic", "partition"),
+		conflicts:    metrics.NewCounter("rafka_metadata_dropped_total", "topic"),
+		lateMessages: metrics.NewCounter("rafka_reordered_total", "topic"),
+		lost:         lost,
+		now:          time.Now,
+		troubled:     map[string]struct{}{},
 	}
+	now := func() time.Time { return o.now() }
+	o.gapWarned, o.trimWarned = newRecent[time.Time](now), newRecent[time.Time](now)
+	o.nullKeys = newRecent[struct{}](now)
+	return o
 }
 
-// Retried counts a failed attempt that is followed by another.
+// Retried counts a failed attempt that is followed by another. The first of an outage is logged, and one a minute while it lasts.
 func (o *observer) Retried(t appender.Target, r appender.Result) {
 	o.retries.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 	o.mu.Lock()
-	first := len(o.troubled) == 0
+	now, first := o.now(), len(o.troubled) == 0
 	if first {
-		o.since = o.now()
+		o.since = now
 	}
 	o.troubled[t.Key] = struct{}{}
+	due := first || now.Sub(o.reported) >= warnQuiet
+	if due {
+		o.reported = now
+	}
+	lasts, partitions := now.Sub(o.since), len(o.troubled)
 	o.mu.Unlock()
-	if first {
+	switch {
+	case first:
 		o.log.Warnf("Writing does not get through and is being retried: %v", r.Err)
+	case due:
+		o.log.Warnf("Writing has not got through for %s and is still being retried, partitions that wait: %d. The last error: %v",
+			lasts.Round(time.Second), partitions, r.Err)
+	}
+}
+
+// Settled ends the trouble of a partition: what was retried is written, or was given up. Without the latter a topic that is not
+// written to again would count as troubled for as long as the process runs, and no later outage would be reported.
+func (o *observer) Settled(t appender.Target, err error) {
+	o.mu.Lock()
+	_, was := o.troubled[t.Key]
+	delete(o.troubled, t.Key)
+	over := was && len(o.troubled) == 0
+	took := o.now().Sub(o.since)
+	o.mu.Unlock()
+	switch {
+	case !over:
+	case err == nil:
+		o.log.Infof("Writing works again after %s", took.Round(time.Millisecond))
+	default:
+		o.log.Warnf("Writing is not retried any more after %s, and messages have failed: %v", took.Round(time.Millisecond), err)
 	}
 }
 
@@ -94,28 +129,15 @@ func (o *observer) trimFailed(t appender.Target, err error) {
 }
 
 // due reports whether it is time to warn about the topic, again or for the first time.
-func (o *observer) due(warned map[string]time.Time, topic string) bool {
+func (o *observer) due(warned *recent[time.Time], topic string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	last, before := warned[topic]
+	last, before := warned.get(topic)
 	if before && o.now().Sub(last) < warnQuiet {
 		return false
 	}
-	warned[topic] = o.now()
+	warned.set(topic, o.now())
 	return true
-}
-
-// written ends the trouble of a partition.
-func (o *observer) written(t appender.Target) {
-	o.mu.Lock()
-	_, was := o.troubled[t.Key]
-	delete(o.troubled, t.Key)
-	over := was && len(o.troubled) == 0
-	took := o.now().Sub(o.since)
-	o.mu.Unlock()
-	if over {
-		o.log.Infof("Writing works again after %s", took.Round(time.Millisecond))
-	}
 }
 
 // dropped counts metadata that could not be written because the record has a field of that name of its own.
@@ -131,5 +153,42 @@ func (o *observer) dropped(topic string, keys []string) {
 	if first {
 		o.log.Warnf("Metadata %q is not written: the entries have fields of these names themselves. Rename it, or exclude it "+
 			"by the field metadata", keys)
+	}
+}
+
+// reordered counts messages of a rafka input that came behind a later one of the same partition and key, and warns of it once.
+func (o *observer) reordered(late []reordered, maxInFlight int) {
+	if len(late) == 0 {
+		return
+	}
+	for _, r := range late {
+		o.lateMessages.Incr(1, r.topic)
+	}
+	o.mu.Lock()
+	first := !o.disordered
+	o.disordered = true
+	o.mu.Unlock()
+	if !first {
+		return
+	}
+	remedy := "keep batches whole between input and output (no split, group_by or pipeline.threads above 1 behind them)"
+	if maxInFlight > 1 {
+		remedy = fmt.Sprintf("set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors cut batches", maxInFlight)
+	}
+	r := late[0]
+	o.log.Warnf("Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output behind entry %s, which has "+
+		"the same key. If their order counts, %s. An input with unordered_processing keeps no order. rafka_reordered_total counts them",
+		r.offset, r.topic, r.partition, r.later, remedy)
+}
+
+// keyIsNull warns, once for each topic, of a key that is what an interpolation without value gives.
+func (o *observer) keyIsNull(topic string) {
+	o.mu.Lock()
+	_, known := o.nullKeys.get(topic)
+	o.nullKeys.set(topic, struct{}{})
+	o.mu.Unlock()
+	if !known {
+		o.log.Warnf("A message for topic %q has the key null: the interpolation in field key had no value for it. All such messages "+
+			"share that key, hence one partition. Add .or(\"\"), as in ${! @rafka_key.or(\"\") }, and they have no key", topic)
 	}
 }

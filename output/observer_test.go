@@ -21,18 +21,45 @@ func newTestObserver() (*observer, *clock, *journal, *[]string) {
 func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
 	o, clock, journal, _ := newTestObserver()
 	a, b := appender.Target{Topic: "t", Key: "t:0"}, appender.Target{Topic: "t", Partition: 1, Key: "t:1"}
-	o.written(a)
+	o.Settled(a, nil)
 	for range 5 {
 		o.Retried(a, appender.Result{Err: errors.New("refused")})
 		o.Retried(b, appender.Result{Err: errors.New("refused")})
 	}
 	clock.at = clock.at.Add(3 * time.Second)
-	o.written(a)
+	o.Settled(a, nil)
 	assert.Empty(t, journal.Lines("works again"))
-	o.written(b)
-	o.written(b)
+	o.Settled(b, nil)
+	o.Settled(b, nil)
 	assert.Len(t, journal.Lines("is being retried: refused"), 1)
 	assert.Len(t, journal.Lines("works again after 3s"), 1)
+}
+
+func TestTroubleThatLastsIsReportedOnceAMinute(t *testing.T) {
+	o, clock, journal, _ := newTestObserver()
+	for range 150 { // seconds
+		o.Retried(appender.Target{Topic: "t", Key: "t:0"}, appender.Result{Err: errors.New("refused")})
+		clock.at = clock.at.Add(time.Second)
+	}
+	assert.Len(t, journal.Lines("does not get through and is being retried: refused"), 1)
+	assert.Len(t, journal.Lines("still being retried"), 2)
+	assert.Len(t, journal.Lines("has not got through for 1m0s and is still being retried, partitions that wait: 1. The last error: refused"), 1)
+}
+
+// A topic whose append was given up, and that is not written to again, kept every later outage from being reported.
+func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
+	o, _, journal, _ := newTestObserver()
+	gone, used := appender.Target{Topic: "gone", Key: "gone"}, appender.Target{Topic: "used", Key: "used"}
+	o.Retried(gone, appender.Result{Err: errors.New("refused")})
+	o.Settled(gone, errors.New("gave up"))
+	assert.Len(t, journal.Lines("not retried any more after 0s, and messages have failed: gave up"), 1)
+	assert.Empty(t, journal.Lines("works again"))
+	for range 2 {
+		o.Retried(used, appender.Result{Err: errors.New("refused")})
+		o.Settled(used, nil)
+	}
+	assert.Len(t, journal.Lines("is being retried"), 3, "each outage")
+	assert.Len(t, journal.Lines("works again"), 2)
 }
 
 func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {

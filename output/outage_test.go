@@ -224,6 +224,21 @@ func TestRetriesThatEndFailTheMessages(t *testing.T) {
 	require.ErrorContains(t, err, "maxmemory")
 }
 
+// A topic whose append was given up, and that is not written to again, kept every later outage from being reported.
+func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	out, journal := openOutput(t, server, "max_retries: 2\nstream_name: orders-${! @id }")
+	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 3, 3)))
+	for id := range 3 {
+		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+		require.ErrorContains(t, out.WriteBatch(t.Context(), numbered(id, id+1, 3)), "gave up")
+		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "0").Err())
+		assert.Eventually(t, func() bool { return len(journal.Lines("not retried any more")) == id+1 }, time.Second, time.Millisecond)
+		assert.Len(t, journal.Lines("does not get through and is being retried"), id+1)
+	}
+}
+
 func TestCancelledWriteReturns(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, "")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -21,11 +22,15 @@ const (
 // partitioner chooses the partition of each message. It may be used by several batches at once.
 type partitioner struct {
 	kind string
-	// turns counts the messages of each topic for round_robin: topic name -> *atomic.Uint64.
-	turns sync.Map
+
+	mu sync.Mutex
+	// turns counts the messages of each topic for round_robin. A topic that was forgotten begins again with its first partition.
+	turns *recent[*atomic.Uint64]
 }
 
-func newPartitioner(kind string) *partitioner { return &partitioner{kind: kind} }
+func newPartitioner(kind string) *partitioner {
+	return &partitioner{kind: kind, turns: newRecent[*atomic.Uint64](time.Now)}
+}
 
 // newBatch starts the partitioning of one batch.
 func (p *partitioner) newBatch() *batchPartitioner {
@@ -71,11 +76,14 @@ func (b *batchPartitioner) stick(topic string, count int) int {
 
 // nextTurn deals the messages of a topic to its partitions in turn, whatever batch they come in.
 func (p *partitioner) nextTurn(topic string, count int) int {
-	turn, ok := p.turns.Load(topic)
+	p.mu.Lock()
+	turn, ok := p.turns.get(topic)
 	if !ok {
-		turn, _ = p.turns.LoadOrStore(topic, new(atomic.Uint64))
+		turn = new(atomic.Uint64)
+		p.turns.set(topic, turn)
 	}
-	return int((turn.(*atomic.Uint64).Add(1) - 1) % uint64(count))
+	p.mu.Unlock()
+	return int((turn.Add(1) - 1) % uint64(count))
 }
 
 // kafka puts records with a key where Kafka's own producer puts them: (murmur2(key) & 0x7fffffff) % count. It keeps no state for
@@ -84,7 +92,7 @@ var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 // manualPartition reads the partition that the user's interpolation gave.
 func manualPartition(topic string, count int, text string) (int, error) {
-	n, err := strconv.Atoi(strings.TrimSpace(text))
+	n, err := manualNumber(text)
 	if err != nil {
 		return 0, fmt.Errorf("field partition gave %.40q, which is no number: partitioner manual needs that of a partition", text)
 	}
@@ -93,3 +101,5 @@ func manualPartition(topic string, count int, text string) (int, error) {
 	}
 	return n, nil
 }
+
+func manualNumber(text string) (int, error) { return strconv.Atoi(strings.TrimSpace(text)) }

@@ -18,6 +18,7 @@ func (s *session) prepare(batch service.MessageBatch) *job {
 		p.left = len(batch) - i
 		messages[i], errs[i] = s.prepareOne(p, fields, i, msg)
 	}
+	s.observer.reordered(s.order.check(batch), s.settings.maxInFlight) // right before they are handed to the appender
 	return newJob(messages, errs)
 }
 
@@ -25,6 +26,9 @@ func (s *session) prepareOne(p *pad, fields evaluation, i int, msg *service.Mess
 	m, err := fields.message(i)
 	if err != nil {
 		return outgoing{}, err
+	}
+	if m.key == "null" && s.settings.key != nil {
+		s.observer.keyIsNull(m.topic)
 	}
 	m.key = p.key(m.key)
 	record, dropped, err := s.recorder.record(p, msg, m.key)

@@ -34,6 +34,7 @@ type session struct {
 	observer    *observer
 	health      *health
 	parking     *parking
+	order       *order
 	// warnings are what is wrong with the server and the user that the output can do with.
 	warnings    func(ctx context.Context) []string
 	closeClient func() error
@@ -65,6 +66,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 			node: func(t appender.Target) string { return broker.NodeOf(client, t) },
 		}, set.topic),
 		parking:     newParking(),
+		order:       newOrder(),
 		warnings:    func(ctx context.Context) []string { return set.warnings(ctx, client) },
 		closeClient: client.Close,
 	}

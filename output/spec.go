@@ -100,8 +100,9 @@ one key stay in order. Messages without a key are spread, those of one batch tog
 ### Order
 
 Messages of one partition are written in the order in which they reach the output. The engine itself reorders batches when
-~max_in_flight~ is greater than 1: the ordered ~rafka~ input is safe with any value, other inputs need ~max_in_flight: 1~ and
-~pipeline.threads: 1~ for strict order.
+~max_in_flight~ is greater than 1, which is why it defaults to 1 if ~key~ is set. The ordered ~rafka~ input is safe with any value
+while its batches stay whole; processors that cut batches (~split~, ~group_by~) and other inputs need ~max_in_flight: 1~, and other
+inputs ~pipeline.threads: 1~ too, for strict order.
 
 ### Failures
 
@@ -110,7 +111,8 @@ is not written twice. Errors that pass by themselves are retried inside, see ~ma
 the output is not connected: it keeps the messages that it has, the readiness endpoint says so, and writing goes on once Redis is back.
 
 A message that can't be written (an empty topic name, a partition that does not exist, too many bytes) fails with its reason; the other
-messages of its batch are written.
+messages of its batch are written. With ~processors~ in ~batching~ the whole batch fails with it and comes again, since the engine can't
+say any more which message a failed one was made of: what was written may be written a second time, and nothing is lost.
 
 ### Metrics
 
@@ -118,9 +120,10 @@ messages of its batch are written.
 - ~rafka_append_deduplicated_total~: appends that were recognised as written by an earlier attempt
 - ~rafka_append_gaps_total~: times that Redis had lost appends that it had acknowledged
 - ~rafka_append_lost_entries_total~: entries in these appends
+- ~rafka_reordered_total~: messages from a ~rafka~ input that came behind a later one of the same partition and key
 - ~rafka_metadata_dropped_total~: metadata values that were not written because the entry has a field of that name itself
 
-The first four have the labels ~topic~ and ~partition~, the last has ~topic~.
+The first four have the labels ~topic~ and ~partition~, the others have ~topic~.
 `, "~", "`")
 
 // addressFields say where a message goes.
@@ -166,8 +169,8 @@ func recordFields() []*service.ConfigField {
 			Default("body").Advanced(),
 		metadataField(),
 		service.NewStringField(fieldMaxMessageBytes).
-			Description("The most bytes that a message may have with its key, its metadata and the names of its fields. One " +
-				"that has more fails.").
+			Description("The most bytes that a message may have with its key, its metadata and the names of its fields, at most " +
+				"512MiB, which is what Redis takes. One that has more fails.").
 			Default("64MB").Advanced(),
 		config.WholeField(fieldMaxLength).
 			Description("Trim each partition to about this many entries when appending; 0 is no limit. Trimmed entries are " +
@@ -196,7 +199,12 @@ func deliveryFields() []*service.ConfigField {
 				"reached at all the time does not count: the " +
 				"output waits for it.").
 			Advanced(),
-		service.NewOutputMaxInFlightField(),
+		config.WholeField(fieldMaxInFlight).
+			Description("How many batches may be written at the same time. Defaults to 1 if `key` is set, because the engine does " +
+				"not keep the order of batches that are written together, and to 64 without a key. With a value above 1 messages " +
+				"of one key may be written out of order, unless they come in whole batches from an ordered `rafka` input. " +
+				"`rafka_reordered_total` counts messages of a `rafka` input that come out of order.").
+			Optional().Example(1).Example(64),
 		service.NewBatchPolicyField(fieldBatching).
 			Description("Collect messages into batches. Batches are written faster, but arriving batches are written together " +
 				"anyway. Always set `period` with `count` or " +

@@ -34,8 +34,9 @@ type topics struct {
 	log        *service.Logger
 	now        func() time.Time
 
-	mu    sync.Mutex
-	known map[string]*knownTopic
+	mu sync.Mutex
+	// known forgets topics that are idle: one that was partitioned then is looked at like a new one.
+	known *recent[*knownTopic]
 }
 
 // knownTopic is guarded by topics.mu.
@@ -48,14 +49,16 @@ type knownTopic struct {
 }
 
 func newTopics(store topicStore, partitions int, log *service.Logger) *topics {
-	return &topics{store: store, partitions: partitions, log: log, now: time.Now, known: map[string]*knownTopic{}}
+	t := &topics{store: store, partitions: partitions, log: log, now: time.Now}
+	t.known = newRecent[*knownTopic](func() time.Time { return t.now() })
+	return t
 }
 
 // get returns the topic, looking at the server if it has not for a while. If that look fails, a topic that is known stays as it
 // was.
 func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 	t.mu.Lock()
-	k := t.known[name]
+	k, _ := t.known.get(name)
 	if k != nil && !k.checked.IsZero() {
 		topic, fresh := k.topic, t.now().Sub(k.checked) < topicsFresh
 		if !fresh {
@@ -82,7 +85,7 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 func (t *topics) expire(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if k := t.known[name]; k != nil {
+	if k, ok := t.known.get(name); ok {
 		k.checked = time.Time{}
 	}
 }
@@ -143,7 +146,10 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 func (t *topics) firstOrphaned(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k := t.known[name]
+	k, ok := t.known.get(name)
+	if !ok {
+		return true
+	}
 	first := !k.orphaned
 	k.orphaned = true
 	return first
@@ -153,7 +159,7 @@ func (t *topics) firstOrphaned(name string) bool {
 func (t *topics) mended(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if k := t.known[name]; k != nil {
+	if k, ok := t.known.get(name); ok {
 		k.orphaned = false
 	}
 }
@@ -162,8 +168,8 @@ func (t *topics) mended(name string) {
 func (t *topics) remembered(name string) (broker.Topic, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k := t.known[name]
-	if k == nil || k.topic.Plain() {
+	k, ok := t.known.get(name)
+	if !ok || k.topic.Plain() {
 		return broker.Topic{}, false
 	}
 	return k.topic, true
@@ -172,10 +178,10 @@ func (t *topics) remembered(name string) (broker.Topic, bool) {
 // remember keeps the topic and warns, once, if it has not as many partitions as the field says.
 func (t *topics) remember(topic broker.Topic) broker.Topic {
 	t.mu.Lock()
-	k := t.known[topic.Name]
-	if k == nil {
+	k, ok := t.known.get(topic.Name)
+	if !ok {
 		k = &knownTopic{}
-		t.known[topic.Name] = k
+		t.known.set(topic.Name, k)
 	}
 	k.topic, k.checked = topic, t.now()
 	differs := t.partitions > 0 && !topic.Plain() && topic.Partitions != t.partitions

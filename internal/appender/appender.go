@@ -24,6 +24,9 @@ type Observer interface {
 	Deduplicated(Target)
 	// Gap: the store has lost appends that it had acknowledged, with so many records.
 	Gap(Target, Lost)
+	// Settled: an append that was sent more than once has its outcome. The error is nil if its records are written. It is called after
+	// every Retried for that append.
+	Settled(Target, error)
 }
 
 // Config says how an Appender works.
@@ -207,6 +210,7 @@ func (a *Appender) land(round []*queue, answers []answer) {
 	for i, q := range round {
 		v := answers[i].verdict
 		answers[i].lost = q.missing(answers[i].result)
+		answers[i].settled = v.next == settle && q.flight.attempts > 1
 		q.land(v)
 		q.node = answers[i].node
 		switch {

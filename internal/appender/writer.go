@@ -39,6 +39,7 @@ type answer struct {
 	verdict verdict
 	node    string
 	lost    *Lost // what the store has lost since its last answer, if anything
+	settled bool  // the append was sent before and has its outcome now
 }
 
 // run sends rounds until nothing is ready or the Appender is closed.
@@ -64,6 +65,7 @@ func (w *writer) run() {
 		}
 		results := log.Append(w.owner.ctx, appends)
 		answers = w.judge(answers[:0], round, results)
+		w.observeRetries(answers)
 		w.owner.land(round, answers)
 		w.observe(answers)
 		clear(appends)
@@ -104,7 +106,21 @@ func (w *writer) judge(answers []answer, round []*queue, results []Result) []ans
 	return answers
 }
 
-// observe tells the observer about everything out of the ordinary.
+// observeRetries reports the failed attempts that are followed by another, before any other writer can send that one: its outcome
+// must not be reported first. A Gap is reported as such.
+func (w *writer) observeRetries(answers []answer) {
+	o := w.owner.config.Observer
+	if o == nil {
+		return
+	}
+	for _, a := range answers {
+		if a.verdict.next != settle && a.result.Status != Gap {
+			o.Retried(a.target, a.result)
+		}
+	}
+}
+
+// observe reports everything else that is out of the ordinary.
 func (w *writer) observe(answers []answer) {
 	o := w.owner.config.Observer
 	if o == nil {
@@ -116,8 +132,9 @@ func (w *writer) observe(answers []answer) {
 			o.Deduplicated(a.target)
 		case a.lost != nil:
 			o.Gap(a.target, *a.lost)
-		case a.verdict.next != settle:
-			o.Retried(a.target, a.result)
+		}
+		if a.settled {
+			o.Settled(a.target, a.verdict.cause)
 		}
 	}
 }

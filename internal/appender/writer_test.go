@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestRoundTakesAllReadyPartitionsOfTheWriter(t *testing.T) {
@@ -160,6 +161,35 @@ func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
 		assert.Nil(t, p.Errs())
 		assert.Equal(t, []string{"a"}, s.entries("p"))
 	})
+}
+
+// Every append that was sent more than once is reported as settled, also one that was given up; others are not.
+func TestAppendThatWasRepeatedIsReportedAsSettled(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults []fault
+		errs   []error
+	}{
+		"written at once":      {nil, nil},
+		"failed at once":       {[]fault{{status: Failed}}, nil},
+		"written in the end":   {[]fault{{status: Refused}, {status: Unknown}}, []error{nil}},
+		"refused to the end":   {[]fault{{status: Refused}, {status: Refused}, {status: Refused}}, []error{errLoading}},
+		"failed in the end":    {[]fault{{status: Refused}, {status: Failed}}, []error{errType}},
+		"numbered anew":        {[]fault{{foreign: 7}}, []error{nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, seen := newStore(t), &observed{}
+				s.faults("p", test.faults...)
+				a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 2), Observer: seen})
+				<-a.Append(to("p"), recs("a")).Done()
+				synctest.Wait()
+				require.Len(t, seen.settled, len(test.errs))
+				for i, err := range test.errs {
+					assert.ErrorIs(t, seen.settled[i], err)
+				}
+			})
+		})
+	}
 }
 
 func TestWriterEndsWhenNothingIsReady(t *testing.T) {

@@ -76,6 +76,9 @@ func (l *losses) answered(key string, history int, r appender.Result) {
 // Retried implements appender.Observer.
 func (*losses) Retried(appender.Target, appender.Result) {}
 
+// Settled implements appender.Observer.
+func (*losses) Settled(appender.Target, error) {}
+
 // Deduplicated implements appender.Observer.
 func (*losses) Deduplicated(appender.Target) {}
 

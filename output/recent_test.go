@@ -1,0 +1,52 @@
+package output
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/appender"
+)
+
+func TestRecentForgetsWhatIsIdle(t *testing.T) {
+	clock := &clock{at: time.Unix(1000, 0)}
+	r := newRecent[int](clock.now)
+	r.set("idle", 1)
+	r.set("used", 2)
+	clock.at = clock.at.Add(topicIdle - time.Second)
+	_, ok := r.get("used")
+	require.True(t, ok)
+	clock.at = clock.at.Add(time.Second)
+	r.set("new", 3)
+	assert.Equal(t, []string{"used", "new"}, r.topics.Keys())
+	value, ok := r.get("used")
+	assert.True(t, ok)
+	assert.Equal(t, 2, value)
+}
+
+// A million names that a message may give must not stay.
+func TestWhatIsKeptOfTopicsIsBounded(t *testing.T) {
+	const names = 3 * mostTopics
+	known, store, _, _ := newFakeTopics(0)
+	store.partitions["name-1"] = 4
+	turns := newPartitioner(roundRobin)
+	o, _, _, _ := newTestObserver()
+	for i := range names {
+		name := fmt.Sprintf("name-%d", i)
+		_, err := known.get(t.Context(), name)
+		require.NoError(t, err)
+		turns.nextTurn(name, 3)
+		o.Gap(appender.Target{Topic: name, Key: name}, appender.Lost{Records: 1})
+		o.trimFailed(appender.Target{Topic: name, Key: name}, assert.AnError)
+	}
+	assert.Equal(t, mostTopics, known.known.topics.Len())
+	assert.Equal(t, mostTopics, turns.turns.topics.Len())
+	assert.Equal(t, mostTopics, o.gapWarned.topics.Len())
+	assert.Equal(t, mostTopics, o.trimWarned.topics.Len())
+	topic, err := known.get(t.Context(), "name-1")
+	require.NoError(t, err)
+	assert.Equal(t, 4, topic.Partitions, "what was forgotten is looked at again")
+}
