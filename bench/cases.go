@@ -233,7 +233,7 @@ func writeRafka(n int, input string) contender {
 	return contender{rafka, func(ctx context.Context, l *lab) (sample, error) {
 		topic := l.name("topic")
 		return write(ctx, l, l.rafka, input+fmt.Sprintf(`
-output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }"}}
+output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }", max_in_flight: 64}}
 `, topic, parts), topic, parts, n)
 	}}
 }

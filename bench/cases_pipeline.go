@@ -48,7 +48,7 @@ output: {redis_streams: {url: $URL, stream: "%s", body_key: body %s}}
 		{rafka, func(ctx context.Context, l *lab) (sample, error) {
 			target := l.name("topic")
 			s, err := l.flow(ctx, l.rafka, rafkaReader(l, source)+changeBody+fmt.Sprintf(`
-output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! @rafka_key }"}}
+output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! @rafka_key }", max_in_flight: 64}}
 `, target, parts), n, false)
 			if err != nil {
 				return nil, err
@@ -79,7 +79,7 @@ func latencies(_ context.Context, l *lab) ([]contender, error) {
 		return contender{fmt.Sprintf("rafka, %d partition%s", parts, plural(parts)), func(ctx context.Context, l *lab) (sample, error) {
 			topic := l.name("topic")
 			return l.latency(ctx, l.rafka, rafkaReader(l, topic), fmt.Sprintf(`
-output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }"}}
+output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }", max_in_flight: 64}}
 `, topic, parts))
 		}}
 	}

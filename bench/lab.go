@@ -122,6 +122,7 @@ output:
     stream_name: %s
     partitions: %d
     key: ${! counter() %% 1000 }
+    max_in_flight: 64
     %s
 `, name, partitions, output))
 	if err != nil {

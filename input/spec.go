@@ -69,24 +69,37 @@ input:
       enabled: true
       checkpoint_limit: 5000
 `).
-		Example("Set aside messages that always fail", "A message that fails is handed out again until it succeeds, and its partition waits for it. Where some messages "+
-			"can never succeed, a `fallback` output sets them aside.", `
+		Example("Set aside messages that always fail", "A message that fails is handed out again until it succeeds, and its partition waits for it. "+
+			"Here what the server refuses for good is set aside, message by message, and what failed for another reason comes again. "+
+			"(A `fallback` around `http_client` would set aside whole batches.)", `
 input:
   rafka:
     url: redis://localhost:6379
     stream_name: orders
     consumer_group: billing
 
-output:
-  fallback:
-    - http_client:
+pipeline:
+  processors:
+    - http: # one request for each message, in their order
         url: http://localhost:8080/orders
         verb: POST
         retries: 3
-    - rafka:
-        url: redis://localhost:6379
-        stream_name: orders-failed
-        key: ${! @rafka_key.or("") }
+        drop_on: [400, 413, 422] # refused for good: not tried again
+
+output:
+  switch:
+    cases:
+      - check: '!errored()'
+        output:
+          drop: {}
+      - check: '[400, 413, 422].contains(@http_status_code)'
+        output:
+          rafka:
+            url: redis://localhost:6379
+            stream_name: orders-failed
+            key: ${! @rafka_key.or("") }
+      - output:
+          reject: 'the request failed: ${! error() }'
 `)
 }
 

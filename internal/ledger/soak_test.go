@@ -65,6 +65,7 @@ output:
     client_name: {{.Name}}
     stream_name: {{.Topic}}
     key: ${! @client }
+    max_in_flight: 64
     max_length: {{.Length}}
 `)
 

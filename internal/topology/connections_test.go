@@ -180,7 +180,7 @@ func measure(t *testing.T, client redis.UniversalClient, d deployment, gauges []
 	c := newCrowd()
 	w := &writer{}
 	out, _ := begin(t, d, "out", func(b *service.StreamBuilder, d deployment) {
-		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf("partitions: %d\nkey: ${! @key }", d.partitions))))
+		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf("partitions: %d\nkey: ${! @key }\nmax_in_flight: 64", d.partitions))))
 		var err error
 		w.push, err = b.AddBatchProducerFunc()
 		require.NoError(t, err)

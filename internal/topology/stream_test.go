@@ -134,9 +134,12 @@ func startWriter(t *testing.T, d deployment) *writer {
 	return startWriterWith(t, d, "")
 }
 
-// startWriterWith is startWriter with more fields of the output.
+// startWriterWith is startWriter with more fields of the output. Batches are written at the same time, although there is a key.
 func startWriterWith(t *testing.T, d deployment, more string) *writer {
 	t.Helper()
+	if !strings.Contains(more, "max_in_flight") {
+		more += "max_in_flight: 64\n"
+	}
 	w := &writer{}
 	w.stream = run(t, "writer", func(b *service.StreamBuilder) {
 		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf(`
