@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -49,7 +50,7 @@ func adminCommand(
 			return action(ctx, client, c, printer{stdout, format})
 		})
 		if err != nil {
-			return errors.New(oneLine(err))
+			return errors.New(lines(err))
 		}
 		return nil
 	}
@@ -99,6 +100,22 @@ func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
 		},
 	}
 }
+
+// lines writes an error for a terminal: a line for each problem of an answer that is not complete, and one for anything else.
+func lines(err error) string {
+	partial, ok := errors.AsType[*broker.PartialError](err)
+	if !ok {
+		return oneLine(err)
+	}
+	texts := make([]string, len(partial.Problems))
+	for i, problem := range partial.Problems {
+		texts[i] = oneLine(problem)
+	}
+	return strings.Join(texts, "\n")
+}
+
+// oneLine writes an error, which may be several joined, as one line. It may hold what a server said.
+func oneLine(err error) string { return broker.Visible(strings.Join(strings.Fields(err.Error()), " ")) }
 
 func usageError(c *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%s: %w: see --help", c.Command.HelpName, err)

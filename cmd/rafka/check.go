@@ -106,7 +106,7 @@ func (k *check) all(ctx context.Context, patterns []string) error {
 	for _, path := range paths {
 		ok, err := k.one(ctx, path)
 		if err != nil {
-			_, _ = fmt.Fprintf(k.stderr, "%s: %v\n", path, err)
+			_, _ = fmt.Fprintf(k.stderr, "%s: %s\n", path, oneLine(err))
 		}
 		if !ok {
 			failed++
@@ -140,7 +140,7 @@ func (k *check) one(ctx context.Context, path string) (ok bool, err error) {
 			_, _ = fmt.Fprintf(k.stdout, "%s: %s: not tested, the component does not support it\n", path, name)
 		default:
 			ok = false
-			_, _ = fmt.Fprintf(k.stdout, "%s: %s: %v\n", path, name, oneLine(result.Err))
+			_, _ = fmt.Fprintf(k.stdout, "%s: %s: %s\n", path, name, oneLine(result.Err))
 		}
 	}
 	return ok, nil
@@ -190,9 +190,6 @@ func (k *check) lint(path string) (text string, err error) {
 	}
 	return string(read), nil
 }
-
-// oneLine writes an error, which may be several joined, as one line.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // noEndpoints takes the HTTP endpoints of a stream that is not going to run.
 type noEndpoints struct{}

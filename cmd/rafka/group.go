@@ -35,10 +35,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 
 func listGroups(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	groups, err := broker.NewAdmin(client).ListGroups(ctx, c.String(flagTopic))
-	if err != nil {
-		return err
-	}
-	return out.print(listed(groups), func(w io.Writer) {
+	return out.printPartial(err, listed(groups), func(w io.Writer) {
 		row(w, "GROUP", "TOPIC", "TYPE", "MEMBERS")
 		for _, g := range groups {
 			row(w, g.Group, g.Topic, g.Type, g.Members)
@@ -52,10 +49,7 @@ func describeGroup(ctx context.Context, client redis.UniversalClient, c *cli.Con
 		return err
 	}
 	group, err := broker.NewAdmin(client).DescribeGroup(ctx, topic, name)
-	if err != nil {
-		return err
-	}
-	return out.print(group, func(w io.Writer) { writeGroup(w, group) })
+	return out.printPartial(err, group, func(w io.Writer) { writeGroup(w, group) })
 }
 
 func writeGroup(w io.Writer, group broker.GroupDescription) {

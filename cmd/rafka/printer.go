@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf16"
+
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 // printer writes the answer of a command as text or as JSON.
@@ -19,21 +24,58 @@ type printer struct {
 // print writes the answer: as the JSON of value, or as what text makes of it.
 func (p printer) print(value any, text func(io.Writer)) error {
 	if p.format == formatJSON {
-		encoder := json.NewEncoder(p.out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(value)
+		return writeJSON(p.out, value)
 	}
 	columns := tabwriter.NewWriter(p.out, 0, 0, 3, ' ', 0)
 	text(columns)
 	return columns.Flush()
 }
 
-// row writes one line of aligned columns.
+// printPartial is print for an answer that came with an error. One that says what is missing in the answer is returned once the answer
+// is printed; with any other there is no answer.
+func (p printer) printPartial(err error, value any, text func(io.Writer)) error {
+	if _, partial := errors.AsType[*broker.PartialError](err); err != nil && !partial {
+		return err
+	}
+	return errors.Join(p.print(value, text), err)
+}
+
+// writeJSON writes the value so that a terminal shows all of it: encoding/json leaves some characters as they are which a terminal may
+// obey. Whatever reads the JSON sees the value itself.
+func writeJSON(w io.Writer, value any) error {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escapeJSON(buffer.String()))
+	return err
+}
+
+// escapeJSON escapes what Visible does, save the line breaks and indents of the JSON itself.
+func escapeJSON(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || broker.Visible(string(r)) == string(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// row writes one line of aligned columns. A cell can't make columns or lines of its own.
 func row(w io.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
-		texts[i] = fmt.Sprint(cell)
+		texts[i] = broker.Visible(fmt.Sprint(cell))
 	}
 	_, _ = fmt.Fprintln(w, strings.Join(texts, "\t")) // tabwriter keeps an error for Flush
 }

@@ -69,10 +69,7 @@ func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 
 func listTopics(ctx context.Context, client redis.UniversalClient, _ *cli.Context, out printer) error {
 	topics, err := broker.NewAdmin(client).ListTopics(ctx)
-	if err != nil {
-		return err
-	}
-	return out.print(listed(topics), func(w io.Writer) {
+	return out.printPartial(err, listed(topics), func(w io.Writer) {
 		row(w, "NAME", "PARTITIONS", "CREATED")
 		for _, t := range topics {
 			row(w, t.Name, t.Partitions, moment(t.CreatedMS))
@@ -82,10 +79,7 @@ func listTopics(ctx context.Context, client redis.UniversalClient, _ *cli.Contex
 
 func describeTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	topic, err := broker.NewAdmin(client).DescribeTopic(ctx, c.Args().First())
-	if err != nil {
-		return err
-	}
-	return out.print(topic, func(w io.Writer) { writeTopic(w, topic) })
+	return out.printPartial(err, topic, func(w io.Writer) { writeTopic(w, topic) })
 }
 
 func writeTopic(w io.Writer, topic broker.TopicDescription) {
@@ -99,6 +93,10 @@ func writeTopic(w io.Writer, topic broker.TopicDescription) {
 	row(w)
 	row(w, "PARTITION", "KEY", "ENTRIES", "EVER ADDED", "FIRST", "LAST")
 	for _, p := range topic.Partitions {
+		if p.Error != "" {
+			row(w, p.Partition, p.Key, none, none, none, none)
+			continue
+		}
 		row(w, p.Partition, p.Key, p.Length, known(p.Added), offset(p.First), offset(p.Last))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 // warnings is a log in which nothing but warnings appears, in the form of the lines of `rafka check`. What is worse is an error that the check
@@ -24,7 +26,7 @@ func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return lev
 
 // Handle prints a line.
 func (w warnings) Handle(_ context.Context, r slog.Record) error {
-	_, err := fmt.Fprintf(w.to, "%s: %s: warning: %s\n", w.path, cmp.Or(w.label, w.name, "config"), r.Message)
+	_, err := fmt.Fprintf(w.to, "%s: %s: warning: %s\n", w.path, cmp.Or(w.label, w.name, "config"), broker.Visible(r.Message))
 	return err
 }
 

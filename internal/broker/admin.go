@@ -53,12 +53,14 @@ type PartitionDescription struct {
 	// First is the offset of the first entry that is there, Last the last one ever generated; zero if there is none.
 	First splits.Offset `json:"-"`
 	Last  splits.Offset `json:"-"`
+	// Error says why the partition can't be looked at; the fields before it say nothing then.
+	Error string `json:"error,omitempty"`
 }
 
 // ListTopics returns the partitioned topics in the order of their names. It scans all keys; plain topics have no metadata to be
-// found by.
+// found by. The error is a *PartialError if topics are missing since their metadata can't be read: the others are returned.
 func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
-	keys, err := a.scan(ctx, topicPattern, "hash")
+	keys, err := a.scan(ctx, topicPattern)
 	if err != nil {
 		return nil, fmt.Errorf("listing topics: %w", err)
 	}
@@ -69,30 +71,37 @@ func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
 			metadata[name] = pipe.HGetAll(ctx, key)
 		}
 	}
-	if err := send(ctx, pipe); err != nil {
+	if err := ask(ctx, pipe); err != nil {
 		return nil, fmt.Errorf("listing topics: %w", err)
 	}
 	var topics []Topic
+	var damaged problems
 	for _, name := range slices.Sorted(maps.Keys(metadata)) {
-		topic, err := parseTopic(name, metadata[name].Val())
-		if err != nil {
-			return nil, fmt.Errorf("listing topics: %w", err)
+		err := answerOf(metadata[name])
+		var topic Topic
+		if err == nil {
+			topic, err = parseTopic(name, metadata[name].Val())
 		}
-		if !topic.Plain() { // it may have gone since the scan
+		damaged.add("listing topic "+name, err)
+		if err == nil && !topic.Plain() { // it may have gone since the scan
 			topics = append(topics, topic)
 		}
 	}
-	return topics, nil
+	return topics, damaged.err()
 }
 
-// DescribeTopic describes a topic, plain or partitioned. The error is a *TopicNotFoundError if there is no such topic.
+// DescribeTopic describes a topic, plain or partitioned. The error is a *TopicNotFoundError if there is no such topic, and a
+// *PartialError if partitions can't be looked at: the others are described.
 func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescription, error) {
 	topic, err := a.topics.Describe(ctx, name)
 	if err != nil {
 		return TopicDescription{}, err
 	}
 	all := topic.Splits()
-	states, err := a.states(ctx, all)
+	states, err := a.log.State(ctx, all)
+	if err == nil && topic.Plain() {
+		err = states[0].Err
+	}
 	if err != nil {
 		return TopicDescription{}, fmt.Errorf("describing topic %s: %w", name, err)
 	}
@@ -100,12 +109,23 @@ func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescriptio
 		return TopicDescription{}, &TopicNotFoundError{Topic: name}
 	}
 	d := TopicDescription{Topic: topic, Partitions: make([]PartitionDescription, len(all))}
+	var damaged problems
 	for i, s := range states {
 		d.Partitions[i] = PartitionDescription{
 			Partition: i, Key: all[i].Key, Exists: s.Exists, Length: s.Length, Added: s.Added, First: s.First, Last: s.Last,
+			Error: errorText(s.Err),
 		}
+		damaged.add("describing topic "+name, s.Err)
 	}
-	return d, nil
+	return d, damaged.err()
+}
+
+// errorText is the text of an error, empty if there is none.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // states asks for the states of all splits; one that cannot be asked is an error.
@@ -133,14 +153,15 @@ type GroupSummary struct {
 }
 
 // ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their names. It scans all keys. A
-// topic without groups has an empty list, and so has one that does not exist.
+// topic without groups has an empty list, and so has one that does not exist. The error is a *PartialError if groups are missing
+// since they can't be read: the others are returned.
 func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
 	if topic != "" {
 		if err := ValidateTopic(topic, false); err != nil {
 			return nil, err
 		}
 	}
-	keys, err := a.scan(ctx, groupPattern(topic), "hash")
+	keys, err := a.scan(ctx, groupPattern(topic))
 	if err != nil {
 		return nil, fmt.Errorf("listing groups: %w", err)
 	}
@@ -149,37 +170,65 @@ func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, e
 		return nil, fmt.Errorf("listing groups: %w", err)
 	}
 	pipe := a.client.Pipeline()
-	var found []GroupSummary
-	var types []*redis.SliceCmd
-	var members []*redis.IntCmd
+	var asked []groupAnswers
 	for _, key := range keys {
 		name, group, ok := parsePlanKey(key)
 		if !ok || (topic != "" && name != topic) {
 			continue
 		}
-		found = append(found, GroupSummary{Topic: name, Group: group})
-		types = append(types, pipe.HMGet(ctx, key, "group_type"))
-		members = append(members, pipe.ZCount(ctx, membersKey(name, group), alive(now), "+inf"))
+		asked = append(asked, groupAnswers{
+			topic: name, group: group,
+			plan: pipe.HMGet(ctx, key, "group_type", "version"), members: pipe.ZCount(ctx, membersKey(name, group), alive(now), "+inf"),
+		})
 	}
-	if err := send(ctx, pipe); err != nil {
+	if err := ask(ctx, pipe); err != nil {
 		return nil, fmt.Errorf("listing groups: %w", err)
 	}
-	for i := range found {
-		found[i].Type = reply(types[i].Val()).word(0)
-		found[i].Members = int(members[i].Val())
+	var found []GroupSummary
+	var damaged problems
+	for _, answers := range asked {
+		summary, err := answers.summary()
+		damaged.add(fmt.Sprintf("listing group %s of topic %s", answers.group, answers.topic), err)
+		if err == nil && summary.Type != "" {
+			found = append(found, summary)
+		}
 	}
 	slices.SortFunc(found, func(a, b GroupSummary) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Group, b.Group))
 	})
-	return found, nil
+	return found, damaged.err()
 }
 
-// scan returns the keys of a type, or of any if it is "", that match, on a cluster those of all masters.
-func (a *Admin) scan(ctx context.Context, pattern, kind string) ([]string, error) {
+// groupAnswers are the answers to what is asked of one group.
+type groupAnswers struct {
+	topic, group string
+	plan         *redis.SliceCmd
+	members      *redis.IntCmd
+}
+
+// summary makes one of the answers. It has no type if the group has gone since the scan.
+func (g groupAnswers) summary() (GroupSummary, error) {
+	if err := answerOf(g.plan); err != nil {
+		return GroupSummary{}, err
+	}
+	if err := answerOf(g.members); err != nil {
+		return GroupSummary{}, err
+	}
+	stored := reply(g.plan.Val())
+	kind := stored.word(0)
+	if kind == "" && stored.word(1) != "" {
+		return GroupSummary{}, badField(planKey(g.topic, g.group), "group_type", "", ConsumerGroup+" or "+ShareGroup)
+	}
+	return GroupSummary{Topic: g.topic, Group: g.group, Type: kind, Members: int(g.members.Val())}, nil
+}
+
+// scan returns the keys that match, on a cluster those of all masters. They may hold anything: a key of ours that another program
+// has overwritten is to be named, and not passed over.
+func (a *Admin) scan(ctx context.Context, pattern string) ([]string, error) {
 	var mu sync.Mutex // masters are scanned at the same time
 	found := map[string]struct{}{}
 	scanNode := func(ctx context.Context, node redis.Cmdable) error {
-		keys := node.ScanType(ctx, 0, pattern, 1000, kind).Iterator()
+		keys := node.Scan(ctx, 0, pattern, 1000).Iterator()
 		for keys.Next(ctx) {
 			mu.Lock()
 			found[keys.Val()] = struct{}{} // SCAN may return a key twice
@@ -218,18 +267,19 @@ func send(ctx context.Context, pipe redis.Pipeliner) error {
 	}
 	commands, err := pipe.Exec(ctx)
 	for _, c := range commands {
-		if Classify(c.Err()) == ClassPermission {
+		if class := Classify(c.Err()); class == ClassPermission || class == ClassWrongType {
 			return answerOf(c)
 		}
 	}
 	return Explain(err)
 }
 
-// answerOf is the error of a command that has its keys first, or nothing but keys. A server that denies a key does not say which.
+// answerOf is the error of a command that has its keys first, or nothing but keys. A server that denies a key, or finds another
+// type there, does not say which key it is.
 func answerOf(c redis.Cmder) error {
 	err := Explain(c.Err())
 	args := c.Args()
-	if Classify(err) != ClassPermission || len(args) < 2 {
+	if class := Classify(err); class != ClassPermission && class != ClassWrongType || len(args) < 2 {
 		return err
 	}
 	if c.Name() == "unlink" && len(args) > 2 {

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -28,10 +29,13 @@ type GroupAliveError struct {
 
 // Error names the members, the first of them if there are many.
 func (e *GroupAliveError) Error() string {
-	names := e.Members
+	names := slices.Clone(e.Members)
 	more := ""
 	if len(names) > 5 {
 		names, more = names[:5], fmt.Sprintf(" and %d more", len(names)-5)
+	}
+	for i, name := range names {
+		names[i] = Visible(name)
 	}
 	return fmt.Sprintf("group %q of topic %q is in use by %s%s: stop its inputs first, those that were killed are gone within their "+
 		"session_timeout", e.Group, e.Topic, strings.Join(names, ", "), more)

@@ -68,7 +68,7 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	if err != nil {
 		return DeletedTopic{}, err
 	}
-	keys, err := a.scan(ctx, keysPattern(d.Topic), "")
+	keys, err := a.scan(ctx, keysPattern(d.Topic))
 	if err != nil {
 		return DeletedTopic{}, err
 	}

@@ -51,12 +51,23 @@ type GroupPartition struct {
 	Lag int64 `json:"lag"`
 	// Age is that of the first entry after Committed; 0 if there is none or no offset is committed.
 	Age time.Duration `json:"-"`
+	// Error says why something of the partition can't be told.
+	Error string `json:"error,omitempty"`
 
 	read int64 // of the committed position
 }
 
-// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such group. The number of round trips does
-// not depend on that of the partitions.
+// fail notes why something of the partition can't be told. The first reason stays.
+func (p *GroupPartition) fail(err error, damaged *problems) {
+	damaged.add("partition "+p.Split.String(), err)
+	if err != nil && p.Error == "" {
+		p.Error = err.Error()
+	}
+}
+
+// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such group, and a *PartialError if its
+// members or partitions can't be told: the others are described. The number of round trips does not depend on that of the
+// partitions.
 func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDescription, error) {
 	for _, err := range []error{ValidateTopic(topic, false), ValidateGroup(group)} {
 		if err != nil {
@@ -64,38 +75,43 @@ func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDe
 		}
 	}
 	d := GroupDescription{Topic: topic, Group: group}
-	err := a.describeGroup(ctx, &d)
-	if err != nil {
-		return GroupDescription{}, fmt.Errorf("describing group %s of %s: %w", group, topic, err)
+	damaged := problems{doing: fmt.Sprintf("describing group %s of %s: ", group, topic)}
+	if err := a.describeGroup(ctx, &d, &damaged); err != nil {
+		return GroupDescription{}, fmt.Errorf("%s%w", damaged.doing, err)
 	}
-	return d, nil
+	return d, damaged.err()
 }
 
-func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription) error {
+func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged *problems) error {
 	now, err := a.now(ctx)
 	if err != nil {
 		return err
 	}
-	topic, err := a.fillGroup(ctx, d, now)
+	topic, err := a.fillGroup(ctx, d, now, damaged)
 	if err != nil {
 		return err
 	}
 	all := topic.Splits()
-	if d.Partitions, err = a.positions(ctx, d.Group, all, now); err != nil {
+	if d.Partitions, err = a.positions(ctx, d.Group, all, now, damaged); err != nil {
 		return err
 	}
-	states, err := a.states(ctx, all)
+	states, err := a.log.State(ctx, all)
 	if err != nil {
 		return err
 	}
 	for i := range d.Partitions {
-		d.Partitions[i].Lag = lag(d.Partitions[i], states[i])
+		p := &d.Partitions[i]
+		if p.fail(states[i].Err, damaged); p.Error != "" {
+			p.Lag = LagUnknown
+			continue
+		}
+		p.Lag = lag(*p, states[i])
 	}
-	return a.fillAges(ctx, d.Partitions, now)
+	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
 
 // fillGroup reads the group's own keys and returns the topic with as many partitions as the group knows of.
-func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64) (Topic, error) {
+func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64, damaged *problems) (Topic, error) {
 	target, err := a.target(ctx, d.Topic, d.Group)
 	if err != nil {
 		return Topic{}, err
@@ -107,7 +123,8 @@ func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64) (
 	members := a.client.ZRangeByScore(ctx, membersKey(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"})
 	d.Members = members.Val()
 	slices.Sort(d.Members)
-	return target.topic, answerOf(members)
+	damaged.add("members", answerOf(members))
+	return target.topic, nil
 }
 
 // target is a topic and a group of it.
@@ -145,36 +162,48 @@ func (a *Admin) target(ctx context.Context, topic, group string) (t target, err 
 }
 
 // positions reads the leases of all splits.
-func (a *Admin) positions(ctx context.Context, group string, all []splits.Split, now int64) ([]GroupPartition, error) {
+func (a *Admin) positions(ctx context.Context, group string, all []splits.Split, now int64, damaged *problems) ([]GroupPartition, error) {
 	pipe := a.client.Pipeline()
 	leases := make([]*redis.SliceCmd, len(all))
 	for i, split := range all {
 		leases[i] = pipe.HMGet(ctx, leaseKey(split.Key, group), "owner", "epoch", "expires_ms", "offset", "read")
 	}
-	if err := send(ctx, pipe); err != nil {
+	if err := ask(ctx, pipe); err != nil {
 		return nil, err
 	}
 	partitions := make([]GroupPartition, len(all))
 	for i, split := range all {
-		stored := reply(leases[i].Val())
-		p := GroupPartition{Split: split, Owner: stored.word(0), read: splits.ReadUnknown}
-		p.Epoch, _ = stored.number(1) // a field that is not there is 0
-		if expires, err := stored.signed(2); err == nil {
-			p.Expires = max(0, time.Duration(expires-now)*time.Millisecond)
+		p := &partitions[i]
+		*p = GroupPartition{Split: split, read: splits.ReadUnknown}
+		err := answerOf(leases[i])
+		if err == nil {
+			err = p.fill(reply(leases[i].Val()), leaseKey(split.Key, group), now)
 		}
-		if text := stored.word(3); text != "" {
-			committed, err := splits.ParseOffset(text)
-			if err != nil {
-				return nil, badField(leaseKey(split.Key, group), "offset", text, "a stream ID")
-			}
-			p.Committed = &committed
-		}
-		if read, err := stored.signed(4); err == nil {
-			p.read = read
-		}
-		partitions[i] = p
+		p.fail(err, damaged)
 	}
 	return partitions, nil
+}
+
+// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read. A field that is not there is 0.
+func (p *GroupPartition) fill(stored reply, key string, now int64) error {
+	p.Owner = stored.word(0)
+	p.Epoch, _ = stored.number(1)
+	if expires, err := stored.signed(2); err == nil {
+		p.Expires = max(0, time.Duration(expires-now)*time.Millisecond)
+	}
+	if read, err := stored.signed(4); err == nil {
+		p.read = read
+	}
+	text := stored.word(3)
+	if text == "" {
+		return nil
+	}
+	committed, err := splits.ParseOffset(text)
+	if err != nil {
+		return badField(key, "offset", text, "a stream ID")
+	}
+	p.Committed = &committed
+	return nil
 }
 
 // lag counts the entries after the committed position.
@@ -195,18 +224,22 @@ func lag(p GroupPartition, s splits.State) int64 {
 }
 
 // fillAges asks for the first entry after each committed position that has one.
-func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now int64) error {
+func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now int64, damaged *problems) error {
 	pipe := a.client.Pipeline()
-	next := map[int]*redis.XMessageSliceCmd{}
+	next := make([]*redis.XMessageSliceCmd, len(partitions))
 	for i, p := range partitions {
-		if p.Committed != nil && p.Lag != 0 {
+		if p.Committed != nil && p.Lag != 0 && p.Error == "" {
 			next[i] = pipe.XRangeN(ctx, p.Split.Key, "("+p.Committed.String(), "+", 1)
 		}
 	}
-	if err := send(ctx, pipe); err != nil {
+	if err := ask(ctx, pipe); err != nil {
 		return err
 	}
 	for i, found := range next {
+		if found == nil {
+			continue
+		}
+		partitions[i].fail(answerOf(found), damaged)
 		if len(found.Val()) == 0 {
 			continue
 		}

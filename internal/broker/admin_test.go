@@ -26,7 +26,6 @@ func TestListTopicsFindsPartitionedOnesOnly(t *testing.T) {
 		}
 		s.add(t, "plain", "*")
 		s.set(t, "rafka:{not:ours}x{y}:topic", "partitions", 1)
-		require.NoError(t, s.client.Set(t.Context(), topicKey("string"), "x", 0).Err())
 		beat(t, NewGroup(s.client, "orders", "topic"), "m1")
 		topics, err = admin.ListTopics(t.Context())
 		require.NoError(t, err)

@@ -115,9 +115,9 @@ type explained struct {
 	remedy string
 }
 
-// Error is one line, however many answers the cause has.
+// Error is one line, however many answers the cause has, and holds nothing of them that a terminal could obey.
 func (e *explained) Error() string {
-	return strings.ReplaceAll(e.cause.Error(), "\n", ", ") + " (" + e.remedy + ")"
+	return Visible(strings.ReplaceAll(e.cause.Error(), "\n", ", ")) + " (" + e.remedy + ")"
 }
 
 func (e *explained) Unwrap() error { return e.cause }

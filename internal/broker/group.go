@@ -133,7 +133,7 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 		view, err := g.view(r)
 		return view, g.wrap("beating in", err)
 	case "SUPERSEDED":
-		return splits.View{}, &splits.SupersededError{Member: b.Member, By: r.word(1)}
+		return splits.View{}, &splits.SupersededError{Member: b.Member, By: Visible(r.word(1))}
 	case "TYPE":
 		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.word(1)}
 	}

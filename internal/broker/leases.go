@@ -183,7 +183,7 @@ func decodeLease(s *script, answer scriptReply) (reply, error) {
 		if err != nil {
 			return nil, unreadable(s, answer.value, err)
 		}
-		return nil, &splits.HeldError{Owner: words.word(1), Remaining: time.Duration(remaining) * time.Millisecond}
+		return nil, &splits.HeldError{Owner: Visible(words.word(1)), Remaining: time.Duration(remaining) * time.Millisecond}
 	}
 	return nil, unexpected(s, answer.value)
 }

@@ -53,7 +53,7 @@ func decodePlan(text string, version uint64) (*splits.Plan, error) {
 	for member, text := range ranges {
 		partitions, err := decodeRanges(text)
 		if err != nil {
-			return nil, fmt.Errorf("plan of member %s: %w", member, err)
+			return nil, fmt.Errorf("plan of member %.100q: %w", member, err)
 		}
 		plan.Assignments[member] = partitions
 	}

@@ -58,7 +58,7 @@ func (r reply) signed(i int) (int64, error) {
 
 // unexpected is the error for a reply that the script cannot have made.
 func unexpected(s *script, value any) error {
-	return fmt.Errorf("the %s script answered %q, which it never does", s.name, value)
+	return fmt.Errorf("the %s script answered %.200q, which it never does", s.name, value)
 }
 
 // unreadable is unexpected, and says what can't be read in the reply.

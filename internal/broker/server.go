@@ -119,7 +119,7 @@ func nameServer(ctx context.Context, client redis.UniversalClient) string {
 func infoField(info, name string) (value string, ok bool) {
 	for line := range strings.Lines(info) {
 		if value, ok = strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value), true
+			return Visible(strings.TrimSpace(value)), true
 		}
 	}
 	return "", false

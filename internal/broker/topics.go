@@ -144,5 +144,5 @@ func parseTopic(name string, metadata map[string]string) (Topic, error) {
 
 // badField says that a key of ours holds what nothing of ours has written.
 func badField(key, field, value, want string) error {
-	return fmt.Errorf("field %s of key %s is %q, want %s: correct it with HSET", field, key, value, want)
+	return fmt.Errorf("field %s of key %s is %.100q, want %s: correct it with HSET", field, key, value, want)
 }
