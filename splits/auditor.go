@@ -83,6 +83,9 @@ func (a *auditor) sample(l look, s State) Sample {
 	if !l.since.IsZero() {
 		sample.Unacked = now.Sub(l.since)
 	}
+	if l.bound {
+		sample.Bound = l.oldest
+	}
 	return sample
 }
 
@@ -97,7 +100,8 @@ type look struct {
 	settled  bool // it is known already that the stream is not what it was
 	done     Position
 	oldest   Offset    // first entry fetched and not acknowledged; zero if none is
-	since    time.Time // zero if nothing is in flight
+	since    time.Time // when the first entry that is not acknowledged was handed out first; zero if none is
+	bound    bool      // nothing newer is handed out before that entry is acknowledged
 	lastRead time.Time
 }
 
@@ -116,9 +120,8 @@ func (r *Reader) look() []look {
 			l.seen.Exists = true // or nothing could have been read
 		}
 		l.oldest, _ = h.oldest()
-		if h.inflight > 0 {
-			l.since = h.since
-		}
+		_, l.since, _ = h.tracker.Oldest()
+		l.bound = r.cfg.Unordered && h.tracker.Ahead() >= r.cfg.MaxAhead
 		looks = append(looks, l)
 	}
 	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })

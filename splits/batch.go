@@ -3,7 +3,6 @@ package splits
 import (
 	"context"
 	"sync/atomic"
-	"time"
 )
 
 // Batch is a run of entries of one split, in order, handed out under one lease. Exactly one call of Ack or Nack resolves it; further
@@ -18,8 +17,8 @@ type Batch struct {
 
 	reader   *Reader
 	hold     *hold
-	refs     []ref
-	at       time.Time
+	piece    piece
+	flight   flight
 	resolved atomic.Bool
 }
 
@@ -27,42 +26,33 @@ type Batch struct {
 func (b *Batch) Context() context.Context { return b.hold.ctx }
 
 // Ack says that all entries have been processed.
-func (b *Batch) Ack() { b.resolve(nil) }
-
-// Nack says that the entries with the given indexes failed; none given means all. The others count as processed. What failed is
-// handed out again, together with the later entries of the batch that carry the key of a failed one, before anything newer of the split.
-// Under Config.Unordered it is what failed alone, and newer entries may come first; under Config.SkipNacked nothing is.
-func (b *Batch) Nack(failed []int) {
-	again := make([]bool, len(b.refs))
-	keys := map[string]bool{}
-	for _, i := range failed {
-		if i >= 0 && i < len(again) {
-			again[i] = true
-		}
-	}
-	for i := range again {
-		again[i] = again[i] || len(failed) == 0
-		if b.reader.cfg.Unordered || b.reader.cfg.SkipNacked {
-			continue
-		}
-		if key := b.reader.cfg.OrderKey(b.Entries[i]); key != "" {
-			again[i] = again[i] || keys[key]
-			keys[key] = again[i]
-		}
-	}
-	b.resolve(again)
-}
-
-func (b *Batch) resolve(again []bool) {
+func (b *Batch) Ack() {
 	if b.resolved.Swap(true) {
 		return
 	}
-	redelivered := b.reader.resolve(b, again)
-	switch {
-	case redelivered == 0:
+	b.reader.cfg.Failures.accepted(&b.flight)
+	if passed := b.reader.acknowledge(b); passed != nil {
+		b.reader.cfg.Observer.Recovered(*passed)
+	}
+}
+
+// Nack says that the batch failed, and why. Its entries are handed out again before anything newer of the split, in smaller
+// batches, until those that fail have been found. suspects are the indexes of entries that may have failed: a hint, which may
+// be wrong or missing, and decides how the batch is cut and nothing else. No entry counts as processed.
+// Under Config.Unordered newer entries may come first; under Config.SkipNacked the whole batch is passed over.
+func (b *Batch) Nack(cause error, suspects []int) {
+	if b.resolved.Swap(true) {
+		return
+	}
+	alone, report := b.reader.reject(b, cause, suspects)
+	b.reader.cfg.Failures.failed(&b.flight, alone)
+	switch observer := b.reader.cfg.Observer; {
 	case b.reader.cfg.SkipNacked:
-		b.reader.cfg.Observer.Skipped(b.Split, redelivered)
+		observer.Skipped(b.Split, len(b.Entries))
 	default:
-		b.reader.cfg.Observer.Redelivered(b.Split, redelivered)
+		observer.Redelivered(b.Split, len(b.Entries))
+		if report != nil {
+			observer.Failing(*report)
+		}
 	}
 }

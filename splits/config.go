@@ -46,8 +46,13 @@ type Config struct {
 	// Unordered lets a split have more than one batch in flight, up to CheckpointLimit entries. Default limit 1024.
 	Unordered       bool
 	CheckpointLimit int
-	// SkipNacked passes over entries that were nacked instead of handing them out again.
+	// MaxAhead is how many entries may lie between the committed position and the last entry that was handed out, under Unordered:
+	// so many are handed out again at most after a crash. Default 1,000,000.
+	MaxAhead int
+	// SkipNacked passes over batches that were nacked instead of handing their entries out again.
 	SkipNacked bool
+	// Failures is shared by all consumers of a process. Nil: this is the only one.
+	Failures *Failures
 	// FailOnLoss stops reading a split of which entries were lost, instead of going on with what is there.
 	FailOnLoss bool
 	// OrderKey names the key whose entries must stay in order; an empty one is no key. Nil: no entry has a key.
@@ -79,6 +84,10 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SplitBuffer, 1<<20)
 	setDefault(&c.FetchMax, 50<<20)
 	setDefault(&c.CheckpointLimit, 1024)
+	setDefault(&c.MaxAhead, 1_000_000)
+	if c.Failures == nil {
+		c.Failures = NewFailures()
+	}
 	if c.Owner == "" {
 		c.Owner = c.Member
 	}

@@ -49,9 +49,7 @@ func (r *Reader) undrain(h *hold) {
 	h.phase = reading
 	h.next = h.tracker.End()
 	h.probe = nil
-	if len(h.replays) > 0 {
-		r.delay(h)
-	}
+	r.delay(h)
 	r.wakeFetcher(h.lease.Split)
 	r.enqueue(h)
 }

@@ -41,10 +41,11 @@ type hold struct {
 
 	// Handing out.
 	tracker  *Tracker
-	replays  []replay
+	again    isolation // what was rejected
 	inflight int
 	since    time.Time // when the oldest batch in flight was handed out
 	queued   bool      // is in Reader.ready
+	reported time.Time // when a failure that lasts was reported last; zero if none is
 
 	// Committing and giving up.
 	stored      Position
@@ -60,13 +61,6 @@ type run struct {
 	read    int64
 }
 
-// replay is what a nack sends round again: entries of one batch, in order.
-type replay struct {
-	refs       []ref
-	deliveries int // how often they were handed out
-	due        time.Time
-}
-
 // ref is one tracked entry.
 type ref struct {
 	span  *Span
@@ -75,9 +69,10 @@ type ref struct {
 
 func (r ref) entry() Entry { return r.span.entries[r.index] }
 
-func newHold(lease Lease, at Position) *hold {
+// newHold makes the hold of a lease that was granted at a position; key is the order key of entries, nil if they have no order.
+func newHold(lease Lease, at Position, key func(Entry) string) *hold {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &hold{lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1}
+	return &hold{lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1, again: isolation{key: key}}
 }
 
 // accept takes fetched entries into the buffer and moves on.
@@ -164,7 +159,7 @@ func (h *hold) learn(read int64) {
 
 // oldest is the first entry that is fetched and not resolved.
 func (h *hold) oldest() (Offset, bool) {
-	if o, ok := h.tracker.Oldest(); ok {
+	if o, _, ok := h.tracker.Oldest(); ok {
 		return o, true
 	}
 	if len(h.buffer) > 0 {

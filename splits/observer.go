@@ -14,10 +14,14 @@ type Observer interface {
 	Fenced(all []Split, cause error)
 	// Lost: entries are gone that were never read, or streams are not what they were. What was found at one time comes in one call.
 	Lost(all []Loss)
-	// Redelivered: entries were handed out again after a nack.
+	// Redelivered: a batch of so many entries was nacked, and they are handed out again.
 	Redelivered(s Split, entries int)
-	// Skipped: entries that were nacked are passed over, for replaying is off.
+	// Skipped: a batch of so many entries was nacked, and they are passed over, for replaying is off.
 	Skipped(s Split, entries int)
+	// Failing: an entry has been failing for a while. It comes once a minute for each split.
+	Failing(f Failing)
+	// Recovered: an entry that was failing, after Failing was called for its split, has been processed.
+	Recovered(f Failing)
 	// Sampled: how the splits of this member stand, every Config.SampleEvery.
 	Sampled(samples []Sample)
 	// Stalled: every split that has entries has waited for an acknowledgement for so long.
@@ -45,8 +49,10 @@ type Sample struct {
 	Lag int64
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is none.
 	LagAge time.Duration
-	// Unacked is how long the oldest batch in flight has been out; 0 if none is.
+	// Unacked is how long ago the oldest entry that is not acknowledged was handed out first; 0 if there is none.
 	Unacked time.Duration
+	// Bound is the oldest entry that is not acknowledged, if nothing newer is handed out because of Config.MaxAhead.
+	Bound Offset
 	// LastRead is when entries last came; zero if none have since the split was claimed.
 	LastRead time.Time
 }
@@ -71,6 +77,12 @@ func (NopObserver) Redelivered(Split, int) {}
 
 // Skipped does nothing.
 func (NopObserver) Skipped(Split, int) {}
+
+// Failing does nothing.
+func (NopObserver) Failing(Failing) {}
+
+// Recovered does nothing.
+func (NopObserver) Recovered(Failing) {}
 
 // Sampled does nothing.
 func (NopObserver) Sampled([]Sample) {}

@@ -16,12 +16,13 @@ type Reader struct {
 	mu       sync.Mutex
 	holds    map[Split]*hold
 	ready    []*hold           // splits with something to hand out, served in turn
-	delayed  []*hold           // splits whose next replay is not due yet
+	delayed  []*hold           // splits with something to hand out again that is not due yet
 	buffered int               // bytes of all buffers
 	lost     map[error][]Lease // those that ended against our will, by cause
 	closed   bool
 	stalled  bool             // the Observer has been told
 	memories map[Split]memory // of splits that were held
+	halving  time.Time        // until then hints are not trusted: one was wrong
 
 	readable signal            // for Poll: something may be ready
 	changed  signal            // for the Claimer: a drain ended or a lease was lost
@@ -37,7 +38,11 @@ func newReader(cfg Config) *Reader {
 
 // add takes on a split that was just claimed.
 func (r *Reader) add(c claimed) *hold {
-	h := newHold(c.lease, c.at)
+	key := r.cfg.OrderKey
+	if r.cfg.Unordered {
+		key = nil
+	}
+	h := newHold(c.lease, c.at, key)
 	h.seen, h.marks, h.halt = c.seen, c.marks, c.halt
 	h.committedAt = r.cfg.Now()
 	r.mu.Lock()
@@ -58,10 +63,11 @@ func (r *Reader) end(h *hold, cause error) {
 	}
 	h.phase = over
 	r.buffered -= h.bytes
-	h.buffer, h.replays, h.bytes = nil, nil, 0
+	h.buffer, h.bytes = nil, 0
 	if r.holds[h.lease.Split] == h {
 		delete(r.holds, h.lease.Split)
 	}
+	h.again = isolation{}
 	h.cancel(cause)
 	r.wakeAllFetchers() // their shares of the common buffer have grown
 }
@@ -147,14 +153,15 @@ func (r *Reader) take() (b *Batch, wait time.Duration, closed bool) {
 	return nil, wait, false
 }
 
-// wakeDelayed queues the splits whose replay has become due and returns the time until the next one is.
+// wakeDelayed queues the splits that have something to hand out again now, and returns the time until the next one has.
 func (r *Reader) wakeDelayed(now time.Time) time.Duration {
 	wait := pollEvery
 	r.delayed = slices.DeleteFunc(r.delayed, func(h *hold) bool {
-		if h.phase != reading || len(h.replays) == 0 {
+		left := h.again.wait(now)
+		if h.phase != reading || left < 0 {
 			return true
 		}
-		if left := h.replays[0].due.Sub(now); left > 0 {
+		if left > 0 {
 			wait = min(wait, left)
 			return false
 		}
@@ -174,17 +181,17 @@ func (r *Reader) handOut(h *hold, now time.Time) *Batch {
 		r.loseLocked(h, ErrExpired)
 		return nil
 	}
-	b := &Batch{Split: h.lease.Split, Deliveries: 1, Lag: h.lag, reader: r, hold: h, at: now}
-	switch {
-	case len(h.replays) > 0 && !h.replays[0].due.After(now):
-		r.handOutReplay(h, b)
-	case len(h.replays) > 0 && !r.cfg.Unordered:
-		return nil // nothing newer before it
-	case len(h.buffer) > 0 && r.mayTrack(h) > 0:
-		r.handOutNew(h, b)
-	default:
+	b := &Batch{Split: h.lease.Split, Lag: h.lag, reader: r, hold: h}
+	if p, again := h.again.next(now); again {
+		b.handsOutAgain(p)
+	} else if len(h.buffer) > 0 && r.mayTrack(h) > 0 && (r.cfg.Unordered || h.again.empty()) { // nothing newer before it
+		r.handOutNew(h, b, now)
+	} else {
+		r.delay(h)
 		return nil
 	}
+	b.piece.at, b.Deliveries = now, b.piece.deliveries+1
+	r.cfg.Failures.handedOut(&b.flight, r)
 	if h.inflight++; h.inflight == 1 {
 		h.since = now
 	}
@@ -199,17 +206,17 @@ func (r *Reader) mayTrack(h *hold) int {
 	if !r.cfg.Unordered {
 		return r.cfg.BatchSize
 	}
-	return min(r.cfg.BatchSize, r.cfg.CheckpointLimit-h.tracker.Pending())
+	return min(r.cfg.BatchSize, r.cfg.CheckpointLimit-h.tracker.Pending(), r.cfg.MaxAhead-h.tracker.Ahead())
 }
 
-func (r *Reader) handOutNew(h *hold, b *Batch) {
+func (r *Reader) handOutNew(h *hold, b *Batch, now time.Time) {
 	held, full := h.bytes, r.buffered >= r.cfg.FetchMax
 	entries, read := h.cut(r.mayTrack(h))
 	r.buffered -= held - h.bytes
-	span := h.tracker.Track(entries, read)
-	b.Entries, b.refs = entries, make([]ref, len(entries))
+	span := h.tracker.Track(entries, read, now)
+	b.Entries, b.piece.refs = entries, make([]ref, len(entries))
 	for i := range entries {
-		b.refs[i] = ref{span, i}
+		b.piece.refs[i] = ref{span, i}
 	}
 	switch {
 	case full && r.buffered < r.cfg.FetchMax:
@@ -219,15 +226,11 @@ func (r *Reader) handOutNew(h *hold, b *Batch) {
 	}
 }
 
-func (r *Reader) handOutReplay(h *hold, b *Batch) {
-	next := h.replays[0]
-	h.replays = h.replays[1:]
-	if len(h.replays) > 0 {
-		r.delay(h) // the next may not be due yet
-	}
-	b.refs, b.Deliveries = next.refs, next.deliveries+1
-	b.Entries = make([]Entry, len(b.refs))
-	for i, ref := range b.refs {
+// handsOutAgain makes the batch one of entries that were rejected.
+func (b *Batch) handsOutAgain(p piece) {
+	b.piece = p
+	b.Entries = make([]Entry, len(p.refs))
+	for i, ref := range p.refs {
 		b.Entries[i] = ref.entry()
 	}
 }
@@ -242,61 +245,12 @@ func (r *Reader) enqueue(h *hold) {
 	r.readable.raise()
 }
 
-// resolve takes the outcome of a batch: entries with again set are handed out once more (or passed over), the others are done. It
-// returns how many of those with again set there were. Nothing happens if the lease is over: another member may
-// have the split by now.
-func (r *Reader) resolve(b *Batch, again []bool) (redelivered int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h := b.hold
-	if h.phase == over {
-		return 0
-	}
-	h.inflight--
-	h.since = r.cfg.Now()
-	var failed []ref
-	for i, ref := range b.refs {
-		if again != nil && again[i] {
-			redelivered++
-			if !r.cfg.SkipNacked {
-				failed = append(failed, ref)
-				continue
-			}
-		}
-		h.tracker.Resolve(ref.span, ref.index)
-	}
-	if len(failed) > 0 {
-		r.replayLater(h, replay{refs: failed, deliveries: b.Deliveries})
-	}
-	if h.phase == draining {
-		r.changed.raise()
-		return redelivered
-	}
-	r.enqueue(h)
-	r.endIfBack(h)
-	return redelivered
-}
-
-// Waits before entries that were nacked are handed out again: they double with every delivery.
-const (
-	replayAfter    = 10 * time.Millisecond
-	replayAtMost   = 5 * time.Second
-	replayDoubling = 9 // doublings until replayAtMost is reached
-)
-
-func (r *Reader) replayLater(h *hold, again replay) {
-	wait := min(replayAfter<<min(again.deliveries-1, replayDoubling), replayAtMost)
-	again.due = r.cfg.Now().Add(wait)
-	h.replays = append(h.replays, again)
-	slices.SortStableFunc(h.replays, func(a, b replay) int { return a.due.Compare(b.due) })
-	r.delay(h)
-}
-
-// delay has Poll look at the split again when its next replay is due. The lock is held.
+// delay has Poll look at the split again when it has something to hand out again, if it will have. The lock is held.
 func (r *Reader) delay(h *hold) {
-	if !slices.Contains(r.delayed, h) {
-		r.delayed = append(r.delayed, h)
+	if h.again.empty() || slices.Contains(r.delayed, h) {
+		return
 	}
+	r.delayed = append(r.delayed, h)
 	r.readable.raise()
 }
 
@@ -315,6 +269,7 @@ func (r *Reader) isClosed() bool {
 
 // close ends Poll. Holds stay, for their last positions are yet to be committed.
 func (r *Reader) close() {
+	r.cfg.Failures.forget(r)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true

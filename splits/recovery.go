@@ -43,7 +43,7 @@ func (r *Reader) goBack(h *hold) {
 }
 
 func (r *Reader) endIfBack(h *hold) {
-	if h.back && h.inflight == 0 && len(h.buffer) == 0 && len(h.replays) == 0 {
+	if h.back && h.inflight == 0 && len(h.buffer) == 0 && h.again.empty() {
 		r.loseLocked(h, ErrRolledBack)
 	}
 }

@@ -1,56 +1,87 @@
 package splits
 
-// Tracker keeps account of what was handed out of one split and resolved since, and knows the highest position without a gap below it: the
-// only one that may be committed. It is not safe for concurrent use; a Reader guards it with its lock.
+import (
+	"slices"
+	"time"
+)
+
+// Tracker keeps account of what was handed out of one split and resolved since, and knows the highest position without a gap below
+// it: the only one that may be committed. Behind a gap it keeps what it needs for that, and not the entries. It is not safe
+// for concurrent use; a Reader guards it with its lock.
 type Tracker struct {
 	done    Position
-	spans   []*Span
+	spans   []*Span // in the order of their offsets; the first has an entry that is not resolved
 	pending int
+	ahead   int
 }
 
-// Span is a run of consecutive entries that were handed out together.
+// Span is a run of consecutive entries: they were handed out together, or all of them are resolved.
 type Span struct {
-	entries  []Entry
-	read     int64 // Read of the position before the first entry
-	resolved []bool
-	open     int // entries not resolved
-	passed   int // entries at the front that are counted in Tracker.done
+	entries     []Entry // nil once all of them are resolved
+	owned       bool    // nothing else refers to entries
+	first, last Offset
+	size        int
+	read        int64 // Read of the position before the first entry
+	resolved    []bool
+	open        int       // entries not resolved
+	passed      int       // entries at the front that are counted in Tracker.done
+	since       time.Time // when they were handed out first
 }
 
 // NewTracker starts at a position up to which everything is resolved.
 func NewTracker(done Position) *Tracker { return &Tracker{done: done} }
 
-// Track adds entries that were handed out. Entries must be tracked in the order of their offsets. read is the Read of the position
-// before the first of them.
-func (t *Tracker) Track(entries []Entry, read int64) *Span {
-	s := &Span{entries: entries, read: read, resolved: make([]bool, len(entries)), open: len(entries)}
+// Track adds entries that are handed out now. Entries must be tracked in the order of their offsets. read is the Read of the
+// position before the first of them.
+func (t *Tracker) Track(entries []Entry, read int64, now time.Time) *Span {
+	n := len(entries)
+	s := &Span{
+		entries: entries, first: entries[0].Offset, last: entries[n-1].Offset, size: n,
+		read: read, resolved: make([]bool, n), open: n, since: now,
+	}
 	t.spans = append(t.spans, s)
-	t.pending += len(entries)
+	t.pending += n
+	t.ahead += n
 	return s
+}
+
+// own makes the span the only holder of its entries, so that each can be dropped when it is resolved.
+func (s *Span) own() {
+	if !s.owned {
+		s.entries, s.owned = slices.Clone(s.entries), true
+	}
 }
 
 // Resolve marks entry i of the span as done with, however it ended. Doing so twice changes nothing.
 func (t *Tracker) Resolve(s *Span, i int) {
-	if s.resolved[i] {
+	if s.open == 0 || s.resolved[i] {
 		return
 	}
 	s.resolved[i] = true
+	if s.owned {
+		s.entries[i].Fields = nil
+	}
 	s.open--
 	t.pending--
 	t.advance()
+	if s.open == 0 && s.passed < s.size {
+		t.compact(s)
+	}
 }
 
 // advance moves done over the resolved entries at the front.
 func (t *Tracker) advance() {
 	for len(t.spans) > 0 {
 		s := t.spans[0]
-		for s.passed < len(s.entries) && s.resolved[s.passed] {
+		before := s.passed
+		for s.passed < s.size && (s.open == 0 || s.resolved[s.passed]) {
 			s.passed++
 		}
+		t.ahead -= s.passed - before
 		if s.passed > 0 {
 			t.done = s.position(s.passed)
 		}
-		if s.passed < len(s.entries) {
+		if s.passed < s.size {
 			return
 		}
 		t.spans[0] = nil
@@ -58,9 +89,37 @@ func (t *Tracker) advance() {
 	}
 }
 
+// compact drops the entries of a span behind the first gap that is resolved as a whole, and merges the span with neighbours that
+// are resolved too.
+func (t *Tracker) compact(s *Span) {
+	s.entries, s.resolved = nil, nil
+	at, _ := slices.BinarySearchFunc(t.spans, s.first, func(other *Span, o Offset) int { return other.first.Compare(o) })
+	if at+1 < len(t.spans) && s.absorb(t.spans[at+1]) {
+		t.spans = slices.Delete(t.spans, at+1, at+2)
+	}
+	if t.spans[at-1].absorb(s) {
+		t.spans = slices.Delete(t.spans, at, at+1)
+	}
+}
+
+// absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing is known to be lost between
+// them.
+func (s *Span) absorb(next *Span) bool {
+	if s.open > 0 || next.open > 0 || next.read != after(s.read, s.size) {
+		return false
+	}
+	s.last = next.last
+	s.size += next.size
+	return true
+}
+
 // position is the place behind the first n entries of the span, n > 0.
 func (s *Span) position(n int) Position {
-	return Position{Offset: s.entries[n-1].Offset, Read: after(s.read, n)}
+	at := Position{Offset: s.last, Read: after(s.read, n)}
+	if n < s.size {
+		at.Offset = s.entries[n-1].Offset
+	}
+	return at
 }
 
 // Done is the highest position up to which everything is resolved.
@@ -72,26 +131,30 @@ func (t *Tracker) End() Position {
 		return t.done
 	}
 	last := t.spans[len(t.spans)-1]
-	return last.position(len(last.entries))
+	return last.position(last.size)
 }
 
 // Pending is the number of entries that were handed out and not resolved.
 func (t *Tracker) Pending() int { return t.pending }
 
-// Oldest returns the first entry that is not resolved.
-func (t *Tracker) Oldest() (Offset, bool) {
+// Ahead is the number of entries from Done to End, resolved or not.
+func (t *Tracker) Ahead() int { return t.ahead }
+
+// Oldest returns the first entry that is not resolved, and when it was handed out first.
+func (t *Tracker) Oldest() (o Offset, since time.Time, open bool) {
 	if len(t.spans) == 0 {
-		return Offset{}, false
+		return Offset{}, time.Time{}, false
 	}
-	return t.spans[0].entries[t.spans[0].passed].Offset, true
+	s := t.spans[0]
+	return s.entries[s.passed].Offset, s.since, true
 }
 
 // Shift adds lost entries to the count of everything tracked behind offset: they turned out to lie between there and the
 // first entry that followed.
 func (t *Tracker) Shift(offset Offset, lost int64) {
 	for _, s := range t.spans {
-		if s.read >= 0 && offset.Before(s.entries[0].Offset) {
-			s.read += lost
+		if s.read >= 0 && (offset.Before(s.first) || s.open == 0 && offset.Before(s.last)) {
+			s.read += lost // of a span that is resolved, the end alone counts
 		}
 	}
 	if t.done.Read >= 0 && offset.Before(t.done.Offset) {
@@ -105,8 +168,8 @@ func (t *Tracker) Learn(at Position) {
 		t.done.Read = at.Read
 	}
 	for _, s := range t.spans {
-		if n := len(s.entries); s.read < 0 && s.entries[n-1].Offset == at.Offset {
-			s.read = at.Read - int64(n)
+		if s.read < 0 && s.last == at.Offset {
+			s.read = at.Read - int64(s.size)
 		}
 	}
 }

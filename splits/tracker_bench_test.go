@@ -2,6 +2,7 @@ package splits_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -10,7 +11,7 @@ import (
 
 // trackAll tracks a batch and resolves it.
 func trackAll(t *splits.Tracker, entries []splits.Entry) {
-	span := t.Track(entries, 0)
+	span := t.Track(entries, 0, time.Time{})
 	for i := range entries {
 		t.Resolve(span, i)
 	}

@@ -3,6 +3,7 @@ package splits
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,8 +22,8 @@ func pos(offset int, read int64) Position { return Position{Offset{Millis: uint6
 
 func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 	tr := NewTracker(pos(10, 5))
-	a := tr.Track(entries(11, 13), 5)
-	b := tr.Track(entries(14, 15), 8)
+	a := tr.Track(entries(11, 13), 5, time.Time{})
+	b := tr.Track(entries(14, 15), 8, time.Time{})
 	assert.Equal(t, pos(10, 5), tr.Done())
 	assert.Equal(t, pos(15, 10), tr.End())
 
@@ -30,7 +31,7 @@ func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 	tr.Resolve(b, 1)
 	tr.Resolve(a, 1)
 	assert.Equal(t, pos(10, 5), tr.Done(), "11 is open")
-	oldest, open := tr.Oldest()
+	oldest, _, open := tr.Oldest()
 	assert.True(t, open)
 	assert.Equal(t, pos(11, 0).Offset, oldest)
 
@@ -42,13 +43,13 @@ func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 	tr.Resolve(a, 2)
 	assert.Equal(t, pos(15, 10), tr.Done())
 	assert.Equal(t, pos(15, 10), tr.End())
-	_, open = tr.Oldest()
+	_, _, open = tr.Oldest()
 	assert.False(t, open)
 }
 
 func TestAnUnknownCountStaysUnknown(t *testing.T) {
 	tr := NewTracker(pos(10, ReadUnknown))
-	s := tr.Track(entries(11, 11), ReadUnknown)
+	s := tr.Track(entries(11, 11), ReadUnknown, time.Time{})
 	tr.Resolve(s, 0)
 	assert.Equal(t, pos(11, ReadUnknown), tr.Done())
 	tr.Shift(pos(10, 0).Offset, 3)
@@ -57,8 +58,8 @@ func TestAnUnknownCountStaysUnknown(t *testing.T) {
 
 func TestShiftCorrectsWhatLiesBehindTheLoss(t *testing.T) {
 	tr := NewTracker(pos(10, 10))
-	before := tr.Track(entries(11, 12), 10)
-	behind := tr.Track(entries(20, 21), 12)
+	before := tr.Track(entries(11, 12), 10, time.Time{})
+	behind := tr.Track(entries(20, 21), 12, time.Time{})
 	tr.Shift(pos(12, 0).Offset, 7)
 	tr.Resolve(before, 0)
 	tr.Resolve(before, 1)
@@ -81,7 +82,7 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 		var items []item
 		for len(items) < 60 {
 			n := 1 + random.IntN(7)
-			span := tr.Track(entries(len(items)+1, len(items)+n), int64(len(items)))
+			span := tr.Track(entries(len(items)+1, len(items)+n), int64(len(items)), time.Time{})
 			for i := range n {
 				items = append(items, item{span, i})
 			}
@@ -104,7 +105,7 @@ func TestLearnSetsTheCountWhereItIsKnown(t *testing.T) {
 	tracker := NewTracker(pos(10, ReadUnknown))
 	tracker.Learn(pos(11, 11))
 	assert.Equal(t, pos(10, ReadUnknown), tracker.Done())
-	first, second := tracker.Track(entries(11, 12), ReadUnknown), tracker.Track(entries(13, 15), ReadUnknown)
+	first, second := tracker.Track(entries(11, 12), ReadUnknown, time.Time{}), tracker.Track(entries(13, 15), ReadUnknown, time.Time{})
 	tracker.Learn(pos(15, 40))
 	tracker.Resolve(first, 0)
 	tracker.Resolve(first, 1)

@@ -1,0 +1,281 @@
+package splits
+
+import (
+	"hash/fnv"
+	"slices"
+	"time"
+)
+
+// isolation finds the entries that make the batches of a split fail, and has all the others processed.
+//
+// A rejected batch says that some of its entries failed. Which ones is a hint at most: the pipeline between this package and
+// the rejection filters, splits, groups and merges messages. So no entry of a rejected batch counts as processed. The batch is
+// cut into pieces, which are handed out again one after the other, in the order of their offsets:
+//
+//	x | s1 | y | s2 | z    at the suspects s1 and s2, if there is a hint that names some entries but not all of them
+//	first half | second half    without a hint, and once a piece without a suspect failed: the hint was wrong then
+//
+// A piece that is accepted is done with. A piece that fails is cut again, until it has one entry. An entry that failed alone is
+// handed out again, alone, after a back-off. Until it is accepted, the entries behind it that have the same key are held back;
+// entries of other keys pass.
+//
+// The back-off belongs to entries that failed alone, and to rounds in which nothing was accepted: a round ends when an entry
+// fails alone. So one bad entry costs a few immediate attempts, and an outage of whatever comes behind costs few attempts,
+// however many entries wait.
+//
+// isolation is a value without goroutines or locks; the Reader guards it.
+type isolation struct {
+	// key is the order key of an entry; nil if entries have no order.
+	key func(Entry) string
+
+	pieces []piece   // yet to be handed out, in the order of their offsets
+	lone   []*lone   // entries that failed alone and have not been accepted since
+	began  time.Time // when the first batch failed that has an entry here; zero if there is none
+
+	out       int       // pieces that are handed out
+	rounds    int       // that ended without anything accepted
+	accepted  bool      // something was, in this round
+	ended     time.Time // when the last round did
+	notBefore time.Time // nothing is handed out again before then
+}
+
+// piece is a batch, or a part of one that failed.
+type piece struct {
+	refs       []ref
+	at         time.Time // when it was handed out
+	deliveries int       // how often it was handed out before
+	suspect    bool      // it is one entry that a hint named
+	hinted     bool      // it was cut off at the suspects of a hint
+	lone       *lone     // set if it is an entry that failed alone before
+}
+
+// lone is an entry that failed alone.
+type lone struct {
+	ref       ref
+	attempts  int // deliveries of this entry alone that failed
+	certain   int // of these, deliveries during which no other batch of the process failed
+	total     int // deliveries, alone or with others
+	due       time.Time
+	out       bool  // it is handed out
+	followers []ref // entries behind it that have the same key, in order
+	cause     error // of the last failure
+}
+
+// Waits before an entry that failed alone is handed out again, and after a round in which nothing was accepted.
+const (
+	firstRetry  = 10 * time.Millisecond
+	latestRetry = 5 * time.Second
+)
+
+// retryAfter is the wait after n failures: it doubles, and a part of it differs from entry to entry. An output that merges the
+// batches of several splits would otherwise merge the same entries again and again, and reject them all for one of them.
+func retryAfter(n int, at Offset) time.Duration {
+	wait := latestRetry
+	if doublings := n - 1; doublings < 10 {
+		wait = min(firstRetry<<doublings, latestRetry)
+	}
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(at.String())) // never fails
+	_, _ = sum.Write([]byte{byte(n)})
+	return wait - time.Duration(uint64(wait)/2*uint64(sum.Sum32())>>32)
+}
+
+// empty reports whether there is nothing to hand out again.
+func (i *isolation) empty() bool { return len(i.pieces) == 0 && len(i.lone) == 0 }
+
+// next returns what is to be handed out again now, if anything is.
+func (i *isolation) next(now time.Time) (piece, bool) {
+	if now.Before(i.notBefore) {
+		return piece{}, false
+	}
+	for len(i.pieces) > 0 {
+		p := i.holdBack(i.pieces[0])
+		i.pieces = i.pieces[1:]
+		if len(p.refs) > 0 {
+			i.out++
+			return p, true
+		}
+	}
+	l := i.earliest()
+	if l == nil || l.due.After(now) {
+		return piece{}, false
+	}
+	l.out = true
+	i.out++
+	return piece{refs: []ref{l.ref}, deliveries: l.total, lone: l}, true
+}
+
+// wait is the time until next has something, if nothing happens before. It is negative if nothing is known to come.
+func (i *isolation) wait(now time.Time) time.Duration {
+	due := i.notBefore
+	if len(i.pieces) == 0 {
+		l := i.earliest()
+		if l == nil {
+			return -1
+		}
+		if l.due.After(due) {
+			due = l.due
+		}
+	}
+	return max(0, due.Sub(now))
+}
+
+// earliest is the entry that failed alone and is due first, of those that are not handed out.
+func (i *isolation) earliest() (first *lone) {
+	for _, l := range i.lone {
+		if !l.out && (first == nil || l.due.Before(first.due)) {
+			first = l
+		}
+	}
+	return first
+}
+
+// holdBack returns the piece without the entries that have to wait for one of their key that failed alone.
+func (i *isolation) holdBack(p piece) piece {
+	if i.key == nil || len(i.lone) == 0 {
+		return p
+	}
+	failed := make(map[string]*lone, len(i.lone))
+	for _, l := range i.lone {
+		if key := i.key(l.ref.entry()); key != "" {
+			failed[key] = l
+		}
+	}
+	var pass []ref
+	for _, r := range p.refs {
+		if l := failed[i.key(r.entry())]; l != nil {
+			l.followers = append(l.followers, r)
+		} else {
+			pass = append(pass, r)
+		}
+	}
+	p.refs = pass
+	return p
+}
+
+// fail takes a rejected piece back. suspects are the indexes of the entries that a hint names; it is nil where there is no
+// hint or none is to be trusted. It reports whether the failure proved the hint wrong that the piece was cut by.
+func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (misled bool) {
+	if i.began.IsZero() {
+		i.began = now
+	}
+	i.back(p)
+	p.deliveries++
+	if len(p.refs) == 1 {
+		i.failAlone(p, cause, now)
+		return false
+	}
+	misled = p.hinted && !p.suspect
+	if misled || !telling(suspects, len(p.refs)) {
+		half := (len(p.refs) + 1) / 2
+		i.putBack(p.part(0, half), p.part(half, len(p.refs)))
+		return misled
+	}
+	i.putBack(p.cutAt(suspects)...)
+	return false
+}
+
+// telling reports whether a hint names some entries of n, but not all of them.
+func telling(suspects []int, n int) bool {
+	return len(suspects) > 0 && len(suspects) < n && suspects[0] >= 0 && suspects[len(suspects)-1] < n
+}
+
+func (p piece) part(from, to int) piece {
+	return piece{refs: p.refs[from:to:to], deliveries: p.deliveries}
+}
+
+// cutAt cuts the piece at suspects, which ascend. Everything stays in its place.
+func (p piece) cutAt(suspects []int) (parts []piece) {
+	add := func(from, to int, suspect bool) {
+		if from < to {
+			part := p.part(from, to)
+			part.hinted, part.suspect = true, suspect
+			parts = append(parts, part)
+		}
+	}
+	from := 0
+	for _, s := range suspects {
+		add(from, s, false)
+		add(s, s+1, true)
+		from = s + 1
+	}
+	add(from, len(p.refs), false)
+	return parts
+}
+
+// putBack puts parts of a piece in their place before everything that was cut off behind them. Where entries have no order,
+// several pieces are out at a time, and their parts may come in any order.
+func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.pieces) }
+
+func (i *isolation) failAlone(p piece, cause error, now time.Time) {
+	l := p.lone
+	if l == nil {
+		l = &lone{ref: p.refs[0]}
+		i.lone = append(i.lone, l)
+	}
+	l.attempts++
+	l.total, l.out, l.cause = p.deliveries, false, cause
+	l.due = now.Add(retryAfter(l.attempts, l.ref.entry().Offset))
+	if p.at.After(i.ended) {
+		i.endRound(l.ref.entry().Offset, now)
+	}
+}
+
+// endRound ends a round. What was handed out before its end belongs to it.
+func (i *isolation) endRound(at Offset, now time.Time) {
+	i.rounds++
+	if i.accepted {
+		i.rounds = 0
+	} else {
+		i.notBefore = now.Add(retryAfter(i.rounds, at))
+	}
+	i.accepted, i.ended = false, now
+}
+
+// back takes note that a batch is not in flight any more.
+func (i *isolation) back(p piece) {
+	if p.deliveries > 0 {
+		i.out--
+	}
+}
+
+// accept takes note that a batch, or a piece of one, was accepted. After rounds in which nothing was, all that failed in them is
+// due at once: whatever was down is up again.
+func (i *isolation) accept(p piece, now time.Time) {
+	if i.rounds > 1 {
+		for _, l := range i.lone {
+			l.due = now
+		}
+	}
+	i.back(p)
+	i.accepted, i.rounds, i.notBefore = true, 0, time.Time{}
+	if l := p.lone; l != nil {
+		i.lone = slices.DeleteFunc(i.lone, func(other *lone) bool { return other == l })
+		if len(l.followers) > 0 {
+			i.putBack(piece{refs: l.followers, deliveries: 1})
+		}
+	}
+	if i.empty() && i.out == 0 {
+		i.began = time.Time{}
+	}
+}
+
+// find returns the entry among those that failed alone.
+func (i *isolation) find(r ref) *lone {
+	for _, l := range i.lone {
+		if l.ref == r {
+			return l
+		}
+	}
+	return nil
+}
+
+// first returns the first entry of those that failed alone, by offset; nil if none did.
+func (i *isolation) first() (first *lone) {
+	for _, l := range i.lone {
+		if first == nil || l.ref.entry().Offset.Before(first.ref.entry().Offset) {
+			first = l
+		}
+	}
+	return first
+}

@@ -1,0 +1,151 @@
+package splits
+
+import (
+	"slices"
+	"time"
+)
+
+// The side of a Reader that acknowledgements come to. Nothing happens here under a lease that is over: another member may have
+// the split by then.
+
+// distrustHints is for how long hints are not trusted after one was wrong: pipelines that give wrong hints go on doing so.
+const distrustHints = time.Minute
+
+// acknowledge takes in that a batch was processed. It returns the failure that this ends, if one was reported.
+func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := b.hold
+	if h.phase == over {
+		return nil
+	}
+	r.resolve(b)
+	if l := b.piece.lone; l != nil && !h.reported.IsZero() {
+		f := h.failing(l, now)
+		recovered = &f
+	}
+	h.again.accept(b.piece, now)
+	if h.again.began.IsZero() {
+		h.reported = time.Time{}
+	}
+	r.landed(h, now)
+	return recovered
+}
+
+// reject takes in that a batch failed. If it had one entry, certain is to be called once it is known that no other batch failed
+// that was in flight meanwhile. report is a failure that is to be reported now.
+func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), report *Failing) {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := b.hold
+	if h.phase == over {
+		return nil, nil
+	}
+	if r.cfg.SkipNacked {
+		r.resolve(b)
+		r.landed(h, now)
+		return nil, nil
+	}
+	for _, ref := range b.piece.refs {
+		ref.span.own() // acknowledged entries of it are to be dropped
+	}
+	if now.Before(r.halving) {
+		suspects = nil
+	}
+	if h.again.fail(b.piece, sorted(suspects), cause, now) {
+		r.halving = now.Add(distrustHints)
+	}
+	r.landed(h, now)
+	if len(b.piece.refs) == 1 {
+		l := h.again.find(b.piece.refs[0])
+		certain = func() { r.certain(l) }
+	}
+	return certain, h.reportFailing(b, cause, now)
+}
+
+func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
+
+// resolve marks all entries of a batch as done with.
+func (r *Reader) resolve(b *Batch) {
+	for _, ref := range b.piece.refs {
+		b.hold.tracker.Resolve(ref.span, ref.index)
+	}
+}
+
+// landed goes on with a split after a batch of it came back.
+func (r *Reader) landed(h *hold, now time.Time) {
+	h.inflight--
+	h.since = now
+	if h.phase == draining {
+		r.changed.raise()
+		return
+	}
+	r.enqueue(h)
+	r.endIfBack(h)
+}
+
+// certain counts a failure that is the entry's own.
+func (r *Reader) certain(l *lone) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.certain++
+}
+
+// Failing is an entry that keeps failing.
+type Failing struct {
+	Split  Split
+	Offset Offset
+	// Key is its order key, if it has one.
+	Key string
+	// Among is 1 if the entry fails alone. Otherwise the entry is the first of so many that failed together last.
+	Among int
+	// Attempts is how often it failed alone; Certain is in how many of these cases no other batch of the process failed that was in
+	// flight meanwhile.
+	Attempts, Certain int
+	// Others is how many more entries of the split failed alone.
+	Others int
+	// For is the time since a batch with the entry failed first.
+	For time.Duration
+	// Waits says that nothing newer of the split is handed out meanwhile.
+	Waits bool
+	// Cause is why it failed last.
+	Cause error
+}
+
+const (
+	// reportFailingAfter is how long entries fail before it is reported.
+	reportFailingAfter = 5 * time.Second
+	// reportFailingEvery is how often it is reported again.
+	reportFailingEvery = time.Minute
+)
+
+// reportFailing returns what is to be reported now, after a batch failed.
+func (h *hold) reportFailing(b *Batch, cause error, now time.Time) *Failing {
+	if now.Sub(h.again.began) < reportFailingAfter || !h.reported.IsZero() && now.Sub(h.reported) < reportFailingEvery {
+		return nil
+	}
+	h.reported = now
+	var f Failing
+	if l := h.again.first(); l != nil {
+		f = h.failing(l, now)
+	} else {
+		first := b.Entries[0]
+		f = Failing{Split: b.Split, Offset: first.Offset, Among: len(b.Entries), For: now.Sub(h.again.began), Cause: cause}
+	}
+	f.Waits = h.again.key != nil
+	return &f
+}
+
+// failing describes an entry that failed alone.
+func (h *hold) failing(l *lone, now time.Time) Failing {
+	f := Failing{
+		Split: h.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.certain,
+		Others: len(h.again.lone) - 1, For: now.Sub(h.again.began), Cause: l.cause,
+	}
+	if h.again.key != nil {
+		f.Key = h.again.key(l.ref.entry())
+	}
+	return f
+}
