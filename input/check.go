@@ -36,7 +36,9 @@ func check(f config.Fields) []string {
 		p.AddErr(err)
 	}
 	checkWhole(f, "", fieldBatchSize, &p)
-	checkWhole(f.Object(fieldUnordered), fieldUnordered+".", fieldCheckpointLimit, &p)
+	for _, field := range []string{fieldCheckpointLimit, fieldMaxAhead} {
+		checkWhole(f.Object(fieldUnordered), fieldUnordered+".", field, &p)
+	}
 	for _, field := range []string{fieldPartitionBuffer, fieldFetchMax} {
 		size, _ := f.Text(field)
 		_, err := config.ParseSize(field, size)

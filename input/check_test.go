@@ -104,6 +104,7 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"checkpoint zero": {
 			minimal + "unordered_processing: {checkpoint_limit: 0}", []string{"unordered_processing.checkpoint_limit", "from 1"},
 		},
+		"distance zero": {minimal + "unordered_processing: {max_ahead: 0}", []string{"unordered_processing.max_ahead", "from 1"}},
 		"checkpoint limit fraction": {
 			minimal + "unordered_processing: {checkpoint_limit: 2.5}", []string{"unordered_processing.checkpoint_limit", "whole number"},
 		},
@@ -205,7 +206,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, "body", s.bodyKey)
 	assert.Equal(t, splits.Config{
 		TTL: 10 * time.Second, Heartbeat: 3 * time.Second, CommitEvery: time.Second, SampleEvery: 5 * time.Second, DrainFor: 30 * time.Second,
-		Start: splits.Earliest(), BatchSize: 500, SplitBuffer: 1_000_000, FetchMax: 50_000_000, CheckpointLimit: 1024,
+		Start: splits.Earliest(), BatchSize: 500, SplitBuffer: 1_000_000, FetchMax: 50_000_000, CheckpointLimit: 1024, MaxAhead: 1_000_000,
 	}, s.consumer)
 }
 
@@ -217,7 +218,7 @@ start_offset: 1767225600000-7
 batch_size: 7
 partition_buffer_bytes: 64KiB
 fetch_max_bytes: 1MB
-unordered_processing: {enabled: true, checkpoint_limit: 99}
+unordered_processing: {enabled: true, checkpoint_limit: 99, max_ahead: 1234}
 commit_period: 250ms
 session_timeout: 1m
 heartbeat_interval: 15s
@@ -235,7 +236,7 @@ on_data_loss: fail
 	assert.Equal(t, splits.Config{
 		TTL: time.Minute, Heartbeat: 15 * time.Second, CommitEvery: 250 * time.Millisecond, SampleEvery: 2 * time.Second, DrainFor: 5 * time.Second,
 		Start: splits.StartAt(splits.Offset{Millis: 1767225600000, Seq: 7}), BatchSize: 7, SplitBuffer: 64 << 10, FetchMax: 1_000_000,
-		CheckpointLimit: 99, Unordered: true, SkipNacked: true, FailOnLoss: true,
+		CheckpointLimit: 99, MaxAhead: 1234, Unordered: true, SkipNacked: true, FailOnLoss: true,
 	}, s.consumer)
 }
 

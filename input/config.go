@@ -54,6 +54,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		FetchMax:        p.size(fieldFetchMax),
 		Unordered:       p.yes(fieldUnordered, fieldEnabled),
 		CheckpointLimit: p.whole(fieldUnordered, fieldCheckpointLimit),
+		MaxAhead:        p.whole(fieldUnordered, fieldMaxAhead),
 		SkipNacked:      !p.yes(fieldReplayNacks),
 		FailOnLoss:      p.text(fieldOnDataLoss) == lossFail,
 	}

@@ -164,7 +164,7 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 		if err == nil {
 			b.Ack()
 		} else {
-			b.Nack(failedOf(b, err))
+			b.Nack(err, suspects(b, err))
 		}
 		return nil
 	}, nil

@@ -35,9 +35,12 @@ func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
 	return batch
 }
 
-// place says which message of its batch one is, wherever processors take it: it travels as the message's context. service.Indexer does the
-// same with six allocations for each message instead of two, a tenth of the input's work, and leaves a second owner of the metadata behind,
-// so that a processor which sets some copies all.
+// place is the context of a message, and says which message of its batch it is. service.Indexer does the same with six allocations
+// for each message instead of two, a tenth of the input's work, and leaves a second owner of the metadata behind, so that a
+// processor which sets some copies all.
+//
+// It is a hint and no identity: the engine gives part i of a processor's result the context of part i of its input, whatever
+// message that is, so every processor that filters, splits, groups, sorts or merges moves places to other messages.
 type place struct {
 	context.Context
 	batch *splits.Batch
@@ -54,8 +57,8 @@ func (p *place) Value(key any) any {
 	return p.Context.Value(key)
 }
 
-// failedOf returns the messages of the batch that failed by an acknowledgement's error; none means all.
-func failedOf(b *splits.Batch, err error) (failed []int) {
+// suspects returns which messages of the batch may be those that failed, by an acknowledgement's error; none if it names none.
+func suspects(b *splits.Batch, err error) (indexes []int) {
 	batchErr, ok := errors.AsType[*service.BatchError](err)
 	if !ok {
 		return nil
@@ -63,11 +66,11 @@ func failedOf(b *splits.Batch, err error) (failed []int) {
 	// It is deprecated because the indexes that it gives are those of another batch. They are not looked at.
 	batchErr.WalkMessages(func(_ int, m *service.Message, err error) bool { //nolint:staticcheck // see above
 		if p, ok := m.Context().Value(placeKey{}).(*place); ok && p.batch == b && err != nil {
-			failed = append(failed, p.index)
+			indexes = append(indexes, p.index)
 		}
 		return true
 	})
-	return failed
+	return indexes
 }
 
 // stamp is the metadata that all messages of a batch share, as the values that they take: made for each message anew, they were a fifth of

@@ -50,7 +50,7 @@ func reject(d delivery, places ...int) error {
 	return err
 }
 
-func TestPartialFailureBringsBackTheFailedAndTheirSuccessorsFirst(t *testing.T) {
+func TestRejectedBatchIsCutAtTheMessagesThatTheErrorNames(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		keyed(t, client, "a1", "b1", "a2", "c1", "b2", "a3")
 		in, _ := openInput(t, url, "batch_size: 6")
@@ -60,56 +60,90 @@ func TestPartialFailureBringsBackTheFailedAndTheirSuccessorsFirst(t *testing.T) 
 		keyed(t, client, "a4")
 		require.NoError(t, d.ack(t.Context(), reject(d, 1)))
 
-		d, err = next(patient(t), in)
-		require.NoError(t, err)
-		assert.Equal(t, []string{"b1", "b2"}, bodies(t, d.batch), "the innocent are not sent twice")
-		deliveries, _ := d.batch[0].MetaGetMut("rafka_delivery_count")
-		assert.Equal(t, 2, deliveries)
-		require.NoError(t, d.ack(t.Context(), reject(d, 0, 1)))
-
-		d, err = next(patient(t), in)
-		require.NoError(t, err)
-		assert.Equal(t, []string{"b1", "b2"}, bodies(t, d.batch), "nothing newer before it")
-		require.NoError(t, d.ack(t.Context(), nil))
-		assert.Equal(t, []string{"a4"}, consume(t, in, 1))
+		bad := func(deliveries int, rest ...string) delivery {
+			t.Helper()
+			d := want(t, in, "b1")
+			count, _ := d.batch[0].MetaGetMut("rafka_delivery_count")
+			assert.Equal(t, deliveries, count)
+			require.NoError(t, d.ack(t.Context(), errors.New("rejected")))
+			return d
+		}
+		accept(t, want(t, in, "a1"))
+		bad(2)
+		accept(t, want(t, in, "a2", "c1", "a3")) // b2 waits for b1, which has the same key
+		bad(3)
+		accept(t, want(t, in, "b1"))
+		accept(t, want(t, in, "b2"))
+		assert.Equal(t, []string{"a4"}, consume(t, in, 1), "nothing newer came before")
 	})
 }
 
-func TestErrorWithoutPlacesBringsBackTheWholeBatch(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t)
-	keyed(t, client, "a1", "b1", "a2")
-	in, _ := openInput(t, server.URL(), "")
-	for _, failure := range []func(delivery) error{
-		func(delivery) error { return errors.New("all of it") },
-		func(d delivery) error { return fmt.Errorf("wrapped: %w", errors.New("all of it")) },
-		func(d delivery) error { return service.NewBatchError(d.batch, errors.New("no place named")) },
-	} {
-		d, err := next(patient(t), in)
-		require.NoError(t, err)
-		assert.Equal(t, []string{"a1", "b1", "a2"}, bodies(t, d.batch))
-		require.NoError(t, d.ack(t.Context(), failure(d)))
-	}
-	assert.Equal(t, []string{"a1", "b1", "a2"}, consume(t, in, 3))
-}
-
-// Processors make other batches of what was read: the places are found through the messages.
-func TestFailureIsFoundInABatchThatWasRegrouped(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t)
-	keyed(t, client, "a1", "b1", "c1")
-	in, _ := openInput(t, server.URL(), "")
+// want reads the next batch, which must have these bodies.
+func want(t *testing.T, in *Input, texts ...string) delivery {
+	t.Helper()
 	d, err := next(patient(t), in)
 	require.NoError(t, err)
-	require.Len(t, d.batch, 3)
+	require.Equal(t, texts, bodies(t, d.batch))
+	return d
+}
+
+func accept(t *testing.T, d delivery) {
+	t.Helper()
+	require.NoError(t, d.ack(t.Context(), nil))
+}
+
+func TestErrorWithoutPlacesHasTheBatchHalved(t *testing.T) {
+	for name, failure := range map[string]func(delivery) error{
+		"plain":   func(delivery) error { return errors.New("all of it") },
+		"wrapped": func(delivery) error { return fmt.Errorf("wrapped: %w", errors.New("all of it")) },
+		"empty":   func(d delivery) error { return service.NewBatchError(d.batch, errors.New("no place named")) },
+		"all":     func(d delivery) error { return reject(d, 0, 1, 2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := redistest.Start(t)
+			keyed(t, server.Client(t), "a1", "b1", "a2")
+			in, _ := openInput(t, server.URL(), "")
+			d := want(t, in, "a1", "b1", "a2")
+			require.NoError(t, d.ack(t.Context(), failure(d)))
+			accept(t, want(t, in, "a1", "b1"))
+			accept(t, want(t, in, "a2"))
+		})
+	}
+}
+
+// The engine gives the parts of a processor's result the contexts of other messages. What an error names may be wrong, then, and
+// nothing may be taken for processed because of it.
+func TestErrorThatNamesAnotherMessageLosesNothing(t *testing.T) {
+	server := redistest.Start(t)
+	keyed(t, server.Client(t), "a1", "b1", "c1", "d1")
+	in, _ := openInput(t, server.URL(), "")
+	d := want(t, in, "a1", "b1", "c1", "d1")
+	require.NoError(t, d.ack(t.Context(), reject(d, 0))) // it was c1
+	accept(t, want(t, in, "a1"))
+	d = want(t, in, "b1", "c1", "d1")
+	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
+	d = want(t, in, "b1", "c1") // the hint was wrong: from now on batches are halved
+	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
+	accept(t, want(t, in, "b1"))
+	require.NoError(t, want(t, in, "c1").ack(t.Context(), errors.New("rejected")))
+	accept(t, want(t, in, "d1"))
+	accept(t, want(t, in, "c1"))
+}
+
+func TestErrorIsFoundInABatchThatWasRegrouped(t *testing.T) {
+	server := redistest.Start(t)
+	keyed(t, server.Client(t), "a1", "b1", "c1")
+	in, _ := openInput(t, server.URL(), "")
+	d := want(t, in, "a1", "b1", "c1")
 	turned := service.MessageBatch{d.batch[2].Copy(), d.batch[0].Copy()}
 	failure := service.NewBatchError(turned, errors.New("rejected")).Failed(0, errors.New("rejected"))
 	require.NoError(t, d.ack(t.Context(), fmt.Errorf("wrapped: %w", failure)))
-	assert.Equal(t, []string{"c1"}, consume(t, in, 1))
+	accept(t, want(t, in, "a1", "b1"))
+	accept(t, want(t, in, "c1"))
 	silent(t, in, 200*time.Millisecond)
 }
 
-func TestWithoutReplayRejectedMessagesArePassedOverAndCounted(t *testing.T) {
+func TestWithoutReplayRejectedBatchesArePassedOverAndCounted(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	keyed(t, client, "a1", "b1", "a2")
@@ -119,7 +153,7 @@ func TestWithoutReplayRejectedMessagesArePassedOverAndCounted(t *testing.T) {
 	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
 	keyed(t, client, "z")
 	assert.Equal(t, []string{"z"}, consume(t, in, 1))
-	assert.Len(t, journal.Lines("Passed over 1 messages of partition orders-0"), 1)
+	assert.Len(t, journal.Lines("Passed over a batch of 3 messages of partition orders-0"), 1)
 	require.NoError(t, in.Close(context.Background()))
 	again, _ := openInput(t, server.URL(), "")
 	silent(t, again, 200*time.Millisecond)
@@ -131,23 +165,16 @@ func TestUnorderedBringsBackEveryRejectedMessage(t *testing.T) {
 	client := server.Client(t)
 	write(t, client, "orders", "", "a", "b")
 	in, _ := openInput(t, server.URL(), "batch_size: 1\nunordered_processing: {enabled: true}")
-	want := func(body string) delivery {
-		t.Helper()
-		d, err := next(brief(t, 5*time.Second), in)
-		require.NoError(t, err)
-		assert.Equal(t, []string{body}, bodies(t, d.batch))
-		return d
-	}
 	failure := errors.New("rejected")
-	a, b := want("a"), want("b")
+	a, b := want(t, in, "a"), want(t, in, "b")
 	for range 4 { // each time b waits longer
 		require.NoError(t, b.ack(t.Context(), failure))
-		b = want("b")
+		b = want(t, in, "b")
 	}
 	require.NoError(t, b.ack(t.Context(), failure))
 	require.NoError(t, a.ack(t.Context(), failure))
-	a = want("a")
-	b = want("b")
+	a = want(t, in, "a")
+	b = want(t, in, "b")
 	require.NoError(t, a.ack(t.Context(), nil))
 	require.NoError(t, b.ack(t.Context(), nil))
 }

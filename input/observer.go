@@ -26,8 +26,9 @@ type observer struct {
 	recreated                                               *service.MetricCounter
 
 	mu      sync.Mutex
-	sampled map[splits.Split]bool // has gauges that are not 0
-	told    map[string]error      // of what there is trouble with: the reason that the log was told
+	sampled map[splits.Split]bool      // has gauges that are not 0
+	told    map[string]error           // of what there is trouble with: the reason that the log was told
+	bounded map[splits.Split]time.Time // when it was last reported that the partition waits at max_ahead
 }
 
 var _ splits.Observer = (*observer)(nil)
@@ -38,7 +39,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	gauge := func(name string) *service.MetricGauge { return m.NewGauge(name, perPartition...) }
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
 	return &observer{
-		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{}, told: map[string]error{},
+		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{}, told: map[string]error{}, bounded: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
 		unacked: gauge("rafka_oldest_unacked_seconds"), lastRead: gauge("rafka_last_read_seconds"),
 		assigned:   m.NewGauge("rafka_partitions_assigned", "topic", "group"),
@@ -156,7 +157,7 @@ func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64
 // Skipped counts, and says so: these messages are not seen again.
 func (o *observer) Skipped(s splits.Split, n int) {
 	o.skipped.Incr(int64(n), o.labels(s)...)
-	o.log.Warnf("Passed over %d messages of partition %s that were rejected, as %s is false", n, s, fieldReplayNacks)
+	o.log.Warnf("Passed over a batch of %d messages of partition %s that was rejected, as %s is false", n, s, fieldReplayNacks)
 }
 
 // Sampled sets the gauges.
@@ -170,6 +171,7 @@ func (o *observer) Sampled(samples []splits.Sample) {
 		o.lag.Set(max(0, s.Lag), labels...)
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
 		o.unacked.SetFloat64(s.Unacked.Seconds(), labels...)
+		o.bound(s, now)
 		if !s.LastRead.IsZero() {
 			o.lastRead.SetFloat64(now.Sub(s.LastRead).Seconds(), labels...)
 		}

@@ -24,6 +24,9 @@ func newBackoff() *backoff.ExponentialBackOff {
 		backoff.WithInitialInterval(firstBackoff), backoff.WithMaxInterval(longestBackoff), backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
 }
 
+// failures is shared by all inputs of the process: an output may merge the batches of several and reject them for one message.
+var failures = splits.NewFailures()
+
 // session is one membership: the two clients and the consumer that lives on them. It outlives outages of Redis.
 type session struct {
 	blocking, control config.Client
@@ -56,6 +59,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	cfg.Leases, cfg.Node = leases, leases.Node
 	cfg.Log, cfg.Shard = log, log.Shard
 	cfg.OrderKey = orderKey
+	cfg.Failures = failures
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }
 	cfg.Observer = o
 	consumer := splits.NewConsumer(cfg)

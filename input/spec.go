@@ -19,6 +19,7 @@ const (
 	fieldUnordered       = "unordered_processing"
 	fieldEnabled         = "enabled"
 	fieldCheckpointLimit = "checkpoint_limit"
+	fieldMaxAhead        = "max_ahead"
 	fieldCommitPeriod    = "commit_period"
 	fieldSessionTimeout  = "session_timeout"
 	fieldHeartbeat       = "heartbeat_interval"
@@ -116,8 +117,13 @@ out before it has written the ones it has. ` + "`unordered_processing`" + ` lift
 
 ### Failures
 
-A message that was rejected is handed out again after a moment, together with those behind it in its batch that have the same key, before anything newer of its
-partition. Messages of other keys that were delivered are not sent twice.
+A batch that was rejected is handed out again before anything newer of its partition, and nothing of it counts as processed. Benthos can't say reliably which
+message of a batch failed, so the batch comes in smaller pieces: cut at the messages that the error names, or in halves if it names none. Pieces that are accepted
+are done with. A message that fails alone is tried again after a back-off (10 ms, doubling to 5 s); those behind it with the same key wait for it, and so does
+whatever is newer in the partition. Messages of a batch that had already been delivered when another one failed are so delivered again, in
+general once or twice.
+
+A message that keeps failing is reported: after five seconds, then once a minute, with its offset and key, how often it failed, and how to pass over it.
 
 While Redis is away the input is not connected and tries again by itself. What a member had read and not handed out when its session ended is dropped, and
 read anew by whoever has the partition then.
@@ -149,7 +155,7 @@ With the labels ` + "`topic`" + `, ` + "`partition`" + ` and ` + "`group`" + `:
 
 - ` + "`rafka_lag`" + `: entries behind the last acknowledged one
 - ` + "`rafka_lag_seconds`" + `: age of the oldest entry that is not acknowledged
-- ` + "`rafka_oldest_unacked_seconds`" + `: how long the oldest batch has been in the pipeline
+- ` + "`rafka_oldest_unacked_seconds`" + `: how long ago the oldest message that is not acknowledged was handed out first
 - ` + "`rafka_last_read_seconds`" + `: time since entries last came
 - ` + "`rafka_commits_total`" + `, ` + "`rafka_fenced_total`" + `, ` + "`rafka_lost_entries_total`" + `, ` + "`rafka_recreated_total`" + `
 - ` + "`rafka_redelivered_total`" + `, ` + "`rafka_skipped_total`" + `
@@ -189,6 +195,10 @@ func flowFields() []*service.ConfigField {
 				Description("Hand out the next messages of a partition before the last have been acknowledged.").Default(false),
 			config.WholeField(fieldCheckpointLimit).
 				Description("The most messages of a partition that may be unacknowledged.").Default(1024),
+			config.WholeField(fieldMaxAhead).
+				Description("The most messages of a partition from the committed offset to the last one handed out. While a message keeps failing, those "+
+					"behind it are processed and nothing of them is committed: so many are processed again at most after a crash. At this bound the "+
+					"partition waits, and the log names the message that holds it.").Default(1_000_000),
 		).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced(),
 		service.NewStringField(fieldPartitionBuffer).
 			Description("How much of one partition may be read ahead, within one read.").Default("1MB").Advanced(),
@@ -198,7 +208,8 @@ func flowFields() []*service.ConfigField {
 			Description("The field of an entry that holds the message. An entry without it becomes a JSON object of its fields, as all do if this is empty.").
 			Default("body").Advanced(),
 		service.NewBoolField(fieldReplayNacks).
-			Description("Whether messages that were rejected are handed out again. If not, they are passed over and counted.").Default(true),
+			Description("Whether batches that were rejected are handed out again. If not, they are passed over as a whole, since Benthos can't say reliably which " +
+				"messages of them failed, and `rafka_skipped_total` counts all their messages.").Default(true),
 		service.NewStringAnnotatedEnumField(fieldOnDataLoss, map[string]string{
 			lossContinue: "Log and count what was lost, and go on with what is there.",
 			lossFail:     "Stop reading that partition, with an error, until the group is moved past the loss.",

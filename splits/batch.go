@@ -44,15 +44,17 @@ func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {
 		return
 	}
-	alone, report := b.reader.reject(b, cause, suspects)
-	b.reader.cfg.Failures.failed(&b.flight, alone)
-	switch observer := b.reader.cfg.Observer; {
-	case b.reader.cfg.SkipNacked:
-		observer.Skipped(b.Split, len(b.Entries))
+	cfg := b.reader.cfg
+	certain, counts := b.reader.reject(b, cause, suspects)
+	cfg.Failures.failed(&b.flight, certain)
+	switch {
+	case !counts:
+	case cfg.SkipNacked:
+		cfg.Observer.Skipped(b.Split, len(b.Entries))
 	default:
-		observer.Redelivered(b.Split, len(b.Entries))
-		if report != nil {
-			observer.Failing(*report)
+		cfg.Observer.Redelivered(b.Split, len(b.Entries))
+		if failing := b.reader.failing(b, cause); failing != nil {
+			cfg.Observer.Failing(*failing)
 		}
 	}
 }

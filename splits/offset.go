@@ -58,6 +58,17 @@ func (o Offset) Prev() Offset {
 	return Offset{}
 }
 
+// Next returns the smallest offset above o. The greatest offset is its own successor.
+func (o Offset) Next() Offset {
+	switch {
+	case o.Seq < math.MaxUint64:
+		return Offset{o.Millis, o.Seq + 1}
+	case o.Millis < math.MaxUint64:
+		return Offset{o.Millis + 1, 0}
+	}
+	return o
+}
+
 // ReadUnknown is the Read of a Position whose count is not known, as after a seek.
 const ReadUnknown int64 = -1
 

@@ -81,6 +81,18 @@ func TestPrevIsTheGreatestOffsetBelow(t *testing.T) {
 	}
 }
 
+func TestNextIsTheSmallestOffsetAbove(t *testing.T) {
+	greatest := Offset{math.MaxUint64, math.MaxUint64}
+	assert.Equal(t, Offset{5, 8}, Offset{5, 7}.Next())
+	assert.Equal(t, Offset{6, 0}, Offset{5, math.MaxUint64}.Next())
+	assert.Equal(t, greatest, greatest.Next())
+	for _, o := range ascending {
+		if o != greatest {
+			assert.Equal(t, o, o.Next().Prev(), "%s", o)
+		}
+	}
+}
+
 func TestEntrySizeCountsNamesAndValues(t *testing.T) {
 	empty := Entry{}.Size()
 	assert.Positive(t, empty)

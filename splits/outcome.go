@@ -33,20 +33,20 @@ func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
 	return recovered
 }
 
-// reject takes in that a batch failed. If it had one entry, certain is to be called once it is known that no other batch failed
-// that was in flight meanwhile. report is a failure that is to be reported now.
-func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), report *Failing) {
+// reject takes in that a batch failed, and reports whether that counts. If the batch had one entry, certain is to be called once
+// it is known that no other batch failed that was in flight meanwhile.
+func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
 	now := r.cfg.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := b.hold
 	if h.phase == over {
-		return nil, nil
+		return nil, false
 	}
 	if r.cfg.SkipNacked {
 		r.resolve(b)
 		r.landed(h, now)
-		return nil, nil
+		return nil, true
 	}
 	for _, ref := range b.piece.refs {
 		ref.span.own() // acknowledged entries of it are to be dropped
@@ -58,11 +58,11 @@ func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), 
 		r.halving = now.Add(distrustHints)
 	}
 	r.landed(h, now)
-	if len(b.piece.refs) == 1 {
-		l := h.again.find(b.piece.refs[0])
-		certain = func() { r.certain(l) }
+	if len(b.piece.refs) > 1 {
+		return nil, true
 	}
-	return certain, h.reportFailing(b, cause, now)
+	l := h.again.find(b.piece.refs[0])
+	return func() { r.certain(l) }, true
 }
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
@@ -121,9 +121,16 @@ const (
 	reportFailingEvery = time.Minute
 )
 
-// reportFailing returns what is to be reported now, after a batch failed.
-func (h *hold) reportFailing(b *Batch, cause error, now time.Time) *Failing {
-	if now.Sub(h.again.began) < reportFailingAfter || !h.reported.IsZero() && now.Sub(h.reported) < reportFailingEvery {
+// failing returns what is to be reported after a batch failed; nil if nothing is now.
+func (r *Reader) failing(b *Batch, cause error) *Failing {
+	now := r.cfg.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := b.hold
+	switch {
+	case h.again.empty() || now.Sub(h.again.began) < reportFailingAfter:
+		return nil
+	case !h.reported.IsZero() && now.Sub(h.reported) < reportFailingEvery:
 		return nil
 	}
 	h.reported = now

@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"slices"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -114,29 +113,20 @@ func (o *oracle) fetched(s splits.Split, last splits.Offset, heard bool) {
 	}
 }
 
-// resolved takes note of what a pipeline is done with: all of the batch but those that failed and, in an ordered group, those of the same keys
-// behind them.
-func (o *oracle) resolved(owner string, b *splits.Batch, failed []int) {
+// resolved takes note of the outcome of a batch: a pipeline is done with all of it, or with nothing.
+func (o *oracle) resolved(owner string, b *splits.Batch, done bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	open := map[string]bool{}
-	done := 0
-	for i, e := range b.Entries {
+	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
-		bad := slices.Contains(failed, i)
-		if !o.plan.unordered {
-			bad = bad || open[r.key]
-			open[r.key] = bad
-		}
-		if bad {
+		if !done {
 			continue
 		}
-		done++
 		r.ackedBy = owner
 		if !r.acked {
 			r.acked = true
 			o.done++
 		}
 	}
-	o.note(owner, b.Split.Key, "resolved %d of %d from %s", done, len(b.Entries), b.Entries[0].Fields[1])
+	o.note(owner, b.Split.Key, "resolved %d from %s: %v", len(b.Entries), b.Entries[0].Fields[1], done)
 }

@@ -84,6 +84,7 @@ type record struct {
 	// acked says that a pipeline was done with it, or that the group began behind it; handed that it was handed out.
 	acked, handed bool
 	ackedBy       string // whose pipeline was done with it last
+	failures      int    // how many more batches with it fail
 	// turn is when it was appended, among all that were; written says that the producer was told so, vanished that the store took it back,
 	// unnoticed that its producer need not notice that, for the store knew nothing of the producer afterwards. A late request may write it anew;
 	// losses is how often it was taken back in all.

@@ -139,26 +139,12 @@ func (p *process) work(b *splits.Batch, l luck) {
 	if p.isGone() {
 		return
 	}
-	var failed []int
-	if r.IntN(12) == 0 && !p.plan.gentle {
-		p.tally.hit("nack")
-		for i := range b.Entries {
-			if r.IntN(3) == 0 {
-				failed = append(failed, i)
-			}
-		}
-		if len(failed) == 0 {
-			failed = append(failed, r.IntN(len(b.Entries)))
-		}
-		rejected := failed
-		if p.plan.skipNacked {
-			rejected = nil // they are passed over
-		}
-		p.oracle.resolved(p.name, b, rejected)
-		b.Nack(failed)
+	if failed := p.fails(b, r); len(failed) > 0 {
+		p.oracle.resolved(p.name, b, p.plan.skipNacked) // all of it is passed over, then
+		b.Nack(errRejected, p.hint(failed, len(b.Entries), r))
 		return
 	}
-	p.oracle.resolved(p.name, b, nil)
+	p.oracle.resolved(p.name, b, true)
 	b.Ack()
 }
 

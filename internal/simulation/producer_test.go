@@ -74,6 +74,9 @@ func (p *producer) write() {
 		n := p.numbers[s.Key+"/"+key] + 1
 		p.numbers[s.Key+"/"+key] = n
 		r := &record{id: fmt.Sprintf("%s/%d@%d", key, n, s.Partition), key: key, split: s.Key, number: n, producer: p.name}
+		if p.rand.IntN(60) == 0 {
+			r.failures = 1 + p.rand.IntN(mostFailures)
+		}
 		p.world.oracle.records[r.id] = r
 		ids[i] = r
 		records[i] = appender.Record{Fields: []string{"body", r.id, "rafka_key", key}}

@@ -1,0 +1,57 @@
+package input
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// A message that is rejected again and again is reported within seconds, with what is needed to find it and to pass over it.
+func TestMessageThatKeepsFailingIsReported(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	write(t, client, "orders", "ann", "bad")
+	entries, err := client.XRange(t.Context(), "orders", "-", "+").Result()
+	require.NoError(t, err)
+	in, journal := openInput(t, server.URL(), "")
+	const line = "keeps failing: offset "
+	for began := time.Now(); len(journal.Lines(line)) == 0; {
+		require.Less(t, time.Since(began), 30*time.Second, "no line about it")
+		require.NoError(t, want(t, in, "bad").ack(t.Context(), errors.New("HTTP 422")))
+	}
+	lines := journal.Lines(line)
+	require.Len(t, lines, 1, "once a minute")
+	for _, part := range []string{
+		"partition orders-0", entries[0].ID, "key=ann", "times alone", "HTTP 422", "Newer messages of the partition wait",
+		"rafka group seek g --topic orders --partition 0 --to ",
+	} {
+		assert.Contains(t, lines[0], part)
+	}
+	accept(t, want(t, in, "bad"))
+	assert.Len(t, journal.Lines("has been processed"), 1)
+}
+
+// Behind a message that keeps failing, other messages go on up to the bound. There the partition waits, and the log says for what.
+func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	for i := range 40 {
+		write(t, client, "orders", "", strconv.Itoa(i))
+	}
+	in, journal := openInput(t, server.URL(), "batch_size: 1\nlag_refresh_period: 100ms\nunordered_processing: {enabled: true, max_ahead: 20}")
+	first := want(t, in, "0")
+	for i := 1; i < 20; i++ {
+		accept(t, want(t, in, strconv.Itoa(i)))
+	}
+	silent(t, in, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return len(journal.Lines("Partition orders-0 waits: the message at offset ")) > 0 }, 10*time.Second, 10*time.Millisecond)
+	assert.Len(t, journal.Lines("unordered_processing.max_ahead"), 1)
+	accept(t, first)
+	assert.Len(t, consume(t, in, 20), 20)
+}
