@@ -20,11 +20,11 @@ func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
 	if h.phase == over {
 		return nil
 	}
-	r.resolve(b)
 	if l := b.piece.lone; l != nil && !h.reported.IsZero() {
 		f := h.failing(l, now)
 		recovered = &f
 	}
+	r.resolve(b)
 	h.again.accept(b.piece, now)
 	if h.again.began.IsZero() {
 		h.reported = time.Time{}

@@ -118,3 +118,53 @@ func TestLearnSetsTheCountWhereItIsKnown(t *testing.T) {
 	tracker.Learn(pos(15, 50))
 	assert.Equal(t, pos(15, 40), tracker.Done(), "it was known")
 }
+
+// One entry that is never resolved keeps no entry behind it in memory.
+func TestTrackerKeepsNoEntriesBehindAGap(t *testing.T) {
+	tr := NewTracker(pos(0, 0))
+	gap := tr.Track(entries(1, 4), 0, time.Time{})
+	gap.own()
+	for i := 1; i < 4; i++ {
+		gap.entries[i].Fields = []string{"body", "x"}
+		tr.Resolve(gap, i)
+		assert.Nil(t, gap.entries[i].Fields)
+	}
+	const batches, size = 1000, 10
+	for b := range batches {
+		s := tr.Track(entries(5+b*size, 4+(b+1)*size), int64(4+b*size), time.Time{})
+		for i := range size {
+			tr.Resolve(s, i)
+		}
+	}
+	assert.Len(t, tr.spans, 2)
+	assert.Equal(t, 4+batches*size, tr.Ahead())
+	assert.Equal(t, 1, tr.Pending())
+	tr.Resolve(gap, 0)
+	assert.Equal(t, pos(4+batches*size, 4+batches*size), tr.Done())
+	assert.Zero(t, tr.Ahead())
+}
+
+// Where entries were lost between two runs, the count at the end of each stays its own.
+func TestRunsThatAreNotCountedWithoutABreakAreNotMerged(t *testing.T) {
+	tr := NewTracker(pos(0, 0))
+	gap := tr.Track(entries(1, 1), 0, time.Time{})
+	for _, s := range []*Span{tr.Track(entries(2, 2), 1, time.Time{}), tr.Track(entries(9, 9), 8, time.Time{})} {
+		tr.Resolve(s, 0)
+	}
+	assert.Len(t, tr.spans, 3)
+	tr.Shift(pos(9, 0).Offset, 5)
+	tr.Resolve(gap, 0)
+	assert.Equal(t, pos(9, 9), tr.Done())
+}
+
+// A loss that is found behind a run that was merged counts at its end.
+func TestShiftReachesTheEndOfAMergedRun(t *testing.T) {
+	tr := NewTracker(pos(0, 0))
+	gap := tr.Track(entries(1, 1), 0, time.Time{})
+	for i := 2; i < 6; i++ {
+		tr.Resolve(tr.Track(entries(i, i), int64(i-1), time.Time{}), 0)
+	}
+	tr.Shift(pos(3, 0).Offset, 7)
+	tr.Resolve(gap, 0)
+	assert.Equal(t, pos(5, 12), tr.Done())
+}
