@@ -29,6 +29,8 @@ type cause struct {
 	again bool
 	// lost and recreated are what the metrics say.
 	lost, recreated int64
+	// spent says that a member that was reading knows that everything had been read: it says so, and counts nothing.
+	spent bool
 	// line is in the one line of the log, stopped in the one that on_data_loss: fail leaves.
 	line, stopped string
 }
@@ -60,12 +62,12 @@ var causesOfLoss = []cause{
 		line: "lost 4 entries before they were read", stopped: ": 4 entries after offset ",
 	},
 	{
-		name: "recreated with higher IDs", damage: "redis.call('DEL', s) add(10, 19)", want: numbers(10, 20), recreated: 1,
+		name: "recreated with higher IDs", damage: "redis.call('DEL', s) add(10, 19)", want: numbers(10, 20), recreated: 1, spent: true,
 		line: "was recreated or went back in time", stopped: "its stream was recreated",
 	},
 	{
 		name: "recreated with higher IDs and more entries", damage: "redis.call('DEL', s) add(10, 39)", want: numbers(10, 40),
-		recreated: 1, line: "was recreated or went back in time", stopped: "its stream was recreated",
+		recreated: 1, spent: true, line: "was recreated or went back in time", stopped: "its stream was recreated",
 	},
 	{
 		name: "recreated with lower IDs", damage: "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b')", want: []string{"a", "b"},
@@ -77,7 +79,7 @@ var causesOfLoss = []cause{
 		recreated: 1, line: "was recreated or went back in time", stopped: "its stream was recreated",
 	},
 	{
-		name: "deleted as a whole", damage: "redis.call('DEL', s)", recreated: 1,
+		name: "deleted as a whole", damage: "redis.call('DEL', s)", recreated: 1, spent: true,
 		line: "is gone: its stream was deleted, evicted or flushed", stopped: "its stream is gone",
 	},
 	{
@@ -220,6 +222,35 @@ func (c cause) check(t *testing.T, l *lossCase) {
 	assert.Len(t, l.journal.Lines("level=ERROR", c.line, "orders:0"), 1, "%v", l.journal.Lines("level=ERROR"))
 }
 
+// awaitSeen waits until the reader has looked at the stream after all reads.
+func (l *lossCase) awaitSeen(t *testing.T) {
+	t.Helper()
+	looks := func() (calls int) {
+		stats, err := l.client.InfoMap(t.Context(), "commandstats").Result()
+		require.NoError(t, err)
+		_, _ = fmt.Sscanf(stats["Commandstats"]["cmdstat_xinfo|stream"], "calls=%d", &calls) // absent before the first
+		return calls
+	}
+	before := looks()
+	require.Eventually(t, func() bool { return looks() >= before+6 }, 15*time.Second, 10*time.Millisecond)
+}
+
+// checkSpent expects that the stream went away without a loss.
+func (c cause) checkSpent(t *testing.T, l *lossCase) {
+	t.Helper()
+	write(t, l.client, "orders:0", "", "end")
+	assert.Equal(t, c.want, l.readUntil(t, "end"))
+	l.awaitCommitted(t)
+	require.Eventually(t, func() bool {
+		return len(l.journal.Lines("level=INFO", "expired or were deleted after everything in them had been read")) == 1
+	}, 15*time.Second, 10*time.Millisecond)
+	assert.Zero(t, l.count("rafka_lost_entries_total"))
+	assert.Zero(t, l.count("rafka_recreated_total"))
+	assert.Zero(t, l.count("rafka_fenced_total"))
+	assert.Empty(t, l.journal.Lines("level=ERROR"))
+	assert.Empty(t, l.journal.Lines("level=WARN"))
+}
+
 // Every cause of loss: what is there and was not read arrives, once; the metrics and one line of the log say what is missing; commits, and
 // what tools see of the group, go on.
 func TestCausesOfLoss(t *testing.T) {
@@ -227,7 +258,12 @@ func TestCausesOfLoss(t *testing.T) {
 		t.Run(c.name+", while it is read", func(t *testing.T) {
 			t.Parallel()
 			l := newLossCase(t, "")
+			l.awaitSeen(t)
 			l.do(t, c.damage)
+			if c.spent {
+				c.checkSpent(t, l)
+				return
+			}
 			c.check(t, l)
 		})
 		t.Run(c.name+", while nobody reads", func(t *testing.T) {
@@ -249,6 +285,12 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, while it is read: %v", c.name, running), func(t *testing.T) {
 				t.Parallel()
 				l := newLossCase(t, "on_data_loss: fail")
+				if c.spent && running {
+					l.awaitSeen(t)
+					l.do(t, c.damage)
+					c.checkSpent(t, l)
+					return
+				}
 				if !running {
 					require.NoError(t, l.in.Close(context.Background()))
 				}

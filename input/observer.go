@@ -88,8 +88,18 @@ func (o *observer) Committed(s splits.Split, _ splits.Position) { o.commits.Incr
 // Fenced counts, and says what it means.
 func (o *observer) Fenced(all []splits.Split, cause error) {
 	o.zero(all)
-	if errors.Is(cause, splits.ErrRolledBack) {
+	switch {
+	case errors.Is(cause, splits.ErrRolledBack):
 		return // Lost tells
+	case errors.Is(cause, splits.ErrSought):
+		o.log.With("partitions", list(all)).
+			Infof("Group %s of topic %s was moved, as by rafka group seek: going on from its new position in %s", o.group, o.topic, partitions(len(all)))
+		return
+	case errors.Is(cause, splits.ErrDeleted):
+		o.log.With("partitions", list(all)).
+			Infof("Topic %s was deleted with its entries and offsets, as by rafka topic delete: %s will be read from the first entry that comes",
+				o.topic, partitions(len(all)))
+		return
 	}
 	for _, s := range all {
 		o.fenced.Incr(1, o.labels(s)...)
@@ -101,8 +111,12 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 
 // Lost counts, and has the log told once of each kind of loss, however many partitions it struck at a time.
 func (o *observer) Lost(all []splits.Loss) {
-	var removed, recreated, gone []splits.Loss
+	var removed, recreated, gone, spent []splits.Loss
 	for _, l := range all {
+		if l.Spent {
+			spent = append(spent, l)
+			continue
+		}
 		o.lost.Incr(l.Entries, o.labels(l.Split)...)
 		if l.Recreated {
 			o.recreated.Incr(1, o.labels(l.Split)...)
@@ -117,10 +131,32 @@ func (o *observer) Lost(all []splits.Loss) {
 			removed = append(removed, l)
 		}
 	}
+	o.tellSpent(spent)
 	o.tellLost(removed, "lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster")
 	o.tellLost(recreated, "was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
 		"Reading on from what is there")
 	o.tellLost(gone, "is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning")
+}
+
+// partitions counts in words.
+func partitions(n int) string {
+	if n == 1 {
+		return "1 partition"
+	}
+	return fmt.Sprintf("%d partitions", n)
+}
+
+// tellSpent logs that streams went away when nothing in them was left to be read, which is no error.
+func (o *observer) tellSpent(all []splits.Loss) {
+	if len(all) == 0 {
+		return
+	}
+	var where []splits.Split
+	for _, l := range all {
+		where = append(where, l.Split)
+	}
+	o.log.With("partitions", list(where)).Infof("The streams of %s of topic %s expired or were deleted after everything in them had been "+
+		"read: what comes is read from its beginning", partitions(len(all)), o.topic)
 }
 
 // tellLost logs a line about losses of one kind; text says what happened to the partitions.

@@ -34,7 +34,8 @@ func TestRunningInputGoesOnWhereItIsSent(t *testing.T) {
 		assert.Equal(t, "20-0", client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "20-0", Values: []string{"body", "20"}}).Val())
 		assert.Equal(t, numbers(20, 21), consume(t, in, 1))
 		require.Eventually(t, func() bool { return committed(t, client, "orders") == "20-0" }, 10*time.Second, 10*time.Millisecond)
-		assert.Len(t, journal.Lines("Lost the lease"), 2)
+		assert.Len(t, journal.Lines("level=INFO", "Group g of topic orders was moved", "partitions=0"), 2)
+		assert.Empty(t, journal.Lines("level=WARN"))
 		assert.Empty(t, journal.Lines("level=ERROR"))
 	})
 }
@@ -49,7 +50,7 @@ func TestSeekBeatsWhatIsInFlight(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, inFlight.batch, 4)
 	seek(t, client, "latest")
-	require.Eventually(t, func() bool { return len(journal.Lines("Lost the lease")) == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(journal.Lines("Group g of topic orders was moved")) == 1 }, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, inFlight.ack(t.Context(), nil))
 	write(t, client, "orders", "", "new")
 	assert.Equal(t, []string{"new"}, consume(t, in, 1), "4 to 9 are passed over")

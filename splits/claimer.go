@@ -245,7 +245,7 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		got = append(got, claimed{lease: lease, at: g.Position})
+		got = append(got, claimed{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
 	}
 	if wait == 0 {
 		delete(c.backoffs, a.node)

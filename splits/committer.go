@@ -130,7 +130,7 @@ func (c *committer) settle(lease Lease, at *Position, sent time.Time, err error)
 		c.reader.renewed(lease, at, trustedUntil(sent, c.cfg.TTL))
 		return nil
 	case errors.Is(err, ErrFenced):
-		c.reader.fenced(lease)
+		c.reader.fenced(lease, causeOf(err))
 		return nil
 	}
 	return err
@@ -202,10 +202,10 @@ func (r *Reader) renewed(lease Lease, at *Position, until time.Time) {
 }
 
 // fenced ends the hold of a lease that is not ours any more.
-func (r *Reader) fenced(lease Lease) {
+func (r *Reader) fenced(lease Lease, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if h := r.holds[lease.Split]; h != nil && h.lease.Epoch == lease.Epoch {
-		r.loseLocked(h, ErrFenced)
+		r.loseLocked(h, cause)
 	}
 }

@@ -10,6 +10,23 @@ import (
 // or the store lost the lease. The work under that lease is void; the split may be claimed anew.
 var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 
+// ErrSought is the ErrFenced of a lease that an operator ended by moving the position of the group. Nothing went wrong: the split is claimed again,
+// and read from there.
+var ErrSought = fmt.Errorf("the group was moved (%w)", ErrFenced)
+
+// ErrDeleted is the ErrFenced of a lease that an operator deleted together with the topic. What the stream held is gone on purpose.
+var ErrDeleted = fmt.Errorf("the topic was deleted (%w)", ErrFenced)
+
+// causeOf returns which of these an answer is.
+func causeOf(fenced error) error {
+	for _, cause := range []error{ErrSought, ErrDeleted} {
+		if errors.Is(fenced, cause) {
+			return cause
+		}
+	}
+	return ErrFenced
+}
+
 // ErrExpired is the cause with which a lease's context ends when it could not be renewed in time.
 var ErrExpired = errors.New("lease expired: it could not be renewed in time")
 

@@ -2,6 +2,7 @@ package splits
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 )
@@ -92,7 +93,7 @@ func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block t
 	f.health.ok(f.part())
 	report := f.reader.deliver(items, count, full, fetched)
 	f.sizes.learn(report) // before anybody else asks how much to fetch
-	f.tell(report)
+	f.tell(ctx, report)
 	if report.entries > 0 {
 		runtime.Gosched() // whoever polls goes first: the next request would keep him waiting, for as long as it takes to send
 	}
@@ -132,14 +133,48 @@ func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetc
 }
 
 // tell passes on what a delivery brought to light.
-func (f *fetcher) tell(report intakeReport) {
+func (f *fetcher) tell(ctx context.Context, report intakeReport) {
 	for s, err := range report.failed {
 		f.health.failSplit(s, err)
 	}
 	for _, s := range report.mended {
 		f.health.ok(s.Key)
 	}
-	if len(report.losses) > 0 {
-		f.cfg.Observer.Lost(report.losses)
+	if losses := f.unintended(ctx, report.losses, report.leases); len(losses) > 0 {
+		f.cfg.Observer.Lost(losses)
 	}
+}
+
+// unintended returns the losses without those of streams that an operator deleted with their topic. A stream that was recreated looks the same
+// either way, so the leases are asked for.
+func (f *fetcher) unintended(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
+	var anew []Lease
+	for i, l := range losses {
+		if l.Recreated {
+			anew = append(anew, leases[i])
+		}
+	}
+	if len(anew) == 0 {
+		return losses
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.Heartbeat)
+	defer cancel()
+	answers := f.cfg.Leases.Renew(ctx, f.cfg.TTL, anew)
+	for _, l := range losses {
+		if !l.Recreated {
+			all = append(all, l)
+			continue
+		}
+		lease, err := anew[0], answers[0]
+		anew, answers = anew[1:], answers[1:]
+		if errors.Is(err, ErrFenced) {
+			f.reader.fenced(lease, causeOf(err))
+		}
+		if errors.Is(err, ErrDeleted) {
+			continue
+		}
+		l.Spent = l.Spent && err == nil // else the store has lost more than the stream
+		all = append(all, l)
+	}
+	return all
 }

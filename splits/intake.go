@@ -121,6 +121,7 @@ type intakeReport struct {
 	entries, bytes, largest int
 	fullest                 int // most entries of one split
 	losses                  []Loss
+	leases                  []Lease         // under which they were found
 	failed                  map[Split]error // can't be read now
 	mended                  []Split         // can be read again
 }
@@ -212,14 +213,14 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 		return nil
 	}
 	found := p.judge(state, it.seen)
-	if found.back {
+	if found.back || found.loss != nil && found.loss.Recreated && r.cfg.FailOnLoss { // whether it stops the split is known at the claim
 		r.goBack(h)
 		return nil
 	}
 	if found.loss != nil {
 		loss := *found.loss
 		loss.Split, loss.Stopped = h.lease.Split, r.cfg.FailOnLoss
-		report.losses = append(report.losses, loss)
+		report.losses, report.leases = append(report.losses, loss), append(report.leases, h.lease)
 		if loss.Stopped {
 			h.halt = &LossError{Loss: loss}
 			report.failed[loss.Split] = h.halt

@@ -14,6 +14,9 @@ type Loss struct {
 	Exact   bool
 	// Recreated says that the stream was deleted and made anew, or went back in time; Gone that it is not there at all.
 	Recreated, Gone bool
+	// Spent says that the stream alone went away after everything that was seen of it had been read, as one that expires does. Nothing is known
+	// to be lost.
+	Spent bool
 	// Undone is how many entries that had been read went with it, as far as the counts tell.
 	Undone int64
 	// From is the position behind which reading goes on, if Recreated or Gone.
@@ -116,7 +119,7 @@ func (p probe) judgeAnew(s, seen State) finding {
 		}
 	}
 	return finding{read: read, loss: &Loss{
-		After: p.before.Offset, Entries: s.vanished(seen, old), Recreated: true, From: p.before.Offset,
+		After: p.before.Offset, Entries: s.vanished(seen, old), Recreated: true, From: p.before.Offset, Spent: seen.readUp(p.before),
 	}}
 }
 
@@ -180,6 +183,11 @@ func (s State) vanished(seen State, read int64) int64 {
 		kept = max(read, s.Added) // it may be the same stream, and lack its end alone
 	}
 	return max(0, seen.Added-kept)
+}
+
+// readUp reports whether nothing was seen of the stream that lies behind the position.
+func (s State) readUp(at Position) bool {
+	return s.Exists && s.Added >= 0 && s.Added <= at.Read && s.Last.Compare(at.Offset) <= 0
 }
 
 // lag is the number of entries behind the position, -1 if it can't be told.

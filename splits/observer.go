@@ -9,8 +9,8 @@ type Observer interface {
 	Rebalanced(r Rebalance)
 	// Committed: positions were stored.
 	Committed(s Split, at Position)
-	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in time (ErrExpired), or because the
-	// stream is not what it was (ErrRolledBack).
+	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in time (ErrExpired), because the
+	// stream is not what it was (ErrRolledBack), or because an operator ended them on purpose (ErrSought, ErrDeleted).
 	Fenced(all []Split, cause error)
 	// Lost: entries are gone that were never read, or streams are not what they were. What was found at one time comes in one call.
 	Lost(all []Loss)

@@ -77,7 +77,7 @@ func (r *Reader) loseLocked(h *hold, cause error) {
 	if h.phase == over {
 		return
 	}
-	r.remember(h)
+	r.remember(h, cause)
 	r.end(h, cause)
 	r.lost[cause] = append(r.lost[cause], h.lease)
 	r.changed.raise()

@@ -2,6 +2,7 @@ package splits
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -13,13 +14,19 @@ type memory struct {
 	marks marks
 	// back says that the hold ended because the stream went back.
 	back bool
+	// epoch is that of the lease.
+	epoch uint64
+	// done is the position up to which everything was acknowledged.
+	done Position
 }
 
-// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed anew. Of one that was halted nothing is:
-// whoever moved its position knows of the loss. The lock is held.
-func (r *Reader) remember(h *hold) {
-	if h.halt == nil {
-		r.memories[h.lease.Split] = memory{seen: h.seen, end: h.tracker.End(), marks: h.marks, back: h.back}
+// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed anew. Of one that was halted or deleted
+// nothing is: the operator who moved its position, or deleted it, knows of the loss. The lock is held.
+func (r *Reader) remember(h *hold, cause error) {
+	if h.halt == nil && cause != ErrDeleted {
+		r.memories[h.lease.Split] = memory{
+			seen: h.seen, end: h.tracker.End(), marks: h.marks, back: h.back, epoch: h.lease.Epoch, done: h.tracker.Done(),
+		}
 	}
 }
 
@@ -60,6 +67,9 @@ type claimed struct {
 	lease Lease
 	at    Position
 	memory
+	// deleted and resolved are those of the claim's answer.
+	deleted  uint64
+	resolved bool
 	// halt is why the split must not be read.
 	halt error
 }
@@ -85,8 +95,14 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 		}
 	}
 	var losses []Loss
+	var deleted []Split
 	for i, g := range got {
-		g.memory = c.reader.recall(g.lease.Split, g.at)
+		if g.memory = c.reader.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
+			if g.back {
+				deleted = append(deleted, g.lease.Split)
+			}
+			g.memory = memory{} // the stream is another one on purpose
+		}
 		s := states[i]
 		switch {
 		case s.Err != nil && g.back:
@@ -105,6 +121,9 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 		}
 		kept = append(kept, g)
 	}
+	if len(deleted) > 0 {
+		c.cfg.Observer.Fenced(deleted, ErrDeleted)
+	}
 	if len(losses) > 0 {
 		c.cfg.Observer.Lost(losses)
 	}
@@ -114,6 +133,10 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 // failAgain notes that the split of a lease can't be read yet, and has it claimed again soon.
 func (c *claimer) failAgain(l Lease, err error) {
 	c.unread[l.Split] = l
+	if errors.Is(err, ErrFenced) {
+		c.retry(l.Split, 0) // an operator, or another member, was there meanwhile
+		return
+	}
 	c.fail(l.Split, err)
 	c.retry(l.Split, c.cfg.Heartbeat)
 }
@@ -121,11 +144,12 @@ func (c *claimer) failAgain(l Lease, err error) {
 // rewind moves a split whose stream went back to where reading has to go on, or halts it.
 func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error) {
 	read := max(g.end.Read, g.at.Read)
+	spent := g.spent(s)
 	loss := Loss{
 		Split: g.lease.Split, After: g.at.Offset, Entries: s.vanished(g.seen, read), Recreated: true, Gone: !s.Exists,
-		Stopped: c.cfg.FailOnLoss,
+		Spent: spent, Stopped: c.cfg.FailOnLoss && !spent,
 	}
-	if c.cfg.FailOnLoss {
+	if loss.Stopped {
 		g.halt = &LossError{Loss: loss}
 		return loss, nil
 	}
@@ -143,6 +167,12 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error)
 	}
 	g.at, g.memory = to, memory{seen: s, marks: g.marks.within(Offset{}, to.Offset)}
 	return loss, nil
+}
+
+// spent reports whether the stream went away after all that was seen of it had been acknowledged, and nothing else did: had the store lost more,
+// the position would be gone too.
+func (g claimed) spent(s State) bool {
+	return g.seen.readUp(g.done) && !g.resolved && (!s.Exists || !s.hides(g.at.Offset))
 }
 
 // undone is how many of the entries that were read are gone from a stream that went back.

@@ -49,7 +49,7 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 		settle(20 * time.Second)
 		losses := a.lostAll()
 		require.Len(t, losses, 1)
-		assert.Equal(t, splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true}, losses[0])
+		assert.Equal(t, splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true, Spent: true}, losses[0])
 		assert.Equal(t, splits.Position{}, w.lease(0).Position)
 		require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
 		w.note("high")
@@ -346,10 +346,20 @@ func TestUnreadEntriesThatAFailoverLostAreCounted(t *testing.T) {
 	})
 }
 
+// unread adds an entry, and waits until it has been seen, while nothing is read.
+func unread(w *world, s splits.Split) {
+	w.store.Append(s, "n", "unread")
+	settle(6 * time.Second)
+}
+
 func TestFailOnLossHaltsASplitThatWentBackUntilItsPositionIsMoved(t *testing.T) {
 	for name, damage := range map[string]func(w *world, s splits.Split){
-		"gone": func(w *world, s splits.Split) { w.store.Drop(s) },
+		"gone": func(w *world, s splits.Split) {
+			unread(w, s)
+			w.store.Drop(s)
+		},
 		"recreated, higher": func(w *world, s splits.Split) {
+			unread(w, s)
 			w.store.Drop(s)
 			w.store.Append(s, "n", "new")
 		},

@@ -84,19 +84,19 @@ func (c *claimer) commitLast(ctx context.Context, gone []retired) {
 	backoff := c.cfg.Backoff()
 	for len(open) > 0 && ctx.Err() == nil {
 		var again []Commit
-		var fenced []Split
+		fenced := map[error][]Split{}
 		for i, err := range c.cfg.Leases.Commit(ctx, c.cfg.TTL, open) {
 			switch {
 			case err == nil:
 				c.cfg.Observer.Committed(open[i].Lease.Split, open[i].Position)
 			case errors.Is(err, ErrFenced):
-				fenced = append(fenced, open[i].Lease.Split)
+				fenced[causeOf(err)] = append(fenced[causeOf(err)], open[i].Lease.Split)
 			case open[i].Lease.Trusted(c.cfg.Now()):
 				again = append(again, open[i])
 			}
 		}
-		if len(fenced) > 0 {
-			c.cfg.Observer.Fenced(fenced, ErrFenced)
+		for cause, lost := range fenced {
+			c.cfg.Observer.Fenced(lost, cause)
 		}
 		if open = again; len(open) > 0 {
 			_ = sleepOr(ctx, backoff.NextBackOff(), nil)

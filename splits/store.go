@@ -73,7 +73,8 @@ type Leases interface {
 	// and stored in the same step. Claiming a split that the owner holds already grants it again under a new epoch.
 	Claim(ctx context.Context, owner string, ttl time.Duration, claims []Claim) []Granted
 	// Commit stores each position and extends the lease to ttl from now; ErrFenced if the lease is not the member's under that
-	// epoch any more. A position below the stored one is kept out and is no error: it is a late duplicate.
+	// epoch any more; of these ErrSought or ErrDeleted if an operator ended it. A position below the stored one is kept out and is no error:
+	// it is a late duplicate.
 	Commit(ctx context.Context, ttl time.Duration, commits []Commit) []error
 	// Renew is Commit without a position.
 	Renew(ctx context.Context, ttl time.Duration, leases []Lease) []error
@@ -98,6 +99,11 @@ type Granted struct {
 	// Attempts counts takeovers of an expired lease without progress in between, for the isolation of entries that kill
 	// the process.
 	Attempts int
+	// Resolved says that no position was stored: it was resolved from Start.
+	Resolved bool
+	// Deleted is the epoch of the last lease of this split that an operator deleted together with the topic, as far as the store remembers;
+	// 0 if none was. What a member knows of the stream from that lease or an earlier one is out of date on purpose.
+	Deleted uint64
 	// Err is nil if the lease was granted, a *HeldError if another member has it, or what else went wrong.
 	Err error
 }

@@ -22,6 +22,7 @@ func TestTopicGrowCommand(t *testing.T) {
 	o := rafka(t, "topic", "grow", "orders", "-p", "4", "--format", "json")
 	assert.Regexp(t, `^\{\s+"stream_name": "orders",\s+"partitions": 4,\s+"created_ms": \d{13},\s+"partitions_before": 3\s+\}\n$`, o.stdout)
 
+	require.NoError(t, client.FlushAll(t.Context()).Err())
 	add(t, client, "events", "5-1")
 	fails(t, []string{"topic", "grow", "orders", "-p", "2"}, "partitions is 2, and it has 4: a topic can't shrink")
 	fails(t, []string{"topic", "grow", "orders"}, "--partitions is needed and must be 1 or more")
@@ -54,9 +55,13 @@ $`, o.stdout)
 	leaveGroup(t, client, "orders", "billing", "rafka/host/1")
 	succeeds(t, "deleted topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own\n"+
 		"note: outputs can't be seen from here, and one that still writes to it creates it again\n", "topic", "delete", "orders", "-y")
-	assert.Zero(t, client.DBSize(t.Context()).Val())
+	for _, key := range client.Keys(t.Context(), "*").Val() { // by which the member that left without a word would see it
+		assert.Equal(t, []string{"moved"}, client.HKeys(t.Context(), key).Val(), key)
+		assert.Positive(t, client.PTTL(t.Context(), key).Val(), key)
+	}
 	fails(t, []string{"topic", "delete", "orders", "--yes"}, `there is no topic "orders"`)
 
+	require.NoError(t, client.FlushAll(t.Context()).Err())
 	add(t, client, "events", "5-1")
 	o = rafka(t, "topic", "delete", "events", "--yes", "--format", "json")
 	assert.Regexp(t, `^\{\s+"stream_name": "events",\s+"dry_run": false,\s+"partitions": \[\s+\{\s+"partition_id": 0,\s+"key": "events",\s+`+

@@ -88,6 +88,9 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	if err != nil {
 		return DeletedTopic{}, err // a key of another type among them
 	}
+	if keys, err = a.withoutMarks(ctx, keys); err != nil {
+		return DeletedTopic{}, err
+	}
 	r := residueOf(topic, keys)
 	deleted.Keys = r.size()
 	if topic.Plain() && !states[0].Exists && deleted.Keys == 0 {
@@ -170,51 +173,4 @@ func (a *Admin) partitionsOf(ctx context.Context, all []splits.Split, states []s
 		}
 	}
 	return partitions
-}
-
-// residue is what rafka stores of a topic beside the streams: of the topic, in whose slot it lies, and of each of its partitions.
-type residue struct {
-	topic      []string
-	partitions [][]string
-}
-
-// residueOf sorts keys by what they belong to, and leaves out those of other topics.
-func residueOf(topic Topic, keys []string) residue {
-	all := topic.Splits()
-	r := residue{partitions: make([][]string, len(all))}
-	places := make(map[string]int, len(all))
-	for i, split := range all {
-		places[tagged(split.Key)] = i
-	}
-	for _, key := range keys {
-		owner, kind, ok := parseOwnedKey(key)
-		i, isPartition := places[owner]
-		switch {
-		case key == topicKey(topic.Name), ok && owner == tagged(topic.Name):
-			r.topic = append(r.topic, key)
-		case ok && isPartition && kind != "plan" && kind != "members": // which would be those of a plain topic of that name
-			r.partitions[i] = append(r.partitions[i], key)
-		}
-	}
-	return r
-}
-
-func (r residue) size() int {
-	n := len(r.topic)
-	for _, keys := range r.partitions {
-		n += len(keys)
-	}
-	return n
-}
-
-// unlink deletes partition after partition, and what belongs to the topic when they are gone.
-func (a *Admin) unlink(ctx context.Context, topic Topic, r residue) error {
-	pipe := a.client.Pipeline()
-	for i, split := range topic.Splits() {
-		pipe.Unlink(ctx, append([]string{split.Key}, r.partitions[i]...)...)
-	}
-	if err := send(ctx, pipe); err != nil {
-		return err
-	}
-	return answerOf(a.client.Unlink(ctx, append([]string{topicKey(topic.Name)}, r.topic...)...))
 }

@@ -13,7 +13,7 @@ import (
 //go:embed seek.lua
 var seekSrc string
 
-var seekScript = newScript("seek", preludeSrc+mirrorSrc+positionSrc+seekSrc)
+var seekScript = newScript("seek", preludeSrc+mirrorSrc+positionSrc+movedSrc+seekSrc)
 
 // Seek says where a group is to go on.
 type Seek struct {

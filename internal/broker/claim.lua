@@ -2,10 +2,11 @@
 -- same static member is in nobody's way.
 --
 -- KEYS[1]  the partition's stream
--- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror
+-- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror, moved (see moved.lua)
 -- ARGV     1 owner: the member, or its incarnation  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
 --          6 ms after which an unused lease is forgotten, or 0: never
--- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
+-- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none) deleted (the epoch under which an operator deleted the
+--             topic, or 0) resolved (1: no offset was stored)
 --          HELD owner remaining_ms
 --          an error of the class of the command that met it, naming the key
 
@@ -36,7 +37,8 @@ local function count_attempts(owner, attempts, claim_offset, offset)
 end
 
 local now = now_ms()
-local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror')
+local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
+  'moved')
 if err_of(h) then
   return refusal(h.err, KEYS[2])
 end
@@ -81,4 +83,5 @@ local mirror = mirror_move(KEYS[1], group, offset, read)
 if mirror ~= h[9] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)
 end
-return {'OK', epoch, offset, read, text(attempts), mirror}
+return {'OK', epoch, offset, read, text(attempts), mirror, string.match(h[10] or '', '^delete (%d+)') or '0',
+  h[5] and '0' or '1'}

@@ -6,17 +6,17 @@
 -- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten, or 0: never  5 group
 --          6 offset, or empty  7 read
 -- Replies  OK mirror (ours, foreign, or empty: none or not looked at)
---          FENCED owner epoch (those that are stored)
+--          FENCED owner epoch (those that are stored) moved (seek, delete, or empty: by no operator)
 --          an error of the class of the command that met it, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 
-local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror')
+local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved')
 if err_of(h) then
   return refusal(h.err, KEYS[1])
 end
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
-  return {'FENCED', h[1] or '', h[2] or ''}
+  return {'FENCED', h[1] or '', h[2] or '', moved_by(h[6], ARGV[2])}
 end
 
 keep(KEYS[1], ARGV[4]) -- first, for a server that is out of memory

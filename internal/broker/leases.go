@@ -54,6 +54,8 @@ var (
 	positionSrc string
 	//go:embed claim.lua
 	claimSrc string
+	//go:embed moved.lua
+	movedSrc string
 	//go:embed commit.lua
 	commitSrc string
 	//go:embed reset.lua
@@ -62,8 +64,8 @@ var (
 	releaseSrc string
 
 	claimScript   = newScript("claim", preludeSrc+instanceSrc+mirrorSrc+positionSrc+claimSrc)
-	commitScript  = newScript("commit", preludeSrc+mirrorSrc+commitSrc)
-	resetScript   = newScript("reset", preludeSrc+mirrorSrc+resetSrc)
+	commitScript  = newScript("commit", preludeSrc+mirrorSrc+movedSrc+commitSrc)
+	resetScript   = newScript("reset", preludeSrc+mirrorSrc+movedSrc+resetSrc)
 	releaseScript = newScript("release", preludeSrc+releaseSrc)
 )
 
@@ -177,7 +179,7 @@ func decodeLease(s *script, answer scriptReply) (reply, error) {
 	case "OK":
 		return words, nil
 	case "FENCED":
-		return nil, splits.ErrFenced
+		return nil, fence(words.word(3))
 	case "HELD":
 		remaining, err := words.signed(2)
 		if err != nil {
@@ -188,7 +190,18 @@ func decodeLease(s *script, answer scriptReply) (reply, error) {
 	return nil, unexpected(s, answer.value)
 }
 
-// decodeGranted reads OK epoch offset read attempts mirror.
+// fence is the error of a request whose lease is over; moved says what an operator did to it.
+func fence(moved string) error {
+	switch moved {
+	case "seek":
+		return splits.ErrSought
+	case "delete":
+		return splits.ErrDeleted
+	}
+	return splits.ErrFenced
+}
+
+// decodeGranted reads OK epoch offset read attempts mirror deleted resolved.
 func decodeGranted(words reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.number(1); err != nil {
 		return g, err
@@ -200,7 +213,11 @@ func decodeGranted(words reply) (g splits.Granted, err error) {
 		return g, err
 	}
 	attempts, err := words.signed(4)
-	g.Attempts = int(attempts)
+	if g.Attempts = int(attempts); err != nil {
+		return g, err
+	}
+	g.Resolved = words.word(7) == "1"
+	g.Deleted, err = words.number(6)
 	return g, err
 }
 

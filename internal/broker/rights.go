@@ -65,6 +65,7 @@ const (
 	whyGrow     = "growing a topic"
 	whySeek     = "moving a group"
 	whyDelete   = "deleting topics and groups"
+	whyTold     = "members see that a topic was deleted on purpose"
 	whyCreate   = "creating the topic, and again after its metadata was lost"
 )
 
@@ -179,6 +180,13 @@ var rights = []right{
 	{deleteLeaseScript.name, required, "EXISTS <lease>", whyDelete},
 	{deleteLeaseScript.name, required, "UNLINK <lease>", whyDelete},
 	{deleteLeaseScript.name, required, "XGROUP DESTROY <stream> g", whyDelete},
+	{deletePartitionScript.name, required, "TIME", whyClock},
+	{deletePartitionScript.name, required, "HMGET <lease> f", whyDelete},
+	{deletePartitionScript.name, required, "HSET <lease> f v", whyTold},
+	{deletePartitionScript.name, required, "PEXPIRE <lease> 1", whyTold},
+	{deletePartitionScript.name, required, "UNLINK <stream>", whyDelete},
+	{deletePartitionScript.name, required, "UNLINK <lease>", whyDelete},
+	{deletePartitionScript.name, required, "UNLINK <producer>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
 	{byTopicDelete, required, "TIME", "which members are alive, and how old entries are"},
@@ -188,12 +196,10 @@ var rights = []right{
 	{byTopicDelete, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byTopicDelete, required, "XINFO STREAM <stream>", "what a partition holds"},
 	{byTopicDelete, optional, "MEMORY USAGE <stream>", "how much memory is freed"},
-	{byTopicDelete, required, "UNLINK <stream>", whyDelete},
 	{byTopicDelete, required, "UNLINK <metadata>", whyDelete},
 	{byTopicDelete, required, "UNLINK <plan>", whyDelete},
 	{byTopicDelete, required, "UNLINK <members>", whyDelete},
-	{byTopicDelete, required, "UNLINK <lease>", whyDelete},
-	{byTopicDelete, required, "UNLINK <producer>", whyDelete},
+	{byTopicDelete, required, "HMGET <lease> f", whyLease},
 	{byGroupChange, required, "TIME", "which members are alive, and how old entries are"},
 	{byGroupChange, required, "HGETALL <metadata>", whyCount},
 	{byGroupChange, required, "HMGET <plan> f", whyGroup},
@@ -245,13 +251,14 @@ var (
 		RoleAdmin: {
 			byConnection, byAnyScript, createTopicScript.name, growTopicScript.name, byTopicList, byTopicDescribe, byTopicDelete,
 			byGroupList, byGroupDescribe, byGroupChange, seekScript.name, byPosition, byMirror, deleteGroupScript.name, deleteLeaseScript.name,
+			deletePartitionScript.name,
 		},
 	}
 	// scriptSenders send their commands from within a script.
 	scriptSenders = []string{
 		enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, claimScript.name, commitScript.name, resetScript.name,
 		releaseScript.name, byMirror, byPosition, appendScript.name, createTopicScript.name, growTopicScript.name, seekScript.name,
-		deleteGroupScript.name, deleteLeaseScript.name,
+		deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name,
 	}
 )
 

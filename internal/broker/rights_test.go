@@ -22,6 +22,7 @@ var scriptSources = map[string]string{
 	commitScript.name: commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
 	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
 	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
+	deletePartitionScript.name: deletePartitionSrc,
 }
 
 // A command that a script calls and that is not in the list would be missed in production only.

@@ -9,7 +9,7 @@
 --             it can't be told)
 --          an error of the class of the command that met it, naming the key
 
-local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset')
+local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset', 'moved')
 if err_of(h) then
   return refusal(h.err, KEYS[2])
 end
@@ -23,8 +23,13 @@ if ARGV[6] == '1' then
   return {'OK', h[4] or '', offset, read, owner, mirror_owner(KEYS[1], ARGV[1])}
 end
 
-redis.call('HSET', KEYS[2], 'owner', '', 'epoch', next_number(h[2]), 'expires_ms', '0', 'attempts', '0',
+local epoch = next_number(h[2])
+local ended, earlier = ended_epoch(h[1], h[2], h[5])
+redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'attempts', '0',
   'offset', offset, 'read', read)
+if ended then
+  redis.call('HSET', KEYS[2], 'moved', (earlier or 'seek') .. ' ' .. ended .. ' ' .. epoch)
+end
 keep(KEYS[2], ARGV[4])
 local mirror = mirror_move(KEYS[1], ARGV[1], offset, read)
 redis.call('HSET', KEYS[2], 'mirror', mirror)

@@ -26,6 +26,13 @@ type leaseRecord struct {
 	position     splits.Position
 	attempts     int
 	claimed      splits.Offset // the position when attempts was counted
+	moved        moved
+}
+
+// moved is what an operator did to a lease: the error of requests under the epoch that it ended.
+type moved struct {
+	err   error
+	epoch uint64
 }
 
 // LeaseState is what a Store holds about the lease of one split.
@@ -87,7 +94,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	r.owner, r.ttl, r.expires = member, ttl, now+ttl
 	r.epoch = l.store.nextNumber(r.epoch)
 	l.store.state.leases[key] = r
-	return splits.Granted{Epoch: r.epoch, Position: r.position, Attempts: r.attempts}
+	return splits.Granted{Epoch: r.epoch, Position: r.position, Attempts: r.attempts, Resolved: !stored, Deleted: l.store.state.deleted[key]}
 }
 
 // countAttempt updates the attempts for a claim that is about to be granted: only taking over an expired lease counts.
@@ -175,7 +182,7 @@ func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *le
 	key := leaseKey{l.group, lease.Split.Key}
 	r, stored := l.store.state.leases[key]
 	if !stored || r.owner == "" || r.owner != lease.Member || r.epoch != lease.Epoch {
-		return splits.ErrFenced
+		return l.store.fence(key, r, lease.Epoch)
 	}
 	change(&r, l.store.now())
 	l.store.state.leases[key] = r

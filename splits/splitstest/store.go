@@ -33,6 +33,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
+	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
 	producers  map[producerKey]producerState
 }
 
@@ -56,6 +57,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
+		deleted:    map[leaseKey]uint64{},
 		producers:  map[producerKey]producerState{},
 	}
 }
@@ -66,6 +68,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
+		deleted:    maps.Clone(s.deleted),
 		producers:  maps.Clone(s.producers),
 	}
 	for key, st := range s.streams {
@@ -270,6 +273,7 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 		s.state.streams[split.Key] = st.clone()
 	}
 	restoreKeys(s.state.leases, snapshot.state.leases, func(k leaseKey) bool { return k.stream == split.Key })
+	restoreKeys(s.state.deleted, snapshot.state.deleted, func(k leaseKey) bool { return k.stream == split.Key })
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
 }
 

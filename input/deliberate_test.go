@@ -1,0 +1,83 @@
+package input
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// A topic that an operator deletes while it is read, with entries that were not read yet, is no loss, whether or not it is there again when the
+// members see it, and what comes is read.
+func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
+	for _, fields := range []string{"", "on_data_loss: fail"} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, created again at once: %v", fields, again), func(t *testing.T) {
+				t.Parallel()
+				server := redistest.Start(t)
+				client := server.Client(t)
+				createTopic(t, client, 2)
+				in, journal, counters := countingInput(t, server.URL(), fields+"\nbatch_size: 1\npartition_buffer_bytes: '100'")
+				require.NoError(t, in.Connect(patient(t)))
+				write(t, client, "orders:0", "", numbers(0, 10)...)
+				assert.Equal(t, numbers(0, 3), consume(t, in, 3))
+				_, err := broker.NewAdmin(client).DeleteTopic(t.Context(), broker.TopicDeletion{Topic: "orders", Force: true})
+				require.NoError(t, err)
+				if again {
+					createTopic(t, client, 2)
+					write(t, client, "orders:0", "", "new")
+				}
+				require.Eventually(t, func() bool {
+					return len(journal.Lines("level=INFO", "Topic orders was deleted")) > 0
+				}, 20*time.Second, 10*time.Millisecond)
+				if !again {
+					createTopic(t, client, 2)
+					write(t, client, "orders:0", "", "new")
+				}
+				for ctx := patient(t); ; {
+					d, err := next(ctx, in)
+					require.NoError(t, err)
+					require.NoError(t, d.ack(ctx, nil))
+					if bodies(t, d.batch)[0] == "new" {
+						break
+					}
+				}
+				require.Eventually(t, func() bool {
+					ids, err := client.XRange(t.Context(), "orders:0", "-", "+").Result()
+					return err == nil && len(ids) == 1 && committed(t, client, "orders:0") == ids[0].ID
+				}, 20*time.Second, 10*time.Millisecond)
+				for p := range 2 {
+					for _, name := range []string{"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total"} {
+						assert.Zero(t, counters.Get(fmt.Sprintf("%s topic=orders partition=%d group=g", name, p)), name)
+					}
+				}
+				assert.Empty(t, journal.Lines("level=ERROR"))
+				assert.Empty(t, journal.Lines("level=WARN"))
+			})
+		}
+	}
+}
+
+// Whoever takes a lease by force is no operator: that is counted as ever.
+func TestASeekCountsNoFence(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	write(t, client, "orders", "", "a")
+	in, journal, counters := countingInput(t, server.URL(), "")
+	require.NoError(t, in.Connect(patient(t)))
+	consume(t, in, 1)
+	seek(t, client, "earliest")
+	assert.Equal(t, []string{"a"}, consume(t, in, 1))
+	assert.Zero(t, counters.Get("rafka_fenced_total topic=orders partition=0 group=g"))
+	assert.Empty(t, journal.Lines("level=WARN"))
+	require.NoError(t, client.HSet(t.Context(), "rafka:{orders}:lease:g", "epoch", "99", "owner", "").Err())
+	require.Eventually(t, func() bool {
+		return counters.Get("rafka_fenced_total topic=orders partition=0 group=g") == 1
+	}, 20*time.Second, 10*time.Millisecond)
+	assert.Len(t, journal.Lines("level=WARN", "Lost the lease"), 1)
+}

@@ -1,0 +1,94 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed delete_partition.lua
+var deletePartitionSrc string
+
+var deletePartitionScript = newScript("delete_partition", preludeSrc+movedSrc+deletePartitionSrc)
+
+// residue is what rafka stores of a topic beside the streams: of the topic, in whose slot it lies, and of each of its partitions.
+type residue struct {
+	topic      []string
+	partitions []belongings
+}
+
+// belongings are the keys of a partition beside its stream.
+type belongings struct{ leases, others []string }
+
+func (b belongings) all() []string { return slices.Concat(b.leases, b.others) }
+
+// residueOf sorts keys by what they belong to, and leaves out those of other topics.
+func residueOf(topic Topic, keys []string) residue {
+	all := topic.Splits()
+	r := residue{partitions: make([]belongings, len(all))}
+	places := make(map[string]int, len(all))
+	for i, split := range all {
+		places[tagged(split.Key)] = i
+	}
+	for _, key := range keys {
+		owner, kind, ok := parseOwnedKey(key)
+		i, isPartition := places[owner]
+		switch {
+		case key == topicKey(topic.Name), ok && owner == tagged(topic.Name):
+			r.topic = append(r.topic, key)
+		case ok && isPartition && kind == string(leaseKind):
+			r.partitions[i].leases = append(r.partitions[i].leases, key)
+		case ok && isPartition && kind != string(planKind) && kind != string(membersKind): // which would be those of a plain topic of that name
+			r.partitions[i].others = append(r.partitions[i].others, key)
+		}
+	}
+	return r
+}
+
+func (r residue) size() int {
+	n := len(r.topic)
+	for _, keys := range r.partitions {
+		n += len(keys.all())
+	}
+	return n
+}
+
+// markTTL is how long a mark stays that tells the owner of a lease that its topic was deleted. Members look within their session.
+const markTTL = time.Hour
+
+// withoutMarks returns the keys without leases of which a deletion left nothing but its mark.
+func (a *Admin) withoutMarks(ctx context.Context, keys []string) ([]string, error) {
+	pipe := a.client.Pipeline()
+	leases := map[string]*redis.SliceCmd{}
+	for _, key := range keys {
+		if kindOf(key) == leaseKind {
+			leases[key] = pipe.HMGet(ctx, key, "epoch", "moved")
+		}
+	}
+	if len(leases) == 0 {
+		return keys, nil
+	}
+	_ = send(ctx, pipe) // each command has its error
+	return slices.DeleteFunc(keys, func(key string) bool {
+		lease := leases[key]
+		return lease != nil && lease.Err() == nil && lease.Val()[0] == nil && lease.Val()[1] != nil
+	}), nil
+}
+
+// unlink deletes partition after partition, and what belongs to the topic when they are gone.
+func (a *Admin) unlink(ctx context.Context, topic Topic, r residue) error {
+	all := topic.Splits()
+	calls := make([]scriptCall, len(all))
+	for i, split := range all {
+		keys := append([]string{split.Key}, r.partitions[i].all()...)
+		calls[i] = deletePartitionScript.call(keys, len(r.partitions[i].leases), millis(markTTL))
+	}
+	done := func(int, reply) error { return nil }
+	if err := everyAnswer(calls, runAll(ctx, a.client, calls), all, done); err != nil {
+		return err
+	}
+	return answerOf(a.client.Unlink(ctx, append([]string{topicKey(topic.Name)}, r.topic...)...))
+}
