@@ -72,10 +72,14 @@ func (h *health) failed(topic string, err error) {
 	}
 	switch broker.Classify(err) {
 	case broker.ClassPermission, broker.ClassAuth, broker.ClassWrongType:
-		h.mu.Lock()
-		h.barred = true
-		h.mu.Unlock()
+	default:
+		if !broker.Exhausted(err) {
+			return
+		}
 	}
+	h.mu.Lock()
+	h.barred = true
+	h.mu.Unlock()
 }
 
 // unfit reports whether Connect must have found the topic mended before anything more is written.

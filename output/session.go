@@ -19,6 +19,8 @@ const (
 	producerTTL = 24 * time.Hour
 	// closeTimeout bounds the wait for appends that are under way when the output is closed.
 	closeTimeout = 5 * time.Second
+	// forgetTimeout bounds the clean-up after that.
+	forgetTimeout = time.Second
 	// checkTimeout bounds the check of one partition: with a deadline, a node that does not answer is asked once and not again.
 	checkTimeout = 10 * time.Second
 )
@@ -38,6 +40,8 @@ type session struct {
 	// warnings are what is wrong with the server and the user that the output can do with.
 	warnings    func(ctx context.Context) []string
 	closeClient func() error
+	// forget drops what Redis knows of this output as a producer.
+	forget func(ctx context.Context, keys []string) error
 
 	warned bool // Connect's alone
 }
@@ -71,12 +75,15 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		closeClient: client.Close,
 	}
 	s.observer = newObserver(mgr, s.topics.expire)
+	appends := broker.NewAppends(client, broker.AppendOptions{
+		ProducerTTL: producerTTL, MaxLength: set.maxLength, MaxAge: set.maxAge,
+		TrimFailed: s.observer.trimFailed,
+	})
+	producer := set.producer()
+	s.forget = func(ctx context.Context, keys []string) error { return appends.Forget(ctx, producer, keys) }
 	s.appender = appender.New(appender.Config{
-		Log: broker.NewAppends(client, broker.AppendOptions{
-			ProducerTTL: producerTTL, MaxLength: set.maxLength, MaxAge: set.maxAge,
-			TrimFailed: s.observer.trimFailed,
-		}),
-		Producer: set.producer(),
+		Log:      appends,
+		Producer: producer,
 		Backoff:  set.retry.newBackoff(s.parking.occupied),
 		Observer: s.observer,
 	})
@@ -169,11 +176,25 @@ func (s *session) await(ctx context.Context, f flight) error {
 	}
 }
 
-// close fails what is not written yet, waits a limited time for what is under way, and closes the client.
+// close fails what is not written yet, waits a limited time for what is under way, and closes the client. If the outcome of everything is
+// known, nothing of this output but its entries stays in Redis.
 func (s *session) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	return errors.Join(s.appender.Close(ctx), s.closeClient())
+	err := s.appender.Close(ctx)
+	if err == nil && s.settings.idempotent && !s.parking.occupied() {
+		s.cleanUp(ctx)
+	}
+	return errors.Join(err, s.closeClient())
+}
+
+// cleanUp drops the state of this output's appends, which would stay for producerTTL.
+func (s *session) cleanUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+	defer cancel()
+	if err := s.forget(ctx, s.appender.Finished()); err != nil {
+		s.observer.log.Debugf("What Redis knows of this output as a producer stays for %s: %v", producerTTL, err)
+	}
 }
 
 // sleep waits, or returns the error of ctx if that ends before.

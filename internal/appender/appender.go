@@ -125,6 +125,20 @@ func (a *Appender) Close(ctx context.Context) error {
 	return nil
 }
 
+// Finished returns the keys of the partitions whose numbers the store need not keep any more: the Appender was closed, and no request is on
+// its way anywhere that the numbers would have to refuse.
+func (a *Appender) Finished() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var keys []string
+	for key, q := range a.queues {
+		if a.closed && q.phase == idle && q.confirmed && !q.doubtful {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // shut fails everything but what is in the air and reports whether anything is.
 func (a *Appender) shut() bool {
 	a.mu.Lock()
@@ -210,6 +224,10 @@ func (a *Appender) land(round []*queue, answers []answer) {
 	for i, q := range round {
 		v := answers[i].verdict
 		answers[i].lost = q.missing(answers[i].result)
+		switch answers[i].result.Status {
+		case Unknown, Partial:
+			q.doubtful = true
+		}
 		answers[i].settled = v.next == settle && q.flight.attempts > 1
 		q.land(v)
 		q.node = answers[i].node

@@ -199,3 +199,22 @@ func TestCloseAtAnyMoment(t *testing.T) {
 		})
 	}
 }
+
+// What a store knows of a producer must stay as long as a request may be on its way that it has to refuse.
+func TestFinishedAreThePartitionsOfWhichEveryOutcomeIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t)
+		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		s.faults("refused", fault{status: Refused})
+		s.faults("failed", fault{status: Failed})
+		s.faults("unknown", fault{status: Unknown})
+		s.faults("unheard", fault{replyLost: true})
+		s.faults("partial", fault{status: Partial, count: 1})
+		for _, key := range []string{"good", "refused", "failed", "unknown", "unheard", "partial"} {
+			<-a.Append(to(key), recs("a", "b")).Done()
+		}
+		assert.Empty(t, a.Finished(), "before Close")
+		require.NoError(t, a.Close(t.Context()))
+		assert.ElementsMatch(t, []string{"good", "refused"}, a.Finished())
+	})
+}

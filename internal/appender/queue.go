@@ -31,6 +31,9 @@ type queue struct {
 	timer *time.Timer
 	// used says that something was appended since the last sweep.
 	used bool
+	// confirmed says that the store has the number of an append, and doubtful that the outcome of an attempt was not known, so that a
+	// request may still be on its way.
+	confirmed, doubtful bool
 }
 
 // phase is where a queue stands.
@@ -141,6 +144,7 @@ func (q *queue) land(v verdict) {
 	f := &q.flight
 	q.remember(v)
 	if v.confirm {
+		q.confirmed = true
 		q.sequence.confirm()
 	}
 	if v.raise {

@@ -373,8 +373,8 @@ func (o *observed) Settled(_ Target, err error) {
 	defer o.mu.Unlock()
 	o.settled = append(o.settled, err)
 }
-func (o *observed) Deduplicated(Target)    { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
-func (o *observed) Gap(_ Target, l Lost)   { o.mu.Lock(); o.gap++; o.lost += l.Records; o.mu.Unlock() }
+func (o *observed) Deduplicated(Target)  { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
+func (o *observed) Gap(_ Target, l Lost) { o.mu.Lock(); o.gap++; o.lost += l.Records; o.mu.Unlock() }
 
 // running starts an Appender that is closed when the test ends.
 func running(t testing.TB, c Config) *Appender {

@@ -169,12 +169,12 @@ func TestAppendThatWasRepeatedIsReportedAsSettled(t *testing.T) {
 		faults []fault
 		errs   []error
 	}{
-		"written at once":      {nil, nil},
-		"failed at once":       {[]fault{{status: Failed}}, nil},
-		"written in the end":   {[]fault{{status: Refused}, {status: Unknown}}, []error{nil}},
-		"refused to the end":   {[]fault{{status: Refused}, {status: Refused}, {status: Refused}}, []error{errLoading}},
-		"failed in the end":    {[]fault{{status: Refused}, {status: Failed}}, []error{errType}},
-		"numbered anew":        {[]fault{{foreign: 7}}, []error{nil}},
+		"written at once":    {nil, nil},
+		"failed at once":     {[]fault{{status: Failed}}, nil},
+		"written in the end": {[]fault{{status: Refused}, {status: Unknown}}, []error{nil}},
+		"refused to the end": {[]fault{{status: Refused}, {status: Refused}, {status: Refused}}, []error{errLoading}},
+		"failed in the end":  {[]fault{{status: Refused}, {status: Failed}}, []error{errType}},
+		"numbered anew":      {[]fault{{foreign: 7}}, []error{nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

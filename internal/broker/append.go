@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,27 @@ func (a *Appends) Append(ctx context.Context, round []appender.Append) []appende
 		results[place] = a.result(round[place].Target, reply)
 	}
 	return results
+}
+
+// forgetAtOnce is the number of producer states in one pipeline.
+const forgetAtOnce = 1000
+
+// Forget drops the state of a producer that writes no more to the partitions with these keys. It may do so only if no append of it is still on
+// its way: without the state it would be written. A state that can't be dropped is gone after its time. It expires instead of being deleted,
+// for which no other right is needed than for appending.
+func (a *Appends) Forget(ctx context.Context, producer string, keys []string) error {
+	for some := range slices.Chunk(keys, forgetAtOnce) {
+		_, err := a.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, key := range some {
+				pipe.Set(ctx, producerKey(key, producer), "", time.Millisecond)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("forgetting the producer: %w", Explain(err))
+		}
+	}
+	return nil
 }
 
 // checkAppend finds what forbids to send an append at all.

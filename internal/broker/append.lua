@@ -91,11 +91,24 @@ if idempotent then
   end
 end
 
+-- Redis removes whole nodes of a stream only when it trims approximately, and a stream has but one where both stream-node-max-bytes and
+-- stream-node-max-entries are 0: what is too long or too old by a tenth (or by 100 entries) is trimmed exactly, which costs nothing where
+-- nodes are of the usual size.
 local trim_error = ''
-if ARGV[4] ~= '0' then
+local most = tonumber(ARGV[4])
+if most > 0 then
   trim_error = err_of(redis.pcall('XTRIM', stream, 'MAXLEN', '~', ARGV[4])) or trim_error
+  local length = redis.pcall('XLEN', stream)
+  local spare = most < 100 and 1 or math.max(100, most / 10)
+  if trim_error == '' and type(length) == 'number' and length >= most + spare then
+    trim_error = err_of(redis.pcall('XTRIM', stream, 'MAXLEN', '=', ARGV[4])) or trim_error
+  end
 end
 if oldest then
   trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '~', oldest)) or trim_error
+  if trim_error == '' then
+    local too_old = text(math.max(tonumber(oldest) - math.floor(tonumber(ARGV[5]) / 10), 0))
+    trim_error = err_of(redis.pcall('XTRIM', stream, 'MINID', '=', too_old)) or trim_error
+  end
 end
 return {'OK', trim_error, found}

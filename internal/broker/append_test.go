@@ -443,3 +443,40 @@ func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
 		assert.ErrorContains(t, result.Err, "password")
 	}
 }
+
+// Both limits of nodes at 0 make a stream one node, of which approximate trimming removes nothing.
+func TestAppendTrimsAStreamWhoseNodesHaveNoLimit(t *testing.T) {
+	s := onRedis(t)
+	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())
+	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-bytes", "0").Err())
+	for most, bound := range map[int64]int{1: 1, 20: 20, 300: 400} {
+		a := NewAppends(s.client, AppendOptions{MaxLength: most})
+		p := part(1, 0, "x", "y", "z")
+		p.Target.Key = fmt.Sprintf("by-length-%d", most)
+		for range 300 {
+			p.Seq++
+			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
+			assert.LessOrEqual(t, len(bodies(t, s.client, p.Target.Key)), bound)
+		}
+		assert.GreaterOrEqual(t, len(bodies(t, s.client, p.Target.Key)), int(most))
+	}
+	for i := range 30 {
+		s.add(t, "old", fmt.Sprintf("100-%d", i+1))
+	}
+	p := part(1, 1, "new")
+	p.Target.Key = "old"
+	byAge := NewAppends(s.client, AppendOptions{MaxAge: time.Hour})
+	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
+	assert.Equal(t, []string{"new"}, bodies(t, s.client, "old"))
+}
+
+func TestForgottenProducerLeavesNothing(t *testing.T) {
+	s := onRedis(t)
+	a := NewAppends(s.client, AppendOptions{})
+	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
+	before := s.client.DBSize(t.Context()).Val()
+	require.EqualValues(t, 2, before)
+	require.NoError(t, a.Forget(t.Context(), part(1, 1).Producer, []string{"s"}))
+	require.Eventually(t, func() bool { return s.client.DBSize(t.Context()).Val() == 1 }, 5*time.Second, time.Millisecond)
+	assert.Equal(t, []string{"x"}, bodies(t, s.client, "s"))
+}

@@ -99,7 +99,10 @@ func appendProbe(client redis.UniversalClient, topic Topic, split splits.Split) 
 	p := probe{
 		keys:   []probeKey{{split.Key, streamKind}, {producerKey(split.Key, "check"), producerKind}},
 		rights: requiredOf(client, onAppend...),
-		trials: []command{{"XADD", 1, "0-0", "f", "v"}}, // no entry can have that ID
+		trials: []command{
+			{"XADD", 1, "0-0", "f", "v"},               // no entry can have that ID
+			{"XADD", 1, "NOMKSTREAM", "0-1", "f", "v"}, // refused in other words by a stream that has no ID left
+		},
 	}
 	if topic.Plain() {
 		p.keys = append(p.keys, probeKey{topicKey(topic.Name), metadataKind})

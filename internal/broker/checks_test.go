@@ -125,3 +125,23 @@ func TestChecksWithoutAServerOrPassword(t *testing.T) {
 	server.Kill(t)
 	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "check `url`")
 }
+
+// A stream whose last ID is the highest one refuses every entry. Nothing tells so but an attempt to write, which must change nothing.
+func TestCheckWriterFindsAStreamWithoutIDsLeft(t *testing.T) {
+	s := onRedis(t)
+	_, _, err := NewTopics(s.client).Create(t.Context(), "t", 3)
+	require.NoError(t, err)
+	require.NoError(t, s.client.XGroupCreateMkStream(t.Context(), partitionKey("t", 0), "g", "$").Err())
+	s.add(t, partitionKey("t", 1), "0-1")
+	s.add(t, partitionKey("t", 2), "18446744073709551615-18446744073709551614")
+	require.NoError(t, CheckWriter(t.Context(), s.client, "t", 0))
+	s.add(t, partitionKey("t", 2), "18446744073709551615-18446744073709551615")
+	err = CheckWriter(t.Context(), s.client, "t", 0)
+	require.ErrorContains(t, err, "t:2")
+	require.ErrorContains(t, err, "exhausted the last possible ID")
+	require.ErrorContains(t, err, "read the stream to its end and delete it")
+	assert.True(t, Exhausted(err))
+	for partition, length := range []int64{0, 1, 2} {
+		assert.Equal(t, length, s.client.XLen(t.Context(), partitionKey("t", partition)).Val())
+	}
+}

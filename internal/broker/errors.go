@@ -86,8 +86,16 @@ var refusals = []refusal{
 	{"unknown subcommand", ClassFinal, remedyUnknown},
 	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},
 	{"Unknown command called from script", ClassFinal, remedyUnknown}, // Valkey
+	{idsUsedUp, ClassFinal, "an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can be written " +
+		"behind it: read the stream to its end and delete it, or use another `stream_name`"},
 	{"EXECABORT", ClassFinal, ""},
 }
+
+// idsUsedUp begins what a stream says whose last ID is the highest possible one.
+const idsUsedUp = "The stream has exhausted the last possible ID"
+
+// Exhausted reports whether a stream refused an entry because it has no ID left for it.
+func Exhausted(err error) bool { return redis.HasErrorPrefix(err, idsUsedUp) }
 
 // slotMoves reports whether a request was refused because it named keys of a slot that is on the move, not all of which were found in one place.
 func slotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }

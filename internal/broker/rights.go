@@ -153,6 +153,7 @@ var rights = []right{
 	{appendScript.name, required, "SET <producer> v PX 1", whyProducer},
 	{appendScript.name, required, "EXISTS <metadata>", "a plain topic that was given partitions is recognised"},
 	{appendScript.name, optional, "XTRIM <stream> MAXLEN 1", "`max_length` and `max_age` remove old entries"},
+	{appendScript.name, optional, "XLEN <stream>", "`max_length` where stream nodes have no limit; a stream without IDs left is found at start"},
 
 	{createTopicScript.name, required, "TIME", whyClock},
 	{createTopicScript.name, required, "HGET <metadata> f", whyCreate},
