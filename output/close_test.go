@@ -43,7 +43,7 @@ func TestOutputThatDoesNotKnowAnOutcomeKeepsItsKey(t *testing.T) {
 	server.Pause(t)
 	done := make(chan error, 1)
 	go func() { done <- deliver(t.Context(), out, numbered(1, 2, 1)) }() // joined below
-	time.Sleep(time.Second)                                             // longer than read_timeout, so that the answer is given up
+	time.Sleep(time.Second)                                              // longer than read_timeout, so that the answer is given up
 	server.Resume(t)
 	require.NoError(t, <-done)
 	require.NoError(t, out.Close(context.Background()))

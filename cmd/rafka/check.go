@@ -160,6 +160,9 @@ func (k *check) build(path string) (*service.Stream, error) {
 	if err := builder.SetYAML(text); err != nil {
 		return nil, err
 	}
+	for _, warning := range textWarnings(text) {
+		_, _ = fmt.Fprintf(k.stdout, "%s: warning: %s\n", path, warning)
+	}
 	for _, resource := range k.resources {
 		text, err := k.lint(resource)
 		if err != nil {

@@ -45,11 +45,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		service.CLIOptSetMainSchemaFrom(newSchema),
 		service.CLIOptSetEnvironment(schema.Environment()),
 		service.CLIOptOnLoggerInit(func(logger *service.Logger) { config.RouteLogs(logger) }),
+		service.CLIOptOnConfigParse(warnAtStart),
 	}
 	for _, command := range commands {
 		options = append(options, service.CLIOptAddCommand(command))
 	}
 	code, err := service.RunCLIToCode(ctx, options...)
+	warnAfterLint(args, stderr)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, err)
 	}
