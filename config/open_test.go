@@ -268,7 +268,7 @@ func TestBlockedReadFailsWhenTheServerStopsAnswering(t *testing.T) {
 	s.Pause(t)
 	start := time.Now()
 	require.Error(t, client.Do(t.Context(), read...).Err())
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), 30*time.Second, "it does not wait for ever")
 }
 
 type recorder struct {

@@ -20,7 +20,7 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 	client := server.Client(t)
 	createTopic(t, client, 3)
 	in, journal := openInput(t, server.URL(), "start_offset: latest")
-	require.Eventually(t, func() bool { return in.current().consumer.Owned() == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return in.current().consumer.Owned() == 3 }, time.Minute, time.Millisecond)
 	write(t, client, "orders:0", "", "before")
 	assert.Equal(t, []string{"before"}, consume(t, in, 1))
 	require.NoError(t, client.FlushAll(t.Context()).Err())
@@ -32,7 +32,7 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		return client.Exists(t.Context(), "rafka:{orders:0}:lease:g", "rafka:{orders:1}:lease:g", "rafka:{orders:2}:lease:g").Val() == 3
-	}, 10*time.Second, 10*time.Millisecond, "it claims its partitions anew")
+	}, time.Minute, 10*time.Millisecond, "it claims its partitions anew")
 	write(t, client, "orders:1", "", "third")
 	for !seen["third"] {
 		seen[consume(t, in, 1)[0]] = true
@@ -60,7 +60,7 @@ func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
 			told += counters.Get(fmt.Sprintf("rafka_recreated_total topic=orders partition=%d group=g", p))
 		}
 		return told == partitions
-	}, 15*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	lines := journal.Lines("level=ERROR")
 	assert.NotEmpty(t, journal.Lines("level=ERROR", "partitions of topic orders", "is gone: its stream was deleted, evicted or flushed"))
 	assert.Less(t, len(lines), partitions, "%v", lines) // renewals may notice some of it first
@@ -75,7 +75,7 @@ func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
 	l.awaitCommitted(t)
 	l.server.Kill(t)
 	l.server.Restart(t)
-	require.Eventually(t, func() bool { return l.count("rafka_recreated_total") == 1 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return l.count("rafka_recreated_total") == 1 }, time.Minute, 10*time.Millisecond)
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
 	got := l.readUntil(t, "24")
 	assert.Equal(t, numbers(20, 24), got[max(0, len(got)-4):])
@@ -102,7 +102,7 @@ func TestALeaseThatIsDeletedWhileItIsHeldCostsNoEntry(t *testing.T) {
 			}
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return committed(t, l.client, "orders:0") != "" }, 15*time.Second, 10*time.Millisecond,
+			require.Eventually(t, func() bool { return committed(t, l.client, "orders:0") != "" }, time.Minute, 10*time.Millisecond,
 				"it is claimed anew")
 			write(t, l.client, "orders:0", "", numbers(11, 20)...)
 			got := append(l.readUntil(t, "19"), "19")
@@ -137,7 +137,7 @@ func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
 	gone := func() bool {
 		return len(l.journal.Lines("level=ERROR", "orders:0", "is gone: its stream was deleted, evicted or flushed")) == 1
 	}
-	require.Eventually(t, func() bool { return spent() || gone() }, 20*time.Second, 10*time.Millisecond, "the lease may have been evicted too")
+	require.Eventually(t, func() bool { return spent() || gone() }, time.Minute, 10*time.Millisecond, "the lease may have been evicted too")
 	assert.Equal(t, gone(), l.count("rafka_recreated_total") == 1)
 	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
@@ -174,11 +174,11 @@ func TestStreamsOfAnEmbeddedServerThatWentBackAreReadFromTheirBeginning(t *testi
 		require.NoError(t, client.Del(t.Context(), "orders").Err())
 		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "b"}}).Err())
 		assert.Equal(t, []string{"b"}, consume(t, in, 1))
-		require.Eventually(t, func() bool { return len(journal.Lines("went back in time")) == 1 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(journal.Lines("went back in time")) == 1 }, time.Minute, 10*time.Millisecond)
 		require.NoError(t, client.Del(t.Context(), "orders").Err())
 		require.Eventually(t, func() bool {
 			return len(journal.Lines("is gone"))+len(journal.Lines("everything in them had been read")) == 1
-		}, 10*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "2-1", Values: []string{"body", "c"}}).Err())
 		assert.Equal(t, []string{"c"}, consume(t, in, 1))
 	})

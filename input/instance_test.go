@@ -76,7 +76,7 @@ func (r *reader) owned() int { return r.in.current().consumer.Owned() }
 // eventually waits for a condition, however slow the machine is.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, condition, 30*time.Second, 10*time.Millisecond, what)
+	require.Eventually(t, condition, time.Minute, 10*time.Millisecond, what)
 }
 
 // instanceScene is a topic of four partitions that two static members share.

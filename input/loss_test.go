@@ -174,7 +174,7 @@ func (l *lossCase) awaitCommitted(t *testing.T) {
 		return committed(t, l.client, "orders:0") == stream.LastGeneratedID && group.LastDeliveredID == stream.LastGeneratedID &&
 			group.EntriesRead == stream.EntriesAdded && group.Lag == 0
 	}
-	if !assert.Eventually(t, shown, 15*time.Second, 10*time.Millisecond) {
+	if !assert.Eventually(t, shown, time.Minute, 10*time.Millisecond) {
 		t.Logf("the group: %+v, the stream: %+v, committed: %s", group, stream, committed(t, l.client, "orders:0"))
 	}
 }
@@ -205,7 +205,7 @@ func (c cause) check(t *testing.T, l *lossCase) {
 	told := func() bool {
 		return l.count("rafka_lost_entries_total") == c.lost && l.count("rafka_recreated_total") == c.recreated
 	}
-	if !assert.Eventually(t, told, 15*time.Second, 10*time.Millisecond) {
+	if !assert.Eventually(t, told, time.Minute, 10*time.Millisecond) {
 		t.Logf("lost %d, recreated %d", l.count("rafka_lost_entries_total"), l.count("rafka_recreated_total"))
 	}
 	write(t, l.client, "orders:0", "", "end")

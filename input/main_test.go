@@ -88,7 +88,7 @@ func openInput(t *testing.T, url, fields string) (*Input, *journal) {
 // patient is a context that ends before the test binary gives up on a test.
 func patient(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -237,7 +237,7 @@ func TestStartAtATimeAfterTheLastEntryReadsOnlyWhatComes(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "old"}}).Err())
 		in, journal := openInput(t, url, "start_offset: '2026-01-31T08:00:00Z'")
-		require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, time.Minute, time.Millisecond)
 		write(t, client, "orders", "", "new")
 		assert.Equal(t, []string{"new"}, consume(t, in, 1))
 		assert.Empty(t, journal.Lines("recreated"))

@@ -175,7 +175,7 @@ func TestServerWithoutMemory(t *testing.T) {
 	consume(t, in, 10)
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
-	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, 5*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, time.Minute, 10*time.Millisecond)
 	assert.Empty(t, journal.Lines("Trouble"))
 
 	other, journal := closedInput(t, server.URL(), "consumer_group: another")
@@ -201,7 +201,7 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			in, journal := closedInput(t, server.URL(), "")
 			if when == "while running" {
 				require.NoError(t, in.Connect(patient(t)))
-				require.Eventually(t, func() bool { return in.current().consumer.Owned() == 4 }, 5*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return in.current().consumer.Owned() == 4 }, time.Minute, time.Millisecond)
 				spoil()
 			}
 			for range 3 {
@@ -218,7 +218,7 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			assert.Equal(t, []string{"mended"}, consume(t, in, 1))
 			require.NoError(t, in.Connect(patient(t)))
 			oneLine(t, journal)
-			assert.Eventually(t, func() bool { return len(journal.Lines("is over")) == 1 }, 5*time.Second, time.Millisecond)
+			assert.Eventually(t, func() bool { return len(journal.Lines("is over")) == 1 }, time.Minute, time.Millisecond)
 		})
 	}
 }
@@ -265,7 +265,7 @@ func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
 	}
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
-	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, 5*time.Second, 10*time.Millisecond)
+	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, time.Minute, 10*time.Millisecond)
 	assert.Empty(t, journal.Lines("Trouble"))
 	assert.Empty(t, journal.Lines("Lost the lease"))
 }
@@ -282,7 +282,7 @@ func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	standby, _ := openInput(t, server.URL(), "")
 	acl(t, client, "-@all")
 	lost(t, in)
-	require.Eventually(t, func() bool { return standby.current().consumer.Owned() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return standby.current().consumer.Owned() == 1 }, time.Minute, 10*time.Millisecond)
 	acl(t, client, "+@all")
 	require.NoError(t, in.Connect(patient(t)))
 	assert.Zero(t, in.current().consumer.Owned())
@@ -311,7 +311,7 @@ func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 	told := func() int {
 		return len(journal.Lines("has another reason now", "WRONGPASS", "check `username` and `password`"))
 	}
-	require.Eventually(t, func() bool { return told() > 0 }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return told() > 0 }, time.Minute, 10*time.Millisecond)
 	acl(t, client, "~*", "&*", "+@all")
 	require.NoError(t, <-connected)
 	write(t, client, "orders", "", "b")

@@ -142,7 +142,7 @@ func TestClaimsOnANodeAreTriedAgainWithinAHeartbeatWhateverFailsElsewhere(t *tes
 		m.faults.Next(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage}) // may be that of either node
 		m.faults.Next(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage})
 		w.store.DropLease("g", w.store.Split("orders", 0))
-		require.Eventually(t, func() bool { return m.Owned() == 1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return m.Owned() == 1 }, time.Minute, time.Millisecond)
 		settle(500 * time.Millisecond)
 		assert.Equal(t, 2, m.Owned(), "a first failure is a first failure")
 

@@ -27,7 +27,7 @@ import (
 
 const (
 	examplesDir = "../../config/examples"
-	patience    = 30 * time.Second
+	patience    = 2 * time.Minute
 	glance      = 20 * time.Millisecond
 )
 

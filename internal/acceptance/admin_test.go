@@ -176,7 +176,7 @@ func (f *traffic) count() int {
 func (f *traffic) more(t *testing.T, n int) {
 	t.Helper()
 	goal := f.count() + n
-	require.Eventually(t, func() bool { return f.count() >= goal }, 60*time.Second, 5*time.Millisecond, "nothing is written any more")
+	require.Eventually(t, func() bool { return f.count() >= goal }, 2*time.Minute, 5*time.Millisecond, "nothing is written any more")
 }
 
 func (f *traffic) finish(t *testing.T) {
@@ -211,7 +211,7 @@ func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 				owned[p.Owner]++
 			}
 			return err == nil && len(owned) == 2 && owned[""] == 0
-		}, 30*time.Second, 10*time.Millisecond, "each member reads two partitions")
+		}, time.Minute, 10*time.Millisecond, "each member reads two partitions")
 		return group
 	}
 	shared()
@@ -232,11 +232,11 @@ func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 		}
 		load.more(t, 20*count) // which nobody can have received under the old leases
 		goal := entriesOf(t, client, count)
-		require.Eventually(t, func() bool { return reached(tr, goal) }, 60*time.Second, 10*time.Millisecond, "it catches up after %s", to)
+		require.Eventually(t, func() bool { return reached(tr, goal) }, 2*time.Minute, 10*time.Millisecond, "it catches up after %s", to)
 	}
 	load.finish(t)
 	all := entriesOf(t, client, count)
-	require.Eventually(t, func() bool { return tr.ends(all) }, 60*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return tr.ends(all) }, 2*time.Minute, 10*time.Millisecond)
 	for p := range count {
 		var starts []splits.Offset
 		for _, s := range seeks {
@@ -313,7 +313,7 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 	require.Eventually(t, func() bool {
 		group, err := admin.DescribeGroup(t.Context(), "orders", "readers")
 		return err == nil && !slices.ContainsFunc(group.Partitions, func(p broker.GroupPartition) bool { return p.Owner == "" })
-	}, 30*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 
 	builder, log := service.NewStreamBuilder(), &journal{}
 	builder.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
@@ -332,11 +332,11 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return !slices.ContainsFunc(entriesOf(t, client, after), func(entries []string) bool { return len(entries) < 10 })
-	}, 60*time.Second, 50*time.Millisecond, "the output uses all partitions")
+	}, 2*time.Minute, 50*time.Millisecond, "the output uses all partitions")
 	load.finish(t)
 
 	all := entriesOf(t, client, after)
-	require.Eventually(t, func() bool { return tr.ends(all) }, 60*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return tr.ends(all) }, 2*time.Minute, 10*time.Millisecond)
 	for p := range after {
 		assert.Equal(t, all[p], tr.of(p), "partition %d", p)
 	}

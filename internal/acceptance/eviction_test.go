@@ -64,11 +64,11 @@ func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
 				}
 				source.write(t, 1) // the output looks at its topic when it writes
 				return false
-			}, 20*time.Second, 50*time.Millisecond, "no line has all of %q", e.says)
+			}, time.Minute, 50*time.Millisecond, "no line has all of %q", e.says)
 			if e.back {
 				require.Eventually(t, func() bool {
 					return client.Exists(t.Context(), found...).Val() == int64(len(found))
-				}, 20*time.Second, 20*time.Millisecond)
+				}, time.Minute, 20*time.Millisecond)
 			}
 			source.write(t, 50)
 			source.awaitCopies(t, first)

@@ -66,7 +66,7 @@ func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 	assert.Less(t, finished, count, "it stopped reading")
 
 	consumer(t, service.GlobalEnvironment(), func(_ context.Context, batch service.MessageBatch) error { return note(batch) }, fields)
-	require.Eventually(t, func() bool { return counted() == count }, 60*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return counted() == count }, 2*time.Minute, 10*time.Millisecond)
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range count {

@@ -118,7 +118,7 @@ func (b *busy) requireSent(t *testing.T, client *redis.Client) {
 // awaitTold waits until a line was logged that has all of the words.
 func awaitTold(t *testing.T, j *journal, words ...string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(j.Lines(words...)) > 0 }, 20*time.Second, 20*time.Millisecond, "no line has all of %q", words)
+	require.Eventually(t, func() bool { return len(j.Lines(words...)) > 0 }, time.Minute, 20*time.Millisecond, "no line has all of %q", words)
 }
 
 // requireToldOnce requires that nobody repeats himself at every attempt: the input has a line for each trouble and each new reason of it.
@@ -174,7 +174,7 @@ func burdenOf(t *testing.T, client *redis.Client) burden {
 		var err error
 		info, err = client.Info(t.Context()).Result()
 		return err == nil
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	b := burden{at: time.Now()}
 	for line := range strings.Lines(info) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")

@@ -50,7 +50,7 @@ func TestPipelineOutlivesABusyServer(t *testing.T) {
 			})
 			c := s.Client(t)
 			occupied := func() bool { return redis.HasErrorPrefix(c.Ping(t.Context()).Err(), "BUSY") }
-			require.Eventually(t, occupied, 10*time.Second, time.Millisecond)
+			require.Eventually(t, occupied, time.Minute, time.Millisecond)
 		},
 		mend: func(t *testing.T, _ *redistest.Server, c *redis.Client) {
 			t.Helper()
@@ -84,7 +84,7 @@ func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
 			others := make([]*redis.Client, most-1-room)
 			for i := range others {
 				others[i] = server.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
-				require.Eventually(t, func() bool { return others[i].Ping(t.Context()).Err() == nil }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return others[i].Ping(t.Context()).Err() == nil }, time.Minute, time.Millisecond)
 			}
 			burden := burdenOf(t, client)
 			p := start(t, copier{url: server.URL()})
@@ -112,7 +112,7 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 	server := redistest.Start(t, "--maxmemory-policy", "noeviction")
 	client := server.Client(t)
 	source := newSource(t, client)
-	p := start(t, copier{url: server.URL()})
+	p := start(t, copier{url: server.URL(), session: "3s"})
 	p.awaitReady(t, 200)
 	source.write(t, 100)
 	source.awaitCopies(t, 0)
@@ -134,7 +134,7 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 	}
 	session := expiry(0) + 4000
 	for i := range partitions {
-		require.Eventually(t, func() bool { return expiry(i) > session }, 20*time.Second, 20*time.Millisecond, "it is renewed beyond a session")
+		require.Eventually(t, func() bool { return expiry(i) > session }, time.Minute, 20*time.Millisecond, "it is renewed beyond a session")
 	}
 	assert.Equal(t, 503, p.ready())
 	burden.requireBearable(t, client)
@@ -203,7 +203,7 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	assert.Equal(t, 503, p.ready())
 	require.Eventually(t, func() bool {
 		return client.XLen(t.Context(), "orders:0").Val() == other.Client(t).XLen(t.Context(), "orders:0").Val()
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, client.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
 	burden.requireBearable(t, client)
 

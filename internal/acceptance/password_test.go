@@ -23,7 +23,7 @@ func awaitCommitted(t *testing.T, client *redis.Client) {
 			}
 		}
 		return err == nil && len(group.Partitions) == partitions
-	}, 20*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // A password that is taken away stops nobody who is connected. Whoever has to connect anew is refused, says so, and goes on when the password
@@ -48,7 +48,7 @@ func TestPipelineOutlivesARotatedPassword(t *testing.T) {
 			client := server.Client(t)
 			do(everything, ann(">new"))(t, server, client)
 			source := newSource(t, client)
-			p := start(t, copier{url: server.URL(), credentials: asAnn})
+			p := start(t, copier{url: server.URL(), credentials: asAnn, session: "6s"})
 			source.write(t, 100)
 			source.awaitCopies(t, 0)
 			p.awaitReady(t, 200)
@@ -64,7 +64,7 @@ func TestPipelineOutlivesARotatedPassword(t *testing.T) {
 			told := func(component string) bool {
 				return len(p.journal.Lines("WRONGPASS", "check `username` and `password`", component)) > 0
 			}
-			require.Eventually(t, func() bool { return told("path=root.input") }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return told("path=root.input") }, time.Minute, 20*time.Millisecond)
 			require.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 8, "few lines for one reason")
 
 			p = goOn(t, p, server, client)

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -36,8 +37,9 @@ type pipeline struct {
 	stopped sync.Once
 }
 
-// copier is the configuration of a pipeline; more fields of input and output may be added.
-type copier struct{ url, credentials, input, output string }
+// copier is the configuration of a pipeline; more fields of input and output may be added. A session lasts half a minute if it is empty, so that
+// no machine is too slow to keep its leases.
+type copier struct{ url, credentials, session, input, output string }
 
 func (c copier) yaml(address string) string {
 	const both = `
@@ -57,7 +59,8 @@ func (c copier) yaml(address string) string {
 		"input:\n  rafka:" + component(`stream_name: orders
 consumer_group: copier
 batch_size: 20
-session_timeout: 3s
+session_timeout: `+cmp.Or(c.session, "30s")+`
+heartbeat_interval: 1s
 commit_period: 50ms
 lag_refresh_period: 200ms
 `+c.input) +
@@ -123,7 +126,7 @@ func (p *pipeline) ready() int {
 // awaitReady waits until /ready answers so.
 func (p *pipeline) awaitReady(t *testing.T, status int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.ready() == status }, 20*time.Second, 20*time.Millisecond, "/ready should answer %d", status)
+	require.Eventually(t, func() bool { return p.ready() == status }, time.Minute, 20*time.Millisecond, "/ready should answer %d", status)
 }
 
 // source is what writes to the topic orders, numbers in order, by several keys.
@@ -185,7 +188,7 @@ func (s *source) awaitCopies(t *testing.T, first int) {
 		}
 		return n
 	}
-	require.Eventually(t, func() bool { return missing() == 0 }, 30*time.Second, 50*time.Millisecond, "numbers are missing")
+	require.Eventually(t, func() bool { return missing() == 0 }, time.Minute, 50*time.Millisecond, "numbers are missing")
 }
 
 func (s *source) copies(t *testing.T, first int) map[int]bool {

@@ -66,7 +66,7 @@ func openOutlet(t *testing.T, server *redistest.Server, fields string) *outlet {
 func (o *outlet) await(t *testing.T, n int) []arrived {
 	t.Helper()
 	count := func() int { o.mu.Lock(); defer o.mu.Unlock(); return len(o.all) }
-	require.Eventually(t, func() bool { return count() >= n }, 60*time.Second, 5*time.Millisecond, "%d messages should come", n)
+	require.Eventually(t, func() bool { return count() >= n }, 2*time.Minute, 5*time.Millisecond, "%d messages should come", n)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	require.Len(t, o.all, n)

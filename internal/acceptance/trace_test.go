@@ -80,7 +80,7 @@ func entry(t *testing.T, client *redis.Client, stream string, at int) map[string
 		var err error
 		all, err = client.XRange(t.Context(), stream, "-", "+").Result()
 		return err == nil && len(all) > at
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	return all[at].Values
 }
 
@@ -132,7 +132,7 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 					return nil
 				}))
 			})
-			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(deliveries) >= 6 }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(deliveries) >= 6 }, time.Minute, 10*time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()
 			assert.Len(t, deliveries, 6)

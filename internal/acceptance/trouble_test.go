@@ -99,7 +99,7 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 					source.writeOther(t, 2) // the other partitions flow, and meet the output's trouble
 				}
 				p.awaitReady(t, 503)
-				require.Eventually(t, func() bool { return len(p.journal.Lines(d.says...)) > 0 }, 10*time.Second, 20*time.Millisecond,
+				require.Eventually(t, func() bool { return len(p.journal.Lines(d.says...)) > 0 }, time.Minute, 20*time.Millisecond,
 					"no line has all of %q", d.says)
 				assert.Equal(t, 503, p.ready())
 			}
@@ -123,7 +123,7 @@ func TestPipelineWaitsForAServerThatIsNotThereYet(t *testing.T) {
 	server.Kill(t)
 	p := start(t, copier{url: server.URL()})
 	told := func() bool { return len(p.journal.Lines("Failed to connect to rafka", "check `url`")) >= 2 }
-	require.Eventually(t, told, 10*time.Second, 20*time.Millisecond, "input and output say so")
+	require.Eventually(t, told, time.Minute, 20*time.Millisecond, "input and output say so")
 	p.awaitReady(t, 503)
 	server.Restart(t)
 	source.awaitCopies(t, 0)
@@ -147,7 +147,7 @@ func TestPipelineGoesOnAfterAFlush(t *testing.T) {
 	require.Eventually(t, func() bool { // the output writes the metadata of its topic back
 		source.write(t, 1)
 		return client.HGet(t.Context(), "rafka:{copies}:topic", "partitions").Val() == "4"
-	}, 20*time.Second, 100*time.Millisecond)
+	}, time.Minute, 100*time.Millisecond)
 	assert.Zero(t, client.Exists(t.Context(), "copies", "orders", "rafka:{orders}:lease:copier").Val())
 	source.awaitCopies(t, first)
 	p.awaitReady(t, 200)

@@ -251,7 +251,7 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 	require.NoError(t, server.Client(t).ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.Eventually(t, func() bool { return client.Set(t.Context(), "x", "x", 0).Err() == nil }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return client.Set(t.Context(), "x", "x", 0).Err() == nil }, time.Minute, 20*time.Millisecond)
 
 	for _, name := range []string{"orders", "{eu}:orders", "{orders}"} {
 		topic, _, err := NewTopics(client).Create(t.Context(), name, 50)

@@ -359,7 +359,7 @@ func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
 	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Append{part(1, 2, "b")})[0].Status, "a deadline")
 	server.Resume(t)
 	patient := NewAppends(server.Client(t), AppendOptions{})
-	require.Eventually(t, func() bool { return len(bodies(t, server.Client(t), "s")) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(bodies(t, server.Client(t), "s")) == 2 }, time.Minute, 10*time.Millisecond)
 	assert.Equal(t, appender.Duplicate, appendOne(t, patient, part(1, 2, "b")).Status)
 }
 
@@ -379,7 +379,7 @@ func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
 	}, "k"))
 
 	server.Kill(t)
-	require.Eventually(t, func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused }, time.Minute, time.Millisecond)
 	assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "connection refused")
 
 	again := server.Client(t, func(o *redis.Options) { o.MaxRetries = 1 })
@@ -430,7 +430,7 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	defer unknown.Close()
 	began := time.Now()
 	assert.Empty(t, NewAppends(unknown, AppendOptions{}).Node(target))
-	assert.Less(t, time.Since(began), time.Second, "no I/O")
+	assert.Less(t, time.Since(began), 10*time.Second, "no I/O")
 }
 
 // One that gave up would be written anew, though an attempt before may have been executed without an answer.

@@ -42,7 +42,7 @@ func TestReadingAndWritingOnACluster(t *testing.T) {
 	node := server.Client(t)
 	ctx := t.Context()
 	require.NoError(t, node.ClusterAddSlotsRange(ctx, 0, clusterSlots-1).Err())
-	require.Eventually(t, func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil }, time.Minute, 10*time.Millisecond)
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
 	defer cluster.Close()
 

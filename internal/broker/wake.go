@@ -10,28 +10,32 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// wakeSilence is how long a subscription may hear nothing before it is asked whether it lives. A connection that died without a
-// word would otherwise be listened to for ever.
-const wakeSilence = 30 * time.Second
+// Bounds of a subscription that receives nothing. A connection that died without a word would otherwise be listened to for ever.
+const (
+	// wakeSilence is how long it may receive nothing before it is asked whether it lives,
+	wakeSilence = 30 * time.Second
+	// wakePatience is how long the answer may take.
+	wakePatience = 30 * time.Second
+)
 
 // Wake implements splits.Group. It calls notify once when it has subscribed, since what happened before was not heard, then at
 // every hint. It returns the context's error when ctx ends, or that of the subscription; the caller subscribes again.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
-	return g.wake(ctx, notify, wakeSilence)
+	return g.wake(ctx, notify, wakeSilence, wakePatience)
 }
 
-func (g *Group) wake(ctx context.Context, notify func(), silence time.Duration) error {
+func (g *Group) wake(ctx context.Context, notify func(), silence, patience time.Duration) error {
 	sub := g.client.Subscribe(ctx)
 	defer closeWith(ctx, sub)()
 	if err := sub.Subscribe(ctx, wakeChannel(g.topic, g.group), topicChannel(g.topic)); err != nil {
 		return g.wakeError(ctx, err)
 	}
-	asked := false
+	asked, wait := false, silence
 	for {
-		message, err := sub.ReceiveTimeout(ctx, silence)
+		message, err := sub.ReceiveTimeout(ctx, wait)
 		switch {
 		case isTimeout(err) && !asked && ctx.Err() == nil:
-			asked = true
+			asked, wait = true, patience
 			if err := sub.Ping(ctx); err != nil {
 				return g.wakeError(ctx, err)
 			}
@@ -39,7 +43,7 @@ func (g *Group) wake(ctx context.Context, notify func(), silence time.Duration) 
 		case err != nil:
 			return g.wakeError(ctx, err)
 		}
-		asked = false
+		asked, wait = false, silence
 		switch message.(type) {
 		case *redis.Subscription, *redis.Message:
 			notify()

@@ -21,10 +21,10 @@ type listener struct {
 }
 
 // listen runs Wake until ctx ends and waits until it has subscribed.
-func listen(t *testing.T, ctx context.Context, g *Group, silence time.Duration) listener { //nolint:revive // t comes first in tests
+func listen(t *testing.T, ctx context.Context, g *Group, silence, patience time.Duration) listener { //nolint:revive // t comes first in tests
 	t.Helper()
 	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
-	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence) }() // ends with ctx; tests receive from ended
+	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence, patience) }() // ends with ctx; tests receive from ended
 	l.heard(t, "the subscription to the group")
 	l.heard(t, "the subscription to the topic")
 	return l
@@ -34,7 +34,7 @@ func (l listener) heard(t *testing.T, what string) {
 	t.Helper()
 	select {
 	case <-l.hints:
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "no hint of "+what)
 	}
 }
@@ -44,7 +44,7 @@ func (l listener) endsWith(t *testing.T) error {
 	select {
 	case err := <-l.ended:
 		return err
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "Wake does not return")
 		return nil
 	}
@@ -54,7 +54,7 @@ func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx, cancel := context.WithCancel(t.Context())
 		g := s.group()
-		l := listen(t, ctx, g, wakeSilence)
+		l := listen(t, ctx, g, wakeSilence, wakePatience)
 		view := beat(t, g, "m1")
 		l.heard(t, "a new member")
 		plan(t, g, view.Version, map[string][]int{"m1": {0}})
@@ -86,7 +86,7 @@ func TestWakeOutlivesSilence(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx, cancel := context.WithCancel(t.Context())
 		g := s.group()
-		l := listen(t, ctx, g, 20*time.Millisecond)
+		l := listen(t, ctx, g, 20*time.Millisecond, time.Minute)
 		require.Never(t, func() bool { return len(l.ended) > 0 }, 200*time.Millisecond, 20*time.Millisecond)
 		beat(t, g, "m1")
 		l.heard(t, "a new member")
@@ -98,13 +98,13 @@ func TestWakeOutlivesSilence(t *testing.T) {
 func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
 	server := redistest.Start(t)
 	g := testServer{client: server.Client(t)}.group()
-	l := listen(t, t.Context(), g, wakeSilence)
+	l := listen(t, t.Context(), g, wakeSilence, wakePatience)
 	server.Kill(t)
 	require.ErrorContains(t, l.endsWith(t), "listening for hints of group billing of orders")
 	require.Error(t, g.Wake(t.Context(), func() {}), "nothing to subscribe to")
 	server.Restart(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	l = listen(t, ctx, g, wakeSilence)
+	l = listen(t, ctx, g, wakeSilence, wakePatience)
 	cancel()
 	require.ErrorIs(t, l.endsWith(t), context.Canceled)
 }
@@ -112,7 +112,7 @@ func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
 func TestWakeNoticesAServerThatAnswersNoMore(t *testing.T) {
 	server := redistest.Start(t)
 	g := testServer{client: server.Client(t)}.group()
-	l := listen(t, t.Context(), g, 100*time.Millisecond)
+	l := listen(t, t.Context(), g, 20*time.Millisecond, 100*time.Millisecond)
 	server.Pause(t)
 	defer server.Resume(t)
 	require.Error(t, l.endsWith(t))

@@ -13,15 +13,15 @@ import (
 
 const (
 	// settleTimeout bounds every wait for servers to agree on something.
-	settleTimeout = 30 * time.Second
+	settleTimeout = 2 * time.Minute
 	settlePeriod  = 20 * time.Millisecond
 )
 
 // ask sends one command. It comes in by the unix socket, where neither TLS nor a proxy is in the way.
 func (s *Server) ask(ctx context.Context, command ...any) (any, error) {
 	client := redis.NewClient(&redis.Options{
-		Network: "unix", Addr: s.Socket(), Password: s.password, MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second,
-		ReadTimeout: 10 * time.Second, ContextTimeoutEnabled: true, DisableIdentity: true,
+		Network: "unix", Addr: s.Socket(), Password: s.password, MaxRetries: -1, DialerRetries: 1, DialTimeout: 30 * time.Second,
+		ReadTimeout: 30 * time.Second, ContextTimeoutEnabled: true, DisableIdentity: true,
 	})
 	reply, err := client.Do(ctx, command...).Result()
 	if err = errors.Join(err, client.Close()); err != nil {

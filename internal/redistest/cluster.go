@@ -166,6 +166,7 @@ func (c *Cluster) Client(t testing.TB, options ...func(*redis.ClusterOptions)) *
 	t.Helper()
 	o := &redis.ClusterOptions{
 		ContextTimeoutEnabled: true, ClusterStateReloadInterval: 100 * time.Millisecond, DialerRetries: 1, DisableIdentity: true,
+		DialTimeout: clientTimeout, ReadTimeout: clientTimeout, WriteTimeout: clientTimeout,
 	}
 	for _, node := range c.nodes {
 		o.Addrs = append(o.Addrs, node.Addr())

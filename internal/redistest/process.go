@@ -17,8 +17,8 @@ const (
 	// BinaryEnv names the environment variable that holds another server to start, such as valkey-server.
 	BinaryEnv = "RAFKA_REDIS_SERVER"
 
-	startTimeout = 20 * time.Second
-	stopTimeout  = 10 * time.Second
+	startTimeout = time.Minute
+	stopTimeout  = time.Minute
 	pollPeriod   = 5 * time.Millisecond
 	portAttempts = 10
 )

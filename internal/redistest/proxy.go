@@ -179,7 +179,7 @@ func (p *Proxy) serve(l *link) {
 	if !p.await(l, toServer) {
 		return
 	}
-	server, err := net.DialTimeout("tcp", p.destination(), time.Second)
+	server, err := net.DialTimeout("tcp", p.destination(), clientTimeout)
 	if err != nil {
 		l.end(true)
 		return

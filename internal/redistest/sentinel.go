@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,6 +26,9 @@ type SentinelOptions struct {
 	Args []string
 	// SentinelConfig is appended to the configuration of the sentinels, line by line.
 	SentinelConfig []string
+	// DownAfter is how long a server may be silent before the sentinels hold it for dead, half a second if 0. A busy machine may keep one silent
+	// for that long.
+	DownAfter time.Duration
 	// TLS has all of them speak nothing else, among themselves too.
 	TLS *Certificates
 }
@@ -51,8 +55,8 @@ func (o SentinelOptions) sentinel(config string) Options {
 	return watch
 }
 
-// Sentinel is a master with replicas and the three sentinels that watch it, all real servers that belong to one test. The sentinels hold a
-// server for dead after half a second, and have promoted a replica a few seconds later.
+// Sentinel is a master with replicas and the three sentinels that watch it, all real servers that belong to one test. The sentinels have promoted a
+// replica a few seconds after they hold the master for dead.
 type Sentinel struct {
 	servers   []*Server // master and replicas, as they began
 	sentinels []*Server
@@ -89,7 +93,7 @@ func (s *Sentinel) config(host, port string) string {
 	name := s.MasterName()
 	lines := []string{
 		"sentinel monitor " + name + " " + host + " " + port + " 2",
-		"sentinel down-after-milliseconds " + name + " 500",
+		fmt.Sprintf("sentinel down-after-milliseconds %s %d", name, cmp.Or(s.o.DownAfter, 500*time.Millisecond).Milliseconds()),
 		"sentinel failover-timeout " + name + " 2000",
 	}
 	if s.o.Password != "" {
@@ -236,10 +240,29 @@ func (s *Sentinel) AwaitPromotion(t testing.TB, old *Server) *Server {
 func (s *Sentinel) Failover(t testing.TB) *Server {
 	t.Helper()
 	old := s.Master(t)
-	s.sentinels[0].must(t, "sentinel", "failover", s.MasterName())
+	settle(t, "a failover", func(ctx context.Context) error { return s.replace(ctx, old) })
 	master := s.AwaitPromotion(t, old)
 	s.Await(t)
 	return master
+}
+
+// replace has the first sentinel begin a failover, unless one is under way, and answers nil once it is over. On a busy machine the sentinel
+// may refuse, since it has not heard of the replica of late, or give the failover up.
+func (s *Sentinel) replace(ctx context.Context, old *Server) error {
+	master, err := s.sentinels[0].ask(ctx, "sentinel", "master", s.MasterName())
+	if err != nil {
+		return err
+	}
+	fields := fieldsOf(master)
+	if fields["ip"]+":"+fields["port"] != old.Addr() {
+		return nil
+	}
+	if fields["failover-state"] == "" {
+		if _, err := s.sentinels[0].ask(ctx, "sentinel", "failover", s.MasterName()); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("it knows %v", fields)
 }
 
 // Client returns a client that finds the master by the sentinels and is closed when t ends. Options change anything.

@@ -3,6 +3,7 @@ package redistest
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -59,11 +60,17 @@ func (s *Server) Socket() string { return s.process.Socket() }
 // PID is the process id of the running server, 0 while it is down.
 func (s *Server) PID() int { return s.process.PID() }
 
+// clientTimeout is that of clients of servers that are well.
+const clientTimeout = 10 * time.Second
+
 // Client returns a client of this server that is closed when t ends. It does not retry, so that tests see each error, and does not send CLIENT
-// SETINFO, which newer servers deny to users and log; options change that and anything else.
+// SETINFO, which newer servers deny to users and log. It lets a busy machine answer in time. Options change that and anything else.
 func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
 	t.Helper()
-	o := &redis.Options{Addr: s.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true}
+	o := &redis.Options{
+		Addr: s.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		DialTimeout: clientTimeout, ReadTimeout: clientTimeout, WriteTimeout: clientTimeout,
+	}
 	for _, change := range options {
 		change(o)
 	}

@@ -31,7 +31,7 @@ func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, writ
 			}
 		}
 		return len(group.Partitions) == d.partitions
-	}, 20*time.Second, 50*time.Millisecond) {
+	}, time.Minute, 50*time.Millisecond) {
 		t.Fatalf("the lag stays: %s", last)
 	}
 	topic, err := admin.DescribeTopic(t.Context(), d.topic)

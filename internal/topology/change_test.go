@@ -38,7 +38,7 @@ func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
 		lag += p.Lag
 	}
 	assert.EqualValues(t, written, lag)
-	require.Eventually(t, func() bool { return crowd.repeated() >= written }, 60*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return crowd.repeated() >= written }, 2*time.Minute, 10*time.Millisecond)
 	awaitLagZero(t, client, d, written)
 	assert.Equal(t, written, crowd.repeated(), "each message came once more")
 
@@ -53,7 +53,7 @@ func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
 			}
 		}
 		return err == nil && owned == grown
-	}, 30*time.Second, 20*time.Millisecond, "the members share the new partitions")
+	}, time.Minute, 20*time.Millisecond, "the members share the new partitions")
 	for _, log := range []*journal{ann, bob} {
 		assert.NotEmpty(t, log.Lines("Lost the lease"))
 		assert.Empty(t, log.Lines("level=ERROR"))

@@ -190,7 +190,7 @@ func measure(t *testing.T, client redis.UniversalClient, d deployment, gauges []
 	c.await(t, 100)
 	reads := func(log *journal, n int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return len(log.Lines(fmt.Sprintf("reading %d partitions", n))) > 0 }, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(log.Lines(fmt.Sprintf("reading %d partitions", n))) > 0 }, time.Minute, 10*time.Millisecond)
 	}
 	reads(ann, d.partitions)
 	awaitLagZero(t, client, d, 100)

@@ -138,7 +138,7 @@ func (c *crowd) count() int {
 // awaitCount waits until so many different messages have been seen.
 func (c *crowd) awaitCount(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return c.count() >= n }, 60*time.Second, 5*time.Millisecond, "the inputs read no more")
+	require.Eventually(t, func() bool { return c.count() >= n }, 2*time.Minute, 5*time.Millisecond, "the inputs read no more")
 }
 
 // await waits until all numbers below n have been seen, each key in order.
@@ -162,7 +162,7 @@ func (c *crowd) awaitLanes(t *testing.T, lanes ...*lane) {
 // awaitAll waits until all of the numbers have been seen, each key in order.
 func (c *crowd) awaitAll(t *testing.T, numbers []int) {
 	t.Helper()
-	if !assert.Eventually(t, func() bool { return len(c.missing(numbers)) == 0 }, 60*time.Second, 20*time.Millisecond) {
+	if !assert.Eventually(t, func() bool { return len(c.missing(numbers)) == 0 }, 2*time.Minute, 20*time.Millisecond) {
 		t.Fatalf("of %d numbers are missing, among others: %v", len(numbers), c.missing(numbers))
 	}
 	require.NoError(t, c.disorder(numbers))

@@ -53,7 +53,7 @@ func (l *load) more(t *testing.T, n int) {
 		return l.written
 	}
 	goal := count() + n
-	require.Eventually(t, func() bool { return count() >= goal }, 60*time.Second, 5*time.Millisecond, "the output writes no more")
+	require.Eventually(t, func() bool { return count() >= goal }, 2*time.Minute, 5*time.Millisecond, "the output writes no more")
 }
 
 // finish ends the load and returns how many messages were written.

@@ -18,9 +18,16 @@ func onSentinel(s *redistest.Sentinel, more string) deployment {
 	return deployment{fields: "kind: failover\nurl: '" + s.URL() + "'\nmaster: " + s.MasterName() + "\n" + more, topic: "orders", partitions: 4}
 }
 
+// How long sentinels wait. A busy machine may keep a server silent for half a second: the failover that follows would lose writes.
+const (
+	downAfter = 2 * time.Second
+	// noneDies is for tests in which no master dies.
+	noneDies = 5 * time.Minute
+)
+
 func TestPromotedMasterIsUsed(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{Password: "data", SentinelPassword: "watch"})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", DownAfter: downAfter})
 	d := onSentinel(s, "password: data\nsentinel_password: watch\n").hasty()
 	crowd := newCrowd()
 	crowd.join(t, "ann", d)
@@ -48,7 +55,7 @@ func TestPromotedMasterIsUsed(t *testing.T) {
 // the truth, since it forgets all of it as soon as the Sentinels have made it a replica.
 func TestMasterThatWasFrozenIsNotBelieved(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: downAfter})
 	d := onSentinel(s, "").hasty()
 	crowd := newCrowd()
 	crowd.join(t, "ann", d)
@@ -72,7 +79,7 @@ func TestMasterThatWasFrozenIsNotBelieved(t *testing.T) {
 // A master that runs is replaced: its clients meet READONLY, or are cut off.
 func TestMasterThatIsReplacedIsLeft(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
 	d := onSentinel(s, "").hasty()
 	crowd := newCrowd()
 	crowd.join(t, "ann", d)
@@ -133,7 +140,7 @@ func TestReplicaOnAnOldConnectionIsLeft(t *testing.T) {
 func TestUsersOfSentinelsAndServersAreApart(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{
-		Password: "data", SentinelPassword: "watch",
+		Password: "data", SentinelPassword: "watch", DownAfter: noneDies,
 		Args:           []string{"--user", "app", "on", ">inside", "~*", "&*", "+@all"},
 		SentinelConfig: []string{"user guard on >outside allchannels +@all"},
 	})
@@ -173,7 +180,7 @@ func failsToConnect(t *testing.T, d deployment, says ...string) {
 
 func TestSentinelsThatAreDownAtTheStartAreDoneWithout(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
 	s.Sentinels()[0].Kill(t)
 	s.Sentinels()[1].Pause(t)
 	d := onSentinel(s, "")
@@ -187,7 +194,7 @@ func TestSentinelsThatAreDownAtTheStartAreDoneWithout(t *testing.T) {
 // Sentinels name the address under which they see the master, which need not be one that others can reach.
 func TestMasterAtAnAddressThatCannotBeReachedIsClear(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
 	for _, sentinel := range s.Sentinels() {
 		client := sentinel.Client(t)
 		require.NoError(t, client.Do(t.Context(), "sentinel", "remove", s.MasterName()).Err())

@@ -84,13 +84,13 @@ func (s *stream) ready() bool {
 // awaitReady waits until the engine says so at /ready, or says the contrary.
 func (s *stream) awaitReady(t *testing.T, ready bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.ready() == ready }, 30*time.Second, 10*time.Millisecond, "/ready should say %t", ready)
+	require.Eventually(t, func() bool { return s.ready() == ready }, time.Minute, 10*time.Millisecond, "/ready should say %t", ready)
 }
 
 // logged waits until a line of the log has all of the texts, and returns the first.
 func logged(t *testing.T, log *journal, texts ...string) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(log.Lines(texts...)) > 0 }, 30*time.Second, 10*time.Millisecond, "the log should say %q", texts)
+	require.Eventually(t, func() bool { return len(log.Lines(texts...)) > 0 }, time.Minute, 10*time.Millisecond, "the log should say %q", texts)
 	return log.Lines(texts...)[0]
 }
 

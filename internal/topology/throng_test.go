@@ -19,7 +19,7 @@ const (
 	throngPartitions = 1000
 	throngMembers    = 50
 	// throngWithin is how long it may take until everybody has a fair share, even on a machine that has other things to do.
-	throngWithin = 2 * time.Minute
+	throngWithin = 10 * time.Minute
 )
 
 // throng is a topic of very many partitions. Message n goes to partition n modulo their number, where it is in order.

@@ -35,7 +35,7 @@ func TestTLSWithAPrivateAuthorityAndAClientCertificate(t *testing.T) {
 			return onCluster(c, "", 0).with(tls), c.Client(t)
 		},
 		"sentinel": func(t *testing.T) (deployment, redis.UniversalClient) {
-			s := redistest.StartSentinel(t, redistest.SentinelOptions{TLS: certificates})
+			s := redistest.StartSentinel(t, redistest.SentinelOptions{TLS: certificates, DownAfter: noneDies})
 			return onSentinel(s, tls), s.Client(t)
 		},
 	} {
