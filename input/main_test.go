@@ -38,10 +38,10 @@ func TestMain(m *testing.M) {
 type journal = logtest.Journal
 
 // fast are fields that make everything happen soon.
-const fast = `read_timeout: 500ms
-write_timeout: 500ms
-dial_timeout: 500ms
-session_timeout: 3s
+const fast = `read_timeout: 2s
+write_timeout: 2s
+dial_timeout: 2s
+session_timeout: 6s
 heartbeat_interval: 1s
 commit_period: 50ms
 lag_refresh_period: 200ms
@@ -49,10 +49,20 @@ lag_refresh_period: 200ms
 
 // unhurried are fields that let a busy machine answer in time.
 const unhurried = `
-read_timeout: 2s
-session_timeout: 6s
-heartbeat_interval: 2s
+read_timeout: 4s
+session_timeout: 12s
+heartbeat_interval: 4s
 `
+
+// endless are fields with a session that no test waits for: what takes less is no wait for its end, nor for a heartbeat.
+const endless = `
+read_timeout: 20s
+session_timeout: 2m
+heartbeat_interval: 40s
+`
+
+// promptly is far less than that, and enough for a busy machine.
+const promptly = 20 * time.Second
 
 // closedInput makes an input that is not connected and is closed when t ends. The topic is orders and the group g unless the fields say
 // otherwise.

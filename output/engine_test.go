@@ -22,11 +22,12 @@ type pipeline struct {
 	send    service.MessageBatchHandlerFunc
 	journal *journal
 	metrics *logtest.Counters
+	within  time.Duration // in which it stops; one that is not connected takes most of it
 }
 
 func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipeline {
 	t.Helper()
-	p := &pipeline{journal: &journal{}, metrics: &logtest.Counters{}}
+	p := &pipeline{journal: &journal{}, metrics: &logtest.Counters{}, within: time.Minute}
 	env, err := p.metrics.Environment()
 	require.NoError(t, err)
 	builder := env.NewStreamBuilder()
@@ -35,13 +36,13 @@ func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipel
 	send, err := builder.AddBatchProducerFunc()
 	require.NoError(t, err)
 	p.send = send
-	require.NoError(t, builder.AddOutputYAML("rafka:\n"+indent("url: "+server.URL()+"\nstream_name: orders\n"+fast+fields)))
+	require.NoError(t, builder.AddOutputYAML("rafka:\n"+indent(yamlFor(server, "stream_name: orders\n"+fields))))
 	stream, err := builder.Build()
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- stream.Run(context.Background()) }() // ended by StopWithin
 	t.Cleanup(func() {
-		require.NoError(t, stream.StopWithin(4*time.Second))
+		require.NoError(t, stream.StopWithin(p.within))
 		require.NoError(t, <-ended)
 	})
 	return p
@@ -50,7 +51,7 @@ func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipel
 func TestPipelineSurvivesKilledRedis(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	p := startPipeline(t, server, "partitions: 4\nkey: ${! @id }\nmax_in_flight: 1")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var outage sync.WaitGroup
 	for b := range 80 {
@@ -156,6 +157,7 @@ func calls(t *testing.T, server *redistest.Server) int {
 func TestPipelineStopsWhileRedisIsAway(t *testing.T) {
 	server := redistest.Start(t)
 	p := startPipeline(t, server, "")
+	p.within = 8 * time.Second
 	require.NoError(t, p.send(t.Context(), service.MessageBatch{message("a")}))
 	server.Kill(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)

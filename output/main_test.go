@@ -28,13 +28,31 @@ func TestMain(m *testing.M) {
 // journal collects log lines.
 type journal = logtest.Journal
 
-// fast are fields that make outages short.
+// fast are fields that make outages short, and let a busy machine answer in time.
 const fast = `
+read_timeout: 10s
+write_timeout: 10s
+dial_timeout: 10s
+backoff: {initial_interval: 20ms, max_interval: 200ms}
+`
+
+// hasty are fields for servers that do not answer.
+const hasty = `
 read_timeout: 300ms
 write_timeout: 300ms
 dial_timeout: 300ms
-backoff: {initial_interval: 20ms, max_interval: 200ms}
 `
+
+// yamlFor has the fields for a server, and those of fast that they leave out.
+func yamlFor(server *redistest.Server, fields string) string {
+	all := "url: " + server.URL() + "\n" + fields + "\n"
+	for line := range strings.Lines(fast) {
+		if field, _, _ := strings.Cut(line, ":"); !strings.Contains(fields, field+":") {
+			all += line
+		}
+	}
+	return all
+}
 
 // closedOutput makes an output that is not connected; url and the fast fields are set, more are given. The stream_name is orders
 // unless the fields say otherwise.
@@ -43,7 +61,7 @@ func closedOutput(t *testing.T, server *redistest.Server, fields string) (*outpu
 	if !strings.Contains(fields, "stream_name:") {
 		fields += "\nstream_name: orders"
 	}
-	set, err := construct(t, "url: "+server.URL()+"\n"+fast+fields)
+	set, err := construct(t, yamlFor(server, fields))
 	require.NoError(t, err)
 	j := &journal{}
 	out := newOutput(set, j.Resources())

@@ -42,7 +42,7 @@ func collect(t *testing.T, client *redis.Client, partitions, n, keys int, inOrde
 func TestKilledRedisLosesNothingAndNothingIsWrittenTwice(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	out, journal := openOutput(t, server, "partitions: 4\nkey: ${! @id }")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	const size, kills = 20, 3
 	written := 0
@@ -72,7 +72,7 @@ func TestKilledRedisLosesNothingAndNothingIsWrittenTwice(t *testing.T) {
 func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	out, _ := openOutput(t, server, "partitions: 4\nkey: ${! @id }")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	const writers, batches, size = 16, 40, 5
 	var connecting sync.Mutex // the engine connects from one goroutine at a time
@@ -116,7 +116,7 @@ func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
 func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	out, journal := openOutput(t, server, "partitions: 4\nkey: ${! uuid_v4() }\nmax_message_bytes: '200'")
+	out, journal := openOutput(t, server, hasty+"partitions: 4\nkey: ${! uuid_v4() }\nmax_message_bytes: '200'")
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 10, 1)))
 
 	server.Pause(t)
@@ -141,7 +141,7 @@ func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 func TestEqualBatchesAreEachWritten(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	out, _ := openOutput(t, server, "")
+	out, _ := openOutput(t, server, hasty)
 	server.Pause(t)
 	results := make(chan error, 3)
 	write := func() { results <- out.WriteBatch(t.Context(), service.MessageBatch{message("same")}) }
@@ -241,7 +241,7 @@ func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 
 func TestCancelledWriteReturns(t *testing.T) {
 	server := redistest.Start(t)
-	out, _ := openOutput(t, server, "")
+	out, _ := openOutput(t, server, hasty)
 	server.Pause(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

@@ -97,6 +97,7 @@ func (r *run) signal(sig syscall.Signal) error {
 }
 
 func (r *run) kill() {
+	freeze(r.cmd.Process)
 	_ = r.cmd.Process.Kill() // fails only if it is gone already
 	<-r.done
 }
