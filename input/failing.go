@@ -20,7 +20,8 @@ func (o *observer) Failing(f splits.Failing) {
 		return
 	}
 	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. The last error: %v.%s "+
-		"Mend the cause, or pass over the message with rafka group seek %s --topic %s --partition %d --to %s (what was processed behind it comes again)",
+		"Mend the cause, or pass over the message with rafka group seek %s --topic %s --partition %d --to %s "+
+		"(messages behind it that were processed come again)",
 		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits,
 		o.group, f.Split.Topic, f.Split.Partition, f.Offset.Next())
 }

@@ -50,7 +50,8 @@ func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
 		accept(t, want(t, in, strconv.Itoa(i)))
 	}
 	silent(t, in, 200*time.Millisecond)
-	require.Eventually(t, func() bool { return len(journal.Lines("Partition orders-0 waits: the message at offset ")) > 0 }, 10*time.Second, 10*time.Millisecond)
+	const line = "Partition orders-0 waits: the message at offset "
+	require.Eventually(t, func() bool { return len(journal.Lines(line)) > 0 }, 10*time.Second, 10*time.Millisecond)
 	assert.Len(t, journal.Lines("unordered_processing.max_ahead"), 1)
 	accept(t, first)
 	assert.Len(t, consume(t, in, 20), 20)

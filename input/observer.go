@@ -39,7 +39,8 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	gauge := func(name string) *service.MetricGauge { return m.NewGauge(name, perPartition...) }
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
 	return &observer{
-		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{}, told: map[string]error{}, bounded: map[splits.Split]time.Time{},
+		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{},
+		told: map[string]error{}, bounded: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
 		unacked: gauge("rafka_oldest_unacked_seconds"), lastRead: gauge("rafka_last_read_seconds"),
 		assigned:   m.NewGauge("rafka_partitions_assigned", "topic", "group"),
@@ -93,7 +94,8 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 		return // Lost tells
 	case errors.Is(cause, splits.ErrSought):
 		o.log.With("partitions", list(all)).
-			Infof("Group %s of topic %s was moved, as by rafka group seek: going on from its new position in %s", o.group, o.topic, partitions(len(all)))
+			Infof("Group %s of topic %s was moved, as by rafka group seek: going on from its new position in %s",
+				o.group, o.topic, partitions(len(all)))
 		return
 	case errors.Is(cause, splits.ErrDeleted):
 		o.log.With("partitions", list(all)).

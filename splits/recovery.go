@@ -23,7 +23,7 @@ type memory struct {
 // remember keeps what is known of the stream for when the split, whose lease was lost, is claimed anew. Of one that was halted or deleted
 // nothing is: the operator who moved its position, or deleted it, knows of the loss. The lock is held.
 func (r *Reader) remember(h *hold, cause error) {
-	if h.halt == nil && cause != ErrDeleted {
+	if h.halt == nil && !errors.Is(cause, ErrDeleted) {
 		r.memories[h.lease.Split] = memory{
 			seen: h.seen, end: h.tracker.End(), marks: h.marks, back: h.back, epoch: h.lease.Epoch, done: h.tracker.Done(),
 		}

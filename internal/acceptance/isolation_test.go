@@ -127,11 +127,12 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 		duplicates    int
 		processors    string
 	}{
-		"ordered, with a hint":      {partitions: 1, hints: true, duplicates: 499},
-		"ordered, without":          {partitions: 1, duplicates: 1000},
-		"unordered, with a hint":    {partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499},
-		"unordered, without":        {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
-		"ordered, with wrong hints": {partitions: 1, hints: true, processors: "[{mapping: 'root = if content() == \"0-20\" { deleted() }'}]", duplicates: 1500},
+		"ordered, with a hint":   {partitions: 1, hints: true, duplicates: 499},
+		"ordered, without":       {partitions: 1, duplicates: 1000},
+		"unordered, with a hint": {partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499},
+		"unordered, without":     {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
+		"ordered, with wrong hints": {partitions: 1, hints: true, duplicates: 1500,
+			processors: `[{mapping: 'root = if content() == "0-20" { deleted() }'}]`},
 		// The output merges the batches of four partitions, and rejects all of them.
 		"output batching": {partitions: 4, output: "batching: {count: 2000, period: 20ms}", duplicates: 8000},
 	} {
@@ -142,7 +143,9 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 			client := server.Client(t)
 			_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", c.partitions)
 			require.NoError(t, err)
-			sink := &picky{hints: c.hints, gate: make(chan struct{}), seen: map[string]int{}, taken: map[string]bool{}, want: ahead*c.partitions + 500*c.partitions - 1}
+			sink := &picky{
+				hints: c.hints, gate: make(chan struct{}), seen: map[string]int{}, taken: map[string]bool{}, want: (ahead+500)*c.partitions - 1,
+			}
 			if c.processors != "" {
 				sink.want-- // one is filtered
 			}
@@ -159,7 +162,8 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 				require.NoError(t, err)
 			}
 			run(t, sink.environment(t), func(b *service.StreamBuilder) {
-				require.NoError(t, b.AddInputYAML(component("url: "+server.URL(), "stream_name: orders\nconsumer_group: g\nbatch_size: 500", c.input)))
+				group := "stream_name: orders\nconsumer_group: g\nbatch_size: 500"
+				require.NoError(t, b.AddInputYAML(component("url: "+server.URL(), group, c.input)))
 				if c.processors != "" {
 					require.NoError(t, b.AddProcessorYAML("processors: "+c.processors))
 				}
@@ -169,7 +173,8 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 			close(sink.gate) // all is read ahead, and the next batch has 500 messages
 			require.Eventually(t, sink.done, 60*time.Second, time.Millisecond, "the rest passes")
 			attempts := sink.attempts()
-			require.Eventually(t, func() bool { return sink.attempts() >= attempts+2 }, 60*time.Second, time.Millisecond, "the bad message comes again")
+			more := func() bool { return sink.attempts() >= attempts+2 }
+			require.Eventually(t, more, 60*time.Second, time.Millisecond, "the bad message comes again")
 			sink.mu.Lock()
 			defer sink.mu.Unlock()
 			t.Logf("%d duplicates, the rest had passed after %s; %d late", sink.duplicates(), sink.rest.Round(time.Millisecond), sink.late)
