@@ -49,6 +49,7 @@ func FuzzURLsHideTheirPasswords(f *testing.F) {
 			return
 		}
 		require.NotEmpty(t, parsed.addrs)
+		requireHidden(t, text)
 		for _, verb := range []string{"%v", "%+v", "%#v"} {
 			require.NotContains(t, fmt.Sprintf(verb, connection), secret)
 		}

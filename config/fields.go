@@ -28,7 +28,7 @@ const urlDescription = `Where Redis is. One of
 - ` + "`unix:///path/to/redis.sock`" + `, with ` + "`?db=1`" + ` for a database number
 - ` + "`embedded://name`" + `, a server inside this process that all inputs and outputs of that name share. It needs no installation and loses everything when the process ends
 
-With ` + "`kind`" + ` cluster or failover it may be a comma-separated list of addresses, each with its scheme; failover takes the addresses of the sentinels. Credentials, the database number and options are given with the first address and hold for all of them, and the credentials are those of Redis, never of the sentinels. Special characters in a user name or password are percent-encoded (` + "`@` is `%40`" + `).
+With ` + "`kind`" + ` cluster or failover it may be a comma-separated list of addresses, each with its scheme; failover takes the addresses of the sentinels. Credentials, the database number and options are given with the first address and hold for all of them, and the credentials are those of Redis, never of the sentinels. Special characters in a user name or password are percent-encoded (` + "`@` is `%40`" + `). ` + "`rafka echo` and `/debug/config`" + ` show no URL that holds a password; one that they could not recognise, as with white space around it or in a list of IPv6 addresses, is refused: give the password in the field ` + "`password`" + ` then.
 
 Options follow a question mark: ` + "`redis://localhost:6379?pool_size=20&read_timeout=3s`" + `. They are those of go-redis, except for what rafka decides itself (retries, reading from replicas). A field wins over the same setting in the URL.`
 
@@ -61,16 +61,21 @@ func credentialFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldUsername).
 			Description("The ACL user to authenticate as. Wins over a user name in `url`.").Default("").Advanced(),
-		service.NewStringField(fieldPassword).
-			Description("The password to authenticate with. Wins over a password in `url`.").Default("").Secret().Advanced(),
+		secretField(fieldPassword).
+			Description("The password to authenticate with. Wins over a password in `url`."),
 		service.NewStringField(fieldSentinelUsername).
 			Description("The ACL user to authenticate as with the sentinels, when `kind` is `failover`.").Default("").Advanced(),
-		service.NewStringField(fieldSentinelPassword).
-			Description("The password to authenticate with at the sentinels, when `kind` is `failover`.").
-			Default("").Secret().Advanced(),
+		secretField(fieldSentinelPassword).
+			Description("The password to authenticate with at the sentinels, when `kind` is `failover`."),
 		service.NewTLSToggledField(fieldTLS).
 			Description("Custom TLS settings. A `rediss://` URL turns TLS on by itself and takes the other settings from here."),
 	}
+}
+
+// secretField is a field for a password. It is declared as one for anything: of one that is declared as a text, the linter's check sees
+// a number as a text, while the engine can't hide a number and shows it in an error. See checkSecret.
+func secretField(name string) *service.ConfigField {
+	return service.NewAnyField(name).Default("").Secret().Advanced()
 }
 
 func tuningFields() []*service.ConfigField {

@@ -105,6 +105,9 @@ func readSettings(f Fields, p *Problems) settings {
 		s.clientName = &name
 		checkClientName(fieldClientName, name, p)
 	}
+	for _, name := range []string{fieldPassword, fieldSentinelPassword} {
+		checkSecret(name, f[name], p)
+	}
 	pool := f.Object(fieldPool)
 	s.poolSize = readPoolNumber(pool, fieldPoolSize, p)
 	s.minIdle = readPoolNumber(pool, fieldPoolMinIdle, p)

@@ -52,6 +52,7 @@ func parseTarget(text string, p *Problems) (target, bool) {
 		}
 		t.addAddress(u, position(i, len(parts)), p)
 	}
+	checkHidden(text, t.user, p)
 	if len(*p) > before {
 		return target{}, false
 	}
@@ -74,7 +75,10 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 	case !found || strings.ContainsAny(scheme, ":@/ "):
 		p.Add(fieldURL, "%shas no scheme: %s (a comma inside a password is %%2C)", where, schemeHelp)
 	case scheme != schemeRedis && scheme != schemeTLS && scheme != schemeUnix && scheme != schemeEmbedded:
-		p.Add(fieldURL, "%sscheme %q is not supported: %s", where, scheme, schemeHelp)
+		if where != "" {
+			scheme = "..." // it may be what follows a comma in a password
+		}
+		p.Add(fieldURL, "%sscheme %q is not supported: %s (a comma inside a password is %%2C)", where, scheme, schemeHelp)
 	default:
 		u, err := url.Parse(text)
 		// An @ behind the host means that a password broke the URL apart, and so does a fragment.
