@@ -131,8 +131,10 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 		"ordered, without":       {partitions: 1, duplicates: 1000},
 		"unordered, with a hint": {partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499},
 		"unordered, without":     {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
-		"ordered, with wrong hints": {partitions: 1, hints: true, duplicates: 1500,
-			processors: `[{mapping: 'root = if content() == "0-20" { deleted() }'}]`},
+		"ordered, with wrong hints": {
+			partitions: 1, hints: true, duplicates: 1500,
+			processors: `[{mapping: 'root = if content() == "0-20" { deleted() }'}]`,
+		},
 		// The output merges the batches of four partitions, and rejects all of them.
 		"output batching": {partitions: 4, output: "batching: {count: 2000, period: 20ms}", duplicates: 8000},
 	} {
