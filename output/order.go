@@ -41,6 +41,9 @@ type order struct {
 	last []lastOfKey
 	// passages numbers them.
 	passages uint64
+	// from and current are those of the last message: the next one is often of the same partition.
+	from    source
+	current *passage
 }
 
 // source is a partition that messages come from.
@@ -93,8 +96,14 @@ func (o *order) check(batch service.MessageBatch) (late []reordered) {
 			defer o.mu.Unlock()
 			locked = true
 		}
-		deliveries, _ := msg.MetaGetMut(sourceDeliveries)
-		if later, behind := o.pass(from, at, key); behind && deliveries == 1 { // one that was rejected comes again behind others
+		if from != o.from || o.current == nil {
+			o.from, o.current = from, o.passage(from)
+		}
+		later, behind := o.pass(o.current, at, key)
+		if !behind {
+			continue
+		}
+		if deliveries, _ := msg.MetaGetMut(sourceDeliveries); deliveries == 1 { // one that was rejected comes again behind others
 			late = append(late, reordered{from, at, later})
 		}
 	}
@@ -124,8 +133,7 @@ func origin(msg *service.Message) (from source, at offset, key string, ok bool) 
 }
 
 // pass takes note of a message and returns the later one that came before it, if there is one.
-func (o *order) pass(from source, at offset, key string) (later offset, behind bool) {
-	p := o.passage(from)
+func (o *order) pass(p *passage, at offset, key string) (later offset, behind bool) {
 	last := o.lastOf(p, key)
 	if c := at.compare(last.offset); c < 0 {
 		switch {

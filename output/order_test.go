@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,44 @@ func TestPiecesOfABatchKeepTheirOrderByDefault(t *testing.T) {
 	assert.Len(t, log.Lines("set max_in_flight of this output to 1 (it is 64)"), 1)
 }
 
+// A batch that failed is handed out again in pieces: what comes again is not out of order, however often.
+func TestMessagesOfABatchThatFailedAreNotOutOfOrder(t *testing.T) {
+	server := redistest.Start(t)
+	out, _ := openOutput(t, server, "partitions: 4\nkey: ${! @id }\nmax_message_bytes: 1MB")
+	const n = 1000
+	batch := numbered(0, n, 50)
+	for i := 500; i < n; i += 100 { // all of one key, so that the others pass
+		batch[i].SetBytes([]byte(fmt.Sprintf("%d %s", i, strings.Repeat("x", tooLong))))
+	}
+	require.NoError(t, out.WriteBatch(t.Context(), batch))
+	metrics, log := &logtest.Counters{}, &journal{}
+	env, err := metrics.Environment()
+	require.NoError(t, err)
+	builder := env.NewStreamBuilder()
+	builder.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(t, builder.SetYAML(fmt.Sprintf(`
+input: { rafka: { url: '%s', stream_name: orders, consumer_group: copy } }
+output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }', max_message_bytes: 1KB, max_in_flight: 64 } }
+`, server.URL(), server.URL())))
+	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	stream, err := builder.Build()
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- stream.Run(context.Background()) }() // ended by StopWithin
+	client := server.Client(t)
+	distinct := func() int {
+		seen := map[string]bool{}
+		for _, body := range bodies(t, client, "copy") {
+			seen[body] = true
+		}
+		return len(seen)
+	}
+	require.Eventually(t, func() bool { return distinct() >= n-n/50 }, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, stream.StopWithin(10*time.Second))
+	require.NoError(t, <-ended)
+	assert.Zero(t, metrics.Get("rafka_reordered_total topic=orders"), "%v", log.Lines("out of order"))
+}
+
 func TestKeyThatIsNullIsWarnedOfOnceForATopic(t *testing.T) {
 	server := redistest.Start(t)
 	out, journal := openOutput(t, server, "stream_name: ${! @topic }\nkey: ${! @rafka_key }")
@@ -164,4 +203,20 @@ func TestKeyThatIsNullIsWarnedOfOnceForATopic(t *testing.T) {
 	}
 	assert.Len(t, journal.Lines("has the key null"), 2)
 	assert.Len(t, journal.Lines(`topic \"one\"`), 1)
+}
+
+func BenchmarkOrderCheck(b *testing.B) {
+	o := newOrder()
+	n := 0
+	batch := make(service.MessageBatch, 500)
+	for b.Loop() {
+		b.StopTimer()
+		for i := range batch {
+			batch[i] = came(n/500%8, n, fmt.Sprint(n%1000), 1)
+			n++
+		}
+		b.StartTimer()
+		o.check(batch)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/message")
 }
