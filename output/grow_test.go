@@ -20,7 +20,9 @@ func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
 	_, err := broker.NewAdmin(client).GrowTopic(t.Context(), "orders", 4)
 	require.NoError(t, err)
 
-	batch := service.MessageBatch{message("b", "p", "1"), message("c", "p", "3"), message("d", "p", "4"), message("e", "p", "x"), message("f", "p", "3")}
+	batch := service.MessageBatch{
+		message("b", "p", "1"), message("c", "p", "3"), message("d", "p", "4"), message("e", "p", "x"), message("f", "p", "3"),
+	}
 	index := batch.Index()
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
 	require.Len(t, failed, 2)

@@ -3,6 +3,7 @@ package output
 import (
 	"cmp"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -195,12 +196,7 @@ func (p *passage) add(at offset) {
 }
 
 func (p *passage) has(at offset) bool {
-	for _, seen := range p.seen {
-		if seen == at {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.seen, at)
 }
 
 // restarts reports whether an offset lies before everything that is remembered, of which something was forgotten: the partition is read again

@@ -103,8 +103,8 @@ func (o *output) nextPace() time.Duration {
 }
 
 // WriteBatch writes the messages and returns when each of them is written or has failed; those that failed are named in a
-// service.BatchError, unless the engine would mistake which they are. It returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect, and
-// WriteBatch with the same batch, which goes on where this call stopped.
+// service.BatchError, unless the engine would mistake which they are. It returns service.ErrNotConnected if the server can't be
+// reached: the engine then calls Connect, and WriteBatch with the same batch, which goes on where this call stopped.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the engine has given the batch up already

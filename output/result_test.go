@@ -122,16 +122,17 @@ func flow(lines string) string { return strings.ReplaceAll(strings.TrimSpace(lin
 // then, and its neighbour was written a second time.
 func TestProcessorsOfBatchingThatMoveMessagesLoseNone(t *testing.T) {
 	for name, processors := range map[string]string{
-		"swap":   "{ select_parts: { parts: [1, 0] } }",
-		"sort":   `{ archive: { format: lines } }, { mapping: 'root = content().string().split("\n").sort().reverse().join("\n")' }, { unarchive: { format: lines } }`,
+		"swap": "{ select_parts: { parts: [1, 0] } }",
+		"sort": `{ archive: { format: lines } }, { mapping: 'root = content().string().split("\n").sort().reverse().join("\n")' }, ` +
+			`{ unarchive: { format: lines } }`,
 		"filter": `{ mapping: 'root = if content().string() == "a" { deleted() }' }`,
 		"group":  `{ group_by_value: { value: '${! content().length() > 1000 }' } }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			send := runEngine(t, "rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, batching: { count: 2, period: 1s, processors: ["+
-				processors+"] } }")
+			send := runEngine(t, "rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, "+
+				"batching: { count: 2, period: 1s, processors: ["+processors+"] } }")
 			long := "z" + strings.Repeat("x", tooLong)
 			for range 3 { // the two may come in either order
 				errs := sendAll(t, send, []string{"a", long})
@@ -156,7 +157,7 @@ func TestErrorOfAWholeBatchSaysWhy(t *testing.T) {
 	j := newJob(make([]outgoing, 2), []error{nil, errors.New("too long")})
 	err := j.result(batch, true)
 	var named *service.BatchError
-	assert.False(t, errors.As(err, &named), "no message is named")
+	assert.NotErrorAs(t, err, &named, "no message is named")
 	assert.EqualError(t, err, "1 of 2 messages were not written, the first because: too long; the whole batch of 2 fails, because "+
 		"processors in batching hide which message each came from")
 	assert.EqualError(t, newJob(nil, []error{errors.New("too long")}).result(batch[:1], true), "too long")

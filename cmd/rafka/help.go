@@ -22,7 +22,7 @@ var help = map[string]string{
 	"rafka_append_deduplicated_total": "Appends to the partition that an earlier attempt had written although its reply was lost.",
 	"rafka_append_gaps_total":         "How often Redis turned out to have lost acknowledged appends to the partition.",
 	"rafka_append_lost_entries_total": "Acknowledged entries of the partition that Redis turned out to have lost.",
-	"rafka_reordered_total":           "Messages from a rafka input, by its topic, that reached an output behind a later one of their partition and key.",
+	"rafka_reordered_total":           "Messages from a rafka input, by its topic, that came behind a later one of their partition and key.",
 	"rafka_metadata_dropped_total":    "Metadata that was not written because the entry has a field of that name itself.",
 
 	// The engine.

@@ -24,8 +24,8 @@ func shapeWarnings(config any) []string {
 	if buffer, _ := root["buffer"].(map[string]any); len(buffer) > 0 {
 		for _, kind := range slices.Sorted(maps.Keys(buffer)) {
 			if kind != "none" && kind != "label" {
-				found = append(found, fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so those in it are lost with the "+
-					"process, and what the README promises of the rafka input does not hold: remove it, the topic is a buffer itself", kind))
+				found = append(found, fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so "+
+					"those in it are lost with the process, and what the README promises of the rafka input does not hold: remove it, the topic is a buffer itself", kind))
 			}
 		}
 	}
@@ -116,8 +116,8 @@ func warnOf(processors any, path string) []string {
 	if name == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %s may drop, cut or sort messages of a batch. If a part of such a batch fails, Benthos can't say which messages it came from: "+
-		"one that failed may be acknowledged, which loses it. Do this in pipeline.processors", path, name)}
+	return []string{fmt.Sprintf("%s: %s may drop, cut or sort messages of a batch. If a part of such a batch fails, Benthos can't say "+
+		"which messages it came from: one that failed may be acknowledged, which loses it. Do this in pipeline.processors", path, name)}
 }
 
 // mover names a processor that moves messages, "" if there is none.

@@ -30,7 +30,8 @@ func TestShapesThatLoseMessagesAreWarnedOf(t *testing.T) {
 			"input: { resource: a }\ninput_resources: [ { label: a, rafka: { stream_name: x } } ]\nbuffer: { memory: {} }", []string{"buffer.memory"},
 		},
 		"select_parts": {
-			rafkaInput + "output: { broker: { outputs: [ { drop: {} }, { http_client: { batching: { count: 2, processors: [ { select_parts: { parts: [1, 0] } } ] } } } ] } }",
+			rafkaInput + "output: { broker: { outputs: [ { drop: {} }, " +
+				"{ http_client: { batching: { count: 2, processors: [ { select_parts: { parts: [1, 0] } } ] } } } ] } }",
 			[]string{"output.broker.outputs.1.http_client.batching.processors: select_parts may drop"},
 		},
 		"deep in others": {
