@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -160,6 +161,9 @@ func (c *Connection) tlsOfOptions() **tls.Config {
 		return &c.simple.TLSConfig
 	}
 }
+
+// ReadTimeout is how long a client waits for an answer, unless its role waits less.
+func (c *Connection) ReadTimeout() time.Duration { return *c.tuning().read }
 
 // Embedded reports whether the server is the one inside this process.
 func (c *Connection) Embedded() bool { return c.target.scheme == schemeEmbedded }

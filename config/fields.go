@@ -82,7 +82,7 @@ func tuningFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewObjectField(fieldPool,
 			service.NewIntField(fieldPoolSize).
-				Description("The most connections of each client to each node; requests wait for each other when there are fewer than they could use. 0 means as many as they could: an input has one for reads that wait (on a cluster one for each partition) and 2 for everything else, an output has 3. More are never made. Hints of other members come over one more connection.").
+				Description("The most connections of each client to each node; requests wait for each other when there are fewer than they could use. 0 means as many as they could: an input has 2 for reads (on a cluster one more than there are partitions), of which one waits for entries, and 2 for everything else, an output has 4. More are never made. Hints of other members come over one more connection.").
 				Default(0),
 			service.NewIntField(fieldPoolMinIdle).
 				Description("Connections that are kept open although nothing uses them.").Default(0),
@@ -94,7 +94,7 @@ func tuningFields() []*service.ConfigField {
 			Description("How long to wait for a new connection. Defaults to " + defaultDialTimeout.String() + ".").
 			Example("5s").Optional().Advanced(),
 		service.NewDurationField(fieldReadTimeout).
-			Description("How long to wait for a reply. The time that a read spends waiting for entries is not counted; commits and heartbeats wait half a heartbeat interval at most. Defaults to " + defaultReadTimeout.String() + ".").
+			Description("How long to wait for a reply. The time that a read spends waiting for entries is not counted; commits and heartbeats wait half a heartbeat interval at most. A message that takes longer to arrive can't be read: on a slow network, raise it. Defaults to " + defaultReadTimeout.String() + ".").
 			Example("5s").Optional().Advanced(),
 		service.NewDurationField(fieldWriteTimeout).
 			Description("How long to wait until a request is handed to the network. Defaults to " + defaultWriteTimeout.String() + ".").

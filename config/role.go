@@ -41,8 +41,8 @@ type Role struct {
 	bulkWrite bool
 }
 
-// Blocking is the role of a client whose reads wait for entries, conns of them at a time; on a cluster as many at each node as it has
-// partitions. Its read timeout allows for the waiting, up to a second, on top of the configured one.
+// Blocking is the role of a client that reads entries, and waits for them, with conns reads at a time; on a cluster as many at each node as
+// it has partitions, and more. Its read timeout allows for the waiting, up to a second, on top of the configured one.
 //
 // go-redis takes the time limit of XRead and XReadGroup calls with a Block from there instead: Block plus ten seconds. The role's
 // limit holds for pipelines and for requests made by Do. The deadline of a context shortens both.
@@ -69,11 +69,11 @@ func (r Role) onCluster(t tuning) Role {
 }
 
 func (r Role) apply(t tuning) {
-	if *t.wait == 0 {
-		*t.wait = *t.read + time.Second
-	}
 	if r.blocks {
 		*t.read += longestBlock
+	}
+	if *t.wait == 0 {
+		*t.wait = *t.read + time.Second // a request in front may take all its time
 	}
 	if r.limit > 0 {
 		for _, timeout := range []*time.Duration{t.dial, t.read, t.write, t.wait} {

@@ -49,6 +49,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		CommitEvery:     p.duration(fieldCommitPeriod),
 		SampleEvery:     p.duration(fieldRefreshLag),
 		DrainFor:        p.duration(fieldRebalance),
+		FetchWithin:     connection.ReadTimeout(),
 		BatchSize:       p.whole(fieldBatchSize),
 		SplitBuffer:     p.size(fieldPartitionBuffer),
 		FetchMax:        p.size(fieldFetchMax),

@@ -265,6 +265,10 @@ func (o *observer) Troubled(what string, err error) {
 		o.log.Errorf("Stopped: %v", loss)
 		return
 	}
+	if entry, ok := errors.AsType[*splits.EntryError](err); ok {
+		o.log.Errorf("%s", entryText(entry))
+		return
+	}
 	o.log.Errorf("Trouble with %s, trying again: %v", what, err)
 }
 

@@ -33,13 +33,17 @@ type session struct {
 	consumer          *splits.Consumer
 }
 
+// readsAtOnce is how many reads a consumer has at a time on one server: one that waits for entries, and one beside it that must not wait for
+// the end of the first.
+const readsAtOnce = 2
+
 // openSession connects, checks that the topic can be read, and joins the group. Nothing is left open if it fails.
 func openSession(ctx context.Context, s *settings, o *observer) (*session, error) {
 	control, err := openFit(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	blocking, err := s.connection.Open(config.Blocking(1))
+	blocking, err := s.connection.Open(config.Blocking(readsAtOnce))
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}

@@ -14,8 +14,8 @@ type claimer struct {
 	cfg    Config
 	reader *Reader
 	health *health
-	// added hands over splits that were just claimed, for their first read.
-	added func(ctx context.Context, holds []*hold)
+	// added hands over splits that were just claimed, for their first read. It must not block.
+	added func(holds []*hold)
 
 	planned signal // the wish changed
 	hint    signal // something changed elsewhere: a lease may be free
@@ -181,20 +181,11 @@ func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
 		defer cancel()
 		granted := c.cfg.Leases.Claim(asking, c.cfg.Owner, c.cfg.TTL, claims)
 		return func() {
-			holds := c.take(ctx, answers{node, sent, hints, claims, granted})
-			if len(holds) > 0 {
-				c.lanes.start(node, func() func() { return c.readFirst(ctx, holds) })
+			if holds := c.take(ctx, answers{node, sent, hints, claims, granted}); len(holds) > 0 {
+				c.added(holds)
 			}
 		}
 	})
-}
-
-// readFirst gives splits that were just claimed their first read.
-func (c *claimer) readFirst(ctx context.Context, holds []*hold) func() {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
-	defer cancel()
-	c.added(ctx, holds)
-	return func() {}
 }
 
 // start is where a split is begun that has no position yet. One that came after the group, or that was ours before (then its position

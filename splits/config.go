@@ -31,6 +31,9 @@ type Config struct {
 	SampleEvery time.Duration
 	// DrainFor is how long a split that is given up may wait for what is in flight. Default 30s.
 	DrainFor time.Duration
+	// FetchWithin is how long the answer to a fetch may take before the store gives it up. Requests ask for as much as arrives in a
+	// quarter of it. Default 5s.
+	FetchWithin time.Duration
 	// CallTimeout bounds each request of the closing sequence. Default 5s.
 	CallTimeout time.Duration
 
@@ -80,6 +83,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SampleEvery, 5*time.Second)
 	setDefault(&c.DrainFor, 30*time.Second)
 	setDefault(&c.CallTimeout, 5*time.Second)
+	setDefault(&c.FetchWithin, 5*time.Second)
 	setDefault(&c.BatchSize, 500)
 	setDefault(&c.SplitBuffer, 1<<20)
 	setDefault(&c.FetchMax, 50<<20)

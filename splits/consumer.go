@@ -75,20 +75,19 @@ func (c *Consumer) listen(ctx context.Context) {
 	}
 }
 
-// read gives splits that were just claimed their first read, and their shards a fetcher.
-func (c *Consumer) read(ctx context.Context, holds []*hold) {
+// read gives splits that were just claimed their first read, and their shards a fetcher. It does not wait for the read, which may take
+// longer than anything else that the claimer does.
+func (c *Consumer) read(holds []*hold) {
 	shards := map[string][]*hold{}
 	for _, h := range holds {
 		shard := c.cfg.Shard(h.lease.Split)
 		shards[shard] = append(shards[shard], h)
 	}
-	for shard, added := range shards {
-		f := c.fetcher(shard)
-		if items := c.reader.firstFetch(added, f.most()); len(items) > 0 {
-			_, _ = f.fetch(ctx, items, len(items), 0) // health knows of an error, and the fetcher will try again
+	c.reads.Go(func() { // ends with its reads
+		for shard, added := range shards {
+			c.fetcher(shard).readFirst(c.running, added)
 		}
-		f.room.raise() // it may have found these splits busy, and sleep
-	}
+	})
 }
 
 // fetcher returns the fetcher of a shard; it is started when it is first asked for.
@@ -99,7 +98,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 	if f == nil {
 		f = &fetcher{
 			shard: shard, reader: c.reader, log: c.cfg.Log, cfg: c.cfg, health: c.health,
-			room: c.reader.roomSignal(shard), retryNow: newSignal(),
+			room: c.reader.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
 		}
 		c.fetchers[shard] = f
 		c.reads.Go(func() { f.run(c.running) }) // ends with Close

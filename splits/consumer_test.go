@@ -80,6 +80,7 @@ type member struct {
 	losses     []splits.Loss
 	fenced     []error
 	troubles   []string
+	causes     []error // of troubles
 	mended     int
 	samples    []splits.Sample
 	rebalances []splits.Rebalance
@@ -93,7 +94,7 @@ func (m *member) Fenced(_ []splits.Split, err error) {
 }
 
 func (m *member) Troubled(what string, err error) {
-	m.note(func() { m.troubles = append(m.troubles, what+": "+err.Error()) })
+	m.note(func() { m.troubles, m.causes = append(m.troubles, what+": "+err.Error()), append(m.causes, err) })
 }
 func (m *member) Mended(string)             { m.note(func() { m.mended++ }) }
 func (m *member) Sampled(s []splits.Sample) { m.note(func() { m.samples = s }) }

@@ -36,6 +36,10 @@ var ErrRevoked = errors.New("split revoked")
 // ErrClosed is returned by the methods of a Consumer that was closed.
 var ErrClosed = errors.New("consumer closed")
 
+// ErrUnfinished is in the error of a Fetch whose answer did not arrive completely: it took too long, or the connection broke. The answer
+// may have been too large for the connection or for a limit of the store, so the next request asks for less.
+var ErrUnfinished = errors.New("the answer did not arrive completely")
+
 // HeldError is the answer to a claim of a split whose lease another member holds.
 type HeldError struct {
 	Owner string
@@ -92,6 +96,33 @@ func (l Loss) count() string {
 	}
 	return fmt.Sprintf("at least %d entries", l.Entries)
 }
+
+// EntryError is why a split is not read on while others are: its next entry does not arrive, although the request asks for nothing else.
+type EntryError struct {
+	Split Split
+	// After is the position behind which the entry lies.
+	After Offset
+	// Next describes the entry.
+	Next Peeked
+	// Cause is the error of the last attempt.
+	Cause error
+}
+
+// Error names the entry, its size and the cause.
+func (e *EntryError) Error() string {
+	return fmt.Sprintf("partition %s can't be read on: %s does not arrive: %v", e.Split, e.Entry(), e.Cause)
+}
+
+// Entry names the entry and its size.
+func (e *EntryError) Entry() string {
+	if e.Next.Err != nil {
+		return fmt.Sprintf("the entry after offset %s (its size is not known: %v)", e.After, e.Next.Err)
+	}
+	return fmt.Sprintf("the entry at offset %s, the next after %s, with %d bytes", e.Next.Offset, e.After, e.Next.Size)
+}
+
+// Unwrap returns the cause.
+func (e *EntryError) Unwrap() error { return e.Cause }
 
 // UnavailableError is what Poll returns when there is nothing to hand out and the store can't be reached, or not all of it.
 type UnavailableError struct{ Cause error }

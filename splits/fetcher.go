@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,8 @@ const (
 	lookAgain = 5 * time.Millisecond
 )
 
-// fetcher reads the splits of one shard into the Reader.
+// fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all splits, and one beside it that may take
+// long, for splits on trial, or that must not wait for the first, for splits that were just claimed.
 type fetcher struct {
 	shard  string
 	reader *Reader
@@ -27,16 +29,39 @@ type fetcher struct {
 	room   signal
 	// retryNow cuts a back-off short: the store can be reached again.
 	retryNow signal
+	// spawn starts a goroutine that Close joins. The goroutine of run calls it.
+	spawn func(func())
+	// beside is true while there is a request beside the main one.
+	beside atomic.Bool
+	// unanswered counts requests in a row that did not arrive while the store answered nothing else either.
+	unanswered atomic.Int32
 
-	// sizes is shared with the claimer, which fetches too: the first read of a split.
 	sizes sizes
+}
+
+// request is one fetch request.
+type request struct {
+	items []intake
+	// count is how many entries of each split to ask for; full is how many tell of a backlog.
+	count, full int
+	block       time.Duration
+}
+
+// outcome is what became of a request.
+type outcome struct {
+	entries int
+	err     error
+	// aside says that the splits of the request, which failed, are on trial: others can be read meanwhile.
+	aside bool
 }
 
 // run fetches until ctx ends. A blocked request may outlive ctx for as long as it blocks.
 func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
-		sel := f.reader.fetchable(f.shard, f.most())
+		f.startTrials(ctx)
+		full, most := f.sizes.most(f.reader.spare())
+		sel := f.reader.fetchable(f.shard, full, most)
 		if len(sel.items) == 0 {
 			if !f.reader.holdsIn(f.shard) {
 				f.health.ok(f.part()) // nothing to read is no trouble
@@ -44,21 +69,26 @@ func (f *fetcher) run(ctx context.Context) {
 			_ = sleepOr(ctx, sel.wait, f.room)
 			continue
 		}
-		var block time.Duration
-		if sel.all {
-			block = blockFor
-		}
-		n, err := f.fetch(ctx, sel.items, sel.behind, block)
+		out := f.fetch(ctx, f.requestFor(sel))
 		switch {
-		case err != nil:
+		case out.err != nil && !out.aside:
 			f.rest(ctx, backoff)
-		case n == 0 && !sel.all && !sel.more:
+		case out.err == nil && out.entries == 0 && !sel.all && !sel.more:
 			_ = sleepOr(ctx, lookAgain, f.room)
 			fallthrough
 		default:
 			backoff.Reset()
 		}
 	}
+}
+
+func (f *fetcher) requestFor(sel selection) request {
+	req := request{items: sel.items}
+	req.count, req.full = f.sizes.count(sel.behind, len(sel.items), f.reader.spare())
+	if sel.all {
+		req.block = blockFor
+	}
+	return req
 }
 
 // rest waits after a failure, for no longer than a heartbeat: reading once per interval is no burden. When the store can be reached again the
@@ -72,36 +102,165 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 	}
 }
 
-// fetch sends one request, for items of which some are behind, and takes in the answer; it returns how many entries came.
-func (f *fetcher) fetch(ctx context.Context, items []intake, behind int, block time.Duration) (int, error) {
-	count, full := f.sizes.count(behind, len(items), f.reader.spare())
-	req := FetchRequest{Cursors: make([]Cursor, len(items)), Count: count, Block: block}
-	for i, it := range items {
-		req.Cursors[i] = it.cursor
+// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is left or ctx ends.
+func (f *fetcher) startTrials(ctx context.Context) {
+	items, count := f.nextTrial()
+	if len(items) == 0 {
+		return
 	}
+	f.spawn(func() {
+		defer f.leaveBeside()
+		for len(items) > 0 && ctx.Err() == nil {
+			out := f.fetch(ctx, request{items: items, count: count, full: count})
+			if out.err != nil && !out.aside {
+				return // the main request waits until the store can be reached
+			}
+			items, count = f.reader.onTrial(f.shard)
+			count = f.boundTrial(len(items), count)
+		}
+		f.reader.abandon(items)
+	})
+}
+
+// nextTrial is the first request of trials that are due, unless there is a request beside the main one already. If there is a first request,
+// leaveBeside has to be called after it.
+func (f *fetcher) nextTrial() (items []intake, count int) {
+	if !f.beside.CompareAndSwap(false, true) {
+		return nil, 0
+	}
+	items, count = f.reader.onTrial(f.shard)
+	if len(items) == 0 {
+		f.beside.Store(false)
+		return nil, 0
+	}
+	return items, f.boundTrial(len(items), count)
+}
+
+func (f *fetcher) boundTrial(splits, count int) int {
+	if splits == 0 || count == 1 {
+		return count
+	}
+	most, _ := f.sizes.count(splits, splits, f.reader.spare())
+	return min(count, most)
+}
+
+func (f *fetcher) leaveBeside() {
+	f.beside.Store(false)
+	f.room.raise() // the main request may have found these splits busy, and sleep
+}
+
+// readFirst reads splits that were just claimed for the first time, unless there is a request beside the main one already: then the main one
+// reads them.
+func (f *fetcher) readFirst(ctx context.Context, holds []*hold) {
+	if !f.beside.CompareAndSwap(false, true) {
+		f.room.raise()
+		return
+	}
+	defer f.leaveBeside()
+	_, most := f.sizes.most(f.reader.spare())
+	items := f.reader.firstFetch(holds, most)
+	if len(items) == 0 {
+		return
+	}
+	req := request{items: items}
+	req.count, req.full = f.sizes.count(len(items), len(items), f.reader.spare())
+	_ = f.fetch(ctx, req) // health knows of an error, and the main request tries again
+}
+
+// fetch sends one request and takes in the answer.
+func (f *fetcher) fetch(ctx context.Context, r request) outcome {
+	if f.sizes.unknown() {
+		f.foresee(ctx, &r)
+	}
+	req := FetchRequest{Cursors: cursors(r.items), Count: r.count, Block: r.block}
+	began := f.cfg.Now()
 	fetched, err := f.log.Fetch(ctx, req)
+	took := f.cfg.Now().Sub(began)
 	if err == nil && f.cfg.FailOnLoss {
-		err = f.inspectNow(ctx, items, fetched)
+		err = f.inspectNow(ctx, r.items, fetched)
 	}
 	if err != nil {
-		f.reader.abandon(items)
-		if ctx.Err() == nil {
-			f.health.fail(f.part(), err)
-		}
-		return 0, err
+		return outcome{err: err, aside: f.fail(ctx, r, err)}
 	}
+	f.unanswered.Store(0)
 	f.health.ok(f.part())
-	report := f.reader.deliver(items, count, full, fetched)
-	f.sizes.learn(report) // before anybody else asks how much to fetch
+	report := f.reader.deliver(r.items, r.count, r.full, fetched)
+	report.took, report.within = max(0, took-r.block), f.cfg.FetchWithin
+	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
 	f.tell(ctx, report)
 	if report.entries > 0 {
 		runtime.Gosched() // whoever polls goes first: the next request would keep him waiting, for as long as it takes to send
 	}
-	return report.entries, nil
+	return outcome{entries: report.entries}
 }
 
-// most is how many splits the next request may name.
-func (f *fetcher) most() int { return f.sizes.most(f.reader.spare()) }
+// foresee makes the first request of all as large as it should be: it asks for the size of the entries.
+func (f *fetcher) foresee(ctx context.Context, r *request) {
+	next, err := f.log.Peek(ctx, cursors(r.items))
+	if err != nil {
+		return // the request itself will show what is wrong
+	}
+	f.sizes.expect(next)
+	if f.sizes.unknown() {
+		return // there is no entry yet
+	}
+	if most, _ := f.sizes.most(f.reader.spare()); len(r.items) > most {
+		f.reader.abandon(r.items[most:])
+		r.items, r.block = r.items[:most], 0
+	}
+	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.reader.spare())
+}
+
+func cursors(items []intake) []Cursor {
+	all := make([]Cursor, len(items))
+	for i, it := range items {
+		all[i] = it.cursor
+	}
+	return all
+}
+
+// fail takes in that a request failed, and reports whether its splits are on trial now.
+func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
+	switch {
+	case ctx.Err() != nil:
+		f.reader.abandon(r.items)
+		return false
+	case !errors.Is(err, ErrUnfinished): // an outage, whatever was read
+		f.reader.abandon(r.items)
+		f.reader.endTrials(f.shard)
+		f.sizes.forget()
+		f.health.fail(f.part(), err)
+		return false
+	}
+	next, unreachable := f.log.Peek(ctx, cursors(r.items))
+	if unreachable != nil && ctx.Err() == nil {
+		f.health.fail(f.part(), err)
+		if f.unanswered.Add(1) < 2 {
+			f.reader.abandon(r.items)
+			return false
+		}
+	}
+	onTrial, failures := f.reader.setBack(r.items, r.count)
+	f.sizes.expect(next)
+	if !onTrial {
+		f.sizes.failed(len(r.items)*r.count, f.cfg.Now())
+	}
+	if unreachable == nil && failures > 0 {
+		f.reportEntry(r.items[0].cursor, next[0], failures, err)
+	}
+	return true
+}
+
+// reportEntry reports an entry that does not arrive although nothing else was asked for.
+func (f *fetcher) reportEntry(at Cursor, next Peeked, failures int, err error) {
+	switch {
+	case next.Err == nil && next.Size < largeEntry && failures < 2:
+	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: something else is wrong
+		f.health.failSplit(at.Split, err)
+	default:
+		f.health.failSplit(at.Split, &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err})
+	}
+}
 
 func (f *fetcher) part() string { return "reading " + f.shard }
 

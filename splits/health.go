@@ -7,55 +7,65 @@ import (
 	"time"
 )
 
-// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears once that there is trouble
-// and once that it is over, however many parts and requests it struck; trouble with single splits is told apart.
+// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears once that there is trouble,
+// again about every minute while it lasts, and once that it is over, however many parts and requests it struck; trouble with single splits is
+// told apart.
 type health struct {
 	observer Observer
 	now      func() time.Time
 	mended   func() // called when the store as a whole can be reached again; must not block
 
 	mu       sync.Mutex
-	troubles map[string]ailment // by part, by the key of a split, or by member
-	changed  chan struct{}      // closed and replaced at every change
+	troubles map[string]ailment   // by part, by the key of a split, or by member
+	told     map[string]time.Time // when the Observer was last told of a trouble, by what it is about
+	changed  chan struct{}        // closed and replaced at every change
 }
 
+// tellAgain is how often the Observer is told of trouble that persists.
+const tellAgain = time.Minute
+
 type ailment struct {
-	err   error
-	since time.Time
-	split bool
+	err    error
+	since  time.Time
+	split  bool // about one split, or the member, alone
+	remind bool // it is told again while it lasts
 }
 
 // storeName is what the Observer is told that troubles with no split in particular are about.
 const storeName = "redis"
 
 func newHealth(observer Observer, now func() time.Time) *health {
-	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]ailment{}, changed: make(chan struct{})}
+	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]ailment{}, told: map[string]time.Time{}, changed: make(chan struct{})}
 }
 
 // fail says that a part of the consumer can't do its work.
-func (h *health) fail(part string, err error) { h.set(part, err, false) }
+func (h *health) fail(part string, err error) { h.set(part, err, ailment{remind: true}) }
 
 // failSplit says that one split can't be read.
-func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, true) }
+func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, ailment{split: true, remind: true}) }
 
 // failMember says that the member has no part in the group.
-func (h *health) failMember(member string, err error) { h.set("member "+member, err, true) }
+func (h *health) failMember(member string, err error) { h.set("member "+member, err, ailment{split: true}) }
 
 // okMember says that the member is one of the group.
 func (h *health) okMember(member string) { h.ok("member " + member) }
 
-func (h *health) set(part string, err error, split bool) {
+func (h *health) set(part string, err error, t ailment) {
 	h.mu.Lock()
 	old, had := h.troubles[part]
-	first := !had && (split || !h.storeTroubled())
-	t := ailment{err: err, since: h.now(), split: split}
+	what := h.what(part, t.split)
+	tell := !had && (t.split || !h.storeTroubled()) || t.remind && h.now().Sub(h.told[what]) >= tellAgain
+	t.err, t.since = err, h.now()
 	if had {
 		t.since = old.since
 	}
 	h.troubles[part] = t
+	if tell {
+		h.told[what] = h.now()
+	}
 	h.mu.Unlock()
-	if first {
-		h.observer.Troubled(h.what(part, split), err)
+	if tell {
+		h.observer.Troubled(what, err)
 	}
 }
 
@@ -71,6 +81,9 @@ func (h *health) ok(part string) {
 	close(h.changed)
 	h.changed = make(chan struct{})
 	last := old.split || !h.storeTroubled()
+	if last {
+		delete(h.told, h.what(part, old.split))
+	}
 	h.mu.Unlock()
 	if last {
 		h.observer.Mended(h.what(part, old.split))

@@ -37,6 +37,7 @@ type hold struct {
 	halt     error     // why nothing more is fetched under this lease: entries were lost, and that is to stop the split
 	paused   time.Time // not fetched before then: the split could not be read
 	retry    Backoff   // set while it can't be read
+	trial    *trial    // set while it is read by itself, since a request that named it failed
 	lastRead time.Time
 
 	// Handing out.

@@ -22,6 +22,7 @@ const mostBehind = 16
 type selection struct {
 	items  []intake
 	behind int           // how many of them have a backlog, as far as anybody knows
+	full   int           // how many of those had one when they were last read
 	more   bool          // some were left out that the next request will name
 	all    bool          // none was left out at all: the request may block
 	wait   time.Duration // when to look again, if there are no items and nothing happens before
@@ -40,9 +41,9 @@ func (s *selection) add(h *hold) {
 	s.items = append(s.items, intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: inspect}, h.seen})
 }
 
-// fetchable selects splits of a shard that have room, up to most, and marks them as being fetched. Beside splits with a backlog, quiet ones are
+// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full, and marks them as being fetched. Beside splits with a backlog, quiet ones are
 // named every lookAgain only, so that one busy split among a thousand flows as if it were alone.
-func (r *Reader) fetchable(shard string, most int) selection {
+func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 	now := r.cfg.Now()
 	sel := selection{all: true, wait: idleFetcher}
 	var quiet []*hold
@@ -50,18 +51,27 @@ func (r *Reader) fetchable(shard string, most int) selection {
 	defer r.mu.Unlock()
 	for s, h := range r.holds { // in another order each time
 		switch {
-		case !h.mayFetch() || r.cfg.Shard(s) != shard:
+		case r.cfg.Shard(s) != shard:
+		case h.trial != nil: // it is read by itself
+			sel.all = sel.all && h.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
+			if h.paused.After(now) {
+				sel.wait = min(sel.wait, h.paused.Sub(now))
+			}
+		case !h.mayFetch():
 		case h.paused.After(now):
 			sel.wait = min(sel.wait, h.paused.Sub(now))
 		case !r.hasRoom(h):
 			sel.all = false
 		case !h.mayBeBehind(now):
 			quiet = append(quiet, h)
-		case sel.behind == min(mostBehind, most):
+		case sel.behind == min(mostBehind, most) || h.full && sel.full == mostFull:
 			sel.more, sel.all = true, false
 		default:
 			sel.add(h)
 			sel.behind++
+			if h.full {
+				sel.full++
+			}
 		}
 	}
 	for _, h := range quiet {
@@ -89,7 +99,7 @@ func (r *Reader) firstFetch(holds []*hold, most int) []intake {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, h := range holds {
-		if h.mayFetch() && r.hasRoom(h) && len(sel.items) < most {
+		if h.mayFetch() && h.trial == nil && r.hasRoom(h) && len(sel.items) < most {
 			sel.add(h)
 		}
 	}
@@ -124,6 +134,7 @@ type intakeReport struct {
 	leases                  []Lease         // under which they were found
 	failed                  map[Split]error // can't be read now
 	mended                  []Split         // can be read again
+	took, within            time.Duration   // how long the answer took, of the time that there was for it
 }
 
 // deliver takes in the answers to a request for count entries of each split, of which full tell of a backlog.
@@ -140,6 +151,7 @@ func (r *Reader) deliver(items []intake, count, full int, fetched []Fetched) int
 		}
 		n := len(fetched[i].Entries)
 		h.full, h.lookedAt = n >= full || h.full && n >= count, now
+		h.trial = h.trial.after(n, count)
 		r.deliverOne(it, fetched[i], now, &report)
 	}
 	return report
@@ -149,10 +161,7 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 	h := it.hold
 	s := h.lease.Split
 	if f.Err != nil {
-		if h.retry == nil {
-			h.retry = r.cfg.Backoff()
-		}
-		h.paused = now.Add(h.retry.NextBackOff())
+		h.pause(now, r.cfg.Backoff)
 		report.failed[s] = f.Err
 		return
 	}

@@ -26,7 +26,8 @@ type Observer interface {
 	Sampled(samples []Sample)
 	// Stalled: every split that has entries has waited for an acknowledgement for so long.
 	Stalled(waited time.Duration)
-	// Troubled: the store began to fail; Mended: it works again. One call each, however many requests failed in between.
+	// Troubled: the store began to fail, or has failed for another minute; Mended: it works again. One call each, however many requests
+	// failed in between.
 	Troubled(what string, err error)
 	Mended(what string)
 }

@@ -3,6 +3,7 @@ package splits
 import (
 	"math"
 	"sync"
+	"time"
 )
 
 // Bounds of what one request asks for.
@@ -27,8 +28,8 @@ const (
 
 // sizes is what a fetcher knows of the entries that came, by which it decides how much to ask for next. A store can be asked for a number
 // of entries only, so a reply of entries larger than any before can't be foreseen: it has as many of them as were asked for. That
-// is why the count grows no faster than twofold, and not at all while little comes. It is safe for concurrent use: the claimer
-// fetches too, for the first read of a split.
+// is why the count grows no faster than twofold, and not at all while little comes. It is safe for concurrent use: a fetcher has
+// two requests at a time.
 type sizes struct {
 	mu       sync.Mutex
 	average  int // bytes of an entry, smoothed; 0 until the first
@@ -36,6 +37,7 @@ type sizes struct {
 	fullest  int // most entries of one split in the last reply that had any
 	quiet    int // replies without any since then
 	cautious int // requests left with count 1
+	budget   budget
 }
 
 // count is how many entries of each split to ask for; behind is how many of them have a backlog, spare how many bytes may still be buffered. Who
@@ -50,6 +52,7 @@ func (s *sizes) count(behind, splits, spare int) (n, full int) {
 	case s.average == 0:
 		return max(1, firstCount/splits), math.MaxInt
 	}
+	spare = s.budget.bound(spare)
 	share := splits
 	if behind > 0 {
 		share = behind + (splits-behind+quietShare-1)/quietShare
@@ -59,21 +62,66 @@ func (s *sizes) count(behind, splits, spare int) (n, full int) {
 }
 
 // most is how many splits one request may name: each returns an entry at least, however large. While nothing comes they become
-// more and more, for a request that names them all may block, and others have to be repeated all the time.
-func (s *sizes) most(spare int) int {
+// more and more, for a request that names them all may block, and others have to be repeated all the time. Of those with a backlog there
+// may be full at most: they do bring entries.
+func (s *sizes) most(spare int) (full, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := spare / max(1, s.average)
+	n := s.budget.bound(spare) / max(1, s.average)
 	if s.average == 0 {
 		n = min(firstCount, spare/hugeEntry)
 	}
-	return max(1, n) << min(s.quiet, mostQuiet)
+	full = max(1, n)
+	return full, full << min(s.quiet, mostQuiet)
+}
+
+// unknown reports whether nothing is known of the entries, and none was looked for.
+func (s *sizes) unknown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.average == 0 && s.quiet == 0
+}
+
+// expect takes in the sizes of entries that are about to be fetched, if no others are known.
+func (s *sizes) expect(next []Peeked) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.average > 0 {
+		return
+	}
+	total, n := 0, 0
+	for _, one := range next {
+		if one.Err == nil && one.Offset != (Offset{}) {
+			total, n = total+int(one.Size), n+1
+			s.largest = max(s.largest, int(one.Size), 1)
+		}
+	}
+	if n > 0 {
+		s.average = max(1, total/n)
+	}
+}
+
+// failed takes in that a request for so many entries failed, since its answer did not arrive completely.
+func (s *sizes) failed(entries int, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.average > 0 {
+		s.budget.failed(entries*s.average, now)
+	}
+}
+
+// forget drops what failures taught.
+func (s *sizes) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.budget.forget()
 }
 
 // learn takes in what a delivery had.
-func (s *sizes) learn(report intakeReport) {
+func (s *sizes) learn(report intakeReport, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.budget.succeeded(report.bytes, report.took, report.within, now)
 	if report.entries == 0 {
 		s.quiet++
 		return

@@ -16,6 +16,18 @@ func reply(n, size int) intakeReport {
 	return intakeReport{entries: n, bytes: n * size, largest: size, fullest: n}
 }
 
+// fast takes in a delivery that came at once.
+func fast(s *sizes, report intakeReport) {
+	report.took, report.within = time.Millisecond, time.Minute
+	s.learn(report, time.Time{})
+}
+
+// most is how many splits a request may name.
+func most(s *sizes, spare int) int {
+	_, n := s.most(spare)
+	return n
+}
+
 // asked is how many entries of each split a request asks for.
 func asked(s *sizes, behind, splits, spare int) int {
 	n, _ := s.count(behind, splits, spare)
@@ -26,7 +38,7 @@ func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
 	var s sizes
 	assert.Equal(t, 16, asked(&s, 1, 1, plenty), "before any entry was seen")
 	assert.Equal(t, 1, asked(&s, 64, 64, plenty))
-	s.learn(reply(1000, 256))
+	fast(&s, reply(1000, 256))
 	assert.Equal(t, 1000, asked(&s, 1, 1, plenty), "at most a thousand")
 	assert.Equal(t, 512, asked(&s, 8, 8, plenty), "8 x 512 x 256 bytes are a mebibyte")
 	assert.Equal(t, 16, asked(&s, 256, 256, plenty))
@@ -38,7 +50,7 @@ func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
 // Otherwise one busy split would flow the slower the more quiet ones it has beside it.
 func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
 	var s sizes
-	s.learn(reply(1000, 256))
+	fast(&s, reply(1000, 256))
 	assert.Equal(t, 4096/9, asked(&s, 1, 1+64, plenty))
 	assert.Equal(t, 4096/64, asked(&s, 0, 64, plenty), "where all are quiet, all may burst at once")
 	assert.Equal(t, 4096/(16+30), asked(&s, 16, 256, plenty))
@@ -46,11 +58,11 @@ func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
 
 func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
 	var s sizes
-	s.learn(reply(1, 256))
+	fast(&s, reply(1, 256))
 	n, full := s.count(0, 4, plenty)
 	assert.Equal(t, 4, n)
 	assert.Equal(t, 1000, full)
-	s.learn(reply(1, 600_000))
+	fast(&s, reply(1, 600_000))
 	n, full = s.count(0, 4, plenty)
 	assert.Equal(t, 1, n)
 	assert.Equal(t, 1, full)
@@ -61,10 +73,10 @@ func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 	var counts []int
 	for range 8 {
 		counts = append(counts, asked(&s, 1, 1, plenty))
-		s.learn(reply(asked(&s, 1, 1, plenty), 100))
+		fast(&s, reply(asked(&s, 1, 1, plenty), 100))
 	}
 	assert.Equal(t, []int{16, 32, 64, 128, 256, 512, 1000, 1000}, counts)
-	s.learn(reply(1, 100))
+	fast(&s, reply(1, 100))
 	assert.Equal(t, 16, asked(&s, 1, 1, plenty))
 	assert.Equal(t, 2, asked(&s, 64, 64, plenty))
 }
@@ -72,13 +84,13 @@ func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 // The average alone says nothing of the large entries that have just begun.
 func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 	var s sizes
-	s.learn(reply(1000, 100))
-	s.learn(intakeReport{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
+	fast(&s, reply(1000, 100))
+	fast(&s, intakeReport{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
 	assert.Equal(t, surpriseBytes/1_000_000, asked(&s, 1, 1, plenty))
 	assert.Equal(t, surpriseBytes/1_000_000/4, asked(&s, 4, 4, plenty))
 	reads := 0
 	for asked(&s, 1, 1, plenty) < mostCount {
-		s.learn(reply(asked(&s, 1, 1, plenty), 100))
+		fast(&s, reply(asked(&s, 1, 1, plenty), 100))
 		reads++
 	}
 	assert.Less(t, reads, 50, "it is forgotten")
@@ -86,7 +98,7 @@ func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 
 func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 	var s sizes
-	s.learn(intakeReport{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
+	fast(&s, intakeReport{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
 	for range cautiousReads {
 		assert.Equal(t, 1, asked(&s, 1, 1, plenty))
 	}
@@ -95,26 +107,26 @@ func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 
 func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
 	var s sizes
-	assert.Equal(t, 16, s.most(plenty), "before any entry was seen")
-	assert.Equal(t, 2, s.most(2<<20), "the worst is expected then")
-	s.learn(reply(1, 5<<20))
-	assert.Equal(t, 10, s.most(plenty))
-	assert.Equal(t, 1, s.most(0))
+	assert.Equal(t, 16, most(&s, plenty), "before any entry was seen")
+	assert.Equal(t, 2, most(&s, 2<<20), "the worst is expected then")
+	fast(&s, reply(1, 5<<20))
+	assert.Equal(t, 10, most(&s, plenty))
+	assert.Equal(t, 1, most(&s, 0))
 }
 
 // A request that does not name all splits can't block: those of a quiet topic would be sent again every few milliseconds for ever.
 func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
 	var s sizes
 	for _, want := range []int{16, 32, 64, 128} {
-		assert.Equal(t, want, s.most(plenty))
-		s.learn(intakeReport{})
+		assert.Equal(t, want, most(&s, plenty))
+		fast(&s, intakeReport{})
 	}
 	for range 100 {
-		s.learn(intakeReport{})
+		fast(&s, intakeReport{})
 	}
-	assert.Positive(t, s.most(plenty))
-	s.learn(reply(1, 1<<20))
-	assert.Equal(t, 50, s.most(plenty))
+	assert.Positive(t, most(&s, plenty))
+	fast(&s, reply(1, 1<<20))
+	assert.Equal(t, 50, most(&s, plenty))
 }
 
 // Whatever sizes come: no reply has more than twice as many entries of a split as the last one, nor, unless they are larger than
@@ -141,6 +153,6 @@ func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 		if came > 0 {
 			last, before = came, size
 		}
-		s.learn(reply(came, size))
+		fast(&s, reply(came, size))
 	}
 }

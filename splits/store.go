@@ -116,8 +116,12 @@ type Commit struct {
 
 // Log is the entries of splits.
 type Log interface {
-	// Fetch reads entries behind each cursor. The answers have the order of the cursors; an error is that of the whole request.
+	// Fetch reads entries behind each cursor. The answers have the order of the cursors; an error is that of the whole request. It is
+	// ErrUnfinished if a smaller request might succeed.
 	Fetch(ctx context.Context, req FetchRequest) ([]Fetched, error)
+	// Peek describes the next entry behind each cursor. The answer is small, however large the entries are. The answers have the order of
+	// the cursors; an error is that of the whole request.
+	Peek(ctx context.Context, at []Cursor) ([]Peeked, error)
 	// State tells what the streams of the splits look like now.
 	State(ctx context.Context, splits []Split) ([]State, error)
 }
@@ -145,6 +149,16 @@ type Fetched struct {
 	// State is set if the cursor asked for it and the store could tell.
 	State *State
 	// Err is set if this split alone could not be read (a key of another type, no permission).
+	Err error
+}
+
+// Peeked describes an entry without its fields.
+type Peeked struct {
+	// Offset is that of the entry; zero if there is none.
+	Offset Offset
+	// Size is how many bytes the fields have.
+	Size int64
+	// Err is set if the store answered, but did not describe the entry.
 	Err error
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -46,6 +47,10 @@ const (
 	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the move, and it passes when that is done"
 	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, " +
 		"the address that it announces"
+	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or `read_timeout` too short?"
+	remedyCut  = "the connection was closed before the answer had arrived completely: the server went down, or closed it because the answer " +
+		"exceeds its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it; if that is the first " +
+		"answer of all, the server may speak TLS, for which `url` needs rediss://"
 	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
 )
 
@@ -195,7 +200,6 @@ func (t refusalText) Error() string { return string(t) }
 func (refusalText) RedisError() {}
 
 func connectionRemedy(err error) string {
-	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
@@ -205,8 +209,10 @@ func connectionRemedy(err error) string {
 		return remedyUnreachable
 	case tlsRemedy(err) != "":
 		return tlsRemedy(err)
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return "Redis did not answer in time: is the server overloaded, or `read_timeout` too short?"
+	case tooLate(err):
+		return remedyLate
+	case CutOff(err):
+		return remedyCut
 	case Unreachable(err):
 		return remedyUnreachable
 	}
@@ -230,6 +236,18 @@ const clientPrefix = "redis: "
 func neverSent(err error) bool {
 	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
 		errors.Is(err, redis.ErrClosed)
+}
+
+// tooLate reports whether the error says that an answer took too long.
+func tooLate(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// CutOff reports whether the error says that a connection ended which was there.
+func CutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func failedDial(err error) bool {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strconv"
 
@@ -10,57 +11,116 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
+//go:embed state.lua
+var stateSrc string
+
+var stateScript = newScript("state", preludeSrc+stateSrc)
+
+// lightEnds is how many bytes the first and the last entry of a stream may have together so that XINFO STREAM, which has them in its reply, is
+// asked without a script. That costs the server less: a sixth for small entries.
+const lightEnds = 4 << 10
+
 // inspection is the question what one stream looks like, on its way through a pipeline.
 type inspection struct {
-	split splits.Split
-	info  *redis.Cmd
-	// first and last ask for those entries by themselves, for servers whose XINFO STREAM does not tell; nil if not asked.
-	first, last *redis.Cmd
+	split  splits.Split
+	answer *redis.Cmd
+	script bool // the answer comes from the script, else from XINFO STREAM
 }
 
-// inspect puts the question into the pipeline; sparse says that the server is known to tell little.
-func inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Split, sparse bool) *inspection {
-	i := &inspection{split: split, info: pipe.Do(ctx, "xinfo", "stream", split.Key)}
-	if sparse {
-		i.askEnds(ctx, pipe)
+// inspect puts the question into the pipeline. The answer is small: a stream is asked about by a script until its first and its last entry are
+// known to be small.
+func (l *Log) inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Split) *inspection {
+	i := &inspection{split: split}
+	if l.lightKey(split.Key) {
+		i.askPlainly(ctx, pipe)
+	} else {
+		i.ask(ctx, pipe, "evalsha", stateScript.sha)
 	}
 	return i
 }
 
-func (i *inspection) askEnds(ctx context.Context, pipe redis.Pipeliner) {
-	i.first = pipe.Do(ctx, "xrange", i.split.Key, "-", "+", "count", 1)
-	i.last = pipe.Do(ctx, "xrevrange", i.split.Key, "+", "-", "count", 1)
+func (i *inspection) ask(ctx context.Context, pipe redis.Pipeliner, verb, body string) {
+	i.answer, i.script = stateScript.call([]string{i.split.Key}).command(ctx, verb, body), true
+	_ = pipe.Process(ctx, once{i.answer}) // it only joins the pipeline
 }
 
-// complete asks again, on its own, about the streams whose first entry the server did not tell; later inspections ask at once.
+func (i *inspection) askPlainly(ctx context.Context, pipe redis.Pipeliner) {
+	i.answer, i.script = pipe.Do(ctx, "xinfo", "stream", i.split.Key), false
+}
+
+// complete asks again about streams whose server does not know the script, or does not permit it, and learns which streams are light.
 func (l *Log) complete(ctx context.Context, inspections []*inspection) {
-	pipe := l.control.Pipeline()
-	for _, i := range inspections {
-		if i == nil || i.first != nil || i.info.Err() != nil {
-			continue
+	for again := true; again; { // what the server learns, it may refuse
+		pipe := l.control.Pipeline()
+		for _, i := range inspections {
+			switch {
+			case i == nil || !i.script:
+			case redis.HasErrorPrefix(i.answer.Err(), "NOSCRIPT"):
+				i.ask(ctx, pipe, "eval", stateScript.src)
+			case Classify(i.answer.Err()) == ClassPermission:
+				i.askPlainly(ctx, pipe)
+			}
 		}
-		if info := infoOf(i.info); !info.has("recorded-first-entry-id") && !info.has("first-entry") {
-			l.sparse.Store(true)
-			i.askEnds(ctx, pipe)
+		if again = pipe.Len() > 0; again {
+			exec(ctx, pipe)
 		}
 	}
-	if pipe.Len() > 0 {
-		exec(ctx, pipe)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, i := range inspections {
+		switch {
+		case i == nil:
+		case i.light():
+			l.light[i.split.Key] = true
+		default:
+			delete(l.light, i.split.Key)
+		}
 	}
 }
 
-// state puts the answers together.
+func (l *Log) lightKey(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.light[key]
+}
+
+// light reports whether the first and the last entry of the stream are small.
+func (i *inspection) light() bool {
+	if i.answer.Err() != nil {
+		return false
+	}
+	info := infoOf(i.answer)
+	if i.script {
+		bytes, err := info.count("ends", -1)
+		return err == nil && bytes >= 0 && bytes <= lightEnds
+	}
+	first, known := info["first-entry"]
+	return known && sizeOf(first)+sizeOf(info["last-entry"]) <= lightEnds
+}
+
+// sizeOf is how many bytes the fields of an entry have.
+func sizeOf(entry any) (bytes int) {
+	pair, _ := entry.([]any)
+	if len(pair) < 2 {
+		return 0
+	}
+	values, _ := pair[1].([]any)
+	for _, value := range values {
+		text, _ := value.(string)
+		bytes += len(text)
+	}
+	return bytes
+}
+
+// state is what the answer says.
 func (i *inspection) state() splits.State {
-	err := i.info.Err()
+	err := i.answer.Err()
 	if redis.HasErrorPrefix(err, "no such key") {
 		return splits.State{}
 	}
 	state := splits.State{Exists: true}
 	if err == nil {
-		err = infoOf(i.info).fill(&state)
-	}
-	if err == nil && i.first != nil {
-		err = i.fillEnds(&state)
+		err = infoOf(i.answer).fill(&state)
 	}
 	if err != nil {
 		return splits.State{Err: fmt.Errorf("inspecting %s: %w", i.split.Key, Explain(err))}
@@ -68,26 +128,7 @@ func (i *inspection) state() splits.State {
 	return state
 }
 
-// fillEnds takes the first and the last offset from the entries themselves. A server that tells the last generated one is
-// believed.
-func (i *inspection) fillEnds(state *splits.State) error {
-	for cmd, offset := range map[*redis.Cmd]*splits.Offset{i.first: &state.First, i.last: &state.Last} {
-		reply, err := cmd.Result()
-		if err != nil {
-			return err
-		}
-		found, err := entries(reply)
-		if err != nil {
-			return err
-		}
-		if len(found) > 0 && offset.Before(found[0].Offset) {
-			*offset = found[0].Offset
-		}
-	}
-	return nil
-}
-
-// streamInfo is the reply of XINFO STREAM: a flat list in RESP2, a map in RESP3.
+// streamInfo is the reply of XINFO STREAM or of the script: a flat list in RESP2, a map in RESP3.
 type streamInfo map[string]any
 
 func infoOf(cmd *redis.Cmd) streamInfo {
@@ -103,11 +144,6 @@ func infoOf(cmd *redis.Cmd) streamInfo {
 		}
 	}
 	return info
-}
-
-func (info streamInfo) has(name string) bool {
-	_, ok := info[name]
-	return ok
 }
 
 // fill sets what the reply tells; what it does not tell is left as State documents it.
@@ -126,6 +162,13 @@ func (info streamInfo) fill(state *splits.State) (err error) {
 	}
 	if state.First, err = info.offset("recorded-first-entry-id"); err != nil {
 		return err
+	}
+	last, err := info.offset("last-entry-id")
+	if err != nil {
+		return err
+	}
+	if state.Last.Before(last) {
+		state.Last = last // a server that lacks counts may not know of an entry that was added with an ID of its own
 	}
 	if entry, ok := info["first-entry"].([]any); ok && len(entry) > 0 {
 		state.First, err = splits.ParseOffset(fmt.Sprint(entry[0]))

@@ -2,12 +2,13 @@ package broker
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,16 +25,17 @@ type Log struct {
 	blocking, control redis.UniversalClient
 	// longest is the longest BLOCK that fits into the read timeout of the blocking client, 0 if any does.
 	longest time.Duration
-	// sparse is set once a server was seen whose XINFO STREAM lacks the first entry.
-	sparse atomic.Bool
+
+	mu    sync.Mutex      // no I/O under it
+	light map[string]bool // streams whose first and last entry are small
 }
 
 var _ splits.Log = (*Log)(nil)
 
-// NewLog returns a Log that waits for entries on the blocking client and does all else on the control client. Both stay the
-// caller's.
+// NewLog returns a Log that reads entries on the blocking client, whether it waits for them or not: they may take as long as its timeouts
+// allow. It does all else, whose answers are small, on the control client. Both stay the caller's.
 func NewLog(blocking, control redis.UniversalClient) *Log {
-	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking)}
+	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking), light: map[string]bool{}}
 }
 
 // blockLateness is how much later than asked for a quiet BLOCK may seem to end: Redis looks at the clock every 100 ms (hz 10),
@@ -65,20 +67,17 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	if len(req.Cursors) == 0 {
 		return nil, nil
 	}
-	client := l.control
-	if req.Block > 0 {
-		client = l.blocking
-	}
-	pipe := client.Pipeline()
+	pipe := l.blocking.Pipeline()
 	inspections := l.inspectCursors(ctx, pipe, req.Cursors)
 	read := xread(ctx, pipe, req.Cursors, req.Count, l.blockOf(req))
 	exec(ctx, pipe)
 	fetched, err := fetchedAll(req.Cursors, read)
 	if singular(err) {
-		fetched, err = fetchEach(ctx, client, req)
+		fetched, err = fetchEach(ctx, l.blocking, req)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), Explain(err))
+		l.complete(ctx, inspections) // an answer with entries in it may have been too large
+		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(Explain(err)))
 	}
 	l.complete(ctx, inspections)
 	for i, inspection := range inspections {
@@ -108,7 +107,7 @@ func (l *Log) inspectCursors(ctx context.Context, pipe redis.Pipeliner, cursors 
 	inspections := make([]*inspection, len(cursors))
 	for i, cursor := range cursors {
 		if cursor.Inspect {
-			inspections[i] = inspect(ctx, pipe, cursor.Split, l.sparse.Load())
+			inspections[i] = l.inspect(ctx, pipe, cursor.Split)
 		}
 	}
 	return inspections
@@ -260,7 +259,65 @@ func cursorNames(cursors []splits.Cursor) string {
 	return strings.Join(names, ", ")
 }
 
-// lookedAtOnce is how many streams a pipeline asks about: each answer brings two entries along, however large.
+// unfinished marks the error of a read if a smaller one might succeed: the request went out, and the answer did not arrive completely.
+func unfinished(err error) error {
+	if Classify(err) == ClassConnection && (CutOff(err) || tooLate(err)) && !neverSent(err) && !errors.Is(err, context.Canceled) {
+		return &unfinishedError{err}
+	}
+	return err
+}
+
+// unfinishedError is splits.ErrUnfinished, and has the text of its cause alone.
+type unfinishedError struct{ error }
+
+func (e *unfinishedError) Is(target error) bool { return target == splits.ErrUnfinished }
+
+func (e *unfinishedError) Unwrap() error { return e.error }
+
+//go:embed peek.lua
+var peekSrc string
+
+var peekScript = newScript("peek", preludeSrc+peekSrc)
+
+// Peek implements splits.Log.
+func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
+	calls := make([]scriptCall, len(at))
+	for i, cursor := range at {
+		calls[i] = peekScript.call([]string{cursor.Split.Key}, cursor.After.String())
+	}
+	peeked := make([]splits.Peeked, len(at))
+	for i, answer := range runAll(ctx, l.control, calls) {
+		var err error
+		if peeked[i], err = decodePeeked(answer); Classify(err) == ClassConnection {
+			return nil, fmt.Errorf("looking at the next entry of %s: %w", at[i].Split.Key, err)
+		}
+		peeked[i].Err = err
+	}
+	return peeked, nil
+}
+
+// decodePeeked reads NONE, or OK id bytes.
+func decodePeeked(answer scriptReply) (p splits.Peeked, err error) {
+	if answer.err != nil {
+		return p, Explain(answer.err)
+	}
+	words := replyOf(answer.value)
+	switch words.word(0) {
+	case "NONE":
+		return p, nil
+	case "OK":
+		if p.Size, err = words.signed(2); err == nil {
+			p.Offset, err = splits.ParseOffset(words.word(1))
+		}
+		if err != nil {
+			return splits.Peeked{}, unreadable(peekScript, answer.value, err)
+		}
+		return p, nil
+	}
+	return p, unexpected(peekScript, answer.value)
+}
+
+// lookedAtOnce is how many streams a pipeline asks about: each costs the server as much as reading two entries.
 const lookedAtOnce = 16
 
 // State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
@@ -305,7 +362,7 @@ func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int,
 	pipe := l.control.Pipeline()
 	inspections := make([]*inspection, len(places))
 	for i, place := range places {
-		inspections[i] = inspect(ctx, pipe, all[place], l.sparse.Load())
+		inspections[i] = l.inspect(ctx, pipe, all[place])
 	}
 	exec(ctx, pipe)
 	l.complete(ctx, inspections)

@@ -138,6 +138,13 @@ var callers = []caller{
 	{releaseScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
 		return fuzzLeases(c).Release(ctx, []splits.Lease{fuzzLease})[0]
 	}},
+	{peekScript, []string{"OK", "NONE"}, func(ctx context.Context, c *redis.Client) error {
+		peeked, err := NewLog(c, c).Peek(ctx, []splits.Cursor{{Split: fuzzSplit}})
+		if err != nil {
+			return err
+		}
+		return peeked[0].Err
+	}},
 	{appendScript, []string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"}, func(ctx context.Context, c *redis.Client) error {
 		return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Append{{
 			Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,

@@ -144,8 +144,10 @@ var rights = []right{
 	{byMirror, optional, "XGROUP DESTROY <stream> g", whyMirror},
 	{byFetch, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "reading"},
 	{byFetch, required, "XINFO STREAM <stream>", whyState},
-	{byFetch, elsewhere, "XRANGE <stream> - + COUNT 1", "the first entry, where XINFO STREAM does not tell"},
-	{byFetch, elsewhere, "XREVRANGE <stream> + - COUNT 1", "the last entry, where XINFO STREAM does not tell"},
+	{stateScript.name, required, "XINFO STREAM <stream>", whyState},
+	{stateScript.name, elsewhere, "XRANGE <stream> - + COUNT 1", "the first entry, where XINFO STREAM does not tell"},
+	{stateScript.name, elsewhere, "XREVRANGE <stream> + - COUNT 1", "the last entry, where XINFO STREAM does not tell"},
+	{peekScript.name, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "the size of an entry that does not arrive"},
 
 	{appendScript.name, required, "TIME", whyClock},
 	{appendScript.name, required, "XADD <stream> * f v", "writing"},
@@ -242,6 +244,7 @@ var (
 	onGroup = []string{byAnyScript, byDescribe, enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, byWake}
 	onSplit = []string{
 		byAnyScript, claimScript.name, byPosition, commitScript.name, resetScript.name, releaseScript.name, byMirror, byFetch,
+		stateScript.name, peekScript.name,
 	}
 	onAppend = []string{byAnyScript, appendScript.name}
 	onCreate = []string{byAnyScript, byDescribe, createTopicScript.name}
@@ -259,7 +262,7 @@ var (
 	scriptSenders = []string{
 		enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, claimScript.name, commitScript.name, resetScript.name,
 		releaseScript.name, byMirror, byPosition, appendScript.name, createTopicScript.name, growTopicScript.name, seekScript.name,
-		deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name,
+		deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name, stateScript.name, peekScript.name,
 	}
 )
 

@@ -21,6 +21,7 @@ var scriptSources = map[string]string{
 	claimScript.name:  claimSrc,
 	commitScript.name: commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
 	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
+	stateScript.name: stateSrc, peekScript.name: peekSrc,
 	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
 	deletePartitionScript.name: deletePartitionSrc,
 }

@@ -25,6 +25,7 @@ const (
 	Reset   Method = "Reset"
 	Release Method = "Release"
 	Fetch   Method = "Fetch"
+	Peek    Method = "Peek"
 	State   Method = "State"
 )
 
@@ -80,6 +81,7 @@ type Faults struct {
 	hook   func(Call) Fault
 	counts map[Method]Counts
 	wakes  map[*context.CancelCauseFunc]struct{} // running subscriptions, which an outage ends
+	link   Link
 
 	late sync.WaitGroup
 }

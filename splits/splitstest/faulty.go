@@ -191,7 +191,27 @@ func (l *faultyLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]split
 	if fault := l.faults.run(ctx, call, apply); fault != nil {
 		return nil, fault
 	}
-	return fetched, err
+	if err == nil {
+		err = l.faults.carry(fetched)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return fetched, nil
+}
+
+func (l *faultyLog) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
+	call := Call{Method: Peek}
+	for _, cursor := range at {
+		call.Splits = append(call.Splits, cursor.Split)
+	}
+	var peeked []splits.Peeked
+	var err error
+	apply := func(ctx context.Context) { peeked, err = l.inner.Peek(ctx, at) }
+	if fault := l.faults.run(ctx, call, apply); fault != nil {
+		return nil, fault
+	}
+	return peeked, err
 }
 
 func (l *faultyLog) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {

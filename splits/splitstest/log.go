@@ -40,6 +40,26 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	}
 }
 
+// Peek implements splits.Log.
+func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fetched, _ := l.store.read(splits.FetchRequest{Cursors: at, Count: 1})
+	all := make([]splits.Peeked, len(at))
+	for i, one := range fetched {
+		if one.Err != nil || len(one.Entries) == 0 {
+			all[i].Err = one.Err
+			continue
+		}
+		all[i].Offset = one.Entries[0].Offset
+		for _, text := range one.Entries[0].Fields {
+			all[i].Size += int64(len(text))
+		}
+	}
+	return all, nil
+}
+
 // State implements splits.Log.
 func (l *Log) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
 	if err := ctx.Err(); err != nil {

@@ -1,0 +1,20 @@
+-- peek: where the entry behind an offset lies and how large it is.
+--
+-- KEYS[1]  the stream
+-- ARGV     1 the offset
+-- Replies  OK id bytes
+--          NONE: there is no entry
+--          an error of the class of the command that met it, naming the key
+
+local reply = redis.pcall('XREAD', 'COUNT', '1', 'STREAMS', KEYS[1], ARGV[1])
+local err = err_of(reply)
+if err then
+  return refusal(err, KEYS[1])
+elseif not reply or not reply[1] then
+  return {'NONE'}
+end
+local entry, bytes = reply[1][2][1], 0
+for _, value in ipairs(entry[2]) do
+  bytes = bytes + #value
+end
+return {'OK', entry[1], text(bytes)}

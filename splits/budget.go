@@ -1,0 +1,101 @@
+package splits
+
+import "time"
+
+const (
+	// freeBudget is the size from which a budget bounds no request: other bounds are lower.
+	freeBudget = 64 << 20
+	// paceShare is the part of the time for an answer that an answer should take: the size of the next one is an estimate.
+	paceShare = 4
+	// sampleBytes is the size from which the time of an answer shows the speed of the connection.
+	sampleBytes = 64 << 10
+	// smallAnswer is the size up to which the time of an answer is the delay of the connection.
+	smallAnswer = 4 << 10
+
+	// leastCeiling is the lowest size that is remembered as too large: an outage is more likely the reason of failures below it.
+	leastCeiling = 128 << 10
+	// A size that was too large is not tried again for a while, which doubles each time up to the longest.
+	ceilingFor     = time.Minute
+	longestCeiling = 16 * time.Minute
+)
+
+// budget is how many bytes an answer may have so that it arrives in time, as far as earlier answers and failures show it. It falls at once
+// and grows with each answer that was fast enough. It begins with what an answer has on average anyway.
+type budget struct {
+	bytes   int // 0: no bound
+	known   bool
+	latency time.Duration
+	ceiling int // answers of this size failed
+	until   time.Time
+	lasts   time.Duration // how long the last ceiling holds; 0: no answer has failed
+}
+
+// bound is n, or the budget if that is less.
+func (b *budget) bound(n int) int {
+	switch {
+	case !b.known:
+		return min(n, replyBytes)
+	case b.bytes > 0:
+		return min(n, b.bytes)
+	}
+	return n
+}
+
+// succeeded takes in how long an answer took, of the time that there is for one.
+func (b *budget) succeeded(bytes int, took, within time.Duration, now time.Time) {
+	if bytes <= smallAnswer {
+		if b.latency += (took - b.latency) / 8; took < b.latency {
+			b.latency = took
+		}
+	}
+	aim := within / paceShare
+	net := max(took-b.latency, time.Microsecond)
+	switch {
+	case within <= 0 || bytes == 0:
+	case net > aim:
+		b.set(int(float64(bytes) * float64(aim) / float64(net)))
+	case b.lasts > 0: // a size failed: the way back is in steps
+		b.grow(bytes, net < aim/2, now)
+	case bytes >= sampleBytes:
+		b.set(int(min(freeBudget, float64(bytes)*float64(aim)/float64(net))))
+	}
+}
+
+// grow doubles the budget, if the answer made use of it, up to what failed not long ago.
+func (b *budget) grow(bytes int, fast bool, now time.Time) {
+	if !fast || bytes < b.bytes/2 {
+		return
+	}
+	next := 2 * b.bytes
+	if now.Before(b.until) {
+		next = max(b.bytes, min(next, b.ceiling/4*3))
+	}
+	b.set(next)
+}
+
+func (b *budget) set(bytes int) {
+	b.known, b.bytes = true, max(1, bytes)
+	if bytes >= freeBudget {
+		b.bytes, b.lasts = 0, 0
+	}
+}
+
+// failed takes in that an answer of about so many bytes did not arrive.
+func (b *budget) failed(bytes int, now time.Time) {
+	bytes = b.bound(bytes)
+	b.set(bytes / 2)
+	if !now.Before(b.until) {
+		b.lasts = min(2*b.lasts, longestCeiling)
+	}
+	b.lasts = max(b.lasts, ceilingFor)
+	if bytes >= leastCeiling {
+		b.ceiling, b.until = bytes, now.Add(b.lasts)
+	}
+}
+
+// forget drops what failures taught: they turned out to be an outage.
+func (b *budget) forget() {
+	if b.lasts > 0 {
+		*b = budget{latency: b.latency}
+	}
+}
