@@ -234,11 +234,11 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	}
 	next, unreachable := f.log.Peek(ctx, cursors(r.items))
 	if unreachable != nil && ctx.Err() == nil {
-		f.health.fail(f.part(), err)
-		if f.unanswered.Add(1) < 2 {
+		if f.unanswered.Add(1) == 1 { // connections that are there break at once in an outage: the next request shows more
 			f.reader.abandon(r.items)
 			return false
 		}
+		f.health.fail(f.part(), err)
 	}
 	onTrial, failures := f.reader.setBack(r.items, r.count)
 	f.sizes.expect(next)

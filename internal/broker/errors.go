@@ -48,9 +48,8 @@ const (
 	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, " +
 		"the address that it announces"
 	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or `read_timeout` too short?"
-	remedyCut  = "the connection was closed before the answer had arrived completely: the server went down, or closed it because the answer " +
-		"exceeds its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it; if that is the first " +
-		"answer of all, the server may speak TLS, for which `url` needs rediss://"
+	remedyCut  = "the connection was closed before the entries had arrived completely: the server went down, or closed it because they " +
+		"exceed its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it"
 	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
 )
 
@@ -211,8 +210,6 @@ func connectionRemedy(err error) string {
 		return tlsRemedy(err)
 	case tooLate(err):
 		return remedyLate
-	case CutOff(err):
-		return remedyCut
 	case Unreachable(err):
 		return remedyUnreachable
 	}
@@ -242,6 +239,14 @@ func neverSent(err error) bool {
 func tooLate(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// explainRead is Explain for requests whose answers have entries of any size: a connection that ends does not prove that the server is away.
+func explainRead(err error) error {
+	if CutOff(err) && !neverSent(err) {
+		return &explained{cause: err, remedy: remedyCut}
+	}
+	return Explain(err)
 }
 
 // CutOff reports whether the error says that a connection ended which was there.

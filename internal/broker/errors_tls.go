@@ -4,7 +4,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
+	"syscall"
 )
 
 const remedyPlain = "use redis:// in `url` and leave `tls.enabled` off, or name its TLS port"
@@ -28,6 +30,9 @@ func tlsRemedy(err error) string {
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		return "the server refuses our side of TLS: set `tls.client_certs` to a certificate that it accepts"
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return remedyUnreachable + " and, if it speaks TLS, that `url` has rediss://"
 	}
 	return ""
 }

@@ -77,7 +77,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	}
 	if err != nil {
 		l.complete(ctx, inspections) // an answer with entries in it may have been too large
-		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(Explain(err)))
+		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(explainRead(err)))
 	}
 	l.complete(ctx, inspections)
 	for i, inspection := range inspections {
