@@ -45,7 +45,9 @@ func (h *health) fail(part string, err error) { h.set(part, err, ailment{remind:
 func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, ailment{split: true, remind: true}) }
 
 // failMember says that the member has no part in the group.
-func (h *health) failMember(member string, err error) { h.set("member "+member, err, ailment{split: true}) }
+func (h *health) failMember(member string, err error) {
+	h.set("member "+member, err, ailment{split: true})
+}
 
 // okMember says that the member is one of the group.
 func (h *health) okMember(member string) { h.ok("member " + member) }
