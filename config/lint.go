@@ -38,7 +38,7 @@ func RegisterLint(method string, check func(Fields) []string) string {
 }
 
 func lintMethodSpec() *bloblang.PluginSpec {
-	return bloblang.NewPluginSpec().Description(lintMethodDescription)
+	return bloblang.NewPluginSpec().Description(lintMethodDescription).Deprecated() // which keeps it out of lists: it is for the linter alone
 }
 
 func toList(texts []string) []any {

@@ -23,21 +23,25 @@ func flagsFirst(args []string, commands []*cli.Command) []string {
 		if i+1 < len(args) && command.Command(args[i+1]) != nil {
 			i, command = i+1, command.Command(args[i+1])
 		}
-		flags, arguments := partition(args[i+1:], command.Flags)
-		if len(flags) == 0 {
+		flags, arguments, complete := partition(args[i+1:], command.Flags)
+		switch {
+		case len(flags) == 0:
 			return args
+		case !complete: // what follows would be taken for the value: the parser is to say that it is missing
+			return slices.Concat(args[:i+1], flags)
 		}
 		return slices.Concat(args[:i+1], flags, []string{"--"}, arguments)
 	}
 	return args
 }
 
-// partition separates flags, with their values, from arguments. An unknown flag is one without a value: the parser will refuse it.
-func partition(args []string, known []cli.Flag) (flags, arguments []string) {
+// partition separates flags, with their values, from arguments. An unknown flag is one without a value: the parser will refuse it. If a flag
+// lacks its value, complete is false, and the flag is the last one.
+func partition(args []string, known []cli.Flag) (flags, arguments []string, complete bool) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--" {
-			return flags, append(arguments, args[i+1:]...)
+			return flags, append(arguments, args[i+1:]...), true
 		}
 		name, _, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !strings.HasPrefix(arg, "-") || name == "" {
@@ -45,12 +49,15 @@ func partition(args []string, known []cli.Flag) (flags, arguments []string) {
 			continue
 		}
 		flags = append(flags, arg)
-		if takesValue(name, known) && !hasValue && i+1 < len(args) {
-			i++
-			flags = append(flags, args[i])
+		if !takesValue(name, known) || hasValue {
+			continue
 		}
+		if i++; i == len(args) || args[i] == "--" {
+			return flags, arguments, false
+		}
+		flags = append(flags, args[i])
 	}
-	return flags, arguments
+	return flags, arguments, true
 }
 
 func takesValue(name string, known []cli.Flag) bool {

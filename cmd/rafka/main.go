@@ -15,10 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/config"
 )
 
-const (
-	binaryName       = "rafka"
-	documentationURL = "https://github.com/rafka-streams/rafka"
-)
+const binaryName = "rafka"
 
 func main() {
 	tuneGC()
@@ -30,9 +27,11 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a running stream logs them.
 	logging.Disable()
+	cli.HelpPrinter = printHelp
 	schema := newSchema()
 	commands := []*cli.Command{
 		topicCommand(schema, stdout), groupCommand(schema, stdout), checkCommand(schema, stdout, stderr), aclCommand(stdout),
+		versionCommand(stdout),
 	}
 	version, date := buildStamps()
 	options := []service.CLIOptFunc{

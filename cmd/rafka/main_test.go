@@ -98,6 +98,14 @@ func TestExitCodesOfTheProcess(t *testing.T) {
 		{"topic rename", 1, "", "rafka topic has no command \"rename\""},
 		{"topic create", 1, "", "rafka topic create needs [NAME], got 0 arguments"},
 		{"topic create orders --partitions many", 1, "", "invalid value \"many\" for flag -partitions"},
+		{"topic create orders --partitions", 1, "", "flag needs an argument: -partitions"},
+		{"topic create orders -p", 1, "", "flag needs an argument: -p"},
+		{"topic create --partitions -- orders", 1, "", "flag needs an argument: -partitions"},
+		{"group describe billing --topic", 1, "", "flag needs an argument: -topic"},
+		{"check " + good + " --timeout", 1, "", "flag needs an argument: -timeout"},
+		{"acl reader --topic orders --group", 1, "", "flag needs an argument: -group"},
+		{"version", 0, "Version: ", ""},
+		{"version 1", 1, "", "rafka version needs no arguments, got 1"},
 		{"nonsense", 1, "", "Unrecognised command: nonsense"},
 	} {
 		o := rafkaProcess(t, strings.Fields(c.args)...)

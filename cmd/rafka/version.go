@@ -2,7 +2,11 @@ package main
 
 import (
 	"cmp"
+	"fmt"
+	"io"
 	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
 )
 
 // Set by the linker: -ldflags "-X main.linkedVersion=v1.2.3 -X main.linkedDate=2026-01-31T12:00:00Z".
@@ -20,4 +24,19 @@ func stamps(info *debug.BuildInfo) (version, date string) {
 		}
 	}
 	return cmp.Or(linkedVersion, version, "unknown"), cmp.Or(linkedDate, date, "unknown")
+}
+
+// versionCommand prints what the flag --version does.
+func versionCommand(stdout io.Writer) *cli.Command {
+	return &cli.Command{
+		Name: "version", Usage: "Print the version and when it was built", HideHelpCommand: true, OnUsageError: usageError,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return fmt.Errorf("%s needs no arguments, got %d: see --help", c.Command.HelpName, c.NArg())
+			}
+			version, date := buildStamps()
+			_, err := fmt.Fprintf(stdout, "Version: %s\nDate: %s\n", version, date)
+			return err
+		},
+	}
 }
