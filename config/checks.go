@@ -21,7 +21,7 @@ func checkFit(s settings, t target, p *Problems) {
 	case s.kind == kindSimple && len(t.addrs) > 1:
 		p.Add(fieldURL, "a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address")
 	case s.kind == kindCluster && (t.db != 0 || t.options.Has("db")):
-		p.Add(fieldURL, "a cluster has no database numbers: remove it")
+		p.Add(fieldURL, "a cluster has no database numbers: remove the number behind the host, or the option db")
 	}
 	if local && s.tls {
 		p.Add(fieldTLS, "%s:// addresses have no TLS: remove tls.enabled", t.scheme)
@@ -63,6 +63,7 @@ func checkURLOptions(t tuning, p *Problems) {
 		if o.value < 0 {
 			p.Add(fieldURL, "the option %s must be greater than zero: use a duration such as 5s", o.name)
 		}
+		p.AddShort(fieldURL+": the option "+o.name, o.value, leastTimeout)
 	}
 	checkPoolNumber(fieldURL, "the option pool_size ", *t.poolSize, p)
 	checkPoolNumber(fieldURL, "the option min_idle_conns ", *t.minIdle, p)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Problems is everything that is wrong with a configuration. Each names the field and the remedy.
@@ -11,6 +12,13 @@ type Problems []string
 // Add notes a problem with a field.
 func (p *Problems) Add(field, format string, args ...any) {
 	*p = append(*p, field+": "+fmt.Sprintf(format, args...))
+}
+
+// AddShort notes that a duration is shorter than the least one. Zero is none: it was not read, or is refused elsewhere.
+func (p *Problems) AddShort(field string, d, least time.Duration) {
+	if d > 0 && d < least {
+		p.Add(field, "is %s: set it to %s or more", d, least)
+	}
 }
 
 // AddErr notes an error that names its field already; nil is none.

@@ -73,6 +73,14 @@ func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
 	return n, n >= lowest && n <= highest
 }
 
+// Shown is the value of the named field as a message shows it: a text in quotes, since it may look like what was wanted.
+func (f Fields) Shown(field string) string {
+	if text, isText := f[field].(string); isText {
+		return fmt.Sprintf("the text %.100q (quotes make it one)", text)
+	}
+	return fmt.Sprintf("%.100v", f[field])
+}
+
 // Bool is the truth value in the named field, false if there is none.
 func (f Fields) Bool(name string) bool {
 	b, _ := f[name].(bool)
@@ -128,6 +136,9 @@ func readPoolNumber(pool Fields, name string, p *Problems) int {
 	return n
 }
 
+// leastTimeout is less than any server answers in.
+const leastTimeout = time.Millisecond
+
 // maxPool is beyond what one address can have of connections.
 const maxPool = 65535
 
@@ -147,6 +158,7 @@ func readDuration(f Fields, name, path string, p *Problems) time.Duration {
 	}
 	d, err := ParsePositiveDuration(path, value)
 	p.AddErr(err)
+	p.AddShort(path, d, leastTimeout)
 	return d
 }
 

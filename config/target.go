@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -102,7 +103,7 @@ func readFirst(u *url.URL, p *Problems) target {
 		return t
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {
-		if t.db, err = strconv.Atoi(db); err != nil || t.db < 0 {
+		if t.db, err = strconv.Atoi(db); err != nil || t.db < 0 || t.db > math.MaxInt32 {
 			p.Add(fieldURL, "what follows the host must be a database number, as in redis://host:6379/0")
 		}
 	}

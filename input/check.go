@@ -18,6 +18,10 @@ const (
 
 	// shortestSession leaves a heartbeat, and half of one for a request, enough time on a network.
 	shortestSession = time.Second
+	// The others are what a server can be asked for again and again by every member of many groups.
+	shortestHeartbeat = 100 * time.Millisecond
+	shortestSample    = 100 * time.Millisecond
+	shortestCommit    = 10 * time.Millisecond
 	// heartbeats is how many heartbeats fit into a session at least.
 	heartbeats = 3
 	// defaultHeartbeat holds for sessions that are long enough.
@@ -76,7 +80,7 @@ func checkNames(f config.Fields, p *config.Problems) {
 
 func checkWhole(f config.Fields, object, field string, p *config.Problems) {
 	if _, ok := f.Whole(field, 1, math.MaxInt32); !ok {
-		p.Add(object+field, "is %v: set it to a whole number from 1 upwards", f[field])
+		p.Add(object+field, "is %s: set it to a whole number from 1 upwards", f.Shown(field))
 	}
 }
 
@@ -90,13 +94,13 @@ func checkTimes(f config.Fields, p *config.Problems) {
 		p.AddErr(err)
 		return d
 	}
-	for _, field := range []string{fieldCommitPeriod, fieldRebalance, fieldRefreshMetadata, fieldRefreshLag} {
-		period(field)
-	}
+	period(fieldRebalance)
+	p.AddShort(fieldCommitPeriod, period(fieldCommitPeriod), shortestCommit)
+	p.AddShort(fieldRefreshMetadata, period(fieldRefreshMetadata), shortestHeartbeat)
+	p.AddShort(fieldRefreshLag, period(fieldRefreshLag), shortestSample)
 	session, heartbeat := period(fieldSessionTimeout), period(fieldHeartbeat)
-	if session > 0 && session < shortestSession {
-		p.Add(fieldSessionTimeout, "is %s: set it to %s or more", session, shortestSession)
-	}
+	p.AddShort(fieldSessionTimeout, session, shortestSession)
+	p.AddShort(fieldHeartbeat, heartbeat, shortestHeartbeat)
 	if session > 0 && heartbeat > session/heartbeats {
 		p.Add(fieldHeartbeat, "%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
 			heartbeat, session, session/heartbeats)

@@ -61,7 +61,7 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 	o.assigned.Set(int64(r.Owned), o.topic, o.group)
 	o.zero(r.Revoked)
 	o.log.With("member", r.Member, "plan", r.Version, "added", list(r.Added), "revoked", list(r.Revoked)).
-		Infof("Rebalanced group %s of topic %s: reading %d partitions", o.group, o.topic, r.Owned)
+		Infof("Rebalanced group %s of topic %s: reading %s", o.group, o.topic, partitions(r.Owned))
 }
 
 // list names partitions briefly, in order.
@@ -107,8 +107,8 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 		o.fenced.Incr(1, o.labels(s)...)
 	}
 	o.log.With("partitions", list(all)).
-		Warnf("Lost the leases of %d partitions of topic %s: %v. What was read of them and not committed is delivered again, "+
-			"here or elsewhere", len(all), o.topic, cause)
+		Warnf("Lost the leases of %s of topic %s: %v. What was read of them and not committed is delivered again, "+
+			"here or elsewhere", partitions(len(all)), o.topic, cause)
 }
 
 // Lost counts, and has the log told once of each kind of loss, however many partitions it struck at a time.

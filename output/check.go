@@ -31,17 +31,17 @@ func check(f config.Fields) []string {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
 	if _, ok := f.Whole(fieldPartitions, 1, broker.MaxPartitions); !ok {
-		p.Add(fieldPartitions, "is %v: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
-			f[fieldPartitions], broker.MaxPartitions)
+		p.Add(fieldPartitions, "is %s: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
+			f.Shown(fieldPartitions), broker.MaxPartitions)
 	}
 	for _, field := range []string{fieldMaxLength, fieldMaxRetries} {
 		if _, ok := f.Whole(field, 0, math.MaxInt64); !ok {
-			p.Add(field, "is %v: set it to a whole number, or to 0 for no limit", f[field])
+			p.Add(field, "is %s: set it to a whole number, or to 0 for no limit", f.Shown(field))
 		}
 	}
 	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
-		p.Add(fieldMaxInFlight, "is %v: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
-			f[fieldMaxInFlight], unkeyedInFlight)
+		p.Add(fieldMaxInFlight, "is %s: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
+			f.Shown(fieldMaxInFlight), unkeyedInFlight)
 	}
 	checkMetadata(f, &p)
 	checkLimits(f, &p)
@@ -103,11 +103,15 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	checkBackoff(f.Object(fieldBackoff), p)
 }
 
+// shortestBackoff keeps retries from occupying a server that refuses them.
+const shortestBackoff = time.Millisecond
+
 func checkBackoff(f config.Fields, p *config.Problems) {
 	interval := func(name string) time.Duration {
 		text, _ := f.Text(name)
 		d, err := config.ParsePositiveDuration(fieldBackoff+"."+name, text)
 		p.AddErr(err)
+		p.AddShort(fieldBackoff+"."+name, d, shortestBackoff)
 		return d
 	}
 	initial, highest := interval("initial_interval"), interval("max_interval")

@@ -97,6 +97,9 @@ func manualPartition(topic string, count int, text string) (int, error) {
 		return 0, fmt.Errorf("field partition gave %.40q, which is no number: partitioner manual needs that of a partition", text)
 	}
 	if n < 0 || n >= count {
+		if count == 1 {
+			return 0, fmt.Errorf("field partition gave %d, but topic %q has partition 0 alone", n, topic)
+		}
 		return 0, fmt.Errorf("field partition gave %d, but topic %q has the partitions 0 to %d", n, topic, count-1)
 	}
 	return n, nil

@@ -110,14 +110,22 @@ func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error)
 	return t.remember(topic), nil
 }
 
+// partitions counts in words.
+func partitions(n int) string {
+	if n == 1 {
+		return "1 partition"
+	}
+	return fmt.Sprintf("%d partitions", n)
+}
+
 func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) {
 	topic, created, err := t.store.Create(ctx, name, t.partitions)
 	if err != nil {
-		return broker.Topic{}, fmt.Errorf("creating topic %q with the %d partitions of field partitions: %w",
-			name, t.partitions, err)
+		return broker.Topic{}, fmt.Errorf("creating topic %q with %s, as field partitions says: %w",
+			name, partitions(t.partitions), err)
 	}
 	if created {
-		t.log.Infof("Created topic %q with %d partitions", name, topic.Partitions)
+		t.log.Infof("Created topic %q with %s", name, partitions(topic.Partitions))
 	}
 	return t.remember(topic), nil
 }
@@ -127,8 +135,8 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 	topic, created, err := t.store.Create(ctx, lost.Name, lost.Partitions)
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
 		if t.firstOrphaned(lost.Name) {
-			t.log.Warnf("The metadata of topic %q is gone from Redis (flushed or deleted) and can't be written back; its %d "+
-				"partitions are written on: %v", lost.Name, lost.Partitions, err)
+			t.log.Warnf("The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back; it is "+
+				"written on with %s: %v", lost.Name, partitions(lost.Partitions), err)
 		}
 		return t.remember(lost), nil
 	}
@@ -136,8 +144,8 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 		return broker.Topic{}, fmt.Errorf("writing back the metadata of topic %q: %w", lost.Name, err)
 	}
 	if created {
-		t.log.Warnf("The metadata of topic %q was gone from Redis (flushed or deleted): wrote it back with %d partitions",
-			topic.Name, topic.Partitions)
+		t.log.Warnf("The metadata of topic %q was gone from Redis, flushed or deleted: wrote it back with %s",
+			topic.Name, partitions(topic.Partitions))
 	}
 	return t.remember(topic), nil
 }
@@ -189,8 +197,8 @@ func (t *topics) remember(topic broker.Topic) broker.Topic {
 	k.warned = differs
 	t.mu.Unlock()
 	if warn {
-		t.log.Warnf("Topic %q has %d partitions and keeps them: field partitions says %d, which counts only when it is created",
-			topic.Name, topic.Partitions, t.partitions)
+		t.log.Warnf("Topic %q has %s, a number that it keeps: field partitions says %d, which counts only when it is created",
+			topic.Name, partitions(topic.Partitions), t.partitions)
 	}
 	return topic
 }

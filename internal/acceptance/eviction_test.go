@@ -21,7 +21,7 @@ type evictee struct {
 }
 
 var evictees = map[string]evictee{
-	"the lease":                   {key: "rafka:{orders:1}:lease:copier", says: []string{"Lost the leases of 1 partitions"}, back: true},
+	"the lease":                   {key: "rafka:{orders:1}:lease:copier", says: []string{"Lost the leases of 1 partition "}, back: true},
 	"the plan":                    {key: "rafka:{orders}:plan:copier", back: true},
 	"the members":                 {key: "rafka:{orders}:members:copier", back: true},
 	"the topic that is read":      {key: "rafka:{orders}:topic"},

@@ -193,6 +193,9 @@ func choose(topic Topic, partitions []int) ([]splits.Split, error) {
 	var chosen []splits.Split
 	for _, p := range slices.Compact(slices.Sorted(slices.Values(partitions))) {
 		if p < 0 || p >= len(all) {
+			if len(all) == 1 {
+				return nil, fmt.Errorf("partition is %d, and the topic has partition 0 alone: set it to 0", p)
+			}
 			return nil, fmt.Errorf("partition is %d, and the topic has %d: set it to a number from 0 to %d", p, len(all), len(all)-1)
 		}
 		chosen = append(chosen, all[p])

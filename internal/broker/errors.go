@@ -50,7 +50,8 @@ const (
 	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or `read_timeout` too short?"
 	remedyCut  = "the connection was closed before the entries had arrived completely: the server went down, or closed it because they " +
 		"exceed its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it"
-	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+	remedyUnknown  = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
 )
 
 // deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission inside a script.
@@ -86,6 +87,12 @@ var refusals = []refusal{
 	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
 	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
 	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
+	{"This instance has cluster support disabled", ClassFinal, "the server is no node of a cluster: set `kind` to simple"},
+	{"unknown command 'cluster'", ClassFinal, "the server is no node of a cluster: set `kind` to what it is, simple or failover"},
+	{"DB index is out of range", ClassFinal, remedyDatabase},
+	{"invalid DB index", ClassFinal, remedyDatabase},
+	{"SELECT is not allowed in cluster mode", ClassFinal, "a cluster has database 0 alone: remove the database number from `url`, " +
+		"and set `kind` to cluster"},
 	{"unknown command", ClassFinal, remedyUnknown},
 	{"unknown subcommand", ClassFinal, remedyUnknown},
 	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},

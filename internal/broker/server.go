@@ -102,7 +102,10 @@ func unknownOf(ctx context.Context, client redis.UniversalClient, commands ...st
 	return unknown
 }
 
-func unknownCommand(err error) bool { return redis.HasErrorPrefix(err, "unknown command") }
+// unknownCommand reports whether the server itself does not know a command: a server in the place of a Sentinel knows none of theirs.
+func unknownCommand(err error) bool {
+	return !withoutMaster(err) && redis.HasErrorPrefix(err, "unknown command")
+}
 
 // nameServer is what the server calls itself.
 func nameServer(ctx context.Context, client redis.UniversalClient) string {

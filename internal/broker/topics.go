@@ -84,7 +84,7 @@ func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
 	key := topicKey(name)
 	metadata, err := t.client.HGetAll(ctx, key).Result()
 	if err != nil {
-		return Topic{}, fmt.Errorf("reading topic %s (key %s): %w", name, key, Explain(err))
+		return Topic{}, fmt.Errorf("reading topic %s, key %s: %w", name, key, Explain(err))
 	}
 	return parseTopic(name, metadata)
 }
