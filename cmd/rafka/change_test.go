@@ -22,7 +22,6 @@ func TestTopicGrowCommand(t *testing.T) {
 	o := rafka(t, "topic", "grow", "orders", "-p", "4", "--format", "json")
 	assert.Regexp(t, `^\{\s+"stream_name": "orders",\s+"partitions": 4,\s+"created_ms": \d{13},\s+"partitions_before": 3\s+\}\n$`, o.stdout)
 
-	require.NoError(t, client.FlushAll(t.Context()).Err())
 	add(t, client, "events", "5-1")
 	fails(t, []string{"topic", "grow", "orders", "-p", "2"}, "partitions is 2, and it has 4: a topic can't shrink")
 	fails(t, []string{"topic", "grow", "orders"}, "--partitions is needed and must be 1 or more")

@@ -72,7 +72,9 @@ var otherNames = []string{
 	"histogram_buckets",           // of the exporter
 	"partition_id",                // of the JSON of a split
 	"pool_size", "min_idle_conns", // options of a URL
-	"round_robin", // a partitioner
+	"round_robin",             // a partitioner
+	"group_by", "http_client", // a processor and an output
+	"parse_url", // a Bloblang method
 }
 
 // A remedy that does not work is worse than none: the operator tries it while the pipeline stands still.

@@ -195,7 +195,10 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	source.client = other.Client(t)
 	source.write(t, 200)
 	source.client = client
-	awaitTold(t, p.journal, "path=root.input", "READONLY", "the server is a read-only replica: point `url` to the master")
+	require.Eventually(t, func() bool { // the read that waited is told of the change in its own words, and may be the only one to say so
+		return len(p.journal.Lines("path=root.input", "READONLY", "the server is a read-only replica: point `url` to the master"))+
+			len(p.journal.Lines("path=root.input", "UNBLOCKED")) > 0
+	}, time.Minute, 20*time.Millisecond)
 	awaitTold(t, p.journal, "path=root.output", "READONLY", "the server is a read-only replica: point `url` to the master")
 	p.awaitReady(t, 503)
 	burden := burdenOf(t, client)
