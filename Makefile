@@ -61,6 +61,10 @@ fuzz: ## run each fuzz target for SECONDS (10), of PACKAGES; what is found stays
 sim: ## play N random schedules of members, producers and misfortune under simulated time, from SEED on; make test plays a few
 	go test -count=1 -timeout 0 -v -run EverySchedule ./internal/simulation/ -sim.n=$(or $(N),1000) -sim.seed=$(or $(SEED),1)
 
+.PHONY: pipelines
+pipelines: deps ## play N random pipelines of real components on a real Redis, from SEED on, J at once, and account for every message; make test plays a few
+	go test -count=1 -timeout 0 -v -run EveryPipeline ./internal/pipelines/ -pipelines.n=$(or $(N),1000) -pipelines.seed=$(or $(SEED),1) -pipelines.j=$(or $(J),8)
+
 .PHONY: mutants
 mutants: deps ## break the code on purpose, once for each patch in internal/simulation/mutants, and see it found within N schedules; MUTANTS=name for one, J at once
 	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -j=$(or $(J),1) -only='$(MUTANTS)' -table='$(TABLE)'

@@ -1,0 +1,55 @@
+package pipelines
+
+// broker draws two or three outputs under a broker of any pattern.
+func (g *generator) broker(p place) (object, need) {
+	d := g.d
+	patterns := []string{"round_robin", "greedy", "fan_out"}
+	// An output that fails fast passes on what its first failing child says: that the other messages arrived, though the
+	// next children never saw them. What merges transactions or passes on what failed alone (transaction/tracked.go,
+	// output_fallback.go) believes that.
+	believed := p.batched || p.tracked || g.batchedInput
+	if !g.endingInput { // an input that ends with batches in the pipeline is a hard stop to outputs; see below
+		patterns = append(patterns, "fan_out_sequential")
+		if !believed {
+			patterns = append(patterns, "fan_out_sequential_fail_fast")
+		}
+	}
+	if !p.nested && !believed && !g.finalInput && !g.batches {
+		patterns = append(patterns, "fan_out_fail_fast") // see place.nested
+	}
+	pattern := pick(d, patterns...)
+	g.plan.use("output", "broker: "+pattern)
+	child := p.below()
+	fields := object{"pattern": pattern}
+	if d.chance(25) {
+		g.plan.use("output", "broker: batching")
+		fields["batching"] = g.policy()
+		child.batched = true
+	}
+	n := d.between(2, 3)
+	switch pattern {
+	case "fan_out":
+		child.endless = true
+	case "fan_out_sequential":
+		child.endless, child.shared = true, true
+		g.noHardStops = true
+	case "fan_out_sequential_fail_fast":
+		delete(fields, "batching") // as above
+		child.batched, child.shared = p.batched, true
+		g.noHardStops = true // output_broker_fan_out_sequential.go waits for acknowledgements that a hard stop has ended
+	case "fan_out_fail_fast":
+		n, g.failFast = 2, true
+		delete(fields, "batching")
+		child.batched = false
+	}
+	outputs, demands := list{}, []need{}
+	for range n {
+		made, one := g.node(child)
+		outputs, demands = append(outputs, made), append(demands, one)
+	}
+	fields["outputs"] = outputs
+	if pattern == "round_robin" || pattern == "greedy" {
+		return g.output1("broker", fields), either(demands)
+	}
+	return g.output1("broker", fields), all(demands)
+}

@@ -1,0 +1,130 @@
+package pipelines
+
+// input draws the input: one or two inputs of rafka, and what is around them.
+func (g *generator) input() any {
+	d := g.d
+	switch d.below(8) {
+	default:
+		g.plan.ordered = true
+		return g.wrapped(g.rafka(g.topic(), false))
+	case 4:
+		return g.readUntil()
+	case 5:
+		return g.inputBroker()
+	case 6:
+		return g.sequence()
+	case 7:
+		g.batchedInput = true
+		g.plan.use("input", "batched")
+		return object{"batched": object{"child": g.rafka(g.topic(), false), "policy": g.policy()}}
+	}
+}
+
+// topic draws a topic and returns its number.
+func (g *generator) topic() int {
+	first := 0
+	if len(g.plan.topics) > 0 {
+		first = g.plan.count()
+	}
+	g.plan.topics = append(g.plan.topics, topicPlan{partitions: g.d.between(1, 6), first: first, count: g.d.between(1, 40)})
+	return len(g.plan.topics) - 1
+}
+
+// rafka draws an input of a topic.
+func (g *generator) rafka(topic int, short bool) object {
+	d := g.d
+	g.plan.use("input", "rafka")
+	fields := object{
+		"url": urlMark, "stream_name": runMark + "-t" + number(topic), "consumer_group": "g",
+		"batch_size": d.between(1, 50), "commit_period": "20ms", "session_timeout": "6s", "heartbeat_interval": "500ms",
+	}
+	if short { // the last of several members has to see the others soon
+		fields["heartbeat_interval"] = "100ms"
+	}
+	if d.chance(30) {
+		g.reorders = true
+		g.plan.use("setting", "unordered_processing")
+		fields["unordered_processing"] = object{"enabled": true, "checkpoint_limit": d.between(1, 60)}
+	}
+	if d.chance(6) {
+		g.plan.passes = true
+		g.plan.use("setting", "auto_replay_nacks: false")
+		fields["auto_replay_nacks"] = false
+	}
+	return object{"rafka": fields}
+}
+
+// wrapped may give an input processors of its own.
+func (g *generator) wrapped(input object) object {
+	if g.d.chance(20) {
+		g.plan.use("setting", "input processors")
+		withProcessors(input, g.processors(scope{moves: true, splits: true}, 2, 70))
+	}
+	return input
+}
+
+// readUntil draws an input that ends when it is idle or has seen a message, and begins again or leaves that to the
+// next stream of the run.
+func (g *generator) readUntil() any {
+	d := g.d
+	g.endingInput = true
+	g.plan.use("input", "read_until")
+	source := g.rafka(g.topic(), false)
+	fields := object{"input": source, "restart_input": d.chance(50)}
+	if d.chance(50) {
+		// A batch that processors of the input split would end here with its first part, again and again.
+		g.finalInput = true
+		fields["check"] = `content().contains("` + string(tokenOf(d.below(g.plan.count()))) + `")`
+	} else {
+		g.wrapped(source)
+		fields["idle_timeout"] = idleMark
+	}
+	return object{"read_until": fields}
+}
+
+// inputBroker draws several inputs at once: of topics of their own, or members of one group.
+func (g *generator) inputBroker() any {
+	d := g.d
+	g.plan.use("input", "broker")
+	inputs := list{}
+	first := g.topic()
+	inputs = append(inputs, g.wrapped(g.rafka(first, true)))
+	if d.chance(50) {
+		inputs = append(inputs, g.wrapped(g.rafka(g.topic(), true)))
+	} else {
+		g.plan.members = 2
+		g.plan.use("input", "broker: two members of a group")
+		inputs = append(inputs, g.rafka(first, true))
+	}
+	fields := object{"inputs": inputs}
+	if d.chance(30) {
+		g.batchedInput = true
+		g.plan.use("input", "broker: batching")
+		fields["batching"] = g.policy()
+	}
+	return object{"broker": fields}
+}
+
+// sequence draws two inputs, one after the other. Both end when they are idle: the first may do so before it has read
+// everything, and is read on by the next stream of the run.
+func (g *generator) sequence() any {
+	g.endingInput = true
+	g.plan.use("input", "sequence")
+	inputs := list{}
+	for range 2 {
+		inputs = append(inputs, object{"read_until": object{"input": g.wrapped(g.rafka(g.topic(), false)), "idle_timeout": idleMark}})
+	}
+	return object{"sequence": object{"inputs": inputs}}
+}
+
+// policy draws a batch policy that always ends.
+func (g *generator) policy() object {
+	policy := object{"period": number(g.d.between(1, 15)) + "ms"}
+	switch g.d.below(3) {
+	case 0:
+		policy["count"] = g.d.between(2, 30)
+	case 1:
+		policy["byte_size"] = g.d.between(50, 5000)
+	}
+	return policy
+}
