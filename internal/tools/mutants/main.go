@@ -5,7 +5,8 @@
 //	mutants [-n schedules] [-seed first] [-j jobs] [-only name,name] [-table file]
 //
 // Whatever is found with a mutant is played once more without: only what the mutant alone brings about counts. Patches named lua-*.patch
-// break the scripts instead, and the suite that all stores pass has to notice, on a real redis-server.
+// break the scripts instead, and the suite that all stores pass has to notice, on a real redis-server. A line "Suite: pipelines" above a
+// patch has the random pipelines of internal/pipelines find it.
 package main
 
 import (

@@ -38,6 +38,29 @@ func TestEverySchedule(t *testing.T) {
 	}
 }
 `,
+	"internal/pipelines/pipelines_test.go": `package pipelines
+
+import (
+	"example/sum"
+	"flag"
+	"testing"
+)
+
+var n = flag.Int("pipelines.n", 1, "")
+var first = flag.Uint64("pipelines.seed", 1, "")
+var _ = flag.Duration("pipelines.shrink", 1, "")
+
+func TestEveryPipeline(t *testing.T) {
+	for i := range *n {
+		if got := sum.Of(1, 0); got != 1 {
+			t.Fatalf("seed %d (pipeline %d), {lost}: the sum is %d", *first+uint64(i), i+1, got)
+		}
+	}
+}
+`,
+	patches + "/piped.patch": "It counts nothing.\nSuite: pipelines\n\n" +
+		strings.Replace(diff("\treturn a + b"),
+			" \t}\n-\treturn a + b\n+\treturn a + b\n", "-\t\treturn a\n+\t\treturn 0\n \t}\n \treturn a + b\n", 1),
 	patches + "/found.patch":    "It subtracts.\nBreaks: sums.\n\n" + diff("\treturn a - b"),
 	patches + "/panics.patch":   "It panics.\n\n" + diff("\tpanic(\"no sums today\")"),
 	patches + "/harmless.patch": "It adds the other way round.\n\n" + diff("\treturn b + a"),
@@ -67,11 +90,13 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 	var out strings.Builder
 	r := runner{schedules: 3 * chunk, seed: 7, atOnce: 2, out: &out}
 	err := r.main(t.Context(), "", "table.md")
-	assert.EqualError(t, err, "3 of 5 mutants were not found: harmless, stale, unbuilt", out.String())
+	assert.EqualError(t, err, "3 of 6 mutants were not found: harmless, stale, unbuilt", out.String())
 	for _, want := range []string{
 		`simulation: nothing is found without a mutant`,
 		`found  found +seed 8, 2 schedules, \d+ s: violation: the sum is 0\n`,
 		`found  panics +seeds 7–46, 40 schedules, \d+ s: panic: no sums today\n`,
+		`pipelines: nothing is found without a mutant`,
+		`found  piped +seed 7, 1 schedules, \d+ s: violation: the sum is 0\n`,
 		`MISSED harmless +\d+ s\n`,
 		`FAIL   unbuilt +it does not compile: .*undefined: c`,
 		`FAIL   stale +the patch does not apply: .*sum/sum.go`,
@@ -88,6 +113,8 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 	require.NoError(t, again.main(t.Context(), "panics, found", ""))
 	assert.Contains(t, out.String(), "all 2 mutants were found\n")
 	assert.ErrorContains(t, again.main(t.Context(), "unknown", ""), "unknown.patch")
+	require.NoError(t, os.WriteFile(filepath.Join(patches, "lost.patch"), []byte("It is lost.\nSuite: nowhere\n\n"+diff("x")), 0o600))
+	assert.ErrorContains(t, again.main(t.Context(), "lost", ""), `names the suite "nowhere", which does not exist`)
 }
 
 func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
@@ -119,6 +146,10 @@ func TestOutputIsUnderstood(t *testing.T) {
 		"violation, then a panic": {
 			simulation, "x: seed 2 (schedule 2), {}: gone\npanic: later\n",
 			finding{how: "violation", what: "gone", from: 2, count: 1},
+		},
+		"violation of a pipeline": {
+			pipelines, "    x_test.go:1: \n  \tseed 7 (pipeline 3), {lost}: committed\n\nlost: committed\n",
+			finding{how: "violation", what: "committed", from: 7, count: 1},
 		},
 		"panic": {simulation, "--- FAIL: TestX\npanic: oh no [recovered, repanicked]\n\ngoroutine 1:\n", finding{how: "panic", what: "oh no"}},
 		"panic of a worker": {

@@ -56,11 +56,23 @@ func read(path string) (mutant, error) {
 		m.suite = conformance
 	}
 	var head []string
+	var named string
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "diff ") {
 			break
 		}
+		if name, isSuite := strings.CutPrefix(strings.TrimSpace(line), "Suite: "); isSuite {
+			named = name
+			continue
+		}
 		head = append(head, strings.TrimSpace(line))
+	}
+	if named != "" {
+		i := slices.IndexFunc(suites, func(s *suite) bool { return s.name == named })
+		if i < 0 {
+			return mutant{}, fmt.Errorf("%s names the suite %q, which does not exist", path, named)
+		}
+		m.suite = suites[i]
 	}
 	if m.breaks = strings.TrimSpace(strings.Join(head, " ")); m.breaks == "" {
 		return mutant{}, fmt.Errorf("%s does not begin with what it breaks", path)

@@ -33,7 +33,8 @@ func page(r *runner, results []result) string {
 	fmt.Fprintf(&out, "# Mutants\n\n"+
 		"Each patch here breaks one rule of the protocols. `make mutants` applies it to a copy of the code and plays schedules until something is\n"+
 		"wrong: so the simulation is known to notice. What is found is played again without the mutant, where nothing may be wrong. Patches named\n"+
-		"`lua-*` break the scripts, and the suite that all stores pass has to notice on a real server.\n\n"+
+		"`lua-*` break the scripts, and the suite that all stores pass has to notice on a real server. Those that say `Suite: pipelines`\n"+
+		"have to be found by the random pipelines of internal/pipelines.\n\n"+
 		"Written by `make mutants N=%d SEED=%d J=%d TABLE=%s/README.md`; the seconds are those of a busy machine, the build included.\n\n"+
 		"| mutant | breaks | found | at | schedules | seconds | what was seen first |\n|---|---|---|---|---|---|---|\n",
 		r.schedules, r.seed, r.atOnce, patches)

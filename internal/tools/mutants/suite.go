@@ -18,14 +18,26 @@ import (
 type suite struct {
 	name, folder string
 	run          string // which tests
-	// seeded says that the tests play schedules.
-	seeded bool
+	// flags is the prefix of the flags that say which seeds the tests play; empty: they play none.
+	flags string
+	// args are further arguments.
+	args []string
 }
 
+// seeded says that the tests play seeds.
+func (s *suite) seeded() bool { return s.flags != "" }
+
 var (
-	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", seeded: true}
+	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", flags: "sim"}
 	conformance = &suite{name: "conformance", folder: "internal/broker", run: "^Test(StoreConforms|Append)"}
+	// A pipeline that a mutant breaks is not shrunk.
+	pipelines = &suite{
+		name: "pipelines", folder: "internal/pipelines", run: "EveryPipeline", flags: "pipelines", args: []string{"-pipelines.shrink=0"},
+	}
 )
+
+// suites are those that a mutant may name.
+var suites = []*suite{simulation, conformance, pipelines}
 
 const (
 	// chunk is how many schedules one process plays: few enough to tell about where one was that brought the process down.
@@ -58,12 +70,13 @@ func (f finding) where() string {
 
 // search runs the tests, over so many schedules at most if they play any.
 func (p program) search(ctx context.Context, seed uint64, schedules int) (finding, error) {
-	if !p.suite.seeded {
+	if !p.suite.seeded() {
 		return p.start(ctx)
 	}
 	for played := 0; played < schedules; played += chunk {
 		from, n := seed+uint64(played), min(chunk, schedules-played)
-		f, err := p.start(ctx, "-sim.seed="+strconv.FormatUint(from, 10), "-sim.n="+strconv.Itoa(n))
+		flags := "-" + p.suite.flags
+		f, err := p.start(ctx, flags+".seed="+strconv.FormatUint(from, 10), flags+".n="+strconv.Itoa(n))
 		switch {
 		case err != nil:
 			return f, err
@@ -81,7 +94,8 @@ func (p program) search(ctx context.Context, seed uint64, schedules int) (findin
 
 // start runs the tests once.
 func (p program) start(ctx context.Context, args ...string) (finding, error) {
-	cmd := exec.CommandContext(ctx, p.binary, append([]string{"-test.run", p.suite.run, "-test.timeout", patience}, args...)...)
+	args = slices.Concat([]string{"-test.run", p.suite.run, "-test.timeout", patience}, p.suite.args, args)
+	cmd := exec.CommandContext(ctx, p.binary, args...)
 	cmd.Dir = p.dir
 	// The tests start processes of their own, which would outlive those that run out of time.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -106,7 +120,7 @@ func (p program) start(ctx context.Context, args ...string) (finding, error) {
 }
 
 var (
-	violation = regexp.MustCompile(`seed (\d+) \(schedule \d+\), \{[^}]*\}: (.+)`)
+	violation = regexp.MustCompile(`seed (\d+) \((?:schedule|pipeline) \d+\), \{[^}]*\}: (.+)`)
 	died      = regexp.MustCompile(`seed (\d+): the process that played it ended`)
 	panicked  = regexp.MustCompile(`(?m)^\s*(?:panic|fatal error): (.+)$`)
 	failure   = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
@@ -137,7 +151,7 @@ func (s *suite) read(out string) (finding, error) {
 		}
 		return f, nil
 	}
-	if all := failure.FindAllStringSubmatch(out, -1); all != nil && !s.seeded {
+	if all := failure.FindAllStringSubmatch(out, -1); all != nil && !s.seeded() {
 		deepest := slices.MaxFunc(all, func(a, b []string) int { return cmp.Compare(len(a[1]), len(b[1])) })[1]
 		return finding{how: "failure", what: deepest}, nil
 	}
