@@ -60,6 +60,7 @@ func (a *auditor) step(ctx context.Context) bool {
 			} // else the next read shows it: all that is there lies behind the position, or was read
 		default:
 			a.reader.see(l.hold, states[i])
+			a.reader.settleCount(&l, states[i])
 			samples = append(samples, a.sample(l, states[i]))
 		}
 	}
@@ -69,11 +70,14 @@ func (a *auditor) step(ctx context.Context) bool {
 }
 
 func (a *auditor) sample(l look, s State) Sample {
-	lag := s.lag(l.done)
-	a.reader.noteLag(l.hold, lag)
-	sample := Sample{Split: l.lease.Split, Lag: lag, LastRead: l.lastRead}
+	lag := l.lagOf(s)
+	a.reader.noteLag(l.hold, lag.Entries)
+	if !lag.Exact {
+		a.reader.wantCount(l, s)
+	}
+	sample := Sample{Split: l.lease.Split, Lag: lag.Entries, LagExact: lag.Exact, LastRead: l.lastRead}
 	now := a.cfg.Now()
-	if lag != 0 {
+	if lag.Entries != 0 {
 		oldest := l.oldest
 		if oldest == (Offset{}) {
 			oldest = s.First
@@ -99,10 +103,15 @@ type look struct {
 	seen     State
 	settled  bool // it is known already that the stream is not what it was
 	done     Position
+	next     Position  // where the next fetch goes on
+	ahead    int64     // entries fetched between done and next
 	oldest   Offset    // first entry fetched and not acknowledged; zero if none is
 	since    time.Time // when the first entry that is not acknowledged was handed out first; zero if none is
 	bound    bool      // nothing newer is handed out before that entry is acknowledged
 	lastRead time.Time
+	// What is known from counting, see hold.
+	fetched, accounted int64
+	checked            checked
 }
 
 func (r *Reader) look() []look {
@@ -112,7 +121,8 @@ func (r *Reader) look() []look {
 	for _, h := range r.holds {
 		l := look{
 			hold: h, lease: h.lease, news: h.news, at: h.next, judged: h.next.Offset, seen: h.seen, settled: h.back || h.halt != nil,
-			done: h.tracker.Done(), lastRead: h.lastRead,
+			done: h.tracker.Done(), next: h.next, ahead: h.ahead(), lastRead: h.lastRead,
+			fetched: h.fetched, accounted: h.accounted, checked: h.checked,
 		}
 		if h.probe != nil {
 			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged

@@ -100,7 +100,7 @@ func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 	var leases []Lease
 	for _, e := range due {
 		if e.at != nil {
-			commits = append(commits, Commit{Lease: e.lease, Position: *e.at})
+			commits = append(commits, Commit{Lease: e.lease, Position: *e.at, Accounted: e.accounted})
 		} else {
 			leases = append(leases, e.lease)
 		}
@@ -111,7 +111,7 @@ func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 			if err == nil {
 				c.cfg.Observer.Committed(commits[i].Lease.Split, commits[i].Position)
 			}
-			failed = cmp.Or(failed, c.settle(commits[i].Lease, &commits[i].Position, sent, err))
+			failed = cmp.Or(failed, c.settle(commits[i].Lease, &commits[i], sent, err))
 		}
 	}
 	if len(leases) > 0 {
@@ -124,10 +124,10 @@ func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 }
 
 // settle takes the answer for one lease; it returns an error that leaves the outcome open.
-func (c *committer) settle(lease Lease, at *Position, sent time.Time, err error) error {
+func (c *committer) settle(lease Lease, stored *Commit, sent time.Time, err error) error {
 	switch {
 	case err == nil:
-		c.reader.renewed(lease, at, trustedUntil(sent, c.cfg.TTL))
+		c.reader.renewed(lease, stored, trustedUntil(sent, c.cfg.TTL))
 		return nil
 	case errors.Is(err, ErrFenced):
 		c.reader.fenced(lease, causeOf(err))
@@ -141,6 +141,8 @@ type errand struct {
 	hold  *hold
 	lease Lease
 	at    *Position
+	// accounted goes with at, see Commit.
+	accounted int64
 }
 
 // due collects what is to be stored and renewed, save for leases with a call under way, and drops leases that have run out.
@@ -150,14 +152,15 @@ func (r *Reader) due() (all []errand) {
 	defer r.mu.Unlock()
 	for _, h := range r.holds {
 		done := h.tracker.Done()
+		accounted := h.account(done)
 		switch {
 		case !h.lease.Trusted(now):
 			r.loseLocked(h, ErrExpired)
 		case h.calling:
-		case done.tellsMoreThan(h.stored) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
-			all = append(all, errand{h, h.lease, &done})
+		case (done.tellsMoreThan(h.stored) || accounted > h.told && accounted > 0) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
+			all = append(all, errand{h, h.lease, &done, accounted})
 		case h.lease.TrustedUntil.Sub(now) <= r.cfg.TTL-r.cfg.TTL/leaseMargin-r.cfg.TTL/renewals:
-			all = append(all, errand{h, h.lease, nil})
+			all = append(all, errand{h, h.lease, nil, 0})
 		}
 	}
 	return all
@@ -186,7 +189,7 @@ func (r *Reader) finish(all []errand) {
 }
 
 // renewed notes that the store extended a lease, and stored a position with it.
-func (r *Reader) renewed(lease Lease, at *Position, until time.Time) {
+func (r *Reader) renewed(lease Lease, stored *Commit, until time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.holds[lease.Split]
@@ -196,9 +199,13 @@ func (r *Reader) renewed(lease Lease, at *Position, until time.Time) {
 	if until.After(h.lease.TrustedUntil) {
 		h.lease.TrustedUntil = until
 	}
-	if at != nil && at.tellsMoreThan(h.stored) {
-		h.stored = *at
+	if stored == nil {
+		return
 	}
+	if stored.Position.tellsMoreThan(h.stored) {
+		h.stored = stored.Position
+	}
+	h.told = max(stored.Accounted, stored.Position.Read)
 }
 
 // fenced ends the hold of a lease that is not ours any more.

@@ -21,7 +21,7 @@ type Consumer struct {
 	running context.Context    // ends when the loops and the reads are to end
 	stop    context.CancelFunc // ends running
 	sever   context.CancelFunc // ends the calls of the loops
-	loops   sync.WaitGroup     // enumerator, claimer, committer, auditor
+	loops   sync.WaitGroup     // enumerator, claimer, committer, auditor, counter
 	reads   sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
 	closed  sync.Once
 	// relisten cuts the back-off of the subscription short.
@@ -50,12 +50,14 @@ func (c *Consumer) Start() {
 	c.running, c.stop, c.sever = running, stop, sever
 	committer := newCommitter(c.cfg, c.reader, c.health)
 	auditor := &auditor{cfg: c.cfg, reader: c.reader, health: c.health}
+	counter := newCounter(c.cfg, c.reader)
 	// All of these end with Close, which joins them. The loops finish the call that they are in: a beat or a claim that is applied
 	// after the member has left would keep splits from the others for a whole ttl.
 	c.loops.Go(func() { c.enumerator.run(running, calls) })
 	c.loops.Go(func() { c.claimer.run(running, calls) })
 	c.loops.Go(func() { committer.run(running, calls) })
 	c.loops.Go(func() { auditor.run(running, calls) })
+	c.loops.Go(func() { counter.run(running, calls) })
 	c.reads.Go(func() { c.listen(running) })
 }
 

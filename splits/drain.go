@@ -13,7 +13,9 @@ type retired struct {
 	lease  Lease
 	done   Position
 	stored bool // done is what the store has
-	unread bool // nothing was read under it, and it counted as lost already
+	// accounted goes with done, see Commit.
+	accounted int64
+	unread    bool // nothing was read under it, and it counted as lost already
 }
 
 func (g retired) split() Split { return g.lease.Split }
@@ -71,6 +73,7 @@ func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
 		}
 		done := h.tracker.Done()
 		gone = append(gone, retired{lease: h.lease, done: done, stored: !done.tellsMoreThan(h.stored)})
+		gone[len(gone)-1].accounted = h.account(done)
 		r.end(h, ErrRevoked)
 	}
 	return gone, next

@@ -54,6 +54,14 @@ type hold struct {
 	calling     bool // a commit or a renewal is under way
 	drainBy     time.Time
 	lag         int64 // as last sampled; -1 unknown
+
+	// Counting, see tally and Commit.Accounted.
+	fetched    int64 // entries fetched under this lease
+	accounted  int64 // of the committed position, as far as known
+	told       int64 // what was stored of it last
+	tally      *tally
+	checked    checked
+	countAfter time.Time
 }
 
 // run is a stretch of fetched entries; read is the Read of the position before the first.
@@ -73,7 +81,10 @@ func (r ref) entry() Entry { return r.span.entries[r.index] }
 // newHold makes the hold of a lease that was granted at a position; key is the order key of entries, nil if they have no order.
 func newHold(lease Lease, at Position, key func(Entry) string) *hold {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &hold{lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1, again: isolation{key: key}}
+	return &hold{
+		lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1, again: isolation{key: key},
+		accounted: at.Read, told: at.Read,
+	}
 }
 
 // accept takes fetched entries into the buffer and moves on.
@@ -84,6 +95,7 @@ func (h *hold) accept(entries []Entry) (size int) {
 	}
 	h.bytes += size
 	h.next = Position{Offset: entries[len(entries)-1].Offset, Read: after(h.next.Read, len(entries))}
+	h.fetched += int64(len(entries))
 	return size
 }
 
@@ -148,14 +160,21 @@ func (h *hold) correct(before Position, n int, read int64) {
 	}
 }
 
-// learn sets the Read of the place where the next fetch goes on, which was not known: a commit may already be about that place.
+// learn sets the Read of the place where the next fetch goes on, which was not known, and of all that was fetched before it: a commit may
+// already be about that place.
 func (h *hold) learn(read int64) {
 	h.next.Read = read
-	h.tracker.Learn(h.next)
-	if len(h.buffer) > 0 {
-		last := &h.buffer[len(h.buffer)-1]
-		last.read = read - int64(len(last.entries))
+	if h.probe != nil {
+		h.probe.before.Read = read - int64(len(h.probe.offsets))
 	}
+	for i := len(h.buffer) - 1; i >= 0; i-- {
+		b := &h.buffer[i]
+		if b.read < 0 {
+			b.read = read - int64(len(b.entries))
+		}
+		read = b.read
+	}
+	h.tracker.Learn(read)
 }
 
 // oldest is the first entry that is fetched and not resolved.

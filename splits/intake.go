@@ -237,6 +237,7 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 		}
 		if loss.Recreated {
 			h.seen, h.marks = State{}, nil
+			h.forgetCounts()
 		}
 	}
 	h.see(state)
@@ -249,6 +250,7 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 
 func (r *Reader) dropBuffer(h *hold) {
 	r.buffered -= h.bytes
+	h.fetched -= h.bufferedEntries()
 	h.buffer, h.bytes = nil, 0
 }
 

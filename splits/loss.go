@@ -189,16 +189,3 @@ func (s State) vanished(seen State, read int64) int64 {
 func (s State) readUp(at Position) bool {
 	return s.Exists && s.Added >= 0 && s.Added <= at.Read && s.Last.Compare(at.Offset) <= 0
 }
-
-// lag is the number of entries behind the position, -1 if it can't be told.
-func (s State) lag(p Position) int64 {
-	switch {
-	case !s.Exists || s.Length == 0 || s.Last.Compare(p.Offset) <= 0:
-		return 0
-	case s.Added >= 0 && p.Read >= 0:
-		return max(0, s.Added-p.Read)
-	case p.Offset.Before(s.First):
-		return s.Length
-	}
-	return -1
-}

@@ -234,20 +234,3 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 		require.Equal(t, m.unread, reported, "seed %d", seed)
 	}
 }
-
-func TestLag(t *testing.T) {
-	for name, c := range map[string]struct {
-		state State
-		at    Position
-		want  int64
-	}{
-		"by the counts":             {stateOf(1, 30, 30), pos(10, 10), 20},
-		"caught up":                 {stateOf(1, 30, 30), pos(30, ReadUnknown), 0},
-		"nothing read":              {stateOf(1, 30, -1), pos(0, ReadUnknown), 30},
-		"count unknown, in between": {stateOf(1, 30, 30), pos(10, ReadUnknown), -1},
-		"empty":                     {State{Exists: true, Last: Offset{Millis: 30}}, pos(10, 10), 0},
-		"not there":                 {State{}, pos(10, 10), 0},
-	} {
-		assert.Equal(t, c.want, c.state.lag(c.at), name)
-	}
-}

@@ -46,8 +46,9 @@ type Rebalance struct {
 // Sample is how one split stands.
 type Sample struct {
 	Split Split
-	// Lag is the number of entries behind the last acknowledged one; -1 if the server can't tell.
-	Lag int64
+	// Lag is the number of entries behind the last acknowledged one, or an upper bound of it unless LagExact.
+	Lag      int64
+	LagExact bool
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is none.
 	LagAge time.Duration
 	// Unacked is how long ago the oldest entry that is not acknowledged was handed out first; 0 if there is none.

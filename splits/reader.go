@@ -26,13 +26,14 @@ type Reader struct {
 
 	readable signal            // for Poll: something may be ready
 	changed  signal            // for the Claimer: a drain ended or a lease was lost
+	counting signal            // for the counter: there is something to count
 	room     map[string]signal // for the fetcher of each shard: it has something to fetch
 }
 
 func newReader(cfg Config) *Reader {
 	return &Reader{
 		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Lease{}, room: map[string]signal{}, memories: map[Split]memory{},
-		readable: newSignal(), changed: newSignal(),
+		readable: newSignal(), changed: newSignal(), counting: newSignal(),
 	}
 }
 

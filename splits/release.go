@@ -78,7 +78,7 @@ func (c *claimer) commitLast(ctx context.Context, gone []retired) {
 	var open []Commit
 	for _, g := range gone {
 		if !g.stored {
-			open = append(open, Commit{Lease: g.lease, Position: g.done})
+			open = append(open, Commit{Lease: g.lease, Position: g.done, Accounted: g.accounted})
 		}
 	}
 	backoff := c.cfg.Backoff()

@@ -112,6 +112,10 @@ type Granted struct {
 type Commit struct {
 	Lease    Lease
 	Position Position
+	// Accounted is how many of the entries that were ever added are not to be read behind the position: they were read, or they are gone.
+	// What was added less that is the lag, or an upper bound of it. It is Position.Read, or more once unread entries were removed,
+	// or at least so many where Position has no count. 0 or less: no more than Position.Read is known.
+	Accounted int64
 }
 
 // Log is the entries of splits.
@@ -124,6 +128,29 @@ type Log interface {
 	Peek(ctx context.Context, at []Cursor) ([]Peeked, error)
 	// State tells what the streams of the splits look like now.
 	State(ctx context.Context, splits []Split) ([]State, error)
+	// Count counts entries of one split without returning them, as far as one request may go.
+	Count(ctx context.Context, req CountRequest) (Counted, error)
+}
+
+// CountRequest asks how many entries there are in a range.
+type CountRequest struct {
+	Split Split
+	// After is the offset before the range, UpTo the last one in it.
+	After, UpTo Offset
+	// Most is how many entries the store may look at.
+	Most int
+}
+
+// Counted is a part of a range, from its beginning.
+type Counted struct {
+	// Entries is how many entries there are, First and Last are the offsets of the first and the last of them; zero if there is none.
+	Entries     int
+	First, Last Offset
+	// More says that the range may have more entries behind Last.
+	More bool
+	// Size is the mean number of bytes of the entries that were looked at, Took how long the store worked.
+	Size int
+	Took time.Duration
 }
 
 // FetchRequest asks for entries of several splits at once. All of them must be in one shard (see Config.Shard).

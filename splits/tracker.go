@@ -162,14 +162,16 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 	}
 }
 
-// Learn sets the count at a position where something that was tracked ends, or which is Done, if it was not known.
-func (t *Tracker) Learn(at Position) {
-	if t.done.Offset == at.Offset && t.done.Read < 0 {
-		t.done.Read = at.Read
-	}
-	for _, s := range t.spans {
-		if s.read < 0 && s.last == at.Offset {
-			s.read = at.Read - int64(s.size)
+// Learn sets the counts that were not known, of all that is tracked and of Done, from the count at End.
+func (t *Tracker) Learn(end int64) {
+	for i := len(t.spans) - 1; i >= 0; i-- {
+		s := t.spans[i]
+		if s.read < 0 {
+			s.read = end - int64(s.size)
 		}
+		end = s.read + int64(s.passed) // only the first span has passed any
+	}
+	if t.done.Read < 0 {
+		t.done.Read = end
 	}
 }

@@ -101,22 +101,36 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 	}
 }
 
-func TestLearnSetsTheCountWhereItIsKnown(t *testing.T) {
+func TestLearnCountsBackFromTheEnd(t *testing.T) {
 	tracker := NewTracker(pos(10, ReadUnknown))
-	tracker.Learn(pos(11, 11))
-	assert.Equal(t, pos(10, ReadUnknown), tracker.Done())
 	first, second := tracker.Track(entries(11, 12), ReadUnknown, time.Time{}), tracker.Track(entries(13, 15), ReadUnknown, time.Time{})
-	tracker.Learn(pos(15, 40))
 	tracker.Resolve(first, 0)
+	assert.Equal(t, pos(11, ReadUnknown), tracker.Done())
+	tracker.Learn(40)
+	assert.Equal(t, pos(11, 36), tracker.Done(), "one of the first span and three of the second lie behind it")
 	tracker.Resolve(first, 1)
-	assert.Equal(t, pos(12, ReadUnknown), tracker.Done())
+	assert.Equal(t, pos(12, 37), tracker.Done())
 	tracker.Resolve(second, 0)
 	assert.Equal(t, pos(13, 38), tracker.Done())
-	tracker.Resolve(second, 1)
-	tracker.Resolve(second, 2)
-	assert.Equal(t, pos(15, 40), tracker.Done())
-	tracker.Learn(pos(15, 50))
-	assert.Equal(t, pos(15, 40), tracker.Done(), "it was known")
+	tracker.Learn(50)
+	assert.Equal(t, pos(13, 38), tracker.Done(), "it was known")
+	assert.Equal(t, pos(15, 40), tracker.End())
+}
+
+func TestLearnKeepsCountsThatAreKnown(t *testing.T) {
+	tracker := NewTracker(pos(10, ReadUnknown))
+	tracker.Track(entries(11, 12), ReadUnknown, time.Time{})
+	tracker.Track(entries(13, 13), 20, time.Time{}) // something was lost before it
+	tracker.Track(entries(14, 15), ReadUnknown, time.Time{})
+	tracker.Learn(40)
+	assert.Equal(t, pos(10, 18), tracker.Done())
+	assert.Equal(t, pos(15, 40), tracker.End())
+}
+
+func TestLearnSetsTheCountOfWhatIsDone(t *testing.T) {
+	tracker := NewTracker(pos(10, ReadUnknown))
+	tracker.Learn(11)
+	assert.Equal(t, pos(10, 11), tracker.Done())
 }
 
 // One entry that is never resolved keeps no entry behind it in memory.

@@ -161,13 +161,13 @@ func TestGroupCommands(t *testing.T) {
 	assert.Equal(t, `Group:     billing
 Topic:     orders
 Type:      consumer
-Lag:       2, unknown for 1 partition
+Lag:       2
 Members:   1
            rafka/host/1
 
 PARTITION   OWNER          LEASE    COMMITTED   LAG   AGE
 0           rafka/host/1   LEASE_   5-1         2     AGE
-1           -              -        -           -     -
+1           -              -        -           0     -
 `, age.ReplaceAllString(text, "AGE\n"))
 
 	o = rafka(t, "group", "describe", "billing", "--topic", "orders", "--format", "json")

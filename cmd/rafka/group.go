@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -64,7 +63,7 @@ func writeGroup(w io.Writer, group broker.GroupDescription) {
 	row(w)
 	row(w, "PARTITION", "OWNER", "LEASE", "COMMITTED", "LAG", "AGE")
 	for _, p := range group.Partitions {
-		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), optional(p.Committed), known(p.Lag), duration(p.Age))
+		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), optional(p.Committed), lag(p.Lag, p.LagExact), duration(p.Age))
 	}
 }
 
@@ -78,16 +77,25 @@ func lease(p broker.GroupPartition) string {
 
 // totalLag writes the sum of the lags that are known.
 func totalLag(partitions []broker.GroupPartition) string {
-	sum, unknown := int64(0), 0
+	sum, unknown, exact := int64(0), 0, true
 	for _, p := range partitions {
-		if p.Lag < 0 {
+		if p.Lag == broker.LagUnknown {
 			unknown++
 			continue
 		}
 		sum += p.Lag
+		exact = exact && p.LagExact
 	}
 	if unknown > 0 {
-		return fmt.Sprintf("%d, unknown for %s", sum, partitionCount(unknown))
+		return fmt.Sprintf("%s, unknown for %s", lag(sum, exact), partitionCount(unknown))
 	}
-	return strconv.FormatInt(sum, 10)
+	return lag(sum, exact)
+}
+
+// lag writes a lag, as <=N if N is an upper bound.
+func lag(entries int64, exact bool) string {
+	if entries == broker.LagUnknown || exact {
+		return known(entries)
+	}
+	return "<=" + known(entries)
 }

@@ -91,7 +91,7 @@ func writeSought(w io.Writer, sought broker.Sought) {
 	row(w)
 	row(w, "PARTITION", "BEFORE", "AFTER", "LAG", "TAKEN FROM")
 	for _, p := range sought.Partitions {
-		row(w, p.Split.Partition, optional(p.Before), p.After, known(p.Lag), cmp.Or(p.Owner, none))
+		row(w, p.Split.Partition, optional(p.Before), p.After, lag(p.Lag, p.LagExact), cmp.Or(p.Owner, none))
 	}
 }
 

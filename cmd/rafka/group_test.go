@@ -28,14 +28,14 @@ func sampleGroup() broker.GroupDescription {
 		Partitions: []broker.GroupPartition{
 			{
 				Split: splits.Split{Topic: "orders", Partition: 0, Key: "orders:0"}, Owner: "rafka/a/1", Epoch: 1700000000001,
-				Expires: 9500 * time.Millisecond, Committed: &splits.Offset{Millis: 1700000000000, Seq: 3}, Lag: 12, Age: 90 * time.Second,
+				Expires: 9500 * time.Millisecond, Committed: &splits.Offset{Millis: 1700000000000, Seq: 3}, Lag: 12, LagExact: true, Age: 90 * time.Second,
 			},
 			{
 				Split: splits.Split{Topic: "orders", Partition: 10, Key: "orders:10"}, Owner: "rafka/b/2", Epoch: 7,
-				Expires: 250 * time.Millisecond, Committed: &splits.Offset{}, Lag: 0,
+				Expires: 250 * time.Millisecond, Committed: &splits.Offset{}, LagExact: true,
 			},
-			{Split: splits.Split{Topic: "orders", Partition: 11, Key: "orders:11"}, Owner: "rafka/c/3", Lag: broker.LagUnknown},
-			{Split: splits.Split{Topic: "orders", Partition: 12, Key: "orders:12"}},
+			{Split: splits.Split{Topic: "orders", Partition: 11, Key: "orders:11"}, Owner: "rafka/c/3", Lag: 3},
+			{Split: splits.Split{Topic: "orders", Partition: 12, Key: "orders:12"}, LagExact: true},
 		},
 	}
 }
@@ -45,7 +45,7 @@ func TestGroupAsText(t *testing.T) {
 	assert.Equal(t, `Group:     billing
 Topic:     orders
 Type:      consumer
-Lag:       12, unknown for 1 partition
+Lag:       <=15
 Members:   2
            rafka/a/1
            rafka/b/2
@@ -53,10 +53,10 @@ Members:   2
 PARTITION   OWNER       LEASE     COMMITTED         LAG   AGE
 0           rafka/a/1   10s       1700000000000-3   12    1m30s
 10          rafka/b/2   250ms     0-0               0     -
-11          rafka/c/3   expired   -                 -     -
+11          rafka/c/3   expired   -                 <=3   -
 12          -           -         -                 0     -
 `, printed(t, formatText, group, func(w io.Writer) { writeGroup(w, group) }))
 
-	group.Partitions[2].Lag = 3
+	group.Partitions[2].LagExact = true
 	assert.Contains(t, printed(t, formatText, group, func(w io.Writer) { writeGroup(w, group) }), "Lag:       15\n")
 }

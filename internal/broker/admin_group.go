@@ -21,7 +21,7 @@ func (e *GroupNotFoundError) Error() string {
 		"server or database", e.Topic, e.Group)
 }
 
-// LagUnknown is the lag of a partition of which it cannot be told.
+// LagUnknown is the lag of a partition that could not be looked at.
 const LagUnknown int64 = -1
 
 // GroupDescription is a group, its members, and how far it has come.
@@ -47,14 +47,16 @@ type GroupPartition struct {
 	Expires time.Duration `json:"-"`
 	// Committed is the offset up to which everything was acknowledged, nil if none is stored.
 	Committed *splits.Offset `json:"-"`
-	// Lag is the number of entries after Committed, LagUnknown if it cannot be told.
-	Lag int64 `json:"lag"`
+	// Lag is the number of entries after Committed, or an upper bound of it unless LagExact. It is LagUnknown if there is an Error.
+	Lag      int64 `json:"lag"`
+	LagExact bool  `json:"lag_exact"`
 	// Age is that of the first entry after Committed; 0 if there is none or no offset is committed.
 	Age time.Duration `json:"-"`
 	// Error says why something of the partition can't be told.
 	Error string `json:"error,omitempty"`
 
-	read int64 // of the committed position
+	read, accounted int64 // of the committed position
+	reachable       bool  // the stream has generated an offset behind the committed position
 }
 
 // fail notes why something of the partition can't be told. The first reason stays.
@@ -105,7 +107,7 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 			p.Lag = LagUnknown
 			continue
 		}
-		p.Lag = lag(*p, states[i])
+		p.setLag(states[i])
 	}
 	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
@@ -166,7 +168,7 @@ func (a *Admin) positions(ctx context.Context, group string, all []splits.Split,
 	pipe := a.client.Pipeline()
 	leases := make([]*redis.SliceCmd, len(all))
 	for i, split := range all {
-		leases[i] = pipe.HMGet(ctx, leaseKey(split.Key, group), "owner", "epoch", "expires_ms", "offset", "read")
+		leases[i] = pipe.HMGet(ctx, leaseKey(split.Key, group), "owner", "epoch", "expires_ms", "offset", "read", "accounted")
 	}
 	if err := ask(ctx, pipe); err != nil {
 		return nil, err
@@ -174,7 +176,7 @@ func (a *Admin) positions(ctx context.Context, group string, all []splits.Split,
 	partitions := make([]GroupPartition, len(all))
 	for i, split := range all {
 		p := &partitions[i]
-		*p = GroupPartition{Split: split, read: splits.ReadUnknown}
+		*p = GroupPartition{Split: split, read: splits.ReadUnknown, accounted: splits.ReadUnknown}
 		err := answerOf(leases[i])
 		if err == nil {
 			err = p.fill(reply(leases[i].Val()), leaseKey(split.Key, group), now)
@@ -184,7 +186,7 @@ func (a *Admin) positions(ctx context.Context, group string, all []splits.Split,
 	return partitions, nil
 }
 
-// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read. A field that is not there is 0.
+// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read, accounted. A field that is not there is 0.
 func (p *GroupPartition) fill(stored reply, key string, now int64) error {
 	p.Owner = stored.word(0)
 	p.Epoch, _ = stored.number(1)
@@ -193,6 +195,9 @@ func (p *GroupPartition) fill(stored reply, key string, now int64) error {
 	}
 	if read, err := stored.signed(4); err == nil {
 		p.read = read
+	}
+	if accounted, err := stored.signed(5); err == nil {
+		p.accounted = accounted
 	}
 	text := stored.word(3)
 	if text == "" {
@@ -206,21 +211,14 @@ func (p *GroupPartition) fill(stored reply, key string, now int64) error {
 	return nil
 }
 
-// lag counts the entries after the committed position.
-func lag(p GroupPartition, s splits.State) int64 {
-	switch {
-	case p.Committed == nil:
-		return LagUnknown
-	case p.Committed.Compare(s.Last) >= 0:
-		return 0
-	case *p.Committed == splits.Offset{}:
-		return s.Length
-	case p.read >= 0 && s.Added >= p.read:
-		return s.Added - p.read
-	case p.Committed.Before(s.First):
-		return s.Length
+// setLag computes the lag in a stream of this state.
+func (p *GroupPartition) setLag(s splits.State) {
+	lag := splits.Lag{Entries: s.Length, Exact: s.Length == 0} // what the group will read is not decided yet
+	if p.Committed != nil {
+		lag = s.Lag(splits.Position{Offset: *p.Committed, Read: p.read}, p.accounted)
 	}
-	return LagUnknown
+	p.Lag, p.LagExact = lag.Entries, lag.Exact
+	p.reachable = p.Committed != nil && p.Committed.Before(s.Last)
 }
 
 // fillAges asks for the first entry after each committed position that has one.
@@ -241,6 +239,9 @@ func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now i
 		}
 		partitions[i].fail(answerOf(found), damaged)
 		if len(found.Val()) == 0 {
+			if partitions[i].reachable && partitions[i].Error == "" { // all that the bound counted was deleted
+				partitions[i].Lag, partitions[i].LagExact = 0, true
+			}
 			continue
 		}
 		offset, err := splits.ParseOffset(found.Val()[0].ID)

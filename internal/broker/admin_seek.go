@@ -44,8 +44,9 @@ type SoughtPartition struct {
 	// Before is the offset that was committed, nil if none was; After the one that is now.
 	Before *splits.Offset `json:"-"`
 	After  splits.Offset  `json:"-"`
-	// Lag is the number of entries after After, LagUnknown if it cannot be told.
-	Lag int64 `json:"lag"`
+	// Lag is the number of entries after After, or an upper bound of it unless LagExact.
+	Lag      int64 `json:"lag"`
+	LagExact bool  `json:"lag_exact"`
 	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did not create: it was left where it is.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 
@@ -105,7 +106,8 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (Sought, error) {
 	}
 	for i := range sought.Partitions {
 		p := &sought.Partitions[i]
-		p.Lag = lag(GroupPartition{Committed: &p.After, read: p.read}, states[i])
+		lag := states[i].Lag(splits.Position{Offset: p.After, Read: p.read}, splits.ReadUnknown)
+		p.Lag, p.LagExact = lag.Entries, lag.Exact
 	}
 	return sought, nil
 }

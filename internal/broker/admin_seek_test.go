@@ -44,12 +44,12 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 		before := splits.Offset{Millis: 14, Seq: 0}
 		for to, want := range map[string]struct {
 			at  splits.Position
-			lag int64
+			lag int64 // negative: a bound
 		}{
 			"earliest":             {position(0, 0, s.counted(2)), 4},
 			"latest":               {position(15, 0, s.counted(6)), 0},
-			"13":                   {splits.Position{Offset: splits.Offset{Millis: 13}.Prev(), Read: -1}, -1},
-			"13-5":                 {position(13, 4, -1), -1},
+			"13":                   {splits.Position{Offset: splits.Offset{Millis: 13}.Prev(), Read: -1}, -3},
+			"13-5":                 {position(13, 4, -1), -3},
 			"11-1":                 {position(11, 0, s.counted(2)), 4},
 			"16-0":                 {position(15, 0, s.counted(6)), 0},
 			"1970-01-01T00:00:00Z": {position(0, 0, s.counted(2)), 4},
@@ -61,7 +61,8 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 			assert.Equal(t, &before, p.Before, to)
 			assert.Equal(t, want.at.Offset, p.After, to)
 			assert.Equal(t, "m1", p.Owner)
-			assert.Equal(t, want.lag, p.Lag, to)
+			assert.Equal(t, max(want.lag, -want.lag), p.Lag, to)
+			assert.Equal(t, want.lag >= 0, p.LagExact, to)
 			_, g := granted(t, s.leases(), "m2")
 			assert.Equal(t, want.at, g.Position, to)
 			assert.Zero(t, g.Attempts, "nobody was killed by what it read")

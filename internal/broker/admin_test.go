@@ -146,22 +146,24 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 		assert.Equal(t, []string{"m1", "m2"}, d.Members)
 		assert.GreaterOrEqual(t, d.Version, view.Version)
 		require.Len(t, d.Partitions, 5)
-		exact := int64(2)
+		counted := true
 		if s.embedded {
-			exact = LagUnknown // of partition 1: nothing was counted there
+			counted = false // the embedded server does not count
 		}
 		for i, want := range []struct {
 			owner     string
 			committed string
 			lag       int64
+			exact     bool
 			first     int64 // offset of the first entry that is not committed
-		}{{"m1", "0-0", 3, 1000}, {"m1", "1000-0", exact, 2000}, {"", "3000-0", 0, 0}, {"m1", "2000-0", LagUnknown, 3000}} {
+		}{{"m1", "0-0", 3, true, 1000}, {"m1", "1000-0", 2, counted, 2000}, {"", "3000-0", 0, true, 0}, {"m1", "2000-0", 2, false, 3000}} {
 			p := d.Partitions[i]
 			assert.Equal(t, topic.Split(i), p.Split)
 			assert.Equal(t, want.owner, p.Owner, i)
 			assert.Equal(t, leases[i].Epoch, p.Epoch)
 			assert.Equal(t, want.committed, p.Committed.String())
 			assert.Equal(t, want.lag, p.Lag, i)
+			assert.Equal(t, want.exact, p.LagExact, i)
 			assert.Equal(t, want.owner != "", p.Expires > 0)
 			if want.first == 0 {
 				assert.Zero(t, p.Age)
@@ -169,7 +171,7 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 				assert.InDelta(t, time.Duration(s.now(t)-want.first)*time.Millisecond, p.Age, float64(5*time.Second))
 			}
 		}
-		assert.Equal(t, GroupPartition{Split: topic.Split(4), Lag: LagUnknown, read: -1}, d.Partitions[4], "never claimed")
+		assert.Equal(t, GroupPartition{Split: topic.Split(4), LagExact: true, read: -1, accounted: -1}, d.Partitions[4], "never claimed")
 	})
 }
 
@@ -180,17 +182,17 @@ func TestGroupDescriptionIsReadableJSON(t *testing.T) {
 		Partitions: []GroupPartition{
 			{
 				Split: partitionSplit("orders", 0), Owner: "m1", Epoch: 9, Expires: 1500 * time.Millisecond, Committed: &committed,
-				Lag: 3, Age: time.Second,
+				Lag: 3, LagExact: true, Age: time.Second,
 			},
-			{Split: partitionSplit("orders", 1), Lag: LagUnknown},
+			{Split: partitionSplit("orders", 1), Lag: 7},
 		},
 	})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,"partitions":[
 		{"split":{"stream_name":"orders","partition_id":0,"id":"orders-0","key":"orders:0"},"owner":"m1","epoch":9,"expires_ms":1500,
-		 "committed":"5-6","lag":3,"age_ms":1000},
+		 "committed":"5-6","lag":3,"lag_exact":true,"age_ms":1000},
 		{"split":{"stream_name":"orders","partition_id":1,"id":"orders-1","key":"orders:1"},"epoch":0,"expires_ms":0,
-		 "committed":null,"lag":-1,"age_ms":0}]}`, string(text))
+		 "committed":null,"lag":7,"lag_exact":false,"age_ms":0}]}`, string(text))
 }
 
 func TestDescribeGroupOfALostTopicKeepsItsPartitions(t *testing.T) {
@@ -222,27 +224,34 @@ func TestDescribeGroupSaysWhatIsWrong(t *testing.T) {
 	})
 }
 
-func TestLagIsNeverGuessed(t *testing.T) {
+func TestLagIsABoundUntilItIsKnown(t *testing.T) {
 	at := func(ms uint64) *splits.Offset { return &splits.Offset{Millis: ms} }
-	state := splits.State{Exists: true, Length: 4, Last: splits.Offset{Millis: 10}, Added: 9}
+	state := splits.State{Exists: true, Length: 4, First: *at(4), Last: *at(10), Added: 9}
+	uncounted := state
+	uncounted.Added = -1
 	for name, test := range map[string]struct {
 		committed *splits.Offset
 		read      int64
 		state     splits.State
 		want      int64
+		exact     bool
 	}{
-		"none committed":       {nil, -1, state, LagUnknown},
-		"known":                {at(5), 6, state, 3},
-		"at the end":           {at(10), -1, state, 0},
-		"beyond the end":       {at(11), 20, state, 0},
-		"from the beginning":   {at(0), 5, state, 4},
-		"after a seek":         {at(5), -1, state, LagUnknown},
-		"server does not tell": {at(5), 6, splits.State{Exists: true, Length: 4, Last: splits.Offset{Millis: 10}, Added: -1}, LagUnknown},
-		"stream was recreated": {at(5), 20, state, LagUnknown},
-		"before the first":     {at(5), -1, splits.State{Exists: true, Length: 4, First: *at(6), Last: *at(10), Added: 9}, 4},
-		"stream is gone":       {at(5), 6, splits.State{}, 0},
+		"none committed":       {nil, -1, state, 4, false},
+		"nothing there":        {nil, -1, splits.State{}, 0, true},
+		"known":                {at(5), 6, state, 3, true},
+		"at the end":           {at(10), -1, state, 0, true},
+		"beyond the end":       {at(11), 20, state, 4, false},
+		"from the beginning":   {at(0), 5, state, 4, true},
+		"after a seek":         {at(5), -1, state, 3, false},
+		"server does not tell": {at(5), 6, uncounted, 3, false},
+		"stream was recreated": {at(5), 20, state, 3, false},
+		"before the first":     {at(3), -1, state, 4, true},
+		"stream is gone":       {at(5), 6, splits.State{}, 0, true},
 	} {
-		assert.Equal(t, test.want, lag(GroupPartition{Committed: test.committed, read: test.read}, test.state), name)
+		p := GroupPartition{Committed: test.committed, read: test.read, accounted: splits.ReadUnknown}
+		p.setLag(test.state)
+		assert.Equal(t, test.want, p.Lag, name)
+		assert.Equal(t, test.exact, p.LagExact, name)
 	}
 }
 

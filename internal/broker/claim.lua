@@ -2,7 +2,8 @@
 -- same static member is in nobody's way.
 --
 -- KEYS[1]  the partition's stream
--- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, attempts, claim_offset, mirror, moved (see moved.lua)
+-- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts, claim_offset,
+--          mirror, moved (see moved.lua)
 -- ARGV     1 owner: the member, or its incarnation  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
 --          6 ms after which an unused lease is forgotten, or 0: never
 -- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none) deleted (the epoch under which an operator deleted the
@@ -12,12 +13,14 @@
 
 local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- first_position returns offset and read for a group that has none stored, or nil and an error.
+-- first_position returns offset, read and accounted for a group that has none stored, or nil and an error.
 local function first_position()
-  if mirror_owner(KEYS[1], group) == 'ours' then
+  local mirror, counts_lag = mirror_owner(KEYS[1], group)
+  if mirror == 'ours' then
     local info = mirror_info(KEYS[1], group)
     if info and is_id(info['last-delivered-id']) then
-      return info['last-delivered-id'], text(info['entries-read'] or -1)
+      local count = text(info['entries-read'] or -1)
+      return info['last-delivered-id'], counts_lag and '-1' or count, count
     end
   end
   return start_position(KEYS[1], ARGV[4], ARGV[5])
@@ -38,7 +41,7 @@ end
 
 local now = now_ms()
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
-  'moved')
+  'moved', 'accounted')
 if err_of(h) then
   return refusal(h.err, KEYS[2])
 end
@@ -57,11 +60,11 @@ if owner ~= '' and owner ~= member and not supersedes(member, owner) then
   end
 end
 
-local offset, read = h[5], h[6] or '-1'
+local offset, read, accounted = h[5], h[6] or '-1', h[11] or '-1'
 if offset and not is_id(offset) then
   return refusal("ERR field offset is '" .. offset .. "' and no stream ID: set or delete it", KEYS[2])
 elseif not offset then
-  offset, read = first_position()
+  offset, read, accounted = first_position()
   if not offset then
     return refusal(read, KEYS[1])
   end
@@ -74,12 +77,12 @@ if h[5] then
   keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: whoever takes a lease over needs nothing new
 end
 redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
-  'offset', offset, 'read', read, 'attempts', text(attempts), 'claim_offset', claim_offset)
+  'offset', offset, 'read', read, 'accounted', accounted, 'attempts', text(attempts), 'claim_offset', claim_offset)
 if not h[5] then
   keep(KEYS[2], ARGV[6])
 end
 
-local mirror = mirror_move(KEYS[1], group, offset, read)
+local mirror = mirror_move(KEYS[1], group, offset, read, accounted)
 if mirror ~= h[9] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)
 end

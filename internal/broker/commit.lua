@@ -4,12 +4,13 @@
 -- KEYS[1]  the lease
 -- KEYS[2]  the partition's stream; not named by a renewal, which could not be done then while the slot of an empty partition moves
 -- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten, or 0: never  5 group
---          6 offset, or empty  7 read
+--          6 offset, or empty  7 read  8 accounted, or -1: no more than read
 -- Replies  OK mirror (ours, foreign, or empty: none or not looked at)
 --          FENCED owner epoch (those that are stored) moved (seek, delete, or empty: by no operator)
 --          an error of the class of the command that met it, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
+local accounted = ARGV[8]
 
 local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved')
 if err_of(h) then
@@ -29,12 +30,12 @@ end
 if offset == stored and read == '-1' then
   read = h[4] or read -- the same place: what is known of it stays known
 end
-redis.call('HSET', KEYS[1], 'offset', offset, 'read', read)
+redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted)
 
 if h[5] == 'foreign' then
   return {'OK', 'foreign'} -- looked at again by the next claim
 end
-local mirror = mirror_move(KEYS[2], group, offset, read)
+local mirror = mirror_move(KEYS[2], group, offset, read, accounted)
 if mirror ~= h[5] then
   redis.call('HSET', KEYS[1], 'mirror', mirror)
 end

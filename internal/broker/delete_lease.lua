@@ -16,7 +16,7 @@ local remaining = (tonumber(h[2]) or 0) - now_ms()
 if h[1] and h[1] ~= '' and remaining > 0 then
   return {'HELD', h[1], text(remaining)}
 end
-local reply = {'OK', tostring(redis.call('EXISTS', KEYS[2])), h[3] or '', mirror_owner(KEYS[1], ARGV[1])}
+local reply = {'OK', tostring(redis.call('EXISTS', KEYS[2])), h[3] or '', (mirror_owner(KEYS[1], ARGV[1]))}
 if ARGV[2] ~= '1' then
   if reply[4] == 'ours' then
     local destroyed = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])

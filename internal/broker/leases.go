@@ -109,7 +109,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 	calls := make([]scriptCall, len(commits))
 	for i, c := range commits {
 		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease first, since a renewal names nothing else
-		calls[i] = l.positionCall(commitScript, keys, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+		calls[i] = l.positionCall(commitScript, keys, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read, c.Accounted)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
 }
@@ -118,14 +118,14 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
-		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown)
+		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown, 0)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
 // Reset implements splits.Leases.
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
-	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read)
+	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read, c.Accounted)
 	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
 
@@ -150,9 +150,13 @@ func (l *Leases) keys(split splits.Split) []string {
 func (l *Leases) key(split splits.Split) string { return leaseKey(split.Key, l.group) }
 
 // positionCall is a call of commit (renew without an offset) or reset.
-func (l *Leases) positionCall(s *script, keys []string, ttl time.Duration, lease splits.Lease, offset string, read int64) scriptCall {
-	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset,
-		max(read, splits.ReadUnknown))
+func (l *Leases) positionCall(s *script, keys []string, ttl time.Duration, lease splits.Lease, offset string, read, accounted int64,
+) scriptCall {
+	read = max(read, splits.ReadUnknown)
+	if accounted <= read || accounted <= 0 {
+		accounted = splits.ReadUnknown
+	}
+	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset, read, accounted)
 }
 
 // underLease runs calls that are fenced and decodes their answers.

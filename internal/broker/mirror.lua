@@ -8,34 +8,28 @@
 
 local MARK = 'rafka:mirror'
 
--- below tells whether ID a lies before ID b. The halves are 64-bit numbers, too large for a double: of two without leading zeros
--- the longer is the larger, and equally long ones compare as text.
-local function below(a, b)
-  local a_ms, a_seq = string.match(a, '^(%d+)%-(%d+)$')
-  local b_ms, b_seq = string.match(b, '^(%d+)%-(%d+)$')
-  if a_ms ~= b_ms then
-    return #a_ms < #b_ms or (#a_ms == #b_ms and a_ms < b_ms)
-  end
-  return #a_seq < #b_seq or (#a_seq == #b_seq and a_seq < b_seq)
-end
+-- A second consumer is there while entries-read shows what a commit calls accounted, which gives the right lag and is not the count of
+-- the position. A group that lost its lease does not take it for that.
+local COUNTS_LAG = 'rafka:mirror:lag'
 
-local function is_id(value)
-  return type(value) == 'string' and string.match(value, '^%d+%-%d+$') ~= nil
-end
-
--- mirror_owner is 'ours', 'foreign', 'none' (the stream has no such group) or '' (no stream, or the server can't tell).
+-- mirror_owner is 'ours', 'foreign', 'none' (the stream has no such group) or '' (no stream, or the server can't tell), and whether the
+-- group counts for the lag only.
 local function mirror_owner(stream, group)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
   local err = err_of(consumers)
   if err then
     return string.find(err, 'NOGROUP', 1, true) and 'none' or ''
   end
+  local owner, counts_lag = 'foreign', false
   for _, consumer in ipairs(consumers) do
-    if fields(consumer)['name'] == MARK then
-      return 'ours'
+    local name = fields(consumer)['name']
+    if name == MARK then
+      owner = 'ours'
+    elseif name == COUNTS_LAG then
+      counts_lag = true
     end
   end
-  return 'foreign'
+  return owner, counts_lag
 end
 
 -- mirror_info returns the fields of the group in XINFO GROUPS, or nil.
@@ -56,9 +50,13 @@ end
 -- mirror_move lets the mirror follow to the position and returns its owner: 'ours', 'foreign' or '' for no mirror. It is created
 -- if the stream has none; the stream is never created. A position beyond the last generated ID, as after a rollback, moves it
 -- to that ID only. To learn it, the group is first set to $, which XINFO GROUPS then shows: XINFO STREAM would copy two
--- entries of any size with every commit.
-local function mirror_move(stream, group, offset, read)
-  local owner = mirror_owner(stream, group)
+-- entries of any size with every commit. Its entries-read becomes accounted, or read if that is '-1'.
+local function mirror_move(stream, group, offset, read, accounted)
+  local owner, counts_lag = mirror_owner(stream, group)
+  local exact = accounted == '-1' or accounted == read
+  if owner == 'ours' and counts_lag and exact and not err_of(redis.pcall('XGROUP', 'DESTROY', stream, group)) then
+    owner = 'none' -- made again, without the consumer: no other command is needed for that
+  end
   if owner == 'none' then
     if err_of(redis.pcall('XGROUP', 'CREATE', stream, group, '$', 'ENTRIESREAD', '-1')) then
       return ''
@@ -75,7 +73,11 @@ local function mirror_move(stream, group, offset, read)
   if is_id(last) and below(last, offset) then
     return 'ours'
   end
-  if not is_id(last) or err_of(redis.pcall('XGROUP', 'SETID', stream, group, offset, 'ENTRIESREAD', read)) then
+  local shown = read
+  if not exact and (counts_lag or not err_of(redis.pcall('XGROUP', 'CREATECONSUMER', stream, group, COUNTS_LAG))) then
+    shown = accounted
+  end
+  if not is_id(last) or err_of(redis.pcall('XGROUP', 'SETID', stream, group, offset, 'ENTRIESREAD', shown)) then
     redis.pcall('XGROUP', 'DESTROY', stream, group) -- better none than one that is ahead of the truth
     return ''
   end

@@ -1,5 +1,5 @@
 -- Where a start lies in a stream, shared by claim and seek. A position is an offset and read: how many entries were ever added up to
--- it, as text, '-1' if that can't be told.
+-- it, as text, '-1' if that can't be told. accounted is at least how many of the entries that were ever added are not to be read behind it.
 
 -- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of their own.
 local function last_id(stream, info)
@@ -14,7 +14,7 @@ local function last_id(stream, info)
   return is_id(last) and last or '0-0'
 end
 
--- start_position returns offset and read of a start (earliest, latest, or at: behind the offset at), or nil and an error. An offset that the
+-- start_position returns offset, read and accounted of a start (earliest, latest, or at: behind the offset at), or nil and an error. An offset that the
 -- stream has not reached is its end: reading behind it could last for ever, so it would count as rolled back.
 local function start_position(stream, start, at)
   local reply = redis.pcall('XINFO', 'STREAM', stream)
@@ -23,21 +23,26 @@ local function start_position(stream, start, at)
     if not string.find(err, 'no such key', 1, true) then
       return nil, err
     elseif start == 'at' then
-      return at, '-1'
+      return at, '-1', '-1'
     end
-    return '0-0', '0'
+    return '0-0', '0', '0'
   end
   local info = fields(reply)
   local added = info['entries-added']
   if start ~= 'earliest' then
     local last = last_id(stream, info)
     if start == 'latest' or below(last, at) then
-      return last, text(added or -1)
+      return last, text(added or -1), text(added or -1)
     end
     local first = info['first-entry']
-    if not added or type(first) ~= 'table' or not below(at, first[1]) then
-      return at, '-1'
+    if not added then
+      return at, '-1', '-1'
+    elseif type(first) ~= 'table' then
+      return at, '-1', text(added)
+    elseif not below(at, first[1]) then
+      return at, '-1', text(added - info['length'] + 1) -- the first entry is not to be read
     end
   end
-  return start == 'at' and at or '0-0', text(added and added - info['length'] or -1)
+  local removed = text(added and added - info['length'] or -1)
+  return start == 'at' and at or '0-0', removed, removed
 end

@@ -55,3 +55,18 @@ local function fields(list)
   return t
 end
 
+-- below tells whether ID a lies before ID b. The halves are 64-bit numbers, too large for a double: of two without leading zeros
+-- the longer is the larger, and equally long ones compare as text.
+local function below(a, b)
+  local a_ms, a_seq = string.match(a, '^(%d+)%-(%d+)$')
+  local b_ms, b_seq = string.match(b, '^(%d+)%-(%d+)$')
+  if a_ms ~= b_ms then
+    return #a_ms < #b_ms or (#a_ms == #b_ms and a_ms < b_ms)
+  end
+  return #a_seq < #b_seq or (#a_seq == #b_seq and a_seq < b_seq)
+end
+
+local function is_id(value)
+  return type(value) == 'string' and string.match(value, '^%d+%-%d+$') ~= nil
+end
+

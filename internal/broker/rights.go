@@ -142,6 +142,8 @@ var rights = []right{
 	{byMirror, optional, "XGROUP CREATECONSUMER <stream> g c", whyMirror},
 	{byMirror, optional, "XGROUP SETID <stream> g $", whyMirror},
 	{byMirror, optional, "XGROUP DESTROY <stream> g", whyMirror},
+	{countEntriesScript.name, required, "TIME", whyClock},
+	{countEntriesScript.name, required, "XREAD COUNT 1 STREAMS <stream> 0-0", whyState},
 	{byFetch, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "reading"},
 	{byFetch, required, "XINFO STREAM <stream>", whyState},
 	{stateScript.name, required, "XINFO STREAM <stream>", whyState},
@@ -244,7 +246,7 @@ var (
 	onGroup = []string{byAnyScript, byDescribe, enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, byWake}
 	onSplit = []string{
 		byAnyScript, claimScript.name, byPosition, commitScript.name, resetScript.name, releaseScript.name, byMirror, byFetch,
-		stateScript.name, peekScript.name,
+		stateScript.name, peekScript.name, countEntriesScript.name,
 	}
 	onAppend = []string{byAnyScript, appendScript.name}
 	onCreate = []string{byAnyScript, byDescribe, createTopicScript.name}
@@ -261,8 +263,8 @@ var (
 	// scriptSenders send their commands from within a script.
 	scriptSenders = []string{
 		enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, claimScript.name, commitScript.name, resetScript.name,
-		releaseScript.name, byMirror, byPosition, appendScript.name, createTopicScript.name, growTopicScript.name, seekScript.name,
-		deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name, stateScript.name, peekScript.name,
+		releaseScript.name, countEntriesScript.name, byMirror, byPosition, appendScript.name, createTopicScript.name, growTopicScript.name,
+		seekScript.name, deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name, stateScript.name, peekScript.name,
 	}
 )
 

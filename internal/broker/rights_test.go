@@ -18,8 +18,9 @@ import (
 // scriptSources are the sources of the senders that are scripts, without what they share.
 var scriptSources = map[string]string{
 	enrollScript.name: enrollSrc, heartbeatScript.name: heartbeatSrc, proposeScript.name: proposeSrc, leaveScript.name: leaveSrc,
-	claimScript.name:  claimSrc,
-	commitScript.name: commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
+	claimScript.name:        claimSrc,
+	countEntriesScript.name: countEntriesSrc,
+	commitScript.name:       commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
 	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
 	stateScript.name: stateSrc, peekScript.name: peekSrc,
 	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
@@ -33,7 +34,7 @@ func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 	for sender, src := range scriptSources {
 		assert.Contains(t, scriptSenders, sender)
 		var want, listed []string
-		if strings.Contains(src, "now_ms()") || strings.Contains(src, "next_number(") {
+		if strings.Contains(src, "now_ms()") || strings.Contains(src, "now_us()") || strings.Contains(src, "next_number(") {
 			want = append(want, "time")
 		}
 		if strings.Contains(src, "keep(") {

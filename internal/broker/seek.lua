@@ -13,25 +13,25 @@ local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset'
 if err_of(h) then
   return refusal(h.err, KEYS[2])
 end
-local offset, read = start_position(KEYS[1], ARGV[2], ARGV[3])
+local offset, read, accounted = start_position(KEYS[1], ARGV[2], ARGV[3])
 if not offset then
   return refusal(read, KEYS[1])
 end
 local now = now_ms()
 local owner = h[1] and (tonumber(h[3]) or 0) > now and h[1] or ''
 if ARGV[6] == '1' then
-  return {'OK', h[4] or '', offset, read, owner, mirror_owner(KEYS[1], ARGV[1])}
+  return {'OK', h[4] or '', offset, read, owner, (mirror_owner(KEYS[1], ARGV[1]))}
 end
 
 local epoch = next_number(h[2])
 local ended, earlier = ended_epoch(h[1], h[2], h[5])
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'attempts', '0',
-  'offset', offset, 'read', read)
+  'offset', offset, 'read', read, 'accounted', accounted)
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'seek') .. ' ' .. ended .. ' ' .. epoch)
 end
 keep(KEYS[2], ARGV[4])
-local mirror = mirror_move(KEYS[1], ARGV[1], offset, read)
+local mirror = mirror_move(KEYS[1], ARGV[1], offset, read, accounted)
 redis.call('HSET', KEYS[2], 'mirror', mirror)
 redis.pcall('PUBLISH', ARGV[5], 'sought')
 return {'OK', h[4] or '', offset, read, owner, mirror}

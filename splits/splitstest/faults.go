@@ -27,6 +27,7 @@ const (
 	Fetch   Method = "Fetch"
 	Peek    Method = "Peek"
 	State   Method = "State"
+	Count   Method = "Count"
 )
 
 // ErrOutage is the error of every call during an outage.

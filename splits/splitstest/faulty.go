@@ -223,3 +223,13 @@ func (l *faultyLog) State(ctx context.Context, of []splits.Split) ([]splits.Stat
 	}
 	return states, err
 }
+
+func (l *faultyLog) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
+	var counted splits.Counted
+	var err error
+	apply := func(ctx context.Context) { counted, err = l.inner.Count(ctx, req) }
+	if fault := l.faults.run(ctx, Call{Method: Count, Splits: []splits.Split{req.Split}}, apply); fault != nil {
+		return splits.Counted{}, fault
+	}
+	return counted, err
+}

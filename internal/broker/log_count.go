@@ -1,0 +1,57 @@
+package broker
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+//go:embed count_entries.lua
+var countEntriesSrc string
+
+var countEntriesScript = newScript("count_entries", preludeSrc+countEntriesSrc)
+
+// Count implements splits.Log.
+func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
+	began := time.Now()
+	value, err := countEntriesScript.run(ctx, l.control, []string{req.Split.Key}, req.After.String(), req.UpTo.String(), req.Most)
+	if err != nil {
+		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, Explain(err))
+	}
+	words := replyOf(value)
+	if words.word(0) != "OK" {
+		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, unexpected(countEntriesScript, value))
+	}
+	counted, err := decodeCounted(words)
+	if err != nil {
+		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, unreadable(countEntriesScript, value, err))
+	}
+	if counted.Took == 0 {
+		counted.Took = time.Since(began)
+	}
+	return counted, nil
+}
+
+// decodeCounted reads OK entries first last more bytes microseconds.
+func decodeCounted(words reply) (c splits.Counted, err error) {
+	var numbers [3]int64
+	for i, place := range []int{1, 5, 6} {
+		if numbers[i], err = words.signed(place); err != nil {
+			return c, err
+		}
+	}
+	c = splits.Counted{
+		Entries: int(numbers[0]), More: words.word(4) != "", Size: int(numbers[1]), Took: time.Duration(max(0, numbers[2])) * time.Microsecond,
+	}
+	if c.Entries == 0 {
+		return c, nil
+	}
+	if c.First, err = splits.ParseOffset(words.word(2)); err != nil {
+		return c, err
+	}
+	c.Last, err = splits.ParseOffset(words.word(3))
+	return c, err
+}

@@ -1,0 +1,97 @@
+package splits
+
+import (
+	"context"
+	"time"
+)
+
+// counter has the store count entries for splits whose lag can't be told otherwise. It is a goroutine of its own, with a lane for each node:
+// one slice is under way there at a time, and most of the time none.
+type counter struct {
+	cfg    Config
+	reader *Reader
+
+	// The rest belongs to the goroutine of run.
+	lanes lanes
+	rests map[string]time.Time // nodes are left alone until then
+}
+
+const (
+	// firstSlice and mostSlice are how many entries the first slice has, and any at most.
+	firstSlice, mostSlice = 4, 500
+	// sliceBytes is how many bytes the entries of a slice may have: the store makes a copy of each.
+	sliceBytes = 256 << 10
+	// sliceTime is how long the store may work on a slice, which keeps all its other clients waiting.
+	sliceTime = 2 * time.Millisecond
+	// restFactor makes slices take 2 % of the time.
+	restFactor = 49
+	// leastRest keeps a store that is too fast to be measured from being asked all the time.
+	leastRest = time.Millisecond
+)
+
+func newCounter(cfg Config, r *Reader) *counter {
+	return &counter{cfg: cfg, reader: r, lanes: newLanes(), rests: map[string]time.Time{}}
+}
+
+// run works until stop ends; its calls end with calls.
+func (c *counter) run(stop, calls context.Context) {
+	for {
+		timer := time.NewTimer(c.step(calls))
+		select {
+		case <-stop.Done():
+			timer.Stop()
+			c.lanes.join()
+			return
+		case end := <-c.lanes.landed:
+			c.lanes.land(end)
+		case <-c.reader.counting:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// idleCounter is how long a counter without a count sleeps unless it is woken.
+const idleCounter = time.Minute
+
+// step has each node count that is neither busy nor at rest, and returns when to look again.
+func (c *counter) step(ctx context.Context) (wait time.Duration) {
+	now := c.cfg.Now()
+	wait = idleCounter
+	for node, due := range byNode(c.cfg.Node, c.reader.slices(), func(s slice) Split { return s.req.Split }) {
+		if rest := c.rests[node].Sub(now); rest > 0 {
+			wait = min(wait, rest)
+			continue
+		}
+		if c.lanes.busy[node] {
+			continue // its landing wakes
+		}
+		next := due[0] // of a map: another one each time
+		c.lanes.start(node, func() func() {
+			worked := c.count(ctx, next)
+			return func() { c.rests[node] = c.cfg.Now().Add(max(leastRest, restFactor*worked)) }
+		})
+	}
+	return wait
+}
+
+// count has the store count one slice and returns how long it worked.
+func (c *counter) count(ctx context.Context, s slice) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+	defer cancel()
+	counted, err := c.cfg.Log.Count(ctx, s.req)
+	c.reader.counted(s, counted, err) // after an error the lag stays a bound; other requests show trouble with the store
+	return counted.Took
+}
+
+// nextSlice is how many entries the next slice has, after one that had so many at most.
+func nextSlice(asked int, c Counted) int {
+	next := 2 * asked
+	if c.Took > sliceTime {
+		next = int(int64(asked) * int64(sliceTime) / int64(c.Took))
+	}
+	if c.Size > 0 {
+		next = min(next, sliceBytes/c.Size)
+	}
+	return min(max(next, 2), mostSlice) // the first of a slice was counted before
+}
