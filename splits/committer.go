@@ -157,7 +157,7 @@ func (r *Reader) due() (all []errand) {
 		case !h.lease.Trusted(now):
 			r.loseLocked(h, ErrExpired)
 		case h.calling:
-		case (done.tellsMoreThan(h.stored) || accounted > h.told && accounted > 0) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
+		case (done.tellsMoreThan(h.stored) || accounted > h.told) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
 			all = append(all, errand{h, h.lease, &done, accounted})
 		case h.lease.TrustedUntil.Sub(now) <= r.cfg.TTL-r.cfg.TTL/leaseMargin-r.cfg.TTL/renewals:
 			all = append(all, errand{h, h.lease, nil, 0})
@@ -205,7 +205,7 @@ func (r *Reader) renewed(lease Lease, stored *Commit, until time.Time) {
 	if stored.Position.tellsMoreThan(h.stored) {
 		h.stored = stored.Position
 	}
-	h.told = max(stored.Accounted, stored.Position.Read)
+	h.told = stored.Accounted
 }
 
 // fenced ends the hold of a lease that is not ours any more.

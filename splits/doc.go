@@ -63,7 +63,8 @@
 // # Goroutines
 //
 // Each actor is one goroutine, and what it owns is written at its type: the Enumerator beats and plans, the claimer makes the holds follow the
-// plan, the committer stores positions and renews, the auditor looks for lag and loss, and a fetcher for each shard reads.
+// plan, the committer stores positions and renews, the auditor looks for lag and loss, the counter has the store count
+// entries where the lag is not known otherwise, and a fetcher for each shard reads.
 // They share the Reader, a passive set of holds under one lock that is never held over a call of the store. Signals between
 // them hold one token and drop the rest; the state that they point at is the truth.
 //

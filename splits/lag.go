@@ -10,7 +10,7 @@ type Lag struct {
 
 // Lag computes the lag of a position in a stream of this state. It is the one function for it: metrics, messages, the command line and
 // the Redis consumer group that tools look at show what it returns. accounted is what is known from counting, see [Commit.Accounted];
-// 0 or less if nothing is.
+// ReadUnknown if nothing is.
 //
 // Entries that were removed before they were read are no lag, since no member can read them. A stream that counts what was ever
 // added gives the lag by subtraction, as long as the position has a count and nothing behind it was deleted by XDEL. Otherwise the
@@ -25,7 +25,7 @@ func (s State) Lag(p Position, accounted int64) Lag {
 		return Lag{Entries: s.Length, Exact: true}
 	}
 	most := s.Length - 1 // the first entry is not behind the position
-	if known := max(p.Read, accounted); known > 0 && known <= s.Added {
+	if known := max(p.Read, accounted); known >= 0 && known <= s.Added {
 		most = min(most, s.Added-known)
 	}
 	return Lag{Entries: most, Exact: most == 0 || p.Read >= 0 && s.Added >= p.Read && s.MaxDeleted.Compare(p.Offset) <= 0}

@@ -19,21 +19,21 @@ func TestLag(t *testing.T) {
 		accounted int64
 		want      Lag
 	}{
-		"by the counts":                     {stateOf(1, 30, 30), pos(10, 10), 0, exactly(20)},
-		"caught up":                         {stateOf(1, 30, 30), pos(30, ReadUnknown), 0, exactly(0)},
-		"nothing read":                      {stateOf(1, 30, -1), pos(0, ReadUnknown), 0, exactly(30)},
-		"count unknown, in between":         {stateOf(1, 30, 30), pos(10, ReadUnknown), 0, atMost(29)},
+		"by the counts":                     {stateOf(1, 30, 30), pos(10, 10), ReadUnknown, exactly(20)},
+		"caught up":                         {stateOf(1, 30, 30), pos(30, ReadUnknown), ReadUnknown, exactly(0)},
+		"nothing read":                      {stateOf(1, 30, -1), pos(0, ReadUnknown), ReadUnknown, exactly(30)},
+		"count unknown, in between":         {stateOf(1, 30, 30), pos(10, ReadUnknown), ReadUnknown, atMost(29)},
 		"count unknown, but some accounted": {stateOf(1, 30, 30), pos(10, ReadUnknown), 8, atMost(22)},
-		"everything trimmed":                {emptied, pos(10, 10), 0, exactly(0)},
-		"trimmed beyond the position":       {stateOf(21, 30, 30), pos(10, 10), 0, exactly(10)},
-		"trimmed up to the position":        {stateOf(11, 30, 30), pos(10, ReadUnknown), 0, exactly(20)},
-		"trimmed before the position":       {stateOf(5, 30, 30), pos(10, 10), 0, exactly(20)},
-		"deleted before the position":       {stateOf(1, 30, 31).deleted(1, 5), pos(10, 10), 0, exactly(21)},
-		"deleted behind the position":       {stateOf(1, 30, 30).deleted(1, 20), pos(10, 10), 0, atMost(20)},
+		"everything trimmed":                {emptied, pos(10, 10), ReadUnknown, exactly(0)},
+		"trimmed beyond the position":       {stateOf(21, 30, 30), pos(10, 10), ReadUnknown, exactly(10)},
+		"trimmed up to the position":        {stateOf(11, 30, 30), pos(10, ReadUnknown), ReadUnknown, exactly(20)},
+		"trimmed before the position":       {stateOf(5, 30, 30), pos(10, 10), ReadUnknown, exactly(20)},
+		"deleted before the position":       {stateOf(1, 30, 31).deleted(1, 5), pos(10, 10), ReadUnknown, exactly(21)},
+		"deleted behind the position":       {stateOf(1, 30, 30).deleted(1, 20), pos(10, 10), ReadUnknown, atMost(20)},
 		"deleted and counted":               {stateOf(1, 30, 30).deleted(1, 20), pos(10, 10), 11, atMost(19)},
 		"only deleted entries behind":       {stateOf(1, 30, 30).deleted(1, 30), pos(29, 29), 30, exactly(0)},
-		"not there":                         {State{}, pos(10, 10), 0, exactly(0)},
-		"went back":                         {stateOf(1, 8, 8), pos(10, 10), 0, atMost(8)},
+		"not there":                         {State{}, pos(10, 10), ReadUnknown, exactly(0)},
+		"went back":                         {stateOf(1, 8, 8), pos(10, 10), ReadUnknown, atMost(8)},
 		"recreated":                         {stateOf(20, 29, 10), pos(10, 15), 20, exactly(10)},
 		"counts of another stream":          {stateOf(1, 30, 30), pos(10, 40), 50, atMost(29)},
 		"does not count":                    {stateOf(1, 30, -1), pos(10, 10), 10, atMost(29)},
@@ -58,7 +58,7 @@ func TestLagIsThatOfAModel(t *testing.T) {
 		m := &model{random: rand.New(rand.NewPCG(seed, 2)), read: map[int]bool{}}
 		m.add(m.random.IntN(30))
 		every := slices.Clone(m.present) // ever added
-		at, accounted := Position{}, int64(0)
+		at, accounted := Position{}, ReadUnknown
 		for range 20 {
 			m.damage()
 			for _, id := range m.present {

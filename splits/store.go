@@ -114,7 +114,7 @@ type Commit struct {
 	Position Position
 	// Accounted is how many of the entries that were ever added are not to be read behind the position: they were read, or they are gone.
 	// What was added less that is the lag, or an upper bound of it. It is Position.Read, or more once unread entries were removed,
-	// or at least so many where Position has no count. 0 or less: no more than Position.Read is known.
+	// or at least so many where Position has no count. ReadUnknown: no more than Position.Read is known. Reset ignores it.
 	Accounted int64
 }
 

@@ -128,7 +128,7 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 	granted := leases.Claim(t.Context(), member, ttl, []splits.Claim{{Split: view.Splits[0]}})[0]
 	require.NoError(t, granted.Err)
 	lease := splits.Lease{Split: view.Splits[0], Member: member, Epoch: granted.Epoch}
-	require.NoError(t, leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed}})[0])
+	require.NoError(t, leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.Read}})[0])
 }
 
 // leaveGroup makes a member that joined leave, and free partition 0 of the topic.

@@ -136,7 +136,7 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 			leases = append(leases, splits.Lease{Split: topic.Split(i), Member: "m1", Epoch: granted.Epoch})
 		}
 		for i, p := range map[int]splits.Position{1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1)} {
-			require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p}})[0])
+			require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.Read}})[0])
 		}
 		require.NoError(t, l.Release(t.Context(), leases[2:3])[0])
 
@@ -279,7 +279,7 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 		for i, granted := range l.Claim(t.Context(), "m1", testTTL, claims) {
 			require.NoError(t, granted.Err)
 			leases = append(leases, splits.Lease{Split: claims[i].Split, Member: "m1", Epoch: granted.Epoch})
-			commits = append(commits, splits.Commit{Lease: leases[i], Position: position(1, 0, 1)})
+			commits = append(commits, splits.Commit{Lease: leases[i], Position: position(1, 0, 1), Accounted: 1})
 		}
 		for _, errs := range [][]error{
 			l.Commit(t.Context(), testTTL, commits), {l.Reset(t.Context(), testTTL, commits[0])}, l.Release(t.Context(), leases),

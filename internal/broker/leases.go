@@ -118,14 +118,15 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
-		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown, 0)
+		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown, splits.ReadUnknown)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
 // Reset implements splits.Leases.
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
-	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read, c.Accounted)
+	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read,
+		splits.ReadUnknown)
 	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
 
@@ -152,11 +153,8 @@ func (l *Leases) key(split splits.Split) string { return leaseKey(split.Key, l.g
 // positionCall is a call of commit (renew without an offset) or reset.
 func (l *Leases) positionCall(s *script, keys []string, ttl time.Duration, lease splits.Lease, offset string, read, accounted int64,
 ) scriptCall {
-	read = max(read, splits.ReadUnknown)
-	if accounted <= read || accounted <= 0 {
-		accounted = splits.ReadUnknown
-	}
-	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset, read, accounted)
+	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset, max(read, splits.ReadUnknown),
+		max(accounted, splits.ReadUnknown))
 }
 
 // underLease runs calls that are fenced and decodes their answers.

@@ -40,7 +40,7 @@ func granted(t *testing.T, l *Leases, member string) (splits.Lease, splits.Grant
 
 func commit(t *testing.T, l *Leases, lease splits.Lease, ms, seq uint64, read int64) error {
 	t.Helper()
-	return l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: lease, Position: position(ms, seq, read)}})[0]
+	return l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: lease, Position: position(ms, seq, read), Accounted: read}})[0]
 }
 
 func position(ms, seq uint64, read int64) splits.Position {
@@ -328,7 +328,7 @@ func TestBatchAnswersEachSplitForItself(t *testing.T) {
 				require.NoError(t, g.Err)
 			}
 			lease := splits.Lease{Split: claims[i].Split, Member: "m1", Epoch: g.Epoch}
-			commits = append(commits, splits.Commit{Lease: lease, Position: position(uint64(i+1), 0, 1)})
+			commits = append(commits, splits.Commit{Lease: lease, Position: position(uint64(i+1), 0, 1), Accounted: 1})
 		}
 		for i, err := range l.Commit(t.Context(), testTTL, commits) {
 			switch i {

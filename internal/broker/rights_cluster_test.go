@@ -142,7 +142,7 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic Topic) {
 		require.NoError(t, err)
 		require.Len(t, fetched[0].Entries, 1)
 		at := splits.Position{Offset: fetched[0].Entries[0].Offset, Read: 1}
-		require.NoError(t, leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at}})[0])
+		require.NoError(t, leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at, Accounted: at.Read}})[0])
 		require.NoError(t, leases.Renew(ctx, testTTL, []splits.Lease{lease})[0])
 		require.NoError(t, leases.Reset(ctx, testTTL, splits.Commit{Lease: lease, Position: at}))
 		require.NoError(t, leases.Release(ctx, []splits.Lease{lease})[0])

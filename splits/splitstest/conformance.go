@@ -60,7 +60,7 @@ func Cases() []Case {
 	var all []Case
 	parts := [][]scenario{
 		leaseScenarios, fenceScenarios, startScenarios, groupScenarios, instanceScenarios, planScenarios, topicScenarios, logScenarios,
-		stateScenarios,
+		stateScenarios, countScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {
@@ -191,7 +191,7 @@ func (s *scene) requireHeld(split splits.Split, owner string, atLeast, atMost ti
 
 func (s *scene) commit(ttl time.Duration, lease splits.Lease, position splits.Position) error {
 	s.Helper()
-	return s.single(s.leases.Commit(s.Context(), ttl, []splits.Commit{{Lease: lease, Position: position}}))
+	return s.single(s.leases.Commit(s.Context(), ttl, []splits.Commit{{Lease: lease, Position: position, Accounted: position.Read}}))
 }
 
 func (s *scene) renew(ttl time.Duration, lease splits.Lease) error {

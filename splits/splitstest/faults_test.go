@@ -196,8 +196,9 @@ func TestOutageFailsEveryMethod(t *testing.T) {
 		_, propose := h.group.Propose(ctx, splits.Plan{})
 		_, fetch := h.log.Fetch(ctx, splits.FetchRequest{})
 		_, state := h.log.State(ctx, nil)
+		_, count := h.log.Count(ctx, splits.CountRequest{Split: h.split})
 		for method, err := range map[Method]error{
-			Beat: beat, Propose: propose, Fetch: fetch, State: state,
+			Beat: beat, Propose: propose, Fetch: fetch, State: state, Count: count,
 			Leave:   h.group.Leave(ctx, "a"),
 			Wake:    h.group.Wake(ctx, func() {}),
 			Claim:   h.claim(ctx).Err,

@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+func TestCountSaysWhichKeyItCouldNotCount(t *testing.T) {
+	s := onRedis(t)
+	require.NoError(t, s.client.Set(t.Context(), testSplit.Key, "no stream", 0).Err())
+	_, err := NewLog(s.client, s.client).Count(t.Context(), splits.CountRequest{Split: testSplit, Most: 10})
+	assert.Equal(t, ClassWrongType, Classify(err))
+	assert.ErrorContains(t, err, "counting the entries of "+testSplit.Key)
+}
+
+// The time that a slice took is the server's, without the way there, and no copy of a large entry is made that was not asked for.
+func TestCountMeasuresTheServersWork(t *testing.T) {
+	s := onRedis(t)
+	for range 50 {
+		require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: testSplit.Key, Values: []string{"body", strings.Repeat("x", 10_000)}}).Err())
+	}
+	began := time.Now()
+	counted, err := NewLog(s.client, s.client).Count(t.Context(), splits.CountRequest{Split: testSplit, UpTo: splits.Offset{Millis: 1 << 62}, Most: 20})
+	require.NoError(t, err)
+	assert.Equal(t, 20, counted.Entries)
+	assert.True(t, counted.More)
+	assert.InDelta(t, 10_000, counted.Size, 100)
+	assert.Positive(t, counted.Took)
+	assert.Less(t, counted.Took, time.Since(began))
+}
+
+// A mirror that was made for the lag is not taken for a count of the position, or its entries would be reported as lost.
+func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
+	s := onRedis(t)
+	l := s.leases()
+	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {
+		s.add(t, testSplit.Key, id)
+	}
+	lease, _ := granted(t, l, "m1")
+	bound := splits.Commit{Lease: lease, Position: position(2, 0, splits.ReadUnknown), Accounted: 1}
+	require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{bound})[0])
+	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "the upper bound")
+	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	lease, g := granted(t, l, "m2")
+	assert.Equal(t, position(2, 0, splits.ReadUnknown), g.Position)
+	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "it is still shown")
+
+	require.NoError(t, commit(t, l, lease, 2, 0, 2))
+	assert.Equal(t, int64(2), s.mirrorOf(t).Lag)
+	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	_, g = granted(t, l, "m3")
+	assert.Equal(t, position(2, 0, 2), g.Position, "the count is one of the position again")
+}
