@@ -102,9 +102,9 @@ func (s *source) requireOnce(t *testing.T) {
 	t.Helper()
 	var copied int64
 	for p := range 4 {
-		info, err := s.client.XInfoStream(t.Context(), fmt.Sprintf("copies:%d", p)).Result() // the server may lack XLEN
+		entries, err := s.client.XRange(t.Context(), fmt.Sprintf("copies:%d", p), "-", "+").Result() // the server may lack XLEN
 		require.NoError(t, err)
-		copied += info.Length
+		copied += int64(len(entries))
 	}
 	require.EqualValues(t, s.next, copied)
 }
