@@ -27,6 +27,8 @@ type Input struct {
 	// Connect's alone.
 	backoff  *backoff.ExponentialBackOff // between attempts to open a session
 	reported error                       // why the last attempt failed, as Connect returned it
+	at       time.Time                   // when it returned that
+	shown    bool                        // it has returned an error since it last succeeded: the engine's /ready gives the cause
 
 	mu      sync.Mutex
 	session *session
@@ -57,25 +59,53 @@ func (in *Input) Connect(ctx context.Context) error {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	default:
+		in.shown = err != nil
 		return err
 	}
 }
 
+// Looks of a Connect that waits for a session: the first comes soon, since the engine's /ready knows no cause until Connect returns it.
+const (
+	firstLook = 50 * time.Millisecond
+	// repeatCause is the least time between two returns of the same cause if it concerns single partitions: the others come and go, and the engine
+	// logs every return.
+	repeatCause = 30 * time.Second
+)
+
 // lookForReason is how often an input that waits for its session looks whether the reason is still the one that the log was told.
 const lookForReason = time.Second
 
-// await waits until the session can go on.
+// await waits until the session can go on. It returns why it can't, once for each reason.
 func (in *Input) await(ctx context.Context, s *session) error {
-	for {
-		waiting, cancel := context.WithTimeout(ctx, lookForReason)
+	for look := firstLook; ; look = lookForReason {
+		waiting, cancel := context.WithTimeout(ctx, look)
 		err := s.consumer.Await(waiting)
 		again := waiting.Err() != nil && ctx.Err() == nil
 		cancel()
 		if err == nil || !again || errors.Is(err, splits.ErrClosed) {
 			return err
 		}
+		if errors.Unwrap(err) == nil && errors.Is(err, context.DeadlineExceeded) {
+			continue // nothing is wrong: the group has yet to answer
+		}
+		if in.mustShow(err) {
+			in.observer.shown(err)
+			in.reported, in.at = err, time.Now()
+			return service.NewErrBackOff(err, firstLook)
+		}
 		in.observer.unavailable(err)
 	}
+}
+
+// mustShow reports whether Connect is to return the cause, for the engine's /ready and its log.
+func (in *Input) mustShow(err error) bool {
+	switch {
+	case !told(in.reported, err):
+		return true
+	case in.shown:
+		return false
+	}
+	return in.observer.storeTroubled() || time.Since(in.at) >= repeatCause
 }
 
 // remindEvery is how often the log is told that a session can't be opened while the reason stays the same.
@@ -194,6 +224,7 @@ func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	if err == nil {
 		in.observer.warn(broker.AskEviction(ctx, control).Warning)
 		in.observer.warn(broker.LacksOfReader(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.missing(broker.Missing(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {
 		return service.ConnectionTestFailed(err).AsList()

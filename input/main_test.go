@@ -91,7 +91,7 @@ func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 func openInput(t *testing.T, url, fields string) (*Input, *journal) {
 	t.Helper()
 	in, j := closedInput(t, url, fields)
-	require.NoError(t, in.Connect(patient(t)))
+	require.NoError(t, reconnect(patient(t), in))
 	return in, j
 }
 

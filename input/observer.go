@@ -3,7 +3,6 @@ package input
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	perPartition := []string{"topic", "partition", "group"}
 	gauge := func(name string) *service.MetricGauge { return m.NewGauge(name, perPartition...) }
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
-	return &observer{
+	o := &observer{
 		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{},
 		told: map[string]error{}, bounded: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
@@ -49,6 +48,9 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 	}
+	o.rebalances.Incr(0, topic, group) // a counter that appears with its first event hides that event from whoever asks for its increase
+	o.assigned.Set(0, topic, group)
+	return o
 }
 
 func (o *observer) labels(s splits.Split) []string {
@@ -60,6 +62,11 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 	o.rebalances.Incr(1, o.topic, o.group)
 	o.assigned.Set(int64(r.Owned), o.topic, o.group)
 	o.zero(r.Revoked)
+	for _, s := range r.Added {
+		for _, c := range []*service.MetricCounter{o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped} {
+			c.Incr(0, o.labels(s)...)
+		}
+	}
 	o.log.With("member", r.Member, "plan", r.Version, "added", list(r.Added), "revoked", list(r.Revoked)).
 		Infof("Rebalanced group %s of topic %s: reading %s", o.group, o.topic, partitions(r.Owned))
 }
@@ -109,84 +116,6 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 	o.log.With("partitions", list(all)).
 		Warnf("Lost the leases of %s of topic %s: %v. What was read of them and not committed is delivered again, "+
 			"here or elsewhere", partitions(len(all)), o.topic, cause)
-}
-
-// Lost counts, and has the log told once of each kind of loss, however many partitions it struck at a time.
-func (o *observer) Lost(all []splits.Loss) {
-	var removed, recreated, gone, spent []splits.Loss
-	for _, l := range all {
-		if l.Spent {
-			spent = append(spent, l)
-			continue
-		}
-		o.lost.Incr(l.Entries, o.labels(l.Split)...)
-		if l.Recreated {
-			o.recreated.Incr(1, o.labels(l.Split)...)
-		}
-		switch {
-		case l.Stopped: // Troubled tells
-		case l.Gone:
-			gone = append(gone, l)
-		case l.Recreated:
-			recreated = append(recreated, l)
-		default:
-			removed = append(removed, l)
-		}
-	}
-	o.tellSpent(spent)
-	o.tellLost(removed, "lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster")
-	o.tellLost(recreated, "was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
-		"Reading on from what is there")
-	o.tellLost(gone, "is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning")
-}
-
-// partitions counts in words.
-func partitions(n int) string {
-	if n == 1 {
-		return "1 partition"
-	}
-	return fmt.Sprintf("%d partitions", n)
-}
-
-// tellSpent logs that streams went away when nothing in them was left to be read, which is no error.
-func (o *observer) tellSpent(all []splits.Loss) {
-	if len(all) == 0 {
-		return
-	}
-	var where []splits.Split
-	for _, l := range all {
-		where = append(where, l.Split)
-	}
-	o.log.With("partitions", list(where)).Infof("The streams of %s of topic %s expired or were deleted after everything in them had been "+
-		"read: what comes is read from its beginning", partitions(len(all)), o.topic)
-}
-
-// tellLost logs a line about losses of one kind; text says what happened to the partitions.
-func (o *observer) tellLost(all []splits.Loss, text string) {
-	if len(all) == 0 {
-		return
-	}
-	total, undone, exact := int64(0), int64(0), true
-	var where []splits.Split
-	for _, l := range all {
-		total += l.Entries
-		undone += l.Undone
-		exact = exact && (l.Exact || l.Recreated)
-		where = append(where, l.Split)
-	}
-	count := fmt.Sprintf("%d entries", total)
-	if !exact {
-		count = "at least " + count
-	}
-	log := o.log.With("partitions", list(where))
-	if undone > 0 {
-		log = log.With("undone", undone) // entries that had been read and are gone
-	}
-	subject := fmt.Sprintf("Partition %s (%s), read up to %s, ", all[0].Split, all[0].Split.Key, all[0].After)
-	if len(all) > 1 {
-		subject = fmt.Sprintf("Each of %d partitions of topic %s ", len(all), o.topic)
-	}
-	log.Errorf("%s", subject+fmt.Sprintf(text, count))
 }
 
 // Redelivered counts.
@@ -285,6 +214,22 @@ func (o *observer) unavailable(err error) {
 	if another {
 		o.log.Errorf("Trouble with %s has another reason now, trying again: %v", theStore, err)
 	}
+}
+
+// shown says that the engine is going to log why nothing can be handed out.
+func (o *observer) shown(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.told[theStore] != nil {
+		o.told[theStore] = err
+	}
+}
+
+// storeTroubled reports whether there is trouble with no partition in particular.
+func (o *observer) storeTroubled() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.told[theStore] != nil
 }
 
 // theStore is what Troubled and Mended call trouble with no partition in particular.

@@ -50,6 +50,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	eviction := broker.AskEviction(ctx, control)
 	o.warn(eviction.Warning)
 	o.warn(broker.LacksOfReader(ctx, control, s.topic, s.group))
+	o.missing(broker.Missing(ctx, control, s.topic, s.group))
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
@@ -101,6 +102,13 @@ func (s *session) close(ctx context.Context) error {
 }
 
 func (o *observer) mirrorWarning(_ splits.Split, message string) { o.log.Warn(message) }
+
+// missing logs what does not exist yet, which is no trouble.
+func (o *observer) missing(message string) {
+	if message != "" {
+		o.log.Info(message)
+	}
+}
 
 // warn logs a warning, if there is one.
 func (o *observer) warn(message string) {

@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -284,7 +286,7 @@ func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	lost(t, in)
 	require.Eventually(t, func() bool { return standby.current().consumer.Owned() == 1 }, time.Minute, 10*time.Millisecond)
 	acl(t, client, "+@all")
-	require.NoError(t, in.Connect(patient(t)))
+	require.NoError(t, reconnect(patient(t), in))
 	assert.Zero(t, in.current().consumer.Owned())
 	_, err := nextOnce(brief(t, 2*time.Second), in)
 	require.ErrorIs(t, err, context.DeadlineExceeded, "it waits")
@@ -305,11 +307,22 @@ func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 	lost(t, in)
 	oneLine(t, journal, "cannot be reached")
 	connected := make(chan error, 1)
-	go func() { connected <- in.Connect(patient(t)) }() // joined below
+	causes := &logtest.Journal{}
+	go func() { // joined below
+		ctx := patient(t)
+		for {
+			err := in.Connect(ctx)
+			if later := (*service.ErrBackOff)(nil); !errors.As(err, &later) {
+				connected <- err
+				return
+			}
+			_, _ = fmt.Fprintln(causes, err) // as the engine logs it, and shows it in /ready
+		}
+	}()
 	require.NoError(t, client.Do(t.Context(), "ACL", "DELUSER", "ann").Err())
 	proxy.Pass()
 	told := func() int {
-		return len(journal.Lines("has another reason now", "WRONGPASS", "check `username` and `password`"))
+		return len(causes.Lines("WRONGPASS", "check `username` and `password`"))
 	}
 	require.Eventually(t, func() bool { return told() > 0 }, time.Minute, 10*time.Millisecond)
 	acl(t, client, "~*", "&*", "+@all")

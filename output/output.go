@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
@@ -21,6 +22,8 @@ type output struct {
 	mgr      *service.Resources
 	log      *service.Logger
 	closed   chan struct{}
+	// asked says that WriteBatch has had the engine connect since Connect last returned: the engine's /ready has lost the cause then.
+	asked atomic.Bool
 
 	mu sync.Mutex
 	// session is made by the first Connect and taken by Close.
@@ -50,7 +53,7 @@ func (o *output) Connect(ctx context.Context) error {
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !time.Now().Add(connectPause).Before(report):
+		case o.asked.Swap(false), !time.Now().Add(connectPause).Before(report):
 			return service.NewErrBackOff(broker.Explain(err), connectPause)
 		}
 		select {
@@ -106,6 +109,14 @@ func (o *output) nextPace() time.Duration {
 // service.BatchError, unless the engine would mistake which they are. It returns service.ErrNotConnected if the server can't be
 // reached: the engine then calls Connect, and WriteBatch with the same batch, which goes on where this call stopped.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
+	err := o.write(ctx, batch)
+	if errors.Is(err, service.ErrNotConnected) {
+		o.asked.Store(true)
+	}
+	return err
+}
+
+func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // the engine has given the batch up already
 	}

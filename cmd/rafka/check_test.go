@@ -58,11 +58,12 @@ output:
 	assert.Zero(t, o.code, o.stderr)
 	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
 	slices.Sort(lines)
-	require.Len(t, lines, 4, o.stdout)
+	require.Len(t, lines, 5, o.stdout)
 	assert.Equal(t, path+": output: ok", lines[0])
 	assert.Contains(t, lines[1], path+": output: warning: the server has maxmemory-policy allkeys-lru")
-	assert.Equal(t, path+": source: ok", lines[2])
-	assert.Contains(t, lines[3], path+": source: warning: the server has maxmemory-policy allkeys-lru")
+	assert.Contains(t, lines[2], path+": source: note: topic orders does not exist yet")
+	assert.Equal(t, path+": source: ok", lines[3])
+	assert.Contains(t, lines[4], path+": source: warning: the server has maxmemory-policy allkeys-lru")
 }
 
 func TestCheckReportsWhatKeepsAConfigFromBeingTested(t *testing.T) {

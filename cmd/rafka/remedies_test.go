@@ -88,6 +88,10 @@ func TestRemediesNameWhatExists(t *testing.T) {
 			}
 		}
 	}
+	component := func(name string, _ *service.ConfigView) { known[name] = true }
+	service.GlobalEnvironment().WalkInputs(component)
+	service.GlobalEnvironment().WalkOutputs(component)
+	service.GlobalEnvironment().WalkProcessors(component)
 	named := map[string]bool{}
 	field := regexp.MustCompile(`\b[a-z]+(?:_[a-z]+)+\b`)
 	command := regexp.MustCompile(`\brafka ((?:topic|group|acl) [a-z]+|check|lint|run|streams|echo|list|create)\b`)

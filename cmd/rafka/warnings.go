@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// warnings is a log in which nothing but warnings appears, in the form of the lines of `rafka check`. What is worse is an error that the check
+// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of the lines of `rafka check`. What is worse is an error that the check
 // reports by itself.
 type warnings struct {
 	to          io.Writer
@@ -21,12 +21,18 @@ type warnings struct {
 
 var _ slog.Handler = warnings{}
 
-// Enabled is true for warnings.
-func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level == slog.LevelWarn }
+// Enabled is true for warnings and notes.
+func (w warnings) Enabled(_ context.Context, level slog.Level) bool {
+	return level == slog.LevelWarn || level == slog.LevelInfo
+}
 
 // Handle prints a line.
 func (w warnings) Handle(_ context.Context, r slog.Record) error {
-	_, err := fmt.Fprintf(w.to, "%s: %s: warning: %s\n", w.path, cmp.Or(w.label, w.name, "config"), broker.Visible(r.Message))
+	kind := "warning"
+	if r.Level == slog.LevelInfo {
+		kind = "note"
+	}
+	_, err := fmt.Fprintf(w.to, "%s: %s: %s: %s\n", w.path, cmp.Or(w.label, w.name, "config"), kind, broker.Visible(r.Message))
 	return err
 }
 
