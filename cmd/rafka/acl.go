@@ -20,13 +20,15 @@ const (
 // aclCommand prints rules; it talks to no server.
 func aclCommand(stdout io.Writer) *cli.Command {
 	topic := &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the stream_name"}
+	partitions := &cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "how many the topic has or is to have: patterns then match no " +
+		"number with more digits, and a writer may create it (default: as many as there can be)"}
 	return parentCommand("acl", "Print what a user of the server has to be allowed, without asking a server",
 		aclRole(stdout, broker.RoleReader, "The line for the user of an input", "acl reader --topic orders --group billing",
-			topic, &cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"}),
+			topic, partitions, &cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"}),
 		aclRole(stdout, broker.RoleWriter, "The line for the user of an output", "acl writer --topic orders --partitions 8",
-			topic, &cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the output's field of that name, if it has it"}),
+			topic, partitions),
 		aclRole(stdout, broker.RoleAdmin, "The line for the user of the commands topic and group", "acl admin",
-			&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "one topic, instead of all: any stream can be one"}),
+			&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "one topic, instead of all: any stream can be one"}, partitions),
 	)
 }
 
@@ -68,7 +70,7 @@ func printACL(c *cli.Context, stdout io.Writer, role broker.Role) error {
 	}
 	rules, err := broker.ACL{
 		Role: role, Topic: c.String(flagTopic), Group: c.String(flagGroup),
-		Minimal: c.Bool(flagMinimal), Creates: c.Int(flagPartitions) > 0,
+		Partitions: c.Int(flagPartitions), Minimal: c.Bool(flagMinimal), Creates: c.Int(flagPartitions) > 0,
 	}.Rules()
 	if err != nil {
 		return err

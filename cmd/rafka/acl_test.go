@@ -40,13 +40,14 @@ func TestACLPrintsALineThatAServerTakes(t *testing.T) {
 
 func TestACLSaysWhatIsMissing(t *testing.T) {
 	for args, want := range map[string]string{
-		"acl reader --group g":    "--topic is needed: the stream_name of the reader",
-		"acl reader --topic t":    "--group is needed: the consumer_group of the reader",
-		"acl writer":              "--topic is needed: the stream_name of the writer",
-		"acl writer --topic a{b":  "stream_name: \"a{b\" has braces",
-		"acl admin orders":        "rafka acl admin needs no arguments, got 1: see --help",
-		"acl admin --format yaml": "--format is \"yaml\": use text or json",
-		"acl root":                "rafka acl has no command \"root\"",
+		"acl reader --group g":                         "--topic is needed: the stream_name of the reader",
+		"acl reader --topic t":                         "--group is needed: the consumer_group of the reader",
+		"acl writer":                                   "--topic is needed: the stream_name of the writer",
+		"acl writer --topic a{b":                       "stream_name: \"a{b\" has braces",
+		"acl admin orders":                             "rafka acl admin needs no arguments, got 1: see --help",
+		"acl admin --format yaml":                      "--format is \"yaml\": use text or json",
+		"acl writer --topic t -p -1":                   "partitions is -1: set it to a number from 1 to 100000",
+		"acl root":                                     "rafka acl has no command \"root\"",
 		"acl reader --topic t --group g --format yaml": "--format is \"yaml\"",
 	} {
 		o := rafka(t, strings.Fields(args)...)
@@ -57,7 +58,7 @@ func TestACLSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestACLQuotesAsRedisCLIReads(t *testing.T) {
-	assert.Equal(t, "~orders:[0-9]*", quote("~orders:[0-9]*"))
+	assert.Equal(t, "~orders:[1-9][0-9]", quote("~orders:[1-9][0-9]"))
 	assert.Equal(t, `"~a\\*\"b'"`, quote(`~a\*"b'`))
 }
 

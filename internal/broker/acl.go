@@ -12,6 +12,9 @@ type ACL struct {
 	Topic string
 	// Group is the consumer_group of a reader. Others ignore it.
 	Group string
+	// Partitions is how many the topic has or will have: the patterns then match no number that has more digits. 0 is for as many as there
+	// can be.
+	Partitions int
 	// Minimal leaves out what rafka can do without.
 	Minimal bool
 	// Creates says that a writer's field partitions is set, so that creating the topic is no option.
@@ -28,6 +31,11 @@ func (a ACL) Rules() ([]string, error) {
 	}
 	if a.Role == RoleReader {
 		if err := ValidateGroup(a.Group); err != nil {
+			return nil, err
+		}
+	}
+	if a.Partitions != 0 {
+		if err := validatePartitions(a.Partitions); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +84,7 @@ func (a ACL) patterns() []string {
 	read, written, channels := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range a.rights() {
 		kind, inScript := r.kind(), slices.Contains(scriptSenders, r.by)
-		for _, pattern := range patternsOf(kind, a.Topic, group) {
+		for _, pattern := range patternsOf(kind, a.Topic, group, a.Partitions) {
 			if kind == groupHints || kind == topicHints {
 				channels[pattern] = true
 				continue

@@ -82,3 +82,39 @@ func TestRulesNameTheFieldThatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, rules, "~*")
 }
+
+// A pattern for partitions opened whatever began like one: orders:[0-9]* matches orders:2024:secret.
+func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
+	l := startLimited(t)
+	ctx := t.Context()
+	inside := []string{"orders", "orders:0", "orders:7", "orders:10", "orders:99", "orders:2024", "orders:99999"}
+	outside := []string{
+		"orders:", "orders:2024:secret", "orders:7x", "orders:0:0", "orders:00", "orders:07", "orders:100000", "orders:1 ", "orders:x", "orders:-1",
+		"orders2", "order", "rafka:{orders:7:x}:lease:billing", "rafka:{orders:7x}:lease:billing", "rafka:{orders:7}:lease:other",
+	}
+	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+		rules, err := ACL{Role: role, Topic: "orders", Group: "billing"}.Rules()
+		require.NoError(t, err)
+		if role == RoleAdmin {
+			outside = outside[:len(outside)-1] // an admin has all groups
+		}
+		l.as(t, append(rules, "+exists"), func(client *redis.Client) {
+			for _, key := range inside {
+				assert.NoError(t, client.Exists(ctx, key).Err(), "%s %q", role, key)
+			}
+			for _, key := range outside {
+				assert.Equal(t, ClassPermission, Classify(client.Exists(ctx, key).Err()), "%s %q", role, key)
+			}
+		})
+	}
+	for partitions, last := range map[int]string{1: "9", 10: "9", 11: "99", 100: "99", 101: "999", MaxPartitions: "99999"} {
+		rules, err := ACL{Role: RoleReader, Topic: "orders", Group: "billing", Partitions: partitions}.Rules()
+		require.NoError(t, err)
+		l.as(t, append(rules, "+exists"), func(client *redis.Client) {
+			assert.NoError(t, client.Exists(ctx, "orders:"+last, leaseKey("orders:"+last, "billing")).Err(), partitions)
+			assert.Error(t, client.Exists(ctx, "orders:1"+last).Err(), partitions)
+		})
+	}
+	_, err := ACL{Role: RoleAdmin, Topic: "orders", Partitions: MaxPartitions + 1}.Rules()
+	assert.ErrorContains(t, err, "partitions is 100001")
+}

@@ -162,8 +162,9 @@ func kindOf(key string) keyKind {
 }
 
 // patternsOf are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that one topic and group have; "" as the
-// group stands for all groups, and as the topic for all topics.
-func patternsOf(kind keyKind, topic, group string) []string {
+// group stands for all groups, and as the topic for all topics. partitions is how many the topic has or will have, 0 for as many as
+// there can be.
+func patternsOf(kind keyKind, topic, group string, partitions int) []string {
 	if topic == "" {
 		return []string{"*"} // a stream may have any name
 	}
@@ -171,10 +172,10 @@ func patternsOf(kind keyKind, topic, group string) []string {
 	if group == "" {
 		group = "*"
 	}
-	partition := topic + ":[0-9]*"
+	each := partitionPatterns(topic, partitions)
 	switch kind {
 	case streamKind:
-		return []string{topic, partition}
+		return append([]string{topic}, each...)
 	case plainKind:
 		return []string{topic}
 	case metadataKind:
@@ -184,15 +185,36 @@ func patternsOf(kind keyKind, topic, group string) []string {
 	case membersKind:
 		return []string{membersKey(topic, group)}
 	case leaseKind:
-		return []string{leaseKey(topic, group), leaseKey(partition, group)}
+		patterns := []string{leaseKey(topic, group)}
+		for _, partition := range each {
+			patterns = append(patterns, leaseKey(partition, group))
+		}
+		return patterns
 	case producerKind:
-		return []string{producerKey(topic, "*"), producerKey(partition, "*")}
+		patterns := []string{producerKey(topic, "*")}
+		for _, partition := range each {
+			patterns = append(patterns, producerKey(partition, "*"))
+		}
+		return patterns
 	case groupHints:
 		return []string{wakeChannel(topic, group)}
 	case topicHints:
 		return []string{topicChannel(topic)}
 	}
 	return nil
+}
+
+// partitionPatterns match the keys of partitions, one pattern for each number of digits. A pattern that ends in a star, such as
+// orders:[0-9]*, would match the keys of others too: orders:2024:secret.
+func partitionPatterns(topic string, partitions int) []string {
+	if partitions < 1 {
+		partitions = MaxPartitions
+	}
+	patterns := []string{topic + ":[0-9]"}
+	for digits := 2; digits <= len(strconv.Itoa(partitions-1)); digits++ {
+		patterns = append(patterns, topic+":[1-9]"+strings.Repeat("[0-9]", digits-1))
+	}
+	return patterns
 }
 
 // aclEscaper makes a pattern of a name that matches this name alone, but for spaces, which a pattern of an ACL can't have.

@@ -120,7 +120,7 @@ func explanation(a ACL, rule string) (need, why string) {
 	}
 	var all []string
 	for _, r := range a.rights() {
-		if slices.Contains(patternsOf(r.kind(), a.Topic, group), pattern) {
+		if slices.Contains(patternsOf(r.kind(), a.Topic, group, a.Partitions), pattern) {
 			all = append(all, keyNames[r.kind()])
 		}
 	}

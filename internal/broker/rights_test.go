@@ -220,14 +220,14 @@ func (a ACL) required(rule string) bool {
 			return false
 		}
 		if isKey {
-			return slices.Contains(patternsOf(r.kind(), a.Topic, group), pattern)
+			return slices.Contains(patternsOf(r.kind(), a.Topic, group, a.Partitions), pattern)
 		}
 		return rule == "+"+r.name()
 	})
 }
 
 // acl is the user of a role.
-func acl(role Role) ACL { return ACL{Role: role, Topic: "orders", Group: "billing", Creates: true} }
+func acl(role Role) ACL { return ACL{Role: role, Topic: "orders", Group: "billing", Partitions: 10, Creates: true} }
 
 // clusterOnly are the rules that no single server needs.
 var clusterOnly = []string{"+asking", "+cluster|slots", "+command"}
@@ -319,6 +319,6 @@ func names(err error, rule string) bool {
 	}
 	_, pattern, _ := strings.Cut(rule, "~")
 	glob := regexp.QuoteMeta(pattern)
-	glob = strings.NewReplacer(`\[0-9\]\*`, `[0-9]+`, `\*`, `[^ ,]+`).Replace(glob)
+	glob = strings.NewReplacer(`\[0-9\]`, `[0-9]`, `\*`, `[^ ,]+`).Replace(glob)
 	return regexp.MustCompile(`[ ~\[]` + glob + `(?:[ ,;:)\]]|$)`).MatchString(err.Error())
 }
