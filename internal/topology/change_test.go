@@ -55,7 +55,8 @@ func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
 		return err == nil && owned == grown
 	}, time.Minute, 20*time.Millisecond, "the members share the new partitions")
 	for _, log := range []*journal{ann, bob} {
-		assert.NotEmpty(t, log.Lines("Lost the lease"))
+		assert.NotEmpty(t, log.Lines("level=INFO", "was moved, as by rafka group seek"))
+		assert.Empty(t, log.Lines("level=WARN"))
 		assert.Empty(t, log.Lines("level=ERROR"))
 	}
 

@@ -162,7 +162,7 @@ func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cluster := mortals(t)
-			d := onCluster(cluster, "orders", 12).with("dial_timeout: 3s\nread_timeout: 3s\nwrite_timeout: 3s\n")
+			d := onCluster(cluster, "orders", 12).with("dial_timeout: 8s\nread_timeout: 8s\nwrite_timeout: 8s\n")
 			_, _, err := broker.NewTopics(cluster.Client(t)).Create(t.Context(), d.topic, d.partitions)
 			require.NoError(t, err)
 			dead, stopped, alive := death.victim(t, cluster, d)
@@ -188,7 +188,7 @@ func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 			slowest := slices.Max(during)
 			t.Logf("%d rounds: half took at most %s, the slowest %s; before the death %s", len(during), median(during), slowest, median(before))
 			assert.Less(t, median(during), time.Second)
-			assert.Less(t, slowest, 2500*time.Millisecond, "nobody waits until a request to the dead node has failed")
+			assert.Less(t, slowest, 6*time.Second, "nobody waits until a request to the dead node has failed")
 			out.awaitReady(t, false)
 			assert.Contains(t, logged(t, out.log, "level=ERROR", "Failed to connect"), "rafka:{orders:", "names what is away")
 			death.rise(t, dead)

@@ -97,7 +97,7 @@ func logged(t *testing.T, log *journal, texts ...string) string {
 // run builds a stream and runs it until t ends, or until it is stopped.
 func run(t *testing.T, name string, build func(b *service.StreamBuilder)) *stream {
 	t.Helper()
-	s := &stream{log: &journal{}, mux: http.NewServeMux(), within: 10 * time.Second}
+	s := &stream{log: &journal{}, mux: http.NewServeMux(), within: 30 * time.Second}
 	builder := service.NewStreamBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(s.log, nil)))
 	builder.SetHTTPMux(s.mux)

@@ -107,7 +107,7 @@ func TestThousandPartitionsAreSharedByFiftyMembers(t *testing.T) {
 		}
 	}
 	t.Logf("%d members left in %s, none in more than %s", throngMembers-1, time.Since(began).Round(time.Millisecond), longest.Round(time.Millisecond))
-	assert.Less(t, longest, 10*time.Second, "leaving hands everything over and waits for nobody")
+	assert.Less(t, longest, 25*time.Second, "leaving hands everything over and waits for nobody")
 	t.Logf("the last has all partitions %s later", g.awaitShares(t, 1).Round(time.Millisecond))
 	g.write(t)
 	g.await(t, g.written)
