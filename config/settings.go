@@ -78,7 +78,7 @@ func (f Fields) Shown(field string) string {
 	if text, isText := f[field].(string); isText {
 		return fmt.Sprintf("the text %.100q (quotes make it one)", text)
 	}
-	return fmt.Sprintf("%.100v", f[field])
+	return fmt.Sprintf("%.100s", fmt.Sprint(f[field]))
 }
 
 // Bool is the truth value in the named field, false if there is none.

@@ -127,7 +127,7 @@ func TestInputWaitsForItsRights(t *testing.T) {
 		"+evalsha":                         {"'evalsha'", "+evalsha"},
 		"+eval":                            {"'eval'", "+eval"},
 		"~rafka:{orders}:members:g":        {"may not read and write rafka:{orders}:members:g"},
-		"~rafka:{orders:[0-9]}:lease:g":   {"may not read and write rafka:{orders:0}:lease:g"},
+		"~rafka:{orders:[0-9]}:lease:g":    {"may not read and write rafka:{orders:0}:lease:g"},
 		"~rafka:{orders}:topic":            {"rafka:{orders}:topic", "~<key>"},
 		"the user may do nothing at first": {"'hgetall'", "+hgetall"},
 	} {

@@ -85,11 +85,11 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 // while it runs.
 func TestOutputWaitsForItsRights(t *testing.T) {
 	for missing, says := range map[string][]string{
-		"+xadd":                             {"may not run XADD", "+xadd"},
-		"+set":                              {"may not run SET", "+set"},
-		"+time":                             {"may not run TIME", "+time"},
-		"+hgetall":                          {"'hgetall'", "+hgetall"},
-		"+evalsha":                          {"'evalsha'", "+evalsha"},
+		"+xadd":                            {"may not run XADD", "+xadd"},
+		"+set":                             {"may not run SET", "+set"},
+		"+time":                            {"may not run TIME", "+time"},
+		"+hgetall":                         {"'hgetall'", "+hgetall"},
+		"+evalsha":                         {"'evalsha'", "+evalsha"},
 		"~orders:[0-9]":                    {"may not read and write orders:", "~orders:"},
 		"~rafka:{orders:[0-9]}:producer:*": {"may not read and write rafka:{orders:", "}:producer:*"},
 	} {

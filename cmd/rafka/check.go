@@ -19,6 +19,8 @@ import (
 const (
 	flagEnvFile   = "env-file"
 	flagResources = "resources"
+	flagTemplates = "templates"
+	flagSet       = "set"
 )
 
 func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.Command {
@@ -37,9 +39,19 @@ func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.C
 				Usage: "pull in extra resources from a file, supports glob patterns (requires quotes)",
 			},
 			&cli.StringSliceFlag{Name: flagEnvFile, Aliases: []string{"e"}, Usage: "import environment variables from a dotenv file"},
+			&cli.StringSliceFlag{
+				Name: flagTemplates, Aliases: []string{"t"}, Usage: "import templates, supports glob patterns (requires quotes)",
+			},
+			&cli.StringSliceFlag{
+				Name: flagSet, Aliases: []string{"s"},
+				Usage: `set a field (identified by a dot path) in each config, e.g. "input.rafka.url=redis://localhost:6379"`,
+			},
 		},
 		Action: func(c *cli.Context) error {
 			if err := loadEnvFiles(c.StringSlice(flagEnvFile)); err != nil {
+				return err
+			}
+			if err := loadTemplates(schema.Environment(), c.StringSlice(flagTemplates)); err != nil {
 				return err
 			}
 			check, err := newCheck(schema, c, stdout, stderr)
@@ -79,6 +91,7 @@ func loadEnvFiles(patterns []string) error {
 type check struct {
 	schema         *service.ConfigSchema
 	resources      []string
+	overrides      overrides
 	timeout        time.Duration
 	stdout, stderr io.Writer
 }
@@ -88,8 +101,12 @@ func newCheck(schema *service.ConfigSchema, c *cli.Context, stdout, stderr io.Wr
 	if err != nil {
 		return nil, fmt.Errorf("finding resource files: %w", err)
 	}
+	set, err := parseOverrides(c.StringSlice(flagSet))
+	if err != nil {
+		return nil, err
+	}
 	return &check{
-		schema: schema, resources: resources, timeout: c.Duration(flagTimeout), stdout: stdout, stderr: stderr,
+		schema: schema, resources: resources, overrides: set, timeout: c.Duration(flagTimeout), stdout: stdout, stderr: stderr,
 	}, nil
 }
 
@@ -148,7 +165,7 @@ func (k *check) one(ctx context.Context, path string) (ok bool, err error) {
 
 // build lints a config and its resources and makes a stream of them, which is never started.
 func (k *check) build(path string) (*service.Stream, error) {
-	text, err := k.lint(path)
+	text, err := k.lint(path, k.overrides.mayMend)
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +177,14 @@ func (k *check) build(path string) (*service.Stream, error) {
 	if err := builder.SetYAML(text); err != nil {
 		return nil, err
 	}
+	if err := k.override(builder); err != nil {
+		return nil, err
+	}
 	for _, warning := range textWarnings(text) {
 		_, _ = fmt.Fprintf(k.stdout, "%s: warning: %s\n", path, warning)
 	}
 	for _, resource := range k.resources {
-		text, err := k.lint(resource)
+		text, err := k.lint(resource, nothing)
 		if err != nil {
 			return nil, fmt.Errorf("resource file %s: %w", resource, err)
 		}
@@ -175,23 +195,48 @@ func (k *check) build(path string) (*service.Stream, error) {
 	return builder.Build()
 }
 
-func (k *check) lint(path string) (text string, err error) {
+// lint reads a config. The error has all that the linter says, leaving out what is excused.
+func (k *check) lint(path string, excused func(service.Lint) bool) (text string, err error) {
 	read, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	lints, err := k.schema.NewStreamConfigLinter().LintYAML(read)
+	return string(read), k.lintText(read, excused)
+}
+
+func (k *check) lintText(text []byte, excused func(service.Lint) bool) error {
+	lints, err := k.schema.NewStreamConfigLinter().LintYAML(text)
 	if err != nil {
-		return "", err
+		return err
 	}
-	errs := make([]string, len(lints))
-	for i, lint := range lints {
-		errs[i] = lint.Error()
+	var errs []string
+	for _, lint := range lints {
+		if !excused(lint) {
+			errs = append(errs, lint.Error())
+		}
 	}
 	if len(errs) > 0 {
-		return "", errors.New(strings.Join(errs, "; "))
+		return errors.New(strings.Join(errs, "; "))
 	}
-	return string(read), nil
+	return nil
+}
+
+// override sets the fields that --set names, and lints what the config has become.
+func (k *check) override(builder *service.StreamBuilder) error {
+	if len(k.overrides) == 0 {
+		return nil
+	}
+	if err := builder.SetFields(k.overrides...); err != nil {
+		return fmt.Errorf("--%s: %w", flagSet, err)
+	}
+	text, err := builder.AsYAML()
+	if err != nil {
+		return err
+	}
+	if err := k.lintText([]byte(text), nothing); err != nil {
+		return fmt.Errorf("with --%s: %w", flagSet, err)
+	}
+	return nil
 }
 
 // noEndpoints takes the HTTP endpoints of a stream that is not going to run.

@@ -227,7 +227,9 @@ func (a ACL) required(rule string) bool {
 }
 
 // acl is the user of a role.
-func acl(role Role) ACL { return ACL{Role: role, Topic: "orders", Group: "billing", Partitions: 10, Creates: true} }
+func acl(role Role) ACL {
+	return ACL{Role: role, Topic: "orders", Group: "billing", Partitions: 10, Creates: true}
+}
 
 // clusterOnly are the rules that no single server needs.
 var clusterOnly = []string{"+asking", "+cluster|slots", "+command"}
