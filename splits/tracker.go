@@ -164,8 +164,7 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 
 // Learn sets the counts that were not known, of all that is tracked and of Done, from the count at End.
 func (t *Tracker) Learn(end int64) {
-	for i := len(t.spans) - 1; i >= 0; i-- {
-		s := t.spans[i]
+	for _, s := range slices.Backward(t.spans) {
 		if s.read < 0 {
 			s.read = end - int64(s.size)
 		}

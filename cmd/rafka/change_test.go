@@ -101,7 +101,8 @@ PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 
 	o := rafka(t, append(seek, "earliest", "--partition", "0", "--format", "json")...)
 	assert.JSONEq(t, `{"stream_name": "orders", "consumer_group": "billing", "dry_run": false, "new": false, "partitions": [
-		{"split": {"stream_name": "orders", "partition_id": 0, "id": "orders-0", "key": "orders:0"}, "before": "5-1", "after": "0-0", "lag": 3, "lag_exact": true}
+		{"split": {"stream_name": "orders", "partition_id": 0, "id": "orders-0", "key": "orders:0"}, "before": "5-1", "after": "0-0",
+		 "lag": 3, "lag_exact": true}
 	]}`, o.stdout)
 
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)

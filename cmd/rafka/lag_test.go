@@ -215,10 +215,12 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 		"begun in the middle":                {entries: 100, fields: "  start_offset: 71-0", want: "30"},
 		"begun in the middle, and read on":   {entries: 100, fields: "  start_offset: 71-0", acknowledge: 20, want: "10"},
 		"begun in the middle behind deleted": {before: do("xdel", "orders", "10-0"), entries: 100, fields: "  start_offset: 71-0", want: "30"},
-		"begun in the middle before deleted": {before: do("xdel", "orders", "80-0"), entries: 100, fields: "  start_offset: 71-0", want: "29", inRedis: "nil"},
-		"sought back":                        {entries: 100, acknowledge: 80, then: seek("31-0"), want: "70"},
-		"sought to the end":                  {entries: 100, acknowledge: 20, then: seek("latest"), want: "0"},
-		"sought to the beginning":            {entries: 100, acknowledge: 20, then: seek("earliest"), want: "100"},
+		"begun in the middle before deleted": {
+			before: do("xdel", "orders", "80-0"), entries: 100, fields: "  start_offset: 71-0", want: "29", inRedis: "nil",
+		},
+		"sought back":             {entries: 100, acknowledge: 80, then: seek("31-0"), want: "70"},
+		"sought to the end":       {entries: 100, acknowledge: 20, then: seek("latest"), want: "0"},
+		"sought to the beginning": {entries: 100, acknowledge: 20, then: seek("earliest"), want: "100"},
 		"recreated": {entries: 100, acknowledge: 40, then: func(t *testing.T, c *redis.Client) {
 			require.NoError(t, c.Del(t.Context(), "orders").Err())
 			write(t, c, 200, 206)

@@ -146,10 +146,7 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 		assert.Equal(t, []string{"m1", "m2"}, d.Members)
 		assert.GreaterOrEqual(t, d.Version, view.Version)
 		require.Len(t, d.Partitions, 5)
-		counted := true
-		if s.embedded {
-			counted = false // the embedded server does not count
-		}
+		counted := !s.embedded // which does not count
 		for i, want := range []struct {
 			owner     string
 			committed string
