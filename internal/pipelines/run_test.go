@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -180,10 +182,12 @@ func (r *run) stream(ctx context.Context) (over bool, v *verdict, err error) {
 	return over, v, err
 }
 
-// Times that a stream has to stop. What the engine is given less than 4/3 of a second for is a hard stop at once.
+// Times that a stream has to stop. What the engine is given less than 4/3 of a second for is a hard stop at once. A broker
+// that fails again and again waits up to three seconds between its attempts, and a graceful stop waits for it; once three
+// quarters of the time have passed it becomes a hard stop, which not all outputs survive.
 const (
 	hardStop     = 1300 * time.Millisecond
-	gracefulStop = 10 * time.Second
+	gracefulStop = time.Minute
 )
 
 // halt stops a stream that may have ended by itself, and waits for its end.
@@ -201,8 +205,10 @@ func halt(s *service.Stream, ended chan error, hard bool) error {
 		err = s.StopWithin(gracefulStop)
 	}
 	if err != nil {
-		stacks := make([]byte, 1<<20)
-		return fmt.Errorf("the stream does not stop: %w\n%s", err, stacks[:runtime.Stack(stacks, true)])
+		stacks := make([]byte, 1<<24)
+		file := filepath.Join(os.TempDir(), fmt.Sprintf("pipelines-%d.stacks", os.Getpid()))
+		wrote := os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600)
+		return fmt.Errorf("the stream does not stop: %w; the stacks are in %s (%v)", err, file, wrote)
 	}
 	select {
 	case err := <-ended:
