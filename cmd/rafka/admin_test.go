@@ -240,7 +240,8 @@ output:
 `
 	path := writeFile(t, "rafka.yaml", config)
 	t.Setenv("RAFKA_TEST_REDIS", server.URL())
-	succeeds(t, path+": input: note: topic orders does not exist yet; waiting for its first entry\n"+path+": input: ok\n"+path+": sink: ok\n", "check", path)
+	succeeds(t, path+": input: note: topic orders does not exist yet; waiting for its first entry\n"+
+		path+": input: ok\n"+path+": sink: ok\n", "check", path)
 	assert.Zero(t, server.Client(t).DBSize(t.Context()).Val(), "a check leaves nothing behind")
 
 	t.Setenv("RAFKA_TEST_REDIS", "redis://127.0.0.1:1")

@@ -96,7 +96,8 @@ func TestRemediesNameWhatExists(t *testing.T) {
 	field := regexp.MustCompile(`\b[a-z]+(?:_[a-z]+)+\b`)
 	command := regexp.MustCompile(`\brafka ((?:topic|group|acl) [a-z]+|check|lint|run|streams|echo|list|create)\b`)
 	commands := map[string]bool{}
-	for text, place := range messages(t, "input", "output", "splits", "config", "internal/appender", "internal/broker", "internal/embedded", "cmd/rafka") {
+	folders := []string{"input", "output", "splits", "config", "internal/appender", "internal/broker", "internal/embedded", "cmd/rafka"}
+	for text, place := range messages(t, folders...) {
 		for _, name := range field.FindAllString(text, -1) {
 			named[name] = true
 			assert.True(t, known[name] || slices.Contains(otherNames, name), "%s names %s, which is no field: %q", place, name, text)

@@ -11,8 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of the lines of `rafka check`. What is worse is an error that the check
-// reports by itself.
+// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of the lines of `rafka check`. What is
+// worse is an error that the check reports by itself.
 type warnings struct {
 	to          io.Writer
 	path        string // of the config

@@ -60,7 +60,7 @@ func (r residue) size() int {
 const markTTL = time.Hour
 
 // withoutMarks returns the keys without leases of which a deletion left nothing but its mark.
-func (a *Admin) withoutMarks(ctx context.Context, keys []string) ([]string, error) {
+func (a *Admin) withoutMarks(ctx context.Context, keys []string) []string {
 	pipe := a.client.Pipeline()
 	leases := map[string]*redis.SliceCmd{}
 	for _, key := range keys {
@@ -69,13 +69,13 @@ func (a *Admin) withoutMarks(ctx context.Context, keys []string) ([]string, erro
 		}
 	}
 	if len(leases) == 0 {
-		return keys, nil
+		return keys
 	}
 	_ = send(ctx, pipe) // each command has its error
 	return slices.DeleteFunc(keys, func(key string) bool {
 		lease := leases[key]
 		return lease != nil && lease.Err() == nil && lease.Val()[0] == nil && lease.Val()[1] != nil
-	}), nil
+	})
 }
 
 // unlink deletes partition after partition, and what belongs to the topic when they are gone.

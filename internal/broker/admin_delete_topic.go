@@ -88,10 +88,7 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	if err != nil {
 		return DeletedTopic{}, err // a key of another type among them
 	}
-	if keys, err = a.withoutMarks(ctx, keys); err != nil {
-		return DeletedTopic{}, err
-	}
-	r := residueOf(topic, keys)
+	r := residueOf(topic, a.withoutMarks(ctx, keys))
 	deleted.Keys = r.size()
 	if topic.Plain() && !states[0].Exists && deleted.Keys == 0 {
 		return DeletedTopic{}, &TopicNotFoundError{Topic: d.Topic}

@@ -1,0 +1,40 @@
+package splits
+
+import (
+	"context"
+	"errors"
+)
+
+// unintended returns the losses without those of streams that an operator deleted with their topic. A stream that was recreated looks the same
+// either way, so the leases are asked for.
+func (f *fetcher) unintended(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
+	var anew []Lease
+	for i, l := range losses {
+		if l.Recreated {
+			anew = append(anew, leases[i])
+		}
+	}
+	if len(anew) == 0 {
+		return losses
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.Heartbeat)
+	defer cancel()
+	answers := f.cfg.Leases.Renew(ctx, f.cfg.TTL, anew)
+	for _, l := range losses {
+		if !l.Recreated {
+			all = append(all, l)
+			continue
+		}
+		lease, err := anew[0], answers[0]
+		anew, answers = anew[1:], answers[1:]
+		if errors.Is(err, ErrFenced) {
+			f.reader.fenced(lease, causeOf(err))
+		}
+		if errors.Is(err, ErrDeleted) {
+			continue
+		}
+		l.Spent = l.Spent && err == nil // else the store has lost more than the stream
+		all = append(all, l)
+	}
+	return all
+}
