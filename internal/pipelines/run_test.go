@@ -207,8 +207,8 @@ func halt(s *service.Stream, ended chan error, hard bool) error {
 	if err != nil {
 		stacks := make([]byte, 1<<24)
 		file := filepath.Join(os.TempDir(), fmt.Sprintf("pipelines-%d.stacks", os.Getpid()))
-		wrote := os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600)
-		return fmt.Errorf("the stream does not stop: %w; the stacks are in %s (%v)", err, file, wrote)
+		err = errors.Join(err, os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600))
+		return fmt.Errorf("the stream does not stop, the stacks are in %s: %w", file, err)
 	}
 	select {
 	case err := <-ended:
