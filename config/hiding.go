@@ -43,7 +43,8 @@ func checkHidden(text string, user *url.Userinfo, p *Problems) {
 	const remedy = "or give the password in the field password (and the user in username), where it is always hidden"
 	switch {
 	case likeVariable.MatchString(strings.TrimSpace(password)):
-		p.Add(fieldURL, "the password looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, or use another password")
+		p.Add(fieldURL, "the password looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, "+
+			"or use another password")
 	case strings.ContainsFunc(text, isBlank):
 		p.Add(fieldURL, "holds white space (a file of a secret may end with a line break), so its password would be shown by rafka echo: "+
 			"remove the white space, %s", remedy)

@@ -36,6 +36,7 @@ func requireHidden(t *testing.T, text string) {
 }
 
 func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
+	withoutUser := strings.NewReplacer(":hunter2@", "", "u:hunter2@", "", ":$%7Bhunter2%7D@", "", ":%20$%7BA:hunter2%7D%20@", "")
 	const blank = "url: holds white space (a file of a secret may end with a line break)"
 	for _, test := range []struct{ url, kind, want string }{
 		{"redis://:hunter2@h:1\n", kindSimple, blank},
@@ -62,7 +63,7 @@ func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
 		assert.Contains(t, found[0], test.want, test.url)
 		requireNamed(t, found)
 
-		fields[fieldURL] = strings.NewReplacer(":hunter2@", "", "u:hunter2@", "", ":$%7Bhunter2%7D@", "", ":%20$%7BA:hunter2%7D%20@", "").Replace(test.url)
+		fields[fieldURL] = withoutUser.Replace(test.url)
 		fields[fieldPassword] = secret
 		_, found = resolve(fields)
 		assert.Empty(t, found, "the remedy helps: %q", fields[fieldURL])

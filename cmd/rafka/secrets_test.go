@@ -16,9 +16,11 @@ func TestEchoShowsNoPassword(t *testing.T) {
 		`url: "redis://:Hunter2@a:1, redis://b:1", kind: cluster`, `url: "redis://:Hunter2@a:1,redis://b:1", kind: cluster`,
 		`url: "redis://:Hunter2@[::1]:1,redis://[::1]:2", kind: cluster`, `url: "redis://:Hunter2@[::1]:1"`,
 		`url: "redis://a,redis://:Hunter2@b", kind: failover, master: m`, `url: "redis://u:Hunter2@a,redis://u:Hunter2@b", kind: failover, master: m`,
-		`url: "unix://:Hunter2@/r.sock?db=1"`, `url: "redis://h?password=Hunter2"`, `url: "redis://h?sentinel_password=Hunter2", kind: failover, master: m`,
+		`url: "unix://:Hunter2@/r.sock?db=1"`, `url: "redis://h?password=Hunter2"`,
+		`url: "redis://h?sentinel_password=Hunter2", kind: failover, master: m`,
 		`url: "redis://:$%7BHunter2%7D@h"`, `url: "redis://:a%40%2FHunter2@h"`, `url: "redis://:a@Hunter2@h"`, `url: "redis://Hunter2@h"`,
-		`url: "redis://h", password: Hunter2`, `url: "redis://h", password: "${{Hunter2}}"`, `url: "redis://h", kind: failover, master: m, sentinel_password: Hunter2`,
+		`url: "redis://h", password: Hunter2`, `url: "redis://h", password: "${{Hunter2}}"`,
+		`url: "redis://h", kind: failover, master: m, sentinel_password: Hunter2`,
 	} {
 		path := writeFile(t, "rafka.yaml", fmt.Sprintf(
 			"input: {generate: {mapping: 'root = 1'}}\noutput: {rafka: {%s, stream_name: f}}\n", fields))

@@ -24,7 +24,7 @@ func requireTame(t *testing.T, text string, what ...any) {
 	t.Helper()
 	require.True(t, utf8.ValidString(text), what...)
 	for _, r := range text {
-		if r != '\n' && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)) {
+		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			require.Fail(t, "not escaped", "%U in %q of %v", r, text, what)
 		}
 	}
@@ -77,7 +77,8 @@ func TestEscapedJSONIsTheSameValue(t *testing.T) {
 func TestCheckEscapesWhatAServerSays(t *testing.T) {
 	_, client := startRedis(t)
 	require.NoError(t, client.HSet(t.Context(), "rafka:{orders}:topic", "partitions", hostile).Err())
-	o := rafka(t, "check", writeFile(t, "rafka.yaml", "input:\n  rafka: { url: '${RAFKA_URL}', stream_name: orders, consumer_group: g }\noutput: { drop: {} }\n"))
+	o := rafka(t, "check", writeFile(t, "rafka.yaml",
+		"input:\n  rafka: { url: '${RAFKA_URL}', stream_name: orders, consumer_group: g }\noutput: { drop: {} }\n"))
 	assert.Equal(t, 1, o.code)
 	assert.Contains(t, o.stdout, `\x1b`)
 	requireTame(t, o.stdout)

@@ -11,13 +11,16 @@ import (
 
 // The help of the engine's commands named components that this binary does not have, and pages that do not exist.
 func TestExamplesInHelpWork(t *testing.T) {
+	const existing = `^https://(github\.com/rafka-streams/rafka$|docs\.redpanda\.com/redpanda-connect/(guides|configuration)/)`
 	links := regexp.MustCompile(`https?://\S+`)
 	created := 0
-	for _, command := range []string{"", "create", "list", "streams", "test", "template", "blobl", "run", "lint", "echo", "check", "topic", "acl", "version"} {
+	for _, command := range []string{
+		"", "create", "list", "streams", "test", "template", "blobl", "run", "lint", "echo", "check", "topic", "acl", "version",
+	} {
 		help := rafkaProcess(t, append(strings.Fields(command), "--help")...)
 		require.Zero(t, help.code, command)
 		for _, link := range links.FindAllString(help.stdout, -1) {
-			assert.Regexp(t, `^https://(github\.com/rafka-streams/rafka$|docs\.redpanda\.com/redpanda-connect/(guides|configuration)/)`, link, command)
+			assert.Regexp(t, existing, link, command)
 		}
 		for line := range strings.Lines(help.stdout) {
 			example, _, _ := strings.Cut(strings.TrimSpace(line), ">")

@@ -76,7 +76,8 @@ func TestNamesAreNoLongerThanInKafka(t *testing.T) {
 }
 
 func TestNamesHoldNothingThatIsNotSeen(t *testing.T) {
-	for _, r := range "\u0085\u009b\u00ad\u034f\u061c\u115f\u180e\u200b\u200d\u200e\u2028\u2029\u202e\u2060\u2066\u2069\u3164\ufe0f\ufeff\U000e0041\U000e0100" {
+	for _, r := range "\u0085\u009b\u00ad\u034f\u061c\u115f\u180e\u200b\u200d\u200e\u2028\u2029" +
+		"\u202e\u2060\u2066\u2069\u3164\ufe0f\ufeff\U000e0041\U000e0100" {
 		for field, validate := range validators {
 			for _, name := range []string{string(r) + "a", "a" + string(r) + "b", "a" + string(r)} {
 				assert.ErrorContains(t, validate(name), field+": ", "%U", r)
