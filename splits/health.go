@@ -35,7 +35,10 @@ type ailment struct {
 const storeName = "redis"
 
 func newHealth(observer Observer, now func() time.Time) *health {
-	return &health{observer: observer, now: now, mended: func() {}, troubles: map[string]ailment{}, told: map[string]time.Time{}, changed: make(chan struct{})}
+	return &health{
+		observer: observer, now: now, mended: func() {},
+		troubles: map[string]ailment{}, told: map[string]time.Time{}, changed: make(chan struct{}),
+	}
 }
 
 // fail says that a part of the consumer can't do its work.

@@ -41,8 +41,9 @@ func (s *selection) add(h *hold) {
 	s.items = append(s.items, intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: inspect}, h.seen})
 }
 
-// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full, and marks them as being fetched. Beside splits with a backlog, quiet ones are
-// named every lookAgain only, so that one busy split among a thousand flows as if it were alone.
+// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full, and marks them as being fetched.
+// Beside splits with a backlog, quiet ones are named every lookAgain only, so that one busy split among a thousand flows as if it
+// were alone.
 func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 	now := r.cfg.Now()
 	sel := selection{all: true, wait: idleFetcher}

@@ -25,7 +25,8 @@ func shapeWarnings(config any) []string {
 		for _, kind := range slices.Sorted(maps.Keys(buffer)) {
 			if kind != "none" && kind != "label" {
 				found = append(found, fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so "+
-					"those in it are lost with the process, and what the README promises of the rafka input does not hold: remove it, the topic is a buffer itself", kind))
+					"those in it are lost with the process, and what the README promises of the rafka input does not hold: "+
+					"remove it, the topic is a buffer itself", kind))
 			}
 		}
 	}

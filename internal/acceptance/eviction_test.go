@@ -121,7 +121,8 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 			if client.Exists(t.Context(), "orders:0", "orders:1", "orders:2").Val() < partitions {
 				require.Eventually(t, func() bool {
-					return len(p.journal.Lines(allRead))+len(p.journal.Lines("level=ERROR", "is gone: its stream was deleted, evicted or flushed")) > 0
+					const gone = "is gone: its stream was deleted, evicted or flushed"
+					return len(p.journal.Lines(allRead))+len(p.journal.Lines("level=ERROR", gone)) > 0
 				}, time.Minute, 20*time.Millisecond)
 			}
 			first := source.next
