@@ -101,7 +101,9 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 		f = &fetcher{
 			shard: shard, reader: c.reader, log: c.cfg.Log, cfg: c.cfg, health: c.health,
 			room: c.reader.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
+			turn: make(chan struct{}, 1),
 		}
+		f.turn <- struct{}{}
 		c.fetchers[shard] = f
 		c.reads.Go(func() { f.run(c.running) }) // ends with Close
 	}

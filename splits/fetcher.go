@@ -18,6 +18,9 @@ const (
 	lookAgain = 5 * time.Millisecond
 )
 
+// peeks is for how many splits the size of the next entry is asked: the store has to look at the whole entries.
+const peeks = 4
+
 // fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all splits, and one beside it that may take
 // long, for splits on trial, or that must not wait for the first, for splits that were just claimed.
 type fetcher struct {
@@ -37,6 +40,8 @@ type fetcher struct {
 	unanswered atomic.Int32
 
 	sizes sizes
+	// turn holds one token, which a request takes that should have the connection for itself.
+	turn chan struct{}
 }
 
 // request is one fetch request.
@@ -45,6 +50,8 @@ type request struct {
 	// count is how many entries of each split to ask for; full is how many tell of a backlog.
 	count, full int
 	block       time.Duration
+	// failures is how often in a row it has failed although it asks for one entry alone.
+	failures int
 }
 
 // outcome is what became of a request.
@@ -102,46 +109,43 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 	}
 }
 
-// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is left or ctx ends.
+// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is left or ctx ends, unless there is a request
+// beside the main one already.
 func (f *fetcher) startTrials(ctx context.Context) {
-	items, count := f.nextTrial()
-	if len(items) == 0 {
+	if !f.beside.CompareAndSwap(false, true) {
+		return
+	}
+	first := f.nextTrial()
+	if len(first.items) == 0 {
+		f.beside.Store(false)
 		return
 	}
 	f.spawn(func() {
 		defer f.leaveBeside()
-		for len(items) > 0 && ctx.Err() == nil {
-			out := f.fetch(ctx, request{items: items, count: count, full: count})
+		r := first
+		for len(r.items) > 0 && ctx.Err() == nil {
+			out := f.fetch(ctx, r)
 			if out.err != nil && !out.aside {
 				return // the main request waits until the store can be reached
 			}
-			items, count = f.reader.onTrial(f.shard)
-			count = f.boundTrial(len(items), count)
+			r = f.nextTrial()
 		}
-		f.reader.abandon(items)
+		f.reader.abandon(r.items)
 	})
 }
 
-// nextTrial is the first request of trials that are due, unless there is a request beside the main one already. If there is a first request,
-// leaveBeside has to be called after it.
-func (f *fetcher) nextTrial() (items []intake, count int) {
-	if !f.beside.CompareAndSwap(false, true) {
-		return nil, 0
-	}
-	items, count = f.reader.onTrial(f.shard)
+// nextTrial is the next request of trials that are due; it has no items if there is none.
+func (f *fetcher) nextTrial() request {
+	items, like := f.reader.onTrial(f.shard)
 	if len(items) == 0 {
-		f.beside.Store(false)
-		return nil, 0
+		return request{}
 	}
-	return items, f.boundTrial(len(items), count)
-}
-
-func (f *fetcher) boundTrial(splits, count int) int {
-	if splits == 0 || count == 1 {
-		return count
+	count := like.count
+	if count > 1 {
+		most, _ := f.sizes.count(len(items), len(items), f.reader.spare())
+		count = min(count, most)
 	}
-	most, _ := f.sizes.count(splits, splits, f.reader.spare())
-	return min(count, most)
+	return request{items: items, count: count, full: count, failures: like.failures}
 }
 
 func (f *fetcher) leaveBeside() {
@@ -172,10 +176,7 @@ func (f *fetcher) fetch(ctx context.Context, r request) outcome {
 	if f.sizes.unknown() {
 		f.foresee(ctx, &r)
 	}
-	req := FetchRequest{Cursors: cursors(r.items), Count: r.count, Block: r.block}
-	began := f.cfg.Now()
-	fetched, err := f.log.Fetch(ctx, req)
-	took := f.cfg.Now().Sub(began)
+	fetched, took, err := f.send(ctx, r)
 	if err == nil && f.cfg.FailOnLoss {
 		err = f.inspectNow(ctx, r.items, fetched)
 	}
@@ -194,9 +195,24 @@ func (f *fetcher) fetch(ctx context.Context, r request) outcome {
 	return outcome{entries: report.entries}
 }
 
+// send sends a request, and returns how long the answer took.
+func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took time.Duration, err error) {
+	if f.sizes.tight() && r.failures < 2 { // one that failed with the connection for itself must not keep others from it
+		select {
+		case <-f.turn:
+			defer func() { f.turn <- struct{}{} }()
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		}
+	}
+	began := f.cfg.Now()
+	fetched, err = f.log.Fetch(ctx, FetchRequest{Cursors: cursors(r.items), Count: r.count, Block: r.block})
+	return fetched, f.cfg.Now().Sub(began), err
+}
+
 // foresee makes the first request of all as large as it should be: it asks for the size of the entries.
 func (f *fetcher) foresee(ctx context.Context, r *request) {
-	next, err := f.log.Peek(ctx, cursors(r.items))
+	next, err := f.log.Peek(ctx, cursors(r.items[:min(peeks, len(r.items))]))
 	if err != nil {
 		return // the request itself will show what is wrong
 	}
@@ -232,7 +248,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		f.health.fail(f.part(), err)
 		return false
 	}
-	next, unreachable := f.log.Peek(ctx, cursors(r.items))
+	next, unreachable := f.log.Peek(ctx, cursors(r.items[:min(peeks, len(r.items))]))
 	if unreachable != nil && ctx.Err() == nil {
 		if f.unanswered.Add(1) == 1 { // connections that are there break at once in an outage: the next request shows more
 			f.reader.abandon(r.items)

@@ -82,6 +82,14 @@ func (s *sizes) unknown() bool {
 	return s.average == 0 && s.quiet == 0
 }
 
+// tight reports whether one entry is expected to need as much of the connection as a whole answer should: two requests at a time would keep
+// each other from arriving in time.
+func (s *sizes) tight() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.average > s.budget.bound(math.MaxInt)
+}
+
 // expect takes in the sizes of entries that are about to be fetched, if no others are known.
 func (s *sizes) expect(next []Peeked) {
 	s.mu.Lock()

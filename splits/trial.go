@@ -74,9 +74,9 @@ func (r *Reader) endTrials(shard string) {
 	}
 }
 
-// onTrial selects splits of a shard for the next request of a trial, and returns how many entries of each to ask for. Those that failed
-// alone come last: their next attempt may take as long as the last.
-func (r *Reader) onTrial(shard string) (items []intake, count int) {
+// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those that failed alone come last: their next
+// attempt may take as long as the last.
+func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	now := r.cfg.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,9 +90,9 @@ func (r *Reader) onTrial(shard string) (items []intake, count int) {
 		}
 	}
 	if first == nil {
-		return nil, 0
+		return nil, trial{}
 	}
-	like := *first.trial
+	like = *first.trial
 	var sel selection
 	sel.add(first)
 	for s, h := range r.holds {
@@ -100,7 +100,7 @@ func (r *Reader) onTrial(shard string) (items []intake, count int) {
 			sel.add(h)
 		}
 	}
-	return sel.items, like.count
+	return sel.items, like
 }
 
 // pause keeps the split from being fetched for a while, which grows until it can be read again.

@@ -48,7 +48,7 @@ func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
 		smallFirst, mixed int // entries of 100 bytes in front of those, and behind each
 	}{
 		"slow, 1 MB":           {link: slow, splits: 16, each: 4, size: 1e6, most: 30720 * time.Millisecond},
-		"slow, 4 MB":           {link: slow, splits: 16, each: 2, size: 4e6, most: 61440 * time.Millisecond},
+		"slow, 4 MB":           {link: slow, splits: 16, each: 2, size: 4e6, most: 61440 * time.Millisecond, failures: 1},
 		"slow, 10 MB":          {link: slow, splits: 4, each: 2, size: 10e6, most: 38400 * time.Millisecond, failures: 1},
 		"slow, 64 splits":      {link: slow, splits: 64, each: 2, size: 5e5, most: 30720 * time.Millisecond},
 		"slow, one split":      {link: slow, splits: 1, each: 40, size: 1e6, most: 19200 * time.Millisecond},

@@ -3,11 +3,15 @@ package broker
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -88,4 +92,92 @@ func TestStreamInfoThatMakesNoSenseIsAnError(t *testing.T) {
 	} {
 		require.Error(t, info.fill(&splits.State{}), info)
 	}
+}
+
+// XINFO STREAM brings the first and the last entry along: over a slow network the state of streams with large entries never arrived.
+func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, s testServer) {
+		ctx := t.Context()
+		large := strings.Repeat("x", 1<<20)
+		for i := range 3 {
+			require.NoError(t, s.client.XAdd(ctx, &redis.XAddArgs{Stream: "large", ID: fmt.Sprint(i+1, "-0"), Values: []string{"body", large}}).Err())
+			s.add(t, "small", fmt.Sprint(i+1, "-0"))
+		}
+		all := []splits.Split{plainSplit("large"), plainSplit("small"), plainSplit("missing")}
+		want := splits.State{Exists: true, Length: 3, First: splits.Offset{Millis: 1}, Last: splits.Offset{Millis: 3}, Added: 3}
+		l := NewLog(s.client, s.client)
+		for range 3 {
+			before := s.sent(t)
+			states, err := l.State(ctx, all)
+			require.NoError(t, err)
+			assert.Equal(t, []splits.State{want, want, {}}, states)
+			assert.Less(t, s.sent(t)-before, 1<<20)
+		}
+		assert.Equal(t, map[string]bool{"small": true}, l.light, "small ones are asked about without a script")
+
+		require.NoError(t, s.client.XAdd(ctx, &redis.XAddArgs{Stream: "small", ID: "4-0", Values: []string{"body", large}}).Err())
+		for range 2 { // the first time, this is not known
+			_, err := l.State(ctx, all)
+			require.NoError(t, err)
+		}
+		assert.Empty(t, l.light)
+	})
+}
+
+// sent is how many bytes the server has sent.
+func (s testServer) sent(t *testing.T) int {
+	t.Helper()
+	info, err := s.client.Info(t.Context(), "stats").Result()
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(info, "total_net_output_bytes:")
+	text, _, _ := strings.Cut(rest, "\r")
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// What a stream that was light has become shows in an answer that is too large to arrive.
+func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
+	server := redistest.Start(t)
+	s := testServer{client: server.Client(t)}
+	s.add(t, "s", "1-0")
+	l := NewLog(s.client, s.client)
+	all := []splits.Split{plainSplit("s")}
+	for range 2 {
+		_, err := l.State(t.Context(), all)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", ID: "2-0", Values: []string{"body", strings.Repeat("x", 4<<20)}}).Err())
+	require.NoError(t, s.client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
+	states, err := l.State(t.Context(), all)
+	require.NoError(t, err)
+	require.NoError(t, states[0].Err)
+	assert.Equal(t, int64(2), states[0].Length)
+}
+
+func TestPeekDescribesTheNextEntryOfEachSplit(t *testing.T) {
+	onBothProtocols(t, func(t *testing.T, s testServer) {
+		ctx := t.Context()
+		s.add(t, "s", "1-1")
+		require.NoError(t, s.client.XAdd(ctx, &redis.XAddArgs{Stream: "s", ID: "2-2", Values: []string{"body", strings.Repeat("x", 100_000), "k", "v"}}).Err())
+		require.NoError(t, s.client.Set(ctx, "bad", "text", 0).Err())
+		at := cursorsOf("s", "s", "missing", "bad", "s")
+		at[1].After, at[4].After = splits.Offset{Millis: 1, Seq: 1}, splits.Offset{Millis: 2, Seq: 2}
+		peeked, err := NewLog(s.client, s.client).Peek(ctx, at)
+		require.NoError(t, err)
+		assert.Equal(t, splits.Peeked{Offset: splits.Offset{Millis: 1, Seq: 1}, Size: 5}, peeked[0])
+		assert.Equal(t, splits.Peeked{Offset: splits.Offset{Millis: 2, Seq: 2}, Size: 100_006}, peeked[1])
+		assert.Equal(t, splits.Peeked{}, peeked[2])
+		assert.Equal(t, ClassWrongType, Classify(peeked[3].Err), peeked[3].Err)
+		assert.Equal(t, splits.Peeked{}, peeked[4])
+	})
+}
+
+func TestPeekWithoutAServerIsAnErrorOfTheRequest(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	server.Kill(t)
+	_, err := NewLog(client, client).Peek(t.Context(), cursorsOf("a"))
+	assert.Equal(t, ClassConnection, Classify(err))
+	assert.NotErrorIs(t, err, splits.ErrUnfinished)
 }

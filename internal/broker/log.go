@@ -5,7 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +28,8 @@ type Log struct {
 
 	mu    sync.Mutex      // no I/O under it
 	light map[string]bool // streams whose first and last entry are small
+	// narrowUntil is how long those of a light stream have to be smaller than usual.
+	narrowUntil time.Time
 }
 
 var _ splits.Log = (*Log)(nil)
@@ -76,7 +78,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 		fetched, err = fetchEach(ctx, l.blocking, req)
 	}
 	if err != nil {
-		l.complete(ctx, inspections) // an answer with entries in it may have been too large
+		l.narrow(inspections)
 		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(explainRead(err)))
 	}
 	l.complete(ctx, inspections)
@@ -317,8 +319,14 @@ func decodePeeked(answer scriptReply) (p splits.Peeked, err error) {
 	return p, unexpected(peekScript, answer.value)
 }
 
-// lookedAtOnce is how many streams a pipeline asks about: each costs the server as much as reading two entries.
-const lookedAtOnce = 16
+// How many streams a pipeline asks about: each costs the server as much as copying its first and its last entry a few times, and the answer
+// has to come before the timeout of the control client.
+const (
+	firstLooks   = 4
+	lookedAtOnce = 16
+	// looksBytes is how many bytes those entries may have together for more streams at once.
+	looksBytes = 4 << 20
+)
 
 // State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
 // State.Err; the error is returned when none could.
@@ -346,29 +354,43 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 
 // inspectAll fills in the states of the splits at some places. It asks no more once there is no answer.
 func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
-	for some := range slices.Chunk(places, lookedAtOnce) {
-		l.inspectSome(ctx, all, some, states)
+	atOnce := firstLooks
+	for len(places) > 0 {
+		some := places[:min(atOnce, len(places))]
 		places = places[len(some):]
+		ends := l.inspectSome(ctx, all, some, states)
 		if err := states[some[0]].Err; Classify(err) == ClassConnection {
 			for _, place := range places {
 				states[place].Err = err
 			}
 			return
 		}
+		if ends > looksBytes {
+			atOnce = max(1, atOnce/2)
+		} else {
+			atOnce = min(2*atOnce, lookedAtOnce)
+		}
 	}
 }
 
-func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
-	pipe := l.control.Pipeline()
+// inspectSome fills in the states of a few splits. It returns how many bytes their first and last entries have.
+func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
 	inspections := make([]*inspection, len(places))
-	for i, place := range places {
-		inspections[i] = l.inspect(ctx, pipe, all[place])
+	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {
+		pipe := l.control.Pipeline()
+		for i, place := range places {
+			inspections[i] = l.inspect(ctx, pipe, all[place])
+		}
+		exec(ctx, pipe)
 	}
-	exec(ctx, pipe)
 	l.complete(ctx, inspections)
 	for i, place := range places {
 		states[place] = inspections[i].state()
+		if bytes := inspections[i].ends(); bytes < math.MaxInt {
+			ends += bytes
+		}
 	}
+	return ends
 }
 
 // exec sends a pipeline; each command has its error then. When a server refuses a new connection in words of its own (WRONGPASS, max

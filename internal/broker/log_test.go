@@ -252,3 +252,40 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 		require.ErrorContains(t, err, "check `username` and `password`")
 	}
 }
+
+// The error of a read says whether a smaller one might succeed, and what to do.
+func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
+	server := redistest.Start(t)
+	s := testServer{client: server.Client(t)}
+	require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 2<<20)}}).Err())
+	proxy := redistest.StartProxy(t, server.Addr())
+	client := redis.NewClient(&redis.Options{
+		Addr: proxy.Addr(), MaxRetries: -1, ReadTimeout: 300 * time.Millisecond, PipelinePoolSize: -1, DialerRetries: 1,
+	})
+	t.Cleanup(func() { _ = client.Close() })
+	read := func() error {
+		_, err := NewLog(client, s.client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("s"), Count: 1})
+		return err
+	}
+	require.NoError(t, read())
+
+	proxy.Throttle(1 << 20)
+	err := read()
+	require.ErrorIs(t, err, splits.ErrUnfinished)
+	assert.ErrorContains(t, err, "`read_timeout`")
+	assert.False(t, CutOff(err))
+	proxy.Pass()
+
+	require.NoError(t, s.client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
+	err = read()
+	require.ErrorIs(t, err, splits.ErrUnfinished)
+	assert.ErrorContains(t, err, "client-output-buffer-limit")
+	assert.NotContains(t, err.Error(), "cannot be reached")
+	assert.Equal(t, ClassConnection, Classify(err))
+	assert.True(t, CutOff(err))
+
+	server.Kill(t)
+	_ = read() // the proxy may still have a connection
+	require.NoError(t, client.Close())
+	require.NotErrorIs(t, read(), splits.ErrUnfinished)
+}

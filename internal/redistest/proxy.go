@@ -20,6 +20,8 @@ type Proxy struct {
 	changed chan struct{} // closed and replaced when the mode changes
 	links   map[*link]struct{}
 	closed  bool
+	free    time.Time // when a throttled link has passed on all that it has taken in
+	passed  int       // bytes of answers that were passed on
 }
 
 // mode is what a Proxy does with what comes in.
@@ -27,6 +29,7 @@ type mode struct {
 	requests, answers bool // are held
 	reset             bool
 	delay             time.Duration
+	rate              int // bytes a second of all answers together; 0 for any number
 }
 
 // holds reports whether a direction is held.
@@ -87,6 +90,16 @@ func (p *Proxy) HoldAnswers() { p.set(mode{answers: true}) }
 
 // Delay lets everything through after a delay, in each direction.
 func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
+
+// Throttle lets everything through, and the answers of the server at so many bytes a second: all connections share one link.
+func (p *Proxy) Throttle(rate int) { p.set(mode{rate: rate}) }
+
+// Passed is how many bytes of answers have been passed on to clients.
+func (p *Proxy) Passed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.passed
+}
 
 // Reset resets all connections, and every new one as soon as it is made.
 func (p *Proxy) Reset() { p.set(mode{reset: true}) }
@@ -207,7 +220,7 @@ func (p *Proxy) pump(l *link, d direction, to, from net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !p.await(l, d) {
+		if n > 0 && (!p.await(l, d) || d == toClient && !p.transmit(l, n)) {
 			return
 		}
 		if _, writeErr := to.Write(buffer[:n]); err != nil || writeErr != nil {
@@ -235,6 +248,33 @@ func (p *Proxy) await(l *link, d direction) bool {
 		case <-l.done:
 			return false
 		}
+	}
+}
+
+// late is how much later than it should a busy machine may wake a throttled link, which catches up then.
+const late = 200 * time.Millisecond
+
+// transmit waits until n bytes of an answer have gone through the link, or reports false if the link was cut.
+func (p *Proxy) transmit(l *link, n int) bool {
+	p.mu.Lock()
+	p.passed += n
+	rate, now := p.mode.rate, time.Now()
+	if rate > 0 {
+		if earliest := now.Add(-late); p.free.Before(earliest) {
+			p.free = earliest
+		}
+		p.free = p.free.Add(time.Duration(float64(n) / float64(rate) * float64(time.Second)))
+	}
+	due := p.free
+	p.mu.Unlock()
+	if rate == 0 || !due.After(now) {
+		return true
+	}
+	select {
+	case <-time.After(due.Sub(now)):
+		return true
+	case <-l.done:
+		return false
 	}
 }
 

@@ -25,6 +25,7 @@ var strikes = []strike{
 	{weight: 5, does: (*world).strikePartition},
 	{weight: 5, does: (*world).strikeNode},
 	{weight: 10, does: (*world).strikeStorm},
+	{weight: 4, does: (*world).strikeLink},
 	{weight: 10, does: (*world).strikeReturn, gentle: true},
 	{weight: 2, does: (*world).strikeTwin},
 	{weight: 3, does: (*world).strikeStoreClock},

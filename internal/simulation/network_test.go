@@ -1,17 +1,18 @@
 package simulation
 
 import (
-	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/rafka-streams/rafka/splits"
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
 var (
-	errLostRequest = errors.New("simulation: the request was lost")
-	errLostReply   = errors.New("simulation: the reply was lost")
+	errLostRequest = fmt.Errorf("simulation: the request was lost: %w", splits.ErrUnfinished)
+	errLostReply   = fmt.Errorf("simulation: the reply was lost: %w", splits.ErrUnfinished)
 )
 
 // fate is what becomes of one request.

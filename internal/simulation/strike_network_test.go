@@ -3,6 +3,8 @@ package simulation
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
 // Misfortune on the way to the store.
@@ -77,4 +79,22 @@ func (w *world) strikeStorm(r *rand.Rand) string {
 	w.oracle.note("nemesis", "", "makes the network bad for %v", d)
 	w.later(d, func() { w.storm.Store(false) })
 	return "" // each request counts for itself
+}
+
+// strikeLink makes answers of reads fail that are larger than some: they take too long, or their connection is closed. Single entries may be too
+// large as well.
+func (w *world) strikeLink(r *rand.Rand) string {
+	p := w.someone(r)
+	if p == nil {
+		return ""
+	}
+	link := splitstest.Link{Most: 100 << r.IntN(8)}
+	if r.IntN(2) == 0 {
+		link = splitstest.Link{Rate: 100 << r.IntN(8), Patience: w.plan.ttl / 2}
+	}
+	d := time.Duration(r.Int64N(int64(2 * w.plan.ttl)))
+	w.oracle.note("nemesis", "", "gives %s a bad link for %v: %+v", p.name, d, link)
+	p.faults.SetLink(link)
+	w.later(d, func() { p.faults.SetLink(splitstest.Link{}) })
+	return "answers too large for the link"
 }

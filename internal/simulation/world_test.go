@@ -125,6 +125,7 @@ func (w *world) heal() {
 	for _, p := range w.processes {
 		p.goOn()
 		p.faults.Outage(false)
+		p.faults.SetLink(splitstest.Link{})
 	}
 	for _, p := range w.producers {
 		p.away.Store(false)

@@ -1,0 +1,161 @@
+package input
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+// fillTopic makes a topic, and writes entries of a size to each partition.
+func fillTopic(t *testing.T, client *redis.Client, partitions, each, size int) {
+	t.Helper()
+	topic, _, err := broker.NewTopics(client).Create(t.Context(), "orders", partitions)
+	require.NoError(t, err)
+	body := strings.Repeat("x", size)
+	for range each {
+		for _, split := range topic.Splits() {
+			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", body}}).Err())
+		}
+	}
+}
+
+// readAll acknowledges n messages, and returns how long it took from the first attempt to connect.
+func readAll(t *testing.T, in *Input, n int, atMost time.Duration) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), atMost)
+	defer cancel()
+	began, got := time.Now(), 0
+	for got < n {
+		batch, ack, err := in.ReadBatch(ctx)
+		if err != nil && ctx.Err() == nil {
+			require.NoError(t, in.Connect(ctx))
+			continue
+		}
+		require.NoError(t, err, "after %d of %d messages in %s", got, n, atMost)
+		require.NoError(t, ack(ctx, nil))
+		got += len(batch)
+	}
+	return time.Since(began)
+}
+
+// A read that did not arrive in read_timeout was once repeated in the same size without end.
+func TestReadsOverASlowNetwork(t *testing.T) {
+	const rate = 2_500_000
+	for name, c := range map[string]struct{ partitions, each, size int }{
+		"16 partitions of 1 MB entries":  {16, 2, 1_000_000},
+		"8 partitions of 4 MB entries":   {8, 1, 4_000_000},
+		"64 partitions of 300 KB":        {64, 1, 300_000},
+		"one partition of 2 MB entries":  {1, 10, 2_000_000},
+		"16 partitions of small entries": {16, 1500, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			n, bytes := c.partitions*c.each, c.partitions*c.each*c.size
+			fillTopic(t, server.Client(t, func(o *redis.Options) { o.PoolSize = 4 }), c.partitions, c.each, c.size)
+			proxy := redistest.StartProxy(t, server.Addr())
+			proxy.Throttle(rate)
+			ideal := time.Duration(float64(bytes) / rate * float64(time.Second))
+			began := time.Now()
+			in, journal := openInput(t, proxy.URL(), "")
+			readAll(t, in, n, 3*ideal)
+			took := time.Since(began)
+			t.Logf("%.0f MB in %.1f s, %.2f times what the network needs; %.0f MB were sent",
+				float64(bytes)/1e6, took.Seconds(), took.Seconds()/ideal.Seconds(), float64(proxy.Passed())/1e6)
+			assert.Less(t, took, ideal*3/2)
+			assert.Less(t, proxy.Passed(), bytes*3/2)
+			assert.Empty(t, journal.Lines("level=ERROR", ": reading "))
+		})
+	}
+}
+
+// A server closes the connection of a client whose answer is too large. Each entry fits, sixteen of them do not.
+func TestReadsThatExceedTheOutputBufferLimit(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1000, 100_000, 900_000} {
+		t.Run(fmt.Sprintf("entries of %d bytes", size), func(t *testing.T) {
+			server := redistest.Start(t, "--client-output-buffer-limit", "normal 1mb 0 0")
+			const partitions = 16
+			each := max(5, 1_000_000/size)
+			fillTopic(t, server.Client(t), partitions, each, size)
+			in, journal := openInput(t, server.URL(), "")
+			began := time.Now()
+			readAll(t, in, partitions*each, 20*time.Second)
+			t.Logf("%d entries in %s", partitions*each, time.Since(began))
+			assert.Empty(t, journal.Lines("level=ERROR", ": reading "))
+		})
+	}
+}
+
+// One entry that does not arrive once stopped all partitions of its server.
+func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   []string
+		rate   int
+		fields string
+		says   []string
+	}{
+		"too slow":  {rate: 2_500_000, fields: "read_timeout: 1s", says: []string{"raise `read_timeout`"}},
+		"cut off":   {args: []string{"--client-output-buffer-limit", "normal 4mb 0 0"}, says: []string{"client-output-buffer-limit"}},
+		"no second": {rate: 2_500_000, fields: "read_timeout: 1s\npool: {size: 1}", says: []string{"raise `read_timeout`"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t, c.args...)
+			client := server.Client(t)
+			fillTopic(t, client, 8, 20, 1000)
+			id, err := client.XAdd(t.Context(), &redis.XAddArgs{
+				Stream: "orders:3", Values: []string{"body", strings.Repeat("x", 12_000_000)},
+			}).Result()
+			require.NoError(t, err)
+			proxy := redistest.StartProxy(t, server.Addr())
+			proxy.Throttle(c.rate)
+			in, journal := openInput(t, proxy.URL(), c.fields)
+			readAll(t, in, 8*20, time.Minute)
+			stuck := append([]string{"level=ERROR", "Stuck: partition 3 (orders:3) of topic orders", "the entry at offset " + id, "with 12000004 bytes"}, c.says...)
+			require.Eventually(t, func() bool { return len(journal.Lines(stuck...)) > 0 }, 30*time.Second, 20*time.Millisecond, "%s", journal)
+
+			var sent atomic.Int64
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { // ends with ctx
+				defer close(done)
+				for i := 0; ctx.Err() == nil; i++ {
+					if key := fmt.Sprintf("orders:%d", i%8); key != "orders:3" {
+						if client.XAdd(ctx, &redis.XAddArgs{Stream: key, Values: []string{"body", "x"}}).Err() == nil {
+							sent.Add(1)
+						}
+					}
+					time.Sleep(5 * time.Millisecond) // a steady trickle
+				}
+			}()
+			for began := time.Now(); time.Since(began) < 15*time.Second; {
+				n := int(sent.Load())
+				if wait := readAll(t, in, 1, time.Minute); c.fields != "read_timeout: 1s\npool: {size: 1}" {
+					assert.Less(t, wait, 2*time.Second, "after %d messages", n)
+				}
+			}
+			cancel()
+			<-done
+			assert.Empty(t, journal.Lines("cannot be reached"))
+
+			proxy.Pass()
+			_, err = client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 0 0 0").Result()
+			require.NoError(t, err)
+			require.Eventually(t, func() bool {
+				readAll(t, in, 1, time.Minute)
+				return len(journal.Lines("Trouble with orders:3 is over")) > 0
+			}, time.Minute, time.Millisecond)
+		})
+	}
+}
