@@ -109,68 +109,6 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 	}
 }
 
-// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is left or ctx ends, unless there is a request
-// beside the main one already.
-func (f *fetcher) startTrials(ctx context.Context) {
-	if !f.beside.CompareAndSwap(false, true) {
-		return
-	}
-	first := f.nextTrial()
-	if len(first.items) == 0 {
-		f.beside.Store(false)
-		return
-	}
-	f.spawn(func() {
-		defer f.leaveBeside()
-		r := first
-		for len(r.items) > 0 && ctx.Err() == nil {
-			out := f.fetch(ctx, r)
-			if out.err != nil && !out.aside {
-				return // the main request waits until the store can be reached
-			}
-			r = f.nextTrial()
-		}
-		f.reader.abandon(r.items)
-	})
-}
-
-// nextTrial is the next request of trials that are due; it has no items if there is none.
-func (f *fetcher) nextTrial() request {
-	items, like := f.reader.onTrial(f.shard)
-	if len(items) == 0 {
-		return request{}
-	}
-	count := like.count
-	if count > 1 {
-		most, _ := f.sizes.count(len(items), len(items), f.reader.spare())
-		count = min(count, most)
-	}
-	return request{items: items, count: count, full: count, failures: like.failures}
-}
-
-func (f *fetcher) leaveBeside() {
-	f.beside.Store(false)
-	f.room.raise() // the main request may have found these splits busy, and sleep
-}
-
-// readFirst reads splits that were just claimed for the first time, unless there is a request beside the main one already: then the main one
-// reads them.
-func (f *fetcher) readFirst(ctx context.Context, holds []*hold) {
-	if !f.beside.CompareAndSwap(false, true) {
-		f.room.raise()
-		return
-	}
-	defer f.leaveBeside()
-	_, most := f.sizes.most(f.reader.spare())
-	items := f.reader.firstFetch(holds, most)
-	if len(items) == 0 {
-		return
-	}
-	req := request{items: items}
-	req.count, req.full = f.sizes.count(len(items), len(items), f.reader.spare())
-	_ = f.fetch(ctx, req) // health knows of an error, and the main request tries again
-}
-
 // fetch sends one request and takes in the answer.
 func (f *fetcher) fetch(ctx context.Context, r request) outcome {
 	if f.sizes.unknown() {
@@ -265,17 +203,6 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		f.reportEntry(r.items[0].cursor, next[0], failures, err)
 	}
 	return true
-}
-
-// reportEntry reports an entry that does not arrive although nothing else was asked for.
-func (f *fetcher) reportEntry(at Cursor, next Peeked, failures int, err error) {
-	switch {
-	case next.Err == nil && next.Size < largeEntry && failures < 2:
-	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: something else is wrong
-		f.health.failSplit(at.Split, err)
-	default:
-		f.health.failSplit(at.Split, &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err})
-	}
 }
 
 func (f *fetcher) part() string { return "reading " + f.shard }

@@ -33,6 +33,9 @@ func (m *member) await(n int, atMost time.Duration) time.Duration {
 	return time.Since(began)
 }
 
+// allCauses are the errors of all troubles so far.
+func (m *member) allCauses() []error { return see(m, func() []error { return slices.Clone(m.causes) }) }
+
 const megabyte = 1 << 20
 
 // A read that did not arrive in time was once repeated in the same size without end.
@@ -81,7 +84,7 @@ func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
 				t.Logf("%s, %d of %d reads failed", took, lost, a.faults.Counts(splitstest.Fetch).Calls)
 				assert.LessOrEqual(t, lost, c.failures)
 				w.wantOnce(n, a)
-				assert.Empty(t, a.troubles)
+				assert.Empty(t, a.allCauses())
 				a.stopGracefully()
 			})
 		})
@@ -117,7 +120,7 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 					}
 				}
 				assert.Equal(t, 16*before+15*400, a.count())
-				reported := slices.DeleteFunc(slices.Clone(a.causes), func(err error) bool { return !errors.Is(err, splits.ErrUnfinished) })
+				reported := slices.DeleteFunc(a.allCauses(), func(err error) bool { return !errors.Is(err, splits.ErrUnfinished) })
 				require.NotEmpty(t, reported)
 				for _, err := range reported {
 					entry, ok := errors.AsType[*splits.EntryError](err)
@@ -127,14 +130,14 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 					assert.Equal(t, int64(20*megabyte+4), entry.Next.Size)
 					assert.ErrorContains(t, err, "with 20971524 bytes")
 				}
-				assert.Len(t, a.causes, len(reported), "there is no other trouble")
+				assert.Len(t, a.allCauses(), len(reported), "there is no other trouble")
 				settle(2 * time.Minute)
-				assert.InDelta(t, 3, len(a.causes), 1, "it is reported again about every minute")
+				assert.InDelta(t, 3, len(a.allCauses()), 1, "it is reported again about every minute")
 
 				a.faults.SetLink(splitstest.Link{Rate: 10e6, Patience: 6 * time.Second})
 				settle(time.Minute)
 				assert.Contains(t, a.texts(), "last")
-				assert.Equal(t, 1, a.mended)
+				assert.Equal(t, 1, see(a, func() int { return a.mended }))
 				a.stopGracefully()
 			})
 		})

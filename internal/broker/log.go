@@ -2,10 +2,8 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -275,123 +273,6 @@ type unfinishedError struct{ error }
 func (e *unfinishedError) Is(target error) bool { return target == splits.ErrUnfinished }
 
 func (e *unfinishedError) Unwrap() error { return e.error }
-
-//go:embed peek.lua
-var peekSrc string
-
-var peekScript = newScript("peek", preludeSrc+peekSrc)
-
-// Peek implements splits.Log.
-func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
-	calls := make([]scriptCall, len(at))
-	for i, cursor := range at {
-		calls[i] = peekScript.call([]string{cursor.Split.Key}, cursor.After.String())
-	}
-	peeked := make([]splits.Peeked, len(at))
-	for i, answer := range runAll(ctx, l.control, calls) {
-		var err error
-		if peeked[i], err = decodePeeked(answer); Classify(err) == ClassConnection {
-			return nil, fmt.Errorf("looking at the next entry of %s: %w", at[i].Split.Key, err)
-		}
-		peeked[i].Err = err
-	}
-	return peeked, nil
-}
-
-// decodePeeked reads NONE, or OK id bytes.
-func decodePeeked(answer scriptReply) (p splits.Peeked, err error) {
-	if answer.err != nil {
-		return p, Explain(answer.err)
-	}
-	words := replyOf(answer.value)
-	switch words.word(0) {
-	case "NONE":
-		return p, nil
-	case "OK":
-		if p.Size, err = words.signed(2); err == nil {
-			p.Offset, err = splits.ParseOffset(words.word(1))
-		}
-		if err != nil {
-			return splits.Peeked{}, unreadable(peekScript, answer.value, err)
-		}
-		return p, nil
-	}
-	return p, unexpected(peekScript, answer.value)
-}
-
-// How many streams a pipeline asks about: each costs the server as much as copying its first and its last entry a few times, and the answer
-// has to come before the timeout of the control client.
-const (
-	firstLooks   = 4
-	lookedAtOnce = 16
-	// looksBytes is how many bytes those entries may have together for more streams at once.
-	looksBytes = 4 << 20
-)
-
-// State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
-// State.Err; the error is returned when none could.
-func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
-	if len(all) == 0 {
-		return nil, nil
-	}
-	states := make([]splits.State, len(all))
-	keys := make([]string, len(all))
-	for i, split := range all {
-		keys[i] = split.Key
-	}
-	eachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
-	unanswered := 0
-	for i := range states {
-		if Classify(states[i].Err) == ClassConnection {
-			unanswered++
-		}
-	}
-	if unanswered == len(all) {
-		return nil, states[0].Err
-	}
-	return states, nil
-}
-
-// inspectAll fills in the states of the splits at some places. It asks no more once there is no answer.
-func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
-	atOnce := firstLooks
-	for len(places) > 0 {
-		some := places[:min(atOnce, len(places))]
-		places = places[len(some):]
-		ends := l.inspectSome(ctx, all, some, states)
-		if err := states[some[0]].Err; Classify(err) == ClassConnection {
-			for _, place := range places {
-				states[place].Err = err
-			}
-			return
-		}
-		if ends > looksBytes {
-			atOnce = max(1, atOnce/2)
-		} else {
-			atOnce = min(2*atOnce, lookedAtOnce)
-		}
-	}
-}
-
-// inspectSome fills in the states of a few splits. It returns how many bytes their first and last entries have.
-func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
-	inspections := make([]*inspection, len(places))
-	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {
-		pipe := l.control.Pipeline()
-		for i, place := range places {
-			inspections[i] = l.inspect(ctx, pipe, all[place])
-		}
-		exec(ctx, pipe)
-	}
-	l.complete(ctx, inspections)
-	for i, place := range places {
-		states[place] = inspections[i].state()
-		if bytes := inspections[i].ends(); bytes < math.MaxInt {
-			ends += bytes
-		}
-	}
-	return ends
-}
 
 // exec sends a pipeline; each command has its error then. When a server refuses a new connection in words of its own (WRONGPASS, max
 // number of clients reached), go-redis returns that from Exec alone and leaves the commands with neither error nor value.

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,4 +132,23 @@ func TestProxyRedirectsNewConnections(t *testing.T) {
 	after := first.Client(t, func(o *redis.Options) { o.Addr = p.Addr() })
 	assert.Equal(t, "first", before.Get(t.Context(), "k").Val())
 	assert.Equal(t, "second", after.Get(t.Context(), "k").Val())
+}
+
+// All connections share the link, so what one receives comes off the others.
+func TestProxyThrottlesAnswers(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := StartProxy(t, s.Addr())
+	c := through(t, s, p)
+	large := string(make([]byte, 1<<20))
+	require.NoError(t, c.Set(t.Context(), "k", large, 0).Err())
+	p.Throttle(4 << 20)
+	began, before := time.Now(), p.Passed()
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() { assert.Equal(t, large, c.Get(t.Context(), "k").Val()) })
+	}
+	readers.Wait()
+	assert.Greater(t, time.Since(began), 500*time.Millisecond-late)
+	assert.GreaterOrEqual(t, p.Passed()-before, 2<<20)
 }

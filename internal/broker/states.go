@@ -1,0 +1,82 @@
+package broker
+
+import (
+	"context"
+	"math"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// How many streams a pipeline asks about: each costs the server as much as copying its first and its last entry a few times, and the answer
+// has to come before the timeout of the control client.
+const (
+	firstLooks   = 4
+	lookedAtOnce = 16
+	// looksBytes is how many bytes those entries may have together for more streams at once.
+	looksBytes = 4 << 20
+)
+
+// State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
+// State.Err; the error is returned when none could.
+func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	states := make([]splits.State, len(all))
+	keys := make([]string, len(all))
+	for i, split := range all {
+		keys[i] = split.Key
+	}
+	eachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
+	unanswered := 0
+	for i := range states {
+		if Classify(states[i].Err) == ClassConnection {
+			unanswered++
+		}
+	}
+	if unanswered == len(all) {
+		return nil, states[0].Err
+	}
+	return states, nil
+}
+
+// inspectAll fills in the states of the splits at some places. It asks no more once there is no answer.
+func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
+	atOnce := firstLooks
+	for len(places) > 0 {
+		some := places[:min(atOnce, len(places))]
+		places = places[len(some):]
+		ends := l.inspectSome(ctx, all, some, states)
+		if err := states[some[0]].Err; Classify(err) == ClassConnection {
+			for _, place := range places {
+				states[place].Err = err
+			}
+			return
+		}
+		if ends > looksBytes {
+			atOnce = max(1, atOnce/2)
+		} else {
+			atOnce = min(2*atOnce, lookedAtOnce)
+		}
+	}
+}
+
+// inspectSome fills in the states of a few splits. It returns how many bytes their first and last entries have.
+func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
+	inspections := make([]*inspection, len(places))
+	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {
+		pipe := l.control.Pipeline()
+		for i, place := range places {
+			inspections[i] = l.inspect(ctx, pipe, all[place])
+		}
+		exec(ctx, pipe)
+	}
+	l.complete(ctx, inspections)
+	for i, place := range places {
+		states[place] = inspections[i].state()
+		if bytes := inspections[i].ends(); bytes < math.MaxInt {
+			ends += bytes
+		}
+	}
+	return ends
+}
