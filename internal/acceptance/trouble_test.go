@@ -57,24 +57,30 @@ var disorders = map[string]disorder{
 // inTheWay are a partition of the one topic, and all of the other.
 var inTheWay = []string{"orders:2", "copies:0", "copies:1", "copies:2", "copies:3"}
 
-// spoilTypes puts something else where partitions are.
+// spoilTypes puts something else where partitions are, in one step: members must not see the moment in between.
 func spoilTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	t.Helper()
 	for _, key := range inTheWay {
-		if c.Exists(t.Context(), key).Val() == 1 {
-			require.NoError(t, c.Rename(t.Context(), key, key+":aside").Err())
-		}
-		require.NoError(t, c.Set(t.Context(), key, "in the way", 0).Err())
+		exists := c.Exists(t.Context(), key).Val() == 1
+		_, err := c.TxPipelined(t.Context(), func(tx redis.Pipeliner) error {
+			if exists {
+				tx.Rename(t.Context(), key, key+":aside")
+			}
+			return tx.Set(t.Context(), key, "in the way", 0).Err()
+		})
+		require.NoError(t, err)
 	}
 }
 
+// mendTypes puts the partitions back, each in one step.
 func mendTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	t.Helper()
 	for _, key := range inTheWay {
-		require.NoError(t, c.Del(t.Context(), key).Err())
 		if c.Exists(t.Context(), key+":aside").Val() == 1 {
 			require.NoError(t, c.Rename(t.Context(), key+":aside", key).Err())
+			continue
 		}
+		require.NoError(t, c.Del(t.Context(), key).Err())
 	}
 }
 
