@@ -3,13 +3,21 @@ package pipelines
 // broker draws two or three outputs under a broker of any pattern.
 func (g *generator) broker(p place) (object, need) {
 	d := g.d
-	patterns := []string{"round_robin", "greedy", "fan_out"}
+	patterns := []string{"round_robin", "greedy"}
+	// In strict mode async_writer.go refuses a message as long as it carries the error of a processor. A broker that retries
+	// for ever (output_broker.go) gives it the same message again and again, and never rejects it.
+	retries := !g.strict || !g.fails
+	if retries {
+		patterns = append(patterns, "fan_out")
+	}
 	// An output that fails fast passes on what its first failing child says: that the other messages arrived, though the
 	// next children never saw them. What merges transactions or passes on what failed alone (transaction/tracked.go,
 	// output_fallback.go) believes that.
 	believed := p.batched || p.tracked || g.batchedInput
 	if !g.endingInput { // an input that ends with batches in the pipeline is a hard stop to outputs; see below
-		patterns = append(patterns, "fan_out_sequential")
+		if retries {
+			patterns = append(patterns, "fan_out_sequential")
+		}
 		if !believed {
 			patterns = append(patterns, "fan_out_sequential_fail_fast")
 		}
@@ -27,6 +35,7 @@ func (g *generator) broker(p place) (object, need) {
 		child.batched = true
 	}
 	n := d.between(2, 3)
+	g.endless = g.endless || pattern == "fan_out" || pattern == "fan_out_sequential"
 	switch pattern {
 	case "fan_out":
 		child.endless = true

@@ -17,6 +17,8 @@ type generator struct {
 	reorders bool
 	// fails says that there is a processor that fails.
 	fails bool
+	// endless says that an output retries for ever.
+	endless bool
 	// batchedInput says that an input merges batches of rafka.
 	batchedInput bool
 	// finalInput says that a read_until waits for the answer to a batch.

@@ -24,12 +24,15 @@ type maker struct {
 	shapes, merged bool
 	// nests: it has children.
 	nests bool
+	// fails: it leaves an error in a message until it is handed out again.
+	fails bool
 	make  func(g *generator, s scope) list
 }
 
 func (m maker) fits(g *generator, s scope) bool {
 	switch {
-	case m.moves && !s.moves, m.splits && !s.splits, m.shapes && !s.shapes, g.merged && !m.merged, m.nests && s.depth > 1:
+	case m.moves && !s.moves, m.splits && !s.splits, m.shapes && !s.shapes, g.merged && !m.merged, m.nests && s.depth > 1,
+		m.fails && g.strict && g.endless:
 		return false
 	}
 	return true
@@ -98,8 +101,8 @@ func plainMakers() []maker {
 			algorithm := pick(g.d, "gzip", "zlib", "flate", "snappy", "lz4")
 			return list{object{"compress": object{"algorithm": algorithm}}, object{"decompress": object{"algorithm": algorithm}}}
 		}},
-		{name: "flaky", merged: true, make: func(g *generator, _ scope) list { return one("flaky", g.newFlaky()) }},
-		{name: "flaky, catch", merged: true, make: func(g *generator, s scope) list {
+		{name: "flaky", merged: true, fails: true, make: func(g *generator, _ scope) list { return one("flaky", g.newFlaky()) }},
+		{name: "flaky, catch", merged: true, fails: true, make: func(g *generator, s scope) list {
 			return list{object{"flaky": g.newFlaky()}, object{"catch": g.children(s.still())}}
 		}},
 		{name: "flaky in retry", merged: true, make: func(g *generator, s scope) list {
