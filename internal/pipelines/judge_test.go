@@ -32,19 +32,20 @@ func (r *run) look(ctx context.Context) (over bool, v *verdict, err error) {
 	return left == 0, nil, nil
 }
 
-// judge judges a stream that was stopped.
-func (r *run) judge(ctx context.Context, over bool) (*verdict, error) {
+// judge judges a stream that was stopped. The run is over too if everything happens to be committed.
+func (r *run) judge(ctx context.Context, wasOver bool) (over bool, v *verdict, err error) {
 	committed, err := r.committed(ctx)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
-	v, err := r.weigh(ctx, committed)
-	if v == nil && err == nil && over && !r.plan.doomed {
-		if left := r.world.uncommitted(committed); left > 0 {
-			v = &verdict{kind: "lost", what: fmt.Sprintf("%d messages were committed and are not any more", left)}
-		}
+	if v, err := r.weigh(ctx, committed); v != nil || err != nil {
+		return false, v, err
 	}
-	return v, err
+	left := r.world.uncommitted(committed)
+	if wasOver && !r.plan.doomed && left > 0 {
+		return false, &verdict{kind: "lost", what: fmt.Sprintf("%d messages were committed and are not any more", left)}, nil
+	}
+	return wasOver || left == 0, nil, nil
 }
 
 // weigh compares what is committed with what the sinks have. What is committed was read before, so nothing that the

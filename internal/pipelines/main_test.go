@@ -17,5 +17,12 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	config.RouteLogs((*service.Logger)(nil))
 	registerProbes()
-	goleak.VerifyTestMain(m)
+	// After a hard stop the engine leaves goroutines behind that wait for acknowledgements which never come.
+	const benthos = "github.com/redpanda-data/benthos/v4/internal/"
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction(benthos+"component/output/batcher.(*Impl).loop.func4"),
+		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).loop"),
+		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).SoftStopCtx.func1"),
+		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).HardStopCtx.func1"),
+	)
 }

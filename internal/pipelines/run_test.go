@@ -177,7 +177,7 @@ func (r *run) stream(ctx context.Context) (over bool, v *verdict, err error) {
 		err = stopErr
 	}
 	if v == nil && err == nil {
-		v, err = r.judge(ctx, over)
+		over, v, err = r.judge(ctx, over)
 	}
 	return over, v, err
 }

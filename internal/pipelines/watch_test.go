@@ -7,6 +7,10 @@ import (
 
 // watch waits until there is a reason to stop the stream.
 func (r *run) watch(ctx context.Context, ended chan error) (hard, over bool, v *verdict, err error) {
+	select {
+	case <-r.world.written: // by the stream before: a read_until that is stopped before it has begun never ends (input_read_until.go)
+	default:
+	}
 	looks := time.NewTicker(lookEvery)
 	defer looks.Stop()
 	var doom, restored <-chan time.Time
