@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -142,7 +143,9 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			proxy.Throttle(c.rate)
 			in, journal := openInput(t, proxy.URL(), c.fields)
 			readAll(t, in, 8*20, time.Minute)
-			stuck := append(c.says, "level=ERROR", "Stuck: partition 3 (orders:3) of topic orders", "the entry at offset "+id, "with 12000004 bytes")
+			stuck := slices.Concat(c.says, []string{
+				"level=ERROR", "Stuck: partition 3 (orders:3) of topic orders", "the entry at offset " + id, "with 12000004 bytes",
+			})
 			require.Eventually(t, func() bool { return len(journal.Lines(stuck...)) > 0 }, 30*time.Second, 20*time.Millisecond, "%s", journal)
 
 			var sent atomic.Int64
