@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction(benthos+"component/output/batcher.(*Impl).loop.func4"),
 		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).loop"),
+		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).WaitForClose"), // of a loop that is left behind
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).SoftStopCtx.func1"),
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).HardStopCtx.func1"),
 	)
