@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -18,8 +19,11 @@ const (
 	lookAgain = 5 * time.Millisecond
 )
 
-// peeks is for how many splits the size of the next entry is asked: the store has to look at the whole entries.
-const peeks = 4
+// For how many splits the size of the next entry is asked: the store has to look at the whole entries.
+const (
+	peeksAtOnce = 4
+	mostPeeks   = 16
+)
 
 // fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all splits, and one beside it that may take
 // long, for splits on trial, or that must not wait for the first, for splits that were just claimed.
@@ -148,9 +152,10 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 	return fetched, f.cfg.Now().Sub(began), err
 }
 
-// foresee makes the first request of all as large as it should be: it asks for the size of the entries.
+// foresee makes the first request of all as large as it should be: it asks for the size of the entries. Splits whose next entry is larger than
+// an answer should be are left to requests of their own, if there are others.
 func (f *fetcher) foresee(ctx context.Context, r *request) {
-	next, err := f.log.Peek(ctx, cursors(r.items[:min(peeks, len(r.items))]))
+	next, err := f.peek(ctx, r.items)
 	if err != nil {
 		return // the request itself will show what is wrong
 	}
@@ -158,11 +163,26 @@ func (f *fetcher) foresee(ctx context.Context, r *request) {
 	if f.sizes.unknown() {
 		return // there is no entry yet
 	}
+	if r.items = f.reader.setLargeAside(r.items, next); len(r.items) == 0 {
+		return
+	}
 	if most, _ := f.sizes.most(f.reader.spare()); len(r.items) > most {
 		f.reader.abandon(r.items[most:])
 		r.items, r.block = r.items[:most], 0
 	}
 	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.reader.spare())
+}
+
+// peek describes the next entries of some splits, in their order; there may be fewer answers than splits.
+func (f *fetcher) peek(ctx context.Context, items []intake) (next []Peeked, err error) {
+	for some := range slices.Chunk(items[:min(mostPeeks, len(items))], peeksAtOnce) {
+		peeked, err := f.log.Peek(ctx, cursors(some))
+		if err != nil {
+			return nil, err
+		}
+		next = append(next, peeked...)
+	}
+	return next, nil
 }
 
 func cursors(items []intake) []Cursor {
@@ -186,7 +206,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		f.health.fail(f.part(), err)
 		return false
 	}
-	next, unreachable := f.log.Peek(ctx, cursors(r.items[:min(peeks, len(r.items))]))
+	next, unreachable := f.peek(ctx, r.items)
 	if unreachable != nil && ctx.Err() == nil {
 		if f.unanswered.Add(1) == 1 { // connections that are there break at once in an outage: the next request shows more
 			f.reader.abandon(r.items)
@@ -194,7 +214,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		}
 		f.health.fail(f.part(), err)
 	}
-	onTrial, failures := f.reader.setBack(r.items, r.count)
+	onTrial, failures := f.reader.setBack(r.items, next, r.count)
 	f.sizes.expect(next)
 	if !onTrial {
 		f.sizes.failed(len(r.items)*r.count, f.cfg.Now())

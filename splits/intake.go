@@ -22,7 +22,7 @@ const mostBehind = 16
 type selection struct {
 	items  []intake
 	behind int           // how many of them have a backlog, as far as anybody knows
-	full   int           // how many of those had one when they were last read
+	full   int           // how many of those probably bring entries
 	more   bool          // some were left out that the next request will name
 	all    bool          // none was left out at all: the request may block
 	wait   time.Duration // when to look again, if there are no items and nothing happens before
@@ -65,12 +65,12 @@ func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 			sel.all = false
 		case !h.mayBeBehind(now):
 			quiet = append(quiet, h)
-		case sel.behind == min(mostBehind, most) || h.full && sel.full == mostFull:
+		case sel.behind == min(mostBehind, most) || h.mayBring() && sel.full == mostFull:
 			sel.more, sel.all = true, false
 		default:
 			sel.add(h)
 			sel.behind++
-			if h.full {
+			if h.mayBring() {
 				sel.full++
 			}
 		}
@@ -90,6 +90,9 @@ func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 
 // mayBeBehind reports whether the split may have a backlog: the last read had as many entries as were asked for, or is too long ago to tell.
 func (h *hold) mayBeBehind(now time.Time) bool { return h.full || now.Sub(h.lookedAt) > blockFor }
+
+// mayBring reports whether a read probably brings entries: the last one brought as many as were asked for, or there was none yet.
+func (h *hold) mayBring() bool { return h.full || h.lookedAt.IsZero() }
 
 // mayFetch reports whether the split is one that a request may be made for now.
 func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.back && h.halt == nil }

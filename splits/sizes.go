@@ -90,22 +90,26 @@ func (s *sizes) tight() bool {
 	return s.average > s.budget.bound(math.MaxInt)
 }
 
-// expect takes in the sizes of entries that are about to be fetched, if no others are known.
+// expect takes in the sizes of entries that are about to be fetched, if no others are known. Those that are larger than an answer should be
+// count only if all are: they are read by themselves.
 func (s *sizes) expect(next []Peeked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.average > 0 {
 		return
 	}
-	total, n := 0, 0
-	for _, one := range next {
-		if one.Err == nil && one.Offset != (Offset{}) {
-			total, n = total+int(one.Size), n+1
-			s.largest = max(s.largest, int(one.Size), 1)
+	for _, most := range []int64{replyBytes, math.MaxInt64} {
+		total, n := 0, 0
+		for _, one := range next {
+			if one.Err == nil && one.Offset != (Offset{}) && one.Size <= most {
+				total, n = total+int(one.Size), n+1
+				s.largest = max(s.largest, int(one.Size), 1)
+			}
 		}
-	}
-	if n > 0 {
-		s.average = max(1, total/n)
+		if n > 0 {
+			s.average = max(1, total/n)
+			return
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package splits
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // A read that did not arrive completely is not sent again as it was: it might fail again and again. Its splits are on trial. They are read
 // beside the others, in requests that ask for less: fewer splits, and one entry of each. One request that fails makes the next one smaller,
@@ -23,16 +26,22 @@ type trial struct {
 	count    int // entries to ask for
 	goal     int // the count at which the trial ends
 	failures int // in a row of the smallest request
+	alone    int // requests that failed although they named this split alone
+	// next is the size of the next entry; 0 if it is not known.
+	next int64
 }
 
 // narrower is the trial after a request for count entries of each of some splits failed; t is nil if there was none.
 func (t *trial) narrower(splits, count int) *trial {
 	next := &trial{splits: max(1, splits/trialParts), count: 1, goal: count}
+	if t == nil {
+		t = &trial{}
+	}
+	if next.alone = t.alone; splits == 1 {
+		next.alone++
+	}
 	if splits == 1 && count == 1 {
-		next.failures = 1
-		if t != nil {
-			next.failures += t.failures
-		}
+		next.failures = t.failures + 1
 	}
 	return next
 }
@@ -42,25 +51,56 @@ func (t *trial) after(came, count int) *trial {
 	if t == nil || came < count || count >= t.goal || count < t.count {
 		return nil // nothing more was there, or as much came as any request asks for
 	}
-	return &trial{splits: t.splits, count: min(count*trialGrowth, t.goal), goal: t.goal}
+	return &trial{splits: t.splits, count: min(count*trialGrowth, t.goal), goal: t.goal, alone: t.alone}
+}
+
+// before reports whether a trial goes on before another one.
+func (t *trial) before(other *trial) bool {
+	return cmp.Or(cmp.Compare(t.alone, other.alone), cmp.Compare(t.next, other.next), cmp.Compare(t.count, other.count)) < 0
 }
 
 // setBack puts the splits of a request for count entries of each on trial, since it failed. It returns whether they were on trial before,
-// and how often in a row the smallest request of all has failed for them now.
-func (r *Reader) setBack(items []intake, count int) (onTrial bool, failures int) {
+// and how often in a row the smallest request of all has failed for them now. next describes the next entries of the first of them.
+func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool, failures int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.cfg.Now()
-	for _, it := range items {
+	for i, it := range items {
 		h := it.hold
 		h.fetching = false
 		onTrial = onTrial || h.trial != nil
 		h.trial = h.trial.narrower(len(items), count)
+		if i < len(next) {
+			h.trial.next = next[i].Size
+		}
 		if failures = h.trial.failures; failures > 0 {
 			h.pause(now, r.cfg.Backoff)
 		}
 	}
 	return onTrial, failures
+}
+
+// setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless that is so for all. It returns the others.
+// next describes the next entries of the first of them.
+func (r *Reader) setLargeAside(items []intake, next []Peeked) (others []intake) {
+	large := func(i int) bool { return i < len(next) && next[i].Size > replyBytes }
+	for i := range items {
+		if !large(i) {
+			others = append(others, items[i])
+		}
+	}
+	if len(others) == 0 || len(others) == len(items) {
+		return items
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, it := range items {
+		if large(i) {
+			it.hold.fetching = false
+			it.hold.trial = &trial{splits: 1, count: 1, goal: 1, next: next[i].Size}
+		}
+	}
+	return others
 }
 
 // endTrials ends all trials of a shard: the failures turned out to be an outage.
@@ -74,8 +114,8 @@ func (r *Reader) endTrials(shard string) {
 	}
 }
 
-// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those that failed alone come last: their next
-// attempt may take as long as the last.
+// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those that failed alone come last, and before them
+// those with large entries: they may take all the time that a request has, and then delay no others.
 func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -85,7 +125,7 @@ func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	}
 	var first *hold
 	for s, h := range r.holds {
-		if due(s, h) && (first == nil || h.trial.failures < first.trial.failures) {
+		if due(s, h) && (first == nil || h.trial.before(first.trial)) {
 			first = h
 		}
 	}
