@@ -75,8 +75,8 @@ chaos: deps ## run real processes through SECONDS (60) of random misfortune draw
 		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos' ./internal/ledger/
 
 .PHONY: bench
-bench: deps ## compare rafka with redis_streams and with the limits of client and engine; CASE=read,write for some, ROUNDS (5), SCALE (1), JSON=FILE
-	go -C bench run . -case='$(CASE)' -rounds=$(or $(ROUNDS),5) -scale=$(or $(SCALE),1) -json='$(if $(JSON),$(abspath $(JSON)))'
+bench: deps ## compare rafka with redis_streams and with the limits of client and engine; CASE=read,write for some, ROUNDS (5), SCALE (1), JSON=FILE; BASE=COMMIT compares with another commit of rafka alone
+	go -C bench run . -case='$(CASE)' -rounds=$(or $(ROUNDS),5) -scale=$(or $(SCALE),1) -base='$(BASE)' -json='$(if $(JSON),$(abspath $(JSON)))'
 
 .PHONY: lint
 lint: $(GOLANGCI) ## run all linters, go vet among them

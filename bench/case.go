@@ -84,6 +84,9 @@ func (c benchCase) measure(ctx context.Context, l *lab, rounds int) (r *result, 
 	if err != nil {
 		return nil, err
 	}
+	if l.base != "" {
+		contenders, c.bars = besideBase(contenders), nil
+	}
 	r = &result{Name: c.name, Title: c.title}
 	for _, contender := range contenders {
 		r.Rows = append(r.Rows, row{Name: contender.name, Values: map[string][]float64{}})
@@ -114,6 +117,15 @@ func (r *result) values(contender, value string) []float64 {
 	return nil
 }
 
+// ratiosOf divides the values of each round.
+func ratiosOf(values, others []float64) []float64 {
+	ratios := make([]float64, len(values))
+	for i := range values {
+		ratios[i] = values[i] / others[i]
+	}
+	return ratios
+}
+
 // judge compares medians. A ratio is the median of the ratios of each round, so that a slow minute of the machine touches both sides.
 func (b bar) judge(r *result) judged {
 	got, text := r.values(b.what, b.value), b.what+": "+b.value
@@ -122,11 +134,7 @@ func (b bar) judge(r *result) judged {
 		if second := r.values(b.orOf, b.value); median(second) < median(other) {
 			other, name = second, b.orOf
 		}
-		ratios := make([]float64, len(got))
-		for i := range got {
-			ratios[i] = got[i] / other[i]
-		}
-		got, text = ratios, fmt.Sprintf("%s : %s, %s", b.what, name, b.value)
+		got, text = ratiosOf(got, other), fmt.Sprintf("%s : %s, %s", b.what, name, b.value)
 	}
 	j := judged{Text: text, Got: median(got)}
 	if b.least > 0 {

@@ -19,6 +19,7 @@ import (
 // lab is what a case works with: the three binaries, and a server of its own.
 type lab struct {
 	rafka, bento, limits string // binaries
+	base                 string // the binary of another commit, if rafka is compared with one
 	dir                  string
 	scale                float64 // of the number of messages
 
@@ -29,7 +30,7 @@ type lab struct {
 }
 
 // build makes the binaries, each from the module that says with which versions.
-func build(ctx context.Context, dir string, scale float64) (*lab, error) {
+func build(ctx context.Context, dir string, scale float64, base string) (*lab, error) {
 	l := &lab{dir: dir, scale: scale, rafka: filepath.Join(dir, "rafka"), bento: filepath.Join(dir, "bento"), limits: filepath.Join(dir, "limits")}
 	for _, b := range []struct{ module, binary, pkg string }{
 		{"..", l.rafka, "./cmd/rafka"}, {"bento", l.bento, "."}, {".", l.limits, "./limits"},
@@ -40,7 +41,11 @@ func build(ctx context.Context, dir string, scale float64) (*lab, error) {
 			return nil, fmt.Errorf("building %s in %s: %w\n%s", b.pkg, b.module, err, out)
 		}
 	}
-	return l, nil
+	if base == "" {
+		return l, nil
+	}
+	l.base = filepath.Join(dir, "rafka-base")
+	return l, buildBase(ctx, dir, base, l.base)
 }
 
 // open starts the server of a case.
@@ -95,7 +100,7 @@ func (l *lab) command(binary, config string) (*process, error) {
 		return nil, err
 	}
 	p := &process{address: address, cmd: exec.Command(binary, "-c", file)}
-	if binary == l.rafka {
+	if binary == l.rafka || binary == l.base {
 		p.cmd = exec.Command(binary, "run", file)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output

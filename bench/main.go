@@ -18,10 +18,11 @@ func main() {
 	names := flag.String("case", "", "cases to run, comma-separated; empty: all")
 	rounds := flag.Int("rounds", 5, "runs of each contender, interleaved")
 	scale := flag.Float64("scale", 1, "factor on the number of messages and on the time of what is timed")
+	base := flag.String("base", "", "a commit: compare rafka with the binary of that commit alone, in turns")
 	file := flag.String("json", "", "file for the results as JSON")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, strings.FieldsFunc(*names, func(r rune) bool { return r == ',' }), *rounds, *scale, *file)
+	err := run(ctx, strings.FieldsFunc(*names, func(r rune) bool { return r == ',' }), *rounds, *scale, *base, *file)
 	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -29,7 +30,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, names []string, rounds int, scale float64, file string) error {
+func run(ctx context.Context, names []string, rounds int, scale float64, base, file string) error {
 	chosen, err := choose(names)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func run(ctx context.Context, names []string, rounds int, scale float64, file st
 		return err
 	}
 	defer os.RemoveAll(dir)
-	l, err := build(ctx, dir, scale)
+	l, err := build(ctx, dir, scale, base)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,11 @@ func run(ctx context.Context, names []string, rounds int, scale float64, file st
 		fmt.Fprintf(os.Stderr, "%s took %s\n", c.name, time.Since(began).Round(time.Second))
 		results = append(results, r)
 	}
-	printBars(os.Stdout, results)
+	if base != "" {
+		printBase(os.Stdout, results)
+	} else {
+		printBars(os.Stdout, results)
+	}
 	if file == "" {
 		return nil
 	}

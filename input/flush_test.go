@@ -142,11 +142,13 @@ func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
 	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
 	write(t, l.client, "orders:1", "", "other")
-	var got []string
-	for len(got) < 6 {
+	want, got := append(numbers(20, 25), "other"), []string(nil)
+	for len(got) < len(want) { // the lease of any partition may be evicted: then its messages come again
 		got = append(got, consume(t, l.in, 1)...)
+		slices.Sort(got)
+		got = slices.Compact(got)
 	}
-	assert.ElementsMatch(t, append(numbers(20, 25), "other"), got)
+	assert.ElementsMatch(t, want, got)
 }
 
 func TestPartitionThatIsDeletedGoesOn(t *testing.T) {
