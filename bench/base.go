@@ -49,8 +49,8 @@ func besideBase(contenders []contender) []contender {
 
 const baseSuffix = ", base"
 
-// printBase writes the ratio of each value to the value of the other commit: the median of the ratios
-// of the rounds.
+// printBase writes the ratio of each value to the value of the other commit: the median of the
+// ratios of the rounds.
 func printBase(w io.Writer, results []*result) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -62,7 +62,16 @@ func printBase(w io.Writer, results []*result) {
 			}
 			for _, value := range slices.Sorted(maps.Keys(row.Values)) {
 				ratios := ratiosOf(row.Values[value], r.values(row.Name+baseSuffix, value))
-				fmt.Fprintf(t, "%s\t%s\t%s\t%.3f (%.3f-%.3f)\n", r.Name, row.Name, value, median(ratios), slices.Min(ratios), slices.Max(ratios))
+				fmt.Fprintf(
+					t,
+					"%s\t%s\t%s\t%.3f (%.3f-%.3f)\n",
+					r.Name,
+					row.Name,
+					value,
+					median(ratios),
+					slices.Min(ratios),
+					slices.Max(ratios),
+				)
 			}
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"text/tabwriter"
 )
 
-// benchCase is one comparison: contenders that run in turns, and the bars that their medians are held to.
+// benchCase is one comparison: contenders that run in turns, and the bars that their medians are
+// held to.
 type benchCase struct {
 	name, title string
 	server      []string // arguments of redis-server
@@ -126,7 +127,8 @@ func ratiosOf(values, others []float64) []float64 {
 	return ratios
 }
 
-// judge compares medians. A ratio is the median of the ratios of each round, so that a slow minute of the machine touches both sides.
+// judge compares medians. A ratio is the median of the ratios of each round, so that a slow minute
+// of the machine touches both sides.
 func (b bar) judge(r *result) judged {
 	got, text := r.values(b.what, b.value), b.what+": "+b.value
 	if b.of != "" {
@@ -171,7 +173,13 @@ func (r *result) print(w io.Writer) {
 			case 1:
 				fmt.Fprintf(t, "\t%s", figure(values[0]))
 			default:
-				fmt.Fprintf(t, "\t%s (%s-%s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
+				fmt.Fprintf(
+					t,
+					"\t%s (%s-%s)",
+					figure(median(values)),
+					figure(slices.Min(values)),
+					figure(slices.Max(values)),
+				)
 			}
 		}
 		fmt.Fprintln(t)

@@ -30,8 +30,10 @@ func cases() []benchCase {
 			},
 		},
 		{
-			name: "replicated", title: "the same with an append-only file (everysec) and a replica", prepare: replicated,
-			server: []string{"--appendonly", "yes", "--appendfsync", "everysec"},
+			name:    "replicated",
+			title:   "the same with an append-only file (everysec) and a replica",
+			prepare: replicated,
+			server:  []string{"--appendonly", "yes", "--appendfsync", "everysec"},
 			bars: []bar{
 				{what: rafka, of: rivalPlain, value: rate, least: 10},
 				{what: rafka, of: rivalBest, value: rate, least: 5},
@@ -42,8 +44,10 @@ func cases() []benchCase {
 			bars: []bar{{what: "256", of: "8", value: rate, least: 0.8}},
 		},
 		{
-			name: "hot", title: "a backlog of 500,000 in one partition, alone and beside 63 that are empty", prepare: hot,
-			bars: []bar{{what: "beside 63", of: "alone", value: rate, least: 0.6}},
+			name:    "hot",
+			title:   "a backlog of 500,000 in one partition, alone and beside 63 that are empty",
+			prepare: hot,
+			bars:    []bar{{what: "beside 63", of: "alone", value: rate, least: 0.6}},
 		},
 		{
 			name: "write", title: "500,000 keyed messages in batches of 1,000 to 8 partitions", prepare: writers,
@@ -53,11 +57,15 @@ func cases() []benchCase {
 			},
 		},
 		{
-			name: "unbatched", title: "200,000 keyed messages one by one to 8 partitions, max_in_flight 64", prepare: unbatched,
-			bars: []bar{{what: rafka, of: rivalPlain, value: rate, least: 1.3}},
+			name:    "unbatched",
+			title:   "200,000 keyed messages one by one to 8 partitions, max_in_flight 64",
+			prepare: unbatched,
+			bars:    []bar{{what: rafka, of: rivalPlain, value: rate, least: 1.3}},
 		},
 		{
-			name: "copy", title: "200,000 messages from 8 partitions through a mapping to 8 partitions", prepare: copiers,
+			name:    "copy",
+			title:   "200,000 messages from 8 partitions through a mapping to 8 partitions",
+			prepare: copiers,
 			bars: []bar{
 				{what: rafka, of: rivalPlain, value: rate, least: 4},
 				{what: rafka, of: rivalWide, value: rate, least: 4},
@@ -158,7 +166,8 @@ func (l *lab) forget(ctx context.Context, group string, streams []string) error 
 	return nil
 }
 
-// readers are rafka with 8 partitions, redis_streams with one stream as it is used by those who do not partition by hand, and with 8.
+// readers are rafka with 8 partitions, redis_streams with one stream as it is used by those who do
+// not partition by hand, and with 8.
 func readers(ctx context.Context, l *lab) ([]contender, error) {
 	const parts = 8
 	n := l.messages(500_000)
@@ -262,12 +271,17 @@ func writers(_ context.Context, l *lab) ([]contender, error) {
 	}, nil
 }
 
-// unbatched writers get batches that are split on the way, as the input that makes single messages is slower than they are.
+// unbatched writers get batches that are split on the way, as the input that makes single messages
+// is slower than they are.
 func unbatched(_ context.Context, l *lab) ([]contender, error) {
 	n := l.messages(200_000)
 	input := generate(n, 1000) + "pipeline: {processors: [{split: {size: 1}}]}\n"
 	return []contender{
-		writeRafka(n, input), writeRival(n, input),
-		{engineLimit, func(ctx context.Context, l *lab) (sample, error) { return l.flow(ctx, l.rafka, input+drop, n, true) }},
+		writeRafka(n, input),
+		writeRival(n, input),
+		{
+			engineLimit,
+			func(ctx context.Context, l *lab) (sample, error) { return l.flow(ctx, l.rafka, input+drop, n, true) },
+		},
 	}, nil
 }

@@ -133,8 +133,8 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// change measures ten times how long it takes from the start of a process to its first message, and from its SIGTERM to the first message
-// of its partitions elsewhere.
+// change measures ten times how long it takes from the start of a process to its first message, and
+// from its SIGTERM to the first message of its partitions elsewhere.
 func (l *lab) change(ctx context.Context, perSecond int) (sample, error) {
 	topic, group := l.name("topic"), l.name("group")
 	writer, err := l.start(l.rafka, fmt.Sprintf(`

@@ -30,9 +30,12 @@ func growth(ctx context.Context, l *lab) ([]contender, error) {
 	}
 	var contenders []contender
 	for _, members := range []int{10, 100, 1000} {
-		contenders = append(contenders, contender{strconv.Itoa(members) + " members", func(ctx context.Context, l *lab) (sample, error) {
-			return l.grow(ctx, topic, members, parts)
-		}})
+		contenders = append(
+			contenders,
+			contender{strconv.Itoa(members) + " members", func(ctx context.Context, l *lab) (sample, error) {
+				return l.grow(ctx, topic, members, parts)
+			}},
+		)
 	}
 	return contenders, nil
 }
@@ -56,7 +59,8 @@ func (l *lab) grow(ctx context.Context, topic string, members, parts int) (sampl
 	plan := splits.Plan{Version: view.Version, Assignments: splits.Assign(names, parts, previous)}
 	s := sample{assignMillis: time.Since(began).Seconds() * 1000}
 
-	// each runs calls and returns the time of the server for one, and the bytes that it sent for one.
+	// each runs calls and returns the time of the server for one, and the bytes that it sent for
+	// one.
 	each := func(n int, call func(i int) error) (micros, bytes float64, err error) {
 		if err := l.redis.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, 0, err

@@ -73,15 +73,19 @@ const (
 	p99 = "p99 ms"
 )
 
-// latencies write the time into messages, one a millisecond, and note how long ago that was when they are read.
+// latencies write the time into messages, one a millisecond, and note how long ago that was when
+// they are read.
 func latencies(_ context.Context, l *lab) ([]contender, error) {
 	ours := func(parts int) contender {
-		return contender{fmt.Sprintf("rafka, %d partition%s", parts, plural(parts)), func(ctx context.Context, l *lab) (sample, error) {
-			topic := l.name("topic")
-			return l.latency(ctx, l.rafka, rafkaReader(l, topic), fmt.Sprintf(`
+		return contender{
+			fmt.Sprintf("rafka, %d partition%s", parts, plural(parts)),
+			func(ctx context.Context, l *lab) (sample, error) {
+				topic := l.name("topic")
+				return l.latency(ctx, l.rafka, rafkaReader(l, topic), fmt.Sprintf(`
 output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }", max_in_flight: 64}}
 `, topic, parts))
-		}}
+			},
+		}
 	}
 	return []contender{
 		ours(1),
@@ -102,7 +106,8 @@ func plural(n int) string {
 	return "s"
 }
 
-// latency runs a writer and a reader of the same binary for 20 seconds and leaves out what was written in the first two.
+// latency runs a writer and a reader of the same binary for 20 seconds and leaves out what was
+// written in the first two.
 func (l *lab) latency(ctx context.Context, binary, input, output string) (sample, error) {
 	const perSecond, warm = 1000, 2000
 	n := l.messages(20 * perSecond)
@@ -173,20 +178,27 @@ const (
 // idlers read topics without messages.
 func idlers(ctx context.Context, l *lab) ([]contender, error) {
 	var contenders []contender
-	contenders = append(contenders, contender{"none", func(ctx context.Context, l *lab) (sample, error) { return l.idle(ctx, "") }})
+	contenders = append(
+		contenders,
+		contender{"none", func(ctx context.Context, l *lab) (sample, error) { return l.idle(ctx, "") }},
+	)
 	for _, parts := range []int{64, 1000} {
 		topic, err := l.topic(ctx, parts, 1000, "") // a message makes each stream, as in real life
 		if err != nil {
 			return nil, err
 		}
-		contenders = append(contenders, contender{fmt.Sprintf("%d partitions", parts), func(ctx context.Context, l *lab) (sample, error) {
-			return l.idle(ctx, rafkaReader(l, topic)+drop)
-		}})
+		contenders = append(
+			contenders,
+			contender{fmt.Sprintf("%d partitions", parts), func(ctx context.Context, l *lab) (sample, error) {
+				return l.idle(ctx, rafkaReader(l, topic)+drop)
+			}},
+		)
 	}
 	return contenders, nil
 }
 
-// idle lets a config run for a while before it measures what it uses. Without a config it measures the server alone.
+// idle lets a config run for a while before it measures what it uses. Without a config it measures
+// the server alone.
 func (l *lab) idle(ctx context.Context, config string) (sample, error) {
 	pid := 0
 	if config != "" {
@@ -238,11 +250,15 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hoarders read backlogs into a pipeline that is slower than Redis, so that they hold as much as they may.
+// hoarders read backlogs into a pipeline that is slower than Redis, so that they hold as much as
+// they may.
 func hoarders(ctx context.Context, l *lab) ([]contender, error) {
 	hoard := func(name, topic string) contender {
 		return contender{name, func(ctx context.Context, l *lab) (sample, error) {
-			p, err := l.start(l.rafka, rafkaReader(l, topic)+"pipeline: {threads: 2, processors: [{sleep: {duration: 1ms}}]}\n"+drop)
+			p, err := l.start(
+				l.rafka,
+				rafkaReader(l, topic)+"pipeline: {threads: 2, processors: [{sleep: {duration: 1ms}}]}\n"+drop,
+			)
 			if err != nil {
 				return nil, err
 			}

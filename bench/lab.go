@@ -31,7 +31,13 @@ type lab struct {
 
 // build makes the binaries, each from the module that says with which versions.
 func build(ctx context.Context, dir string, scale float64, base string) (*lab, error) {
-	l := &lab{dir: dir, scale: scale, rafka: filepath.Join(dir, "rafka"), bento: filepath.Join(dir, "bento"), limits: filepath.Join(dir, "limits")}
+	l := &lab{
+		dir:    dir,
+		scale:  scale,
+		rafka:  filepath.Join(dir, "rafka"),
+		bento:  filepath.Join(dir, "bento"),
+		limits: filepath.Join(dir, "limits"),
+	}
 	for _, b := range []struct{ module, binary, pkg string }{
 		{"..", l.rafka, "./cmd/rafka"}, {"bento", l.bento, "."}, {".", l.limits, "./limits"},
 	} {
@@ -167,7 +173,8 @@ func (l *lab) expect(ctx context.Context, topic string, partitions, n int) error
 	return nil
 }
 
-// replica starts a replica of the server that ends with the lab's server, and waits until it has caught up.
+// replica starts a replica of the server that ends with the lab's server, and waits until it has
+// caught up.
 func (l *lab) replica(ctx context.Context) error {
 	host, port, err := net.SplitHostPort(l.server.Addr())
 	if err != nil {

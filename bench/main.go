@@ -1,5 +1,5 @@
-// Command bench compares rafka with redis_streams, with a bare client, and with Benthos without any service, on servers that it starts
-// itself. See README.md for what each case is.
+// Command bench compares rafka with redis_streams, with a bare client, and with Benthos without any
+// service, on servers that it starts itself. See README.md for what each case is.
 package main
 
 import (
@@ -64,7 +64,13 @@ func run(ctx context.Context, names []string, rounds int, scale float64, base, f
 		return nil
 	}
 	text, err := json.MarshalIndent(map[string]any{
-		"date": time.Now().UTC().Format(time.RFC3339), "cpus": runtime.NumCPU(), "rounds": rounds, "scale": scale, "cases": results,
+		"date": time.Now().UTC().Format(
+			time.RFC3339,
+		),
+		"cpus":   runtime.NumCPU(),
+		"rounds": rounds,
+		"scale":  scale,
+		"cases":  results,
 	}, "", "  ")
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ const (
 	resident  = "peak MB"
 )
 
-// pollPeriod is how often a counter is read. The rate is taken between two readings, so a longer period does not falsify it.
+// pollPeriod is how often a counter is read. The rate is taken between two readings, so a longer
+// period does not falsify it.
 const pollPeriod = 50 * time.Millisecond
 
 // errEnded is what follow says of a process that is gone.
@@ -50,8 +51,9 @@ func (l *lab) read(p *process, metric string) (r reading, err error) {
 	return r, err
 }
 
-// flow runs a config until output_sent shows n messages, or until it ends by itself if that is what its input does, and measures between the
-// first and the last reading. It fails when more than n were seen, or if the process ended otherwise.
+// flow runs a config until output_sent shows n messages, or until it ends by itself if that is what
+// its input does, and measures between the first and the last reading. It fails when more than n
+// were seen, or if the process ended otherwise.
 func (l *lab) flow(ctx context.Context, binary, config string, n int, ends bool) (sample, error) {
 	p, err := l.start(binary, config)
 	if err != nil {
@@ -80,8 +82,8 @@ func (l *lab) flow(ctx context.Context, binary, config string, n int, ends bool)
 	}, nil
 }
 
-// follow returns the first reading that shows messages and the last one before all were there: the time of the very last message falls
-// between two readings.
+// follow returns the first reading that shows messages and the last one before all were there: the
+// time of the very last message falls between two readings.
 func (l *lab) follow(ctx context.Context, p *process, metric string, n int) (first, last reading, err error) {
 	deadline := time.Now().Add(5 * time.Minute)
 	for tick := time.NewTicker(pollPeriod); ; {
@@ -143,7 +145,8 @@ func (l *lab) limit(ctx context.Context, mode string, flags ...string) (sample, 
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is by the nearest rank; of an even number the median is the mean of the two in the middle.
+// quantile is by the nearest rank; of an even number the median is the mean of the two in the
+// middle.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

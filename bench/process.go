@@ -130,7 +130,8 @@ func usageOf(pid int) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	// The fields after the name, which is in parentheses and may hold spaces: state is the first, utime and stime the 12th and 13th.
+	// The fields after the name, which is in parentheses and may hold spaces: state is the first,
+	// utime and stime the 12th and 13th.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	var u usage
 	for _, field := range fields[11:13] {

@@ -19,7 +19,10 @@ func checkFit(s settings, t target, p *Problems) {
 	case local && s.kind != kindSimple:
 		p.Add(fieldKind, "%s does not fit %s:// addresses: use kind simple, or redis:// addresses", s.kind, t.scheme)
 	case s.kind == kindSimple && len(t.addrs) > 1:
-		p.Add(fieldURL, "a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address")
+		p.Add(
+			fieldURL,
+			"a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address",
+		)
 	case s.kind == kindCluster && (t.db != 0 || t.options.Has("db")):
 		p.Add(fieldURL, "a cluster has no database numbers: remove the number behind the host, or the option db")
 	}
@@ -38,10 +41,16 @@ func checkFit(s settings, t target, p *Problems) {
 func checkFailoverFields(s settings, t target, p *Problems) {
 	if s.kind == kindFailover {
 		if s.master == "" && t.options.Get("master_name") == "" {
-			p.Add(fieldMaster, "is empty, but kind is failover: set it to the name under which the sentinels know the master")
+			p.Add(
+				fieldMaster,
+				"is empty, but kind is failover: set it to the name under which the sentinels know the master",
+			)
 		}
 		if s.sentinelUsername != "" && s.sentinelPassword == "" {
-			p.Add(fieldSentinelUsername, "a user name without a password is never sent: set the field sentinel_password")
+			p.Add(
+				fieldSentinelUsername,
+				"a user name without a password is never sent: set the field sentinel_password",
+			)
 		}
 		return
 	}
@@ -54,7 +63,8 @@ func checkFailoverFields(s settings, t target, p *Problems) {
 	}
 }
 
-// checkURLOptions holds the options of the URL to what the fields are held to. go-redis reads a duration of zero or less as "none".
+// checkURLOptions holds the options of the URL to what the fields are held to. go-redis reads a
+// duration of zero or less as "none".
 func checkURLOptions(t tuning, p *Problems) {
 	for _, o := range []struct {
 		name  string

@@ -17,7 +17,8 @@ const (
 	kindFailover = "failover"
 )
 
-// Connection says how Redis is reached: parsed, checked, and nothing opened yet. It does not change and may be used concurrently.
+// Connection says how Redis is reached: parsed, checked, and nothing opened yet. It does not change
+// and may be used concurrently.
 type Connection struct {
 	kind   string
 	target target
@@ -28,8 +29,8 @@ type Connection struct {
 	failover *redis.FailoverOptions
 }
 
-// Parse is ParseConnection for a component that has fields of its own, which check finds wrong or not: see [RegisterLint]. It also returns all
-// fields as check saw them.
+// Parse is ParseConnection for a component that has fields of its own, which check finds wrong or
+// not: see [RegisterLint]. It also returns all fields as check saw them.
 func Parse(conf *service.ParsedConfig, check func(Fields) []string) (*Connection, Fields, error) {
 	connection, err := ParseConnection(conf)
 	if err != nil {
@@ -43,8 +44,8 @@ func Parse(conf *service.ParsedConfig, check func(Fields) []string) (*Connection
 	return connection, fields, Problems(check(fields)).Err()
 }
 
-// ParseConnection reads and checks the fields of [ConnectionFields]. The error holds everything that is wrong, names the fields and the
-// remedies, and no password.
+// ParseConnection reads and checks the fields of [ConnectionFields]. The error holds everything
+// that is wrong, names the fields and the remedies, and no password.
 func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 	root, err := conf.FieldAny()
 	if err != nil {
@@ -67,8 +68,8 @@ func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 	return c, nil
 }
 
-// resolve makes a Connection, TLS aside, of the fields, and says everything that is wrong with them. The Connection is of use only if
-// nothing is.
+// resolve makes a Connection, TLS aside, of the fields, and says everything that is wrong with
+// them. The Connection is of use only if nothing is.
 func resolve(f Fields) (*Connection, Problems) {
 	var p Problems
 	s := readSettings(f, &p)
@@ -135,7 +136,8 @@ func (c *Connection) tuning() tuning {
 	}
 }
 
-// useTLS turns TLS on if the URL or the field says so. A rediss:// URL takes what else there is from the field.
+// useTLS turns TLS on if the URL or the field says so. A rediss:// URL takes what else there is
+// from the field.
 func (c *Connection) useTLS(custom *tls.Config, enabled bool) {
 	fromURL := *c.tlsOfOptions()
 	if fromURL == nil && !enabled {

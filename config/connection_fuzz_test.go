@@ -12,8 +12,10 @@ import (
 )
 
 // namesAField begins each problem.
-var namesAField = regexp.MustCompile(`^(url|kind|master|client_name|username|password|sentinel_username|sentinel_password|tls|` +
-	`pool\.(size|min_idle|wait_timeout)|(dial|read|write)_timeout): `)
+var namesAField = regexp.MustCompile(
+	`^(url|kind|master|client_name|username|password|sentinel_username|sentinel_password|tls|` +
+		`pool\.(size|min_idle|wait_timeout)|(dial|read|write)_timeout): `,
+)
 
 // requireNamed checks that each problem names its field, and that none shows a password.
 func requireNamed(t *testing.T, found Problems) {
@@ -24,7 +26,8 @@ func requireNamed(t *testing.T, found Problems) {
 	}
 }
 
-// What is in the place of a password in a URL, or of what may be one, is never shown, whatever stands around it.
+// What is in the place of a password in a URL, or of what may be one, is never shown, whatever
+// stands around it.
 func FuzzURLsHideTheirPasswords(f *testing.F) {
 	for _, rest := range []string{
 		"host", "host:6379/1", "host:x", "host/db", "a,redis://b", "a,redis://u:p@b", "host?db=x&protocol=3", "host?%zz", "host:0", "[::1]:1",
@@ -66,7 +69,11 @@ func FuzzURLs(f *testing.F) {
 		}
 	}
 	f.Add("redis://u:p@a:1/2,redis://u:p@b:2/2?db=3", kindFailover, "m")
-	f.Add("redis://localhost:6379?pool_size=3&read_timeout=6s&dial_timeout=3&db=1&protocol=2&client_name=x", kindSimple, "")
+	f.Add(
+		"redis://localhost:6379?pool_size=3&read_timeout=6s&dial_timeout=3&db=1&protocol=2&client_name=x",
+		kindSimple,
+		"",
+	)
 	f.Add("redis://a:1?addr=b:2&max_redirects=5", kindCluster, "")
 	f.Fuzz(func(t *testing.T, text, kind, master string) {
 		c, found := resolve(Fields{fieldURL: text, fieldKind: kind, fieldMaster: master})
@@ -90,7 +97,9 @@ func FuzzConnectionFields(f *testing.F) {
 	for _, test := range badConfigs {
 		f.Add(test.yaml)
 	}
-	f.Add("url: redis://localhost\npool: {size: 5, min_idle: 5, wait_timeout: 1s}\ndial_timeout: 1s\nread_timeout: 1m\nwrite_timeout: 3ms")
+	f.Add(
+		"url: redis://localhost\npool: {size: 5, min_idle: 5, wait_timeout: 1s}\ndial_timeout: 1s\nread_timeout: 1m\nwrite_timeout: 3ms",
+	)
 	f.Add("url: redis://localhost\ntls: {enabled: true, skip_cert_verify: true}")
 	f.Add("url: [redis://localhost]\npool: 3\ntls: yes\nkind: {}\nmaster: 1.5\nclient_name: null")
 	f.Add("url: 1\npool: {size: 1.5, min_idle: many}\nusername: 1\npassword: [hunter2]\nread_timeout: 5")
@@ -100,7 +109,8 @@ func FuzzConnectionFields(f *testing.F) {
 	}
 	linter := env.NewComponentConfigLinter()
 	f.Fuzz(func(t *testing.T, yaml string) {
-		if !utf8.ValidString(yaml) || strings.Contains(yaml, "ca") || strings.Contains(yaml, "cert") { // which the constructor alone looks at
+		// which the constructor alone looks at
+		if !utf8.ValidString(yaml) || strings.Contains(yaml, "ca") || strings.Contains(yaml, "cert") {
 			return
 		}
 		conf, parseErr := newSpec().ParseYAML(yaml, nil)

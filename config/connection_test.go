@@ -94,7 +94,10 @@ const secret = "hunter2"
 var badConfigs = []struct{ yaml, want string }{
 	{"url: ''", `url: is empty: set it to the address of Redis, such as redis://localhost:6379`},
 	{"url: ' '", `url: is empty`},
-	{"url: http://localhost", `url: scheme "http" is not supported: use redis://, rediss://, unix:// or embedded://name`},
+	{
+		"url: http://localhost",
+		`url: scheme "http" is not supported: use redis://, rediss://, unix:// or embedded://name`,
+	},
 	{"url: localhost:6379", `url: has no scheme: use redis://, rediss://, unix:// or embedded://name`},
 	{"url: redis:localhost", `url: has no scheme`},
 	{"url: user:hunter2@localhost:6379", `url: has no scheme`},
@@ -103,7 +106,10 @@ var badConfigs = []struct{ yaml, want string }{
 	{"url: redis://host:port", `url: is not a valid URL: percent-encode`},
 	{"url: redis://host:99999", `url: the port must be a number from 1 to 65535`},
 	{"url: redis://host:0", `url: the port must be a number from 1 to 65535`},
-	{"url: redis://:hunter2/x@host:6379", `url: is not a valid URL: percent-encode special characters in the user name and password`},
+	{
+		"url: redis://:hunter2/x@host:6379",
+		`url: is not a valid URL: percent-encode special characters in the user name and password`,
+	},
 	{"url: redis://u:12/hunter2@host:6379", `url: is not a valid URL: percent-encode`},
 	{"url: redis://:12?hunter2@host:6379", `url: is not a valid URL: percent-encode`},
 	{"url: 'redis://:12#hunter2@host:6379'", `url: is not a valid URL: percent-encode`},
@@ -119,7 +125,10 @@ var badConfigs = []struct{ yaml, want string }{
 	{"url: redis://host/1/2", `url: what follows the host must be a database number`},
 	{"url: redis://host?db=-1", `url: the option db must not be negative`},
 	{"url: redis://host?db=x", `url: invalid database number`},
-	{"url: redis://u:hunter2@host?pool_sise=3&zzz=1", `url: unknown option pool_sise, zzz: remove it, or correct its name`},
+	{
+		"url: redis://u:hunter2@host?pool_sise=3&zzz=1",
+		`url: unknown option pool_sise, zzz: remove it, or correct its name`,
+	},
 	{"url: redis://host?addr=b:1", `url: unknown option addr`},
 	{"url: redis://host?pool_size=x", `url: invalid pool_size number`},
 	{"url: redis://host?pool_size=-1", `url: the option pool_size must not be negative`},
@@ -127,10 +136,16 @@ var badConfigs = []struct{ yaml, want string }{
 	{"url: redis://host?read_timeout=0", `url: the option read_timeout must be greater than zero`},
 	{"url: redis://host?dial_timeout=soon", `url: invalid dial_timeout duration`},
 	{"url: redis://host?protocol=4", `url: the option protocol must be 2 or 3`},
-	{"url: redis://host?max_retries=3", `url: the option max_retries is not supported: rafka retries by itself: remove it`},
+	{
+		"url: redis://host?max_retries=3",
+		`url: the option max_retries is not supported: rafka retries by itself: remove it`,
+	},
 	{"url: redis://host?client_name=a%20b", `url: Redis allows no spaces`},
 	{"url: redis://host?a=%zz", `url: the options after the question mark are malformed`},
-	{"url: redis://host?read_only=true\nkind: cluster", `url: the option read_only is not supported: rafka reads from masters only`},
+	{
+		"url: redis://host?read_only=true\nkind: cluster",
+		`url: the option read_only is not supported: rafka reads from masters only`,
+	},
 	{
 		"url: redis://host?password=hunter2\nkind: failover\nmaster: m",
 		`url: the option password is not supported: set the field password instead`,
@@ -142,24 +157,45 @@ var badConfigs = []struct{ yaml, want string }{
 	{"url: embedded://", `url: the embedded server needs a name and no port, as in embedded://demo`},
 	{"url: embedded://demo:6379", `url: the embedded server needs a name and no port`},
 	{"url: embedded://u:hunter2@demo", `url: the embedded server knows no passwords: remove the credentials`},
-	{"url: embedded://demo\npassword: hunter2", `password: the embedded server knows no passwords: remove username and password`},
+	{
+		"url: embedded://demo\npassword: hunter2",
+		`password: the embedded server knows no passwords: remove username and password`,
+	},
 	{"url: embedded://demo\ntls: {enabled: true}", `tls: embedded:// addresses have no TLS: remove tls.enabled`},
 	{"url: unix:///r.sock\ntls: {enabled: true}", `tls: unix:// addresses have no TLS: remove tls.enabled`},
 
 	{"url: redis://host\nkind: ring", `kind: "ring" is not supported: use simple, cluster or failover, in lower case`},
-	{"url: redis://host\nkind: CLUSTER", `kind: "CLUSTER" is not supported: use simple, cluster or failover, in lower case`},
+	{
+		"url: redis://host\nkind: CLUSTER",
+		`kind: "CLUSTER" is not supported: use simple, cluster or failover, in lower case`,
+	},
 	{"url: redis://host\nkind: ''", `kind: "" is not supported`},
-	{"url: unix:///r.sock\nkind: cluster", `kind: cluster does not fit unix:// addresses: use kind simple, or redis:// addresses`},
+	{
+		"url: unix:///r.sock\nkind: cluster",
+		`kind: cluster does not fit unix:// addresses: use kind simple, or redis:// addresses`,
+	},
 	{"url: embedded://demo\nkind: failover\nmaster: m", `kind: failover does not fit embedded:// addresses`},
-	{"url: redis://a,redis://b", `url: a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address`},
-	{"url: redis://a/3\nkind: cluster", `url: a cluster has no database numbers: remove the number behind the host, or the option db`},
-	{"url: redis://a?db=3\nkind: cluster", `url: a cluster has no database numbers: remove the number behind the host, or the option db`},
+	{
+		"url: redis://a,redis://b",
+		`url: a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address`,
+	},
+	{
+		"url: redis://a/3\nkind: cluster",
+		`url: a cluster has no database numbers: remove the number behind the host, or the option db`,
+	},
+	{
+		"url: redis://a?db=3\nkind: cluster",
+		`url: a cluster has no database numbers: remove the number behind the host, or the option db`,
+	},
 	{"url: redis://a/99999999999", `url: what follows the host must be a database number, as in redis://host:6379/0`},
 	{"url: redis://a\nread_timeout: 10us", `read_timeout: is 10µs: set it to 1ms or more`},
 	{"url: redis://a\npool: {wait_timeout: 1ns}", `pool.wait_timeout: is 1ns: set it to 1ms or more`},
 	{"url: redis://a?write_timeout=10us", `url: the option write_timeout: is 10µs: set it to 1ms or more`},
 	{"url: redis://a,\nkind: cluster", `url: address 2 of the list: is empty: remove the comma too many`},
-	{"url: redis://a,rediss://b\nkind: cluster", `url: address 2 of the list: has scheme "rediss", the first has "redis": use one for all`},
+	{
+		"url: redis://a,rediss://b\nkind: cluster",
+		`url: address 2 of the list: has scheme "rediss", the first has "redis": use one for all`,
+	},
 	{
 		"url: redis://a,redis://u:hunter2@b\nkind: cluster",
 		`url: address 2 of the list: has credentials, a database number or options that the first does not have`,
@@ -168,13 +204,22 @@ var badConfigs = []struct{ yaml, want string }{
 		"url: redis://a/1,redis://b/2\nkind: failover\nmaster: m",
 		`url: address 2 of the list: has credentials, a database number or options`,
 	},
-	{"url: redis://a,redis://b?pool_size=3\nkind: cluster", `url: address 2 of the list: has credentials, a database number or options`},
+	{
+		"url: redis://a,redis://b?pool_size=3\nkind: cluster",
+		`url: address 2 of the list: has credentials, a database number or options`,
+	},
 	{
 		"url: redis://a\nkind: failover",
 		`master: is empty, but kind is failover: set it to the name under which the sentinels know the master`,
 	},
-	{"url: redis://a\nmaster: m", `master: is for kind failover, but kind is simple: remove it, or set kind to failover`},
-	{"url: redis://a\nkind: cluster\nsentinel_username: u", `sentinel_username: is for kind failover, but kind is cluster`},
+	{
+		"url: redis://a\nmaster: m",
+		`master: is for kind failover, but kind is simple: remove it, or set kind to failover`,
+	},
+	{
+		"url: redis://a\nkind: cluster\nsentinel_username: u",
+		`sentinel_username: is for kind failover, but kind is cluster`,
+	},
 	{"url: redis://a\nsentinel_password: hunter2", `sentinel_password: is for kind failover, but kind is simple`},
 	{
 		"url: redis://a\nkind: failover\nmaster: m\nsentinel_username: u",
@@ -194,8 +239,14 @@ var badConfigs = []struct{ yaml, want string }{
 		"url: redis://a\npool: {size: 2, min_idle: 3}",
 		`pool.min_idle: 3 is more than pool.size, which is 2: lower the one or raise the other`,
 	},
-	{"url: redis://a\npool: {wait_timeout: 0s}", `pool.wait_timeout: must be greater than zero, and is "0s": use a duration such as 5s`},
-	{"url: redis://a\ndial_timeout: 5", `dial_timeout: "5" is not a duration: use a number with a unit, such as 500ms, 5s or 2m`},
+	{
+		"url: redis://a\npool: {wait_timeout: 0s}",
+		`pool.wait_timeout: must be greater than zero, and is "0s": use a duration such as 5s`,
+	},
+	{
+		"url: redis://a\ndial_timeout: 5",
+		`dial_timeout: "5" is not a duration: use a number with a unit, such as 500ms, 5s or 2m`,
+	},
 	{"url: redis://a\nread_timeout: -1s", `read_timeout: must be greater than zero, and is "-1s"`},
 	{"url: redis://a\nwrite_timeout: 1d", `write_timeout: "1d" is not a duration`},
 	{"url: redis://a\nwrite_timeout: ''", `write_timeout: "" is not a duration`},
@@ -236,7 +287,11 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 			assert.NotContains(t, fmt.Sprintf(verb, *c), secret)
 		}
 	}
-	assert.Equal(t, "redis://a:6379,b:6379 (cluster)", mustParse(t, "url: redis://u:hunter2@a,redis://b\nkind: cluster").String())
+	assert.Equal(
+		t,
+		"redis://a:6379,b:6379 (cluster)",
+		mustParse(t, "url: redis://u:hunter2@a,redis://b\nkind: cluster").String(),
+	)
 }
 
 func TestMissingCertificateIsTheConstructorsBusiness(t *testing.T) {

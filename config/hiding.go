@@ -9,8 +9,9 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 )
 
-// The engine hides the password of a URL where it shows a config (`rafka echo`, /debug/config): by a mapping of its own, that of
-// service.NewURLField, which shows the whole URL if it can't take it apart. A URL whose password it would show is refused.
+// The engine hides the password of a URL where it shows a config (`rafka echo`, /debug/config): by
+// a mapping of its own, that of service.NewURLField, which shows the whole URL if it can't take it
+// apart. A URL whose password it would show is refused.
 
 // hidingQuery finds the password as the engine does.
 var hidingQuery = sync.OnceValues(func() (*bloblang.Executor, error) {
@@ -43,17 +44,29 @@ func checkHidden(text string, user *url.Userinfo, p *Problems) {
 	const remedy = "or give the password in the field password (and the user in username), where it is always hidden"
 	switch {
 	case likeVariable.MatchString(strings.TrimSpace(password)):
-		p.Add(fieldURL, "the password looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, "+
-			"or use another password")
+		p.Add(
+			fieldURL,
+			"the password looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, "+
+				"or use another password",
+		)
 	case strings.ContainsFunc(text, isBlank):
-		p.Add(fieldURL, "holds white space (a file of a secret may end with a line break), so its password would be shown by rafka echo: "+
-			"remove the white space, %s", remedy)
+		p.Add(
+			fieldURL,
+			"holds white space (a file of a secret may end with a line break), so its password would be shown by rafka echo: "+
+				"remove the white space, %s",
+			remedy,
+		)
 	default:
-		p.Add(fieldURL, "a password in a list of such addresses would be shown by rafka echo: remove it from the list, %s", remedy)
+		p.Add(
+			fieldURL,
+			"a password in a list of such addresses would be shown by rafka echo: remove it from the list, %s",
+			remedy,
+		)
 	}
 }
 
-// checkSecret refuses a password in a field of its own that the engine would show: it hides texts only.
+// checkSecret refuses a password in a field of its own that the engine would show: it hides texts
+// only.
 func checkSecret(field string, value any, p *Problems) {
 	text, isText := value.(string)
 	switch {
@@ -61,7 +74,10 @@ func checkSecret(field string, value any, p *Problems) {
 	case !isText:
 		p.Add(field, "is no text and would be shown by rafka echo: write it in quotes")
 	case likeVariable.MatchString(strings.TrimSpace(text)):
-		p.Add(field, "looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, or use another password")
+		p.Add(
+			field,
+			"looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, or use another password",
+		)
 	}
 }
 

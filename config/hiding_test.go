@@ -36,7 +36,16 @@ func requireHidden(t *testing.T, text string) {
 }
 
 func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
-	withoutUser := strings.NewReplacer(":hunter2@", "", "u:hunter2@", "", ":$%7Bhunter2%7D@", "", ":%20$%7BA:hunter2%7D%20@", "")
+	withoutUser := strings.NewReplacer(
+		":hunter2@",
+		"",
+		"u:hunter2@",
+		"",
+		":$%7Bhunter2%7D@",
+		"",
+		":%20$%7BA:hunter2%7D%20@",
+		"",
+	)
 	const blank = "url: holds white space (a file of a secret may end with a line break)"
 	for _, test := range []struct{ url, kind, want string }{
 		{"redis://:hunter2@h:1\n", kindSimple, blank},
@@ -106,7 +115,9 @@ func TestASecretFieldHoldsATextThatTheEngineHides(t *testing.T) {
 			require.Contains(t, lints, field+": is no text")
 			assert.NotContains(t, lints, "4711")
 		}
-		_, found := resolve(Fields{fieldURL: "redis://h", fieldKind: kindFailover, fieldMaster: "m", field: "${hunter2}"})
+		_, found := resolve(
+			Fields{fieldURL: "redis://h", fieldKind: kindFailover, fieldMaster: "m", field: "${hunter2}"},
+		)
 		require.Len(t, found, 1)
 		assert.Contains(t, found[0], field+": looks like a variable")
 		requireNamed(t, found)

@@ -6,8 +6,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 )
 
-// methodLintConnection is the Bloblang method behind the lint rule. Lint rules are Bloblang, which can't parse a URL's options; the method
-// lets them call the check of the constructor.
+// methodLintConnection is the Bloblang method behind the lint rule. Lint rules are Bloblang, which
+// can't parse a URL's options; the method lets them call the check of the constructor.
 const methodLintConnection = "rafka_lint_connection"
 
 const lintMethodDescription = "Checks a part of a rafka configuration and returns what is wrong with it, for the linter."
@@ -16,18 +16,21 @@ func init() {
 	RegisterLint(methodLintConnection, lintConnection)
 }
 
-// ConnectionLintRule is a Bloblang expression that yields what is wrong with the fields of [ConnectionFields]. It belongs into the lint
-// rule of the component's spec: spec.LintRule(config.JoinLintRules(config.ConnectionLintRule(), ...)).
+// ConnectionLintRule is a Bloblang expression that yields what is wrong with the fields of
+// [ConnectionFields]. It belongs into the lint rule of the component's spec:
+// spec.LintRule(config.JoinLintRules(config.ConnectionLintRule(), ...)).
 func ConnectionLintRule() string { return "this." + methodLintConnection + "()" }
 
-// JoinLintRules makes one lint rule of several Bloblang expressions, each of which yields a text, a list of texts or nothing.
+// JoinLintRules makes one lint rule of several Bloblang expressions, each of which yields a text, a
+// list of texts or nothing.
 func JoinLintRules(expressions ...string) string {
 	return "root = [\n  (" + strings.Join(expressions, "),\n  (") + "),\n]"
 }
 
-// RegisterLint makes a check of a component's fields available to lint rules, and returns the Bloblang expression that calls it, for
-// [JoinLintRules]. The constructor is to call the same check. The method's name is in snake case and starts with rafka_lint_. It is
-// called once a name, at start-up, before the spec is built, and panics if the name is taken.
+// RegisterLint makes a check of a component's fields available to lint rules, and returns the
+// Bloblang expression that calls it, for [JoinLintRules]. The constructor is to call the same
+// check. The method's name is in snake case and starts with rafka_lint_. It is called once a name,
+// at start-up, before the spec is built, and panics if the name is taken.
 func RegisterLint(method string, check func(Fields) []string) string {
 	bloblang.MustRegisterMethodV2(method, lintMethodSpec(), func(*bloblang.ParsedParams) (bloblang.Method, error) {
 		return bloblang.ObjectMethod(func(object map[string]any) (any, error) {
@@ -38,7 +41,8 @@ func RegisterLint(method string, check func(Fields) []string) string {
 }
 
 func lintMethodSpec() *bloblang.PluginSpec {
-	return bloblang.NewPluginSpec().Description(lintMethodDescription).Deprecated() // which keeps it out of lists: it is for the linter alone
+	// which keeps it out of lists: it is for the linter alone
+	return bloblang.NewPluginSpec().Description(lintMethodDescription).Deprecated()
 }
 
 func toList(texts []string) []any {

@@ -12,8 +12,9 @@ type DebugLogger interface {
 	Debugf(template string, args ...any)
 }
 
-// RouteLogs sends what go-redis would print to stderr to the logger, at debug level: whatever goes wrong reaches the caller of a request
-// as an error anyway. It holds for the whole process, and the last call wins.
+// RouteLogs sends what go-redis would print to stderr to the logger, at debug level: whatever goes
+// wrong reaches the caller of a request as an error anyway. It holds for the whole process, and the
+// last call wins.
 func RouteLogs(logger DebugLogger) { redis.SetLogger(logRoute{logger}) }
 
 type logRoute struct{ logger DebugLogger }

@@ -7,8 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// nameConnections has connections named after they were made. go-redis would do so while it makes them, and give up those to a server that does
-// not allow it.
+// nameConnections has connections named after they were made. go-redis would do so while it makes
+// them, and give up those to a server that does not allow it.
 func nameConnections(t tuning) {
 	name := *t.clientName
 	if name == "" {

@@ -12,11 +12,13 @@ import (
 // Client is what Open returns, named so that its owners need not know whose client it is.
 type Client = redis.UniversalClient
 
-// Open makes a client for the role, which the caller closes. Nothing is dialled before the first request, unless pool.min_idle asks for
-// connections to be kept ready. An error means that the embedded server could not be started.
+// Open makes a client for the role, which the caller closes. Nothing is dialled before the first
+// request, unless pool.min_idle asks for connections to be kept ready. An error means that the
+// embedded server could not be started.
 //
-// The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed services may refuse them. CLIENT SETNAME is
-// sent for people who look at CLIENT LIST, and may be refused.
+// The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed
+// services may refuse them. CLIENT SETNAME is sent for people who look at CLIENT LIST, and may be
+// refused.
 func (c *Connection) Open(role Role) (Client, error) {
 	switch {
 	case c.cluster != nil:

@@ -35,22 +35,34 @@ func TestDefaultsOfSimpleConnection(t *testing.T) {
 }
 
 func TestOptionsOfURLAreHonoured(t *testing.T) {
-	o := simple(t, "url: redis://user:p%40ss@h:1/3?pool_size=2&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
-		"&dial_timeout=2s&client_name=me&protocol=2&max_active_conns=9&conn_max_idle_time=1m&pipeline_pool_size=4", Writer())
+	o := simple(
+		t,
+		"url: redis://user:p%40ss@h:1/3?pool_size=2&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
+			"&dial_timeout=2s&client_name=me&protocol=2&max_active_conns=9&conn_max_idle_time=1m&pipeline_pool_size=4",
+		Writer(),
+	)
 	assert.Equal(t, "h:1", o.Addr)
 	assert.Equal(t, "user", o.Username)
 	assert.Equal(t, "p@ss", o.Password)
 	assert.Equal(t, 3, o.DB)
-	assert.Equal(t, []int{2, 1, 9, 4, 2}, []int{o.PoolSize, o.MinIdleConns, o.MaxActiveConns, o.PipelinePoolSize, o.Protocol})
+	assert.Equal(
+		t,
+		[]int{2, 1, 9, 4, 2},
+		[]int{o.PoolSize, o.MinIdleConns, o.MaxActiveConns, o.PipelinePoolSize, o.Protocol},
+	)
 	assert.Equal(t, []time.Duration{2 * time.Second, 6 * time.Second, 7 * time.Second, 8 * time.Second, time.Minute},
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.ConnMaxIdleTime})
 }
 
 func TestFieldsWinOverURL(t *testing.T) {
-	o := simple(t, "url: redis://u:p@h:1/3?db=4&pool_size=1&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
-		"&dial_timeout=2s&client_name=me\n"+
-		"username: u2\npassword: p2\nclient_name: me2\npool: {size: 3, min_idle: 2, wait_timeout: 80s}\n"+
-		"dial_timeout: 20s\nread_timeout: 60s\nwrite_timeout: 70s", Writer())
+	o := simple(
+		t,
+		"url: redis://u:p@h:1/3?db=4&pool_size=1&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
+			"&dial_timeout=2s&client_name=me\n"+
+			"username: u2\npassword: p2\nclient_name: me2\npool: {size: 3, min_idle: 2, wait_timeout: 80s}\n"+
+			"dial_timeout: 20s\nread_timeout: 60s\nwrite_timeout: 70s",
+		Writer(),
+	)
 	assert.Equal(t, []string{"u2", "p2"}, []string{o.Username, o.Password})
 	assert.Equal(t, []int{4, 3, 2}, []int{o.DB, o.PoolSize, o.MinIdleConns})
 	assert.Equal(t, []time.Duration{20 * time.Second, 60 * time.Second, 70 * time.Second, 80 * time.Second},
@@ -67,7 +79,11 @@ func TestEmptyClientNameNamesNothing(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	o := simple(t, "url: unix://u:p@/var/run/redis.sock?db=2", Writer())
-	assert.Equal(t, []string{"unix", "/var/run/redis.sock", "u", "p"}, []string{o.Network, o.Addr, o.Username, o.Password})
+	assert.Equal(
+		t,
+		[]string{"unix", "/var/run/redis.sock", "u", "p"},
+		[]string{o.Network, o.Addr, o.Username, o.Password},
+	)
 	assert.Equal(t, 2, o.DB)
 }
 
@@ -83,16 +99,31 @@ func TestClusterOptions(t *testing.T) {
 }
 
 func TestFailoverOptionsKeepCredentialsOfRedisAndSentinelApart(t *testing.T) {
-	c := mustParse(t, "url: redis://u:p@a:1/2,redis://b:2\nkind: failover\nmaster: m\nsentinel_username: su\nsentinel_password: sp")
+	c := mustParse(
+		t,
+		"url: redis://u:p@a:1/2,redis://b:2\nkind: failover\nmaster: m\nsentinel_username: su\nsentinel_password: sp",
+	)
 	o := c.failoverOptions(Writer())
 	assert.Equal(t, []string{"a:1", "b:2"}, o.SentinelAddrs)
-	assert.Equal(t, []string{"m", "u", "p", "su", "sp"}, []string{o.MasterName, o.Username, o.Password, o.SentinelUsername, o.SentinelPassword})
+	assert.Equal(
+		t,
+		[]string{"m", "u", "p", "su", "sp"},
+		[]string{o.MasterName, o.Username, o.Password, o.SentinelUsername, o.SentinelPassword},
+	)
 	assert.Equal(t, 2, o.DB)
 }
 
 func TestMasterFieldWinsOverURL(t *testing.T) {
-	assert.Equal(t, "x", mustParse(t, "url: redis://a?master_name=x\nkind: failover").failoverOptions(Writer()).MasterName)
-	assert.Equal(t, "y", mustParse(t, "url: redis://a?master_name=x\nkind: failover\nmaster: y").failoverOptions(Writer()).MasterName)
+	assert.Equal(
+		t,
+		"x",
+		mustParse(t, "url: redis://a?master_name=x\nkind: failover").failoverOptions(Writer()).MasterName,
+	)
+	assert.Equal(
+		t,
+		"y",
+		mustParse(t, "url: redis://a?master_name=x\nkind: failover\nmaster: y").failoverOptions(Writer()).MasterName,
+	)
 }
 
 func TestTLS(t *testing.T) {

@@ -37,7 +37,8 @@ const (
 	reasonReplicas = "rafka reads from masters only, since a replica may lag behind what was committed: remove it"
 )
 
-// tuning points at the settings that the options of all three kinds of clients share, so that they are written once.
+// tuning points at the settings that the options of all three kinds of clients share, so that they
+// are written once.
 type tuning struct {
 	clientName, username, password        *string
 	dial, read, write, wait               *time.Duration
@@ -132,7 +133,8 @@ func checkRefused(t target) error {
 	return nil
 }
 
-// explainOptions rewords an error about an option. It may quote the option's value, but never credentials: they were taken out.
+// explainOptions rewords an error about an option. It may quote the option's value, but never
+// credentials: they were taken out.
 func explainOptions(err error) error {
 	text := strings.TrimPrefix(err.Error(), "redis: ")
 	if names, found := strings.CutPrefix(text, "unexpected option: "); found {

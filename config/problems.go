@@ -14,7 +14,8 @@ func (p *Problems) Add(field, format string, args ...any) {
 	*p = append(*p, field+": "+fmt.Sprintf(format, args...))
 }
 
-// AddShort notes that a duration is shorter than the least one. Zero is none: it was not read, or is refused elsewhere.
+// AddShort notes that a duration is shorter than the least one. Zero is none: it was not read, or
+// is refused elsewhere.
 func (p *Problems) AddShort(field string, d, least time.Duration) {
 	if d > 0 && d < least {
 		p.Add(field, "is %s: set it to %s or more", d, least)

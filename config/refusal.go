@@ -18,8 +18,9 @@ type RefusedError struct {
 // Error is the server's own text.
 func (e *RefusedError) Error() string { return e.said }
 
-// Refusal is the server's answer to all that is sent over the connection. It is not marked as an answer of Redis: go-redis would take it for that
-// to its HELLO, go on without, and report a broken pipe.
+// Refusal is the server's answer to all that is sent over the connection. It is not marked as an
+// answer of Redis: go-redis would take it for that to its HELLO, go on without, and report a broken
+// pipe.
 func (e *RefusedError) Refusal() string { return e.said }
 
 // door is a connection of which the first answer may be a refusal.
@@ -42,7 +43,8 @@ func atDoor(conn net.Conn) net.Conn {
 	return d
 }
 
-// NetConn leads go-redis through TLS to where it can look whether something has come, such as the alert that a certificate is wanted.
+// NetConn leads go-redis through TLS to where it can look whether something has come, such as the
+// alert that a certificate is wanted.
 func (d *door) NetConn() net.Conn { return d.Conn }
 
 // Read fails once a refusal has come. go-redis may read ahead and forget the error, so it stays.

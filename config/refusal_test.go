@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A server that has too many clients says so to a connection and closes it. What it said was taken for its answer to HELLO, and reported
-// was the pipe that broke after that.
+// A server that has too many clients says so to a connection and closes it. What it said was taken
+// for its answer to HELLO, and reported was the pipe that broke after that.
 func TestServerWithTooManyClientsIsHeard(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
@@ -90,7 +90,8 @@ func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
 	}
 }
 
-// An idle connection that the server closed is noticed before it is used, as go-redis does with connections of its own.
+// An idle connection that the server closed is noticed before it is used, as go-redis does with
+// connections of its own.
 func TestIdleConnectionThatWasClosedIsNotUsed(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t, func(o *redis.Options) { o.PoolSize = 1 })

@@ -10,8 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// go-redis looks for the masters once a minute unless a node refers it to another one, which a dead master does not: its partitions stood
-// still although a replica had taken over.
+// go-redis looks for the masters once a minute unless a node refers it to another one, which a dead
+// master does not: its partitions stood still although a replica had taken over.
 func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 1)
@@ -27,6 +27,11 @@ func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
 	require.NoError(t, single.Get(t.Context(), "k").Err())
 	cluster.Master(t, "k").Pause(t) // one that is dead without a word, on whose port the system still answers
 	require.Eventually(t, func() bool { return write() == nil }, time.Minute, 20*time.Millisecond)
-	require.Eventually(t, func() bool { return single.Get(t.Context(), "k").Err() == nil }, time.Minute, 20*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return single.Get(t.Context(), "k").Err() == nil },
+		time.Minute,
+		20*time.Millisecond,
+	)
 	assert.Equal(t, "v", single.Get(t.Context(), "k").Val())
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Fields is an object of a configuration as the linter and the constructor both see it: defaults filled in, optional fields that
-// were left out missing.
+// Fields is an object of a configuration as the linter and the constructor both see it: defaults
+// filled in, optional fields that were left out missing.
 type Fields map[string]any
 
 // Object is the object in the named field, empty if there is none.
@@ -22,7 +22,8 @@ func (f Fields) Object(name string) Fields {
 	return Fields{}
 }
 
-// Text is the text in the named field, and whether the field is there. A field of another type is shown as Go shows it.
+// Text is the text in the named field, and whether the field is there. A field of another type is
+// shown as Go shows it.
 func (f Fields) Text(name string) (string, bool) {
 	value, ok := f[name]
 	if !ok || value == nil {
@@ -47,7 +48,8 @@ func (f Fields) Int(name string) int {
 	return 0
 }
 
-// Whole returns the number in a field, 0 if there is none, and whether it is a whole one within the bounds.
+// Whole returns the number in a field, 0 if there is none, and whether it is a whole one within the
+// bounds.
 func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
 	var n int64
 	switch v := f[field].(type) {
@@ -73,7 +75,8 @@ func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
 	return n, n >= lowest && n <= highest
 }
 
-// Shown is the value of the named field as a message shows it: a text in quotes, since it may look like what was wanted.
+// Shown is the value of the named field as a message shows it: a text in quotes, since it may look
+// like what was wanted.
 func (f Fields) Shown(field string) string {
 	if text, isText := f[field].(string); isText {
 		return fmt.Sprintf("the text %.100q (quotes make it one)", text)

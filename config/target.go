@@ -24,15 +24,17 @@ type target struct {
 	scheme string
 	// addrs are host:port; the path of a unix socket; the name of an embedded server.
 	addrs []string
-	// serverName is whose certificate TLS expects: the host if there is only one; else empty, and each host has its own.
+	// serverName is whose certificate TLS expects: the host if there is only one; else empty, and
+	// each host has its own.
 	serverName string
 	user       *url.Userinfo
 	db         int
 	options    url.Values
 }
 
-// parseTarget takes the field url apart. net/url repeats the URL in its errors and so does go-redis with parts of it; since these may
-// be parts of a password, errors here quote nothing but schemes and names of options.
+// parseTarget takes the field url apart. net/url repeats the URL in its errors and so does go-redis
+// with parts of it; since these may be parts of a password, errors here quote nothing but schemes
+// and names of options.
 func parseTarget(text string, p *Problems) (target, bool) {
 	before := len(*p)
 	parts := strings.Split(text, ",")
@@ -79,7 +81,13 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 		if where != "" {
 			scheme = "..." // it may be what follows a comma in a password
 		}
-		p.Add(fieldURL, "%sscheme %q is not supported: %s (a comma inside a password is %%2C)", where, scheme, schemeHelp)
+		p.Add(
+			fieldURL,
+			"%sscheme %q is not supported: %s (a comma inside a password is %%2C)",
+			where,
+			scheme,
+			schemeHelp,
+		)
 	default:
 		u, err := url.Parse(text)
 		// An @ behind the host means that a password broke the URL apart, and so does a fragment.
@@ -87,8 +95,12 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 		if err == nil && !strings.Contains(rest, "#") && (end == 0 || !strings.Contains(rest[end:], "@")) {
 			return u, true
 		}
-		p.Add(fieldURL, "%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is %%2F, # is %%23), "+
-			"as in redis://user:p%%40ss@host:6379, or use the fields username and password", where)
+		p.Add(
+			fieldURL,
+			"%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is %%2F, # is %%23), "+
+				"as in redis://user:p%%40ss@host:6379, or use the fields username and password",
+			where,
+		)
 	}
 	return nil, false
 }
@@ -97,7 +109,10 @@ func readFirst(u *url.URL, p *Problems) target {
 	t := target{scheme: u.Scheme, user: u.User}
 	var err error
 	if t.options, err = url.ParseQuery(u.RawQuery); err != nil {
-		p.Add(fieldURL, "the options after the question mark are malformed: write name=value&name=value, percent-encoded")
+		p.Add(
+			fieldURL,
+			"the options after the question mark are malformed: write name=value&name=value, percent-encoded",
+		)
 	}
 	if t.scheme == schemeUnix {
 		return t
@@ -110,7 +125,8 @@ func readFirst(u *url.URL, p *Problems) target {
 	return t
 }
 
-// checkFollower refuses what a further address says differently from the first, since only one of them could hold.
+// checkFollower refuses what a further address says differently from the first, since only one of
+// them could hold.
 func (t *target) checkFollower(u *url.URL, where string, p *Problems) {
 	if u.Scheme != t.scheme {
 		p.Add(fieldURL, "%shas scheme %q, the first has %q: use one for all", where, u.Scheme, t.scheme)
@@ -122,7 +138,11 @@ func (t *target) checkFollower(u *url.URL, where string, p *Problems) {
 		same = same && db == strconv.Itoa(t.db)
 	}
 	if !same {
-		p.Add(fieldURL, "%shas credentials, a database number or options that the first does not have: give them with the first address only", where)
+		p.Add(
+			fieldURL,
+			"%shas credentials, a database number or options that the first does not have: give them with the first address only",
+			where,
+		)
 	}
 }
 
@@ -130,7 +150,11 @@ func (t *target) addAddress(u *url.URL, where string, p *Problems) {
 	host, port := u.Hostname(), u.Port()
 	switch {
 	case t.scheme == schemeUnix && (host != "" || strings.Trim(u.Path, "/") == ""):
-		p.Add(fieldURL, "%sthe path of the socket is missing or not absolute: write three slashes, as in unix:///var/run/redis.sock", where)
+		p.Add(
+			fieldURL,
+			"%sthe path of the socket is missing or not absolute: write three slashes, as in unix:///var/run/redis.sock",
+			where,
+		)
 	case t.scheme == schemeUnix:
 		t.addrs = append(t.addrs, u.Path)
 	case t.scheme == schemeEmbedded && (host == "" || port != ""):
@@ -168,7 +192,8 @@ func validPort(port string) bool {
 	return port == "" || (err == nil && n >= 1 && n <= 65535)
 }
 
-// url is what go-redis parses: without credentials, and with a host that stands in for one that it does not know.
+// url is what go-redis parses: without credentials, and with a host that stands in for one that it
+// does not know.
 func (t *target) url() string {
 	u := url.URL{Scheme: t.scheme, Host: t.addrs[0], RawQuery: t.options.Encode()}
 	switch t.scheme {

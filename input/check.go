@@ -28,7 +28,8 @@ const (
 	defaultHeartbeat = 3 * time.Second
 )
 
-// lintRule calls check from the linter, so that it and the constructor refuse the same things in the same words.
+// lintRule calls check from the linter, so that it and the constructor refuse the same things in
+// the same words.
 var lintRule = config.RegisterLint("rafka_lint_input", check)
 
 // check returns what is wrong with the input's own fields, each naming the field and the remedy.
@@ -53,7 +54,12 @@ func check(f config.Fields) []string {
 	}
 	choices := []string{lossContinue, lossFail}
 	if loss, _ := f.Text(fieldOnDataLoss); !slices.Contains(choices, loss) {
-		p.Add(fieldOnDataLoss, "%q is not one of %s: use one of these, in lower case", loss, strings.Join(choices, ", "))
+		p.Add(
+			fieldOnDataLoss,
+			"%q is not one of %s: use one of these, in lower case",
+			loss,
+			strings.Join(choices, ", "),
+		)
 	}
 	checkTimes(f, &p)
 	return p
@@ -102,8 +108,13 @@ func checkTimes(f config.Fields, p *config.Problems) {
 	p.AddShort(fieldSessionTimeout, session, shortestSession)
 	p.AddShort(fieldHeartbeat, heartbeat, shortestHeartbeat)
 	if session > 0 && heartbeat > session/heartbeats {
-		p.Add(fieldHeartbeat, "%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
-			heartbeat, session, session/heartbeats)
+		p.Add(
+			fieldHeartbeat,
+			"%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
+			heartbeat,
+			session,
+			session/heartbeats,
+		)
 	}
 }
 

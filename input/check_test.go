@@ -210,9 +210,18 @@ func TestDefaults(t *testing.T) {
 	assert.NotEmpty(t, s.name, "the name of the host")
 	assert.Equal(t, "body", s.bodyKey)
 	assert.Equal(t, splits.Config{
-		TTL: 10 * time.Second, Heartbeat: 3 * time.Second, CommitEvery: time.Second, SampleEvery: 5 * time.Second, DrainFor: 30 * time.Second,
-		FetchWithin: 5 * time.Second,
-		Start:       splits.Earliest(), BatchSize: 500, SplitBuffer: 1_000_000, FetchMax: 50_000_000, CheckpointLimit: 1024, MaxAhead: 1_000_000,
+		TTL:             10 * time.Second,
+		Heartbeat:       3 * time.Second,
+		CommitEvery:     time.Second,
+		SampleEvery:     5 * time.Second,
+		DrainFor:        30 * time.Second,
+		FetchWithin:     5 * time.Second,
+		Start:           splits.Earliest(),
+		BatchSize:       500,
+		SplitBuffer:     1_000_000,
+		FetchMax:        50_000_000,
+		CheckpointLimit: 1024,
+		MaxAhead:        1_000_000,
 	}, s.consumer)
 }
 
@@ -240,10 +249,23 @@ on_data_loss: fail
 	assert.Equal(t, "worker-0", s.instance)
 	assert.Equal(t, "payload", s.bodyKey)
 	assert.Equal(t, splits.Config{
-		TTL: time.Minute, Heartbeat: 15 * time.Second, CommitEvery: 250 * time.Millisecond, SampleEvery: 2 * time.Second, DrainFor: 5 * time.Second,
+		TTL:         time.Minute,
+		Heartbeat:   15 * time.Second,
+		CommitEvery: 250 * time.Millisecond,
+		SampleEvery: 2 * time.Second,
+		DrainFor:    5 * time.Second,
 		FetchWithin: 5 * time.Second,
-		Start:       splits.StartAt(splits.Offset{Millis: 1767225600000, Seq: 7}), BatchSize: 7, SplitBuffer: 64 << 10, FetchMax: 1_000_000,
-		CheckpointLimit: 99, MaxAhead: 1234, Unordered: true, SkipNacked: true, FailOnLoss: true,
+		Start: splits.StartAt(
+			splits.Offset{Millis: 1767225600000, Seq: 7},
+		),
+		BatchSize:       7,
+		SplitBuffer:     64 << 10,
+		FetchMax:        1_000_000,
+		CheckpointLimit: 99,
+		MaxAhead:        1234,
+		Unordered:       true,
+		SkipNacked:      true,
+		FailOnLoss:      true,
 	}, s.consumer)
 }
 

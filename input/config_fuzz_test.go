@@ -10,14 +10,36 @@ import (
 
 // fuzzFields are fields that a fuzzed value is put into.
 var fuzzFields = []string{
-	"stream_name", "consumer_group", "consumer_name", "instance_id", "start_offset", "batch_size", "partition_buffer_bytes",
-	"fetch_max_bytes", "unordered_processing", "commit_period", "session_timeout", "heartbeat_interval", "rebalance_timeout",
-	"metadata_refresh_period", "lag_refresh_period", "body_key", "on_data_loss", "url", "kind", "master", "client_name", "username", "pool",
-	"dial_timeout", "read_timeout", "write_timeout",
+	"stream_name",
+	"consumer_group",
+	"consumer_name",
+	"instance_id",
+	"start_offset",
+	"batch_size",
+	"partition_buffer_bytes",
+	"fetch_max_bytes",
+	"unordered_processing",
+	"commit_period",
+	"session_timeout",
+	"heartbeat_interval",
+	"rebalance_timeout",
+	"metadata_refresh_period",
+	"lag_refresh_period",
+	"body_key",
+	"on_data_loss",
+	"url",
+	"kind",
+	"master",
+	"client_name",
+	"username",
+	"pool",
+	"dial_timeout",
+	"read_timeout",
+	"write_timeout",
 }
 
-// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it refuses it names the field of, and it never
-// shows the password beside it.
+// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it
+// refuses it names the field of, and it never shows the password beside it.
 func FuzzFields(f *testing.F) {
 	for i := range fuzzFields {
 		for _, value := range []string{
@@ -32,7 +54,8 @@ func FuzzFields(f *testing.F) {
 	linter := service.GlobalEnvironment().NewComponentConfigLinter()
 	f.Fuzz(func(t *testing.T, which uint8, value string) {
 		field := fuzzFields[int(which)%len(fuzzFields)]
-		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") { // other fields, and the engine's variables
+		// other fields, and the engine's variables
+		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") {
 			return
 		}
 		const secret = "hunter2"

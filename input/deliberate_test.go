@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A topic that an operator deletes while it is read, with entries that were not read yet, is no loss, whether or not it is there again when the
-// members see it, and what comes is read.
+// A topic that an operator deletes while it is read, with entries that were not read yet, is no
+// loss, whether or not it is there again when the members see it, and what comes is read.
 func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
 	for _, fields := range []string{"", "on_data_loss: fail"} {
 		for _, again := range []bool{false, true} {
@@ -22,11 +22,20 @@ func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
 				server := redistest.Start(t)
 				client := server.Client(t)
 				createTopic(t, client, 2)
-				in, journal, counters := countingInput(t, server.URL(), fields+"\nbatch_size: 1\npartition_buffer_bytes: '100'")
+				in, journal, counters := countingInput(
+					t,
+					server.URL(),
+					fields+"\nbatch_size: 1\npartition_buffer_bytes: '100'",
+				)
 				require.NoError(t, in.Connect(patient(t)))
 				write(t, client, "orders:0", "", numbers(0, 10)...)
 				assert.Equal(t, numbers(0, 3), consume(t, in, 3))
-				_, err := broker.NewAdmin(client).DeleteTopic(t.Context(), broker.TopicDeletion{Topic: "orders", Force: true})
+				_, err := broker.NewAdmin(
+					client,
+				).DeleteTopic(
+					t.Context(),
+					broker.TopicDeletion{Topic: "orders", Force: true},
+				)
 				require.NoError(t, err)
 				if again {
 					createTopic(t, client, 2)

@@ -18,7 +18,12 @@ func TestKeysOfTheGroupExpireUnlessExpiringKeysAreEvicted(t *testing.T) {
 		write(t, client, "orders", "", "a")
 		in, journal := openInput(t, server.URL(), "")
 		assert.Equal(t, []string{"a"}, consume(t, in, 1))
-		require.Eventually(t, func() bool { return committed(t, client, "orders") != "0-0" }, time.Minute, time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return committed(t, client, "orders") != "0-0" },
+			time.Minute,
+			time.Millisecond,
+		)
 		for _, key := range []string{"rafka:{orders}:lease:g", "rafka:{orders}:plan:g", "rafka:{orders}:members:g"} {
 			assert.Equal(t, expires, client.PTTL(t.Context(), key).Val() > 0, "%s under %s", key, policy)
 		}

@@ -9,14 +9,31 @@ import (
 
 // Failing logs a message that keeps failing, and how to pass over it.
 func (o *observer) Failing(f splits.Failing) {
-	log := o.log.With("topic", f.Split.Topic, "partition", f.Split.Partition, "offset", f.Offset.String(), "key", f.Key, "attempts", f.Attempts)
+	log := o.log.With(
+		"topic",
+		f.Split.Topic,
+		"partition",
+		f.Split.Partition,
+		"offset",
+		f.Offset.String(),
+		"key",
+		f.Key,
+		"attempts",
+		f.Attempts,
+	)
 	waits := ""
 	if f.Waits {
 		waits = " Newer messages of the partition wait for it."
 	}
 	if f.Among > 1 {
-		log.Warnf("A batch of %d messages of partition %s keeps failing, for %s now, and is handed out again in smaller ones: %v.%s",
-			f.Among, f.Split, f.For.Round(time.Second), f.Cause, waits)
+		log.Warnf(
+			"A batch of %d messages of partition %s keeps failing, for %s now, and is handed out again in smaller ones: %v.%s",
+			f.Among,
+			f.Split,
+			f.For.Round(time.Second),
+			f.Cause,
+			waits,
+		)
 		return
 	}
 	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. The last error: %v.%s "+
@@ -43,10 +60,16 @@ func others(f splits.Failing) string {
 
 // Recovered logs that a message that kept failing has been processed.
 func (o *observer) Recovered(f splits.Failing) {
-	o.log.Infof("The message at offset %s of partition %s, which was rejected %d times, has been processed", f.Offset, f.Split, f.Attempts)
+	o.log.Infof(
+		"The message at offset %s of partition %s, which was rejected %d times, has been processed",
+		f.Offset,
+		f.Split,
+		f.Attempts,
+	)
 }
 
-// bound logs once a minute that a partition waits because too much was processed behind a message. The lock is held.
+// bound logs once a minute that a partition waits because too much was processed behind a message.
+// The lock is held.
 func (o *observer) bound(s splits.Sample, now time.Time) {
 	if s.Bound == (splits.Offset{}) {
 		delete(o.bounded, s.Split)
@@ -56,6 +79,13 @@ func (o *observer) bound(s splits.Sample, now time.Time) {
 		return
 	}
 	o.bounded[s.Split] = now
-	o.log.Warnf("Partition %s waits: the message at offset %s has not been acknowledged for %s, and %s.%s messages behind it were handed out. "+
-		"See why the message is stuck or fails, or raise %[4]s.%[5]s", s.Split, s.Bound, s.Unacked.Round(time.Second), fieldUnordered, fieldMaxAhead)
+	o.log.Warnf(
+		"Partition %s waits: the message at offset %s has not been acknowledged for %s, and %s.%s messages behind it were handed out. "+
+			"See why the message is stuck or fails, or raise %[4]s.%[5]s",
+		s.Split,
+		s.Bound,
+		s.Unacked.Round(time.Second),
+		fieldUnordered,
+		fieldMaxAhead,
+	)
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A message that is rejected again and again is reported within seconds, with what is needed to find it and to pass over it.
+// A message that is rejected again and again is reported within seconds, with what is needed to
+// find it and to pass over it.
 func TestMessageThatKeepsFailingIsReported(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -37,14 +38,19 @@ func TestMessageThatKeepsFailingIsReported(t *testing.T) {
 	assert.Len(t, journal.Lines("has been processed"), 1)
 }
 
-// Behind a message that keeps failing, other messages go on up to the bound. There the partition waits, and the log says for what.
+// Behind a message that keeps failing, other messages go on up to the bound. There the partition
+// waits, and the log says for what.
 func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	for i := range 40 {
 		write(t, client, "orders", "", strconv.Itoa(i))
 	}
-	in, journal := openInput(t, server.URL(), "batch_size: 1\nlag_refresh_period: 100ms\nunordered_processing: {enabled: true, max_ahead: 20}")
+	in, journal := openInput(
+		t,
+		server.URL(),
+		"batch_size: 1\nlag_refresh_period: 100ms\nunordered_processing: {enabled: true, max_ahead: 20}",
+	)
 	first := want(t, in, "0")
 	for i := 1; i < 20; i++ {
 		accept(t, want(t, in, strconv.Itoa(i)))

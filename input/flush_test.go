@@ -31,15 +31,28 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 		seen[consume(t, in, 1)[0]] = true
 	}
 	require.Eventually(t, func() bool {
-		return client.Exists(t.Context(), "rafka:{orders:0}:lease:g", "rafka:{orders:1}:lease:g", "rafka:{orders:2}:lease:g").Val() == 3
+		return client.Exists(
+			t.Context(),
+			"rafka:{orders:0}:lease:g",
+			"rafka:{orders:1}:lease:g",
+			"rafka:{orders:2}:lease:g",
+		).Val() == 3
 	}, time.Minute, 10*time.Millisecond, "it claims its partitions anew")
 	write(t, client, "orders:1", "", "third")
 	for !seen["third"] {
 		seen[consume(t, in, 1)[0]] = true
 	}
 	assert.Equal(t, map[string]bool{"first": true, "second": true, "third": true}, seen)
-	assert.Zero(t, client.Exists(t.Context(), "rafka:{orders}:lease:g").Val(), "it never takes the topic for a plain one")
-	assert.NotEmpty(t, append(journal.Lines("Lost the lease"), journal.Lines("level=ERROR", "orders:0")...), "one of them is noticed first")
+	assert.Zero(
+		t,
+		client.Exists(t.Context(), "rafka:{orders}:lease:g").Val(),
+		"it never takes the topic for a plain one",
+	)
+	assert.NotEmpty(
+		t,
+		append(journal.Lines("Lost the lease"), journal.Lines("level=ERROR", "orders:0")...),
+		"one of them is noticed first",
+	)
 }
 
 func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
@@ -62,11 +75,19 @@ func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
 		return told == partitions
 	}, time.Minute, 10*time.Millisecond)
 	lines := journal.Lines("level=ERROR")
-	assert.NotEmpty(t, journal.Lines("level=ERROR", "partitions of topic orders", "is gone: its stream was deleted, evicted or flushed"))
+	assert.NotEmpty(
+		t,
+		journal.Lines(
+			"level=ERROR",
+			"partitions of topic orders",
+			"is gone: its stream was deleted, evicted or flushed",
+		),
+	)
 	assert.Less(t, len(lines), partitions, "%v", lines) // renewals may notice some of it first
 }
 
-// The server came back without what was written last: the stream and the group's position are older than what was read.
+// The server came back without what was written last: the stream and the group's position are older
+// than what was read.
 func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
 	l := newLossCase(t, "")
 	require.NoError(t, l.client.Save(t.Context()).Err())
@@ -75,7 +96,12 @@ func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
 	l.awaitCommitted(t)
 	l.server.Kill(t)
 	l.server.Restart(t)
-	require.Eventually(t, func() bool { return l.count("rafka_recreated_total") == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return l.count("rafka_recreated_total") == 1 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
 	got := l.readUntil(t, "24")
 	assert.Equal(t, numbers(20, 24), got[max(0, len(got)-4):])
@@ -102,8 +128,13 @@ func TestALeaseThatIsDeletedWhileItIsHeldCostsNoEntry(t *testing.T) {
 			}
 			_, err := pipe.Exec(t.Context())
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return committed(t, l.client, "orders:0") != "" }, time.Minute, 10*time.Millisecond,
-				"it is claimed anew")
+			require.Eventually(
+				t,
+				func() bool { return committed(t, l.client, "orders:0") != "" },
+				time.Minute,
+				10*time.Millisecond,
+				"it is claimed anew",
+			)
 			write(t, l.client, "orders:0", "", numbers(11, 20)...)
 			got := append(l.readUntil(t, "19"), "19")
 			if mirrored {
@@ -132,12 +163,26 @@ func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
 		require.NoError(t, l.client.Set(patient(t), fmt.Sprint("ballast", i), ballast, 0).Err())
 	}
 	spent := func() bool {
-		return len(l.journal.Lines("level=INFO", "partitions=0", "expired or were deleted after everything in them had been read")) == 1
+		return len(
+			l.journal.Lines(
+				"level=INFO",
+				"partitions=0",
+				"expired or were deleted after everything in them had been read",
+			),
+		) == 1
 	}
 	gone := func() bool {
-		return len(l.journal.Lines("level=ERROR", "orders:0", "is gone: its stream was deleted, evicted or flushed")) == 1
+		return len(
+			l.journal.Lines("level=ERROR", "orders:0", "is gone: its stream was deleted, evicted or flushed"),
+		) == 1
 	}
-	require.Eventually(t, func() bool { return spent() || gone() }, time.Minute, 10*time.Millisecond, "the lease may have been evicted too")
+	require.Eventually(
+		t,
+		func() bool { return spent() || gone() },
+		time.Minute,
+		10*time.Millisecond,
+		"the lease may have been evicted too",
+	)
 	assert.Equal(t, gone(), l.count("rafka_recreated_total") == 1)
 	require.NoError(t, l.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
@@ -174,14 +219,25 @@ func TestStreamsOfAnEmbeddedServerThatWentBackAreReadFromTheirBeginning(t *testi
 		in, journal := openInput(t, url, "")
 		assert.Equal(t, []string{"a"}, consume(t, in, 1))
 		require.NoError(t, client.Del(t.Context(), "orders").Err())
-		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "b"}}).Err())
+		require.NoError(
+			t,
+			client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "b"}}).Err(),
+		)
 		assert.Equal(t, []string{"b"}, consume(t, in, 1))
-		require.Eventually(t, func() bool { return len(journal.Lines("went back in time")) == 1 }, time.Minute, 10*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return len(journal.Lines("went back in time")) == 1 },
+			time.Minute,
+			10*time.Millisecond,
+		)
 		require.NoError(t, client.Del(t.Context(), "orders").Err())
 		require.Eventually(t, func() bool {
 			return len(journal.Lines("is gone"))+len(journal.Lines("everything in them had been read")) == 1
 		}, time.Minute, 10*time.Millisecond)
-		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "2-1", Values: []string{"body", "c"}}).Err())
+		require.NoError(
+			t,
+			client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "2-1", Values: []string{"body", "c"}}).Err(),
+		)
 		assert.Equal(t, []string{"c"}, consume(t, in, 1))
 	})
 }

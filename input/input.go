@@ -1,7 +1,7 @@
 // Package input is the Benthos batch input "rafka": a member of a consumer group of a topic.
 //
-// It parses its configuration, opens the clients, and turns batches of entries into batches of messages; everything that
-// makes a consumer group is in package splits.
+// It parses its configuration, opens the clients, and turns batches of entries into batches of
+// messages; everything that makes a consumer group is in package splits.
 package input
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Input reads a topic. The engine calls Connect and ReadBatch one at a time; acknowledgements come from any goroutine, and Close
-// may run beside a ReadBatch.
+// Input reads a topic. The engine calls Connect and ReadBatch one at a time; acknowledgements come
+// from any goroutine, and Close may run beside a ReadBatch.
 type Input struct {
 	settings *settings
 	observer *observer
@@ -28,7 +28,8 @@ type Input struct {
 	backoff  *backoff.ExponentialBackOff // between attempts to open a session
 	reported error                       // why the last attempt failed, as Connect returned it
 	at       time.Time                   // when it returned that
-	shown    bool                        // it has returned an error since it last succeeded: the engine's /ready gives the cause
+	// it has returned an error since it last succeeded: the engine's /ready gives the cause
+	shown bool
 
 	mu      sync.Mutex
 	session *session
@@ -44,7 +45,8 @@ func newInput(s *settings, mgr *service.Resources) *Input {
 	return &Input{settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff()}
 }
 
-// Connect joins the group, or waits until the session that there is can go on: an outage of Redis never makes a second member.
+// Connect joins the group, or waits until the session that there is can go on: an outage of Redis
+// never makes a second member.
 func (in *Input) Connect(ctx context.Context) error {
 	s := in.current()
 	if s == nil {
@@ -64,15 +66,17 @@ func (in *Input) Connect(ctx context.Context) error {
 	}
 }
 
-// Looks of a Connect that waits for a session: the first comes soon, since the engine's /ready knows no cause until Connect returns it.
+// Looks of a Connect that waits for a session: the first comes soon, since the engine's /ready
+// knows no cause until Connect returns it.
 const (
 	firstLook = 50 * time.Millisecond
-	// repeatCause is the least time between two returns of the same cause if it concerns single partitions: the others come and go, and the engine
-	// logs every return.
+	// repeatCause is the least time between two returns of the same cause if it concerns single
+	// partitions: the others come and go, and the engine logs every return.
 	repeatCause = 30 * time.Second
 )
 
-// lookForReason is how often an input that waits for its session looks whether the reason is still the one that the log was told.
+// lookForReason is how often an input that waits for its session looks whether the reason is still
+// the one that the log was told.
 const lookForReason = time.Second
 
 // await waits until the session can go on. It returns why it can't, once for each reason.
@@ -108,11 +112,13 @@ func (in *Input) mustShow(err error) bool {
 	return in.observer.storeTroubled() || time.Since(in.at) >= repeatCause
 }
 
-// remindEvery is how often the log is told that a session can't be opened while the reason stays the same.
+// remindEvery is how often the log is told that a session can't be opened while the reason stays
+// the same.
 const remindEvery = time.Minute
 
-// open makes a session. It reports its first failure at once and goes on trying the next times, for as long as the reason is the same,
-// so that the log has few lines and an outage is over soon after the server is back.
+// open makes a session. It reports its first failure at once and goes on trying the next times, for
+// as long as the reason is the same, so that the log has few lines and an outage is over soon after
+// the server is back.
 func (in *Input) open(ctx context.Context) (*session, error) {
 	remind := time.Now().Add(remindEvery)
 	for {
@@ -138,8 +144,8 @@ func (in *Input) open(ctx context.Context) (*session, error) {
 	}
 }
 
-// over reports whether the time of a context is up. A request that ends with it may say so, as if the server were slow, a moment before the
-// context does.
+// over reports whether the time of a context is up. A request that ends with it may say so, as if
+// the server were slow, a moment before the context does.
 func over(ctx context.Context) bool {
 	deadline, limited := ctx.Deadline()
 	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
@@ -172,8 +178,8 @@ func (in *Input) keep(s *session) (*session, error) {
 	return s, nil
 }
 
-// ReadBatch waits for the next batch. It returns ErrNotConnected when Redis has been out of reach for a moment and there is nothing to
-// hand out, so that the engine's readiness tells the truth.
+// ReadBatch waits for the next batch. It returns ErrNotConnected when Redis has been out of reach
+// for a moment and there is nothing to hand out, so that the engine's readiness tells the truth.
 func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	s := in.current()
 	if s == nil {
@@ -200,7 +206,8 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	}, nil
 }
 
-// Close leaves the group. It does not wait for acknowledgements: the engine delivers no more. It is safe before Connect and twice.
+// Close leaves the group. It does not wait for acknowledgements: the engine delivers no more. It is
+// safe before Connect and twice.
 func (in *Input) Close(ctx context.Context) error {
 	in.mu.Lock()
 	s := in.session

@@ -25,7 +25,12 @@ func TestReadsAPlainStreamInOrderAndCommits(t *testing.T) {
 		assert.Equal(t, numbers(0, 100), consume(t, in, 100))
 		last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 		require.NoError(t, err)
-		assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, time.Minute, 10*time.Millisecond)
+		assert.Eventually(
+			t,
+			func() bool { return committed(t, client, "orders") == last[0].ID },
+			time.Minute,
+			10*time.Millisecond,
+		)
 
 		write(t, client, "orders", "", "later")
 		assert.Equal(t, []string{"later"}, consume(t, in, 1))
@@ -117,7 +122,10 @@ func TestIdleInputHandsOutAtOnce(t *testing.T) {
 		write(t, client, "orders", "", "warm up")
 		consumeOne()
 		bare := func() {
-			_, err := client.XRead(t.Context(), &redis.XReadArgs{Streams: []string{"bare", "$"}, Block: time.Second}).Result()
+			_, err := client.XRead(
+				t.Context(),
+				&redis.XReadArgs{Streams: []string{"bare", "$"}, Block: time.Second},
+			).Result()
 			if !errors.Is(err, redis.Nil) { // on a busy machine it may begin to read too late
 				assert.NoError(t, err)
 			}
@@ -136,7 +144,14 @@ func TestIdleInputHandsOutAtOnce(t *testing.T) {
 			return all
 		}
 		ours, reference := took("orders", consumeOne), took("bare", bare)
-		assert.Less(t, ours[len(ours)/2], 50*time.Millisecond+4*reference[len(reference)/2], "%v, a bare client %v", ours, reference)
+		assert.Less(
+			t,
+			ours[len(ours)/2],
+			50*time.Millisecond+4*reference[len(reference)/2],
+			"%v, a bare client %v",
+			ours,
+			reference,
+		)
 	})
 }
 
@@ -204,7 +219,13 @@ func TestStartOffsets(t *testing.T) {
 		for i, text := range []string{"a", "b", "c"} {
 			id := fmt.Sprintf("%d-5", base.Add(time.Duration(i)*time.Minute).UnixMilli())
 			ids[text] = id
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: id, Values: []string{"body", text}}).Err())
+			require.NoError(
+				t,
+				client.XAdd(
+					t.Context(),
+					&redis.XAddArgs{Stream: "orders", ID: id, Values: []string{"body", text}},
+				).Err(),
+			)
 		}
 		for start, want := range map[string][]string{
 			"earliest": {"a", "b", "c", "new"},
@@ -216,8 +237,14 @@ func TestStartOffsets(t *testing.T) {
 			"0-0": {"a", "b", "c", "new"},
 		} {
 			in, _ := openInput(t, url, "consumer_group: 'g-"+start+"'\nstart_offset: '"+start+"'")
-			// The position is fixed by joining: what is written from here on is new whatever happens.
-			require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, time.Minute, time.Millisecond)
+			// The position is fixed by joining: what is written from here on is new whatever
+			// happens.
+			require.Eventually(
+				t,
+				func() bool { return in.current().consumer.Owned() == 1 },
+				time.Minute,
+				time.Millisecond,
+			)
 			id := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "new"}})
 			require.NoError(t, id.Err())
 			assert.Equal(t, want, consume(t, in, len(want)), start)
@@ -245,7 +272,12 @@ func TestTwoInputsShareThePartitions(t *testing.T) {
 		one, _ := openInput(t, url, "consumer_name: same"+endless)
 		two, _ := openInput(t, url, "consumer_name: same"+endless)
 		owned := func(in *Input) int { return in.current().consumer.Owned() }
-		require.Eventually(t, func() bool { return owned(one) == 2 && owned(two) == 2 }, time.Minute, 5*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return owned(one) == 2 && owned(two) == 2 },
+			time.Minute,
+			5*time.Millisecond,
+		)
 		for p := range 4 {
 			write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(10*p, 10*p+10)...)
 		}

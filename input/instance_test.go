@@ -114,7 +114,8 @@ func (s *instanceScene) spread() {
 	}
 }
 
-// sameGroup requires that neither the members nor the plan have changed, and that nothing moved at the other member.
+// sameGroup requires that neither the members nor the plan have changed, and that nothing moved at
+// the other member.
 func (s *instanceScene) sameGroup(other *reader) {
 	s.t.Helper()
 	stored := s.client.HMGet(s.t.Context(), "rafka:{orders}:plan:g", "version", "planned_version").Val()
@@ -178,7 +179,11 @@ func TestLaterInputOfAnInstanceFencesTheEarlier(t *testing.T) {
 		assert.Len(t, owners, 2)
 		for range 10 { // some heartbeats
 			s.spread()
-			eventually(t, "all is read", func() bool { return len(earlier.texts())+len(later.texts())+len(other.texts()) == s.written })
+			eventually(
+				t,
+				"all is read",
+				func() bool { return len(earlier.texts())+len(later.texts())+len(other.texts()) == s.written },
+			)
 			<-time.After(500 * time.Millisecond)
 			assert.Equal(t, owners, s.owners(), "nobody fights back")
 		}
@@ -212,7 +217,12 @@ func TestEarlierInputOfAnInstanceIsAdmittedWhenTheSessionOfTheLaterEnds(t *testi
 		write(t, client, "orders:0", "", "a")
 		eventually(t, "the later reads", func() bool { return slices.Contains(later.texts(), "a") })
 		later.close()
-		assert.Equal(t, int64(1), client.ZCard(t.Context(), "rafka:{orders}:members:g").Val(), "a static member stays when it is closed")
+		assert.Equal(
+			t,
+			int64(1),
+			client.ZCard(t.Context(), "rafka:{orders}:members:g").Val(),
+			"a static member stays when it is closed",
+		)
 		write(t, client, "orders:1", "", "b")
 		eventually(t, "the earlier reads", func() bool { return slices.Contains(earlier.texts(), "b") })
 		assert.Equal(t, []string{"b"}, earlier.texts())

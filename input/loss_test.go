@@ -17,19 +17,20 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// cause is one way in which a stream loses entries. Ten were read before, 0 to 9; damage is done by one script, so that the reader sees
-// nothing in between. docs/data-loss.md describes each.
+// cause is one way in which a stream loses entries. Ten were read before, 0 to 9; damage is done by
+// one script, so that the reader sees nothing in between. docs/data-loss.md describes each.
 type cause struct {
 	name string
-	// damage is Lua over the stream s; add(from, to) writes numbers and returns their IDs, put(id, text) one entry. ARGV[1] is a dump of the
-	// stream when it held 0 to 4.
+	// damage is Lua over the stream s; add(from, to) writes numbers and returns their IDs, put(id,
+	// text) one entry. ARGV[1] is a dump of the stream when it held 0 to 4.
 	damage string
 	// want is what arrives then; again says that entries which were read may come with it.
 	want  []string
 	again bool
 	// lost and recreated are what the metrics say.
 	lost, recreated int64
-	// spent says that a member that was reading knows that everything had been read: it says so, and counts nothing.
+	// spent says that a member that was reading knows that everything had been read: it says so,
+	// and counts nothing.
 	spent bool
 	// line is in the one line of the log, stopped in the one that on_data_loss: fail leaves.
 	line, stopped string
@@ -38,8 +39,12 @@ type cause struct {
 // causesOfLoss are in the order of docs/data-loss.md.
 var causesOfLoss = []cause{
 	{
-		name: "trimmed before it was read", damage: "add(10, 19) redis.call('XTRIM', s, 'MAXLEN', 3)", want: numbers(17, 20), lost: 7,
-		line: "lost 7 entries before they were read", stopped: ": 7 entries after offset ",
+		name:    "trimmed before it was read",
+		damage:  "add(10, 19) redis.call('XTRIM', s, 'MAXLEN', 3)",
+		want:    numbers(17, 20),
+		lost:    7,
+		line:    "lost 7 entries before they were read",
+		stopped: ": 7 entries after offset ",
 	},
 	{
 		name:   "trimmed to nothing",
@@ -47,8 +52,12 @@ var causesOfLoss = []cause{
 		line: "lost 10 entries before they were read", stopped: ": 10 entries after offset ",
 	},
 	{
-		name: "deleted at the front", damage: "local ids = add(10, 19) redis.call('XDEL', s, ids[1], ids[2])", want: numbers(12, 20),
-		lost: 2, line: "lost 2 entries before they were read", stopped: ": 2 entries after offset ",
+		name:    "deleted at the front",
+		damage:  "local ids = add(10, 19) redis.call('XDEL', s, ids[1], ids[2])",
+		want:    numbers(12, 20),
+		lost:    2,
+		line:    "lost 2 entries before they were read",
+		stopped: ": 2 entries after offset ",
 	},
 	{
 		name: "deleted in the middle", damage: "local ids = add(10, 19) redis.call('XDEL', s, ids[3], ids[5], ids[6])",
@@ -62,34 +71,60 @@ var causesOfLoss = []cause{
 		line: "lost 4 entries before they were read", stopped: ": 4 entries after offset ",
 	},
 	{
-		name: "recreated with higher IDs", damage: "redis.call('DEL', s) add(10, 19)", want: numbers(10, 20), recreated: 1, spent: true,
-		line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "recreated with higher IDs",
+		damage:    "redis.call('DEL', s) add(10, 19)",
+		want:      numbers(10, 20),
+		recreated: 1,
+		spent:     true,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 	{
-		name: "recreated with higher IDs and more entries", damage: "redis.call('DEL', s) add(10, 39)", want: numbers(10, 40),
-		recreated: 1, spent: true, line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "recreated with higher IDs and more entries",
+		damage:    "redis.call('DEL', s) add(10, 39)",
+		want:      numbers(10, 40),
+		recreated: 1,
+		spent:     true,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 	{
-		name: "recreated with lower IDs", damage: "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b')", want: []string{"a", "b"},
-		recreated: 1, line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "recreated with lower IDs",
+		damage:    "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b')",
+		want:      []string{"a", "b"},
+		recreated: 1,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 	{
-		name:   "recreated with lower, then higher IDs",
-		damage: "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b') put('*', 'c')", want: []string{"a", "b", "c"}, again: true,
-		recreated: 1, line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "recreated with lower, then higher IDs",
+		damage:    "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b') put('*', 'c')",
+		want:      []string{"a", "b", "c"},
+		again:     true,
+		recreated: 1,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 	{
 		name: "deleted as a whole", damage: "redis.call('DEL', s)", recreated: 1, spent: true,
 		line: "is gone: its stream was deleted, evicted or flushed", stopped: "its stream is gone",
 	},
 	{
-		name: "restored from an old dump", damage: "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE')", again: true, recreated: 1,
-		line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "restored from an old dump",
+		damage:    "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE')",
+		again:     true,
+		recreated: 1,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 	{
-		name:   "restored from an old dump and written on",
-		damage: "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE') add(10, 12)", want: numbers(10, 13), again: true, recreated: 1,
-		line: "was recreated or went back in time", stopped: "its stream was recreated",
+		name:      "restored from an old dump and written on",
+		damage:    "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE') add(10, 12)",
+		want:      numbers(10, 13),
+		again:     true,
+		recreated: 1,
+		line:      "was recreated or went back in time",
+		stopped:   "its stream was recreated",
 	},
 }
 
@@ -150,14 +185,18 @@ func countingInput(t *testing.T, url, fields string) (*Input, *journal, *logtest
 
 func (l *lossCase) do(t *testing.T, damage string) {
 	t.Helper()
-	require.NoError(t, l.client.Eval(t.Context(), damageFunctions+damage+" return 1", []string{"orders:0"}, l.dump).Err())
+	require.NoError(
+		t,
+		l.client.Eval(t.Context(), damageFunctions+damage+" return 1", []string{"orders:0"}, l.dump).Err(),
+	)
 }
 
 func (l *lossCase) count(name string) int64 {
 	return l.counters.Get(name + " topic=orders partition=0 group=g")
 }
 
-// awaitCommitted waits until all of the first partition is committed and the Redis consumer group shows it.
+// awaitCommitted waits until all of the first partition is committed and the Redis consumer group
+// shows it.
 func (l *lossCase) awaitCommitted(t *testing.T) {
 	t.Helper()
 	var group redis.XInfoGroup
@@ -172,14 +211,16 @@ func (l *lossCase) awaitCommitted(t *testing.T) {
 			return false
 		}
 		return committed(t, l.client, "orders:0") == stream.LastGeneratedID && group.LastDeliveredID == stream.LastGeneratedID &&
-			group.EntriesRead == stream.EntriesAdded && group.Lag == 0
+			group.EntriesRead == stream.EntriesAdded &&
+			group.Lag == 0
 	}
 	if !assert.Eventually(t, shown, time.Minute, 10*time.Millisecond) {
 		t.Logf("the group: %+v, the stream: %+v, committed: %s", group, stream, committed(t, l.client, "orders:0"))
 	}
 }
 
-// readUntil reads and acknowledges until the text has come, and returns what came of the first partition before it.
+// readUntil reads and acknowledges until the text has come, and returns what came of the first
+// partition before it.
 func (l *lossCase) readUntil(t *testing.T, text string) (all []string) {
 	t.Helper()
 	ctx := patient(t)
@@ -251,8 +292,8 @@ func (c cause) checkSpent(t *testing.T, l *lossCase) {
 	assert.Empty(t, l.journal.Lines("level=WARN"))
 }
 
-// Every cause of loss: what is there and was not read arrives, once; the metrics and one line of the log say what is missing; commits, and
-// what tools see of the group, go on.
+// Every cause of loss: what is there and was not read arrives, once; the metrics and one line of
+// the log say what is missing; commits, and what tools see of the group, go on.
 func TestCausesOfLoss(t *testing.T) {
 	for _, c := range causesOfLoss {
 		t.Run(c.name+", while it is read", func(t *testing.T) {
@@ -277,8 +318,9 @@ func TestCausesOfLoss(t *testing.T) {
 	}
 }
 
-// With on_data_loss: fail nothing behind the loss is handed out, the log says once what to do, the input is not ready, other partitions
-// flow, and reading goes on by itself once the group has been moved.
+// With on_data_loss: fail nothing behind the loss is handed out, the log says once what to do, the
+// input is not ready, other partitions flow, and reading goes on by itself once the group has been
+// moved.
 func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 	for _, c := range causesOfLoss {
 		for _, running := range []bool{true, false} {
@@ -320,7 +362,12 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, strings.HasPrefix(owner, "rafka/"), "the lease stays")
 
-				_, err = broker.NewAdmin(l.client).SeekGroup(t.Context(), broker.Seek{Topic: "orders", Group: "g", To: "earliest"})
+				_, err = broker.NewAdmin(
+					l.client,
+				).SeekGroup(
+					t.Context(),
+					broker.Seek{Topic: "orders", Group: "g", To: "earliest"},
+				)
 				require.NoError(t, err)
 				write(t, l.client, "orders:0", "", "end")
 				assert.Subset(t, l.readUntil(t, "end"), c.want)

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each row of the tables of docs/data-loss.md names the test that shows it, in its last column: a case of TestCausesOfLoss, in whose log line
-// what the row quotes is found, or a test function.
+// Each row of the tables of docs/data-loss.md names the test that shows it, in its last column: a
+// case of TestCausesOfLoss, in whose log line what the row quotes is found, or a test function.
 func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(name)

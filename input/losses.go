@@ -6,7 +6,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Lost counts, and has the log told once of each kind of loss, however many partitions it struck at a time.
+// Lost counts, and has the log told once of each kind of loss, however many partitions it struck at
+// a time.
 func (o *observer) Lost(all []splits.Loss) {
 	var removed, recreated, gone, spent []splits.Loss
 	for _, l := range all {
@@ -29,10 +30,19 @@ func (o *observer) Lost(all []splits.Loss) {
 		}
 	}
 	o.tellSpent(spent)
-	o.tellLost(removed, "lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster")
-	o.tellLost(recreated, "was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
-		"Reading on from what is there")
-	o.tellLost(gone, "is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning")
+	o.tellLost(
+		removed,
+		"lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster",
+	)
+	o.tellLost(
+		recreated,
+		"was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
+			"Reading on from what is there",
+	)
+	o.tellLost(
+		gone,
+		"is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning",
+	)
 }
 
 // partitions counts in words.
@@ -43,7 +53,8 @@ func partitions(n int) string {
 	return fmt.Sprintf("%d partitions", n)
 }
 
-// tellSpent logs that streams went away when nothing in them was left to be read, which is no error.
+// tellSpent logs that streams went away when nothing in them was left to be read, which is no
+// error.
 func (o *observer) tellSpent(all []splits.Loss) {
 	if len(all) == 0 {
 		return
@@ -52,8 +63,15 @@ func (o *observer) tellSpent(all []splits.Loss) {
 	for _, l := range all {
 		where = append(where, l.Split)
 	}
-	o.log.With("partitions", list(where)).Infof("The streams of %s of topic %s expired or were deleted after everything in them had been "+
-		"read: what comes is read from its beginning", partitions(len(all)), o.topic)
+	o.log.With(
+		"partitions",
+		list(where),
+	).Infof(
+		"The streams of %s of topic %s expired or were deleted after everything in them had been "+
+			"read: what comes is read from its beginning",
+		partitions(len(all)),
+		o.topic,
+	)
 }
 
 // tellLost logs a line about losses of one kind; text says what happened to the partitions.

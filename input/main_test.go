@@ -54,7 +54,8 @@ session_timeout: 12s
 heartbeat_interval: 4s
 `
 
-// endless are fields with a session that no test waits for: what takes less is no wait for its end, nor for a heartbeat.
+// endless are fields with a session that no test waits for: what takes less is no wait for its end,
+// nor for a heartbeat.
 const endless = `
 read_timeout: 20s
 session_timeout: 2m
@@ -64,8 +65,8 @@ heartbeat_interval: 40s
 // promptly is far less than that, and enough for a busy machine.
 const promptly = 20 * time.Second
 
-// closedInput makes an input that is not connected and is closed when t ends. The topic is orders and the group g unless the fields say
-// otherwise.
+// closedInput makes an input that is not connected and is closed when t ends. The topic is orders
+// and the group g unless the fields say otherwise.
 func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 	t.Helper()
 	for field, value := range map[string]string{"stream_name": "orders", "consumer_group": "g"} {

@@ -35,12 +35,13 @@ func messages(b *splits.Batch, bodyKey string) service.MessageBatch {
 	return batch
 }
 
-// place is the context of a message, and says which message of its batch it is. service.Indexer does the same with six allocations
-// for each message instead of two, a tenth of the input's work, and leaves a second owner of the metadata behind, so that a
-// processor which sets some copies all.
+// place is the context of a message, and says which message of its batch it is. service.Indexer
+// does the same with six allocations for each message instead of two, a tenth of the input's work,
+// and leaves a second owner of the metadata behind, so that a processor which sets some copies all.
 //
-// It is a hint and no identity: the engine gives part i of a processor's result the context of part i of its input, whatever
-// message that is, so every processor that filters, splits, groups, sorts or merges moves places to other messages.
+// It is a hint and no identity: the engine gives part i of a processor's result the context of part
+// i of its input, whatever message that is, so every processor that filters, splits, groups, sorts
+// or merges moves places to other messages.
 type place struct {
 	context.Context
 	batch *splits.Batch
@@ -57,13 +58,15 @@ func (p *place) Value(key any) any {
 	return p.Context.Value(key)
 }
 
-// suspects returns which messages of the batch may be those that failed, by an acknowledgement's error; none if it names none.
+// suspects returns which messages of the batch may be those that failed, by an acknowledgement's
+// error; none if it names none.
 func suspects(b *splits.Batch, err error) (indexes []int) {
 	batchErr, ok := errors.AsType[*service.BatchError](err)
 	if !ok {
 		return nil
 	}
-	// It is deprecated because the indexes that it gives are those of another batch. They are not looked at.
+	// It is deprecated because the indexes that it gives are those of another batch. They are not
+	// looked at.
 	batchErr.WalkMessages(func(_ int, m *service.Message, err error) bool { //nolint:staticcheck // see above
 		if p, ok := m.Context().Value(placeKey{}).(*place); ok && p.batch == b && err != nil {
 			indexes = append(indexes, p.index)
@@ -73,8 +76,8 @@ func suspects(b *splits.Batch, err error) (indexes []int) {
 	return indexes
 }
 
-// stamp is the metadata that all messages of a batch share, as the values that they take: made for each message anew, they were a fifth of
-// its allocations.
+// stamp is the metadata that all messages of a batch share, as the values that they take: made for
+// each message anew, they were a fifth of its allocations.
 type stamp struct{ topic, partition, deliveries, lag any }
 
 func stampOf(b *splits.Batch) stamp {
@@ -87,7 +90,8 @@ func stampOf(b *splits.Batch) stamp {
 
 func (s stamp) message(e splits.Entry, bodyKey string) *service.Message {
 	decoded := broker.Decode(e.Fields, bodyKey)
-	m := traced(service.NewMessage([]byte(decoded.Body)), decoded.Metadata) // the one copy: the body outlives the reply that it came in
+	// the one copy: the body outlives the reply that it came in
+	m := traced(service.NewMessage([]byte(decoded.Body)), decoded.Metadata)
 	for _, f := range decoded.Metadata {
 		if !strings.HasPrefix(f.Name, metaPrefix) {
 			m.MetaSetMut(f.Name, f.Value)

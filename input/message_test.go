@@ -34,8 +34,12 @@ func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta
 // stamped is what every message of the entry carries, with more.
 func stamped(more map[string]any) map[string]any {
 	meta := map[string]any{
-		"rafka_topic": "orders", "rafka_partition": 2, "rafka_offset": "1767225600000-7", "rafka_timestamp_ms": int64(1767225600000),
-		"rafka_delivery_count": 3, "rafka_lag": int64(17),
+		"rafka_topic":          "orders",
+		"rafka_partition":      2,
+		"rafka_offset":         "1767225600000-7",
+		"rafka_timestamp_ms":   int64(1767225600000),
+		"rafka_delivery_count": 3,
+		"rafka_lag":            int64(17),
 	}
 	maps.Copy(meta, more)
 	return meta

@@ -29,7 +29,11 @@ func TestWhatDoesNotExistYetIsSaidOnceAndIsNoTrouble(t *testing.T) {
 	}
 	write(t, client, "orders", "", "a")
 	in, journal := openInput(t, server.URL(), "consumer_group: other")
-	assert.Len(t, journal.Lines("level=INFO", "group other of topic orders does not exist yet: it begins at start_offset"), 1)
+	assert.Len(
+		t,
+		journal.Lines("level=INFO", "group other of topic orders does not exist yet: it begins at start_offset"),
+		1,
+	)
 	assert.Equal(t, []string{"a"}, consume(t, in, 1))
 	require.NoError(t, in.Close(t.Context()))
 	again, journal := openInput(t, server.URL(), "consumer_group: other")

@@ -111,8 +111,8 @@ func TestErrorWithoutPlacesHasTheBatchHalved(t *testing.T) {
 	}
 }
 
-// The engine gives the parts of a processor's result the contexts of other messages. What an error names may be wrong, then, and
-// nothing may be taken for processed because of it.
+// The engine gives the parts of a processor's result the contexts of other messages. What an error
+// names may be wrong, then, and nothing may be taken for processed because of it.
 func TestErrorThatNamesAnotherMessageLosesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	keyed(t, server.Client(t), "a1", "b1", "c1", "d1")
@@ -159,7 +159,8 @@ func TestWithoutReplayRejectedBatchesArePassedOverAndCounted(t *testing.T) {
 	silent(t, again, 200*time.Millisecond)
 }
 
-// Two messages of a partition wait for their next delivery at once; handing out the one must not forget the other.
+// Two messages of a partition wait for their next delivery at once; handing out the one must not
+// forget the other.
 func TestUnorderedBringsBackEveryRejectedMessage(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

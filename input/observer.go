@@ -14,7 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// observer turns what happens in a consumer into log lines and metrics. It is quiet while nothing happens.
+// observer turns what happens in a consumer into log lines and metrics. It is quiet while nothing
+// happens.
 type observer struct {
 	group string
 	topic string
@@ -48,7 +49,9 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 	}
-	o.rebalances.Incr(0, topic, group) // a counter that appears with its first event hides that event from whoever asks for its increase
+	// a counter that appears with its first event hides that event from whoever asks for its
+	// increase
+	o.rebalances.Incr(0, topic, group)
 	o.assigned.Set(0, topic, group)
 	return o
 }
@@ -106,8 +109,11 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 		return
 	case errors.Is(cause, splits.ErrDeleted):
 		o.log.With("partitions", list(all)).
-			Infof("Topic %s was deleted with its entries and offsets, as by rafka topic delete: %s will be read from the first entry that comes",
-				o.topic, partitions(len(all)))
+			Infof(
+				"Topic %s was deleted with its entries and offsets, as by rafka topic delete: %s will be read from the first entry that comes",
+				o.topic,
+				partitions(len(all)),
+			)
 		return
 	}
 	for _, s := range all {
@@ -124,7 +130,12 @@ func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64
 // Skipped counts, and says so: these messages are not seen again.
 func (o *observer) Skipped(s splits.Split, n int) {
 	o.skipped.Incr(int64(n), o.labels(s)...)
-	o.log.Warnf("Passed over a batch of %d messages of partition %s that was rejected, as %s is false", n, s, fieldReplayNacks)
+	o.log.Warnf(
+		"Passed over a batch of %d messages of partition %s that was rejected, as %s is false",
+		n,
+		s,
+		fieldReplayNacks,
+	)
 }
 
 // Sampled sets the gauges.
@@ -174,8 +185,11 @@ func (o *observer) closed() {
 
 // Stalled says once what usually makes every partition wait.
 func (o *observer) Stalled(waited time.Duration) {
-	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. An output with batching.count that ordered "+
-		"processing can't fill causes this: set batching.period, lower the count, or enable unordered_processing", waited.Round(time.Second))
+	o.log.Warnf(
+		"Every partition with messages has waited %s for an acknowledgement. An output with batching.count that ordered "+
+			"processing can't fill causes this: set batching.period, lower the count, or enable unordered_processing",
+		waited.Round(time.Second),
+	)
 }
 
 // Troubled logs one line per outage. The broker's errors come with the remedy.
@@ -201,8 +215,8 @@ func (o *observer) Troubled(what string, err error) {
 	o.log.Errorf("Trouble with %s, trying again: %v", what, err)
 }
 
-// unavailable is told why nothing can be handed out. An outage may begin with a connection that breaks and turn out to be, say, a
-// password that was changed: then the log has the wrong remedy.
+// unavailable is told why nothing can be handed out. An outage may begin with a connection that
+// breaks and turn out to be, say, a password that was changed: then the log has the wrong remedy.
 func (o *observer) unavailable(err error) {
 	o.mu.Lock()
 	before := o.told[theStore]

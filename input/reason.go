@@ -7,8 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// told reports whether an error says nothing that an earlier one of the same kind of attempt did not. The texts of network errors
-// differ from one to the next.
+// told reports whether an error says nothing that an earlier one of the same kind of attempt did
+// not. The texts of network errors differ from one to the next.
 func told(before, err error) bool {
 	if before == nil {
 		return false

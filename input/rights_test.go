@@ -28,7 +28,8 @@ func owned(t *testing.T, in *Input, n int) {
 	require.Eventually(t, func() bool { return in.current().consumer.Owned() == n }, time.Minute, 5*time.Millisecond)
 }
 
-// A group lives its whole life on the rights that `rafka acl` prints, and on those alone that it can't do without.
+// A group lives its whole life on the rights that `rafka acl` prints, and on those alone that it
+// can't do without.
 func TestGroupLivesOnAReadersRights(t *testing.T) {
 	for name, reader := range map[string]broker.ACL{"all": {}, "minimal": {Minimal: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,11 @@ func TestGroupLivesOnAReadersRights(t *testing.T) {
 			groups := client.XInfoGroups(t.Context(), "orders:0").Val()
 			if reader.Minimal {
 				assert.Len(t, journal.Lines("level=WARN"), 1)
-				assert.Len(t, journal.Lines("level=WARN", "PUBLISH", "SUBSCRIBE", "XGROUP CREATE", "ACL SETUSER <username> +"), 1)
+				assert.Len(
+					t,
+					journal.Lines("level=WARN", "PUBLISH", "SUBSCRIBE", "XGROUP CREATE", "ACL SETUSER <username> +"),
+					1,
+				)
 				assert.Empty(t, groups)
 				return
 			}
@@ -118,7 +123,8 @@ func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
 	assert.Empty(t, journal.Lines("Trouble"))
 }
 
-// An input that lacks something says what and how to mend it, joins nothing, and joins by itself once it is granted.
+// An input that lacks something says what and how to mend it, joins nothing, and joins by itself
+// once it is granted.
 func TestInputWaitsForItsRights(t *testing.T) {
 	t.Parallel()
 	for missing, says := range map[string][]string{
@@ -155,7 +161,12 @@ func TestInputWaitsForItsRights(t *testing.T) {
 			var later *service.ErrBackOff
 			require.ErrorAs(t, err, &later)
 			assert.Equal(t, broker.ClassPermission, broker.Classify(later.Err))
-			assert.Equal(t, []string{"rafka:{orders}:topic"}, client.Keys(t.Context(), "*").Val(), "nothing was written")
+			assert.Equal(
+				t,
+				[]string{"rafka:{orders}:topic"},
+				client.Keys(t.Context(), "*").Val(),
+				"nothing was written",
+			)
 			acl(t, client, rules...)
 			require.NoError(t, reconnect(patient(t), in))
 			owned(t, in, 2)

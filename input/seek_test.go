@@ -23,7 +23,13 @@ func seek(t *testing.T, client *redis.Client, to string) broker.Sought {
 func TestRunningInputGoesOnWhereItIsSent(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		for _, n := range numbers(10, 20) {
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: n + "-0", Values: []string{"body", n}}).Err())
+			require.NoError(
+				t,
+				client.XAdd(
+					t.Context(),
+					&redis.XAddArgs{Stream: "orders", ID: n + "-0", Values: []string{"body", n}},
+				).Err(),
+			)
 		}
 		in, journal := openInput(t, url, "")
 		assert.Equal(t, numbers(10, 20), consume(t, in, 10))
@@ -31,16 +37,29 @@ func TestRunningInputGoesOnWhereItIsSent(t *testing.T) {
 		assert.Equal(t, numbers(10, 20), consume(t, in, 10))
 		seek(t, client, "17")
 		assert.Equal(t, numbers(17, 20), consume(t, in, 3))
-		assert.Equal(t, "20-0", client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "20-0", Values: []string{"body", "20"}}).Val())
+		assert.Equal(
+			t,
+			"20-0",
+			client.XAdd(
+				t.Context(),
+				&redis.XAddArgs{Stream: "orders", ID: "20-0", Values: []string{"body", "20"}},
+			).Val(),
+		)
 		assert.Equal(t, numbers(20, 21), consume(t, in, 1))
-		require.Eventually(t, func() bool { return committed(t, client, "orders") == "20-0" }, time.Minute, 10*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return committed(t, client, "orders") == "20-0" },
+			time.Minute,
+			10*time.Millisecond,
+		)
 		assert.Len(t, journal.Lines("level=INFO", "Group g of topic orders was moved", "partitions=0"), 2)
 		assert.Empty(t, journal.Lines("level=WARN"))
 		assert.Empty(t, journal.Lines("level=ERROR"))
 	})
 }
 
-// What an input has read ahead and not handed out is dropped, and what it has handed out can't be committed any more.
+// What an input has read ahead and not handed out is dropped, and what it has handed out can't be
+// committed any more.
 func TestSeekBeatsWhatIsInFlight(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -50,7 +69,12 @@ func TestSeekBeatsWhatIsInFlight(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, inFlight.batch, 4)
 	seek(t, client, "latest")
-	require.Eventually(t, func() bool { return len(journal.Lines("Group g of topic orders was moved")) == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(journal.Lines("Group g of topic orders was moved")) == 1 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	require.NoError(t, inFlight.ack(t.Context(), nil))
 	write(t, client, "orders", "", "new")
 	assert.Equal(t, []string{"new"}, consume(t, in, 1), "4 to 9 are passed over")

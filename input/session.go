@@ -21,23 +21,32 @@ const (
 
 func newBackoff() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(firstBackoff), backoff.WithMaxInterval(longestBackoff), backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
+		backoff.WithInitialInterval(
+			firstBackoff,
+		),
+		backoff.WithMaxInterval(longestBackoff),
+		backoff.WithMultiplier(2),
+		backoff.WithMaxElapsedTime(0),
+	)
 }
 
-// failures is shared by all inputs of the process: an output may merge the batches of several and reject them for one message.
+// failures is shared by all inputs of the process: an output may merge the batches of several and
+// reject them for one message.
 var failures = splits.NewFailures()
 
-// session is one membership: the two clients and the consumer that lives on them. It outlives outages of Redis.
+// session is one membership: the two clients and the consumer that lives on them. It outlives
+// outages of Redis.
 type session struct {
 	blocking, control config.Client
 	consumer          *splits.Consumer
 }
 
-// readsAtOnce is how many reads a consumer has at a time on one server: one that waits for entries, and one beside it that must not wait for
-// the end of the first.
+// readsAtOnce is how many reads a consumer has at a time on one server: one that waits for entries,
+// and one beside it that must not wait for the end of the first.
 const readsAtOnce = 2
 
-// openSession connects, checks that the topic can be read, and joins the group. Nothing is left open if it fails.
+// openSession connects, checks that the topic can be read, and joins the group. Nothing is left
+// open if it fails.
 func openSession(ctx context.Context, s *settings, o *observer) (*session, error) {
 	control, err := openFit(ctx, s)
 	if err != nil {
@@ -72,7 +81,8 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	return &session{blocking: blocking, control: control, consumer: consumer}, nil
 }
 
-// names tells who a new session is: a member that never was before, or the next incarnation of a static one.
+// names tells who a new session is: a member that never was before, or the next incarnation of a
+// static one.
 func names(ctx context.Context, s *settings, group *broker.Group) (member, owner string, err error) {
 	if s.instance == "" {
 		return "rafka/" + s.name + "/" + rand.Text(), "", nil
@@ -82,14 +92,16 @@ func names(ctx context.Context, s *settings, group *broker.Group) (member, owner
 	return member, owner, err
 }
 
-// openFit opens a control client, provided that the server is fit for use and the topic can be read.
+// openFit opens a control client, provided that the server is fit for use and the topic can be
+// read.
 func openFit(ctx context.Context, s *settings) (config.Client, error) {
 	control, err := s.connection.Open(config.Control(s.consumer.Heartbeat))
 	if err != nil {
 		return nil, err
 	}
 	err = broker.CheckReader(ctx, control, s.topic, s.group)
-	// A key of another type is in the way of one partition: the consumer says so, and reads the others.
+	// A key of another type is in the way of one partition: the consumer says so, and reads the
+	// others.
 	if err != nil && broker.Classify(err) != broker.ClassWrongType {
 		return nil, errors.Join(err, control.Close())
 	}

@@ -27,7 +27,10 @@ func fillTopic(t *testing.T, client *redis.Client, partitions, each, size int) {
 	body := strings.Repeat("x", size)
 	for range each {
 		for _, split := range topic.Splits() {
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", body}}).Err())
+			require.NoError(
+				t,
+				client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", body}}).Err(),
+			)
 		}
 	}
 }
@@ -99,7 +102,8 @@ func TestReadsOverASlowNetwork(t *testing.T) {
 	}
 }
 
-// A server closes the connection of a client whose answer is too large. Each entry fits, sixteen of them do not.
+// A server closes the connection of a client whose answer is too large. Each entry fits, sixteen of
+// them do not.
 func TestReadsThatExceedTheOutputBufferLimit(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1000, 100_000, 900_000} {
@@ -143,9 +147,19 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			in, journal := openInput(t, proxy.URL(), c.fields)
 			readAll(t, in, 8*20, time.Minute)
 			stuck := slices.Concat(c.says, []string{
-				"level=ERROR", "Stuck: partition 3 (orders:3) of topic orders", "the entry at offset " + id, "with 8000004 bytes",
+				"level=ERROR",
+				"Stuck: partition 3 (orders:3) of topic orders",
+				"the entry at offset " + id,
+				"with 8000004 bytes",
 			})
-			require.Eventually(t, func() bool { return len(journal.Lines(stuck...)) > 0 }, 30*time.Second, 20*time.Millisecond, "%s", journal)
+			require.Eventually(
+				t,
+				func() bool { return len(journal.Lines(stuck...)) > 0 },
+				30*time.Second,
+				20*time.Millisecond,
+				"%s",
+				journal,
+			)
 
 			var sent atomic.Int64
 			ctx, cancel := context.WithCancel(t.Context())
@@ -175,7 +189,12 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			_, err = client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 0 0 0").Result()
 			require.NoError(t, err)
 			readUpTo(t, in, id)
-			require.Eventually(t, func() bool { return len(journal.Lines("Trouble with orders:3 is over")) > 0 }, time.Minute, time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { return len(journal.Lines("Trouble with orders:3 is over")) > 0 },
+				time.Minute,
+				time.Millisecond,
+			)
 		})
 	}
 }

@@ -32,35 +32,48 @@ const (
 )
 
 func init() {
-	service.MustRegisterBatchInput("rafka", spec(), func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchInput, error) {
-		s, err := parse(conf)
-		if err != nil {
-			return nil, err
-		}
-		return newInput(s, mgr), nil
-	})
+	service.MustRegisterBatchInput(
+		"rafka",
+		spec(),
+		func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchInput, error) {
+			s, err := parse(conf)
+			if err != nil {
+				return nil, err
+			}
+			return newInput(s, mgr), nil
+		},
+	)
 }
 
 func spec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Stable().
 		Categories("Services").
-		Summary("Reads a topic of partitioned Redis Streams as a member of a consumer group, with the programming model of a Kafka consumer.").
+		Summary(
+			"Reads a topic of partitioned Redis Streams as a member of a consumer group, with the programming model of a Kafka consumer.",
+		).
 		Description(description).
 		Fields(config.ConnectionFields()...).
 		Fields(groupFields()...).
 		Fields(flowFields()...).
 		Fields(timingFields()...).
 		LintRule(config.JoinLintRules(config.ConnectionLintRule(), lintRule)).
-		Example("Read a topic", "Any number of processes may run this: they share the partitions of `orders`, and messages of one key stay in order.", `
+		Example(
+			"Read a topic",
+			"Any number of processes may run this: they share the partitions of `orders`, and messages of one key stay in order.",
+			`
 input:
   rafka:
     url: redis://localhost:6379
     stream_name: orders
     consumer_group: billing
-`).
-		Example("Read without order", "Lets each partition have up to 5000 messages in the pipeline at once. What is committed is still the highest offset "+
-			"below which nothing is missing.", `
+`,
+		).
+		Example(
+			"Read without order",
+			"Lets each partition have up to 5000 messages in the pipeline at once. What is committed is still the highest offset "+
+				"below which nothing is missing.",
+			`
 input:
   rafka:
     url: redis://localhost:6379
@@ -69,10 +82,14 @@ input:
     unordered_processing:
       enabled: true
       checkpoint_limit: 5000
-`).
-		Example("Set aside messages that always fail", "A message that fails is handed out again until it succeeds, and its partition waits for it. "+
-			"Here what the server refuses for good is set aside, message by message, and what failed for another reason comes again. "+
-			"(A `fallback` around `http_client` would set aside whole batches.)", `
+`,
+		).
+		Example(
+			"Set aside messages that always fail",
+			"A message that fails is handed out again until it succeeds, and its partition waits for it. "+
+				"Here what the server refuses for good is set aside, message by message, and what failed for another reason comes again. "+
+				"(A `fallback` around `http_client` would set aside whole batches.)",
+			`
 input:
   rafka:
     url: redis://localhost:6379
@@ -101,7 +118,8 @@ output:
             key: ${! @rafka_key.or("") }
       - output:
           reject: 'the request failed: ${! error() }'
-`)
+`,
+		)
 }
 
 const description = `
@@ -167,19 +185,27 @@ and without ` + "`partition`" + `: ` + "`rafka_partitions_assigned`" + `, ` + "`
 func groupFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldStreamName).
-			Description("The topic to read: at most 249 characters, as in Kafka, and none that is not seen. So are the names of groups, consumers and instances.").Example("orders"),
+			Description(
+				"The topic to read: at most 249 characters, as in Kafka, and none that is not seen. So are the names of groups, consumers and instances.",
+			).Example("orders"),
 		service.NewStringField(fieldConsumerGroup).
-			Description("The consumer group that this input is a member of. Groups are independent of each other: each reads everything.").Example("billing"),
+			Description(
+				"The consumer group that this input is a member of. Groups are independent of each other: each reads everything.",
+			).Example("billing"),
 		service.NewStringField(fieldConsumerName).
 			Description("A name for this member, for people. It need not be unique. Empty: the name of the host.").
 			Default(""),
 		service.NewStringField(fieldInstanceID).
-			Description("Makes this a static member, as Kafka's `group.instance.id` does: the group knows it by this name, which no other input of the group may " +
-				"have at the same time, and which survives a restart. See [Restarts](#restarts). Empty: every start makes a new member.").
+			Description(
+				"Makes this a static member, as Kafka's `group.instance.id` does: the group knows it by this name, which no other input of the group may " +
+					"have at the same time, and which survives a restart. See [Restarts](#restarts). Empty: every start makes a new member.",
+			).
 			Default("").Example("${HOSTNAME}").Advanced(),
 		service.NewStringField(fieldStartOffset).
-			Description("Where to begin partitions for which the group has no offset yet: `earliest`, `latest`, a time (RFC 3339) or the ID of an entry, both " +
-				"inclusive. With `latest`, partitions that are added later are still read from their first entry.").
+			Description(
+				"Where to begin partitions for which the group has no offset yet: `earliest`, `latest`, a time (RFC 3339) or the ID of an entry, both " +
+					"inclusive. With `latest`, partitions that are added later are still read from their first entry.",
+			).
 			Default("earliest").Example("latest").Example("2026-01-31T08:00:00Z").Example("1767225600000-0"),
 	}
 }
@@ -188,28 +214,38 @@ func groupFields() []*service.ConfigField {
 func flowFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		config.WholeField(fieldBatchSize).
-			Description("The most messages of a batch. A batch is handed out as soon as there is anything, and never mixes partitions.").
+			Description(
+				"The most messages of a batch. A batch is handed out as soon as there is anything, and never mixes partitions.",
+			).
 			Default(500),
 		service.NewObjectField(fieldUnordered,
 			service.NewBoolField(fieldEnabled).
-				Description("Hand out the next messages of a partition before the last have been acknowledged.").Default(false),
+				Description(
+					"Hand out the next messages of a partition before the last have been acknowledged.",
+				).Default(false),
 			config.WholeField(fieldCheckpointLimit).
 				Description("The most messages of a partition that may be unacknowledged.").Default(1024),
 			config.WholeField(fieldMaxAhead).
-				Description("The most messages of a partition from the committed offset to the last one handed out. While a message keeps failing, those "+
-					"behind it are processed and nothing of them is committed: so many are processed again at most after a crash. At this bound the "+
-					"partition waits, and the log names the message that holds it.").Default(1_000_000),
+				Description(
+					"The most messages of a partition from the committed offset to the last one handed out. While a message keeps failing, those "+
+						"behind it are processed and nothing of them is committed: so many are processed again at most after a crash. At this bound the "+
+						"partition waits, and the log names the message that holds it.",
+				).Default(1_000_000),
 		).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced(),
 		service.NewStringField(fieldPartitionBuffer).
 			Description("How much of one partition may be read ahead, within one read.").Default("1MB").Advanced(),
 		service.NewStringField(fieldFetchMax).
 			Description("How much may be read ahead in all.").Default("50MB").Advanced(),
 		service.NewStringField(fieldBodyKey).
-			Description("The field of an entry that holds the message. An entry without it becomes a JSON object of its fields, as all do if this is empty.").
+			Description(
+				"The field of an entry that holds the message. An entry without it becomes a JSON object of its fields, as all do if this is empty.",
+			).
 			Default("body").Advanced(),
 		service.NewBoolField(fieldReplayNacks).
-			Description("Whether batches that were rejected are handed out again. If not, they are passed over as a whole, since Benthos can't say reliably which " +
-				"messages of them failed, and `rafka_skipped_total` counts all their messages.").Default(true),
+			Description(
+				"Whether batches that were rejected are handed out again. If not, they are passed over as a whole, since Benthos can't say reliably which " +
+					"messages of them failed, and `rafka_skipped_total` counts all their messages.",
+			).Default(true),
 		service.NewStringAnnotatedEnumField(fieldOnDataLoss, map[string]string{
 			lossContinue: "Log and count what was lost, and go on with what is there.",
 			lossFail:     "Stop reading that partition, with an error, until the group is moved past the loss.",
@@ -222,16 +258,26 @@ func flowFields() []*service.ConfigField {
 func timingFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewDurationField(fieldCommitPeriod).
-			Description("How often offsets are committed. They are always committed when a partition is handed over or the input stops.").Default("1s").Advanced(),
+			Description(
+				"How often offsets are committed. They are always committed when a partition is handed over or the input stops.",
+			).Default("1s").Advanced(),
 		service.NewDurationField(fieldSessionTimeout).
-			Description("How long the group waits for a member that is not heard of before others take its partitions over.").Default("10s").Advanced(),
+			Description(
+				"How long the group waits for a member that is not heard of before others take its partitions over.",
+			).Default("10s").Advanced(),
 		service.NewDurationField(fieldHeartbeat).
-			Description("How often the member is heard of: at most a third of `session_timeout`. Default: 3s, or a third of `session_timeout` if that is less.").
+			Description(
+				"How often the member is heard of: at most a third of `session_timeout`. Default: 3s, or a third of `session_timeout` if that is less.",
+			).
 			Optional().Example("3s").Advanced(),
 		service.NewDurationField(fieldRebalance).
-			Description("How long a partition that is handed over may wait for messages that are in the pipeline.").Default("30s").Advanced(),
+			Description(
+				"How long a partition that is handed over may wait for messages that are in the pipeline.",
+			).Default("30s").Advanced(),
 		service.NewDurationField(fieldRefreshMetadata).
-			Description("How often at least to look for new partitions of the topic. Every heartbeat looks too.").Default("10s").Advanced(),
+			Description(
+				"How often at least to look for new partitions of the topic. Every heartbeat looks too.",
+			).Default("10s").Advanced(),
 		service.NewDurationField(fieldRefreshLag).
 			Description("How often lag is sampled and streams are looked over for loss.").Default("5s").Advanced(),
 	}

@@ -19,7 +19,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// soon is a context that names an earlier deadline than it has, as the clock that ends a request may be ahead of the one that ends its context.
+// soon is a context that names an earlier deadline than it has, as the clock that ends a request
+// may be ahead of the one that ends its context.
 type soon struct{ context.Context }
 
 func (s soon) Deadline() (time.Time, bool) {
@@ -35,7 +36,8 @@ func TestAServerIsNotBlamedWhenTheTimeToConnectIsUp(t *testing.T) {
 	require.ErrorIs(t, in.Connect(soon{brief(t, 1200*time.Millisecond)}), context.DeadlineExceeded)
 }
 
-// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by itself once it is mended.
+// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by
+// itself once it is mended.
 func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 	type setup struct {
 		args, says []string
@@ -133,8 +135,8 @@ func TestAnotherTroubleAtTheStartIsToldToo(t *testing.T) {
 	require.ErrorContains(t, <-result, "password")
 }
 
-// oldServer answers INFO as Redis 6.2 does and lacks what came with 7.0; whatever else a client asks before that it answers with OK. It is
-// a fake, for no old server is at hand.
+// oldServer answers INFO as Redis 6.2 does and lacks what came with 7.0; whatever else a client
+// asks before that it answers with OK. It is a fake, for no old server is at hand.
 func oldServer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -232,10 +234,17 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")
 }
 
-// A time after the last entry was taken for an offset that the stream had lost, and all of the stream was read.
+// A time after the last entry was taken for an offset that the stream had lost, and all of the
+// stream was read.
 func TestStartAtATimeAfterTheLastEntryReadsOnlyWhatComes(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
-		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "old"}}).Err())
+		require.NoError(
+			t,
+			client.XAdd(
+				t.Context(),
+				&redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "old"}},
+			).Err(),
+		)
 		in, journal := openInput(t, url, "start_offset: '2026-01-31T08:00:00Z'")
 		require.Eventually(t, func() bool { return in.current().consumer.Owned() == 1 }, time.Minute, time.Millisecond)
 		write(t, client, "orders", "", "new")

@@ -34,7 +34,8 @@ func acl(t *testing.T, client *redis.Client, rules ...string) {
 	require.NoError(t, client.Do(t.Context(), args...).Err())
 }
 
-// lost requires that ReadBatch says that the input is not connected, and that Connect does not find that it is.
+// lost requires that ReadBatch says that the input is not connected, and that Connect does not find
+// that it is.
 func lost(t *testing.T, in *Input) {
 	t.Helper()
 	ctx := patient(t)
@@ -58,14 +59,16 @@ func nextOnce(ctx context.Context, in *Input) (delivery, error) {
 	return delivery{batch, ack}, err
 }
 
-// oneLine requires that the log tells of trouble, with these words and once for whatever it is about: Redis, or single partitions.
+// oneLine requires that the log tells of trouble, with these words and once for whatever it is
+// about: Redis, or single partitions.
 func oneLine(t *testing.T, j *journal, words ...string) {
 	t.Helper()
 	told := map[string]bool{}
 	clear := len(words) == 0
 	for _, line := range j.Lines("Trouble with") {
 		subject, rest, ongoing := strings.Cut(line, ", trying again: ")
-		if !ongoing || strings.Contains(rest, "UNBLOCKED") { // what a read that waits hears when its server becomes a replica
+		// what a read that waits hears when its server becomes a replica
+		if !ongoing || strings.Contains(rest, "UNBLOCKED") {
 			continue
 		}
 		_, subject, _ = strings.Cut(subject, "Trouble with ")
@@ -81,8 +84,8 @@ func oneLine(t *testing.T, j *journal, words ...string) {
 	assert.True(t, clear, "no line has all of %q: %v", words, j.Lines("Trouble with"))
 }
 
-// What can go wrong while the input runs: the log says so once, with the remedy, nothing is connected meanwhile, and it goes on by itself
-// once it is mended, with nothing lost.
+// What can go wrong while the input runs: the log says so once, with the remedy, nothing is
+// connected meanwhile, and it goes on by itself once it is mended, with nothing lost.
 func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 	type action func(t *testing.T, s *redistest.Server, c *redis.Client)
 	grant := func(rules ...string) action {
@@ -177,7 +180,12 @@ func TestServerWithoutMemory(t *testing.T) {
 	consume(t, in, 10)
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
-	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, time.Minute, 10*time.Millisecond)
+	assert.Eventually(
+		t,
+		func() bool { return committed(t, client, "orders") == last[0].ID },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	assert.Empty(t, journal.Lines("Trouble"))
 
 	other, journal := closedInput(t, server.URL(), "consumer_group: another")
@@ -203,7 +211,12 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			in, journal := closedInput(t, server.URL(), "")
 			if when == "while running" {
 				require.NoError(t, in.Connect(patient(t)))
-				require.Eventually(t, func() bool { return in.current().consumer.Owned() == 4 }, time.Minute, time.Millisecond)
+				require.Eventually(
+					t,
+					func() bool { return in.current().consumer.Owned() == 4 },
+					time.Minute,
+					time.Millisecond,
+				)
 				spoil()
 			}
 			for range 3 {
@@ -220,7 +233,12 @@ func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
 			assert.Equal(t, []string{"mended"}, consume(t, in, 1))
 			require.NoError(t, in.Connect(patient(t)))
 			oneLine(t, journal)
-			assert.Eventually(t, func() bool { return len(journal.Lines("is over")) == 1 }, time.Minute, time.Millisecond)
+			assert.Eventually(
+				t,
+				func() bool { return len(journal.Lines("is over")) == 1 },
+				time.Minute,
+				time.Millisecond,
+			)
 		})
 	}
 }
@@ -267,12 +285,18 @@ func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
 	}
 	last, err := client.XRevRangeN(t.Context(), "orders", "+", "-", 1).Result()
 	require.NoError(t, err)
-	assert.Eventually(t, func() bool { return committed(t, client, "orders") == last[0].ID }, time.Minute, 10*time.Millisecond)
+	assert.Eventually(
+		t,
+		func() bool { return committed(t, client, "orders") == last[0].ID },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	assert.Empty(t, journal.Lines("Trouble"))
 	assert.Empty(t, journal.Lines("Lost the lease"))
 }
 
-// An outage in which others took its partitions over leaves a member with nothing to do, and nothing to complain of.
+// An outage in which others took its partitions over leaves a member with nothing to do, and
+// nothing to complain of.
 func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -284,7 +308,12 @@ func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	standby, _ := openInput(t, server.URL(), "")
 	acl(t, client, "-@all")
 	lost(t, in)
-	require.Eventually(t, func() bool { return standby.current().consumer.Owned() == 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return standby.current().consumer.Owned() == 1 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	acl(t, client, "+@all")
 	require.NoError(t, reconnect(patient(t), in))
 	assert.Zero(t, in.current().consumer.Owned())
@@ -292,8 +321,8 @@ func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded, "it waits")
 }
 
-// An outage may begin with a server that is down and go on with one that is up and refuses: while the input waits to be connected, that was
-// not told.
+// An outage may begin with a server that is down and go on with one that is up and refuses: while
+// the input waits to be connected, that was not told.
 func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -13,13 +13,15 @@ import (
 )
 
 const (
-	// mostMessageBytes is the most bytes that Redis takes as one argument of a command, unless its proto-max-bulk-len says otherwise.
+	// mostMessageBytes is the most bytes that Redis takes as one argument of a command, unless its
+	// proto-max-bulk-len says otherwise.
 	mostMessageBytes = 512 << 20
 	// unkeyedInFlight is the default of max_in_flight where no key asks for order.
 	unkeyedInFlight = 64
 )
 
-// lintRule calls check from the linter, so that it and the constructor refuse the same things in the same words.
+// lintRule calls check from the linter, so that it and the constructor refuse the same things in
+// the same words.
 var lintRule = config.RegisterLint("rafka_lint_output", check)
 
 // check returns what is wrong with the output's own fields, each naming the field and the remedy.
@@ -31,8 +33,12 @@ func check(f config.Fields) []string {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
 	if _, ok := f.Whole(fieldPartitions, 1, broker.MaxPartitions); !ok {
-		p.Add(fieldPartitions, "is %s: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
-			f.Shown(fieldPartitions), broker.MaxPartitions)
+		p.Add(
+			fieldPartitions,
+			"is %s: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
+			f.Shown(fieldPartitions),
+			broker.MaxPartitions,
+		)
 	}
 	for _, field := range []string{fieldMaxLength, fieldMaxRetries} {
 		if _, ok := f.Whole(field, 0, math.MaxInt64); !ok {
@@ -40,8 +46,12 @@ func check(f config.Fields) []string {
 		}
 	}
 	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
-		p.Add(fieldMaxInFlight, "is %s: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
-			f.Shown(fieldMaxInFlight), unkeyedInFlight)
+		p.Add(
+			fieldMaxInFlight,
+			"is %s: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
+			f.Shown(fieldMaxInFlight),
+			unkeyedInFlight,
+		)
 	}
 	checkMetadata(f, &p)
 	checkLimits(f, &p)
@@ -59,8 +69,8 @@ func checkStreamName(f config.Fields, p *config.Problems) {
 	}
 }
 
-// staticText returns the value of an interpolated string that is the same for all messages. What can't be parsed is not: it is
-// reported by the engine.
+// staticText returns the value of an interpolated string that is the same for all messages. What
+// can't be parsed is not: it is reported by the engine.
 func staticText(text string) (string, bool) {
 	parsed, err := service.NewInterpolatedString(text)
 	if err != nil {
@@ -78,13 +88,19 @@ func checkPartitioning(f config.Fields, p *config.Problems) {
 	case !slices.Contains(kinds, kind):
 		p.Add(fieldPartitioner, "%q is not one of %s: use one of these, in lower case", kind, strings.Join(kinds, ", "))
 	case kind == manual && partition == "":
-		p.Add(fieldPartition, "is missing: partitioner manual needs the number of the partition in it; set it, or choose "+
-			"another partitioner")
+		p.Add(
+			fieldPartition,
+			"is missing: partitioner manual needs the number of the partition in it; set it, or choose "+
+				"another partitioner",
+		)
 	case kind != manual && partition != "":
 		p.Add(fieldPartition, "has no effect with partitioner %s: set partitioner to manual, or remove partition", kind)
 	case kind == roundRobin && key != "":
-		p.Add(fieldKey, "is not allowed with partitioner round_robin, where messages of one key would lose their order: "+
-			"remove key, or set partitioner to murmur2_hash")
+		p.Add(
+			fieldKey,
+			"is not allowed with partitioner round_robin, where messages of one key would lose their order: "+
+				"remove key, or set partitioner to murmur2_hash",
+		)
 	}
 }
 
@@ -93,8 +109,12 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	bytes, err := config.ParseSize(fieldMaxMessageBytes, size)
 	p.AddErr(err)
 	if bytes > mostMessageBytes {
-		p.Add(fieldMaxMessageBytes, "%q is more than the %d bytes (512MiB) that Redis takes as one value: use 512MiB or less",
-			size, mostMessageBytes)
+		p.Add(
+			fieldMaxMessageBytes,
+			"%q is more than the %d bytes (512MiB) that Redis takes as one value: use 512MiB or less",
+			size,
+			mostMessageBytes,
+		)
 	}
 	if age, _ := f.Text(fieldMaxAge); age != "" {
 		_, err := config.ParsePositiveDuration(fieldMaxAge, age)
@@ -116,12 +136,20 @@ func checkBackoff(f config.Fields, p *config.Problems) {
 	}
 	initial, highest := interval("initial_interval"), interval("max_interval")
 	if initial > 0 && highest > 0 && initial > highest {
-		p.Add(fieldBackoff+".initial_interval", "%s is longer than max_interval, which is %s: shorten the one or lengthen the "+
-			"other", initial, highest)
+		p.Add(
+			fieldBackoff+".initial_interval",
+			"%s is longer than max_interval, which is %s: shorten the one or lengthen the "+
+				"other",
+			initial,
+			highest,
+		)
 	}
 	text, _ := f.Text("max_elapsed_time")
 	if d, err := time.ParseDuration(text); err != nil || d < 0 {
-		p.Add(fieldBackoff+".max_elapsed_time", "%q is not a duration: use a number with a unit such as 2m, or 0s for no limit",
-			text)
+		p.Add(
+			fieldBackoff+".max_elapsed_time",
+			"%q is not a duration: use a number with a unit such as 2m, or 0s for no limit",
+			text,
+		)
 	}
 }

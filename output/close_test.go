@@ -23,7 +23,13 @@ func TestOutputThatEndedCleanlyLeavesOnlyItsEntries(t *testing.T) {
 	require.NoError(t, other.WriteBatch(t.Context(), numbered(0, 100, 20)))
 	require.Len(t, states(), 8)
 	require.NoError(t, out.Close(context.Background()))
-	require.Eventually(t, func() bool { return len(states()) == 4 }, time.Minute, time.Millisecond, "those of the other stay")
+	require.Eventually(
+		t,
+		func() bool { return len(states()) == 4 },
+		time.Minute,
+		time.Millisecond,
+		"those of the other stay",
+	)
 	require.NoError(t, other.WriteBatch(t.Context(), numbered(100, 200, 20)))
 	require.NoError(t, other.Close(context.Background()))
 	require.Eventually(t, func() bool { return len(states()) == 0 }, time.Minute, time.Millisecond)
@@ -47,7 +53,12 @@ func TestOutputThatDoesNotKnowAnOutcomeKeepsItsKey(t *testing.T) {
 	require.NoError(t, reconnect(t.Context(), out))
 	require.NoError(t, out.WriteBatch(t.Context(), batch))
 	require.NoError(t, out.Close(context.Background()))
-	assert.Never(t, func() bool { return len(client.Keys(t.Context(), "rafka:*:producer:*").Val()) != 1 }, 100*time.Millisecond, 10*time.Millisecond)
+	assert.Never(
+		t,
+		func() bool { return len(client.Keys(t.Context(), "rafka:*:producer:*").Val()) != 1 },
+		100*time.Millisecond,
+		10*time.Millisecond,
+	)
 	assert.Equal(t, []string{"0", "1"}, bodies(t, client, "orders"))
 }
 
@@ -55,7 +66,10 @@ func TestStreamWithoutIDsLeftIsNamed(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "partitions: 2\npartitioner: manual\npartition: ${! @p }")
-	require.NoError(t, client.Do(t.Context(), "XADD", "orders:1", "18446744073709551615-18446744073709551615", "f", "v").Err())
+	require.NoError(
+		t,
+		client.Do(t.Context(), "XADD", "orders:1", "18446744073709551615-18446744073709551615", "f", "v").Err(),
+	)
 	batch := service.MessageBatch{message("a", "p", "0"), message("b", "p", "1")}
 	index := batch.Index()
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))

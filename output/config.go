@@ -31,11 +31,13 @@ type settings struct {
 	retry       retryPolicy
 	maxInFlight int
 	batching    service.BatchPolicy
-	// batchingProcessors says that messages pass processors between the place where the engine marks them and WriteBatch.
+	// batchingProcessors says that messages pass processors between the place where the engine
+	// marks them and WriteBatch.
 	batchingProcessors bool
 }
 
-// parse reads and checks the configuration. The error has everything that is wrong with the output's own fields.
+// parse reads and checks the configuration. The error has everything that is wrong with the
+// output's own fields.
 func parse(conf *service.ParsedConfig) (*settings, error) {
 	connection, fields, err := config.Parse(conf, check)
 	if err != nil {

@@ -10,13 +10,34 @@ import (
 
 // fuzzFields are fields that a fuzzed value is put into.
 var fuzzFields = []string{
-	"stream_name", "partitions", "partitioner", "key", "partition", "body_key", "metadata", "idempotent_write", "max_message_bytes",
-	"max_length", "max_age", "max_retries", "backoff", "max_in_flight", "batching", "url", "kind", "master", "client_name", "username",
-	"pool", "dial_timeout", "read_timeout", "write_timeout",
+	"stream_name",
+	"partitions",
+	"partitioner",
+	"key",
+	"partition",
+	"body_key",
+	"metadata",
+	"idempotent_write",
+	"max_message_bytes",
+	"max_length",
+	"max_age",
+	"max_retries",
+	"backoff",
+	"max_in_flight",
+	"batching",
+	"url",
+	"kind",
+	"master",
+	"client_name",
+	"username",
+	"pool",
+	"dial_timeout",
+	"read_timeout",
+	"write_timeout",
 }
 
-// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it refuses it names the field of, and it never
-// shows the password beside it.
+// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it
+// refuses it names the field of, and it never shows the password beside it.
 func FuzzFields(f *testing.F) {
 	for i := range fuzzFields {
 		for _, value := range []string{
@@ -31,7 +52,8 @@ func FuzzFields(f *testing.F) {
 	linter := service.GlobalEnvironment().NewComponentConfigLinter()
 	f.Fuzz(func(t *testing.T, which uint8, value string) {
 		field := fuzzFields[int(which)%len(fuzzFields)]
-		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") { // other fields, and the engine's variables
+		// other fields, and the engine's variables
+		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") {
 			return
 		}
 		const secret = "hunter2"

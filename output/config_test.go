@@ -144,7 +144,11 @@ func TestDefaults(t *testing.T) {
 	assert.EqualValues(t, 64_000_000, s.maxMessageBytes)
 	assert.Zero(t, s.maxLength)
 	assert.Zero(t, s.maxAge)
-	assert.Equal(t, retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute}, s.retry)
+	assert.Equal(
+		t,
+		retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute},
+		s.retry,
+	)
 	assert.Equal(t, 64, s.maxInFlight)
 	assert.True(t, s.batching.IsNoop())
 }

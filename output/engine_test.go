@@ -118,8 +118,8 @@ func TestPipelineReturnsOnlyTheBadMessages(t *testing.T) {
 	assert.Equal(t, []string{"c"}, bodies(t, server.Client(t), "orders:1"))
 }
 
-// An output that is connected for the engine and not for itself is called in a loop without a pause, hundreds of thousands of
-// times a second.
+// An output that is connected for the engine and not for itself is called in a loop without a
+// pause, hundreds of thousands of times a second.
 func TestPipelineDoesNotSpinOnWrongType(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

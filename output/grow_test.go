@@ -11,7 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A topic that was looked at a moment ago may have grown since: a number that is too high is refused after another look only.
+// A topic that was looked at a moment ago may have grown since: a number that is too high is
+// refused after another look only.
 func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -21,7 +22,15 @@ func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
 	require.NoError(t, err)
 
 	batch := service.MessageBatch{
-		message("b", "p", "1"), message("c", "p", "3"), message("d", "p", "4"), message("e", "p", "x"), message("f", "p", "3"),
+		message(
+			"b",
+			"p",
+			"1",
+		),
+		message("c", "p", "3"),
+		message("d", "p", "4"),
+		message("e", "p", "x"),
+		message("f", "p", "3"),
 	}
 	index := batch.Index()
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))

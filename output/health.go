@@ -28,12 +28,13 @@ type checks struct {
 	node func(t appender.Target) string
 }
 
-// question is what can be asked: about the topic, or, of a cluster, about its partitions on one node. The zero question is about the
-// server itself.
+// question is what can be asked: about the topic, or, of a cluster, about its partitions on one
+// node. The zero question is about the server itself.
 type question struct{ topic, node string }
 
-// health knows whether writing makes sense. It sees to it that WriteBatch says "not connected" only while Connect fails for the
-// same reason: the engine would else call the two in turns without a pause.
+// health knows whether writing makes sense. It sees to it that WriteBatch says "not connected" only
+// while Connect fails for the same reason: the engine would else call the two in turns without a
+// pause.
 type health struct {
 	checks checks
 	// topic is stream_name if it is the same for all messages, else "".
@@ -46,9 +47,11 @@ type health struct {
 	mu sync.Mutex
 	// verdicts are the last answers.
 	verdicts map[question]verdict
-	// barred says that topic failed for a reason that retries don't mend: nothing is written until Connect found it mended.
+	// barred says that topic failed for a reason that retries don't mend: nothing is written until
+	// Connect found it mended.
 	barred bool
-	// doubted is why WriteBatch said "not connected", with one of the node's partitions if it is about those.
+	// doubted is why WriteBatch said "not connected", with one of the node's partitions if it is
+	// about those.
 	doubted map[question]appender.Target
 }
 
@@ -64,8 +67,9 @@ func newHealth(c checks, topic string) *health {
 	}
 }
 
-// failed takes note that messages of the topic could not be written. If all messages go to that one topic and the reason stays
-// until somebody mends it, nothing more is to be tried meanwhile. Of many topics one that is broken does not stop the others.
+// failed takes note that messages of the topic could not be written. If all messages go to that one
+// topic and the reason stays until somebody mends it, nothing more is to be tried meanwhile. Of
+// many topics one that is broken does not stop the others.
 func (h *health) failed(topic string, err error) {
 	if topic != h.topic {
 		return
@@ -89,8 +93,8 @@ func (h *health) unfit() bool {
 	return h.barred
 }
 
-// away reports whether the server or the topic is out of reach: Connect fails then until that has passed. The answer may be shared with
-// others who asked just now.
+// away reports whether the server or the topic is out of reach: Connect fails then until that has
+// passed. The answer may be shared with others who asked just now.
 func (h *health) away(ctx context.Context, topic string) bool {
 	if h.topic != "" {
 		topic = h.topic
@@ -98,7 +102,8 @@ func (h *health) away(ctx context.Context, topic string) bool {
 	return h.doubt(ctx, question{topic: topic}, appender.Target{})
 }
 
-// stuck is away for a partition whose appends don't get through. The node of a cluster that has it may be away alone.
+// stuck is away for a partition whose appends don't get through. The node of a cluster that has it
+// may be away alone.
 func (h *health) stuck(ctx context.Context, t appender.Target) bool {
 	node := h.checks.node(t)
 	if node == "" {
@@ -155,12 +160,14 @@ func (h *health) connect(ctx context.Context) error {
 	return nil
 }
 
-// nodesFirst orders questions: those about single nodes are answered sooner, and their answers say more.
+// nodesFirst orders questions: those about single nodes are answered sooner, and their answers say
+// more.
 func nodesFirst(a, b question) int {
 	return cmp.Or(-cmp.Compare(a.node, b.node), cmp.Compare(a.topic, b.topic))
 }
 
-// ask returns the answer to the question, from memory if it is fresh; of a node, t is the partition to try. The caller has the turn.
+// ask returns the answer to the question, from memory if it is fresh; of a node, t is the partition
+// to try. The caller has the turn.
 func (h *health) ask(ctx context.Context, q question, t appender.Target) error {
 	h.mu.Lock()
 	last, known := h.verdicts[q]

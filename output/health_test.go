@@ -133,8 +133,8 @@ func TestBrokenTopicAmongManyBarsNothing(t *testing.T) {
 	})
 }
 
-// The topic as a whole may be fine while one node of the cluster is away: Connect then has to fail for as long as that is so, or the engine
-// would call it and WriteBatch in turns.
+// The topic as a whole may be fine while one node of the cluster is away: Connect then has to fail
+// for as long as that is so, or the engine would call it and WriteBatch in turns.
 func TestStuckPartitionMeansThatConnectFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &patient{nodes: map[string]error{"a": io.EOF}}
@@ -152,7 +152,11 @@ func TestStuckPartitionMeansThatConnectFails(t *testing.T) {
 		assert.False(t, h.stuck(t.Context(), one))
 
 		p.topics = map[string]error{"orders": errOutOfSpace}
-		assert.True(t, h.stuck(t.Context(), appender.Target{Topic: "orders"}), "a single server is asked about the topic")
+		assert.True(
+			t,
+			h.stuck(t.Context(), appender.Target{Topic: "orders"}),
+			"a single server is asked about the topic",
+		)
 		require.ErrorIs(t, h.connect(t.Context()), errOutOfSpace)
 	})
 }

@@ -15,18 +15,21 @@ import (
 var errAway = errors.New("the connection is away")
 
 const (
-	// stallGrace is how long a job waits for the appender's own retries before it asks whether the server is there at all, and then
-	// how often it asks.
+	// stallGrace is how long a job waits for the appender's own retries before it asks whether the
+	// server is there at all, and then how often it asks.
 	stallGrace = time.Second
-	// maxRoutes is how often a message is routed before it fails, if its topic looks different at every append.
+	// maxRoutes is how often a message is routed before it fails, if its topic looks different at
+	// every append.
 	maxRoutes = 5
 )
 
-// job is one batch on its way: the outcome of each message so far, and what is still to be done. One WriteBatch at a time works on
-// it; when that one leaves because the connection is away, the job is parked until the engine brings the same batch again.
+// job is one batch on its way: the outcome of each message so far, and what is still to be done.
+// One WriteBatch at a time works on it; when that one leaves because the connection is away, the
+// job is parked until the engine brings the same batch again.
 type job struct {
 	messages []outgoing
-	// errs has the outcome of each message that has one; a message that has none is unrouted, under way or written.
+	// errs has the outcome of each message that has one; a message that has none is unrouted, under
+	// way or written.
 	errs []error
 	// unrouted are the places of the messages that wait to be routed, ascending.
 	unrouted []int
@@ -53,8 +56,8 @@ func newJob(messages []outgoing, errs []error) *job {
 	return j
 }
 
-// run works until every message has its outcome and returns nil then; errAway if the server does not answer, or the error of ctx.
-// It goes on where it stopped when it is called again.
+// run works until every message has its outcome and returns nil then; errAway if the server does
+// not answer, or the error of ctx. It goes on where it stopped when it is called again.
 func (j *job) run(ctx context.Context, s *session) error {
 	for {
 		if err := j.route(ctx, s); err != nil {
@@ -68,7 +71,12 @@ func (j *job) run(ctx context.Context, s *session) error {
 		}
 		slices.Sort(j.unrouted)
 		if j.routes == maxRoutes {
-			j.fail(fmt.Errorf("the topic changed between plain and partitioned %d times while it was written to", maxRoutes))
+			j.fail(
+				fmt.Errorf(
+					"the topic changed between plain and partitioned %d times while it was written to",
+					maxRoutes,
+				),
+			)
 			return nil
 		}
 	}
@@ -82,8 +90,9 @@ func (j *job) fail(err error) {
 	j.unrouted = nil
 }
 
-// route looks up the topics of the unrouted messages and hands the messages to the appender. Only the lookups talk to the server,
-// and nothing is handed over before all of them were answered: otherwise messages of one batch could overtake each other.
+// route looks up the topics of the unrouted messages and hands the messages to the appender. Only
+// the lookups talk to the server, and nothing is handed over before all of them were answered:
+// otherwise messages of one batch could overtake each other.
 func (j *job) route(ctx context.Context, s *session) error {
 	if len(j.unrouted) == 0 {
 		return nil
@@ -141,7 +150,8 @@ func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error)
 	return found, nil
 }
 
-// lookAgain looks once more at the topics that don't have the partition that partitioner manual asks for: they may have grown.
+// lookAgain looks once more at the topics that don't have the partition that partitioner manual
+// asks for: they may have grown.
 func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup) error {
 	if s.partitioner.kind != manual {
 		return nil

@@ -41,8 +41,8 @@ func (d dumped) restore(t *testing.T, client *redis.Client) {
 	require.NoError(t, err)
 }
 
-// Redis took back writes that it had acknowledged, as after a failover: how many entries are gone is told exactly, whether the output
-// goes on in the same epoch or began another one since.
+// Redis took back writes that it had acknowledged, as after a failover: how many entries are gone
+// is told exactly, whether the output goes on in the same epoch or began another one since.
 func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -72,7 +72,11 @@ func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	send(12, 14)
 	assert.Equal(t, []string{"0", "1", "2", "12", "13"}, bodies(t, client, "orders:0"))
 	require.Eventually(t, func() bool { return gaps() == [2]int64{1, 9} }, time.Minute, time.Millisecond, "%v", gaps())
-	assert.Len(t, journal.Lines("level=WARN", "orders:0", "lost exactly 9 entries", "rafka_append_lost_entries_total"), 1)
+	assert.Len(
+		t,
+		journal.Lines("level=WARN", "orders:0", "lost exactly 9 entries", "rafka_append_lost_entries_total"),
+		1,
+	)
 
 	send(14, 20)
 	old.restore(t, client)

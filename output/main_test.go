@@ -54,8 +54,8 @@ func yamlFor(server *redistest.Server, fields string) string {
 	return all
 }
 
-// closedOutput makes an output that is not connected; url and the fast fields are set, more are given. The stream_name is orders
-// unless the fields say otherwise.
+// closedOutput makes an output that is not connected; url and the fast fields are set, more are
+// given. The stream_name is orders unless the fields say otherwise.
 func closedOutput(t *testing.T, server *redistest.Server, fields string) (*output, *journal) {
 	t.Helper()
 	if !strings.Contains(fields, "stream_name:") {
@@ -77,7 +77,8 @@ func openOutput(t *testing.T, server *redistest.Server, fields string) (*output,
 	return out, j
 }
 
-// deliver does what the engine does with a batch: while the output is not connected it connects and writes the same batch again.
+// deliver does what the engine does with a batch: while the output is not connected it connects and
+// writes the same batch again.
 func deliver(ctx context.Context, out *output, batch service.MessageBatch) error {
 	for {
 		err := out.WriteBatch(ctx, batch)
@@ -136,7 +137,8 @@ func bodies(t *testing.T, client *redis.Client, stream string) []string {
 	return all
 }
 
-// failures returns the errors of a BatchError by the place in the batch. The batch must have been indexed before it was written.
+// failures returns the errors of a BatchError by the place in the batch. The batch must have been
+// indexed before it was written.
 func failures(t *testing.T, index *service.Indexer, err error) map[int]error {
 	t.Helper()
 	var failed *service.BatchError

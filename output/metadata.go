@@ -11,12 +11,14 @@ import (
 // excludePrefixes is the one thing in the field metadata.
 const excludePrefixes = "exclude_prefixes"
 
-// metadataField is declared as one for anything: one that is declared as an object makes the linter answer a list without naming
-// the field, and keeps it from asking check.
+// metadataField is declared as one for anything: one that is declared as an object makes the linter
+// answer a list without naming the field, and keeps it from asking check.
 func metadataField() *service.ConfigField {
 	return service.NewAnyField(fieldMetadata).
-		Description("Which metadata is left out: an object whose `" + excludePrefixes + "` lists what its keys begin with. All else is " +
-			"written, strings as they are and other types as JSON. Keys that begin with `rafka_` are never written.").
+		Description(
+			"Which metadata is left out: an object whose `" + excludePrefixes + "` lists what its keys begin with. All else is " +
+				"written, strings as they are and other types as JSON. Keys that begin with `rafka_` are never written.",
+		).
 		Default(map[string]any{excludePrefixes: []any{}}).
 		Example(map[string]any{excludePrefixes: []any{"internal_"}})
 }
@@ -52,7 +54,12 @@ func parseMetadata(conf *service.ParsedConfig) (*service.MetadataExcludeFilter, 
 	if err != nil {
 		return nil, err
 	}
-	filter, err := service.NewConfigSpec().Field(service.NewMetadataExcludeFilterField(fieldMetadata)).ParseYAML(string(text), nil)
+	filter, err := service.NewConfigSpec().Field(
+		service.NewMetadataExcludeFilterField(fieldMetadata),
+	).ParseYAML(
+		string(text),
+		nil,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A topic name of a message may be anything: a long one filled the memory of the output and of Redis.
+// A topic name of a message may be anything: a long one filled the memory of the output and of
+// Redis.
 func TestNamesOfMessagesThatCanBeNoTopicFailAlone(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

@@ -14,7 +14,8 @@ import (
 // warnQuiet is the time between two warnings of one kind about one topic.
 const warnQuiet = time.Minute
 
-// observer counts what the appender tells, and says in one line each when trouble begins and when it has ended.
+// observer counts what the appender tells, and says in one line each when trouble begins and when
+// it has ended.
 type observer struct {
 	log                       *service.Logger
 	retries, duplicates, gaps *service.MetricCounter
@@ -24,15 +25,16 @@ type observer struct {
 	now                       func() time.Time
 
 	mu sync.Mutex
-	// troubled are the partitions whose appends are retried, by key; since is when the first of them began, and reported when the
-	// last warning about them was logged.
+	// troubled are the partitions whose appends are retried, by key; since is when the first of
+	// them began, and reported when the last warning about them was logged.
 	troubled        map[string]struct{}
 	since, reported time.Time
 	// gapWarned and trimWarned are when a gap and a failure to trim were last reported, by topic.
 	gapWarned, trimWarned *recent[time.Time]
 	// nullKeys are the topics of which a key that is null was reported.
 	nullKeys *recent[struct{}]
-	// conflicted says that dropped metadata was reported, and disordered that messages came out of order.
+	// conflicted says that dropped metadata was reported, and disordered that messages came out of
+	// order.
 	conflicted, disordered bool
 }
 
@@ -57,7 +59,8 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	return o
 }
 
-// Retried counts a failed attempt that is followed by another. The first of an outage is logged, and one a minute while it lasts.
+// Retried counts a failed attempt that is followed by another. The first of an outage is logged,
+// and one a minute while it lasts.
 func (o *observer) Retried(t appender.Target, r appender.Result) {
 	o.retries.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 	o.mu.Lock()
@@ -76,13 +79,18 @@ func (o *observer) Retried(t appender.Target, r appender.Result) {
 	case first:
 		o.log.Warnf("Writing does not get through and is being retried: %v", r.Err)
 	case due:
-		o.log.Warnf("Writing has not got through for %s and is still being retried, partitions that wait: %d. The last error: %v",
-			lasts.Round(time.Second), partitions, r.Err)
+		o.log.Warnf(
+			"Writing has not got through for %s and is still being retried, partitions that wait: %d. The last error: %v",
+			lasts.Round(time.Second),
+			partitions,
+			r.Err,
+		)
 	}
 }
 
-// Settled ends the trouble of a partition: what was retried is written, or was given up. Without the latter a topic that is not
-// written to again would count as troubled for as long as the process runs, and no later outage would be reported.
+// Settled ends the trouble of a partition: what was retried is written, or was given up. Without
+// the latter a topic that is not written to again would count as troubled for as long as the
+// process runs, and no later outage would be reported.
 func (o *observer) Settled(t appender.Target, err error) {
 	o.mu.Lock()
 	_, was := o.troubled[t.Key]
@@ -95,7 +103,11 @@ func (o *observer) Settled(t appender.Target, err error) {
 	case err == nil:
 		o.log.Infof("Writing works again after %s", took.Round(time.Millisecond))
 	default:
-		o.log.Warnf("Writing is not retried any more after %s, and messages have failed: %v", took.Round(time.Millisecond), err)
+		o.log.Warnf(
+			"Writing is not retried any more after %s, and messages have failed: %v",
+			took.Round(time.Millisecond),
+			err,
+		)
 	}
 }
 
@@ -104,7 +116,8 @@ func (o *observer) Deduplicated(t appender.Target) {
 	o.duplicates.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 }
 
-// Gap counts that Redis lost appends that it had acknowledged, and has the topic looked at again: its metadata may be gone too.
+// Gap counts that Redis lost appends that it had acknowledged, and has the topic looked at again:
+// its metadata may be gone too.
 func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 	partition := strconv.Itoa(t.Partition)
 	o.gaps.Incr(1, t.Topic, partition)
@@ -117,11 +130,17 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 	if !lost.Exact {
 		count = "at least"
 	}
-	o.log.Warnf("Redis does not know earlier appends to %s any more: it lost %s %d entries of it that it had acknowledged, as after a failover "+
-		"or a restart without appendfsync always. rafka_append_lost_entries_total counts those of all partitions", t.Key, count, lost.Records)
+	o.log.Warnf(
+		"Redis does not know earlier appends to %s any more: it lost %s %d entries of it that it had acknowledged, as after a failover "+
+			"or a restart without appendfsync always. rafka_append_lost_entries_total counts those of all partitions",
+		t.Key,
+		count,
+		lost.Records,
+	)
 }
 
-// trimFailed reports that entries were written and the trimming that max_length or max_age ask for was not.
+// trimFailed reports that entries were written and the trimming that max_length or max_age ask for
+// was not.
 func (o *observer) trimFailed(t appender.Target, err error) {
 	if o.due(o.trimWarned, t.Topic) {
 		o.log.Warnf("Messages are written, but older ones are not removed as max_length or max_age ask for: %v", err)
@@ -140,7 +159,8 @@ func (o *observer) due(warned *recent[time.Time], topic string) bool {
 	return true
 }
 
-// dropped counts metadata that could not be written because the record has a field of that name of its own.
+// dropped counts metadata that could not be written because the record has a field of that name of
+// its own.
 func (o *observer) dropped(topic string, keys []string) {
 	if len(keys) == 0 {
 		return
@@ -151,12 +171,16 @@ func (o *observer) dropped(topic string, keys []string) {
 	o.conflicted = true
 	o.mu.Unlock()
 	if first {
-		o.log.Warnf("Metadata %q is not written: the entries have fields of these names themselves. Rename it, or exclude it "+
-			"by the field metadata", keys)
+		o.log.Warnf(
+			"Metadata %q is not written: the entries have fields of these names themselves. Rename it, or exclude it "+
+				"by the field metadata",
+			keys,
+		)
 	}
 }
 
-// reordered counts messages of a rafka input that came behind a later one of the same partition and key, and warns of it once.
+// reordered counts messages of a rafka input that came behind a later one of the same partition and
+// key, and warns of it once.
 func (o *observer) reordered(late []reordered, maxInFlight int) {
 	if len(late) == 0 {
 		return
@@ -173,12 +197,21 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 	}
 	remedy := "keep batches whole between input and output (no split, group_by or pipeline.threads above 1 behind them)"
 	if maxInFlight > 1 {
-		remedy = fmt.Sprintf("set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors cut batches", maxInFlight)
+		remedy = fmt.Sprintf(
+			"set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors cut batches",
+			maxInFlight,
+		)
 	}
 	r := late[0]
-	o.log.Warnf("Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output behind entry %s, which has "+
-		"the same key. If their order counts, %s. An input with unordered_processing keeps no order. rafka_reordered_total counts them",
-		r.offset, r.topic, r.partition, r.later, remedy)
+	o.log.Warnf(
+		"Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output behind entry %s, which has "+
+			"the same key. If their order counts, %s. An input with unordered_processing keeps no order. rafka_reordered_total counts them",
+		r.offset,
+		r.topic,
+		r.partition,
+		r.later,
+		remedy,
+	)
 }
 
 // keyIsNull warns, once for each topic, of a key that is what an interpolation without value gives.
@@ -188,7 +221,10 @@ func (o *observer) keyIsNull(topic string) {
 	o.nullKeys.set(topic, struct{}{})
 	o.mu.Unlock()
 	if !known {
-		o.log.Warnf("A message for topic %q has the key null: the interpolation in field key had no value for it. All such messages "+
-			"share that key, hence one partition. Add .or(\"\"), as in ${! @rafka_key.or(\"\") }, and they have no key", topic)
+		o.log.Warnf(
+			"A message for topic %q has the key null: the interpolation in field key had no value for it. All such messages "+
+				"share that key, hence one partition. Add .or(\"\"), as in ${! @rafka_key.or(\"\") }, and they have no key",
+			topic,
+		)
 	}
 }

@@ -43,10 +43,17 @@ func TestTroubleThatLastsIsReportedOnceAMinute(t *testing.T) {
 	}
 	assert.Len(t, journal.Lines("does not get through and is being retried: refused"), 1)
 	assert.Len(t, journal.Lines("still being retried"), 2)
-	assert.Len(t, journal.Lines("has not got through for 1m0s and is still being retried, partitions that wait: 1. The last error: refused"), 1)
+	assert.Len(
+		t,
+		journal.Lines(
+			"has not got through for 1m0s and is still being retried, partitions that wait: 1. The last error: refused",
+		),
+		1,
+	)
 }
 
-// A topic whose append was given up, and that is not written to again, kept every later outage from being reported.
+// A topic whose append was given up, and that is not written to again, kept every later outage from
+// being reported.
 func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 	o, _, journal, _ := newTestObserver()
 	gone, used := appender.Target{Topic: "gone", Key: "gone"}, appender.Target{Topic: "used", Key: "used"}

@@ -22,23 +22,27 @@ const (
 	sourceDeliveries = ownMetadata + "delivery_count"
 )
 
-// What is remembered to recognise messages that are out of order. What is forgotten is not counted, so the count is a lower bound.
+// What is remembered to recognise messages that are out of order. What is forgotten is not counted,
+// so the count is a lower bound.
 const (
 	orderSources = 512
-	// orderSeen is the number of messages of one partition that are remembered. An ordered input has one batch of a partition in the
-	// pipeline, so messages are not further apart than its batch_size.
+	// orderSeen is the number of messages of one partition that are remembered. An ordered input
+	// has one batch of a partition in the pipeline, so messages are not further apart than its
+	// batch_size.
 	orderSeen = 1024
 	orderKeys = 1 << 14
 )
 
-// order recognises messages of a rafka input that reach the output behind a later one of the same partition and key. Its memory is bounded,
-// and allocated with the first such message. It is safe for concurrent use.
+// order recognises messages of a rafka input that reach the output behind a later one of the same
+// partition and key. Its memory is bounded, and allocated with the first such message. It is safe
+// for concurrent use.
 type order struct {
 	seed maphash.Seed
 
 	mu      sync.Mutex
 	sources *simplelru.LRU[source, *passage]
-	// last is, by the hash of passage and key, the highest offset of the key. A key takes the place of another with the same slot.
+	// last is, by the hash of passage and key, the highest offset of the key. A key takes the place
+	// of another with the same slot.
 	last []lastOfKey
 	// passages numbers them.
 	passages uint64
@@ -53,7 +57,8 @@ type source struct {
 	partition int
 }
 
-// passage is what came of a partition since its messages were last handed out from an earlier offset on.
+// passage is what came of a partition since its messages were last handed out from an earlier
+// offset on.
 type passage struct {
 	number uint64
 	// seen are the offsets that came last, in a ring.
@@ -104,15 +109,16 @@ func (o *order) check(batch service.MessageBatch) (late []reordered) {
 		if !behind {
 			continue
 		}
-		if deliveries, _ := msg.MetaGetMut(sourceDeliveries); deliveries == 1 { // one that was rejected comes again behind others
+		// one that was rejected comes again behind others
+		if deliveries, _ := msg.MetaGetMut(sourceDeliveries); deliveries == 1 {
 			late = append(late, reordered{from, at, later})
 		}
 	}
 	return late
 }
 
-// origin reads from the metadata of a message where it came from. It is not ok for a message without key, whose order nothing promises, and
-// for one that does not come from a rafka input.
+// origin reads from the metadata of a message where it came from. It is not ok for a message
+// without key, whose order nothing promises, and for one that does not come from a rafka input.
 func origin(msg *service.Message) (from source, at offset, key string, ok bool) {
 	value, ok := msg.MetaGetMut(broker.KeyField)
 	if !ok {
@@ -199,8 +205,9 @@ func (p *passage) has(at offset) bool {
 	return slices.Contains(p.seen, at)
 }
 
-// restarts reports whether an offset lies before everything that is remembered, of which something was forgotten: the partition is read again
-// from there, after a seek of the group or in another member.
+// restarts reports whether an offset lies before everything that is remembered, of which something
+// was forgotten: the partition is read again from there, after a seek of the group or in another
+// member.
 func (p *passage) restarts(at offset) bool {
 	if len(p.seen) < orderSeen {
 		return false

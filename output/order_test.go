@@ -89,9 +89,15 @@ func TestOrderWithoutARafkaInputCostsNothing(t *testing.T) {
 	assert.Nil(t, o.last)
 }
 
-// copyTopic copies the topic orders to the topic copy with processors that cut its batches, and returns how many messages of a key are behind a
-// later one there, and how many the output has counted.
-func copyTopic(t *testing.T, server *redistest.Server, n int, fields string) (disordered int, counted int64, log *journal) {
+// copyTopic copies the topic orders to the topic copy with processors that cut its batches, and
+// returns how many messages of a key are behind a later one there, and how many the output has
+// counted.
+func copyTopic(
+	t *testing.T,
+	server *redistest.Server,
+	n int,
+	fields string,
+) (disordered int, counted int64, log *journal) {
 	t.Helper()
 	metrics, log := &logtest.Counters{}, &journal{}
 	env, err := metrics.Environment()
@@ -155,7 +161,8 @@ func TestPiecesOfABatchKeepTheirOrderByDefault(t *testing.T) {
 	assert.Len(t, log.Lines("set max_in_flight of this output to 1 (it is 64)"), 1)
 }
 
-// A batch that failed is handed out again in pieces: what comes again is not out of order, however often.
+// A batch that failed is handed out again in pieces: what comes again is not out of order, however
+// often.
 func TestMessagesOfABatchThatFailedAreNotOutOfOrder(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, "partitions: 4\nkey: ${! @id }\nmax_message_bytes: 1MB")
@@ -180,8 +187,14 @@ output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }',
 	ended := make(chan error, 1)
 	go func() { ended <- stream.Run(context.Background()) }() // ended by StopWithin
 	client := server.Client(t)
-	// What is behind the batch of the bad messages waits for them, but it comes again and again itself.
-	require.Eventually(t, func() bool { return len(log.Lines("Failed to send")) >= 6 }, 30*time.Second, 10*time.Millisecond)
+	// What is behind the batch of the bad messages waits for them, but it comes again and again
+	// itself.
+	require.Eventually(
+		t,
+		func() bool { return len(log.Lines("Failed to send")) >= 6 },
+		30*time.Second,
+		10*time.Millisecond,
+	)
 	copies := map[string]int{}
 	for _, body := range bodies(t, client, "copy") {
 		copies[body]++
@@ -203,7 +216,13 @@ func TestKeyThatIsNullIsWarnedOfOnceForATopic(t *testing.T) {
 	out, journal := openOutput(t, server, "stream_name: ${! @topic }\nkey: ${! @rafka_key }")
 	for range 3 {
 		require.NoError(t, out.WriteBatch(t.Context(), service.MessageBatch{
-			message("a", "topic", "one"), message("b", "topic", "two"), message("c", "topic", "three", "rafka_key", "k"),
+			message(
+				"a",
+				"topic",
+				"one",
+			),
+			message("b", "topic", "two"),
+			message("c", "topic", "three", "rafka_key", "k"),
 		}))
 	}
 	assert.Len(t, journal.Lines("has the key null"), 2)

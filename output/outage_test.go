@@ -19,7 +19,8 @@ import (
 // durable are the arguments of a server that loses nothing it acknowledged.
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
-// collect reads the numbers of a topic's partitions and requires each from 0 to n-1 exactly once, and those of one key in order.
+// collect reads the numbers of a topic's partitions and requires each from 0 to n-1 exactly once,
+// and those of one key in order.
 func collect(t *testing.T, client *redis.Client, partitions, n, keys int, inOrder bool) {
 	t.Helper()
 	seen := make([]int, n)
@@ -111,8 +112,8 @@ func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
 	collect(t, server.Client(t), 4, writers*batches*size, 10, false)
 }
 
-// An append whose answer does not come is not repeated as a new one when the engine brings the batch again, not even if its key is
-// another now.
+// An append whose answer does not come is not repeated as a new one when the engine brings the
+// batch again, not even if its key is another now.
 func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -162,7 +163,8 @@ func TestEqualBatchesAreEachWritten(t *testing.T) {
 	assert.Len(t, bodies(t, client, "orders"), 3)
 }
 
-// While Redis is away the retries of a batch do not run out: giving up would have its messages written twice or out of order.
+// While Redis is away the retries of a batch do not run out: giving up would have its messages
+// written twice or out of order.
 func TestOutageLongerThanTheRetriesKeepsTheBatch(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	set, err := construct(t, "url: "+server.URL()+"\nstream_name: orders\npartitions: 4\nkey: ${! @id }\n"+
@@ -224,7 +226,8 @@ func TestRetriesThatEndFailTheMessages(t *testing.T) {
 	require.ErrorContains(t, err, "maxmemory")
 }
 
-// A topic whose append was given up, and that is not written to again, kept every later outage from being reported.
+// A topic whose append was given up, and that is not written to again, kept every later outage from
+// being reported.
 func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -234,7 +237,12 @@ func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 		require.ErrorContains(t, out.WriteBatch(t.Context(), numbered(id, id+1, 3)), "gave up")
 		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "0").Err())
-		assert.Eventually(t, func() bool { return len(journal.Lines("not retried any more")) == id+1 }, time.Second, time.Millisecond)
+		assert.Eventually(
+			t,
+			func() bool { return len(journal.Lines("not retried any more")) == id+1 },
+			time.Second,
+			time.Millisecond,
+		)
 		assert.Len(t, journal.Lines("does not get through and is being retried"), id+1)
 	}
 }

@@ -16,13 +16,15 @@ import (
 // errClosed is the answer of Connect after Close.
 var errClosed = errors.New("the output is closed")
 
-// output is the Benthos batch output. The engine calls WriteBatch from many goroutines, and Connect beside them, one at a time.
+// output is the Benthos batch output. The engine calls WriteBatch from many goroutines, and Connect
+// beside them, one at a time.
 type output struct {
 	settings *settings
 	mgr      *service.Resources
 	log      *service.Logger
 	closed   chan struct{}
-	// asked says that WriteBatch has had the engine connect since Connect last returned: the engine's /ready has lost the cause then.
+	// asked says that WriteBatch has had the engine connect since Connect last returned: the
+	// engine's /ready has lost the cause then.
 	asked atomic.Bool
 
 	mu sync.Mutex
@@ -36,9 +38,10 @@ func newOutput(set *settings, mgr *service.Resources) *output {
 	return &output{settings: set, mgr: mgr, log: mgr.Logger(), closed: make(chan struct{})}
 }
 
-// Connect opens the client unless that was done before, and returns nil when the server answers and stream_name, unless it
-// depends on the message, can be written to. It reports its first failure at once and goes on trying the next times, so that the
-// log has few lines and an outage is over as soon as the server is back.
+// Connect opens the client unless that was done before, and returns nil when the server answers and
+// stream_name, unless it depends on the message, can be written to. It reports its first failure at
+// once and goes on trying the next times, so that the log has few lines and an outage is over as
+// soon as the server is back.
 func (o *output) Connect(ctx context.Context) error {
 	report := time.Now().Add(o.nextPace())
 	for {
@@ -105,9 +108,10 @@ func (o *output) nextPace() time.Duration {
 	return o.pace.next()
 }
 
-// WriteBatch writes the messages and returns when each of them is written or has failed; those that failed are named in a
-// service.BatchError, unless the engine would mistake which they are. It returns service.ErrNotConnected if the server can't be
-// reached: the engine then calls Connect, and WriteBatch with the same batch, which goes on where this call stopped.
+// WriteBatch writes the messages and returns when each of them is written or has failed; those that
+// failed are named in a service.BatchError, unless the engine would mistake which they are. It
+// returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect,
+// and WriteBatch with the same batch, which goes on where this call stopped.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	err := o.write(ctx, batch)
 	if errors.Is(err, service.ErrNotConnected) {
@@ -140,8 +144,8 @@ func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	return j.result(batch, o.settings.batchingProcessors)
 }
 
-// Close fails what is not written yet, waits at most five seconds for what is under way, and closes the client. It may be called
-// at any time and more than once.
+// Close fails what is not written yet, waits at most five seconds for what is under way, and closes
+// the client. It may be called at any time and more than once.
 func (o *output) Close(ctx context.Context) error {
 	o.mu.Lock()
 	s := o.session

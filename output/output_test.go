@@ -32,9 +32,21 @@ func TestKeyedBatchLandsOnKafkasPartitionsInOrder(t *testing.T) {
 	}
 	require.Greater(t, len(want), 1)
 	for p := range 4 {
-		assert.Equal(t, want[p], append([]string(nil), bodies(t, client, fmt.Sprintf("orders:%d", p))...), "partition %d", p)
+		assert.Equal(
+			t,
+			want[p],
+			append([]string(nil), bodies(t, client, fmt.Sprintf("orders:%d", p))...),
+			"partition %d",
+			p,
+		)
 	}
-	entries, err := client.XRangeN(t.Context(), fmt.Sprintf("orders:%d", keyPartition([]byte("7"), 4)), "-", "+", 1).Result()
+	entries, err := client.XRangeN(
+		t.Context(),
+		fmt.Sprintf("orders:%d", keyPartition([]byte("7"), 4)),
+		"-",
+		"+",
+		1,
+	).Result()
 	require.NoError(t, err)
 	assert.Contains(t, entries[0].Values, "rafka_key")
 	assert.Equal(t, entries[0].Values["rafka_key"], entries[0].Values["id"])
@@ -172,8 +184,8 @@ func TestMaxLengthTrims(t *testing.T) {
 	assert.Less(t, length, int64(200))
 }
 
-// A topic that was partitioned once must not be taken for a plain stream when its metadata is gone: readers would not find the
-// rest.
+// A topic that was partitioned once must not be taken for a plain stream when its metadata is gone:
+// readers would not find the rest.
 func TestFlushedMetadataIsWrittenBack(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -287,8 +299,11 @@ func TestWriteWithoutSequenceNumbers(t *testing.T) {
 
 func TestEmbeddedServerTakesWrites(t *testing.T) {
 	name := strings.ToLower(rand.Text()) // a server of its own, in every run
-	set, err := construct(t, "url: embedded://"+name+"\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+
-		"1000\nmax_age: 1h")
+	set, err := construct(
+		t,
+		"url: embedded://"+name+"\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+
+			"1000\nmax_age: 1h",
+	)
 	require.NoError(t, err)
 	out := newOutput(set, (&journal{}).Resources())
 	t.Cleanup(func() { require.NoError(t, out.Close(context.Background())) })

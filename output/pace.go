@@ -9,7 +9,8 @@ const (
 	longestPace = 30 * time.Second
 )
 
-// pace spaces the reports that connecting fails, not the attempts. The zero pace is that of a connection that was just lost.
+// pace spaces the reports that connecting fails, not the attempts. The zero pace is that of a
+// connection that was just lost.
 type pace struct{ last time.Duration }
 
 // next returns the time until the next report: none the first time, then growing.

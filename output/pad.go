@@ -8,9 +8,10 @@ const (
 	padFields = 4 << 10
 )
 
-// pad holds the texts and fields of one batch's records in few pieces. A garbage collector visits these then, and not each body, key and list
-// of thousands of messages that are on their way: 256-byte messages are written 8 % faster. The zero pad is ready for use; one goroutine writes
-// on it, and what is written does not change.
+// pad holds the texts and fields of one batch's records in few pieces. A garbage collector visits
+// these then, and not each body, key and list of thousands of messages that are on their way:
+// 256-byte messages are written 8 % faster. The zero pad is ready for use; one goroutine writes on
+// it, and what is written does not change.
 type pad struct {
 	// left is how many records are yet to come.
 	left   int

@@ -12,9 +12,10 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// parking keeps the jobs that WriteBatch left because the connection is away. The engine connects and then brings the same batch
-// again, but says nothing that would tell it from a new one: a batch is recognised by everything that it was made of. Batches
-// that are equal in all that are worth the same, so it does no harm if they swap their jobs.
+// parking keeps the jobs that WriteBatch left because the connection is away. The engine connects
+// and then brings the same batch again, but says nothing that would tell it from a new one: a batch
+// is recognised by everything that it was made of. Batches that are equal in all that are worth the
+// same, so it does no harm if they swap their jobs.
 type parking struct {
 	// count is the number of parked jobs, readable without the lock.
 	count atomic.Int64
@@ -60,8 +61,9 @@ func (p *parking) claim(batch service.MessageBatch) *job {
 // occupied reports whether any job is parked: the engine waits for a connection.
 func (p *parking) occupied() bool { return p.count.Load() > 0 }
 
-// takeFingerprint covers the bodies and the metadata of the messages, from which stream_name, key and partition follow. It does not
-// cover what these were interpolated to: a key may be a random number.
+// takeFingerprint covers the bodies and the metadata of the messages, from which stream_name, key
+// and partition follow. It does not cover what these were interpolated to: a key may be a random
+// number.
 func takeFingerprint(batch service.MessageBatch) fingerprint {
 	sum := sha256.New()
 	writeNumber(sum, len(batch))

@@ -24,7 +24,8 @@ type partitioner struct {
 	kind string
 
 	mu sync.Mutex
-	// turns counts the messages of each topic for round_robin. A topic that was forgotten begins again with its first partition.
+	// turns counts the messages of each topic for round_robin. A topic that was forgotten begins
+	// again with its first partition.
 	turns *recent[*atomic.Uint64]
 }
 
@@ -40,13 +41,15 @@ func (p *partitioner) newBatch() *batchPartitioner {
 // batchPartitioner partitions the messages of one batch; it belongs to one goroutine.
 type batchPartitioner struct {
 	*partitioner
-	// sticky is the partition to which this batch's messages without key go, by topic: together, so that they share one append.
+	// sticky is the partition to which this batch's messages without key go, by topic: together, so
+	// that they share one append.
 	sticky map[string]int
 	// record carries a key to the hash.
 	record kgo.Record
 }
 
-// choose returns the partition for a message of a topic with count partitions. The error is that of the message.
+// choose returns the partition for a message of a topic with count partitions. The error is that of
+// the message.
 func (b *batchPartitioner) choose(topic string, count int, key, partition string) (int, error) {
 	switch b.kind {
 	case manual:
@@ -86,15 +89,19 @@ func (p *partitioner) nextTurn(topic string, count int) int {
 	return int((turn.Add(1) - 1) % uint64(count))
 }
 
-// kafka puts records with a key where Kafka's own producer puts them: (murmur2(key) & 0x7fffffff) % count. It keeps no state for
-// them, so that all share it. For a record without a key it would, which must not happen.
+// kafka puts records with a key where Kafka's own producer puts them: (murmur2(key) & 0x7fffffff) %
+// count. It keeps no state for them, so that all share it. For a record without a key it would,
+// which must not happen.
 var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 // manualPartition reads the partition that the user's interpolation gave.
 func manualPartition(topic string, count int, text string) (int, error) {
 	n, err := manualNumber(text)
 	if err != nil {
-		return 0, fmt.Errorf("field partition gave %.40q, which is no number: partitioner manual needs that of a partition", text)
+		return 0, fmt.Errorf(
+			"field partition gave %.40q, which is no number: partitioner manual needs that of a partition",
+			text,
+		)
 	}
 	if n < 0 || n >= count {
 		if count == 1 {

@@ -50,7 +50,8 @@ func FuzzKeysLandWhereKafkaPutsThem(f *testing.F) {
 	})
 }
 
-// A partition that is given is the number it says, of one that exists, or the error names the field.
+// A partition that is given is the number it says, of one that exists, or the error names the
+// field.
 func FuzzManualPartitions(f *testing.F) {
 	for _, text := range []string{"", "0", "3", " 3\n", "-1", "+1", "1.0", "1e3", "0x1", "1_0", "٣", "99999999999999999999", "null", "007"} {
 		f.Add(text, uint32(4))

@@ -31,7 +31,14 @@ func TestKeysLandWhereKafkaPutsThem(t *testing.T) {
 	}
 	for key, hash := range vectors {
 		for _, count := range []int{1, 2, 3, 7, 12, 64, 1000, 100000} {
-			assert.Equal(t, int(uint32(hash)&0x7fffffff)%count, keyPartition([]byte(key), count), "key %q of %d", key, count)
+			assert.Equal(
+				t,
+				int(uint32(hash)&0x7fffffff)%count,
+				keyPartition([]byte(key), count),
+				"key %q of %d",
+				key,
+				count,
+			)
 		}
 	}
 }

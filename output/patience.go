@@ -20,9 +20,9 @@ type retryPolicy struct {
 	retries int
 }
 
-// patience times the retries of one append. While the engine waits for a connection nobody waits for the append, and its budget
-// starts anew: what an outage interrupted goes on under the same sequence number however long it took, so that nothing is written
-// twice.
+// patience times the retries of one append. While the engine waits for a connection nobody waits
+// for the append, and its budget starts anew: what an outage interrupted goes on under the same
+// sequence number however long it took, so that nothing is written twice.
 type patience struct {
 	policy  retryPolicy
 	waits   *backoff.ExponentialBackOff
@@ -32,7 +32,8 @@ type patience struct {
 	tries   int
 }
 
-// newBackoff returns the maker of the appender's back-offs; away reports whether the engine waits for a connection.
+// newBackoff returns the maker of the appender's back-offs; away reports whether the engine waits
+// for a connection.
 func (p retryPolicy) newBackoff(away func() bool) func() appender.Backoff {
 	return func() appender.Backoff { return p.newPatience(away, time.Now) }
 }

@@ -45,7 +45,8 @@ func TestRetriesWithoutLimitsGoOn(t *testing.T) {
 	assert.Greater(t, tries, 1000)
 }
 
-// An append that waits for Redis to come back keeps its sequence number; giving up would write it twice or lose it.
+// An append that waits for Redis to come back keeps its sequence number; giving up would write it
+// twice or lose it.
 func TestOutageDoesNotUseUpTheRetries(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	away := true

@@ -8,8 +8,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// prepare evaluates the interpolated fields for each message of the batch and makes the records. What is wrong with one message is
-// that message's error.
+// prepare evaluates the interpolated fields for each message of the batch and makes the records.
+// What is wrong with one message is that message's error.
 func (s *session) prepare(batch service.MessageBatch) *job {
 	fields := s.settings.evaluate(batch)
 	messages, errs := make([]outgoing, len(batch)), make([]error, len(batch))

@@ -7,14 +7,16 @@ import (
 )
 
 const (
-	// mostTopics is of how many topics an output keeps what it knows of them. A stream_name with an interpolation may give millions of names.
+	// mostTopics is of how many topics an output keeps what it knows of them. A stream_name with an
+	// interpolation may give millions of names.
 	mostTopics = 10_000
-	// topicIdle is how long a topic must not be used before it may be forgotten to make room for the next.
+	// topicIdle is how long a topic must not be used before it may be forgotten to make room for
+	// the next.
 	topicIdle = time.Hour
 )
 
-// recent keeps a value for each of the topics that were used last: at most mostTopics, and none that was idle for longer than topicIdle
-// once another one comes. It has no lock.
+// recent keeps a value for each of the topics that were used last: at most mostTopics, and none
+// that was idle for longer than topicIdle once another one comes. It has no lock.
 type recent[V any] struct {
 	now    func() time.Time
 	topics *simplelru.LRU[string, *used[V]]
@@ -43,7 +45,8 @@ func (r *recent[V]) get(topic string) (value V, ok bool) {
 	return u.value, true
 }
 
-// set keeps a value for a topic, and forgets what is idle. One call forgets two topics at most, so that none takes long.
+// set keeps a value for a topic, and forgets what is idle. One call forgets two topics at most, so
+// that none takes long.
 func (r *recent[V]) set(topic string, value V) {
 	now := r.now()
 	r.topics.Add(topic, &used[V]{now, value})

@@ -14,7 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// ownMetadata is the prefix of the metadata that the input sets. It says where a message came from, which is not where it goes.
+// ownMetadata is the prefix of the metadata that the input sets. It says where a message came from,
+// which is not where it goes.
 const ownMetadata = "rafka_"
 
 // recorder makes records of messages. It is read-only and shared by all batches.
@@ -25,9 +26,13 @@ type recorder struct {
 	limit int64
 }
 
-// record returns the message as it is to be written, on the pad, and the metadata keys that could not be: fields that the record needs itself
-// have their names. The error is that of the message.
-func (r *recorder) record(p *pad, msg *service.Message, key string) (record appender.Record, dropped []string, err error) {
+// record returns the message as it is to be written, on the pad, and the metadata keys that could
+// not be: fields that the record needs itself have their names. The error is that of the message.
+func (r *recorder) record(
+	p *pad,
+	msg *service.Message,
+	key string,
+) (record appender.Record, dropped []string, err error) {
 	body, err := msg.AsBytes()
 	if err != nil {
 		return record, nil, fmt.Errorf("reading the message: %w", err)
@@ -47,12 +52,20 @@ func (r *recorder) record(p *pad, msg *service.Message, key string) (record appe
 	}
 	record.Fields = append(record.Fields, trace...)
 	if n := len(record.Fields) / 2; n > broker.MaxFields {
-		return record, nil, fmt.Errorf("the message has %d fields, more than the %d that an entry can have: leave metadata out with "+
-			"the field metadata, or write the message as one field by body_key", n, broker.MaxFields)
+		return record, nil, fmt.Errorf(
+			"the message has %d fields, more than the %d that an entry can have: leave metadata out with "+
+				"the field metadata, or write the message as one field by body_key",
+			n,
+			broker.MaxFields,
+		)
 	}
 	if size := int64(record.Size()); size > r.limit {
-		return record, nil, fmt.Errorf("the message has %d bytes with its key and metadata, more than max_message_bytes (%d) "+
-			"allows: raise max_message_bytes or make the message smaller", size, r.limit)
+		return record, nil, fmt.Errorf(
+			"the message has %d bytes with its key and metadata, more than max_message_bytes (%d) "+
+				"allows: raise max_message_bytes or make the message smaller",
+			size,
+			r.limit,
+		)
 	}
 	return record, dropped, nil
 }
@@ -73,7 +86,8 @@ func (r *recorder) fields(msg *service.Message) ([]broker.Field, error) {
 	return fields, nil
 }
 
-// metadataText returns a metadata value as it is written: strings and bytes as they are, all else as JSON.
+// metadataText returns a metadata value as it is written: strings and bytes as they are, all else
+// as JSON.
 func metadataText(msg *service.Message, key string, value any) string {
 	switch v := value.(type) {
 	case string:

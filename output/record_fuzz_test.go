@@ -12,7 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// Whatever a message has is written once and comes out again, or is reported as dropped, or is somebody else's by its prefix.
+// Whatever a message has is written once and comes out again, or is reported as dropped, or is
+// somebody else's by its prefix.
 func FuzzRecordsHoldTheirMessages(f *testing.F) {
 	f.Add([]byte("hello"), "k1", "b\x011\x01a\x012\x01rafka_topic\x01t", "body")
 	f.Add([]byte("\xff\x00"), "", "body\x01x\x01traceparent\x01y\x01\x01z\x01secret_a\x01s", "body")
@@ -52,7 +53,12 @@ func FuzzRecordsHoldTheirMessages(f *testing.F) {
 			delete(metadata, m.Name)
 		}
 		for name := range metadata { // what was not written
-			require.True(t, slices.Contains(dropped, name) || strings.HasPrefix(name, ownMetadata) || strings.HasPrefix(name, "secret_"), name)
+			require.True(
+				t,
+				slices.Contains(dropped, name) || strings.HasPrefix(name, ownMetadata) ||
+					strings.HasPrefix(name, "secret_"),
+				name,
+			)
 		}
 	})
 }

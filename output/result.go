@@ -6,11 +6,14 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// result is what WriteBatch returns for the finished job: nil, or an error that names every message that was not written.
+// result is what WriteBatch returns for the finished job: nil, or an error that names every message
+// that was not written.
 //
-// The engine finds the sources of failed messages by marks in their contexts. Processors of batching move the marks: pieces of a
-// message share one, and a processor that sorts or filters leaves the mark of one message on another. After them a message can't be
-// named without a risk that another one is taken for it and that the failed one is acknowledged, so the whole batch fails.
+// The engine finds the sources of failed messages by marks in their contexts. Processors of
+// batching move the marks: pieces of a message share one, and a processor that sorts or filters
+// leaves the mark of one message on another. After them a message can't be named without a risk
+// that another one is taken for it and that the failed one is acknowledged, so the whole batch
+// fails.
 func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
 	failed := 0
 	var first error
@@ -29,14 +32,18 @@ func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
 	case marksMoved && len(batch) == 1:
 		return first
 	case marksMoved:
-		return fmt.Errorf("%w; the whole batch of %d fails, because processors in batching hide which message each came from",
-			headline(failed, len(batch), first), len(batch))
+		return fmt.Errorf(
+			"%w; the whole batch of %d fails, because processors in batching hide which message each came from",
+			headline(failed, len(batch), first),
+			len(batch),
+		)
 	}
 	return j.batchError(batch, failed, headline(failed, len(batch), first))
 }
 
-// batchError names the failed messages, and puts them first: other components that split messages (a broker with processors in its
-// batching) leave pieces with one mark too, and the engine takes the first piece that it finds for all of them.
+// batchError names the failed messages, and puts them first: other components that split messages
+// (a broker with processors in its batching) leave pieces with one mark too, and the engine takes
+// the first piece that it finds for all of them.
 func (j *job) batchError(batch service.MessageBatch, failed int, headline error) error {
 	failures, written := make(service.MessageBatch, 0, len(batch)), make(service.MessageBatch, 0, len(batch)-failed)
 	errs := make([]error, 0, failed)

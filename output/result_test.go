@@ -64,7 +64,8 @@ func everyBody(t *testing.T, client *redis.Client, streams ...string) []string {
 
 const tooLong = 2000
 
-// What is refused is the piece that is too long, wherever in its message it stands and whatever cut the message.
+// What is refused is the piece that is too long, wherever in its message it stands and whatever cut
+// the message.
 func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 	const inner = "max_message_bytes: 1KB\nmax_in_flight: 1\n"
 	server := redistest.Start(t)
@@ -108,7 +109,12 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 							assert.Contains(t, all, fmt.Sprintf("%d.%d", i, piece), "it was acknowledged")
 						}
 					}
-					assert.True(t, behind || errs[1] != nil && errs[5] != nil, "a message that was refused in part has failed: %v", errs)
+					assert.True(
+						t,
+						behind || errs[1] != nil && errs[5] != nil,
+						"a message that was refused in part has failed: %v",
+						errs,
+					)
 				})
 			}
 		}
@@ -118,8 +124,8 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 // flow turns lines of fields into what stands between the braces of a flow mapping.
 func flow(lines string) string { return strings.ReplaceAll(strings.TrimSpace(lines), "\n", ", ") }
 
-// Processors of batching that sort or drop messages leave the mark of a message on another. A message that was refused was acknowledged
-// then, and its neighbour was written a second time.
+// Processors of batching that sort or drop messages leave the mark of a message on another. A
+// message that was refused was acknowledged then, and its neighbour was written a second time.
 func TestProcessorsOfBatchingThatMoveMessagesLoseNone(t *testing.T) {
 	for name, processors := range map[string]string{
 		"swap": "{ select_parts: { parts: [1, 0] } }",
@@ -142,13 +148,23 @@ func TestProcessorsOfBatchingThatMoveMessagesLoseNone(t *testing.T) {
 	}
 }
 
-// A batch of which nothing moved the marks fails in the bad messages alone, also when it was made of several.
+// A batch of which nothing moved the marks fails in the bad messages alone, also when it was made
+// of several.
 func TestOnlyTheBadMessagesOfABatchFail(t *testing.T) {
 	server := redistest.Start(t)
-	send := runEngine(t, "rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, batching: { count: 4, period: 50ms } }")
+	send := runEngine(
+		t,
+		"rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, batching: { count: 4, period: 50ms } }",
+	)
 	long := strings.Repeat("x", tooLong)
 	errs := sendAll(t, send, []string{"a", long, "b", long})
-	assert.Equal(t, []bool{false, true, false, true}, []bool{errs[0] != nil, errs[1] != nil, errs[2] != nil, errs[3] != nil}, "%v", errs)
+	assert.Equal(
+		t,
+		[]bool{false, true, false, true},
+		[]bool{errs[0] != nil, errs[1] != nil, errs[2] != nil, errs[3] != nil},
+		"%v",
+		errs,
+	)
 	assert.ElementsMatch(t, []string{"a", "b"}, bodies(t, server.Client(t), "main"))
 }
 
@@ -158,8 +174,12 @@ func TestErrorOfAWholeBatchSaysWhy(t *testing.T) {
 	err := j.result(batch, true)
 	var named *service.BatchError
 	assert.NotErrorAs(t, err, &named, "no message is named")
-	assert.EqualError(t, err, "1 of 2 messages were not written, the first because: too long; the whole batch of 2 fails, because "+
-		"processors in batching hide which message each came from")
+	assert.EqualError(
+		t,
+		err,
+		"1 of 2 messages were not written, the first because: too long; the whole batch of 2 fails, because "+
+			"processors in batching hide which message each came from",
+	)
 	assert.EqualError(t, newJob(nil, []error{errors.New("too long")}).result(batch[:1], true), "too long")
 	assert.NoError(t, newJob(nil, []error{nil, nil}).result(batch, true))
 }

@@ -33,7 +33,8 @@ func writerRules(t *testing.T, minimal, creates bool) []string {
 	return rules
 }
 
-// An output creates its topic, writes and trims it, and writes its metadata back, on the rights that `rafka acl` prints.
+// An output creates its topic, writes and trims it, and writes its metadata back, on the rights
+// that `rafka acl` prints.
 func TestOutputLivesOnAWritersRights(t *testing.T) {
 	for _, partitions := range []int{0, 4} {
 		t.Run(fmt.Sprint(partitions, " partitions"), func(t *testing.T) {
@@ -73,7 +74,11 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	acl(t, client, writerRules(t, true, true)...)
-	out, journal := openOutput(t, server, ann+"client_name: ''\npartitions: 2\npartitioner: round_robin\nmax_length: 10\n")
+	out, journal := openOutput(
+		t,
+		server,
+		ann+"client_name: ''\npartitions: 2\npartitioner: round_robin\nmax_length: 10\n",
+	)
 	require.NoError(t, deliver(t.Context(), out, numbered(0, 100, 1)))
 	require.NoError(t, out.Connect(t.Context()))
 	assert.EqualValues(t, 100, client.XLen(t.Context(), "orders:0").Val()+client.XLen(t.Context(), "orders:1").Val())
@@ -81,8 +86,8 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 	assert.Len(t, journal.Lines("level=WARN", "older ones are not removed", "by XTRIM"), 1, "with what comes of it")
 }
 
-// An output that lacks something says what and how to mend it, writes nothing, and goes on by itself once it is granted; at the start and
-// while it runs.
+// An output that lacks something says what and how to mend it, writes nothing, and goes on by
+// itself once it is granted; at the start and while it runs.
 func TestOutputWaitsForItsRights(t *testing.T) {
 	for missing, says := range map[string][]string{
 		"+xadd":                            {"may not run XADD", "+xadd"},

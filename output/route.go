@@ -26,7 +26,8 @@ type cutter struct {
 	byPlace    map[place]*cut // once there are more than fewCuts
 }
 
-// fewCuts are found faster one by one: most batches have one message, or one topic of a few partitions.
+// fewCuts are found faster one by one: most batches have one message, or one topic of a few
+// partitions.
 const fewCuts = 8
 
 // place is where a message goes; a topic without partitions has place 0 alone.
@@ -37,7 +38,8 @@ type place struct {
 
 func newCutter(p *partitioner) *cutter { return &cutter{partitions: p.newBatch()} }
 
-// add puts the message at index i of the batch into the cut of its partition. The error is that of the message.
+// add puts the message at index i of the batch into the cut of its partition. The error is that of
+// the message.
 func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
 	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
 	if err != nil {

@@ -21,12 +21,13 @@ const (
 	closeTimeout = 5 * time.Second
 	// forgetTimeout bounds the clean-up after that.
 	forgetTimeout = time.Second
-	// checkTimeout bounds the check of one partition: with a deadline, a node that does not answer is asked once and not again.
+	// checkTimeout bounds the check of one partition: with a deadline, a node that does not answer
+	// is asked once and not again.
 	checkTimeout = 10 * time.Second
 )
 
-// session is what Connect opens and Close closes: the client and all that works with it. It outlives interruptions of the
-// connection.
+// session is what Connect opens and Close closes: the client and all that works with it. It
+// outlives interruptions of the connection.
 type session struct {
 	settings    *settings
 	recorder    *recorder
@@ -91,8 +92,8 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 	return s, nil
 }
 
-// producer names one appender to Redis: at random, so that no two are ever the same. "" stands for writing without sequence
-// numbers.
+// producer names one appender to Redis: at random, so that no two are ever the same. "" stands for
+// writing without sequence numbers.
 func (s *settings) producer() string {
 	if !s.idempotent {
 		return ""
@@ -119,7 +120,8 @@ func (s *session) connect(ctx context.Context) error {
 	return nil
 }
 
-// warnings are what is wrong with the server and with the user of the client that the output can do with.
+// warnings are what is wrong with the server and with the user of the client that the output can do
+// with.
 func (s *settings) warnings(ctx context.Context, client config.Client) []string {
 	all := []string{broker.AskEviction(ctx, client).Warning}
 	if s.topic != "" {
@@ -128,8 +130,8 @@ func (s *settings) warnings(ctx context.Context, client config.Client) []string 
 	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" })
 }
 
-// findTopic looks up a topic, with retries like those of an append. It returns errAway if the server does not answer, or what is
-// wrong with the topic.
+// findTopic looks up a topic, with retries like those of an append. It returns errAway if the
+// server does not answer, or what is wrong with the topic.
 func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, error) {
 	retries := s.settings.retry.newPatience(s.parking.occupied, time.Now)
 	for {
@@ -150,8 +152,8 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 	}
 }
 
-// await waits for the outcome of an append. While the append is being retried it asks now and then whether the server is there, and
-// returns errAway if not.
+// await waits for the outcome of an append. While the append is being retried it asks now and then
+// whether the server is there, and returns errAway if not.
 func (s *session) await(ctx context.Context, f flight) error {
 	select {
 	case <-f.pending.Done():
@@ -176,8 +178,9 @@ func (s *session) await(ctx context.Context, f flight) error {
 	}
 }
 
-// close fails what is not written yet, waits a limited time for what is under way, and closes the client. If the outcome of everything is
-// known, nothing of this output but its entries stays in Redis.
+// close fails what is not written yet, waits a limited time for what is under way, and closes the
+// client. If the outcome of everything is known, nothing of this output but its entries stays in
+// Redis.
 func (s *session) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()

@@ -30,21 +30,26 @@ const (
 )
 
 func init() {
-	service.MustRegisterBatchOutput("rafka", spec(),
+	service.MustRegisterBatchOutput(
+		"rafka",
+		spec(),
 		func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
 			set, err := parse(conf)
 			if err != nil {
 				return nil, service.BatchPolicy{}, 0, err
 			}
 			return newOutput(set, mgr), set.batching, set.maxInFlight, nil
-		})
+		},
+	)
 }
 
 func spec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Stable().
 		Categories("Services").
-		Summary("Writes messages to a topic of partitioned Redis Streams, with the programming model of a Kafka producer.").
+		Summary(
+			"Writes messages to a topic of partitioned Redis Streams, with the programming model of a Kafka producer.",
+		).
 		Description(description).
 		Fields(config.ConnectionFields()...).
 		Fields(addressFields()...).
@@ -60,9 +65,12 @@ output:
     partitions: 12
     key: ${! json("customer_id").or("") }
 `).
-		Example("Write batches", "Collects messages for throughput. The `period` matters: without it, messages that do not "+
-			"fill the `count` "+
-			"are held back until more arrive.", `
+		Example(
+			"Write batches",
+			"Collects messages for throughput. The `period` matters: without it, messages that do not "+
+				"fill the `count` "+
+				"are held back until more arrive.",
+			`
 output:
   rafka:
     url: redis://localhost:6379
@@ -70,9 +78,13 @@ output:
     batching:
       count: 1000
       period: 100ms
-`).
-		Example("Choose topic and partition per message", "Sends each message to the topic of its tenant and to the partition "+
-			"that it names.", `
+`,
+		).
+		Example(
+			"Choose topic and partition per message",
+			"Sends each message to the topic of its tenant and to the partition "+
+				"that it names.",
+			`
 output:
   rafka:
     url: redis://localhost:6379
@@ -80,7 +92,8 @@ output:
     partitions: 8
     partitioner: manual
     partition: ${! json("shard") % 8 }
-`)
+`,
+		)
 }
 
 // description has ~ where the documentation has backquotes.
@@ -130,14 +143,18 @@ The first four have the labels ~topic~ and ~partition~, the others have ~topic~.
 func addressFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInterpolatedStringField(fieldStreamName).
-			Description("The topic to write to. Its name may depend on the message; one that turns out empty, longer than 249 " +
-				"characters or otherwise not allowed fails that message. " +
-				"A name with a tag in braces, as in `{tenant}:orders`, puts all its partitions into one slot of a Redis Cluster.").
+			Description(
+				"The topic to write to. Its name may depend on the message; one that turns out empty, longer than 249 " +
+					"characters or otherwise not allowed fails that message. " +
+					"A name with a tag in braces, as in `{tenant}:orders`, puts all its partitions into one slot of a Redis Cluster.",
+			).
 			Example("orders").Example("orders-${! @region }"),
 		config.WholeField(fieldPartitions).
-			Description("Create the topic with this many partitions (a whole number from 1 to 100000) if it has no metadata in " +
-				"Redis. A topic that exists keeps its own number, with a " +
-				"warning if it differs. Without this field a topic that does not exist is one plain stream.").
+			Description(
+				"Create the topic with this many partitions (a whole number from 1 to 100000) if it has no metadata in " +
+					"Redis. A topic that exists keeps its own number, with a " +
+					"warning if it differs. Without this field a topic that does not exist is one plain stream.",
+			).
 			Optional().Example(12),
 		service.NewStringAnnotatedEnumField(fieldPartitioner, map[string]string{
 			murmur2Hash: "Kafka's own: by the hash of `key`; messages without a key are spread, those of one batch together.",
@@ -148,13 +165,17 @@ func addressFields() []*service.ConfigField {
 			Description("How the partition of a message is chosen.").
 			Default(murmur2Hash),
 		service.NewInterpolatedStringField(fieldKey).
-			Description("The key of the message, which decides on its partition and is stored with it. An empty key is no key: " +
-				"use `.or(\"\")` where a value " +
-				"may be missing, since an interpolation without value gives the text `null`.").
+			Description(
+				"The key of the message, which decides on its partition and is stored with it. An empty key is no key: " +
+					"use `.or(\"\")` where a value " +
+					"may be missing, since an interpolation without value gives the text `null`.",
+			).
 			Optional().Example(`${! json("customer_id").or("") }`).Example(`${! @kafka_key.or("") }`),
 		service.NewInterpolatedStringField(fieldPartition).
-			Description("The number of the partition, from 0. Only with, and required by, `partitioner: manual`. A message for " +
-				"which it gives no number of a partition fails.").
+			Description(
+				"The number of the partition, from 0. Only with, and required by, `partitioner: manual`. A message for " +
+					"which it gives no number of a partition fails.",
+			).
 			Default("").Example(`${! @partition }`),
 	}
 }
@@ -163,22 +184,30 @@ func addressFields() []*service.ConfigField {
 func recordFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldBodyKey).
-			Description("The field of the entry that holds the message. Empty: the message must be a JSON object, whose " +
-				"members become the fields of the entry " +
-				"(strings as they are, other types as JSON).").
+			Description(
+				"The field of the entry that holds the message. Empty: the message must be a JSON object, whose " +
+					"members become the fields of the entry " +
+					"(strings as they are, other types as JSON).",
+			).
 			Default("body").Advanced(),
 		metadataField(),
 		service.NewStringField(fieldMaxMessageBytes).
-			Description("The most bytes that a message may have with its key, its metadata and the names of its fields, at most " +
-				"512MiB, which is what Redis takes. One that has more fails.").
+			Description(
+				"The most bytes that a message may have with its key, its metadata and the names of its fields, at most " +
+					"512MiB, which is what Redis takes. One that has more fails.",
+			).
 			Default("64MB").Advanced(),
 		config.WholeField(fieldMaxLength).
-			Description("Trim each partition to about this many entries when appending; 0 is no limit. Trimmed entries are " +
-				"gone even if nobody has read them.").
+			Description(
+				"Trim each partition to about this many entries when appending; 0 is no limit. Trimmed entries are " +
+					"gone even if nobody has read them.",
+			).
 			Default(0),
 		service.NewStringField(fieldMaxAge).
-			Description("Remove entries that are older when appending, by the clock of Redis; empty is no limit. Trimmed " +
-				"entries are gone even if nobody has read them.").
+			Description(
+				"Remove entries that are older when appending, by the clock of Redis; empty is no limit. Trimmed " +
+					"entries are gone even if nobody has read them.",
+			).
 			Default("").Example("24h"),
 	}
 }
@@ -187,30 +216,40 @@ func recordFields() []*service.ConfigField {
 func deliveryFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewBoolField(fieldIdempotentWrite).
-			Description("Number all appends, so that one whose answer was lost is recognised when it is repeated, and is not " +
-				"written twice.").
+			Description(
+				"Number all appends, so that one whose answer was lost is recognised when it is repeated, and is not " +
+					"written twice.",
+			).
 			Default(true).Advanced(),
 		config.WholeField(fieldMaxRetries).
-			Description("How often an append is repeated that failed for a reason that passes by itself; 0 is no limit but the " +
-				"time of `backoff`.").
+			Description(
+				"How often an append is repeated that failed for a reason that passes by itself; 0 is no limit but the " +
+					"time of `backoff`.",
+			).
 			Default(0).Advanced(),
 		service.NewBackOffField(fieldBackoff, true, defaultBackoff()).
-			Description("The time between retries, and how long they go on before the messages fail. While Redis can't be " +
-				"reached at all the time does not count: the " +
-				"output waits for it.").
+			Description(
+				"The time between retries, and how long they go on before the messages fail. While Redis can't be " +
+					"reached at all the time does not count: the " +
+					"output waits for it.",
+			).
 			Advanced(),
 		config.WholeField(fieldMaxInFlight).
-			Description("How many batches may be written at the same time. Defaults to 1 if `key` is set, because the engine does " +
-				"not keep the order of batches that are written together, and to 64 without a key. With a value above 1 messages " +
-				"of one key may be written out of order, unless they come in whole batches from an ordered `rafka` input. " +
-				"`rafka_reordered_total` counts messages of a `rafka` input that come out of order.").
+			Description(
+				"How many batches may be written at the same time. Defaults to 1 if `key` is set, because the engine does " +
+					"not keep the order of batches that are written together, and to 64 without a key. With a value above 1 messages " +
+					"of one key may be written out of order, unless they come in whole batches from an ordered `rafka` input. " +
+					"`rafka_reordered_total` counts messages of a `rafka` input that come out of order.",
+			).
 			Optional().Example(1).Example(64),
 		service.NewBatchPolicyField(fieldBatching).
-			Description("Collect messages into batches. Batches are written faster, but arriving batches are written together " +
-				"anyway. Always set `period` with `count` or " +
-				"`byte_size`: messages that fill no batch are held back until it has passed, and without it a pipeline that " +
-				"ends, or an input that waits for its " +
-				"acknowledgements, waits for ever."),
+			Description(
+				"Collect messages into batches. Batches are written faster, but arriving batches are written together " +
+					"anyway. Always set `period` with `count` or " +
+					"`byte_size`: messages that fill no batch are held back until it has passed, and without it a pipeline that " +
+					"ends, or an input that waits for its " +
+					"acknowledgements, waits for ever.",
+			),
 	}
 }
 

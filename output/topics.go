@@ -25,17 +25,19 @@ type topicStore interface {
 	Create(ctx context.Context, name string, partitions int) (broker.Topic, bool, error)
 }
 
-// topics knows the topics that were written to. A topic that was partitioned once is never taken for plain again, and its metadata
-// is written back should it be gone.
+// topics knows the topics that were written to. A topic that was partitioned once is never taken
+// for plain again, and its metadata is written back should it be gone.
 type topics struct {
 	store topicStore
-	// partitions is the field of that name: what topics without metadata are created with; 0 leaves them plain.
+	// partitions is the field of that name: what topics without metadata are created with; 0 leaves
+	// them plain.
 	partitions int
 	log        *service.Logger
 	now        func() time.Time
 
 	mu sync.Mutex
-	// known forgets topics that are idle: one that was partitioned then is looked at like a new one.
+	// known forgets topics that are idle: one that was partitioned then is looked at like a new
+	// one.
 	known *recent[*knownTopic]
 }
 
@@ -44,7 +46,8 @@ type knownTopic struct {
 	topic broker.Topic
 	// checked is when the topic was last seen; zero demands another look before it is used again.
 	checked time.Time
-	// warned says that the difference to the field partitions was reported; orphaned, that the metadata is gone for good.
+	// warned says that the difference to the field partitions was reported; orphaned, that the
+	// metadata is gone for good.
 	warned, orphaned bool
 }
 
@@ -54,8 +57,8 @@ func newTopics(store topicStore, partitions int, log *service.Logger) *topics {
 	return t
 }
 
-// get returns the topic, looking at the server if it has not for a while. If that look fails, a topic that is known stays as it
-// was.
+// get returns the topic, looking at the server if it has not for a while. If that look fails, a
+// topic that is known stays as it was.
 func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 	t.mu.Lock()
 	k, _ := t.known.get(name)
@@ -90,7 +93,8 @@ func (t *topics) expire(name string) {
 	}
 }
 
-// refresh looks at the topic, creates it if it has no metadata and is to have partitions, and remembers what it saw.
+// refresh looks at the topic, creates it if it has no metadata and is to have partitions, and
+// remembers what it saw.
 func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error) {
 	topic, err := t.store.Describe(ctx, name)
 	if err != nil {
@@ -130,13 +134,19 @@ func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) 
 	return t.remember(topic), nil
 }
 
-// restore writes back the metadata of a topic that lost it (FLUSHALL, a deleted key), so that readers find its partitions again.
+// restore writes back the metadata of a topic that lost it (FLUSHALL, a deleted key), so that
+// readers find its partitions again.
 func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, error) {
 	topic, created, err := t.store.Create(ctx, lost.Name, lost.Partitions)
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
 		if t.firstOrphaned(lost.Name) {
-			t.log.Warnf("The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back; it is "+
-				"written on with %s: %v", lost.Name, partitions(lost.Partitions), err)
+			t.log.Warnf(
+				"The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back; it is "+
+					"written on with %s: %v",
+				lost.Name,
+				partitions(lost.Partitions),
+				err,
+			)
 		}
 		return t.remember(lost), nil
 	}
@@ -197,8 +207,12 @@ func (t *topics) remember(topic broker.Topic) broker.Topic {
 	k.warned = differs
 	t.mu.Unlock()
 	if warn {
-		t.log.Warnf("Topic %q has %s, a number that it keeps: field partitions says %d, which counts only when it is created",
-			topic.Name, partitions(topic.Partitions), t.partitions)
+		t.log.Warnf(
+			"Topic %q has %s, a number that it keeps: field partitions says %d, which counts only when it is created",
+			topic.Name,
+			partitions(topic.Partitions),
+			t.partitions,
+		)
 	}
 	return topic
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// traceOf returns the fields that carry the trace context of the message, none if it has no span, and the metadata that is left
-// to be written. Trace context in the metadata stays there, to be dropped, unless it is of the same trace: that is what a message
-// brought along from its own entry, and the fields carry it on. The fields are W3C's whatever propagator the process has, for
-// readers look for these.
+// traceOf returns the fields that carry the trace context of the message, none if it has no span,
+// and the metadata that is left to be written. Trace context in the metadata stays there, to be
+// dropped, unless it is of the same trace: that is what a message brought along from its own entry,
+// and the fields carry it on. The fields are W3C's whatever propagator the process has, for readers
+// look for these.
 func traceOf(msg *service.Message, metadata []broker.Field) (fields []string, rest []broker.Field) {
 	span := trace.SpanContextFromContext(msg.Context())
 	if !span.IsValid() {

@@ -63,7 +63,14 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			record, dropped, err := newRecorder(t, c.fields).record(&pad{}, spanned(t, message("{}", c.metadata...), c.state), "")
+			record, dropped, err := newRecorder(
+				t,
+				c.fields,
+			).record(
+				&pad{},
+				spanned(t, message("{}", c.metadata...), c.state),
+				"",
+			)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, record.Fields)
 			assert.Equal(t, c.dropped, slices.Clip(dropped))
@@ -73,7 +80,14 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 
 // Whoever reads the entry takes these fields for its trace, so nothing else may be in them.
 func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
-	record, dropped, err := newRecorder(t, "").record(&pad{}, message("x", "traceparent", parent, "tracestate", "a=1"), "")
+	record, dropped, err := newRecorder(
+		t,
+		"",
+	).record(
+		&pad{},
+		message("x", "traceparent", parent, "tracestate", "a=1"),
+		"",
+	)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"body", "x"}, record.Fields)
 	assert.Equal(t, []string{"traceparent", "tracestate"}, dropped)

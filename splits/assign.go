@@ -5,15 +5,17 @@ import (
 	"slices"
 )
 
-// Assign shares the partitions 0 to splits-1 of a topic out to the members of a group, so that everyone who computes a plan from
-// the same input gets the same plan: it depends on nothing else, not even on the order of members.
+// Assign shares the partitions 0 to splits-1 of a topic out to the members of a group, so that
+// everyone who computes a plan from the same input gets the same plan: it depends on nothing else,
+// not even on the order of members.
 //
-// The plan is balanced (no two members differ by more than one partition), no balanced plan moves fewer partitions away from
-// where previous has them, and assigning anew with the plan itself as previous changes nothing. Every member has an entry, which
-// may be empty; its partitions ascend.
+// The plan is balanced (no two members differ by more than one partition), no balanced plan moves
+// fewer partitions away from where previous has them, and assigning anew with the plan itself as
+// previous changes nothing. Every member has an entry, which may be empty; its partitions ascend.
 //
-// Previous is a wish of the past that may be stale or damaged: members that are gone, partitions that do not exist and repetitions
-// are passed over, and a partition that several members have counts for the first of them by name.
+// Previous is a wish of the past that may be stale or damaged: members that are gone, partitions
+// that do not exist and repetitions are passed over, and a partition that several members have
+// counts for the first of them by name.
 //
 // It takes O(P + M log M) time for P partitions, in previous too, and M members.
 func Assign(members []string, splits int, previous map[string][]int) map[string][]int {
@@ -54,8 +56,9 @@ func sharesOf(members []string) []*share {
 	return shares
 }
 
-// previousOwners tells for every partition who had it, nil if no member did, and counts what each had. Shares are in the order of
-// names, which decides between two that claim to have the same partition.
+// previousOwners tells for every partition who had it, nil if no member did, and counts what each
+// had. Shares are in the order of names, which decides between two that claim to have the same
+// partition.
 func previousOwners(shares []*share, splits int, previous map[string][]int) []*share {
 	owners := make([]*share, splits)
 	for _, s := range shares {
@@ -70,8 +73,8 @@ func previousOwners(shares []*share, splits int, previous map[string][]int) []*s
 	return owners
 }
 
-// setQuotas orders the shares by what they had, and gives the odd partitions to those that had most: they would have to give up
-// one more otherwise.
+// setQuotas orders the shares by what they had, and gives the odd partitions to those that had
+// most: they would have to give up one more otherwise.
 func setQuotas(shares []*share, splits int) {
 	if len(shares) == 0 {
 		return

@@ -82,7 +82,8 @@ func checkAssign(t *testing.T, members []string, splits int, previous map[string
 	require.Equal(t, plan, Assign(shuffled, splits, previous), "the order of members matters")
 }
 
-// stays counts the partitions that the plan leaves with a previous owner; who that is was settled by claimants.
+// stays counts the partitions that the plan leaves with a previous owner; who that is was settled
+// by claimants.
 func stays(owners []string, plan map[string][]int) int {
 	n := 0
 	for member, partitions := range plan {
@@ -108,7 +109,8 @@ func claimants(members []string, splits int, previous map[string][]int) []string
 	return owners
 }
 
-// mostStays tries every balanced plan there is and returns the most partitions that any of them leaves in place.
+// mostStays tries every balanced plan there is and returns the most partitions that any of them
+// leaves in place.
 func mostStays(owners []string, members []string) int {
 	best, counts := 0, make([]int, len(members))
 	ceiling := (len(owners) + len(members) - 1) / len(members)

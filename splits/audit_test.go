@@ -12,13 +12,15 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// audited has the member look at its streams ten times a second, and commit late: what is read again then shows.
+// audited has the member look at its streams ten times a second, and commit late: what is read
+// again then shows.
 func audited(c *splits.Config, _ *member) {
 	c.SampleEvery, c.CommitEvery = 100*time.Millisecond, 5*time.Second
 }
 
-// The auditor looked while the stream was gone, and learned of it only after entries of the new stream had been read and judged: one stream was
-// reported as recreated twice, and those entries came twice.
+// The auditor looked while the stream was gone, and learned of it only after entries of the new
+// stream had been read and judged: one stream was reported as recreated twice, and those entries
+// came twice.
 func TestALookThatIsOverdueDoesNotEndAHoldThatHasReadOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -39,8 +41,9 @@ func TestALookThatIsOverdueDoesNotEndAHoldThatHasReadOn(t *testing.T) {
 	})
 }
 
-// wantNewStreamReadOnce adds an entry to a stream that was recreated after five entries, and requires that all of the new stream comes
-// once, under the same lease, and that the loss is reported once.
+// wantNewStreamReadOnce adds an entry to a stream that was recreated after five entries, and
+// requires that all of the new stream comes once, under the same lease, and that the loss is
+// reported once.
 func (w *world) wantNewStreamReadOnce(t *testing.T, a *member) {
 	t.Helper()
 	settle(20 * time.Second)
@@ -63,8 +66,8 @@ func (w *world) joinBlind() (*member, *blind) {
 	return a, log
 }
 
-// The auditor looked at a stream whose first entries had been read and not been judged yet: it holds nothing that was passed over, and
-// those entries came twice.
+// The auditor looked at a stream whose first entries had been read and not been judged yet: it
+// holds nothing that was passed over, and those entries came twice.
 func TestALookAtANewStreamLeavesWhatWasReadOfItToTheNextRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// ErrRolledBack is the cause with which a hold ends whose stream is not the one in which its position was reached: it is claimed anew, and
-// begun where what was read ends.
+// ErrRolledBack is the cause with which a hold ends whose stream is not the one in which its
+// position was reached: it is claimed anew, and begun where what was read ends.
 var ErrRolledBack = errors.New("the stream was recreated or rolled back")
 
-// auditor looks over the streams every now and then: for the lag of each split, and for streams that went back behind what was read,
-// where a read would wait for ever.
+// auditor looks over the streams every now and then: for the lag of each split, and for streams
+// that went back behind what was read, where a read would wait for ever.
 type auditor struct {
 	cfg    Config
 	reader *Reader
@@ -30,7 +30,8 @@ func (a *auditor) run(stop, calls context.Context) {
 }
 
 func (a *auditor) step(ctx context.Context) bool {
-	// Positions first: a healthy stream is never behind a position that was taken before it was asked.
+	// Positions first: a healthy stream is never behind a position that was taken before it was
+	// asked.
 	looks := a.reader.look()
 	splits := make([]Split, len(looks))
 	for i, l := range looks {
@@ -120,9 +121,20 @@ func (r *Reader) look() []look {
 	looks := make([]look, 0, len(r.holds))
 	for _, h := range r.holds {
 		l := look{
-			hold: h, lease: h.lease, news: h.news, at: h.next, judged: h.next.Offset, seen: h.seen, settled: h.back || h.halt != nil,
-			done: h.tracker.Done(), next: h.next, ahead: h.ahead(), lastRead: h.lastRead,
-			fetched: h.fetched, accounted: h.accounted, checked: h.checked,
+			hold:      h,
+			lease:     h.lease,
+			news:      h.news,
+			at:        h.next,
+			judged:    h.next.Offset,
+			seen:      h.seen,
+			settled:   h.back || h.halt != nil,
+			done:      h.tracker.Done(),
+			next:      h.next,
+			ahead:     h.ahead(),
+			lastRead:  h.lastRead,
+			fetched:   h.fetched,
+			accounted: h.accounted,
+			checked:   h.checked,
 		}
 		if h.probe != nil {
 			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged
@@ -138,9 +150,10 @@ func (r *Reader) look() []look {
 	return looks
 }
 
-// wentBack ends the holds of streams that are not what they were, all in one step, so that they are claimed and reported together. A look may be
-// overdue: if a read has brought something since, the answer may be about a stream that is gone, and the reads have judged the one that came
-// after it. Where they have not, reading stands still, and the next look finds the same.
+// wentBack ends the holds of streams that are not what they were, all in one step, so that they are
+// claimed and reported together. A look may be overdue: if a read has brought something since, the
+// answer may be about a stream that is gone, and the reads have judged the one that came after it.
+// Where they have not, reading stands still, and the next look finds the same.
 func (r *Reader) wentBack(looks []look) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,11 +176,13 @@ func (r *Reader) noteLag(h *hold, lag int64) {
 	h.lag = lag
 }
 
-// stallAfter is how long an acknowledgement may take before the user is told what usually causes it.
+// stallAfter is how long an acknowledgement may take before the user is told what usually causes
+// it.
 const stallAfter = 10 * time.Second
 
-// checkStall reports how long every split that has entries has waited for an acknowledgement, if that is worth telling and has not been
-// told; else 0. Poll calls it when it finds nothing to hand out.
+// checkStall reports how long every split that has entries has waited for an acknowledgement, if
+// that is worth telling and has not been told; else 0. Poll calls it when it finds nothing to hand
+// out.
 func (r *Reader) checkStall(now, began time.Time) time.Duration {
 	if now.Sub(began) < stallAfter {
 		return 0

@@ -5,12 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// Batch is a run of entries of one split, in order, handed out under one lease. Exactly one call of Ack or Nack resolves it; further
-// calls, and calls after the lease was lost, do nothing. Both may be called from any goroutine.
+// Batch is a run of entries of one split, in order, handed out under one lease. Exactly one call of
+// Ack or Nack resolves it; further calls, and calls after the lease was lost, do nothing. Both may
+// be called from any goroutine.
 type Batch struct {
 	Split   Split
 	Entries []Entry
-	// Deliveries is how often these entries have been handed out under this lease, this time included.
+	// Deliveries is how often these entries have been handed out under this lease, this time
+	// included.
 	Deliveries int
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
@@ -36,10 +38,11 @@ func (b *Batch) Ack() {
 	}
 }
 
-// Nack says that the batch failed, and why. Its entries are handed out again before anything newer of the split, in smaller
-// batches, until those that fail have been found. suspects are the indexes of entries that may have failed: a hint, which may
-// be wrong or missing, and decides how the batch is cut and nothing else. No entry counts as processed.
-// Under Config.Unordered newer entries may come first; under Config.SkipNacked the whole batch is passed over.
+// Nack says that the batch failed, and why. Its entries are handed out again before anything newer
+// of the split, in smaller batches, until those that fail have been found. suspects are the indexes
+// of entries that may have failed: a hint, which may be wrong or missing, and decides how the batch
+// is cut and nothing else. No entry counts as processed. Under Config.Unordered newer entries may
+// come first; under Config.SkipNacked the whole batch is passed over.
 func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {
 		return

@@ -15,8 +15,9 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// However long a pipeline takes nothing while entries go on coming: its partitions stay, what is buffered is bounded, and nothing is asked for
-// again and again. Afterwards all is handed out, once and in order.
+// However long a pipeline takes nothing while entries go on coming: its partitions stay, what is
+// buffered is bounded, and nothing is asked for again and again. Afterwards all is handed out, once
+// and in order.
 func TestABlockedPipelineCostsNothingHoweverLong(t *testing.T) {
 	for _, blocked := range []time.Duration{5 * time.Minute, time.Hour} {
 		t.Run(blocked.String(), func(t *testing.T) {
@@ -56,7 +57,8 @@ func TestABlockedPipelineCostsNothingHoweverLong(t *testing.T) {
 	}
 }
 
-// careful is a Log that holds the reads to what README says: after an entry over 1 MiB the next reads have one entry of each split.
+// careful is a Log that holds the reads to what README says: after an entry over 1 MiB the next
+// reads have one entry of each split.
 type careful struct {
 	splits.Log
 	t *testing.T
@@ -91,7 +93,8 @@ func (c *careful) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	return fetched, err
 }
 
-// Entries from one byte to 64 MB, large ones among the small as it happens: what is in memory stays within the bound.
+// Entries from one byte to 64 MB, large ones among the small as it happens: what is in memory stays
+// within the bound.
 func TestEntriesOfAllSizesStayWithinTheBound(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -116,7 +119,13 @@ func TestEntriesOfAllSizesStayWithinTheBound(t *testing.T) {
 		})
 		settle(2 * time.Hour)
 		w.wantOnce(each, a)
-		t.Logf("%d reads, %d of them of one entry each; the largest had %d bytes; at most %d bytes buffered", m.reads, guard.alone, m.reply, m.peak)
+		t.Logf(
+			"%d reads, %d of them of one entry each; the largest had %d bytes; at most %d bytes buffered",
+			m.reads,
+			guard.alone,
+			m.reply,
+			m.peak,
+		)
 		assert.Positive(t, guard.alone)
 		assert.LessOrEqual(t, m.peak, 50*mega+m.reply)
 		a.stopGracefully()

@@ -5,22 +5,26 @@ import "time"
 const (
 	// freeBudget is the size from which a budget bounds no request: other bounds are lower.
 	freeBudget = 64 << 20
-	// paceShare is the part of the time for an answer that an answer should take: the size of the next one is an estimate.
+	// paceShare is the part of the time for an answer that an answer should take: the size of the
+	// next one is an estimate.
 	paceShare = 4
 	// sampleBytes is the size from which the time of an answer shows the speed of the connection.
 	sampleBytes = 64 << 10
 	// smallAnswer is the size up to which the time of an answer is the delay of the connection.
 	smallAnswer = 4 << 10
 
-	// leastCeiling is the lowest size that is remembered as too large: an outage is more likely the reason of failures below it.
+	// leastCeiling is the lowest size that is remembered as too large: an outage is more likely the
+	// reason of failures below it.
 	leastCeiling = 128 << 10
-	// A size that was too large is not tried again for a while, which doubles each time up to the longest.
+	// A size that was too large is not tried again for a while, which doubles each time up to the
+	// longest.
 	ceilingFor     = time.Minute
 	longestCeiling = 16 * time.Minute
 )
 
-// budget is how many bytes an answer may have so that it arrives in time, as far as earlier answers and failures show it. It falls at once
-// and grows with each answer that was fast enough. It begins with what an answer has on average anyway.
+// budget is how many bytes an answer may have so that it arrives in time, as far as earlier answers
+// and failures show it. It falls at once and grows with each answer that was fast enough. It begins
+// with what an answer has on average anyway.
 type budget struct {
 	bytes   int // 0: no bound
 	known   bool

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// claimer makes what the member holds follow the plan: it drains and releases splits that are no longer its own and claims
-// those that are. Splits that stay are never touched. It has a lane for each node, so that a node that hangs delays the claims of no other.
+// claimer makes what the member holds follow the plan: it drains and releases splits that are no
+// longer its own and claims those that are. Splits that stay are never touched. It has a lane for
+// each node, so that a node that hangs delays the claims of no other.
 type claimer struct {
 	cfg    Config
 	reader *Reader
@@ -27,13 +28,15 @@ type claimer struct {
 	lanes    lanes
 	backoffs map[string]Backoff // of the nodes where claims fail
 	retryAt  map[Split]time.Time
-	busy     map[Split]bool  // is being claimed, or given up and not released yet
-	held     map[Split]bool  // was ever ours
-	failing  map[Split]bool  // the last attempt to claim it failed
-	leaving  []retired       // to be released when their node's lane is free
-	unread   map[Split]Lease // leases of ours under which nothing is read: the stream went back, and the split has yet to be claimed anew
-	hints    int             // counts the hints that came
-	news     Rebalance       // what the Observer has not been told
+	busy     map[Split]bool // is being claimed, or given up and not released yet
+	held     map[Split]bool // was ever ours
+	failing  map[Split]bool // the last attempt to claim it failed
+	leaving  []retired      // to be released when their node's lane is free
+	// leases of ours under which nothing is read: the stream went back, and the split has yet to be
+	// claimed anew
+	unread map[Split]Lease
+	hints  int       // counts the hints that came
+	news   Rebalance // what the Observer has not been told
 }
 
 // wish is what the plan wants this member to read.
@@ -46,7 +49,8 @@ type wish struct {
 }
 
 func (w wish) equal(o wish) bool {
-	return w.version == o.version && w.initial == o.initial && w.standBy == o.standBy && slices.Equal(w.splits, o.splits)
+	return w.version == o.version && w.initial == o.initial && w.standBy == o.standBy &&
+		slices.Equal(w.splits, o.splits)
 }
 
 // idleClaimer is how long the claimer sleeps when nothing is due.
@@ -54,9 +58,18 @@ const idleClaimer = time.Minute
 
 func newClaimer(cfg Config, r *Reader, h *health) *claimer {
 	return &claimer{
-		cfg: cfg, reader: r, health: h, planned: newSignal(), hint: newSignal(), lanes: newLanes(), backoffs: map[string]Backoff{},
-		retryAt: map[Split]time.Time{}, busy: map[Split]bool{}, held: map[Split]bool{}, failing: map[Split]bool{},
-		unread: map[Split]Lease{},
+		cfg:      cfg,
+		reader:   r,
+		health:   h,
+		planned:  newSignal(),
+		hint:     newSignal(),
+		lanes:    newLanes(),
+		backoffs: map[string]Backoff{},
+		retryAt:  map[Split]time.Time{},
+		busy:     map[Split]bool{},
+		held:     map[Split]bool{},
+		failing:  map[Split]bool{},
+		unread:   map[Split]Lease{},
 	}
 }
 
@@ -77,8 +90,8 @@ func (c *claimer) wished() wish {
 	return c.wish
 }
 
-// run works until stop ends. Calls that have begun are finished, under calls: a claim whose answer nobody waits for would hold the split
-// for a whole ttl.
+// run works until stop ends. Calls that have begun are finished, under calls: a claim whose answer
+// nobody waits for would hold the split for a whole ttl.
 func (c *claimer) run(stop, calls context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -100,7 +113,8 @@ func (c *claimer) run(stop, calls context.Context) {
 	}
 }
 
-// step does what is due and returns the time until something will be. What lands is followed by a step.
+// step does what is due and returns the time until something will be. What lands is followed by a
+// step.
 func (c *claimer) step(ctx context.Context) time.Duration {
 	c.takeLost()
 	w := c.wished()
@@ -147,7 +161,8 @@ func (c *claimer) report(w wish) {
 	c.news = Rebalance{}
 }
 
-// claim tries to take on the missing splits that are due, and returns the time until the next is due.
+// claim tries to take on the missing splits that are due, and returns the time until the next is
+// due.
 func (c *claimer) claim(ctx context.Context, w wish, missing []Split) (next time.Duration) {
 	now := c.cfg.Now()
 	next = idleClaimer
@@ -188,8 +203,8 @@ func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
 	})
 }
 
-// start is where a split is begun that has no position yet. One that came after the group, or that was ours before (then its position
-// was lost), is read from its first entry.
+// start is where a split is begun that has no position yet. One that came after the group, or that
+// was ours before (then its position was lost), is read from its first entry.
 func (c *claimer) start(s Split, initial int) Start {
 	if c.held[s] || s.Partition >= initial {
 		if c.cfg.Start.IsLatest() {
@@ -228,8 +243,8 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 		c.mend(s)
 		delete(c.unread, s)
 		if isHeld {
-			// A hint will come when it is released; should that be lost, asking at every heartbeat is cheap. One that came since the claim
-			// was sent may have been that hint.
+			// A hint will come when it is released; should that be lost, asking at every heartbeat
+			// is cheap. One that came since the claim was sent may have been that hint.
 			if a.hints == c.hints {
 				c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat))
 			}
@@ -252,7 +267,8 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 	return holds
 }
 
-// pause is how long to wait before claims on a node are tried again: at most a heartbeat, so that its splits are back soon after it is.
+// pause is how long to wait before claims on a node are tried again: at most a heartbeat, so that
+// its splits are back soon after it is.
 func (c *claimer) pause(node string) time.Duration {
 	if c.backoffs[node] == nil {
 		c.backoffs[node] = c.cfg.Backoff()

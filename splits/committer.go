@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// committer stores what was acknowledged and renews leases. It is a goroutine of its own, so that neither back-pressure nor a blocked
-// read can cost a lease, with a lane for each node, so that no node can cost the leases of another. Being the only one that commits for
-// splits that are held, and marking those with a call under way, it has one commit per split in flight, even if the split
+// committer stores what was acknowledged and renews leases. It is a goroutine of its own, so that
+// neither back-pressure nor a blocked read can cost a lease, with a lane for each node, so that no
+// node can cost the leases of another. Being the only one that commits for splits that are held,
+// and marking those with a call under way, it has one commit per split in flight, even if the split
 // changes nodes meanwhile.
 type committer struct {
 	cfg    Config
@@ -78,7 +79,8 @@ func (c *committer) note(node string, err error) {
 // committing names the part of the consumer that may have trouble with a node.
 func committing(node string) string { return "committing " + node }
 
-// forget drops the trouble with nodes where nothing is held any more: there is nothing that could fail.
+// forget drops the trouble with nodes where nothing is held any more: there is nothing that could
+// fail.
 func (c *committer) forget() {
 	if len(c.failing) == 0 {
 		return
@@ -91,7 +93,8 @@ func (c *committer) forget() {
 	}
 }
 
-// serve commits and renews what is due on one node. It returns the first error that leaves an outcome open.
+// serve commits and renews what is due on one node. It returns the first error that leaves an
+// outcome open.
 func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 	defer c.reader.finish(due)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
@@ -145,7 +148,8 @@ type errand struct {
 	accounted int64
 }
 
-// due collects what is to be stored and renewed, save for leases with a call under way, and drops leases that have run out.
+// due collects what is to be stored and renewed, save for leases with a call under way, and drops
+// leases that have run out.
 func (r *Reader) due() (all []errand) {
 	now := r.cfg.Now()
 	r.mu.Lock()

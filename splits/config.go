@@ -2,24 +2,26 @@ package splits
 
 import "time"
 
-// Config is what a Consumer needs to know. Group, Leases, Log, Member, TTL and Heartbeat are required; the zero value of
-// everything else has a sensible meaning.
+// Config is what a Consumer needs to know. Group, Leases, Log, Member, TTL and Heartbeat are
+// required; the zero value of everything else has a sensible meaning.
 type Config struct {
 	Group  Group
 	Leases Leases
 	Log    Log
-	// Shard names the server, or the part of it, that one fetch request may span. Nil: all splits are in one.
+	// Shard names the server, or the part of it, that one fetch request may span. Nil: all splits
+	// are in one.
 	Shard func(Split) string
-	// Node names the server that holds a split, as far as is known: requests to different ones do not wait for each other. It must not
-	// block. Nil: there is one.
+	// Node names the server that holds a split, as far as is known: requests to different ones do
+	// not wait for each other. It must not block. Nil: there is one.
 	Node func(Split) string
 
 	// Member is this consumer's ID. No other consumer may ever have the same, unless Owner is set.
 	Member string
-	// Owner, if set, makes the member a static one: it is the Incarnation of Member that this consumer is, which no other consumer may ever
-	// have been. Closing does not take a static member out of the group: it stays until its session ends, so a consumer that comes as its next
-	// incarnation before that has its splits at once, without a rebalance. One that is superseded while it runs gives everything
-	// up and stands by.
+	// Owner, if set, makes the member a static one: it is the Incarnation of Member that this
+	// consumer is, which no other consumer may ever have been. Closing does not take a static
+	// member out of the group: it stays until its session ends, so a consumer that comes as its
+	// next incarnation before that has its splits at once, without a rebalance. One that is
+	// superseded while it runs gives everything up and stands by.
 	Owner string
 	// TTL is the session timeout: how long a lease and a membership live without renewal.
 	TTL time.Duration
@@ -31,8 +33,8 @@ type Config struct {
 	SampleEvery time.Duration
 	// DrainFor is how long a split that is given up may wait for what is in flight. Default 30s.
 	DrainFor time.Duration
-	// FetchWithin is how long the answer to a fetch may take before the store gives it up. Requests ask for as much as arrives in a
-	// quarter of it. Default 5s.
+	// FetchWithin is how long the answer to a fetch may take before the store gives it up. Requests
+	// ask for as much as arrives in a quarter of it. Default 5s.
 	FetchWithin time.Duration
 	// CallTimeout bounds each request of the closing sequence. Default 5s.
 	CallTimeout time.Duration
@@ -41,24 +43,29 @@ type Config struct {
 	Start Start
 	// BatchSize is the most entries of a batch. Default 500.
 	BatchSize int
-	// SplitBuffer is how many bytes of one split may be fetched ahead, within one read. Default 1 MiB.
+	// SplitBuffer is how many bytes of one split may be fetched ahead, within one read. Default 1
+	// MiB.
 	SplitBuffer int
 	// FetchMax is how many bytes may be fetched ahead in all. Default 50 MiB.
 	FetchMax int
 
-	// Unordered lets a split have more than one batch in flight, up to CheckpointLimit entries. Default limit 1024.
+	// Unordered lets a split have more than one batch in flight, up to CheckpointLimit entries.
+	// Default limit 1024.
 	Unordered       bool
 	CheckpointLimit int
-	// MaxAhead is how many entries may lie between the committed position and the last entry that was handed out, under Unordered:
-	// so many are handed out again at most after a crash. Default 1,000,000.
+	// MaxAhead is how many entries may lie between the committed position and the last entry that
+	// was handed out, under Unordered: so many are handed out again at most after a crash. Default
+	// 1,000,000.
 	MaxAhead int
 	// SkipNacked passes over batches that were nacked instead of handing their entries out again.
 	SkipNacked bool
 	// Failures is shared by all consumers of a process. Nil: this is the only one.
 	Failures *Failures
-	// FailOnLoss stops reading a split of which entries were lost, instead of going on with what is there.
+	// FailOnLoss stops reading a split of which entries were lost, instead of going on with what is
+	// there.
 	FailOnLoss bool
-	// OrderKey names the key whose entries must stay in order; an empty one is no key. Nil: no entry has a key.
+	// OrderKey names the key whose entries must stay in order; an empty one is no key. Nil: no
+	// entry has a key.
 	OrderKey func(Entry) string
 
 	// Backoff makes the waits between attempts that failed. Default: 100ms doubling to 30s.

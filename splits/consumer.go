@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Consumer is one running member of a consumer group: it puts together the Enumerator, the Reader and the goroutines between
-// them. NewConsumer starts nothing; Start does, Close stops and joins. Poll is for one goroutine at a time, everything else may be called
-// from any.
+// Consumer is one running member of a consumer group: it puts together the Enumerator, the Reader
+// and the goroutines between them. NewConsumer starts nothing; Start does, Close stops and joins.
+// Poll is for one goroutine at a time, everything else may be called from any.
 type Consumer struct {
 	cfg        Config
 	health     *health
@@ -34,7 +34,13 @@ type Consumer struct {
 // NewConsumer makes a consumer out of its configuration.
 func NewConsumer(cfg Config) *Consumer {
 	cfg = cfg.withDefaults()
-	c := &Consumer{cfg: cfg, health: newHealth(cfg.Observer, cfg.Now), reader: newReader(cfg), fetchers: map[string]*fetcher{}, relisten: newSignal()}
+	c := &Consumer{
+		cfg:      cfg,
+		health:   newHealth(cfg.Observer, cfg.Now),
+		reader:   newReader(cfg),
+		fetchers: map[string]*fetcher{},
+		relisten: newSignal(),
+	}
 	c.claimer = newClaimer(cfg, c.reader, c.health)
 	c.claimer.added = c.read
 	c.enumerator = newEnumerator(cfg, c.health, c.claimer.follow)
@@ -42,8 +48,8 @@ func NewConsumer(cfg Config) *Consumer {
 	return c
 }
 
-// Start joins the group and begins to read. It returns at once; Await tells when the group has been joined. It must be called once,
-// before Poll.
+// Start joins the group and begins to read. It returns at once; Await tells when the group has been
+// joined. It must be called once, before Poll.
 func (c *Consumer) Start() {
 	running, stop := context.WithCancel(context.Background())
 	calls, sever := context.WithCancel(context.Background())
@@ -51,8 +57,9 @@ func (c *Consumer) Start() {
 	committer := newCommitter(c.cfg, c.reader, c.health)
 	auditor := &auditor{cfg: c.cfg, reader: c.reader, health: c.health}
 	counter := newCounter(c.cfg, c.reader)
-	// All of these end with Close, which joins them. The loops finish the call that they are in: a beat or a claim that is applied
-	// after the member has left would keep splits from the others for a whole ttl.
+	// All of these end with Close, which joins them. The loops finish the call that they are in: a
+	// beat or a claim that is applied after the member has left would keep splits from the others
+	// for a whole ttl.
 	c.loops.Go(func() { c.enumerator.run(running, calls) })
 	c.loops.Go(func() { c.claimer.run(running, calls) })
 	c.loops.Go(func() { committer.run(running, calls) })
@@ -77,8 +84,8 @@ func (c *Consumer) listen(ctx context.Context) {
 	}
 }
 
-// read gives splits that were just claimed their first read, and their shards a fetcher. It does not wait for the read, which may take
-// longer than anything else that the claimer does.
+// read gives splits that were just claimed their first read, and their shards a fetcher. It does
+// not wait for the read, which may take longer than anything else that the claimer does.
 func (c *Consumer) read(holds []*hold) {
 	shards := map[string][]*hold{}
 	for _, h := range holds {
@@ -125,9 +132,10 @@ func (c *Consumer) retryNow() {
 // graceForTrouble is how long there may be trouble before Poll gives up waiting.
 const graceForTrouble = time.Second
 
-// Poll returns the next batch. It waits until there is one; until ctx ends (then its error); until the consumer is closed
-// (ErrClosed); or, while there is nothing to hand out, until the store has been out of reach for a second (an *UnavailableError): the consumer
-// goes on trying by itself, and Await tells when polling makes sense again.
+// Poll returns the next batch. It waits until there is one; until ctx ends (then its error); until
+// the consumer is closed (ErrClosed); or, while there is nothing to hand out, until the store has
+// been out of reach for a second (an *UnavailableError): the consumer goes on trying by itself, and
+// Await tells when polling makes sense again.
 func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	began := c.cfg.Now()
 	return c.reader.poll(ctx, func() error {
@@ -141,8 +149,9 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	})
 }
 
-// Await waits until the group has been joined and the store can be reached, or there is something to hand out, or ctx ends: then it returns
-// the trouble that there is, or ctx's error if there is none.
+// Await waits until the group has been joined and the store can be reached, or there is something
+// to hand out, or ctx ends: then it returns the trouble that there is, or ctx's error if there is
+// none.
 func (c *Consumer) Await(ctx context.Context) error {
 	for {
 		changed, err := c.health.trouble(0)
@@ -175,9 +184,11 @@ func errOr(err, otherwise error) error {
 // Owned returns how many splits the member holds.
 func (c *Consumer) Owned() int { return c.reader.count() }
 
-// Close leaves the group, unless the member is static: nothing more is handed out, what was acknowledged is committed, every split is
-// released, and only then are the reads joined, which can't be interrupted. It does not wait for batches that are out: their
-// acknowledgements come to nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start, is fine.
+// Close leaves the group, unless the member is static: nothing more is handed out, what was
+// acknowledged is committed, every split is released, and only then are the reads joined, which
+// can't be interrupted. It does not wait for batches that are out: their acknowledgements come to
+// nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start,
+// is fine.
 func (c *Consumer) Close(ctx context.Context) error {
 	var err error
 	c.closed.Do(func() { err = c.close(ctx) })

@@ -42,7 +42,8 @@ func newWorld(t *testing.T, partitions int) *world {
 	return w
 }
 
-// fill appends n entries with one key to each split; their field n counts from the number of entries that are there.
+// fill appends n entries with one key to each split; their field n counts from the number of
+// entries that are there.
 func (w *world) fill(n int) {
 	for _, s := range w.store.Splits("orders") {
 		for i := range n {
@@ -189,7 +190,8 @@ func (m *member) crash() {
 	<-m.done
 }
 
-// wantOnce checks that the members together got every entry of every split exactly once, and each split's in order.
+// wantOnce checks that the members together got every entry of every split exactly once, and each
+// split's in order.
 func (w *world) wantOnce(perSplit int, members ...*member) {
 	w.t.Helper()
 	var all []delivery
@@ -358,7 +360,8 @@ func TestAMemberThatWasCutOffBeyondItsLeaseHandsOutNothingItHadBuffered(t *testi
 	})
 }
 
-// Timers fire late in a process that was paused: what counts is the clock at the moment of the hand-out.
+// Timers fire late in a process that was paused: what counts is the clock at the moment of the
+// hand-out.
 func TestALeaseIsCheckedAtTheHandOutAndNotOnlyByTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -429,7 +432,11 @@ func TestTheRepliesOfCommitsMayBeLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2)
 		a := w.join("a")
-		a.faults.Next(splitstest.Commit, splitstest.Fault{Lose: splitstest.ErrOutage}, splitstest.Fault{Lose: splitstest.ErrOutage})
+		a.faults.Next(
+			splitstest.Commit,
+			splitstest.Fault{Lose: splitstest.ErrOutage},
+			splitstest.Fault{Lose: splitstest.ErrOutage},
+		)
 		a.faults.Next(splitstest.Claim, splitstest.Fault{Lose: splitstest.ErrOutage})
 		w.fill(10)
 		settle(ttl)
@@ -438,8 +445,8 @@ func TestTheRepliesOfCommitsMayBeLost(t *testing.T) {
 	})
 }
 
-// Reads may fail for longer than everything else: after a failover each client finds the new master by itself. Whatever the back-off had come
-// to by then, entries flow within a heartbeat.
+// Reads may fail for longer than everything else: after a failover each client finds the new master
+// by itself. Whatever the back-off had come to by then, entries flow within a heartbeat.
 func TestReadsGoOnSoonAfterTheyAreMended(t *testing.T) {
 	for name, outage := range map[string]func(m *member){
 		"they alone failed": func(*member) { settle(3 * ttl) },
@@ -494,7 +501,11 @@ func TestARejectedBatchComesAgainBeforeAnythingNewer(t *testing.T) {
 		for _, d := range m.deliveries() {
 			order = append(order, fmt.Sprintf("%s/%d", d.number, d.deliveries))
 		}
-		assert.Equal(t, []string{"0/1", "1/1", "2/1", "3/1", "4/1", "5/1", "0/2", "1/2", "2/2", "3/2", "4/2", "5/2", "6/1"}, order)
+		assert.Equal(
+			t,
+			[]string{"0/1", "1/1", "2/1", "3/1", "4/1", "5/1", "0/2", "1/2", "2/2", "3/2", "4/2", "5/2", "6/1"},
+			order,
+		)
 	})
 }
 
@@ -690,7 +701,8 @@ func TestLargeEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 	})
 }
 
-// The loss is seen with the next read; what was committed before that was counted wrong until something newer came.
+// The loss is seen with the next read; what was committed before that was counted wrong until
+// something newer came.
 func TestTheCountIsCorrectedEvenIfTheOffsetWasCommittedBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

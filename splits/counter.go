@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// counter has the store count entries for splits whose lag can't be told otherwise. It is a goroutine of its own, with a lane for each node:
-// one slice is under way there at a time, and most of the time none.
+// counter has the store count entries for splits whose lag can't be told otherwise. It is a
+// goroutine of its own, with a lane for each node: one slice is under way there at a time, and most
+// of the time none.
 type counter struct {
 	cfg    Config
 	reader *Reader
@@ -21,7 +22,8 @@ const (
 	firstSlice, mostSlice = 4, 500
 	// sliceBytes is how many bytes the entries of a slice may have: the store makes a copy of each.
 	sliceBytes = 256 << 10
-	// sliceTime is how long the store may work on a slice, which keeps all its other clients waiting.
+	// sliceTime is how long the store may work on a slice, which keeps all its other clients
+	// waiting.
 	sliceTime = 2 * time.Millisecond
 	// restFactor makes slices take 2 % of the time.
 	restFactor = 49
@@ -80,7 +82,8 @@ func (c *counter) count(ctx context.Context, s slice) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
 	counted, err := c.cfg.Log.Count(ctx, s.req)
-	c.reader.counted(s, counted, err) // after an error the lag stays a bound; other requests show trouble with the store
+	// after an error the lag stays a bound; other requests show trouble with the store
+	c.reader.counted(s, counted, err)
 	return counted.Took
 }
 

@@ -192,12 +192,15 @@ func TestCountingTakesLittleOfTheStoresTime(t *testing.T) {
 	})
 }
 
-// Whatever is appended, trimmed and deleted while a member that started in the middle reads: its lag is never below the truth, is the truth
-// if it says so, and a committed count is never above the entries that were read or removed, which would show as a rollback that did not
-// happen.
+// Whatever is appended, trimmed and deleted while a member that started in the middle reads: its
+// lag is never below the truth, is the truth if it says so, and a committed count is never above
+// the entries that were read or removed, which would show as a rollback that did not happen.
 func TestCountsOfAStreamThatChangesAreNeverWrong(t *testing.T) {
 	for seed := range uint64(150) {
-		synctest.Test(t, func(t *testing.T) { playCounts(t, rand.New(rand.NewPCG(seed, 3)), fmt.Sprint("seed ", seed)) })
+		synctest.Test(
+			t,
+			func(t *testing.T) { playCounts(t, rand.New(rand.NewPCG(seed, 3)), fmt.Sprint("seed ", seed)) },
+		)
 	}
 }
 
@@ -302,7 +305,9 @@ func (j *lagJudge) Sampled(samples []splits.Sample) {
 			}
 		}
 		assert.GreaterOrEqual(j.t, s.Lag, truth, j.name)
-		if s.LagExact && !j.deletes { // an entry that was deleted before it was read is found missing at the end of the stream only
+		// an entry that was deleted before it was read is found missing at the end of the stream
+		// only
+		if s.LagExact && !j.deletes {
 			assert.Equal(j.t, truth, s.Lag, j.name)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// A stream that expires once everything in it was read is the usual case where entries are kept for a time: no error, and no reason to stop.
+// A stream that expires once everything in it was read is the usual case where entries are kept for
+// a time: no error, and no reason to stop.
 func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
 	for name, failOnLoss := range map[string]bool{"continue": false, "fail": true} {
 		for what, again := range map[string][]string{"gone": nil, "written anew": {"new"}} {
@@ -42,7 +43,8 @@ func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
 	}
 }
 
-// A store that lost more than the stream is damaged, even if everything in the stream had been read.
+// A store that lost more than the stream is damaged, even if everything in the stream had been
+// read.
 func TestAStreamThatGoesAwayWithThePositionIsNotSpent(t *testing.T) {
 	for name, again := range map[string][]string{"gone": nil, "written anew": {"new"}} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +86,8 @@ func TestASeekHidesNoLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
-		a := w.join("a", func(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} }) // which acknowledges nothing
+		// which acknowledges nothing
+		a := w.join("a", func(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} })
 		settle(7 * time.Second)
 		w.store.Seek("g", w.only(), splits.Position{})
 		w.store.Drop(w.only())
@@ -94,7 +97,8 @@ func TestASeekHidesNoLoss(t *testing.T) {
 	})
 }
 
-// Whatever shows first that the topic is gone, its lease or its stream, and whether it is there again by then.
+// Whatever shows first that the topic is gone, its lease or its stream, and whether it is there
+// again by then.
 func TestATopicThatIsDeletedOnPurposeIsNoLoss(t *testing.T) {
 	for name, failOnLoss := range map[string]bool{"continue": false, "fail": true} {
 		for what, c := range map[string]struct {

@@ -20,8 +20,9 @@ type retired struct {
 
 func (g retired) split() Split { return g.lease.Split }
 
-// reconcile turns the set of held splits towards the wish: splits not in it begin to drain until drainBy at the latest, and splits that
-// drain but are wished for again go on. It returns the splits in the wish that are not held.
+// reconcile turns the set of held splits towards the wish: splits not in it begin to drain until
+// drainBy at the latest, and splits that drain but are wished for again go on. It returns the
+// splits in the wish that are not held.
 func (r *Reader) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
 	wanted := make(map[Split]bool, len(wish))
 	r.mu.Lock()
@@ -45,8 +46,8 @@ func (r *Reader) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
 	return missing
 }
 
-// undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts again behind what was handed out. The
-// lock is held.
+// undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts
+// again behind what was handed out. The lock is held.
 func (r *Reader) undrain(h *hold) {
 	h.phase = reading
 	h.next = h.tracker.End()
@@ -56,8 +57,8 @@ func (r *Reader) undrain(h *hold) {
 	r.enqueue(h)
 }
 
-// retire ends the splits that have drained, or all of them, and returns their last positions. next is the time until the next
-// one's patience ends.
+// retire ends the splits that have drained, or all of them, and returns their last positions. next
+// is the time until the next one's patience ends.
 func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
 	now := r.cfg.Now()
 	next = idleClaimer

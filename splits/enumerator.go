@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Enumerator keeps up the membership and the plan: it beats, discovers the splits of the topic, proposes a plan when the group has
-// changed, and tells the claimer which splits the plan gives to this member.
+// Enumerator keeps up the membership and the plan: it beats, discovers the splits of the topic,
+// proposes a plan when the group has changed, and tells the claimer which splits the plan gives to
+// this member.
 type Enumerator struct {
 	cfg    Config
 	health *health
@@ -38,7 +39,8 @@ func (e *Enumerator) run(stop, calls context.Context) {
 		next, err := e.step(calls)
 		if err != nil {
 			e.health.fail("heartbeat", err)
-			// Beating once per interval is no burden, and every missed beat brings the end of the membership nearer.
+			// Beating once per interval is no burden, and every missed beat brings the end of the
+			// membership nearer.
 			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), e.wake)
 			continue
 		}
@@ -79,20 +81,22 @@ func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 		}
 		e.follow(e.wish(view))
 	}
-	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from doing so at once.
+	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from
+	// doing so at once.
 	jitter := rand.N(e.cfg.Heartbeat/20 + 1)
 	return min(e.cfg.Heartbeat, max(view.Next, 0)+jitter), nil
 }
 
-// standBy has everything given up, for a later incarnation of the member lives. Beating goes on, for that is how the end of the other's
-// session is noticed; it changes nothing until then.
+// standBy has everything given up, for a later incarnation of the member lives. Beating goes on,
+// for that is how the end of the other's session is noticed; it changes nothing until then.
 func (e *Enumerator) standBy(err *SupersededError) {
 	e.plan = Plan{}
 	e.health.failMember(e.cfg.Member, err)
 	e.follow(wish{standBy: true})
 }
 
-// propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat sees what came of it.
+// propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat
+// sees what came of it.
 func (e *Enumerator) propose(ctx context.Context, view View) error {
 	plan := Plan{Version: view.Version, Assignments: Assign(view.Members, len(view.Splits), e.plan.Assignments)}
 	stored, err := e.cfg.Group.Propose(ctx, plan)

@@ -20,8 +20,9 @@ func (g replanned) Beat(context.Context, Beat) (View, error) { return g.view, ni
 
 func (replanned) Propose(context.Context, Plan) (bool, error) { return false, errors.New("no answer") }
 
-// A member whose proposals failed followed nothing of what its heartbeats told: it began partitions at the latest entry of which it had heard that
-// they are to be read from the first one, since the store had lost the group.
+// A member whose proposals failed followed nothing of what its heartbeats told: it began partitions
+// at the latest entry of which it had heard that they are to be read from the first one, since the
+// store had lost the group.
 func TestWhatABeatTellsIsFollowedThoughTheProposalFails(t *testing.T) {
 	split := Split{Topic: "orders", Key: "orders:0"}
 	view := View{

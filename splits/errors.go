@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// ErrFenced is the answer to a request under a lease that is not the member's any more: another member took the split over,
-// or the store lost the lease. The work under that lease is void; the split may be claimed anew.
+// ErrFenced is the answer to a request under a lease that is not the member's any more: another
+// member took the split over, or the store lost the lease. The work under that lease is void; the
+// split may be claimed anew.
 var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 
-// ErrSought is the ErrFenced of a lease that an operator ended by moving the position of the group. Nothing went wrong: the split is claimed again,
-// and read from there.
+// ErrSought is the ErrFenced of a lease that an operator ended by moving the position of the group.
+// Nothing went wrong: the split is claimed again, and read from there.
 var ErrSought = fmt.Errorf("the group was moved (%w)", ErrFenced)
 
-// ErrDeleted is the ErrFenced of a lease that an operator deleted together with the topic. What the stream held is gone on purpose.
+// ErrDeleted is the ErrFenced of a lease that an operator deleted together with the topic. What the
+// stream held is gone on purpose.
 var ErrDeleted = fmt.Errorf("the topic was deleted (%w)", ErrFenced)
 
 // causeOf returns which of these an answer is.
@@ -30,14 +32,16 @@ func causeOf(fenced error) error {
 // ErrExpired is the cause with which a lease's context ends when it could not be renewed in time.
 var ErrExpired = errors.New("lease expired: it could not be renewed in time")
 
-// ErrRevoked is the cause with which a lease's context ends when its split was given up in a rebalance or on Close.
+// ErrRevoked is the cause with which a lease's context ends when its split was given up in a
+// rebalance or on Close.
 var ErrRevoked = errors.New("split revoked")
 
 // ErrClosed is returned by the methods of a Consumer that was closed.
 var ErrClosed = errors.New("consumer closed")
 
-// ErrUnfinished is in the error of a Fetch whose answer did not arrive completely: it took too long, or the connection broke. The answer
-// may have been too large for the connection or for a limit of the store, so the next request asks for less.
+// ErrUnfinished is in the error of a Fetch whose answer did not arrive completely: it took too
+// long, or the connection broke. The answer may have been too large for the connection or for a
+// limit of the store, so the next request asks for less.
 var ErrUnfinished = errors.New("the answer did not arrive completely")
 
 // HeldError is the answer to a claim of a split whose lease another member holds.
@@ -52,8 +56,8 @@ func (e *HeldError) Error() string {
 	return fmt.Sprintf("held by %s for another %s", e.Owner, e.Remaining)
 }
 
-// SupersededError is the answer to a beat of a static member of which a later incarnation lives: the caller has no part in the group any more
-// until that one has left or its session has ended.
+// SupersededError is the answer to a beat of a static member of which a later incarnation lives:
+// the caller has no part in the group any more until that one has left or its session has ended.
 type SupersededError struct {
 	// Member is the static member, By the incarnation that lives.
 	Member, By string
@@ -61,8 +65,12 @@ type SupersededError struct {
 
 // Error says who came, what that means and what to do if it was not meant.
 func (e *SupersededError) Error() string {
-	return fmt.Sprintf("superseded: another input joined later as %s (it is %s), so this one hands out nothing more and stands by until the "+
-		"session of that one has ended. If both are meant to run, give each an instance_id of its own", e.Member, e.By)
+	return fmt.Sprintf(
+		"superseded: another input joined later as %s (it is %s), so this one hands out nothing more and stands by until the "+
+			"session of that one has ended. If both are meant to run, give each an instance_id of its own",
+		e.Member,
+		e.By,
+	)
 }
 
 // LossError is why a split is not read on under Config.FailOnLoss.
@@ -70,8 +78,12 @@ type LossError struct{ Loss Loss }
 
 // Error says what was lost, where, and what to do.
 func (e *LossError) Error() string {
-	return fmt.Sprintf("partition %s is not read on: %s, and on_data_loss is fail. Move the group with rafka group seek, or set "+
-		"on_data_loss to continue", e.Loss.Split, e.Loss.what())
+	return fmt.Sprintf(
+		"partition %s is not read on: %s, and on_data_loss is fail. Move the group with rafka group seek, or set "+
+			"on_data_loss to continue",
+		e.Loss.Split,
+		e.Loss.what(),
+	)
 }
 
 // what says what happened, in half a sentence.
@@ -97,7 +109,8 @@ func (l Loss) count() string {
 	return fmt.Sprintf("at least %d entries", l.Entries)
 }
 
-// EntryError is why a split is not read on while others are: its next entry does not arrive, although the request asks for nothing else.
+// EntryError is why a split is not read on while others are: its next entry does not arrive,
+// although the request asks for nothing else.
 type EntryError struct {
 	Split Split
 	// After is the position behind which the entry lies.
@@ -124,7 +137,8 @@ func (e *EntryError) Entry() string {
 // Unwrap returns the cause.
 func (e *EntryError) Unwrap() error { return e.Cause }
 
-// UnavailableError is what Poll returns when there is nothing to hand out and the store can't be reached, or not all of it.
+// UnavailableError is what Poll returns when there is nothing to hand out and the store can't be
+// reached, or not all of it.
 type UnavailableError struct{ Cause error }
 
 // Error names the cause.

@@ -2,10 +2,11 @@ package splits
 
 import "sync"
 
-// Failures knows which batches are in flight in one process, of all its consumers, and which of them failed. What comes behind may
-// merge batches of several splits and topics, and reject all of them for one bad entry. So an entry is certain to have failed
-// by itself only if it was alone in its batch and no other batch that was in flight meanwhile failed.
-// All consumers of a process share one. It is safe for concurrent use.
+// Failures knows which batches are in flight in one process, of all its consumers, and which of
+// them failed. What comes behind may merge batches of several splits and topics, and reject all of
+// them for one bad entry. So an entry is certain to have failed by itself only if it was alone in
+// its batch and no other batch that was in flight meanwhile failed. All consumers of a process
+// share one. It is safe for concurrent use.
 type Failures struct {
 	mu  sync.Mutex
 	out map[*flight]any // and what it belongs to
@@ -43,7 +44,8 @@ func (f *Failures) accepted(fl *flight) {
 	call(certain)
 }
 
-// remove takes a batch off that did not fail. The lock is held; what it adds to certain is to be called without.
+// remove takes a batch off that did not fail. The lock is held; what it adds to certain is to be
+// called without.
 func (f *Failures) remove(fl *flight, certain *[]func()) {
 	delete(f.out, fl)
 	for _, a := range fl.waiting {
@@ -54,8 +56,9 @@ func (f *Failures) remove(fl *flight, certain *[]func()) {
 	fl.waiting = nil
 }
 
-// failed takes a batch off that failed. certain is called once it is known that no other batch failed that was in flight
-// meanwhile: now, later or never; it is nil if the batch had several entries.
+// failed takes a batch off that failed. certain is called once it is known that no other batch
+// failed that was in flight meanwhile: now, later or never; it is nil if the batch had several
+// entries.
 func (f *Failures) failed(fl *flight, certain func()) {
 	if f.fail(fl, certain) {
 		certain()
@@ -84,7 +87,8 @@ func (f *Failures) fail(fl *flight, certain func()) bool {
 	return a.others == 0
 }
 
-// forget takes off what belongs to an owner that is gone: the outcomes of its batches may never come.
+// forget takes off what belongs to an owner that is gone: the outcomes of its batches may never
+// come.
 func (f *Failures) forget(owner any) {
 	f.mu.Lock()
 	var certain []func()

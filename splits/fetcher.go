@@ -11,22 +11,25 @@ import (
 
 // Bounds of a fetch request.
 const (
-	// blockFor is how long a request waits when no split has anything. A longer wait would only delay splits that had no
-	// room when it began.
+	// blockFor is how long a request waits when no split has anything. A longer wait would only
+	// delay splits that had no room when it began.
 	blockFor = 200 * time.Millisecond
-	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had nothing: a blocking request would
-	// keep the others waiting once they have room again. It also is how often it looks at quiet splits while others have a backlog.
+	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had
+	// nothing: a blocking request would keep the others waiting once they have room again. It also
+	// is how often it looks at quiet splits while others have a backlog.
 	lookAgain = 5 * time.Millisecond
 )
 
-// For how many splits the size of the next entry is asked: the store has to look at the whole entries.
+// For how many splits the size of the next entry is asked: the store has to look at the whole
+// entries.
 const (
 	peeksAtOnce = 4
 	mostPeeks   = 16
 )
 
-// fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all splits, and one beside it that may take
-// long, for splits on trial, or that must not wait for the first, for splits that were just claimed.
+// fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all
+// splits, and one beside it that may take long, for splits on trial, or that must not wait for the
+// first, for splits that were just claimed.
 type fetcher struct {
 	shard  string
 	reader *Reader
@@ -40,7 +43,8 @@ type fetcher struct {
 	spawn func(func())
 	// beside is true while there is a request beside the main one.
 	beside atomic.Bool
-	// unanswered counts requests in a row that did not arrive while the store answered nothing else either.
+	// unanswered counts requests in a row that did not arrive while the store answered nothing else
+	// either.
 	unanswered atomic.Int32
 
 	sizes sizes
@@ -62,7 +66,8 @@ type request struct {
 type outcome struct {
 	entries int
 	err     error
-	// aside says that the splits of the request, which failed, are on trial: others can be read meanwhile.
+	// aside says that the splits of the request, which failed, are on trial: others can be read
+	// meanwhile.
 	aside bool
 }
 
@@ -102,8 +107,9 @@ func (f *fetcher) requestFor(sel selection) request {
 	return req
 }
 
-// rest waits after a failure, for no longer than a heartbeat: reading once per interval is no burden. When the store can be reached again the
-// waits begin anew, for after a failover each client finds the new master by itself, and the one for reads may be the last.
+// rest waits after a failure, for no longer than a heartbeat: reading once per interval is no
+// burden. When the store can be reached again the waits begin anew, for after a failover each
+// client finds the new master by itself, and the one for reads may be the last.
 func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 	select {
 	case <-f.retryNow:
@@ -132,14 +138,17 @@ func (f *fetcher) fetch(ctx context.Context, r request) outcome {
 	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
 	f.tell(ctx, report)
 	if report.entries > 0 {
-		runtime.Gosched() // whoever polls goes first: the next request would keep him waiting, for as long as it takes to send
+		// whoever polls goes first: the next request would keep him waiting, for as long as it
+		// takes to send
+		runtime.Gosched()
 	}
 	return outcome{entries: report.entries}
 }
 
 // send sends a request, and returns how long the answer took.
 func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took time.Duration, err error) {
-	if f.sizes.tight() && r.failures < 2 { // one that failed with the connection for itself must not keep others from it
+	// one that failed with the connection for itself must not keep others from it
+	if f.sizes.tight() && r.failures < 2 {
 		select {
 		case <-f.turn:
 			defer func() { f.turn <- struct{}{} }()
@@ -152,8 +161,9 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 	return fetched, f.cfg.Now().Sub(began), err
 }
 
-// foresee makes the first request of all as large as it should be: it asks for the size of the entries. Splits whose next entry is larger than
-// an answer should be are left to requests of their own, if there are others.
+// foresee makes the first request of all as large as it should be: it asks for the size of the
+// entries. Splits whose next entry is larger than an answer should be are left to requests of their
+// own, if there are others.
 func (f *fetcher) foresee(ctx context.Context, r *request) {
 	next, err := f.peek(ctx, r.items)
 	if err != nil {
@@ -173,7 +183,8 @@ func (f *fetcher) foresee(ctx context.Context, r *request) {
 	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.reader.spare())
 }
 
-// peek describes the next entries of some splits, in their order; there may be fewer answers than splits.
+// peek describes the next entries of some splits, in their order; there may be fewer answers than
+// splits.
 func (f *fetcher) peek(ctx context.Context, items []intake) (next []Peeked, err error) {
 	for some := range slices.Chunk(items[:min(mostPeeks, len(items))], peeksAtOnce) {
 		peeked, err := f.log.Peek(ctx, cursors(some))
@@ -208,7 +219,8 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	}
 	next, unreachable := f.peek(ctx, r.items)
 	if unreachable != nil && ctx.Err() == nil {
-		if f.unanswered.Add(1) == 1 { // connections that are there break at once in an outage: the next request shows more
+		// connections that are there break at once in an outage: the next request shows more
+		if f.unanswered.Add(1) == 1 {
 			f.reader.abandon(r.items)
 			return false
 		}
@@ -227,8 +239,8 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 
 func (f *fetcher) part() string { return "reading " + f.shard }
 
-// inspectNow asks for the state of the streams before anything of the read is handed out: where a loss is to stop a split, the entries
-// behind it must not flow first.
+// inspectNow asks for the state of the streams before anything of the read is handed out: where a
+// loss is to stop a split, the entries behind it must not flow first.
 func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetched) error {
 	var splits []Split
 	var at []int

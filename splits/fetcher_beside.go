@@ -4,8 +4,8 @@ import "context"
 
 // The requests of a fetcher beside its main one.
 
-// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is left or ctx ends, unless there is a request
-// beside the main one already.
+// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is
+// left or ctx ends, unless there is a request beside the main one already.
 func (f *fetcher) startTrials(ctx context.Context) {
 	if !f.beside.CompareAndSwap(false, true) {
 		return
@@ -48,8 +48,8 @@ func (f *fetcher) leaveBeside() {
 	f.room.raise() // the main request may have found these splits busy, and sleep
 }
 
-// readFirst reads splits that were just claimed for the first time, unless there is a request beside the main one already: then the main one
-// reads them.
+// readFirst reads splits that were just claimed for the first time, unless there is a request
+// beside the main one already: then the main one reads them.
 func (f *fetcher) readFirst(ctx context.Context, holds []*hold) {
 	if !f.beside.CompareAndSwap(false, true) {
 		f.room.raise()

@@ -11,8 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A split that moves waits for the batch that is in flight, and for longer than a session if need be, but not for ever: what takes longer than
-// it may wait comes again at the next owner.
+// A split that moves waits for the batch that is in flight, and for longer than a session if need
+// be, but not for ever: what takes longer than it may wait comes again at the next owner.
 func TestASplitThatMovesWaitsForItsBatchAsLongAsItMay(t *testing.T) {
 	const mayWait = 30 * time.Second
 	for work, again := range map[time.Duration]bool{mayWait - time.Second: false, mayWait + time.Minute: true} {
@@ -52,8 +52,8 @@ func TestASplitThatMovesWaitsForItsBatchAsLongAsItMay(t *testing.T) {
 	}
 }
 
-// Where there are more members than splits, the others wait without complaint and are there when they are needed: at once if the owner leaves,
-// and when its session has ended if it dies.
+// Where there are more members than splits, the others wait without complaint and are there when
+// they are needed: at once if the owner leaves, and when its session has ended if it dies.
 func TestMembersBeyondTheNumberOfSplitsStandBy(t *testing.T) {
 	for name, partitions := range map[string]int{"one partition": 1, "a plain stream": 0} {
 		t.Run(name, func(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears once that there is trouble,
-// again about every minute while it lasts, and once that it is over, however many parts and requests it struck; trouble with single splits is
-// told apart.
+// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears
+// once that there is trouble, again about every minute while it lasts, and once that it is over,
+// however many parts and requests it struck; trouble with single splits is told apart.
 type health struct {
 	observer Observer
 	now      func() time.Time
@@ -115,8 +115,8 @@ func (h *health) storeTroubled() bool {
 	return false
 }
 
-// trouble returns what has been wrong for at least d, with the store before with a split; nil if nothing has. changed is closed at
-// the next recovery.
+// trouble returns what has been wrong for at least d, with the store before with a split; nil if
+// nothing has. changed is closed at the next recovery.
 func (h *health) trouble(d time.Duration) (changed <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,8 +14,9 @@ const (
 	over                  // given up or lost: acknowledgements change nothing any more
 )
 
-// hold is all that a Reader knows of one split under one lease. A split that is claimed again gets a new hold, so that nothing
-// left over from the old one can touch it. Its fields are guarded by the Reader's lock.
+// hold is all that a Reader knows of one split under one lease. A split that is claimed again gets
+// a new hold, so that nothing left over from the old one can touch it. Its fields are guarded by
+// the Reader's lock.
 type hold struct {
 	lease  Lease
 	ctx    context.Context // ends, with a cause, when the lease does
@@ -78,12 +79,21 @@ type ref struct {
 
 func (r ref) entry() Entry { return r.span.entries[r.index] }
 
-// newHold makes the hold of a lease that was granted at a position; key is the order key of entries, nil if they have no order.
+// newHold makes the hold of a lease that was granted at a position; key is the order key of
+// entries, nil if they have no order.
 func newHold(lease Lease, at Position, key func(Entry) string) *hold {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &hold{
-		lease: lease, ctx: ctx, cancel: cancel, next: at, stored: at, tracker: NewTracker(at), lag: -1, again: isolation{key: key},
-		accounted: at.Read, told: at.Read,
+		lease:     lease,
+		ctx:       ctx,
+		cancel:    cancel,
+		next:      at,
+		stored:    at,
+		tracker:   NewTracker(at),
+		lag:       -1,
+		again:     isolation{key: key},
+		accounted: at.Read,
+		told:      at.Read,
 	}
 }
 
@@ -148,7 +158,8 @@ func (h *hold) shift(offset Offset, lost int64) {
 	}
 }
 
-// correct sets the Read behind n entries that were fetched last, behind a position, now that it is known better.
+// correct sets the Read behind n entries that were fetched last, behind a position, now that it is
+// known better.
 func (h *hold) correct(before Position, n int, read int64) {
 	switch was := after(before.Read, n); {
 	case was >= 0 && read >= 0:
@@ -160,8 +171,8 @@ func (h *hold) correct(before Position, n int, read int64) {
 	}
 }
 
-// learn sets the Read of the place where the next fetch goes on, which was not known, and of all that was fetched before it: a commit may
-// already be about that place.
+// learn sets the Read of the place where the next fetch goes on, which was not known, and of all
+// that was fetched before it: a commit may already be about that place.
 func (h *hold) learn(read int64) {
 	h.next.Read = read
 	if h.probe != nil {

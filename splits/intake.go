@@ -2,7 +2,8 @@ package splits
 
 import "time"
 
-// The side of a Reader that the fetchers see: which splits have room, and taking in what was fetched of them.
+// The side of a Reader that the fetchers see: which splits have room, and taking in what was
+// fetched of them.
 
 // intake is one split in a fetch request.
 type intake struct {
@@ -14,8 +15,9 @@ type intake struct {
 // idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
 const idleFetcher = time.Minute
 
-// mostBehind is how many splits with a backlog one request names: a few that return many entries each cost less, on both sides, than many that
-// return a few each. The others have their turn with the next requests.
+// mostBehind is how many splits with a backlog one request names: a few that return many entries
+// each cost less, on both sides, than many that return a few each. The others have their turn with
+// the next requests.
 const mostBehind = 16
 
 // selection is what one fetch request is to name.
@@ -41,9 +43,9 @@ func (s *selection) add(h *hold) {
 	s.items = append(s.items, intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: inspect}, h.seen})
 }
 
-// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full, and marks them as being fetched.
-// Beside splits with a backlog, quiet ones are named every lookAgain only, so that one busy split among a thousand flows as if it
-// were alone.
+// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full,
+// and marks them as being fetched. Beside splits with a backlog, quiet ones are named every
+// lookAgain only, so that one busy split among a thousand flows as if it were alone.
 func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 	now := r.cfg.Now()
 	sel := selection{all: true, wait: idleFetcher}
@@ -88,16 +90,19 @@ func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 	return sel
 }
 
-// mayBeBehind reports whether the split may have a backlog: the last read had as many entries as were asked for, or is too long ago to tell.
+// mayBeBehind reports whether the split may have a backlog: the last read had as many entries as
+// were asked for, or is too long ago to tell.
 func (h *hold) mayBeBehind(now time.Time) bool { return h.full || now.Sub(h.lookedAt) > blockFor }
 
-// mayBring reports whether a read probably brings entries: the last one brought as many as were asked for, or there was none yet.
+// mayBring reports whether a read probably brings entries: the last one brought as many as were
+// asked for, or there was none yet.
 func (h *hold) mayBring() bool { return h.full || h.lookedAt.IsZero() }
 
 // mayFetch reports whether the split is one that a request may be made for now.
 func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.back && h.halt == nil }
 
-// firstFetch is fetchable for splits of one shard that were just added: their own first read need not wait for a blocked fetcher.
+// firstFetch is fetchable for splits of one shard that were just added: their own first read need
+// not wait for a blocked fetcher.
 func (r *Reader) firstFetch(holds []*hold, most int) []intake {
 	var sel selection
 	r.mu.Lock()
@@ -141,7 +146,8 @@ type intakeReport struct {
 	took, within            time.Duration   // how long the answer took, of the time that there was for it
 }
 
-// deliver takes in the answers to a request for count entries of each split, of which full tell of a backlog.
+// deliver takes in the answers to a request for count entries of each split, of which full tell of
+// a backlog.
 func (r *Reader) deliver(items []intake, count, full int, fetched []Fetched) intakeReport {
 	now := r.cfg.Now()
 	report := intakeReport{failed: map[Split]error{}}
@@ -217,8 +223,8 @@ func (r *Reader) accept(h *hold, entries []Entry, now time.Time, report *intakeR
 	r.enqueue(h)
 }
 
-// judge works out whether a read jumped over lost entries, and corrects the counts behind it. It returns nil if the split is not
-// to be read on under this lease.
+// judge works out whether a read jumped over lost entries, and corrects the counts behind it. It
+// returns nil if the split is not to be read on under this lease.
 func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *finding {
 	h := it.hold
 	if !state.Exists && !r.cfg.FailOnLoss { // it may be there again before anybody else looks
@@ -226,7 +232,8 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 		return nil
 	}
 	found := p.judge(state, it.seen)
-	if found.back || found.loss != nil && found.loss.Recreated && r.cfg.FailOnLoss { // whether it stops the split is known at the claim
+	// whether it stops the split is known at the claim
+	if found.back || found.loss != nil && found.loss.Recreated && r.cfg.FailOnLoss {
 		r.goBack(h)
 		return nil
 	}
@@ -248,7 +255,8 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 	if !r.cfg.FailOnLoss {
 		h.correct(p.before, len(p.offsets), found.read)
 	}
-	h.marks.add(Position{Offset: p.last(), Read: found.read}, p.sum, r.cfg.Now()) // it belongs to the history that was read
+	// it belongs to the history that was read
+	h.marks.add(Position{Offset: p.last(), Read: found.read}, p.sum, r.cfg.Now())
 	return &found
 }
 

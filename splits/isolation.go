@@ -61,14 +61,16 @@ type lone struct {
 	cause     error // of the last failure
 }
 
-// Waits before an entry that failed alone is handed out again, and after a round in which nothing was accepted.
+// Waits before an entry that failed alone is handed out again, and after a round in which nothing
+// was accepted.
 const (
 	firstRetry  = 10 * time.Millisecond
 	latestRetry = 5 * time.Second
 )
 
-// retryAfter is the wait after n failures: it doubles, and a part of it differs from entry to entry. An output that merges the
-// batches of several splits would otherwise merge the same entries again and again, and reject them all for one of them.
+// retryAfter is the wait after n failures: it doubles, and a part of it differs from entry to
+// entry. An output that merges the batches of several splits would otherwise merge the same entries
+// again and again, and reject them all for one of them.
 func retryAfter(n int, at Offset) time.Duration {
 	wait := latestRetry
 	if doublings := n - 1; doublings < 10 {
@@ -105,7 +107,8 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 	return piece{refs: []ref{l.ref}, deliveries: l.total, lone: l}, true
 }
 
-// wait is the time until next has something, if nothing happens before. It is negative if nothing is known to come.
+// wait is the time until next has something, if nothing happens before. It is negative if nothing
+// is known to come.
 func (i *isolation) wait(now time.Time) time.Duration {
 	due := i.notBefore
 	if len(i.pieces) == 0 {
@@ -130,7 +133,8 @@ func (i *isolation) earliest() (first *lone) {
 	return first
 }
 
-// holdBack returns the piece without the entries that have to wait for one of their key that failed alone.
+// holdBack returns the piece without the entries that have to wait for one of their key that failed
+// alone.
 func (i *isolation) holdBack(p piece) piece {
 	if i.key == nil || len(i.lone) == 0 {
 		return p
@@ -153,8 +157,9 @@ func (i *isolation) holdBack(p piece) piece {
 	return p
 }
 
-// fail takes a rejected piece back. suspects are the indexes of the entries that a hint names; it is nil where there is no
-// hint or none is to be trusted. It reports whether the failure proved the hint wrong that the piece was cut by.
+// fail takes a rejected piece back. suspects are the indexes of the entries that a hint names; it
+// is nil where there is no hint or none is to be trusted. It reports whether the failure proved the
+// hint wrong that the piece was cut by.
 func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (misled bool) {
 	if i.began.IsZero() {
 		i.began = now
@@ -203,8 +208,9 @@ func (p piece) cutAt(suspects []int) (parts []piece) {
 	return parts
 }
 
-// putBack puts parts of a piece in their place before everything that was cut off behind them. Where entries have no order,
-// several pieces are out at a time, and their parts may come in any order.
+// putBack puts parts of a piece in their place before everything that was cut off behind them.
+// Where entries have no order, several pieces are out at a time, and their parts may come in any
+// order.
 func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.pieces) }
 
 func (i *isolation) failAlone(p piece, cause error, now time.Time) {
@@ -239,8 +245,8 @@ func (i *isolation) back(p piece) {
 	}
 }
 
-// accept takes note that a batch, or a piece of one, was accepted. After rounds in which nothing was, all that failed in them is
-// due at once: whatever was down is up again.
+// accept takes note that a batch, or a piece of one, was accepted. After rounds in which nothing
+// was, all that failed in them is due at once: whatever was down is up again.
 func (i *isolation) accept(p piece, now time.Time) {
 	if i.rounds > 1 {
 		for _, l := range i.lone {

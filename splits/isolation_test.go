@@ -14,7 +14,8 @@ import (
 
 var errBad = errors.New("bad")
 
-// sink is a pipeline that takes entries by their numbers, and rejects each batch that has a bad one.
+// sink is a pipeline that takes entries by their numbers, and rejects each batch that has a bad
+// one.
 type sink struct {
 	isolation
 	now       time.Time

@@ -8,13 +8,15 @@ type Lag struct {
 	Exact bool
 }
 
-// Lag computes the lag of a position in a stream of this state. It is the one function for it: metrics, messages, the command line and
-// the Redis consumer group that tools look at show what it returns. accounted is what is known from counting, see [Commit.Accounted];
-// ReadUnknown if nothing is.
+// Lag computes the lag of a position in a stream of this state. It is the one function for it:
+// metrics, messages, the command line and the Redis consumer group that tools look at show what it
+// returns. accounted is what is known from counting, see [Commit.Accounted]; ReadUnknown if nothing
+// is.
 //
-// Entries that were removed before they were read are no lag, since no member can read them. A stream that counts what was ever
-// added gives the lag by subtraction, as long as the position has a count and nothing behind it was deleted by XDEL. Otherwise the
-// length of the stream bounds the lag, and Count can find out.
+// Entries that were removed before they were read are no lag, since no member can read them. A
+// stream that counts what was ever added gives the lag by subtraction, as long as the position has
+// a count and nothing behind it was deleted by XDEL. Otherwise the length of the stream bounds the
+// lag, and Count can find out.
 func (s State) Lag(p Position, accounted int64) Lag {
 	switch {
 	case !s.Exists || s.Length == 0 || s.Last == p.Offset:
@@ -28,11 +30,14 @@ func (s State) Lag(p Position, accounted int64) Lag {
 	if known := max(p.Read, accounted); known >= 0 && known <= s.Added {
 		most = min(most, s.Added-known)
 	}
-	return Lag{Entries: most, Exact: most == 0 || p.Read >= 0 && s.Added >= p.Read && s.MaxDeleted.Compare(p.Offset) <= 0}
+	return Lag{
+		Entries: most,
+		Exact:   most == 0 || p.Read >= 0 && s.Added >= p.Read && s.MaxDeleted.Compare(p.Offset) <= 0,
+	}
 }
 
-// accounted is the count of a position for [Commit.Accounted], ReadUnknown if the store does not count. The state may be older than the
-// position. atLeast is what was known before.
+// accounted is the count of a position for [Commit.Accounted], ReadUnknown if the store does not
+// count. The state may be older than the position. atLeast is what was known before.
 func (s State) accounted(p Position, atLeast int64) int64 {
 	switch {
 	case !s.Exists || s.Added < 0:
@@ -78,7 +83,8 @@ func (h *hold) bufferedEntries() (n int64) {
 	return n
 }
 
-// account is what a commit of the position says beside it. It never falls while the stream is the same. The lock is held.
+// account is what a commit of the position says beside it. It never falls while the stream is the
+// same. The lock is held.
 func (h *hold) account(at Position) int64 {
 	h.accounted = max(h.accounted, h.seen.accounted(at, h.accounted))
 	return h.accounted

@@ -52,7 +52,8 @@ func (m *model) behind(at Offset) (n int64) {
 	return n
 }
 
-// Whatever is trimmed and deleted: the lag is never below the truth, and is the truth if it says so.
+// Whatever is trimmed and deleted: the lag is never below the truth, and is the truth if it says
+// so.
 func TestLagIsThatOfAModel(t *testing.T) {
 	for seed := range uint64(2000) {
 		m := &model{random: rand.New(rand.NewPCG(seed, 2)), read: map[int]bool{}}

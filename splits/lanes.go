@@ -1,7 +1,8 @@
 package splits
 
-// lanes makes calls of the store side by side, one at a time for each node, so that a node that hangs delays the calls of no other.
-// They belong to one goroutine: it starts calls, takes what they bring off landed, and joins them before it ends.
+// lanes makes calls of the store side by side, one at a time for each node, so that a node that
+// hangs delays the calls of no other. They belong to one goroutine: it starts calls, takes what
+// they bring off landed, and joins them before it ends.
 type lanes struct {
 	landed chan landing
 	busy   map[string]bool
@@ -15,10 +16,12 @@ type landing struct {
 
 func newLanes() lanes { return lanes{landed: make(chan landing), busy: map[string]bool{}} }
 
-// start makes a call in the node's lane, which must be free. The function that the call returns is run by land.
+// start makes a call in the node's lane, which must be free. The function that the call returns is
+// run by land.
 func (l *lanes) start(node string, call func() func()) {
 	l.busy[node] = true
-	go func() { l.landed <- landing{node, call()} }() // ends with the call, whose context bounds it: its owner takes what landed, or joins
+	// ends with the call, whose context bounds it: its owner takes what landed, or joins
+	go func() { l.landed <- landing{node, call()} }()
 }
 
 // land frees the lane of a call and takes in what it brought.

@@ -24,7 +24,8 @@ func onNodes(cfg *splits.Config, _ *member) { cfg.Node, cfg.Shard = nodeOf, node
 // strike gives a fault to all calls of the methods that name a split of the node.
 func (m *member) strike(node string, fault splitstest.Fault, methods ...splitstest.Method) {
 	m.faults.Hook(func(c splitstest.Call) splitstest.Fault {
-		if slices.Contains(methods, c.Method) && slices.ContainsFunc(c.Splits, func(s splits.Split) bool { return nodeOf(s) == node }) {
+		if slices.Contains(methods, c.Method) &&
+			slices.ContainsFunc(c.Splits, func(s splits.Split) bool { return nodeOf(s) == node }) {
 			return fault
 		}
 		return splitstest.Fault{}
@@ -34,7 +35,8 @@ func (m *member) strike(node string, fault splitstest.Fault, methods ...splitste
 // hang is a fault that keeps requests until their contexts end.
 func hang() splitstest.Fault { return splitstest.Fault{Hold: make(chan struct{})} }
 
-// Commits and renewals of all nodes went one after the other, so a node that hung had the leases of others come close to their end.
+// Commits and renewals of all nodes went one after the other, so a node that hung had the leases of
+// others come close to their end.
 func TestANodeThatHangsDelaysNoRenewalOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
@@ -173,7 +175,8 @@ func TestANodeThatHangsKeepsNoSplitOfAnotherFromBeingHandedOver(t *testing.T) {
 	})
 }
 
-// A hint that comes while a claim is under way may be that of the very release that the claim came too early for.
+// A hint that comes while a claim is under way may be that of the very release that the claim came
+// too early for.
 func TestAHintDuringAClaimIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

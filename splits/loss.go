@@ -2,20 +2,21 @@ package splits
 
 import "slices"
 
-// Loss is what a split turned out to have lost before it was read: entries that were trimmed or deleted, or a stream that is not the one
-// that was read before.
+// Loss is what a split turned out to have lost before it was read: entries that were trimmed or
+// deleted, or a stream that is not the one that was read before.
 type Loss struct {
 	Split Split
 	// After is the position behind which the entries are missing.
 	After Offset
-	// Entries is how many were never read; at least so many if not Exact. A stream that was recreated may have lost more than
-	// anybody has seen of it, so 0 is possible there.
+	// Entries is how many were never read; at least so many if not Exact. A stream that was
+	// recreated may have lost more than anybody has seen of it, so 0 is possible there.
 	Entries int64
 	Exact   bool
-	// Recreated says that the stream was deleted and made anew, or went back in time; Gone that it is not there at all.
+	// Recreated says that the stream was deleted and made anew, or went back in time; Gone that it
+	// is not there at all.
 	Recreated, Gone bool
-	// Spent says that the stream alone went away after everything that was seen of it had been read, as one that expires does. Nothing is known
-	// to be lost.
+	// Spent says that the stream alone went away after everything that was seen of it had been
+	// read, as one that expires does. Nothing is known to be lost.
 	Spent bool
 	// Undone is how many entries that had been read went with it, as far as the counts tell.
 	Undone int64
@@ -25,8 +26,8 @@ type Loss struct {
 	Stopped bool
 }
 
-// probe remembers reads that returned data until the state of the stream has been seen. It does not keep the data: of a topic of large entries
-// that would be more than all buffers.
+// probe remembers reads that returned data until the state of the stream has been seen. It does not
+// keep the data: of a topic of large entries that would be more than all buffers.
 type probe struct {
 	before  Position
 	offsets []Offset // of the entries that came
@@ -54,18 +55,20 @@ type finding struct {
 	loss *Loss // nil if nothing is missing
 	// read is the Read that the position behind the last returned entry has.
 	read int64
-	// back says that the stream is not what it was and may hold entries at or below the position that were never read: the split has to be
-	// begun anew. loss is nil then.
+	// back says that the stream is not what it was and may hold entries at or below the position
+	// that were never read: the split has to be begun anew. loss is nil then.
 	back bool
 }
 
-// judge compares a read with the state of the stream just after it. seen is an earlier state of the same stream, if any.
+// judge compares a read with the state of the stream just after it. seen is an earlier state of the
+// same stream, if any.
 //
-// Redis counts the entries ever added to a stream, so added - length were removed. A position counts those that were read or have been
-// told to be lost. At the tail the two must meet, whatever happened in between. Before it, what was removed can be told from
-// what is yet to come only once everything up to the position is gone: then all that was removed, less what is accounted for,
-// less those of this read that have been removed since, was never read. Where some of this read may have been deleted since, the
-// difference is left for later, so that the sum stays right.
+// Redis counts the entries ever added to a stream, so added - length were removed. A position
+// counts those that were read or have been told to be lost. At the tail the two must meet, whatever
+// happened in between. Before it, what was removed can be told from what is yet to come only once
+// everything up to the position is gone: then all that was removed, less what is accounted for,
+// less those of this read that have been removed since, was never read. Where some of this read may
+// have been deleted since, the difference is left for later, so that the sum stays right.
 func (p probe) judge(s, seen State) finding {
 	last := p.last()
 	f := finding{read: after(p.before.Read, len(p.offsets))}
@@ -98,8 +101,9 @@ func (f *finding) lose(p probe, entries int64, exact bool) {
 	}
 }
 
-// judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there up to the position, nor up to the first entry
-// that came, the read began where the stream does, and only the counts are wrong.
+// judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there
+// up to the position, nor up to the first entry that came, the read began where the stream does,
+// and only the counts are wrong.
 func (p probe) judgeAnew(s, seen State) finding {
 	last := p.last()
 	if s.Last.Before(last) || s.hides(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
@@ -119,7 +123,11 @@ func (p probe) judgeAnew(s, seen State) finding {
 		}
 	}
 	return finding{read: read, loss: &Loss{
-		After: p.before.Offset, Entries: s.vanished(seen, old), Recreated: true, From: p.before.Offset, Spent: seen.readUp(p.before),
+		After:     p.before.Offset,
+		Entries:   s.vanished(seen, old),
+		Recreated: true,
+		From:      p.before.Offset,
+		Spent:     seen.readUp(p.before),
 	}}
 }
 
@@ -138,7 +146,8 @@ func (s State) below(entries []Offset) int {
 	return n
 }
 
-// maybeDeleted counts the entries that are not below the first one of the stream and may have been deleted since they were read.
+// maybeDeleted counts the entries that are not below the first one of the stream and may have been
+// deleted since they were read.
 func (s State) maybeDeleted(entries []Offset) int {
 	n := 0
 	for _, o := range entries[s.below(entries):] {
@@ -149,8 +158,9 @@ func (s State) maybeDeleted(entries []Offset) int {
 	return n
 }
 
-// wentBack reports whether the stream is not what it was when it was seen, or can't have held everything up to the position: reading
-// behind that could wait for ever. Whatever a stream counts only grows. A seen State that does not exist is none.
+// wentBack reports whether the stream is not what it was when it was seen, or can't have held
+// everything up to the position: reading behind that could wait for ever. Whatever a stream counts
+// only grows. A seen State that does not exist is none.
 func (s State) wentBack(seen State, at Position) bool {
 	switch {
 	case !s.Exists:
@@ -164,16 +174,19 @@ func (s State) wentBack(seen State, at Position) bool {
 	case !seen.Exists || seen.Added < 0:
 		return false
 	}
-	return s.Last.Before(seen.Last) || s.Added < seen.Added || s.removed() < seen.removed() || s.MaxDeleted.Before(seen.MaxDeleted) ||
+	return s.Last.Before(seen.Last) || s.Added < seen.Added || s.removed() < seen.removed() ||
+		s.MaxDeleted.Before(seen.MaxDeleted) ||
 		s.Length > 0 && seen.Length > 0 && s.First.Before(seen.First)
 }
 
-// hides reports whether a stream that went back holds, or may come to hold, entries at or below the offset.
+// hides reports whether a stream that went back holds, or may come to hold, entries at or below the
+// offset.
 func (s State) hides(at Offset) bool {
 	return !s.Exists || s.Last.Before(at) || s.Length > 0 && s.First.Compare(at) <= 0
 }
 
-// vanished is how many entries were seen and not read that a stream which went back does not have any more: at least so many are lost.
+// vanished is how many entries were seen and not read that a stream which went back does not have
+// any more: at least so many are lost.
 func (s State) vanished(seen State, read int64) int64 {
 	if !seen.Exists || seen.Added < 0 || read < 0 {
 		return 0

@@ -91,7 +91,12 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 			continue
 		}
 		require.NotNil(t, f.loss, name)
-		assert.Equal(t, Loss{After: pos(10, 10).Offset, From: pos(10, 10).Offset, Entries: c.lost, Recreated: true}, *f.loss, name)
+		assert.Equal(
+			t,
+			Loss{After: pos(10, 10).Offset, From: pos(10, 10).Offset, Entries: c.lost, Recreated: true},
+			*f.loss,
+			name,
+		)
 	}
 }
 
@@ -194,7 +199,8 @@ func (m *model) fetch(after Offset, count int) (all []Entry) {
 	return all
 }
 
-// Whatever is trimmed and deleted, and whenever: nothing is reported that was not lost, and all of it once the tail is reached.
+// Whatever is trimmed and deleted, and whenever: nothing is reported that was not lost, and all of
+// it once the tail is reached.
 func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 	for seed := range uint64(1000) {
 		m := &model{random: rand.New(rand.NewPCG(seed, 1)), read: map[int]bool{}}

@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// marks are entries of a split that were read, in order, by which a stream that went back can be recognised: what came before a mark that is
-// still there is what was read, since nothing is ever put in between. After a failover that lost a few writes, reading so goes on where
-// the histories part, and not at the beginning. Offsets alone would not do, for the server that took over may have given the same ones
-// to other entries, if its clock is behind.
+// marks are entries of a split that were read, in order, by which a stream that went back can be
+// recognised: what came before a mark that is still there is what was read, since nothing is ever
+// put in between. After a failover that lost a few writes, reading so goes on where the histories
+// part, and not at the beginning. Offsets alone would not do, for the server that took over may
+// have given the same ones to other entries, if its clock is behind.
 type marks []mark
 
 type mark struct {
@@ -18,7 +19,8 @@ type mark struct {
 }
 
 const (
-	// mostMarks and markEvery make marks reach back several seconds, or further where little is written.
+	// mostMarks and markEvery make marks reach back several seconds, or further where little is
+	// written.
 	mostMarks = 64
 	markEvery = 100 * time.Millisecond
 )
@@ -35,7 +37,8 @@ func sumOf(e Entry) uint64 {
 	return h.Sum64()
 }
 
-// add notes the entry that was read last, by its place and its sum. The newest mark always is that one; those before it are markEvery apart.
+// add notes the entry that was read last, by its place and its sum. The newest mark always is that
+// one; those before it are markEvery apart.
 func (m *marks) add(at Position, sum uint64, now time.Time) {
 	next := mark{at: at, sum: sum, made: now}
 	all := *m

@@ -34,7 +34,11 @@ func TestMarksWithin(t *testing.T) {
 	assert.Equal(t, m[2:3], m.within(pos(11, 0).Offset, pos(29, 0).Offset))
 	assert.Empty(t, m.within(pos(11, 0).Offset, pos(19, 0).Offset))
 	m.shift(pos(20, 0).Offset, 5)
-	assert.Equal(t, []int64{0, 1, 2, 8, 9}, []int64{m[0].at.Read, m[1].at.Read, m[2].at.Read, m[3].at.Read, m[4].at.Read})
+	assert.Equal(
+		t,
+		[]int64{0, 1, 2, 8, 9},
+		[]int64{m[0].at.Read, m[1].at.Read, m[2].at.Read, m[3].at.Read, m[4].at.Read},
+	)
 }
 
 func TestAMarkIsItsEntryOnly(t *testing.T) {

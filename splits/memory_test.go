@@ -82,7 +82,8 @@ func TestLargeEntriesOfManySplitsStayWithinTheBound(t *testing.T) {
 	})
 }
 
-// An entry's size can't be foreseen, so the bound of a read is the number of entries that it asks for times the largest of them.
+// An entry's size can't be foreseen, so the bound of a read is the number of entries that it asks
+// for times the largest of them.
 func TestReadsOfSuddenlyLargeEntries(t *testing.T) {
 	for name, c := range map[string]struct{ splits, small, entries int }{
 		"from the first on":        {64, 0, 64},
@@ -108,7 +109,8 @@ func TestReadsOfSuddenlyLargeEntries(t *testing.T) {
 	}
 }
 
-// A request that names some of the splits can't block: what bounds their number had a quiet topic asked for 200 times a second.
+// A request that names some of the splits can't block: what bounds their number had a quiet topic
+// asked for 200 times a second.
 func TestQuietTopicOfManySplitsIsReadBlocking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 64)

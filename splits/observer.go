@@ -2,32 +2,37 @@ package splits
 
 import "time"
 
-// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called by several goroutines, never under a
-// lock, and must not block or call back. Embed NopObserver to pick some.
+// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called by
+// several goroutines, never under a lock, and must not block or call back. Embed NopObserver to
+// pick some.
 type Observer interface {
 	// Rebalanced: splits were taken on or given up.
 	Rebalanced(r Rebalance)
 	// Committed: positions were stored.
 	Committed(s Split, at Position)
-	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in time (ErrExpired), because the
-	// stream is not what it was (ErrRolledBack), or because an operator ended them on purpose (ErrSought, ErrDeleted).
+	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in
+	// time (ErrExpired), because the stream is not what it was (ErrRolledBack), or because an
+	// operator ended them on purpose (ErrSought, ErrDeleted).
 	Fenced(all []Split, cause error)
-	// Lost: entries are gone that were never read, or streams are not what they were. What was found at one time comes in one call.
+	// Lost: entries are gone that were never read, or streams are not what they were. What was
+	// found at one time comes in one call.
 	Lost(all []Loss)
 	// Redelivered: a batch of so many entries was nacked, and they are handed out again.
 	Redelivered(s Split, entries int)
-	// Skipped: a batch of so many entries was nacked, and they are passed over, for replaying is off.
+	// Skipped: a batch of so many entries was nacked, and they are passed over, for replaying is
+	// off.
 	Skipped(s Split, entries int)
 	// Failing: an entry has been failing for a while. It comes once a minute for each split.
 	Failing(f Failing)
-	// Recovered: an entry that was failing, after Failing was called for its split, has been processed.
+	// Recovered: an entry that was failing, after Failing was called for its split, has been
+	// processed.
 	Recovered(f Failing)
 	// Sampled: how the splits of this member stand, every Config.SampleEvery.
 	Sampled(samples []Sample)
 	// Stalled: every split that has entries has waited for an acknowledgement for so long.
 	Stalled(waited time.Duration)
-	// Troubled: the store began to fail, or has failed for another minute; Mended: it works again. One call each, however many requests
-	// failed in between.
+	// Troubled: the store began to fail, or has failed for another minute; Mended: it works again.
+	// One call each, however many requests failed in between.
 	Troubled(what string, err error)
 	Mended(what string)
 }
@@ -46,14 +51,18 @@ type Rebalance struct {
 // Sample is how one split stands.
 type Sample struct {
 	Split Split
-	// Lag is the number of entries behind the last acknowledged one, or an upper bound of it unless LagExact.
+	// Lag is the number of entries behind the last acknowledged one, or an upper bound of it unless
+	// LagExact.
 	Lag      int64
 	LagExact bool
-	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is none.
+	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is
+	// none.
 	LagAge time.Duration
-	// Unacked is how long ago the oldest entry that is not acknowledged was handed out first; 0 if there is none.
+	// Unacked is how long ago the oldest entry that is not acknowledged was handed out first; 0 if
+	// there is none.
 	Unacked time.Duration
-	// Bound is the oldest entry that is not acknowledged, if nothing newer is handed out because of Config.MaxAhead.
+	// Bound is the oldest entry that is not acknowledged, if nothing newer is handed out because of
+	// Config.MaxAhead.
 	Bound Offset
 	// LastRead is when entries last came; zero if none have since the split was claimed.
 	LastRead time.Time

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// Offset is the ID of a Redis stream entry: milliseconds and a sequence number within them. Both halves are full unsigned 64-bit
-// numbers, so an Offset never passes through a float. The zero Offset is "0-0", before any entry.
+// Offset is the ID of a Redis stream entry: milliseconds and a sequence number within them. Both
+// halves are full unsigned 64-bit numbers, so an Offset never passes through a float. The zero
+// Offset is "0-0", before any entry.
 type Offset struct {
 	Millis uint64
 	Seq    uint64
@@ -47,7 +48,8 @@ func (o Offset) Compare(p Offset) int {
 // Before reports whether o lies before p.
 func (o Offset) Before(p Offset) bool { return o.Compare(p) < 0 }
 
-// Prev returns the greatest offset below o: reading after it starts at o. The predecessor of "0-0" is "0-0".
+// Prev returns the greatest offset below o: reading after it starts at o. The predecessor of "0-0"
+// is "0-0".
 func (o Offset) Prev() Offset {
 	switch {
 	case o.Seq > 0:
@@ -75,13 +77,14 @@ const ReadUnknown int64 = -1
 // Position is a place in a split: everything up to and including Offset is behind it.
 type Position struct {
 	Offset Offset
-	// Read counts the entries that were ever added to the stream up to Offset (the entries-read of a Redis consumer group), or is
-	// ReadUnknown.
+	// Read counts the entries that were ever added to the stream up to Offset (the entries-read of
+	// a Redis consumer group), or is ReadUnknown.
 	Read int64
 }
 
-// tellsMoreThan reports whether the position is worth storing over an older one: it lies further on, or what it counts is known better
-// now. A count that was stored without losses that were found since would have them found again by whoever reads on from there.
+// tellsMoreThan reports whether the position is worth storing over an older one: it lies further
+// on, or what it counts is known better now. A count that was stored without losses that were found
+// since would have them found again by whoever reads on from there.
 func (p Position) tellsMoreThan(stored Position) bool {
 	if p.Offset == stored.Offset {
 		return p.Read >= 0 && p.Read != stored.Read
@@ -89,8 +92,8 @@ func (p Position) tellsMoreThan(stored Position) bool {
 	return stored.Offset.Before(p.Offset)
 }
 
-// Entry is one record of a split. Fields alternates names and values as Redis holds them: order and repetitions are kept, and
-// the strings are those of the reply, not copies.
+// Entry is one record of a split. Fields alternates names and values as Redis holds them: order and
+// repetitions are kept, and the strings are those of the reply, not copies.
 type Entry struct {
 	Offset Offset
 	Fields []string

@@ -38,7 +38,8 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 	})
 }
 
-// Whatever is a start lies between 1970 and now, and reading after what comes before it begins there.
+// Whatever is a start lies between 1970 and now, and reading after what comes before it begins
+// there.
 func FuzzParseStart(f *testing.F) {
 	for _, text := range []string{
 		"earliest", "latest", "2026-01-31T08:00:00Z", "2024-01-31T08:00:00.5+02:00", "1767225600000-7", "1767225600000", "0-0", "", "12-",
@@ -51,7 +52,12 @@ func FuzzParseStart(f *testing.F) {
 		start, err := ParseStart(text, now)
 		if err != nil {
 			require.Zero(t, start)
-			require.True(t, strings.Contains(err.Error(), "use earliest") || strings.Contains(err.Error(), "use latest"), "no remedy: %s", err)
+			require.True(
+				t,
+				strings.Contains(err.Error(), "use earliest") || strings.Contains(err.Error(), "use latest"),
+				"no remedy: %s",
+				err,
+			)
 			return
 		}
 		at, given := start.At()

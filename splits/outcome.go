@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// The side of a Reader that acknowledgements come to. Nothing happens here under a lease that is over: another member may have
-// the split by then.
+// The side of a Reader that acknowledgements come to. Nothing happens here under a lease that is
+// over: another member may have the split by then.
 
-// distrustHints is for how long hints are not trusted after one was wrong: pipelines that give wrong hints go on doing so.
+// distrustHints is for how long hints are not trusted after one was wrong: pipelines that give
+// wrong hints go on doing so.
 const distrustHints = time.Minute
 
-// acknowledge takes in that a batch was processed. It returns the failure that this ends, if one was reported.
+// acknowledge takes in that a batch was processed. It returns the failure that this ends, if one
+// was reported.
 func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -33,8 +35,8 @@ func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
 	return recovered
 }
 
-// reject takes in that a batch failed, and reports whether that counts. If the batch had one entry, certain is to be called once
-// it is known that no other batch failed that was in flight meanwhile.
+// reject takes in that a batch failed, and reports whether that counts. If the batch had one entry,
+// certain is to be called once it is known that no other batch failed that was in flight meanwhile.
 func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -99,10 +101,11 @@ type Failing struct {
 	Offset Offset
 	// Key is its order key, if it has one.
 	Key string
-	// Among is 1 if the entry fails alone. Otherwise the entry is the first of so many that failed together last.
+	// Among is 1 if the entry fails alone. Otherwise the entry is the first of so many that failed
+	// together last.
 	Among int
-	// Attempts is how often it failed alone; Certain is in how many of these cases no other batch of the process failed that was in
-	// flight meanwhile.
+	// Attempts is how often it failed alone; Certain is in how many of these cases no other batch
+	// of the process failed that was in flight meanwhile.
 	Attempts, Certain int
 	// Others is how many more entries of the split failed alone.
 	Others int
@@ -139,7 +142,13 @@ func (r *Reader) failing(b *Batch, cause error) *Failing {
 		f = h.failing(l, now)
 	} else {
 		first := b.Entries[0]
-		f = Failing{Split: b.Split, Offset: first.Offset, Among: len(b.Entries), For: now.Sub(h.again.began), Cause: cause}
+		f = Failing{
+			Split:  b.Split,
+			Offset: first.Offset,
+			Among:  len(b.Entries),
+			For:    now.Sub(h.again.began),
+			Cause:  cause,
+		}
 	}
 	f.Waits = h.again.key != nil
 	return &f

@@ -1,7 +1,8 @@
 package splits
 
-// The state of a stream comes with its first and its last entry, so looking at one with large entries costs as much as reading two. Probes
-// then cover several reads: what was lost between them is counted all the same.
+// The state of a stream comes with its first and its last entry, so looking at one with large
+// entries costs as much as reading two. Probes then cover several reads: what was lost between them
+// is counted all the same.
 const (
 	// heavyEntry is the size from which a look is put off,
 	heavyEntry = 16 << 10
@@ -18,8 +19,9 @@ func (p *probe) due() bool {
 
 func (p *probe) heavy() bool { return p.size >= heavyEntry }
 
-// with is the probe after one more read, which had entries behind a position; p is nil if there is none. One that should have been judged keeps
-// nothing of earlier reads: the store could not tell when it was asked.
+// with is the probe after one more read, which had entries behind a position; p is nil if there is
+// none. One that should have been judged keeps nothing of earlier reads: the store could not tell
+// when it was asked.
 func (p *probe) with(before Position, entries []Entry) *probe {
 	next := probe{before: before}
 	if p != nil && !p.due() {

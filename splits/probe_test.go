@@ -28,7 +28,12 @@ func TestStreamsOfLargeEntriesAreLookedAtLessOften(t *testing.T) {
 	}
 	full := p.with(Position{}, read(heavyProbe, 1, heavyEntry))
 	assert.True(t, full.due(), "enough of them")
-	assert.Len(t, full.with(Position{}, read(heavyProbe+1, 1, heavyEntry)).offsets, 1, "it does not grow while no answer comes")
+	assert.Len(
+		t,
+		full.with(Position{}, read(heavyProbe+1, 1, heavyEntry)).offsets,
+		1,
+		"it does not grow while no answer comes",
+	)
 	assert.True(t, p.with(Position{}, read(heavyProbe, 1, 100)).due(), "they became small")
 	p.quiet = true
 	assert.True(t, p.due(), "no more came")
@@ -39,7 +44,10 @@ func TestWhatWasLostBetweenTheReadsOfAProbeIsCounted(t *testing.T) {
 	p := (*probe)(nil).
 		with(Position{Offset: Offset{Millis: 3}, Read: 3}, read(4, 2, heavyEntry)).
 		with(Position{Offset: Offset{Millis: 5}, Read: 5}, read(21, 4, heavyEntry))
-	f := p.judge(State{Exists: true, Length: 30, Added: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}}, State{})
+	f := p.judge(
+		State{Exists: true, Length: 30, Added: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}},
+		State{},
+	)
 	assert.Equal(t, &Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)
 	assert.EqualValues(t, 24, f.read)
 	assert.Equal(t, sumOf(read(24, 1, heavyEntry)[0]), p.sum)

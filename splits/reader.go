@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Reader is the set of splits that a member holds: what was fetched of each, handed out, and resolved. It starts no goroutine and
-// does no I/O: the fetchers fill it, Poll empties it, the Committer reads positions off it and the Claimer adds and removes
-// splits. One lock guards everything, so "is this lease over?" and "mark this offset" are one step.
+// Reader is the set of splits that a member holds: what was fetched of each, handed out, and
+// resolved. It starts no goroutine and does no I/O: the fetchers fill it, Poll empties it, the
+// Committer reads positions off it and the Claimer adds and removes splits. One lock guards
+// everything, so "is this lease over?" and "mark this offset" are one step.
 type Reader struct {
 	cfg Config
 
@@ -32,8 +33,14 @@ type Reader struct {
 
 func newReader(cfg Config) *Reader {
 	return &Reader{
-		cfg: cfg, holds: map[Split]*hold{}, lost: map[error][]Lease{}, room: map[string]signal{}, memories: map[Split]memory{},
-		readable: newSignal(), changed: newSignal(), counting: newSignal(),
+		cfg:      cfg,
+		holds:    map[Split]*hold{},
+		lost:     map[error][]Lease{},
+		room:     map[string]signal{},
+		memories: map[Split]memory{},
+		readable: newSignal(),
+		changed:  newSignal(),
+		counting: newSignal(),
 	}
 }
 
@@ -57,7 +64,8 @@ func (r *Reader) add(c claimed) *hold {
 	return h
 }
 
-// end closes a hold for good: from here on acknowledgements under it change nothing. The lock is held.
+// end closes a hold for good: from here on acknowledgements under it change nothing. The lock is
+// held.
 func (r *Reader) end(h *hold, cause error) {
 	if h.phase == over {
 		return
@@ -73,7 +81,8 @@ func (r *Reader) end(h *hold, cause error) {
 	r.wakeAllFetchers() // their shares of the common buffer have grown
 }
 
-// loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know. The lock is held.
+// loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
+// The lock is held.
 func (r *Reader) loseLocked(h *hold, cause error) {
 	if h.phase == over {
 		return
@@ -93,8 +102,9 @@ func (r *Reader) takeLost() map[error][]Lease {
 	return lost
 }
 
-// poll returns the next batch, waiting for one until ctx ends (then its error), the Reader is closed (ErrClosed) or giveUp, asked whenever
-// there is nothing to hand out, returns an error. Splits with entries are served in turn. One goroutine polls at a time.
+// poll returns the next batch, waiting for one until ctx ends (then its error), the Reader is
+// closed (ErrClosed) or giveUp, asked whenever there is nothing to hand out, returns an error.
+// Splits with entries are served in turn. One goroutine polls at a time.
 func (r *Reader) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
 	began := r.cfg.Now()
 	for {
@@ -130,10 +140,12 @@ func sleepOr(ctx context.Context, d time.Duration, s signal) error {
 	return nil
 }
 
-// pollEvery bounds how long Poll sleeps without looking round: nothing depends on it but the warning about a stall.
+// pollEvery bounds how long Poll sleeps without looking round: nothing depends on it but the
+// warning about a stall.
 const pollEvery = time.Second
 
-// take hands out the next batch that is ready, or says how long nothing will be unless something changes.
+// take hands out the next batch that is ready, or says how long nothing will be unless something
+// changes.
 func (r *Reader) take() (b *Batch, wait time.Duration, closed bool) {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -154,7 +166,8 @@ func (r *Reader) take() (b *Batch, wait time.Duration, closed bool) {
 	return nil, wait, false
 }
 
-// wakeDelayed queues the splits that have something to hand out again now, and returns the time until the next one has.
+// wakeDelayed queues the splits that have something to hand out again now, and returns the time
+// until the next one has.
 func (r *Reader) wakeDelayed(now time.Time) time.Duration {
 	wait := pollEvery
 	r.delayed = slices.DeleteFunc(r.delayed, func(h *hold) bool {
@@ -172,8 +185,8 @@ func (r *Reader) wakeDelayed(now time.Time) time.Duration {
 	return wait
 }
 
-// handOut cuts the next batch of a split, or returns nil if it has none to give now. The lease is checked here and now: timers fire
-// late in a process that was paused.
+// handOut cuts the next batch of a split, or returns nil if it has none to give now. The lease is
+// checked here and now: timers fire late in a process that was paused.
 func (r *Reader) handOut(h *hold, now time.Time) *Batch {
 	if h.phase != reading || h.inflight > 0 && !r.cfg.Unordered {
 		return nil
@@ -246,7 +259,8 @@ func (r *Reader) enqueue(h *hold) {
 	r.readable.raise()
 }
 
-// delay has Poll look at the split again when it has something to hand out again, if it will have. The lock is held.
+// delay has Poll look at the split again when it has something to hand out again, if it will have.
+// The lock is held.
 func (r *Reader) delay(h *hold) {
 	if h.again.empty() || slices.Contains(r.delayed, h) {
 		return

@@ -20,18 +20,24 @@ type memory struct {
 	done Position
 }
 
-// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed anew. Of one that was halted or deleted
-// nothing is: the operator who moved its position, or deleted it, knows of the loss. The lock is held.
+// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed
+// anew. Of one that was halted or deleted nothing is: the operator who moved its position, or
+// deleted it, knows of the loss. The lock is held.
 func (r *Reader) remember(h *hold, cause error) {
 	if h.halt == nil && !errors.Is(cause, ErrDeleted) {
 		r.memories[h.lease.Split] = memory{
-			seen: h.seen, end: h.tracker.End(), marks: h.marks, back: h.back, epoch: h.lease.Epoch, done: h.tracker.Done(),
+			seen:  h.seen,
+			end:   h.tracker.End(),
+			marks: h.marks,
+			back:  h.back,
+			epoch: h.lease.Epoch,
+			done:  h.tracker.Done(),
 		}
 	}
 }
 
-// recall returns what was known of the stream of a split when its lease was lost. If the position has moved on since, another member
-// had the split, and will have judged.
+// recall returns what was known of the stream of a split when its lease was lost. If the position
+// has moved on since, another member had the split, and will have judged.
 func (r *Reader) recall(s Split, at Position) memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,8 +48,9 @@ func (r *Reader) recall(s Split, at Position) memory {
 	return m
 }
 
-// goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was fetched is still handed out, for the
-// stream may not have it any more; then the hold ends, and the split is claimed anew. The lock is held.
+// goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was
+// fetched is still handed out, for the stream may not have it any more; then the hold ends, and the
+// split is claimed anew. The lock is held.
 func (r *Reader) goBack(h *hold) {
 	h.back = true
 	r.endIfBack(h)
@@ -62,7 +69,8 @@ func (h *hold) see(s State) {
 	}
 }
 
-// claimed is a lease that was just granted, the position that came with it, and what is known of the stream.
+// claimed is a lease that was just granted, the position that came with it, and what is known of
+// the stream.
 type claimed struct {
 	lease Lease
 	at    Position
@@ -74,9 +82,9 @@ type claimed struct {
 	halt error
 }
 
-// recover looks whether the streams are the ones in which the stored positions were reached. One that is not was recreated or rolled back,
-// and waiting there could last for ever: it is begun anew, under the new epoch, so that no late commit of an old position can undo
-// that.
+// recover looks whether the streams are the ones in which the stored positions were reached. One
+// that is not was recreated or rolled back, and waiting there could last for ever: it is begun
+// anew, under the new epoch, so that no late commit of an old position can undo that.
 func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 	if len(got) == 0 {
 		return nil
@@ -169,8 +177,8 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error)
 	return loss, nil
 }
 
-// spent reports whether the stream went away after all that was seen of it had been acknowledged, and nothing else did: had the store lost more,
-// the position would be gone too.
+// spent reports whether the stream went away after all that was seen of it had been acknowledged,
+// and nothing else did: had the store lost more, the position would be gone too.
 func (g claimed) spent(s State) bool {
 	return g.seen.readUp(g.done) && !g.resolved && (!s.Exists || !s.hides(g.at.Offset))
 }
@@ -183,7 +191,8 @@ func (s State) undone(read int64) int64 {
 	return max(0, read-s.Added)
 }
 
-// resumeAt finds the position from which a stream that went back has to be read so that nothing is passed over.
+// resumeAt finds the position from which a stream that went back has to be read so that nothing is
+// passed over.
 func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, error) {
 	begin := Position{Read: ReadUnknown} // the first entry
 	if s.Added >= 0 {
@@ -212,14 +221,16 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 	return to, nil
 }
 
-// parts reports whether the histories are known to part behind a mark that the stream has: something that was read behind it is gone. Else they
-// parted before, unseen, and the count at the mark is that of neither.
+// parts reports whether the histories are known to part behind a mark that the stream has:
+// something that was read behind it is gone. Else they parted before, unseen, and the count at the
+// mark is that of neither.
 func (g claimed) parts(s State, known mark) bool {
 	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.marks[len(g.marks)-1].at.Offset)
 }
 
-// lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are searched by halves: of a history that
-// parts from the one that was read, all marks before the parting are there and none behind it.
+// lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are
+// searched by halves: of a history that parts from the one that was read, all marks before the
+// parting are there and none behind it.
 func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *mark, err error) {
 	low, high := 0, len(all)
 	for low < high {
@@ -239,7 +250,10 @@ func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *ma
 
 // has asks whether the stream has the entry of the mark.
 func (c *claimer) has(ctx context.Context, s Split, m mark) (bool, error) {
-	fetched, err := c.cfg.Log.Fetch(ctx, FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1})
+	fetched, err := c.cfg.Log.Fetch(
+		ctx,
+		FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1},
+	)
 	if err != nil {
 		return false, err
 	}

@@ -49,7 +49,11 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 		settle(20 * time.Second)
 		losses := a.lostAll()
 		require.Len(t, losses, 1)
-		assert.Equal(t, splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true, Spent: true}, losses[0])
+		assert.Equal(
+			t,
+			splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true, Spent: true},
+			losses[0],
+		)
 		assert.Equal(t, splits.Position{}, w.lease(0).Position)
 		require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low"))
 		w.note("high")
@@ -73,7 +77,8 @@ func (b *blind) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fe
 	return b.Log.Fetch(ctx, req)
 }
 
-// The stream changed before any state of it had been seen: all that is known of it is what came from it.
+// The stream changed before any state of it had been seen: all that is known of it is what came
+// from it.
 func TestAStreamThatIsGoneRightAfterItsFirstEntriesIsReadFromItsBeginningWhenItComesBack(t *testing.T) {
 	for name, soon := range map[string]bool{"seen while it is gone": false, "seen when it ends before what was read": true} {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +127,8 @@ func (d *dropping) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits
 	return fetched, err
 }
 
-// Nobody looks at the streams but with the next read, and by the time that they are looked over it is there again and longer than it was.
+// Nobody looks at the streams but with the next read, and by the time that they are looked over it
+// is there again and longer than it was.
 func TestAReadThatSeesItsStreamGoneHasItBegunAnew(t *testing.T) {
 	for _, fail := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -271,8 +277,9 @@ func TestARolledBackStreamIsReadOnWhereTheHistoriesPart(t *testing.T) {
 	}
 }
 
-// A rollback that nobody saw, since as many entries had been written again before the stream was looked at, left a mark with too high a count.
-// The split was taken back to that mark again and again, and everything behind it handed out each time.
+// A rollback that nobody saw, since as many entries had been written again before the stream was
+// looked at, left a mark with too high a count. The split was taken back to that mark again and
+// again, and everything behind it handed out each time.
 func TestAWrongCountOfAnUnseenRollbackIsNotBelievedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
@@ -339,7 +346,12 @@ func TestUnreadEntriesThatAFailoverLostAreCounted(t *testing.T) {
 		settle(time.Minute)
 		losses := a.lostAll()
 		require.Len(t, losses, 1)
-		assert.EqualValues(t, 90, losses[0].Entries, "the lease went back as well, so what was fetched can't be handed out")
+		assert.EqualValues(
+			t,
+			90,
+			losses[0].Entries,
+			"the lease went back as well, so what was fetched can't be handed out",
+		)
 		for _, number := range numbers(10) {
 			assert.Contains(t, a.texts(), number)
 		}
@@ -428,7 +440,8 @@ func TestASplitThatCannotBeLookedAtAfterItWentBackIsTriedAgain(t *testing.T) {
 	})
 }
 
-// What went back is no hold any more, and its lease is ours all the same until the split is claimed anew.
+// What went back is no hold any more, and its lease is ours all the same until the split is claimed
+// anew.
 func TestALeaseOfAStreamThatWentBackIsReleasedByWhoDoesNotNeedIt(t *testing.T) {
 	for name, leaves := range map[string]bool{"who leaves": true, "who is to have it no more": false} {
 		t.Run(name, func(t *testing.T) {
@@ -457,7 +470,8 @@ func TestALeaseOfAStreamThatWentBackIsReleasedByWhoDoesNotNeedIt(t *testing.T) {
 	}
 }
 
-// Whatever happens to the streams: what is there in the end was read, and what is told to be lost was.
+// Whatever happens to the streams: what is there in the end was read, and what is told to be lost
+// was.
 func TestNothingThatIsThereIsPassedOverWhateverHappensToTheStream(t *testing.T) {
 	for seed := range uint64(60) {
 		synctest.Test(t, func(t *testing.T) {

@@ -34,7 +34,8 @@ func (c *claimer) giveUp(ctx context.Context, gone []retired) {
 	}
 }
 
-// close gives up everything once run has returned. A node that hangs keeps the splits of no other from being released.
+// close gives up everything once run has returned. A node that hangs keeps the splits of no other
+// from being released.
 func (c *claimer) close(ctx context.Context) {
 	gone, _ := c.reader.retire(true)
 	c.takeLost()
@@ -48,8 +49,8 @@ func (c *claimer) close(ctx context.Context) {
 	c.lanes.join()
 }
 
-// unwanted takes the leases under which nothing is read, and whose splits are not wished for, to be released. Others would have to wait until
-// they run out.
+// unwanted takes the leases under which nothing is read, and whose splits are not wished for, to be
+// released. Others would have to wait until they run out.
 func (c *claimer) unwanted(wish []Split) (gone []retired) {
 	for s, lease := range c.unread {
 		if !c.busy[s] && !slices.Contains(wish, s) {
@@ -73,7 +74,8 @@ func (c *claimer) release(ctx context.Context, gone []retired) {
 	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
 }
 
-// commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be trusted any more.
+// commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be
+// trusted any more.
 func (c *claimer) commitLast(ctx context.Context, gone []retired) {
 	var open []Commit
 	for _, g := range gone {

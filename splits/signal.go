@@ -1,6 +1,7 @@
 package splits
 
-// signal wakes one goroutine. It holds one token and drops the rest: the state that it points at is the truth.
+// signal wakes one goroutine. It holds one token and drops the rest: the state that it points at is
+// the truth.
 type signal chan struct{}
 
 func newSignal() signal { return make(signal, 1) }

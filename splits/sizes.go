@@ -8,28 +8,32 @@ import (
 
 // Bounds of what one request asks for.
 const (
-	// replyBytes is what a reply should have if its entries are as large as they have been on average. The count of a request counts per
-	// split; a large one over many splits would stop the server for a while.
+	// replyBytes is what a reply should have if its entries are as large as they have been on
+	// average. The count of a request counts per split; a large one over many splits would stop the
+	// server for a while.
 	replyBytes = 1 << 20
-	// surpriseBytes is what a reply has at most, unless one entry of each split is more, if all are as large as the largest of late.
+	// surpriseBytes is what a reply has at most, unless one entry of each split is more, if all are
+	// as large as the largest of late.
 	surpriseBytes = 16 << 20
 	// firstCount is how many entries the first reply has at most, of all splits together.
 	firstCount = 16
 	mostCount  = 1000
-	// quietShare is how many quiet splits are expected to bring as much as one that has a backlog: if all of them burst at once, a reply
-	// is so many times larger than it should be.
+	// quietShare is how many quiet splits are expected to bring as much as one that has a backlog:
+	// if all of them burst at once, a reply is so many times larger than it should be.
 	quietShare = 8
 	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
 	hugeEntry     = 1 << 20
 	cautiousReads = 16
-	// mostQuiet is how often the number of splits in a request is doubled at most: enough for any topic.
+	// mostQuiet is how often the number of splits in a request is doubled at most: enough for any
+	// topic.
 	mostQuiet = 20
 )
 
-// sizes is what a fetcher knows of the entries that came, by which it decides how much to ask for next. A store can be asked for a number
-// of entries only, so a reply of entries larger than any before can't be foreseen: it has as many of them as were asked for. That
-// is why the count grows no faster than twofold, and not at all while little comes. It is safe for concurrent use: a fetcher has
-// two requests at a time.
+// sizes is what a fetcher knows of the entries that came, by which it decides how much to ask for
+// next. A store can be asked for a number of entries only, so a reply of entries larger than any
+// before can't be foreseen: it has as many of them as were asked for. That is why the count grows
+// no faster than twofold, and not at all while little comes. It is safe for concurrent use: a
+// fetcher has two requests at a time.
 type sizes struct {
 	mu       sync.Mutex
 	average  int // bytes of an entry, smoothed; 0 until the first
@@ -40,8 +44,9 @@ type sizes struct {
 	budget   budget
 }
 
-// count is how many entries of each split to ask for; behind is how many of them have a backlog, spare how many bytes may still be buffered. Who
-// returns full entries has a backlog: where little comes few are asked for, and getting those tells nothing.
+// count is how many entries of each split to ask for; behind is how many of them have a backlog,
+// spare how many bytes may still be buffered. Who returns full entries has a backlog: where little
+// comes few are asked for, and getting those tells nothing.
 func (s *sizes) count(behind, splits, spare int) (n, full int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,9 +66,10 @@ func (s *sizes) count(behind, splits, spare int) (n, full int) {
 	return max(1, min(full, max(firstCount/splits, 2*s.fullest))), full
 }
 
-// most is how many splits one request may name: each returns an entry at least, however large. While nothing comes they become
-// more and more, for a request that names them all may block, and others have to be repeated all the time. Of those with a backlog there
-// may be full at most: they do bring entries.
+// most is how many splits one request may name: each returns an entry at least, however large.
+// While nothing comes they become more and more, for a request that names them all may block, and
+// others have to be repeated all the time. Of those with a backlog there may be full at most: they
+// do bring entries.
 func (s *sizes) most(spare int) (full, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,16 +88,16 @@ func (s *sizes) unknown() bool {
 	return s.average == 0 && s.quiet == 0
 }
 
-// tight reports whether one entry is expected to need as much of the connection as a whole answer should: two requests at a time would keep
-// each other from arriving in time.
+// tight reports whether one entry is expected to need as much of the connection as a whole answer
+// should: two requests at a time would keep each other from arriving in time.
 func (s *sizes) tight() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.average > s.budget.bound(math.MaxInt)
 }
 
-// expect takes in the sizes of entries that are about to be fetched, if no others are known. Those that are larger than an answer should be
-// count only if all are: they are read by themselves.
+// expect takes in the sizes of entries that are about to be fetched, if no others are known. Those
+// that are larger than an answer should be count only if all are: they are read by themselves.
 func (s *sizes) expect(next []Peeked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,7 +119,8 @@ func (s *sizes) expect(next []Peeked) {
 	}
 }
 
-// failed takes in that a request for so many entries failed, since its answer did not arrive completely.
+// failed takes in that a request for so many entries failed, since its answer did not arrive
+// completely.
 func (s *sizes) failed(entries int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

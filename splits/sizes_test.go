@@ -114,7 +114,8 @@ func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
 	assert.Equal(t, 1, most(&s, 0))
 }
 
-// A request that does not name all splits can't block: those of a quiet topic would be sent again every few milliseconds for ever.
+// A request that does not name all splits can't block: those of a quiet topic would be sent again
+// every few milliseconds for ever.
 func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
 	var s sizes
 	for _, want := range []int{16, 32, 64, 128} {
@@ -129,8 +130,9 @@ func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
 	assert.Equal(t, 50, most(&s, plenty))
 }
 
-// Whatever sizes come: no reply has more than twice as many entries of a split as the last one, nor, unless they are larger than
-// what came just before, more than surpriseBytes or an entry of each split.
+// Whatever sizes come: no reply has more than twice as many entries of a split as the last one,
+// nor, unless they are larger than what came just before, more than surpriseBytes or an entry of
+// each split.
 func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

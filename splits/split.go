@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// Split is one partition of a topic as a unit of work that can be assigned to a member of a consumer group. The three fields
-// together are its identity: Split is comparable and may key a map. The zero Split names nothing.
+// Split is one partition of a topic as a unit of work that can be assigned to a member of a
+// consumer group. The three fields together are its identity: Split is comparable and may key a
+// map. The zero Split names nothing.
 type Split struct {
 	// Topic is the stream_name that the split is a part of.
 	Topic string
@@ -20,14 +21,15 @@ type Split struct {
 	Key string
 }
 
-// ID names the split for people, in logs and on the command line: "orders-3". It is not unique across topics
-// ("a-1" has a split "a-1-0", and so may others); compare Splits, not their IDs.
+// ID names the split for people, in logs and on the command line: "orders-3". It is not unique
+// across topics ("a-1" has a split "a-1-0", and so may others); compare Splits, not their IDs.
 func (s Split) ID() string { return s.Topic + "-" + strconv.Itoa(s.Partition) }
 
 // String returns the ID.
 func (s Split) String() string { return s.ID() }
 
-// MarshalText writes the split as topic/partition/key, topic and key percent-escaped, so that UnmarshalText restores it exactly.
+// MarshalText writes the split as topic/partition/key, topic and key percent-escaped, so that
+// UnmarshalText restores it exactly.
 func (s Split) MarshalText() ([]byte, error) {
 	return []byte(url.PathEscape(s.Topic) + "/" + strconv.Itoa(s.Partition) + "/" + url.PathEscape(s.Key)), nil
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Start says where a group begins to read a split that has no committed position. The zero Start is Earliest.
+// Start says where a group begins to read a split that has no committed position. The zero Start is
+// Earliest.
 type Start struct {
 	kind startKind
 	at   Offset
@@ -37,8 +38,8 @@ func (s Start) IsEarliest() bool { return s.kind == startEarliest }
 // At returns the offset of a StartAt, and whether it is one.
 func (s Start) At() (Offset, bool) { return s.at, s.kind == startAt }
 
-// ParseStart reads "earliest", "latest", a time (RFC 3339) or the ID of an entry. Times and IDs are inclusive; one that lies before 1970 or
-// after now is an error, which says what to use instead.
+// ParseStart reads "earliest", "latest", a time (RFC 3339) or the ID of an entry. Times and IDs are
+// inclusive; one that lies before 1970 or after now is an error, which says what to use instead.
 func ParseStart(text string, now time.Time) (Start, error) {
 	switch text {
 	case "earliest":

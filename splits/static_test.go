@@ -62,7 +62,13 @@ func TestARestartOfAStaticMemberMovesNoSplit(t *testing.T) {
 				settle(time.Second)
 				version := w.store.Version("orders", "g")
 				rebalances := func() int {
-					return see(b, func() int { return len(b.rebalances) }) + see(c, func() int { return len(c.rebalances) })
+					return see(
+						b,
+						func() int { return len(b.rebalances) },
+					) + see(
+						c,
+						func() int { return len(c.rebalances) },
+					)
 				}
 				before := rebalances()
 				for life := uint64(2); life < 6; life++ {
@@ -98,12 +104,14 @@ func TestAStaticMemberThatStaysAwayIsReplacedWhenItsSessionEnds(t *testing.T) {
 	})
 }
 
-// The later one has everything, the earlier one never fights back, and has its turn when the later has gone.
+// The later one has everything, the earlier one never fights back, and has its turn when the later
+// has gone.
 func TestOfTwoIncarnationsTheEarlierStandsBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 8)
 		b := w.join("b")
-		first := w.life(1, func(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} }) // a pipeline that hangs
+		// a pipeline that hangs
+		first := w.life(1, func(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} })
 		settle(time.Second)
 		w.fill(3)
 		settle(time.Second)
@@ -176,11 +184,18 @@ func TestATakeoverSurvivesLostRepliesAndLateRequests(t *testing.T) {
 		first := w.life(1)
 		settle(2 * time.Second)
 		// What the earlier one sends from now on fails and is applied later all the same.
-		first.faults.Hook(func(splitstest.Call) splitstest.Fault { return splitstest.Fault{Fail: gone, Late: 4 * time.Second} })
+		first.faults.Hook(
+			func(splitstest.Call) splitstest.Fault { return splitstest.Fault{Fail: gone, Late: 4 * time.Second} },
+		)
 		settle(100 * time.Millisecond)
 		second := w.life(2, func(_ *splits.Config, m *member) {
 			for _, method := range []splitstest.Method{splitstest.Beat, splitstest.Claim, splitstest.Propose} {
-				m.faults.Next(method, splitstest.Fault{Lose: gone}, splitstest.Fault{Fail: gone, Late: 2 * time.Second}, splitstest.Fault{Lose: gone})
+				m.faults.Next(
+					method,
+					splitstest.Fault{Lose: gone},
+					splitstest.Fault{Fail: gone, Late: 2 * time.Second},
+					splitstest.Fault{Lose: gone},
+				)
 			}
 		})
 		settle(5 * time.Second)

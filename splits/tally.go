@@ -2,20 +2,25 @@ package splits
 
 import "time"
 
-// tally is the count of the entries behind a position that is under way. The store counts in slices, while the split is read and written
-// as ever: what is counted can only be removed meanwhile.
+// tally is the count of the entries behind a position that is under way. The store counts in
+// slices, while the split is read and written as ever: what is counted can only be removed
+// meanwhile.
 //
-// A count starts at the position where the next fetch goes on. The entries of the stream behind it, subtracted from the entries ever
-// added, give the count of that position; so do the entries before it, added to those that were removed. From there on the position counts
-// what is fetched. Both are exact unless entries were removed on the side that was counted, which the state of the stream shows afterwards:
+// A count starts at the position where the next fetch goes on. The entries of the stream behind it,
+// subtracted from the entries ever added, give the count of that position; so do the entries before
+// it, added to those that were removed. From there on the position counts what is fetched. Both are
+// exact unless entries were removed on the side that was counted, which the state of the stream
+// shows afterwards:
 //   - trimming shows by the first entry,
-//   - XDEL shows by the highest offset that it removed. Behind such an offset a count can't tell what the position has
-//     counted, so it gives the lag of the committed position only, and the position itself stays without a count.
+//   - XDEL shows by the highest offset that it removed. Behind such an offset a count can't tell
+//     what the position has counted, so it gives the lag of the committed position only, and the
+//     position itself stays without a count.
 type tally struct {
 	from   Offset // the position whose lag is wanted
 	front  bool   // the entries before the position are counted, not those behind it
 	learns bool   // the position gets its count
-	// start is the state of the stream when the count began, fetched the number of entries that had been fetched under the lease.
+	// start is the state of the stream when the count began, fetched the number of entries that had
+	// been fetched under the lease.
 	start   State
 	fetched int64 // it falls when a buffer is dropped, as the place where the next fetch goes on does
 
@@ -27,10 +32,11 @@ type tally struct {
 }
 
 const (
-	// mostCounted is how many entries are counted of a split at most. Whoever is that far behind can do with an upper bound.
+	// mostCounted is how many entries are counted of a split at most. Whoever is that far behind
+	// can do with an upper bound.
 	mostCounted = 1_000_000
-	// countAgainSoon and countAgainLate are the waits after a count that came to nothing: because the stream changed, or because
-	// there is too much to count.
+	// countAgainSoon and countAgainLate are the waits after a count that came to nothing: because
+	// the stream changed, or because there is too much to count.
 	countAgainSoon = 10 * time.Second
 	countAgainLate = 10 * time.Minute
 )
@@ -49,12 +55,14 @@ func newTally(l look, s State) *tally {
 	return t
 }
 
-// nearer guesses whether a position is nearer to the first entry than to the last, by the time that offsets are made of.
+// nearer guesses whether a position is nearer to the first entry than to the last, by the time that
+// offsets are made of.
 func nearer(at Offset, s State) bool {
 	return at.Millis-s.First.Millis < s.Last.Millis-min(at.Millis, s.Last.Millis)
 }
 
-// request asks for the next slice. It begins with the entry that was counted last: if that is gone, so may be others.
+// request asks for the next slice. It begins with the entry that was counted last: if that is gone,
+// so may be others.
 func (t *tally) request(s Split) CountRequest {
 	after := t.cursor
 	if t.counted > 0 {
@@ -79,7 +87,8 @@ func (t *tally) add(c Counted) bool {
 	return true
 }
 
-// read is the count of the position, if the stream is in this state now; false if too much has changed.
+// read is the count of the position, if the stream is in this state now; false if too much has
+// changed.
 func (t *tally) read(s State) (int64, bool) {
 	switch {
 	case !s.Exists || s.Added < t.start.Added || !t.learns:
@@ -90,7 +99,8 @@ func (t *tally) read(s State) (int64, bool) {
 	return t.start.Added - t.counted, s.Length > 0 && s.First.Compare(t.from) <= 0 && s.MaxDeleted.Compare(t.from) <= 0
 }
 
-// wantCount begins a count for a split whose lag is not known exactly, unless there is one or the last one was not long ago.
+// wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
+// last one was not long ago.
 func (r *Reader) wantCount(l look, s State) {
 	now := r.cfg.Now()
 	r.mu.Lock()
@@ -103,7 +113,8 @@ func (r *Reader) wantCount(l look, s State) {
 	r.counting.raise()
 }
 
-// settleCount takes in a count that is complete, now that the state of the stream behind it is known.
+// settleCount takes in a count that is complete, now that the state of the stream behind it is
+// known.
 func (r *Reader) settleCount(l *look, s State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,7 +29,8 @@ func (m *model) count(req CountRequest) (c Counted) {
 	return c
 }
 
-// disturb changes the stream as one producer or operator does: some trim, some delete, some do neither.
+// disturb changes the stream as one producer or operator does: some trim, some delete, some do
+// neither.
 func (m *model) disturb(trims, deletes int) {
 	switch n := m.random.IntN(12); {
 	case n < 3:
@@ -43,7 +44,8 @@ func (m *model) disturb(trims, deletes int) {
 	}
 }
 
-// Whatever is appended, trimmed and deleted while entries are counted: a count that is believed is the truth.
+// Whatever is appended, trimmed and deleted while entries are counted: a count that is believed is
+// the truth.
 func TestTalliedCountIsTheTruth(t *testing.T) {
 	believed := map[bool]int{} // by the side that was counted
 	for seed := range uint64(20_000) {

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Tracker keeps account of what was handed out of one split and resolved since, and knows the highest position without a gap below
-// it: the only one that may be committed. Behind a gap it keeps what it needs for that, and not the entries. It is not safe
-// for concurrent use; a Reader guards it with its lock.
+// Tracker keeps account of what was handed out of one split and resolved since, and knows the
+// highest position without a gap below it: the only one that may be committed. Behind a gap it
+// keeps what it needs for that, and not the entries. It is not safe for concurrent use; a Reader
+// guards it with its lock.
 type Tracker struct {
 	done    Position
 	spans   []*Span // in the order of their offsets; the first has an entry that is not resolved
@@ -31,8 +32,8 @@ type Span struct {
 // NewTracker starts at a position up to which everything is resolved.
 func NewTracker(done Position) *Tracker { return &Tracker{done: done} }
 
-// Track adds entries that are handed out now. Entries must be tracked in the order of their offsets. read is the Read of the
-// position before the first of them.
+// Track adds entries that are handed out now. Entries must be tracked in the order of their
+// offsets. read is the Read of the position before the first of them.
 func (t *Tracker) Track(entries []Entry, read int64, now time.Time) *Span {
 	n := len(entries)
 	s := &Span{
@@ -45,7 +46,8 @@ func (t *Tracker) Track(entries []Entry, read int64, now time.Time) *Span {
 	return s
 }
 
-// own makes the span the only holder of its entries, so that each can be dropped when it is resolved.
+// own makes the span the only holder of its entries, so that each can be dropped when it is
+// resolved.
 func (s *Span) own() {
 	if !s.owned {
 		s.entries, s.owned = slices.Clone(s.entries), true
@@ -89,11 +91,15 @@ func (t *Tracker) advance() {
 	}
 }
 
-// compact drops the entries of a span behind the first gap that is resolved as a whole, and merges the span with neighbours that
-// are resolved too.
+// compact drops the entries of a span behind the first gap that is resolved as a whole, and merges
+// the span with neighbours that are resolved too.
 func (t *Tracker) compact(s *Span) {
 	s.entries, s.resolved = nil, nil
-	at, _ := slices.BinarySearchFunc(t.spans, s.first, func(other *Span, o Offset) int { return other.first.Compare(o) })
+	at, _ := slices.BinarySearchFunc(
+		t.spans,
+		s.first,
+		func(other *Span, o Offset) int { return other.first.Compare(o) },
+	)
 	if at+1 < len(t.spans) && s.absorb(t.spans[at+1]) {
 		t.spans = slices.Delete(t.spans, at+1, at+2)
 	}
@@ -102,8 +108,8 @@ func (t *Tracker) compact(s *Span) {
 	}
 }
 
-// absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing is known to be lost between
-// them.
+// absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing
+// is known to be lost between them.
 func (s *Span) absorb(next *Span) bool {
 	if s.open > 0 || next.open > 0 || next.read != after(s.read, s.size) {
 		return false
@@ -149,8 +155,8 @@ func (t *Tracker) Oldest() (o Offset, since time.Time, open bool) {
 	return s.entries[s.passed].Offset, s.since, true
 }
 
-// Shift adds lost entries to the count of everything tracked behind offset: they turned out to lie between there and the
-// first entry that followed.
+// Shift adds lost entries to the count of everything tracked behind offset: they turned out to lie
+// between there and the first entry that followed.
 func (t *Tracker) Shift(offset Offset, lost int64) {
 	for _, s := range t.spans {
 		if s.read >= 0 && (offset.Before(s.first) || s.open == 0 && offset.Before(s.last)) {
@@ -162,7 +168,8 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 	}
 }
 
-// Learn sets the counts that were not known, of all that is tracked and of Done, from the count at End.
+// Learn sets the counts that were not known, of all that is tracked and of Done, from the count at
+// End.
 func (t *Tracker) Learn(end int64) {
 	for _, s := range slices.Backward(t.spans) {
 		if s.read < 0 {

@@ -27,7 +27,12 @@ func fiveHundred() []splits.Entry {
 
 func TestAllocationsOfTheTracker(t *testing.T) {
 	tracker, entries := splits.NewTracker(splits.Position{}), fiveHundred()
-	assert.Equal(t, 3, int(testing.AllocsPerRun(100, func() { trackAll(tracker, entries) })), "of a batch, however large")
+	assert.Equal(
+		t,
+		3,
+		int(testing.AllocsPerRun(100, func() { trackAll(tracker, entries) })),
+		"of a batch, however large",
+	)
 }
 
 func BenchmarkTrack(b *testing.B) {

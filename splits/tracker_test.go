@@ -103,7 +103,15 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 
 func TestLearnCountsBackFromTheEnd(t *testing.T) {
 	tracker := NewTracker(pos(10, ReadUnknown))
-	first, second := tracker.Track(entries(11, 12), ReadUnknown, time.Time{}), tracker.Track(entries(13, 15), ReadUnknown, time.Time{})
+	first, second := tracker.Track(
+		entries(11, 12),
+		ReadUnknown,
+		time.Time{},
+	), tracker.Track(
+		entries(13, 15),
+		ReadUnknown,
+		time.Time{},
+	)
 	tracker.Resolve(first, 0)
 	assert.Equal(t, pos(11, ReadUnknown), tracker.Done())
 	tracker.Learn(40)

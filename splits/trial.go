@@ -5,18 +5,20 @@ import (
 	"time"
 )
 
-// A read that did not arrive completely is not sent again as it was: it might fail again and again. Its splits are on trial. They are read
-// beside the others, in requests that ask for less: fewer splits, and one entry of each. One request that fails makes the next one smaller,
-// down to one entry of one split; each that succeeds lets its splits ask for more, until they are where they were and the trial ends. So an
-// entry that can't be read delays its own split alone.
+// A read that did not arrive completely is not sent again as it was: it might fail again and again.
+// Its splits are on trial. They are read beside the others, in requests that ask for less: fewer
+// splits, and one entry of each. One request that fails makes the next one smaller, down to one
+// entry of one split; each that succeeds lets its splits ask for more, until they are where they
+// were and the trial ends. So an entry that can't be read delays its own split alone.
 
 const (
 	// trialParts is the number of requests into which one that failed is cut.
 	trialParts = 16
 	// trialGrowth is the factor by which the count of a trial grows with each success.
 	trialGrowth = 4
-	// largeEntry is the size from which an entry is reported the first time that it does not arrive: the connection may have broken for
-	// any reason, and smaller ones have a second attempt.
+	// largeEntry is the size from which an entry is reported the first time that it does not
+	// arrive: the connection may have broken for any reason, and smaller ones have a second
+	// attempt.
 	largeEntry = 64 << 10
 )
 
@@ -31,7 +33,8 @@ type trial struct {
 	next int64
 }
 
-// narrower is the trial after a request for count entries of each of some splits failed; t is nil if there was none.
+// narrower is the trial after a request for count entries of each of some splits failed; t is nil
+// if there was none.
 func (t *trial) narrower(splits, count int) *trial {
 	next := &trial{splits: max(1, splits/trialParts), count: 1, goal: count}
 	if t == nil {
@@ -46,7 +49,8 @@ func (t *trial) narrower(splits, count int) *trial {
 	return next
 }
 
-// after is the trial after a request for count entries succeeded, of which some came; nil if it is over.
+// after is the trial after a request for count entries succeeded, of which some came; nil if it is
+// over.
 func (t *trial) after(came, count int) *trial {
 	if t == nil || came < count || count >= t.goal || count < t.count {
 		return nil // nothing more was there, or as much came as any request asks for
@@ -56,11 +60,16 @@ func (t *trial) after(came, count int) *trial {
 
 // before reports whether a trial goes on before another one.
 func (t *trial) before(other *trial) bool {
-	return cmp.Or(cmp.Compare(t.alone, other.alone), cmp.Compare(t.next, other.next), cmp.Compare(t.count, other.count)) < 0
+	return cmp.Or(
+		cmp.Compare(t.alone, other.alone),
+		cmp.Compare(t.next, other.next),
+		cmp.Compare(t.count, other.count),
+	) < 0
 }
 
-// setBack puts the splits of a request for count entries of each on trial, since it failed. It returns whether they were on trial before,
-// and how often in a row the smallest request of all has failed for them now. next describes the next entries of the first of them.
+// setBack puts the splits of a request for count entries of each on trial, since it failed. It
+// returns whether they were on trial before, and how often in a row the smallest request of all has
+// failed for them now. next describes the next entries of the first of them.
 func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool, failures int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,8 +89,8 @@ func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool
 	return onTrial, failures
 }
 
-// setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless that is so for all. It returns the others.
-// next describes the next entries of the first of them.
+// setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless
+// that is so for all. It returns the others. next describes the next entries of the first of them.
 func (r *Reader) setLargeAside(items []intake, next []Peeked) (others []intake) {
 	large := func(i int) bool { return i < len(next) && next[i].Size > replyBytes }
 	for i := range items {
@@ -114,8 +123,9 @@ func (r *Reader) endTrials(shard string) {
 	}
 }
 
-// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those that failed alone come last, and before them
-// those with large entries: they may take all the time that a request has, and then delay no others.
+// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those
+// that failed alone come last, and before them those with large entries: they may take all the time
+// that a request has, and then delay no others.
 func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	now := r.cfg.Now()
 	r.mu.Lock()

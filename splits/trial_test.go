@@ -126,7 +126,10 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 					}
 				}
 				assert.Equal(t, 16*before+15*400, a.count())
-				reported := slices.DeleteFunc(a.allCauses(), func(err error) bool { return !errors.Is(err, splits.ErrUnfinished) })
+				reported := slices.DeleteFunc(
+					a.allCauses(),
+					func(err error) bool { return !errors.Is(err, splits.ErrUnfinished) },
+				)
 				require.NotEmpty(t, reported)
 				for _, err := range reported {
 					entry, ok := errors.AsType[*splits.EntryError](err)

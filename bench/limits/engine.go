@@ -29,7 +29,8 @@ func engine(ctx context.Context, o options) error {
 	return stream.Run(ctx)
 }
 
-// backlog hands out batches of messages with four metadata values, the fewest that tell a reader where each came from.
+// backlog hands out batches of messages with four metadata values, the fewest that tell a reader
+// where each came from.
 type backlog struct {
 	options
 	done int

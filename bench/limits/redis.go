@@ -16,7 +16,8 @@ func client(o options) (*redis.Client, error) {
 	return redis.NewClient(opts), nil
 }
 
-// xread reads n entries of all streams with one XREAD after another, and looks at nothing but their IDs.
+// xread reads n entries of all streams with one XREAD after another, and looks at nothing but their
+// IDs.
 func xread(ctx context.Context, o options) error {
 	c, err := client(o)
 	if err != nil {
@@ -36,7 +37,8 @@ func xread(ctx context.Context, o options) error {
 		for _, key := range keys {
 			args = append(args, after[key])
 		}
-		streams, err := c.Do(ctx, args...).Result() // the generic reader costs less than XRead, which makes a map of each entry
+		// the generic reader costs less than XRead, which makes a map of each entry
+		streams, err := c.Do(ctx, args...).Result()
 		if err != nil {
 			return fmt.Errorf("after %d entries: %w", read, err)
 		}

@@ -20,24 +20,61 @@ const (
 // aclCommand prints rules; it talks to no server.
 func aclCommand(stdout io.Writer) *cli.Command {
 	topic := &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the stream_name"}
-	partitions := &cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "how many the topic has or is to have: patterns then match no " +
-		"number with more digits, and a writer may create it (default: as many as there can be)"}
-	return parentCommand("acl", "Print what a user of the server has to be allowed, without asking a server",
-		aclRole(stdout, broker.RoleReader, "The line for the user of an input", "acl reader --topic orders --group billing",
-			topic, partitions, &cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"}),
-		aclRole(stdout, broker.RoleWriter, "The line for the user of an output", "acl writer --topic orders --partitions 8",
-			topic, partitions),
-		aclRole(stdout, broker.RoleAdmin, "The line for the user of the commands topic and group", "acl admin",
-			&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "one topic, instead of all: any stream can be one"}, partitions),
+	partitions := &cli.IntFlag{
+		Name:    flagPartitions,
+		Aliases: []string{"p"},
+		Usage: "how many the topic has or is to have: patterns then match no " +
+			"number with more digits, and a writer may create it (default: as many as there can be)",
+	}
+	return parentCommand(
+		"acl",
+		"Print what a user of the server has to be allowed, without asking a server",
+		aclRole(
+			stdout,
+			broker.RoleReader,
+			"The line for the user of an input",
+			"acl reader --topic orders --group billing",
+			topic,
+			partitions,
+			&cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"},
+		),
+		aclRole(
+			stdout,
+			broker.RoleWriter,
+			"The line for the user of an output",
+			"acl writer --topic orders --partitions 8",
+			topic,
+			partitions,
+		),
+		aclRole(
+			stdout,
+			broker.RoleAdmin,
+			"The line for the user of the commands topic and group",
+			"acl admin",
+			&cli.StringFlag{
+				Name:    flagTopic,
+				Aliases: []string{"t"},
+				Usage:   "one topic, instead of all: any stream can be one",
+			},
+			partitions,
+		),
 	)
 }
 
 func aclRole(stdout io.Writer, role broker.Role, usage, example string, flags ...cli.Flag) *cli.Command {
 	return &cli.Command{
-		Name: string(role), Usage: usage, HideHelpCommand: true, OnUsageError: usageError,
-		Description: "Lines for one user add up. docs/permissions.md says what each rule is for.\n\n  {{.BinaryName}} " + example,
-		Flags: append(flags,
-			&cli.StringFlag{Name: flagUser, Aliases: []string{"u"}, Usage: "the user's name (default: rafka-" + string(role) + ")"},
+		Name:            string(role),
+		Usage:           usage,
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
+		Description:     "Lines for one user add up. docs/permissions.md says what each rule is for.\n\n  {{.BinaryName}} " + example,
+		Flags: append(
+			flags,
+			&cli.StringFlag{
+				Name:    flagUser,
+				Aliases: []string{"u"},
+				Usage:   "the user's name (default: rafka-" + string(role) + ")",
+			},
 			&cli.BoolFlag{Name: flagMinimal, Usage: "leave out what rafka can do without"},
 			&cli.StringFlag{Name: flagFormat, Value: formatText, Usage: "text or json"},
 		),

@@ -40,7 +40,12 @@ func adminCommand(
 	command.Flags = append(command.Flags, connectionFlags()...)
 	command.Action = func(c *cli.Context) error {
 		if c.NArg() != len(arguments) {
-			return fmt.Errorf("%s needs %s, got %d arguments: see --help", c.Command.HelpName, wanted(arguments), c.NArg())
+			return fmt.Errorf(
+				"%s needs %s, got %d arguments: see --help",
+				c.Command.HelpName,
+				wanted(arguments),
+				c.NArg(),
+			)
 		}
 		format, err := formatOf(c)
 		if err != nil {
@@ -65,8 +70,13 @@ func formatOf(c *cli.Context) (string, error) {
 	return format, nil
 }
 
-// connected runs the action with a client of the server that the flags name, if rafka can work with that server.
-func connected(c *cli.Context, schema *service.ConfigSchema, action func(context.Context, redis.UniversalClient) error) error {
+// connected runs the action with a client of the server that the flags name, if rafka can work with
+// that server.
+func connected(
+	c *cli.Context,
+	schema *service.ConfigSchema,
+	action func(context.Context, redis.UniversalClient) error,
+) error {
 	connection, err := parseConnection(c, schema)
 	if err != nil {
 		return err
@@ -101,7 +111,8 @@ func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
 	}
 }
 
-// lines writes an error for a terminal: a line for each problem of an answer that is not complete, and one for anything else.
+// lines writes an error for a terminal: a line for each problem of an answer that is not complete,
+// and one for anything else.
 func lines(err error) string {
 	partial, ok := errors.AsType[*broker.PartialError](err)
 	if !ok {
@@ -114,7 +125,8 @@ func lines(err error) string {
 	return strings.Join(texts, "\n")
 }
 
-// oneLine writes an error, which may be several joined, as one line. It may hold what a server said.
+// oneLine writes an error, which may be several joined, as one line. It may hold what a server
+// said.
 func oneLine(err error) string { return broker.Visible(strings.Join(strings.Fields(err.Error()), " ")) }
 
 func usageError(c *cli.Context, err error, _ bool) error {

@@ -27,7 +27,10 @@ func startRedis(t *testing.T, args ...string) (*redistest.Server, *redis.Client)
 // add appends one entry with the given ID.
 func add(t *testing.T, client *redis.Client, key, id string) {
 	t.Helper()
-	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: key, ID: id, Values: []string{"body", "x"}}).Err())
+	require.NoError(
+		t,
+		client.XAdd(t.Context(), &redis.XAddArgs{Stream: key, ID: id, Values: []string{"body", "x"}}).Err(),
+	)
 }
 
 func succeeds(t *testing.T, want string, args ...string) {
@@ -113,12 +116,21 @@ func TestTopicsAsJSON(t *testing.T) {
 	startRedis(t)
 	succeeds(t, "[]\n", "topic", "list", "--format", "json")
 	o := rafka(t, "topic", "create", "orders", "-p", "2", "--format", "json")
-	assert.Regexp(t, `^\{\s+"stream_name": "orders",\s+"partitions": 2,\s+"created_ms": \d{13},\s+"created": true\s+\}\n$`, o.stdout)
+	assert.Regexp(
+		t,
+		`^\{\s+"stream_name": "orders",\s+"partitions": 2,\s+"created_ms": \d{13},\s+"created": true\s+\}\n$`,
+		o.stdout,
+	)
 	o = rafka(t, "topic", "list", "--format", "json")
-	assert.Regexp(t, `^\[\s+\{\s+"stream_name": "orders",\s+"partitions": 2,\s+"created_ms": \d{13}\s+\}\s+\]\n$`, o.stdout)
+	assert.Regexp(
+		t,
+		`^\[\s+\{\s+"stream_name": "orders",\s+"partitions": 2,\s+"created_ms": \d{13}\s+\}\s+\]\n$`,
+		o.stdout,
+	)
 }
 
-// joinGroup makes a member of a new group hold partition 0 of the topic, with everything up to committed done.
+// joinGroup makes a member of a new group hold partition 0 of the topic, with everything up to
+// committed done.
 func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, committed splits.Position) {
 	t.Helper()
 	const ttl = time.Hour
@@ -128,13 +140,17 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 	granted := leases.Claim(t.Context(), member, ttl, []splits.Claim{{Split: view.Splits[0]}})[0]
 	require.NoError(t, granted.Err)
 	lease := splits.Lease{Split: view.Splits[0], Member: member, Epoch: granted.Epoch}
-	require.NoError(t, leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.Read}})[0])
+	require.NoError(
+		t,
+		leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.Read}})[0],
+	)
 }
 
 // leaveGroup makes a member that joined leave, and free partition 0 of the topic.
 func leaveGroup(t *testing.T, client *redis.Client, topic, group, member string) {
 	t.Helper()
-	_, err := broker.NewAdmin(client).SeekGroup(t.Context(), broker.Seek{Topic: topic, Group: group, To: "earliest"}) // which fences it
+	// which fences it
+	_, err := broker.NewAdmin(client).SeekGroup(t.Context(), broker.Seek{Topic: topic, Group: group, To: "earliest"})
 	require.NoError(t, err)
 	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), member))
 }
@@ -146,13 +162,36 @@ func TestGroupCommands(t *testing.T) {
 	for _, id := range []string{"5-1", "5-2", "5-3"} {
 		add(t, client, "orders:0", id)
 	}
-	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1})
+	joinGroup(
+		t,
+		client,
+		"orders",
+		"billing",
+		"rafka/host/1",
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+	)
 	joinGroup(t, client, "events", "audit", "rafka/host/2", splits.Position{})
 
-	succeeds(t, "GROUP     TOPIC    TYPE       MEMBERS\naudit     events   consumer   1\nbilling   orders   consumer   1\n", "group", "list")
-	succeeds(t, "GROUP     TOPIC    TYPE       MEMBERS\nbilling   orders   consumer   1\n", "group", "list", "--topic", "orders")
+	succeeds(
+		t,
+		"GROUP     TOPIC    TYPE       MEMBERS\naudit     events   consumer   1\nbilling   orders   consumer   1\n",
+		"group",
+		"list",
+	)
+	succeeds(
+		t,
+		"GROUP     TOPIC    TYPE       MEMBERS\nbilling   orders   consumer   1\n",
+		"group",
+		"list",
+		"--topic",
+		"orders",
+	)
 	o := rafka(t, "group", "list", "-t", "orders", "--format=json")
-	assert.JSONEq(t, `[{"stream_name": "orders", "consumer_group": "billing", "group_type": "consumer", "members": 1}]`, o.stdout)
+	assert.JSONEq(
+		t,
+		`[{"stream_name": "orders", "consumer_group": "billing", "group_type": "consumer", "members": 1}]`,
+		o.stdout,
+	)
 
 	o = rafka(t, "group", "describe", "billing", "--topic", "orders")
 	assert.Empty(t, o.stderr)

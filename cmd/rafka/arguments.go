@@ -7,9 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves the flags of one of the given commands before its arguments: the parser takes all that follows the
-// first argument for arguments, while people write `topic create orders --partitions 4`. Command lines of other commands come back
-// as they are.
+// flagsFirst moves the flags of one of the given commands before its arguments: the parser takes
+// all that follows the first argument for arguments, while people write `topic create orders
+// --partitions 4`. Command lines of other commands come back as they are.
 func flagsFirst(args []string, commands []*cli.Command) []string {
 	for i := 1; i < len(args); i++ {
 		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[i]) })
@@ -35,8 +35,9 @@ func flagsFirst(args []string, commands []*cli.Command) []string {
 	return args
 }
 
-// partition separates flags, with their values, from arguments. An unknown flag is one without a value: the parser will refuse it. If a flag
-// lacks its value, complete is false, and the flag is the last one.
+// partition separates flags, with their values, from arguments. An unknown flag is one without a
+// value: the parser will refuse it. If a flag lacks its value, complete is false, and the flag is
+// the last one.
 func partition(args []string, known []cli.Flag) (flags, arguments []string, complete bool) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]

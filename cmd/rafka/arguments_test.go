@@ -10,7 +10,13 @@ import (
 
 func TestFlagsMayFollowArguments(t *testing.T) {
 	commands := []*cli.Command{
-		{Name: "check", Flags: []cli.Flag{&cli.DurationFlag{Name: "timeout"}, &cli.StringSliceFlag{Name: "resources", Aliases: []string{"r"}}}},
+		{
+			Name: "check",
+			Flags: []cli.Flag{
+				&cli.DurationFlag{Name: "timeout"},
+				&cli.StringSliceFlag{Name: "resources", Aliases: []string{"r"}},
+			},
+		},
 		{Name: "topic", Subcommands: []*cli.Command{{Name: "create", Flags: []cli.Flag{
 			&cli.IntFlag{Name: "partitions"}, &cli.BoolFlag{Name: "tls"},
 		}}}},

@@ -20,7 +20,11 @@ func TestTopicGrowCommand(t *testing.T) {
 		"topic", "grow", "orders", "--partitions", "3")
 	succeeds(t, "topic orders has 3 partitions already\n", "topic", "grow", "orders", "-p", "3")
 	o := rafka(t, "topic", "grow", "orders", "-p", "4", "--format", "json")
-	assert.Regexp(t, `^\{\s+"stream_name": "orders",\s+"partitions": 4,\s+"created_ms": \d{13},\s+"partitions_before": 3\s+\}\n$`, o.stdout)
+	assert.Regexp(
+		t,
+		`^\{\s+"stream_name": "orders",\s+"partitions": 4,\s+"created_ms": \d{13},\s+"partitions_before": 3\s+\}\n$`,
+		o.stdout,
+	)
 
 	add(t, client, "events", "5-1")
 	fails(t, []string{"topic", "grow", "orders", "-p", "2"}, "partitions is 2, and it has 4: a topic can't shrink")
@@ -36,7 +40,13 @@ func TestTopicDeleteCommand(t *testing.T) {
 	add(t, client, "orders:1", "5-1")
 	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{})
 
-	fails(t, []string{"topic", "delete", "orders"}, "nothing was deleted", "--dry-run", "--yes deletes the topic orders for good")
+	fails(
+		t,
+		[]string{"topic", "delete", "orders"},
+		"nothing was deleted",
+		"--dry-run",
+		"--yes deletes the topic orders for good",
+	)
 	fails(t, []string{"topic", "delete", "orders", "--yes"},
 		`group "billing" of topic "orders" is in use by rafka/host/1`, "stop its inputs", "force")
 	o := rafka(t, "topic", "delete", "orders", "--dry-run", "--force")
@@ -54,7 +64,8 @@ $`, o.stdout)
 	leaveGroup(t, client, "orders", "billing", "rafka/host/1")
 	succeeds(t, "deleted topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own\n"+
 		"note: outputs can't be seen from here, and one that still writes to it creates it again\n", "topic", "delete", "orders", "-y")
-	for _, key := range client.Keys(t.Context(), "*").Val() { // by which the member that left without a word would see it
+	// by which the member that left without a word would see it
+	for _, key := range client.Keys(t.Context(), "*").Val() {
 		assert.Equal(t, []string{"moved"}, client.HKeys(t.Context(), key).Val(), key)
 		assert.Positive(t, client.PTTL(t.Context(), key).Val(), key)
 	}
@@ -63,8 +74,12 @@ $`, o.stdout)
 	require.NoError(t, client.FlushAll(t.Context()).Err())
 	add(t, client, "events", "5-1")
 	o = rafka(t, "topic", "delete", "events", "--yes", "--format", "json")
-	assert.Regexp(t, `^\{\s+"stream_name": "events",\s+"dry_run": false,\s+"partitions": \[\s+\{\s+"partition_id": 0,\s+"key": "events",\s+`+
-		`"entries": 1,\s+"bytes": \d+\s+\}\s+\],\s+"groups": \[\],\s+"rafka_keys": 0\s+\}\n$`, o.stdout)
+	assert.Regexp(
+		t,
+		`^\{\s+"stream_name": "events",\s+"dry_run": false,\s+"partitions": \[\s+\{\s+"partition_id": 0,\s+"key": "events",\s+`+
+			`"entries": 1,\s+"bytes": \d+\s+\}\s+\],\s+"groups": \[\],\s+"rafka_keys": 0\s+\}\n$`,
+		o.stdout,
+	)
 	assert.Zero(t, client.DBSize(t.Context()).Val())
 }
 
@@ -74,7 +89,14 @@ func TestGroupSeekCommand(t *testing.T) {
 	for _, id := range []string{"5-1", "5-2", "5-3"} {
 		add(t, client, "orders:0", id)
 	}
-	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1})
+	joinGroup(
+		t,
+		client,
+		"orders",
+		"billing",
+		"rafka/host/1",
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+	)
 
 	seek := []string{"group", "seek", "billing", "--topic", "orders", "--to"}
 	const table = `
@@ -100,19 +122,31 @@ PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 `, "group", "seek", "audit", "-t", "orders", "--to", "earliest", "--partition", "1", "--partition", "0")
 
 	o := rafka(t, append(seek, "earliest", "--partition", "0", "--format", "json")...)
-	assert.JSONEq(t, `{"stream_name": "orders", "consumer_group": "billing", "dry_run": false, "new": false, "partitions": [
+	assert.JSONEq(
+		t,
+		`{"stream_name": "orders", "consumer_group": "billing", "dry_run": false, "new": false, "partitions": [
 		{"split": {"stream_name": "orders", "partition_id": 0, "id": "orders-0", "key": "orders:0"}, "before": "5-1", "after": "0-0",
 		 "lag": 3, "lag_exact": true}
-	]}`, o.stdout)
+	]}`,
+		o.stdout,
+	)
 
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 	fails(t, []string{"group", "seek", "billing", "--to", "latest"}, "--topic is needed")
 	fails(t, []string{"group", "seek", "billing", "--topic", "orders"}, "--to is needed", "earliest")
 	fails(t, append(seek, "yesterday"), `to: "yesterday" is not supported: use earliest`)
 	fails(t, append(seek, tomorrow), "to: "+tomorrow+" lies in the future: use latest")
-	fails(t, append(seek, "earliest", "--partition", "2"), "partition is 2, and the topic has 2: set it to a number from 0 to 1")
+	fails(
+		t,
+		append(seek, "earliest", "--partition", "2"),
+		"partition is 2, and the topic has 2: set it to a number from 0 to 1",
+	)
 	fails(t, append(seek, "earliest", "--partition", "x"), "partition", "--help")
-	fails(t, []string{"group", "seek", "billing", "--topic", "nowhere", "--to", "latest"}, `there is no topic "nowhere"`)
+	fails(
+		t,
+		[]string{"group", "seek", "billing", "--topic", "nowhere", "--to", "latest"},
+		`there is no topic "nowhere"`,
+	)
 }
 
 func TestGroupDeleteCommand(t *testing.T) {
@@ -120,7 +154,14 @@ func TestGroupDeleteCommand(t *testing.T) {
 	succeeds(t, "created topic orders with 2 partitions\n", "topic", "create", "orders", "-p", "2")
 	add(t, client, "orders:0", "5-1")
 	before := client.DBSize(t.Context()).Val()
-	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1})
+	joinGroup(
+		t,
+		client,
+		"orders",
+		"billing",
+		"rafka/host/1",
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+	)
 
 	remove := []string{"group", "delete", "billing", "--topic", "orders"}
 	fails(t, remove, "nothing was deleted", "--yes deletes the group billing of topic orders for good")

@@ -33,18 +33,29 @@ func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.C
 		HideHelpCommand: true,
 		OnUsageError:    usageError,
 		Flags: []cli.Flag{
-			&cli.DurationFlag{Name: flagTimeout, Value: 30 * time.Second, Usage: "how long the connections of one config may take"},
+			&cli.DurationFlag{
+				Name:  flagTimeout,
+				Value: 30 * time.Second,
+				Usage: "how long the connections of one config may take",
+			},
 			&cli.StringSliceFlag{
 				Name: flagResources, Aliases: []string{"r"},
 				Usage: "pull in extra resources from a file, supports glob patterns (requires quotes)",
 			},
-			&cli.StringSliceFlag{Name: flagEnvFile, Aliases: []string{"e"}, Usage: "import environment variables from a dotenv file"},
 			&cli.StringSliceFlag{
-				Name: flagTemplates, Aliases: []string{"t"}, Usage: "import templates, supports glob patterns (requires quotes)",
+				Name:    flagEnvFile,
+				Aliases: []string{"e"},
+				Usage:   "import environment variables from a dotenv file",
 			},
 			&cli.StringSliceFlag{
-				Name: flagSet, Aliases: []string{"s"},
-				Usage: `set a field (identified by a dot path) in each config, e.g. "input.rafka.url=redis://localhost:6379"`,
+				Name:    flagTemplates,
+				Aliases: []string{"t"},
+				Usage:   "import templates, supports glob patterns (requires quotes)",
+			},
+			&cli.StringSliceFlag{
+				Name:    flagSet,
+				Aliases: []string{"s"},
+				Usage:   `set a field (identified by a dot path) in each config, e.g. "input.rafka.url=redis://localhost:6379"`,
 			},
 		},
 		Action: func(c *cli.Context) error {
@@ -106,7 +117,12 @@ func newCheck(schema *service.ConfigSchema, c *cli.Context, stdout, stderr io.Wr
 		return nil, err
 	}
 	return &check{
-		schema: schema, resources: resources, overrides: set, timeout: c.Duration(flagTimeout), stdout: stdout, stderr: stderr,
+		schema:    schema,
+		resources: resources,
+		overrides: set,
+		timeout:   c.Duration(flagTimeout),
+		stdout:    stdout,
+		stderr:    stderr,
 	}, nil
 }
 

@@ -40,7 +40,11 @@ output: { drop: {} }
 `)
 	o := rafka(t, "check", bad, good)
 	assert.Equal(t, 1, o.code)
-	assert.Contains(t, o.stdout, bad+": input: dial tcp 127.0.0.1:1: connect: connection refused\n"+bad+": output: ok\n")
+	assert.Contains(
+		t,
+		o.stdout,
+		bad+": input: dial tcp 127.0.0.1:1: connect: connection refused\n"+bad+": output: ok\n",
+	)
 	assert.Contains(t, o.stdout, good+": source: ok\n", "the others are checked all the same")
 	assert.Equal(t, "1 of 2 configs failed the check\n", o.stderr)
 }
@@ -99,7 +103,11 @@ func TestCheckResolvesVariablesAndResources(t *testing.T) {
 	t.Setenv("RAFKA_TEST_LABEL", "") // restored after -e has set it
 	env := writeFile(t, ".env", "RAFKA_TEST_LABEL=from_file\n")
 	resources := writeFile(t, "resources.yaml", "output_resources:\n  - label: sink\n    drop: {}\n")
-	path := writeFile(t, "rafka.yaml", "input:\n  label: ${RAFKA_TEST_LABEL}\n  generate: { mapping: root = 1 }\noutput:\n  resource: sink\n")
+	path := writeFile(
+		t,
+		"rafka.yaml",
+		"input:\n  label: ${RAFKA_TEST_LABEL}\n  generate: { mapping: root = 1 }\noutput:\n  resource: sink\n",
+	)
 	o := rafka(t, "check", path, "-e", env, "-r", resources)
 	assert.Zero(t, o.code, o.stderr)
 	assert.Equal(t, path+": from_file: ok\n"+path+": sink: ok\n", o.stdout)

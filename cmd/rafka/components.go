@@ -1,6 +1,7 @@
 package main
 
-// The components of this binary: those that Benthos ships without a client of any service, and rafka's own.
+// The components of this binary: those that Benthos ships without a client of any service, and
+// rafka's own.
 import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/io"
 	_ "github.com/redpanda-data/benthos/v4/public/components/pure"

@@ -37,22 +37,38 @@ func connectionFlags() []cli.Flag {
 		flag("kind", "RAFKA_KIND", "", "simple, cluster or failover"),
 		flag("master", "RAFKA_MASTER", "", "the name of the master of kind failover"),
 		flag("username", "RAFKA_USERNAME", "", "the user to authenticate as"),
-		flag("password", "RAFKA_PASSWORD", "", "the user's password; prefer the variable, others can see the flags of a process"),
+		flag(
+			"password",
+			"RAFKA_PASSWORD",
+			"",
+			"the user's password; prefer the variable, others can see the flags of a process",
+		),
 		flag("sentinel-username", "RAFKA_SENTINEL_USERNAME", "", "the user to authenticate as at the sentinels"),
 		flag("sentinel-password", "RAFKA_SENTINEL_PASSWORD", "", "the password of the user at the sentinels"),
-		&cli.BoolFlag{Name: "tls", EnvVars: []string{"RAFKA_TLS"}, Usage: "use TLS, as a URL rediss:// does", Category: "Connection:"},
+		&cli.BoolFlag{
+			Name:     "tls",
+			EnvVars:  []string{"RAFKA_TLS"},
+			Usage:    "use TLS, as a URL rediss:// does",
+			Category: "Connection:",
+		},
 		flag("tls-ca", "RAFKA_TLS_CA", "", "a file of root certificates to trust"),
 		flag("tls-cert", "RAFKA_TLS_CERT", "", "a file with the client's certificate"),
 		flag("tls-key", "RAFKA_TLS_KEY", "", "a file with the key of the client's certificate"),
-		&cli.BoolFlag{Name: "tls-skip-verify", Usage: "do not verify the certificate of the server", Category: "Connection:"},
+		&cli.BoolFlag{
+			Name:     "tls-skip-verify",
+			Usage:    "do not verify the certificate of the server",
+			Category: "Connection:",
+		},
 		&cli.StringFlag{
-			Name: flagConfig, Category: "Connection:",
-			Usage: "take the connection from the first rafka input or output of a config `FILE`, instead of from the flags above",
+			Name:     flagConfig,
+			Category: "Connection:",
+			Usage:    "take the connection from the first rafka input or output of a config `FILE`, instead of from the flags above",
 		},
 	}
 }
 
-// parseConnection turns the flags into a connection by way of the fields of a component, so that both are validated alike.
+// parseConnection turns the flags into a connection by way of the fields of a component, so that
+// both are validated alike.
 func parseConnection(c *cli.Context, schema *service.ConfigSchema) (*config.Connection, error) {
 	text, err := connectionYAML(c, schema)
 	if err != nil {
@@ -67,8 +83,10 @@ func parseConnection(c *cli.Context, schema *service.ConfigSchema) (*config.Conn
 		return nil, err
 	}
 	if connection.Embedded() {
-		return nil, errors.New("url: an embedded:// server lives inside the process that runs a config, no command can reach it: " +
-			"name a Redis server")
+		return nil, errors.New(
+			"url: an embedded:// server lives inside the process that runs a config, no command can reach it: " +
+				"name a Redis server",
+		)
 	}
 	return connection, nil
 }
@@ -102,12 +120,15 @@ func tlsSettings(c *cli.Context) map[string]any {
 		}
 	}
 	if c.IsSet("tls-cert") || c.IsSet("tls-key") {
-		settings["client_certs"] = []any{map[string]any{"cert_file": c.String("tls-cert"), "key_file": c.String("tls-key")}}
+		settings["client_certs"] = []any{
+			map[string]any{"cert_file": c.String("tls-cert"), "key_file": c.String("tls-key")},
+		}
 	}
 	return settings
 }
 
-// configuredConnection returns the first rafka input or output of a config file. Variables in the file are resolved.
+// configuredConnection returns the first rafka input or output of a config file. Variables in the
+// file are resolved.
 func configuredConnection(path string, schema *service.ConfigSchema) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -138,7 +159,11 @@ func configuredConnection(path string, schema *service.ConfigSchema) (string, er
 		return "", fmt.Errorf("reading --%s %s: %w", flagConfig, path, err)
 	}
 	if found == "" {
-		return "", fmt.Errorf("--%s %s has no rafka input or output: name the server with --url instead", flagConfig, path)
+		return "", fmt.Errorf(
+			"--%s %s has no rafka input or output: name the server with --url instead",
+			flagConfig,
+			path,
+		)
 	}
 	return found, nil
 }

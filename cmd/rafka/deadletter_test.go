@@ -78,7 +78,8 @@ func (s *shop) setDown(down bool) {
 
 const shopOrders = 400
 
-// deadLettersOf runs the configuration until the shop has all that it takes, and returns the dead letters.
+// deadLettersOf runs the configuration until the shop has all that it takes, and returns the dead
+// letters.
 func deadLettersOf(t *testing.T, config string, s *shop, meanwhile func(client *redis.Client)) []string {
 	t.Helper()
 	server := redistest.Start(t)
@@ -87,24 +88,43 @@ func deadLettersOf(t *testing.T, config string, s *shop, meanwhile func(client *
 	t.Cleanup(at.Close)
 	rafka(t, "topic", "create", "orders", "--partitions", "4", "--url", server.URL())
 	for n := range shopOrders {
-		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("orders:%d", n%4), Values: []any{
-			"body", fmt.Sprintf("order %d", n), "rafka_key", strconv.Itoa(n % 8),
-		}}).Err())
+		require.NoError(
+			t,
+			client.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("orders:%d", n%4), Values: []any{
+				"body", fmt.Sprintf("order %d", n), "rafka_key", strconv.Itoa(n % 8),
+			}}).Err(),
+		)
 	}
-	config = strings.NewReplacer("redis://localhost:6379", server.URL(), "http://localhost:8080", at.URL).Replace(config)
+	config = strings.NewReplacer(
+		"redis://localhost:6379",
+		server.URL(),
+		"http://localhost:8080",
+		at.URL,
+	).Replace(
+		config,
+	)
 	path := writeFile(t, "deadletter.yaml", "http: { enabled: false }\n"+config)
 	p := start(t, nil, "run", path)
 	if meanwhile != nil {
 		meanwhile(client)
 	}
 	letters := func() []redis.XMessage { return client.XRange(t.Context(), "orders-failed", "-", "+").Val() }
-	require.Eventually(t, func() bool { return s.count() == shopOrders-shopOrders/20 && len(letters()) >= shopOrders/20 }, patience, glance)
+	require.Eventually(
+		t,
+		func() bool { return s.count() == shopOrders-shopOrders/20 && len(letters()) >= shopOrders/20 },
+		patience,
+		glance,
+	)
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	<-p.ended
 	var bodies []string
 	for _, letter := range letters() {
 		bodies = append(bodies, fmt.Sprint(letter.Values["body"]))
-		assert.Equal(t, strconv.Itoa(number(t, strings.TrimPrefix(bodies[len(bodies)-1], "order "))%8), letter.Values["rafka_key"])
+		assert.Equal(
+			t,
+			strconv.Itoa(number(t, strings.TrimPrefix(bodies[len(bodies)-1], "order "))%8),
+			letter.Values["rafka_key"],
+		)
 	}
 	return bodies
 }
@@ -119,7 +139,8 @@ func refusedOrders() (bodies []string) {
 // The documented configuration used to set 372 healthy messages aside beside 20 bad ones.
 func TestDocumentedDeadLettersAreExactlyTheRefusedMessages(t *testing.T) {
 	for where, config := range deadLetterConfigs(t) {
-		t.Run(where, func(t *testing.T) { // not beside each other: they run commands in this process, whose flags are variables
+		// not beside each other: they run commands in this process, whose flags are variables
+		t.Run(where, func(t *testing.T) {
 			s := &shop{taken: map[int]int{}}
 			assert.ElementsMatch(t, refusedOrders(), deadLettersOf(t, config, s, nil))
 			s.mu.Lock()

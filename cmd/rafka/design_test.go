@@ -35,7 +35,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// TestDesignNamesWhatIsThere checks `dir/file.go: name`, `file.go: name` of the folder named last, files, and `package.Type.member`.
+// TestDesignNamesWhatIsThere checks `dir/file.go: name`, `file.go: name` of the folder named last,
+// files, and `package.Type.member`.
 func TestDesignNamesWhatIsThere(t *testing.T) {
 	checked, folder := 0, ""
 	place := regexp.MustCompile(`^([\w/]+\.(?:go|lua|md))(?:: (\w+))?$`)
@@ -51,14 +52,20 @@ func TestDesignNamesWhatIsThere(t *testing.T) {
 			}
 			checked++
 		} else if match := member.FindStringSubmatch(span); match != nil {
-			assert.Contains(t, declared(t, packageFiles(t, match[1])...), strings.TrimSuffix(match[2]+"."+match[3], "."), span)
+			assert.Contains(
+				t,
+				declared(t, packageFiles(t, match[1])...),
+				strings.TrimSuffix(match[2]+"."+match[3], "."),
+				span,
+			)
 			checked++
 		}
 	}
 	assert.Greater(t, checked, 40)
 }
 
-// locate finds a file that a document names: by its path, else in the folder that was named last, else anywhere.
+// locate finds a file that a document names: by its path, else in the folder that was named last,
+// else anywhere.
 func locate(t *testing.T, name, folder string) string {
 	t.Helper()
 	for _, candidate := range []string{name, path.Join(folder, name)} {
@@ -88,8 +95,8 @@ func packageFiles(t *testing.T, name string) []string {
 	return nil
 }
 
-// declared returns the names that files declare at their top: functions and methods by their own name, methods and fields also as
-// Type.name.
+// declared returns the names that files declare at their top: functions and methods by their own
+// name, methods and fields also as Type.name.
 func declared(t *testing.T, files ...string) []string {
 	t.Helper()
 	var names []string

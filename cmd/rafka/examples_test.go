@@ -89,7 +89,8 @@ type program struct {
 	ended          chan struct{}
 }
 
-// start starts a process with no other RAFKA_ variables than those given. It ends with the test at the latest.
+// start starts a process with no other RAFKA_ variables than those given. It ends with the test at
+// the latest.
 func start(t *testing.T, environment []string, args ...string) *program {
 	t.Helper()
 	p := &program{command: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan struct{})}
@@ -121,7 +122,8 @@ func runExample(t *testing.T, server *redistest.Server, name string, settings ..
 	return start(t, []string{"RAFKA_URL=" + server.URL()}, append(args, example(t, name))...)
 }
 
-// succeeds waits until the process has ended by itself and expects that it had nothing to complain about.
+// succeeds waits until the process has ended by itself and expects that it had nothing to complain
+// about.
 func (p *program) succeeds(t *testing.T) {
 	t.Helper()
 	select {
@@ -255,13 +257,22 @@ func byCustomer(orders []order) map[string][]int {
 // produceOrders runs produce.yaml, in a hurry, until it has written n orders.
 func produceOrders(t *testing.T, server *redistest.Server, n int) []order {
 	t.Helper()
-	runExample(t, server, "produce.yaml", "input.generate.interval=1ms", fmt.Sprint("input.generate.count=", n)).succeeds(t)
+	runExample(
+		t,
+		server,
+		"produce.yaml",
+		"input.generate.interval=1ms",
+		fmt.Sprint("input.generate.count=", n),
+	).succeeds(
+		t,
+	)
 	orders := ordersIn(t, server.Client(t), "orders")
 	require.Len(t, orders, n)
 	return orders
 }
 
-// everythingIsCommitted expects that the group has left, with nothing behind it, for rafka as for the tools of Redis.
+// everythingIsCommitted expects that the group has left, with nothing behind it, for rafka as for
+// the tools of Redis.
 func everythingIsCommitted(t *testing.T, server *redistest.Server, topic, group string) {
 	t.Helper()
 	client := server.Client(t)
@@ -290,7 +301,13 @@ func consumersShareAndTakeOver(t *testing.T) {
 	producer := runExample(t, server, "produce.yaml", "input.generate.interval=10ms")
 	first, second := runExample(t, server, "consume.yaml"), runExample(t, server, "consume.yaml")
 	printed := func(p *program) int { return len(p.stdout.matches(consumedLine)) }
-	require.Eventually(t, func() bool { return printed(first) > 0 && printed(second) > 0 }, patience, glance, "both get partitions")
+	require.Eventually(
+		t,
+		func() bool { return printed(first) > 0 && printed(second) > 0 },
+		patience,
+		glance,
+		"both get partitions",
+	)
 
 	second.terminate(t)
 	alone := printed(first)
@@ -314,8 +331,8 @@ func consumersShareAndTakeOver(t *testing.T) {
 	checkConsumed(t, written, first, second)
 }
 
-// checkConsumed expects that each order was printed once, that each reader went through a partition in order, and that a partition
-// changed its reader as a whole.
+// checkConsumed expects that each order was printed once, that each reader went through a partition
+// in order, and that a partition changed its reader as a whole.
 func checkConsumed(t *testing.T, written []order, readers ...*program) {
 	t.Helper()
 	entries := map[int]order{}
@@ -331,7 +348,13 @@ func checkConsumed(t *testing.T, written []order, readers ...*program) {
 			assert.Less(t, latest[partition], n, "order of partition %d", partition)
 			latest[partition], readerOf[n] = n, i
 			o := entries[n]
-			assert.Equal(t, []any{o.partition, o.id, o.Customer, o.key}, []any{partition, line[1], line[2], line[2]}, "order %d", n)
+			assert.Equal(
+				t,
+				[]any{o.partition, o.id, o.Customer, o.key},
+				[]any{partition, line[1], line[2], line[2]},
+				"order %d",
+				n,
+			)
 			total++
 		}
 	}
@@ -387,7 +410,12 @@ func unorderedMissesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	written := produceOrders(t, server, 300)
 	unordered := runExample(t, server, "unordered.yaml")
-	require.Eventually(t, func() bool { return len(unordered.stdout.matches(enrichedLine)) >= len(written) }, patience, glance)
+	require.Eventually(
+		t,
+		func() bool { return len(unordered.stdout.matches(enrichedLine)) >= len(written) },
+		patience,
+		glance,
+	)
 	unordered.terminate(t)
 	everythingIsCommitted(t, server, "orders", "enrichment")
 	var want [][]string

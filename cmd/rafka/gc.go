@@ -7,17 +7,21 @@ import (
 	"time"
 )
 
-// A pipeline holds little and throws away some kilobytes for each message: by Go's own rule, which collects the heap when it is twice what is in
-// use, a reader of 256-byte messages spends a third of its time on collecting a few megabytes over and over. So a small heap may grow to
-// smallHeap first. The rule is left to a memory limit, since that holds at once when much more is in use from one collection to the next.
+// A pipeline holds little and throws away some kilobytes for each message: by Go's own rule, which
+// collects the heap when it is twice what is in use, a reader of 256-byte messages spends a third
+// of its time on collecting a few megabytes over and over. So a small heap may grow to smallHeap
+// first. The rule is left to a memory limit, since that holds at once when much more is in use from
+// one collection to the next.
 const (
 	smallHeap   = 96 << 20
-	growth      = 400                    // percent of what is in use, for heaps that stay below the limit
-	otherMemory = 16 << 20               // what the limit counts beside the heap
-	gcLookEvery = 100 * time.Millisecond // how long a heap that has outgrown the limit is collected more often than usual
+	growth      = 400      // percent of what is in use, for heaps that stay below the limit
+	otherMemory = 16 << 20 // what the limit counts beside the heap
+	// how long a heap that has outgrown the limit is collected more often than usual
+	gcLookEvery = 100 * time.Millisecond
 )
 
-// tuneGC lets small heaps grow, from now until the process ends, unless the user says how memory is to be used.
+// tuneGC lets small heaps grow, from now until the process ends, unless the user says how memory is
+// to be used.
 func tuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return

@@ -18,11 +18,15 @@ const flagTopic = "topic"
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return parentCommand("group", "List, describe, move and delete consumer groups",
 		adminCommand(schema, stdout, cli.Command{
-			Name: "list", Usage: "List groups",
-			Flags: []cli.Flag{&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "only the groups of this topic"}},
+			Name:  "list",
+			Usage: "List groups",
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "only the groups of this topic"},
+			},
 		}, nil, listGroups),
 		adminCommand(schema, stdout, cli.Command{
-			Name: "describe", Usage: "Show the members of a group, who owns which partition, how far it has come and how far it is behind",
+			Name:        "describe",
+			Usage:       "Show the members of a group, who owns which partition, how far it has come and how far it is behind",
 			ArgsUsage:   "GROUP",
 			Description: "  {{.BinaryName}} group describe billing --topic orders",
 			Flags:       []cli.Flag{topicFlag()},
@@ -63,7 +67,15 @@ func writeGroup(w io.Writer, group broker.GroupDescription) {
 	row(w)
 	row(w, "PARTITION", "OWNER", "LEASE", "COMMITTED", "LAG", "AGE")
 	for _, p := range group.Partitions {
-		row(w, p.Split.Partition, cmp.Or(p.Owner, none), lease(p), optional(p.Committed), lag(p.Lag, p.LagExact), duration(p.Age))
+		row(
+			w,
+			p.Split.Partition,
+			cmp.Or(p.Owner, none),
+			lease(p),
+			optional(p.Committed),
+			lag(p.Lag, p.LagExact),
+			duration(p.Age),
+		)
 	}
 }
 

@@ -20,7 +20,9 @@ const (
 
 func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
-		Name: "seek", Usage: "Move the committed offsets of a group, which may be running and need not exist yet", ArgsUsage: "GROUP",
+		Name:      "seek",
+		Usage:     "Move the committed offsets of a group, which may be running and need not exist yet",
+		ArgsUsage: "GROUP",
 		Description: "Members that run drop what they have read ahead and go on from the new offsets by themselves. A time or an ID means " +
 			"the first entry of that time or ID, or the next one there is.\n\n" +
 			"  {{.BinaryName}} group seek billing --topic orders --to 2026-01-31T08:00:00Z --dry-run",
@@ -51,7 +53,11 @@ func topicFlag() cli.Flag {
 func groupOf(c *cli.Context) (group, topic string, err error) {
 	group, topic = c.Args().First(), c.String(flagTopic)
 	if topic == "" {
-		return "", "", fmt.Errorf("--%s is needed: `group list` shows which topics the group %s reads", flagTopic, group)
+		return "", "", fmt.Errorf(
+			"--%s is needed: `group list` shows which topics the group %s reads",
+			flagTopic,
+			group,
+		)
 	}
 	return group, topic, nil
 }
@@ -63,7 +69,10 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	}
 	to := c.String(flagTo)
 	if to == "" {
-		return fmt.Errorf("--%s is needed: earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry", flagTo)
+		return fmt.Errorf(
+			"--%s is needed: earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry",
+			flagTo,
+		)
 	}
 	sought, err := broker.NewAdmin(client).SeekGroup(ctx, broker.Seek{
 		Topic: topic, Group: group, To: to, Partitions: c.IntSlice(flagPartition), DryRun: c.Bool(flagDryRun),
@@ -97,7 +106,14 @@ func writeSought(w io.Writer, sought broker.Sought) {
 
 // writeForeign says what was left alone.
 func writeForeign(w io.Writer, stream, group string) {
-	row(w, fmt.Sprintf("note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is", stream, group))
+	row(
+		w,
+		fmt.Sprintf(
+			"note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is",
+			stream,
+			group,
+		),
+	)
 }
 
 func deleteGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {

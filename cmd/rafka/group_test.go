@@ -27,9 +27,18 @@ func sampleGroup() broker.GroupDescription {
 		Members: []string{"rafka/a/1", "rafka/b/2"},
 		Partitions: []broker.GroupPartition{
 			{
-				Split: splits.Split{Topic: "orders", Partition: 0, Key: "orders:0"}, Owner: "rafka/a/1", Epoch: 1700000000001,
-				Expires: 9500 * time.Millisecond, Committed: &splits.Offset{Millis: 1700000000000, Seq: 3}, Lag: 12, LagExact: true,
-				Age: 90 * time.Second,
+				Split: splits.Split{
+					Topic:     "orders",
+					Partition: 0,
+					Key:       "orders:0",
+				},
+				Owner:     "rafka/a/1",
+				Epoch:     1700000000001,
+				Expires:   9500 * time.Millisecond,
+				Committed: &splits.Offset{Millis: 1700000000000, Seq: 3},
+				Lag:       12,
+				LagExact:  true,
+				Age:       90 * time.Second,
 			},
 			{
 				Split: splits.Split{Topic: "orders", Partition: 10, Key: "orders:10"}, Owner: "rafka/b/2", Epoch: 7,

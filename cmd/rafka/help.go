@@ -1,7 +1,7 @@
 package main
 
-// help says what each metric is, in the exporter's HELP lines: rafka's own metrics and those of the engine. A test compares it with
-// what the components register.
+// help says what each metric is, in the exporter's HELP lines: rafka's own metrics and those of the
+// engine. A test compares it with what the components register.
 var help = map[string]string{
 	// The input.
 	"rafka_lag":                    "Entries of the partition behind the last acknowledged one.",
@@ -61,7 +61,8 @@ var help = map[string]string{
 	"rate_limit_triggered":     "Requests that the rate limit held back.",
 }
 
-// helpOf returns the HELP text of a metric. What is in neither list comes from the config, as a metric processor has it.
+// helpOf returns the HELP text of a metric. What is in neither list comes from the config, as a
+// metric processor has it.
 func helpOf(kind, name string) string {
 	if text, ok := help[name]; ok {
 		return text

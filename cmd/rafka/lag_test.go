@@ -171,7 +171,10 @@ func write(t *testing.T, client *redis.Client, from, to int) {
 	t.Helper()
 	pipe := client.Pipeline()
 	for i := from; i <= to; i++ {
-		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: fmt.Sprintf("%d-0", i), Values: []string{"body", "x"}})
+		pipe.XAdd(
+			t.Context(),
+			&redis.XAddArgs{Stream: "orders", ID: fmt.Sprintf("%d-0", i), Values: []string{"body", "x"}},
+		)
 	}
 	_, err := pipe.Exec(t.Context())
 	require.NoError(t, err)
@@ -242,7 +245,12 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 			}
 			l := startLagging(t, client, server.URL(), c.acknowledge, fields)
 			if c.then != nil {
-				require.Eventually(t, func() bool { return l.value() == fmt.Sprint(c.entries-c.acknowledge) }, 20*time.Second, 10*time.Millisecond)
+				require.Eventually(
+					t,
+					func() bool { return l.value() == fmt.Sprint(c.entries-c.acknowledge) },
+					20*time.Second,
+					10*time.Millisecond,
+				)
 				c.then(t, client)
 			}
 			l.awaits(name, c.want, inRedis)
@@ -254,7 +262,14 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 func TestLagOfAGroupThatDoesNotRunIsABound(t *testing.T) {
 	_, client := startRedis(t)
 	write(t, client, 1, 100)
-	joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{Offset: splits.Offset{Millis: 40}, Read: 40})
+	joinGroup(
+		t,
+		client,
+		"orders",
+		"billing",
+		"rafka/host/1",
+		splits.Position{Offset: splits.Offset{Millis: 40}, Read: 40},
+	)
 	lag, exact := described(t)
 	assert.Equal(t, "60", lag)
 	assert.True(t, exact)
@@ -280,7 +295,10 @@ func TestLagIsExactSoonAfterASeek(t *testing.T) {
 	}
 	l := startLagging(t, client, server.URL(), 0, "")
 	l.awaits("before", fmt.Sprint(all), fmt.Sprint(all))
-	require.Zero(t, rafka(t, "group", "seek", "billing", "--topic", "orders", "--to", fmt.Sprintf("%d-0", all-rest+1)).code)
+	require.Zero(
+		t,
+		rafka(t, "group", "seek", "billing", "--topic", "orders", "--to", fmt.Sprintf("%d-0", all-rest+1)).code,
+	)
 	lag, exact := described(t)
 	assert.Equal(t, fmt.Sprint(all-1), lag)
 	assert.False(t, exact)

@@ -1,4 +1,5 @@
-// Command rafka runs stream processors with Kafka's programming model on Redis Streams, and administers topics and groups.
+// Command rafka runs stream processors with Kafka's programming model on Redis Streams, and
+// administers topics and groups.
 package main
 
 import (
@@ -22,15 +23,23 @@ func main() {
 	os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns the exit code: 0 for success, 1 for everything that failed. The commands of this
-// package write to stdout, those of the engine to the process's own; an error is one line on stderr.
+// run executes one command line and returns the exit code: 0 for success, 1 for everything that
+// failed. The commands of this package write to stdout, those of the engine to the process's own;
+// an error is one line on stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a running stream logs them.
+	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a
+	// running stream logs them.
 	logging.Disable()
 	cli.HelpPrinter = printHelp
 	schema := newSchema()
 	commands := []*cli.Command{
-		topicCommand(schema, stdout), groupCommand(schema, stdout), checkCommand(schema, stdout, stderr), aclCommand(stdout),
+		topicCommand(
+			schema,
+			stdout,
+		),
+		groupCommand(schema, stdout),
+		checkCommand(schema, stdout, stderr),
+		aclCommand(stdout),
 		versionCommand(stdout),
 	}
 	version, date := buildStamps()
@@ -62,12 +71,14 @@ func buildStamps() (version, date string) {
 	return stamps(info)
 }
 
-// newSchema returns the schema of a whole config with the defaults of this binary. All components are those registered so far.
+// newSchema returns the schema of a whole config with the defaults of this binary. All components
+// are those registered so far.
 func newSchema() *service.ConfigSchema {
 	version, date := buildStamps()
 	schema := service.NewEnvironment().FullConfigSchema(version, date)
 	schema.SetFieldDefault(map[string]any{"@service": binaryName}, "logger", "static_fields")
-	// The server shows configs and metrics and asks for no password: whoever wants it on the network says so.
+	// The server shows configs and metrics and asks for no password: whoever wants it on the
+	// network says so.
 	schema.SetFieldDefault("127.0.0.1:4195", "http", "address")
 	return schema
 }

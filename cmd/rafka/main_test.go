@@ -14,7 +14,8 @@ import (
 
 const asMain = "RAFKA_TEST_RUN_MAIN"
 
-// TestMain lets the test binary be the command itself, for tests of what the engine prints and of the exit code of the process.
+// TestMain lets the test binary be the command itself, for tests of what the engine prints and of
+// the exit code of the process.
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
@@ -60,9 +61,18 @@ func writeFile(t *testing.T, name, text string) string {
 }
 
 func TestDefaultsOfThisBinary(t *testing.T) {
-	o := rafkaProcess(t, "echo", writeFile(t, "rafka.yaml", "input: {generate: {mapping: root = 1}}\noutput: {drop: {}}\n"))
+	o := rafkaProcess(
+		t,
+		"echo",
+		writeFile(t, "rafka.yaml", "input: {generate: {mapping: root = 1}}\noutput: {drop: {}}\n"),
+	)
 	require.Zero(t, o.code, o.stderr)
-	assert.Contains(t, o.stdout, "enabled: true\n  address: 127.0.0.1:4195\n", "nothing is served to the network unasked")
+	assert.Contains(
+		t,
+		o.stdout,
+		"enabled: true\n  address: 127.0.0.1:4195\n",
+		"nothing is served to the network unasked",
+	)
 	assert.Contains(t, o.stdout, "'@service': rafka\n")
 	assert.Contains(t, o.stdout, "metrics:\n  prometheus: {}\n")
 }
@@ -78,7 +88,11 @@ func TestConfigIsFoundInTheWorkingDirectory(t *testing.T) {
 }
 
 func TestExitCodesOfTheProcess(t *testing.T) {
-	good := writeFile(t, "good.yaml", "http: {enabled: false}\ninput: {generate: {mapping: root = 1, count: 1, interval: ''}}\noutput: {drop: {}}\n")
+	good := writeFile(
+		t,
+		"good.yaml",
+		"http: {enabled: false}\ninput: {generate: {mapping: root = 1, count: 1, interval: ''}}\noutput: {drop: {}}\n",
+	)
 	bad := writeFile(t, "bad.yaml", "output: {nope: {}}\n")
 	for _, c := range []struct {
 		args   string

@@ -29,8 +29,9 @@ func parseOverrides(expressions []string) (overrides, error) {
 	return set, nil
 }
 
-// mayMend reports whether the linter's complaint of a config as it was read may be without object once the overrides are in it. Whatever is
-// still wrong then is found by linting again; that can't be done for fields that do not exist, since they are not kept.
+// mayMend reports whether the linter's complaint of a config as it was read may be without object
+// once the overrides are in it. Whatever is still wrong then is found by linting again; that can't
+// be done for fields that do not exist, since they are not kept.
 func (o overrides) mayMend(lint service.Lint) bool {
 	if len(o) == 0 {
 		return false

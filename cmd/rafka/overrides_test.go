@@ -31,7 +31,13 @@ func TestCheckTakesTemplatesAsRunDoes(t *testing.T) {
 	o = rafka(t, "check", path, "-t", template)
 	assert.Zero(t, o.code, o.stderr)
 	assert.Contains(t, o.stdout, "input: ok")
-	o = rafka(t, "check", writeFile(t, "bad.yaml", "input:\n  orders_of: { regoin: eu }\noutput: { drop: {} }\n"), "--templates", template)
+	o = rafka(
+		t,
+		"check",
+		writeFile(t, "bad.yaml", "input:\n  orders_of: { regoin: eu }\noutput: { drop: {} }\n"),
+		"--templates",
+		template,
+	)
 	assert.Equal(t, 1, o.code)
 	assert.Contains(t, o.stderr, "regoin")
 	fails(t, []string{"check", path, "-t", "/nowhere.yaml"}, "/nowhere.yaml")
@@ -40,10 +46,22 @@ func TestCheckTakesTemplatesAsRunDoes(t *testing.T) {
 
 func TestCheckSetsFieldsAsRunDoes(t *testing.T) {
 	url := redistest.Start(t).URL()
-	path := writeFile(t, "rafka.yaml",
-		"input:\n  label: source\n  rafka: { url: 'redis://127.0.0.1:1', consumer_group: g, batch_size: '5' }\noutput: { drop: {} }\n")
+	path := writeFile(
+		t,
+		"rafka.yaml",
+		"input:\n  label: source\n  rafka: { url: 'redis://127.0.0.1:1', consumer_group: g, batch_size: '5' }\noutput: { drop: {} }\n",
+	)
 	assert.Contains(t, rafka(t, "check", path).stderr, "batch_size")
-	set := []string{"check", path, "-s", "input.rafka.url=" + url, "-s", "input.rafka.stream_name=orders", "-s", "input.rafka.batch_size=5"}
+	set := []string{
+		"check",
+		path,
+		"-s",
+		"input.rafka.url=" + url,
+		"-s",
+		"input.rafka.stream_name=orders",
+		"-s",
+		"input.rafka.batch_size=5",
+	}
 	o := rafka(t, set...)
 	assert.Zero(t, o.code, o.stderr)
 	assert.Contains(t, o.stdout, path+": source: ok\n"+path+": output: ok\n")
@@ -60,7 +78,11 @@ func TestCheckSetsFieldsAsRunDoes(t *testing.T) {
 		assert.Empty(t, o.stdout, c.set)
 		assert.Contains(t, o.stderr, c.says, c.set)
 	}
-	unknown := writeFile(t, "unknown.yaml", "input:\n  generate: { mapping: root = 1, nope: 1 }\noutput: { drop: {} }\n")
+	unknown := writeFile(
+		t,
+		"unknown.yaml",
+		"input:\n  generate: { mapping: root = 1, nope: 1 }\noutput: { drop: {} }\n",
+	)
 	assert.Contains(t, rafka(t, "check", unknown, "-s", "input.generate.count=1").stderr, "nope")
 	secret := rafka(t, "check", path, "-s", "input.rafka.password", "-s", "input.rafka.url=redis://:Hunter2@h\t")
 	assert.NotContains(t, secret.stdout+secret.stderr, "Hunter2")

@@ -31,8 +31,8 @@ func (p printer) print(value any, text func(io.Writer)) error {
 	return columns.Flush()
 }
 
-// printPartial is print for an answer that came with an error. One that says what is missing in the answer is returned once the answer
-// is printed; with any other there is no answer.
+// printPartial is print for an answer that came with an error. One that says what is missing in the
+// answer is returned once the answer is printed; with any other there is no answer.
 func (p printer) printPartial(err error, value any, text func(io.Writer)) error {
 	if _, partial := errors.AsType[*broker.PartialError](err); err != nil && !partial {
 		return err
@@ -40,8 +40,8 @@ func (p printer) printPartial(err error, value any, text func(io.Writer)) error 
 	return errors.Join(p.print(value, text), err)
 }
 
-// writeJSON writes the value so that a terminal shows all of it: encoding/json leaves some characters as they are which a terminal may
-// obey. Whatever reads the JSON sees the value itself.
+// writeJSON writes the value so that a terminal shows all of it: encoding/json leaves some
+// characters as they are which a terminal may obey. Whatever reads the JSON sees the value itself.
 func writeJSON(w io.Writer, value any) error {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -99,7 +99,8 @@ func offset(o fmt.Stringer) string {
 	return none
 }
 
-// optional writes an offset that need not be there. 0-0 is one: the group starts at the first entry.
+// optional writes an offset that need not be there. 0-0 is one: the group starts at the first
+// entry.
 func optional[T fmt.Stringer](o *T) string {
 	if o == nil {
 		return none

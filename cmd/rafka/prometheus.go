@@ -14,8 +14,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// The engine makes an exporter of this name the default of the field `metrics`, if it is registered globally before the schema of
-// a config is made.
+// The engine makes an exporter of this name the default of the field `metrics`, if it is registered
+// globally before the schema of a config is made.
 func init() {
 	service.MustRegisterMetricsExporter("prometheus", exporterSpec(),
 		func(conf *service.ParsedConfig, logger *service.Logger) (service.MetricsExporter, error) {
@@ -39,7 +39,9 @@ func exporterSpec() *service.ConfigSpec {
 			Description("Export timings as histograms in seconds. By default they are summaries in nanoseconds.").
 			Advanced().Default(false)).
 		Field(service.NewFloatListField(fieldHistogramBuckets).
-			Description("The buckets of timing histograms in seconds, in ascending order. Empty: the default buckets of Prometheus.").
+			Description(
+				"The buckets of timing histograms in seconds, in ascending order. Empty: the default buckets of Prometheus.",
+			).
 			LintRule(`root = if this.type() == "array" && this.unique().sort() != this { "` + bucketsRemedy + `" }`).
 			Advanced().Default([]any{})).
 		Field(service.NewBoolField(fieldAddProcessMetrics).
@@ -50,9 +52,10 @@ func exporterSpec() *service.ConfigSpec {
 			Advanced().Default(false))
 }
 
-// exporter serves the metrics of one process or stream from a registry of its own. Its methods may be called concurrently and never
-// panic: a name with characters that Prometheus does not know is mapped to a valid one, one name may be used with several
-// sets of labels, and what can't be exported at all is dropped with a warning.
+// exporter serves the metrics of one process or stream from a registry of its own. Its methods may
+// be called concurrently and never panic: a name with characters that Prometheus does not know is
+// mapped to a valid one, one name may be used with several sets of labels, and what can't be
+// exported at all is dropped with a warning.
 type exporter struct {
 	registry *prometheus.Registry
 	logger   *service.Logger
@@ -135,9 +138,15 @@ func (*exporter) Close(context.Context) error { return nil }
 
 // NewCounterCtor returns the counters of one name and set of labels.
 func (e *exporter) NewCounterCtor(name string, labelKeys ...string) service.MetricsExporterCounterCtor {
-	series := newSeries(e, "counter", name, labelKeys, func(name, help string, labels []string) vec[prometheus.Counter] {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-	})
+	series := newSeries(
+		e,
+		"counter",
+		name,
+		labelKeys,
+		func(name, help string, labels []string) vec[prometheus.Counter] {
+			return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		},
+	)
 	return func(values ...string) service.MetricsExporterCounter {
 		if c, ok := series.with(values); ok {
 			return counter{c}
@@ -176,7 +185,10 @@ func (e *exporter) NewTimerCtor(name string, labelKeys ...string) service.Metric
 
 func (e *exporter) newTimingVec(name, help string, labels []string) vec[prometheus.Observer] {
 	if e.buckets != nil {
-		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help + " In seconds.", Buckets: e.buckets}, labels)
+		return prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Name: name, Help: help + " In seconds.", Buckets: e.buckets},
+			labels,
+		)
 	}
 	return prometheus.NewSummaryVec(prometheus.SummaryOpts{
 		Name: name, Help: help + " In nanoseconds.",

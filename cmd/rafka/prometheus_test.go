@@ -163,11 +163,15 @@ func TestUnsortedBucketsAreRefused(t *testing.T) {
 		_, err = newExporter(conf, nil)
 		require.EqualError(t, err, bucketsRemedy, buckets)
 	}
-	lints, err := newSchema().NewStreamConfigLinter().LintYAML([]byte("metrics: {prometheus: {histogram_buckets: [ 2, 1 ]}}"))
+	lints, err := newSchema().NewStreamConfigLinter().LintYAML(
+		[]byte("metrics: {prometheus: {histogram_buckets: [ 2, 1 ]}}"),
+	)
 	require.NoError(t, err)
 	require.Len(t, lints, 1)
 	assert.Contains(t, lints[0].What, bucketsRemedy)
-	lints, err = newSchema().NewStreamConfigLinter().LintYAML([]byte("metrics: {prometheus: {histogram_buckets: [ 0.5, 1 ]}}"))
+	lints, err = newSchema().NewStreamConfigLinter().LintYAML(
+		[]byte("metrics: {prometheus: {histogram_buckets: [ 0.5, 1 ]}}"),
+	)
 	require.NoError(t, err)
 	assert.Empty(t, lints)
 }

@@ -219,7 +219,8 @@ func TestFieldsOfTheREADMEAreThoseOfTheComponents(t *testing.T) {
 		}
 		for name, value := range named {
 			field, exists := known[name]
-			if parent, child, nested := strings.Cut(name, "."); !exists && nested { // an object that the spec describes in words
+			// an object that the spec describes in words
+			if parent, child, nested := strings.Cut(name, "."); !exists && nested {
 				exists = strings.Contains(known[parent].Description, "`"+child+"`")
 			}
 			assert.True(t, exists, "README names %s, which the %s does not have", name, spec.Type)
@@ -233,7 +234,8 @@ func TestFieldsOfTheREADMEAreThoseOfTheComponents(t *testing.T) {
 	}
 }
 
-// isNamed reports whether the field, one of the fields in it, or an object of Benthos that it belongs to is named.
+// isNamed reports whether the field, one of the fields in it, or an object of Benthos that it
+// belongs to is named.
 func isNamed(field string, named map[string]string) bool {
 	parent, _, nested := strings.Cut(field, ".")
 	if nested && slices.Contains([]string{"tls", "pool", "backoff", "batching"}, parent) {
@@ -287,7 +289,8 @@ func TestDocumentationOfTheComponentsReadsWell(t *testing.T) {
 	for _, spec := range []service.TemplateDataPlugin{input, output} {
 		texts := map[string]string{"the summary": spec.Summary, "the description": spec.Description}
 		for _, field := range spec.Fields {
-			if !strings.HasPrefix(field.FullName, "tls.") && !strings.HasPrefix(field.FullName, "batching.") { // which are Benthos' own
+			// which are Benthos' own
+			if !strings.HasPrefix(field.FullName, "tls.") && !strings.HasPrefix(field.FullName, "batching.") {
 				texts[field.FullName] = field.Description
 			}
 		}

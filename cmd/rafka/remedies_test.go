@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// messages returns all texts of more than one word in the source of the folders, with those that are put together from several literals
-// in one piece, and where each is.
+// messages returns all texts of more than one word in the source of the folders, with those that
+// are put together from several literals in one piece, and where each is.
 func messages(t *testing.T, folders ...string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -49,7 +49,8 @@ func messages(t *testing.T, folders ...string) map[string]string {
 	return found
 }
 
-// literal returns the text of an expression of literals and pluses; something else in it is left out.
+// literal returns the text of an expression of literals and pluses; something else in it is left
+// out.
 func literal(e ast.Expr) (text string, whole bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -77,7 +78,8 @@ var otherNames = []string{
 	"parse_url", // a Bloblang method
 }
 
-// A remedy that does not work is worse than none: the operator tries it while the pipeline stands still.
+// A remedy that does not work is worse than none: the operator tries it while the pipeline stands
+// still.
 func TestRemediesNameWhatExists(t *testing.T) {
 	known := registeredMetrics(t)
 	input, output := specs(t)
@@ -96,11 +98,27 @@ func TestRemediesNameWhatExists(t *testing.T) {
 	field := regexp.MustCompile(`\b[a-z]+(?:_[a-z]+)+\b`)
 	command := regexp.MustCompile(`\brafka ((?:topic|group|acl) [a-z]+|check|lint|run|streams|echo|list|create)\b`)
 	commands := map[string]bool{}
-	folders := []string{"input", "output", "splits", "config", "internal/appender", "internal/broker", "internal/embedded", "cmd/rafka"}
+	folders := []string{
+		"input",
+		"output",
+		"splits",
+		"config",
+		"internal/appender",
+		"internal/broker",
+		"internal/embedded",
+		"cmd/rafka",
+	}
 	for text, place := range messages(t, folders...) {
 		for _, name := range field.FindAllString(text, -1) {
 			named[name] = true
-			assert.True(t, known[name] || slices.Contains(otherNames, name), "%s names %s, which is no field: %q", place, name, text)
+			assert.True(
+				t,
+				known[name] || slices.Contains(otherNames, name),
+				"%s names %s, which is no field: %q",
+				place,
+				name,
+				text,
+			)
 		}
 		for _, match := range command.FindAllStringSubmatch(text, -1) {
 			commands[match[1]] = true
@@ -115,7 +133,8 @@ func TestRemediesNameWhatExists(t *testing.T) {
 	}
 }
 
-// TestRemediesSetWhatLintTakes tries each "field: value" and each "set field to value" that a message asks for.
+// TestRemediesSetWhatLintTakes tries each "field: value" and each "set field to value" that a
+// message asks for.
 func TestRemediesSetWhatLintTakes(t *testing.T) {
 	assert.NotEmpty(t, refusedSettings(t, "start_offset: nonsense adopts it"))
 	assert.NotEmpty(t, refusedSettings(t, "set on_data_loss to nonsense"))

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A password that stands in a config which the linter accepts is not shown, whatever the URL looks like.
+// A password that stands in a config which the linter accepts is not shown, whatever the URL looks
+// like.
 func TestEchoShowsNoPassword(t *testing.T) {
 	accepted := 0
 	for _, fields := range []string{

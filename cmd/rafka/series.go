@@ -23,7 +23,8 @@ type deleter interface {
 type series[M any] struct {
 	exporter *exporter
 	name     string
-	// order holds the positions of the caller's label values in the order of the vector's label names.
+	// order holds the positions of the caller's label values in the order of the vector's label
+	// names.
 	order []int
 	// vec is nil if the metric can't be exported.
 	vec vec[M]
@@ -79,8 +80,8 @@ func (s series[M]) with(values []string) (metric M, ok bool) {
 	return metric, true
 }
 
-// DeleteSeriesPartialMatch removes all series that have all of these labels, as the engine asks for when a stream is deleted. No labels
-// match nothing.
+// DeleteSeriesPartialMatch removes all series that have all of these labels, as the engine asks for
+// when a stream is deleted. No labels match nothing.
 func (e *exporter) DeleteSeriesPartialMatch(labels map[string]string) {
 	if len(labels) == 0 {
 		return
@@ -100,8 +101,8 @@ func (e *exporter) DeleteSeriesPartialMatch(labels map[string]string) {
 // validLabelValue replaces what is not UTF-8, which Prometheus does not take.
 func validLabelValue(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }
 
-// unchecked hides from the registry what a vector is going to collect: it would refuse a second set of label names under one metric
-// name, although the text format and Prometheus allow it.
+// unchecked hides from the registry what a vector is going to collect: it would refuse a second set
+// of label names under one metric name, although the text format and Prometheus allow it.
 type unchecked struct{ prometheus.Collector }
 
 // Describe sends nothing.
@@ -110,8 +111,9 @@ func (unchecked) Describe(chan<- *prometheus.Desc) {}
 // validMetricName maps every character outside [a-zA-Z0-9_:] to an underscore.
 func validMetricName(name string) string { return validName(name, ":") }
 
-// validLabelNames returns the names in the order in which a vector is to have them, each valid and distinct, and for
-// each its position among the keys. Prometheus reserves a leading double underscore, and two names for its own histograms and summaries.
+// validLabelNames returns the names in the order in which a vector is to have them, each valid and
+// distinct, and for each its position among the keys. Prometheus reserves a leading double
+// underscore, and two names for its own histograms and summaries.
 func validLabelNames(keys []string) (labels []string, order []int) {
 	valid := make([]string, len(keys))
 	for i, key := range keys {

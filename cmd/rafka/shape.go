@@ -13,8 +13,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// shapeWarnings finds what makes a config with a rafka input lose messages in the engine, where rafka can do nothing: each is a place in the
-// config and what is wrong there. The config is one as YAML has it.
+// shapeWarnings finds what makes a config with a rafka input lose messages in the engine, where
+// rafka can do nothing: each is a place in the config and what is wrong there. The config is one as
+// YAML has it.
 func shapeWarnings(config any) []string {
 	root, _ := plain(config).(map[string]any)
 	if !holds(root["input"], "rafka") && !holds(root["input_resources"], "rafka") {
@@ -24,9 +25,12 @@ func shapeWarnings(config any) []string {
 	if buffer, _ := root["buffer"].(map[string]any); len(buffer) > 0 {
 		for _, kind := range slices.Sorted(maps.Keys(buffer)) {
 			if kind != "none" && kind != "label" {
-				found = append(found, fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so "+
-					"those in it are lost with the process, and what the README promises of the rafka input does not hold: "+
-					"remove it, the topic is a buffer itself", kind))
+				found = append(
+					found,
+					fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so "+
+						"those in it are lost with the process, and what the README promises of the rafka input does not hold: "+
+						"remove it, the topic is a buffer itself", kind),
+				)
 			}
 		}
 	}
@@ -75,8 +79,9 @@ func holds(part any, kind string) bool {
 	return false
 }
 
-// movedMessages finds processors that move messages between the places where an output marks them and where they fail: those of batching, but
-// for rafka's own output, whose whole batch fails then, and those of the outputs in a fallback.
+// movedMessages finds processors that move messages between the places where an output marks them
+// and where they fail: those of batching, but for rafka's own output, whose whole batch fails then,
+// and those of the outputs in a fallback.
 func movedMessages(part any, path string) (found []string) {
 	switch v := part.(type) {
 	case map[string]any:
@@ -103,7 +108,16 @@ func movedMessages(part any, path string) (found []string) {
 }
 
 // moving are the processors that drop, cut or sort messages of a batch.
-var moving = []string{"select_parts", "unarchive", "split", "group_by", "group_by_value", "dedupe", "bounds_check", "insert_part"}
+var moving = []string{
+	"select_parts",
+	"unarchive",
+	"split",
+	"group_by",
+	"group_by_value",
+	"dedupe",
+	"bounds_check",
+	"insert_part",
+}
 
 func warnOf(processors any, path string) []string {
 	list, _ := processors.([]any)
@@ -117,8 +131,14 @@ func warnOf(processors any, path string) []string {
 	if name == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %s may drop, cut or sort messages of a batch. If a part of such a batch fails, Benthos can't say "+
-		"which messages it came from: one that failed may be acknowledged, which loses it. Do this in pipeline.processors", path, name)}
+	return []string{
+		fmt.Sprintf(
+			"%s: %s may drop, cut or sort messages of a batch. If a part of such a batch fails, Benthos can't say "+
+				"which messages it came from: one that failed may be acknowledged, which loses it. Do this in pipeline.processors",
+			path,
+			name,
+		),
+	}
 }
 
 // mover names a processor that moves messages, "" if there is none.
@@ -157,7 +177,8 @@ func warnAtStart(config *service.ParsedConfig) error {
 	return nil
 }
 
-// warnAfterLint prints the warnings about the files of a lint command. They are no lints: those keep a config from running.
+// warnAfterLint prints the warnings about the files of a lint command. They are no lints: those
+// keep a config from running.
 func warnAfterLint(args []string, stderr io.Writer) {
 	if len(args) < 2 || args[1] != "lint" {
 		return
@@ -184,7 +205,8 @@ func fileWarnings(path string) []string {
 	return textWarnings(string(text))
 }
 
-// textWarnings is shapeWarnings of a config that the linter has passed; one that is no YAML has none.
+// textWarnings is shapeWarnings of a config that the linter has passed; one that is no YAML has
+// none.
 func textWarnings(text string) []string {
 	var root any
 	if yaml.Unmarshal([]byte(text), &root) != nil {

@@ -23,7 +23,8 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// call sends a request to a running process. It returns the status, 0 if the process does not answer, and the body.
+// call sends a request to a running process. It returns the status, 0 if the process does not
+// answer, and the body.
 func call(t *testing.T, method, url, body string) (status int, text string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -38,10 +39,16 @@ func call(t *testing.T, method, url, body string) (status int, text string) {
 	return answer.StatusCode, string(read)
 }
 
-// launches waits until the engine has registered all endpoints: a request before that races with it.
+// launches waits until the engine has registered all endpoints: a request before that races with
+// it.
 func (p *program) launches(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(p.stdout.String()+p.stderr.String(), "Launching") }, patience, glance)
+	require.Eventually(
+		t,
+		func() bool { return strings.Contains(p.stdout.String()+p.stderr.String(), "Launching") },
+		patience,
+		glance,
+	)
 }
 
 // seriesOf returns the lines of a scrape that are about the stream.
@@ -57,14 +64,19 @@ func seriesOf(t *testing.T, metrics, stream string) (lines []string) {
 	return lines
 }
 
-// Without deletion, the metrics of every stream that ever was stay in each scrape until the process ends.
+// Without deletion, the metrics of every stream that ever was stay in each scrape until the process
+// ends.
 func TestSeriesOfADeletedStreamDisappear(t *testing.T) {
 	server := redistest.Start(t)
 	base := "http://" + freeAddress(t)
 	process := start(t, nil, "streams", "--set", "http.address="+strings.TrimPrefix(base, "http://"))
 	process.launches(t)
 	config := func(group string) string {
-		return fmt.Sprintf("input: { rafka: { url: %s, stream_name: orders, consumer_group: %s } }\noutput: { drop: {} }\n", server.URL(), group)
+		return fmt.Sprintf(
+			"input: { rafka: { url: %s, stream_name: orders, consumer_group: %s } }\noutput: { drop: {} }\n",
+			server.URL(),
+			group,
+		)
 	}
 	for _, stream := range []string{"kept", "deleted"} {
 		status, text := call(t, http.MethodPost, base+"/streams/"+stream, config(stream))
@@ -116,10 +128,17 @@ func TestHelpSaysWhatAMetricIs(t *testing.T) {
 	}
 	server := redistest.Start(t)
 	base := "http://" + freeAddress(t)
-	process := start(t, nil, "run", "--set", "http.address="+strings.TrimPrefix(base, "http://"), writeFile(t, "copy.yaml", fmt.Sprintf(
-		"input: { rafka: { url: %s, stream_name: orders, consumer_group: g } }\n"+
-			"pipeline: { processors: [ { mapping: root = this } ] }\n"+
-			"output: { rafka: { url: %s, stream_name: copies } }\n", server.URL(), server.URL())))
+	process := start(
+		t,
+		nil,
+		"run",
+		"--set",
+		"http.address="+strings.TrimPrefix(base, "http://"),
+		writeFile(t, "copy.yaml", fmt.Sprintf(
+			"input: { rafka: { url: %s, stream_name: orders, consumer_group: g } }\n"+
+				"pipeline: { processors: [ { mapping: root = this } ] }\n"+
+				"output: { rafka: { url: %s, stream_name: copies } }\n", server.URL(), server.URL())),
+	)
 	process.launches(t)
 	var text string
 	require.Eventually(t, func() bool {

@@ -15,8 +15,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// hostile is what another program may have written into a key of ours: escape sequences (of seven and eight bits), a forged row, a change of
-// direction, characters of no width, and a byte that is no text.
+// hostile is what another program may have written into a key of ours: escape sequences (of seven
+// and eight bits), a forged row, a change of direction, characters of no width, and a byte that is
+// no text.
 const hostile = "\x1b]0;owned\x07\x1b[2J\u009b31mevil\nPARTITION\tOWNER\r\u202egpj\u2066\u200b\ufeff\u2028\U000e0041\x7f\xff"
 
 // requireTame fails the test if a terminal could obey anything in the text.
@@ -36,13 +37,28 @@ func TestWhatCommandsPrintFromRedisIsEscaped(t *testing.T) {
 	ctx := t.Context()
 	succeeds(t, "created topic orders with 2 partitions\n", "topic", "create", "orders", "-p", "2")
 	later := float64(client.Time(ctx).Val().UnixMilli() + 600_000)
-	require.NoError(t, client.HSet(ctx, "rafka:{orders}:plan:billing", "group_type", "consumer", "version", "1", "plan", "{}").Err())
+	require.NoError(
+		t,
+		client.HSet(ctx, "rafka:{orders}:plan:billing", "group_type", "consumer", "version", "1", "plan", "{}").Err(),
+	)
 	require.NoError(t, client.ZAdd(ctx, "rafka:{orders}:members:billing", redis.Z{Score: later, Member: hostile}).Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:0}:lease:billing",
 		"owner", hostile, "expires_ms", int64(later), "epoch", "5", "offset", "0-0", "read", "0").Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:1}:lease:billing", "owner", hostile, "offset", hostile).Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{damaged}:topic", "partitions", hostile).Err())
-	require.NoError(t, client.HSet(ctx, "rafka:{damaged}:plan:g", "group_type", hostile, "version", hostile, "partitions", hostile).Err())
+	require.NoError(
+		t,
+		client.HSet(
+			ctx,
+			"rafka:{damaged}:plan:g",
+			"group_type",
+			hostile,
+			"version",
+			hostile,
+			"partitions",
+			hostile,
+		).Err(),
+	)
 	for _, command := range []string{
 		"topic list", "topic describe orders", "topic describe damaged", "topic delete orders --dry-run", "topic delete orders --yes",
 		"topic delete damaged --dry-run", "topic create damaged -p 1", "topic grow damaged -p 7",
@@ -53,7 +69,14 @@ func TestWhatCommandsPrintFromRedisIsEscaped(t *testing.T) {
 			o := rafka(t, append(strings.Fields(command), "--format", format)...)
 			requireTame(t, o.stdout, command, format)
 			requireTame(t, o.stderr, command, format)
-			assert.NotEqual(t, o.code == 0, o.stderr != "", "%s: errors, and nothing else, are on stderr: %s", command, o.stderr)
+			assert.NotEqual(
+				t,
+				o.code == 0,
+				o.stderr != "",
+				"%s: errors, and nothing else, are on stderr: %s",
+				command,
+				o.stderr,
+			)
 			if format == "json" && o.stdout != "" {
 				assert.True(t, json.Valid([]byte(o.stdout)), command)
 			}
@@ -96,7 +119,11 @@ func TestListsShowWhatIsSoundBesideWhatIsDamaged(t *testing.T) {
 	require.NoError(t, client.Do(ctx, "SET", "rafka:{yours}:topic", "x").Err())
 	o := rafka(t, "topic", "list")
 	assert.Equal(t, 1, o.code)
-	assert.Equal(t, "NAME       PARTITIONS   CREATED\norders     2            TIME\npayments   2            TIME\n", timeless(o.stdout))
+	assert.Equal(
+		t,
+		"NAME       PARTITIONS   CREATED\norders     2            TIME\npayments   2            TIME\n",
+		timeless(o.stdout),
+	)
 	assert.Equal(t, 2, strings.Count(o.stderr, "\n"), o.stderr)
 	assert.Contains(t, o.stderr, `field partitions of key rafka:{mine}:topic is "x"`)
 	assert.Contains(t, o.stderr, "key rafka:{yours}:topic: WRONGTYPE")
@@ -109,6 +136,10 @@ func TestListsShowWhatIsSoundBesideWhatIsDamaged(t *testing.T) {
 	require.NoError(t, client.Do(ctx, "SET", "orders:1", "x").Err())
 	o = rafka(t, "topic", "describe", "orders")
 	assert.Equal(t, 1, o.code)
-	assert.Contains(t, o.stdout, "0           orders:0   0         0            -       -\n1           orders:1   -         -            -       -\n")
+	assert.Contains(
+		t,
+		o.stdout,
+		"0           orders:0   0         0            -       -\n1           orders:1   -         -            -       -\n",
+	)
 	assert.Contains(t, o.stderr, "orders:1: WRONGTYPE")
 }

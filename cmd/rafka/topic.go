@@ -19,13 +19,22 @@ const flagPartitions = "partitions"
 func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return parentCommand("topic", "Create, list, describe, grow and delete topics",
 		adminCommand(schema, stdout, cli.Command{
-			Name: "create", Usage: "Create a topic", ArgsUsage: "NAME",
+			Name:      "create",
+			Usage:     "Create a topic",
+			ArgsUsage: "NAME",
 			Description: "A topic that exists with the same number of partitions is left as it is; another number is an error.\n\n" +
 				"  {{.BinaryName}} topic create orders --partitions 8",
-			Flags: []cli.Flag{&cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the number of partitions, 1 or more"}},
+			Flags: []cli.Flag{
+				&cli.IntFlag{
+					Name:    flagPartitions,
+					Aliases: []string{"p"},
+					Usage:   "the number of partitions, 1 or more",
+				},
+			},
 		}, []string{"NAME"}, createTopic),
 		adminCommand(schema, stdout, cli.Command{
-			Name: "list", Usage: "List the topics that have partitions",
+			Name:        "list",
+			Usage:       "List the topics that have partitions",
 			Description: "Plain streams, which have no partitions, are no topics until someone reads or writes them: they are not listed.",
 		}, nil, listTopics),
 		adminCommand(schema, stdout, cli.Command{
@@ -45,7 +54,11 @@ type createdTopic struct {
 func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	name, partitions := c.Args().First(), c.Int(flagPartitions)
 	if partitions < 1 {
-		return fmt.Errorf("--%s is needed and must be 1 or more: how many inputs shall be able to share the topic %s?", flagPartitions, name)
+		return fmt.Errorf(
+			"--%s is needed and must be 1 or more: how many inputs shall be able to share the topic %s?",
+			flagPartitions,
+			name,
+		)
 	}
 	topic, created, err := broker.NewTopics(client).Create(ctx, name, partitions)
 	if err != nil {

@@ -21,19 +21,32 @@ const (
 
 func growTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
-		Name: "grow", Usage: "Give a topic more partitions", ArgsUsage: "NAME",
+		Name:      "grow",
+		Usage:     "Give a topic more partitions",
+		ArgsUsage: "NAME",
 		Description: "Running inputs and outputs notice it by themselves. Keys move between partitions: the order of a key is not promised " +
 			"across the change.\n\n  {{.BinaryName}} topic grow orders --partitions 24",
-		Flags: []cli.Flag{&cli.IntFlag{Name: flagPartitions, Aliases: []string{"p"}, Usage: "the number of partitions that it is to have"}},
+		Flags: []cli.Flag{
+			&cli.IntFlag{
+				Name:    flagPartitions,
+				Aliases: []string{"p"},
+				Usage:   "the number of partitions that it is to have",
+			},
+		},
 	}, []string{"NAME"}, growTopic)
 }
 
 func deleteTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
-		Name: "delete", Usage: "Delete a topic with all its messages, groups and offsets", ArgsUsage: "NAME",
+		Name:      "delete",
+		Usage:     "Delete a topic with all its messages, groups and offsets",
+		ArgsUsage: "NAME",
 		Description: "Stop what writes to it first: an output that goes on creates it again.\n\n" +
 			"  {{.BinaryName}} topic delete orders --dry-run\n  {{.BinaryName}} topic delete orders --yes",
-		Flags: append(deletionFlags(), &cli.BoolFlag{Name: flagForce, Usage: "delete it though groups have live members"}),
+		Flags: append(
+			deletionFlags(),
+			&cli.BoolFlag{Name: flagForce, Usage: "delete it though groups have live members"},
+		),
 	}, []string{"NAME"}, deleteTopic)
 }
 
@@ -49,13 +62,22 @@ func confirmed(c *cli.Context, what string) error {
 	if c.Bool(flagDryRun) || c.Bool(flagYes) {
 		return nil
 	}
-	return fmt.Errorf("nothing was deleted: --%s shows what would be, --%s deletes the %s for good", flagDryRun, flagYes, what)
+	return fmt.Errorf(
+		"nothing was deleted: --%s shows what would be, --%s deletes the %s for good",
+		flagDryRun,
+		flagYes,
+		what,
+	)
 }
 
 func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	name, partitions := c.Args().First(), c.Int(flagPartitions)
 	if partitions < 1 {
-		return fmt.Errorf("--%s is needed and must be 1 or more: how many shall the topic %s have?", flagPartitions, name)
+		return fmt.Errorf(
+			"--%s is needed and must be 1 or more: how many shall the topic %s have?",
+			flagPartitions,
+			name,
+		)
 	}
 	topic, err := broker.NewAdmin(client).GrowTopic(ctx, name, partitions)
 	if err != nil {
@@ -93,8 +115,22 @@ func writeDeletedTopic(w io.Writer, topic broker.DeletedTopic) {
 	for _, p := range topic.Partitions {
 		entries += p.Entries
 	}
-	row(w, fmt.Sprintf("%s topic %s: %s, %s, %s, %s of rafka's own", deleting(topic.DryRun), topic.Topic, partitionCount(len(topic.Partitions)),
-		count(entries, "entry", "entries"), count(len(topic.Groups), "group", "groups"), count(topic.Keys, "key", "keys")))
+	row(
+		w,
+		fmt.Sprintf(
+			"%s topic %s: %s, %s, %s, %s of rafka's own",
+			deleting(topic.DryRun),
+			topic.Topic,
+			partitionCount(len(topic.Partitions)),
+			count(
+				entries,
+				"entry",
+				"entries",
+			),
+			count(len(topic.Groups), "group", "groups"),
+			count(topic.Keys, "key", "keys"),
+		),
+	)
 	row(w, "note: outputs can't be seen from here, and one that still writes to it creates it again")
 	if !topic.DryRun {
 		return

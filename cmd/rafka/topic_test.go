@@ -33,8 +33,10 @@ PARTITION   KEY        ENTRIES   EVER ADDED   FIRST             LAST
 
 func TestPlainTopicAsText(t *testing.T) {
 	topic := broker.TopicDescription{
-		Topic:      broker.Topic{Name: "events"},
-		Partitions: []broker.PartitionDescription{{Key: "events", Exists: true, Added: 3, Last: splits.Offset{Millis: 5}}},
+		Topic: broker.Topic{Name: "events"},
+		Partitions: []broker.PartitionDescription{
+			{Key: "events", Exists: true, Added: 3, Last: splits.Offset{Millis: 5}},
+		},
 	}
 	assert.Equal(t, `Topic:        events
 Partitions:   none, it is a plain stream

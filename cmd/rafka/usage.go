@@ -13,7 +13,8 @@ const (
 	documentationURL = "https://docs.redpanda.com/redpanda-connect"
 )
 
-// examples are those in the help of the engine's commands that name components which this binary does not have, and what stands there instead.
+// examples are those in the help of the engine's commands that name components which this binary
+// does not have, and what stands there instead.
 var examples = strings.NewReplacer(
 	"create kafka//file", "create rafka//rafka",
 	"create stdin/bloblang,awk/nats", "create rafka/mapping,http/rafka",

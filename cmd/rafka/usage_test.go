@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The help of the engine's commands named components that this binary does not have, and pages that do not exist.
+// The help of the engine's commands named components that this binary does not have, and pages that
+// do not exist.
 func TestExamplesInHelpWork(t *testing.T) {
 	const existing = `^https://(github\.com/rafka-streams/rafka$|docs\.redpanda\.com/redpanda-connect/(guides|configuration)/)`
 	links := regexp.MustCompile(`https?://\S+`)
@@ -24,8 +25,11 @@ func TestExamplesInHelpWork(t *testing.T) {
 		}
 		for line := range strings.Lines(help.stdout) {
 			example, _, _ := strings.Cut(strings.TrimSpace(line), ">")
-			if words := strings.Fields(example); len(words) > 1 && words[0] == "rafka" && (words[1] == "create" || words[1] == "list") &&
-				!strings.Contains(example, "[") && !strings.Contains(example, " - ") {
+			if words := strings.Fields(
+				example,
+			); len(words) > 1 && words[0] == "rafka" && (words[1] == "create" || words[1] == "list") &&
+				!strings.Contains(example, "[") &&
+				!strings.Contains(example, " - ") {
 				o := rafkaProcess(t, words[1:]...)
 				assert.Zero(t, o.code, "%s: %s", example, o.stderr)
 				created++

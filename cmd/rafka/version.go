@@ -9,11 +9,13 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Set by the linker: -ldflags "-X main.linkedVersion=v1.2.3 -X main.linkedDate=2026-01-31T12:00:00Z".
+// Set by the linker: -ldflags "-X main.linkedVersion=v1.2.3 -X
+// main.linkedDate=2026-01-31T12:00:00Z".
 var linkedVersion, linkedDate string
 
-// stamps returns the version of the binary and when it was built: what the linker was told, else what the toolchain recorded, which
-// is the version of the module for `go install` and the commit for a build in a clone.
+// stamps returns the version of the binary and when it was built: what the linker was told, else
+// what the toolchain recorded, which is the version of the module for `go install` and the commit
+// for a build in a clone.
 func stamps(info *debug.BuildInfo) (version, date string) {
 	if info != nil {
 		version = info.Main.Version
@@ -29,7 +31,10 @@ func stamps(info *debug.BuildInfo) (version, date string) {
 // versionCommand prints what the flag --version does.
 func versionCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
-		Name: "version", Usage: "Print the version and when it was built", HideHelpCommand: true, OnUsageError: usageError,
+		Name:            "version",
+		Usage:           "Print the version and when it was built",
+		HideHelpCommand: true,
+		OnUsageError:    usageError,
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return fmt.Errorf("%s needs no arguments, got %d: see --help", c.Command.HelpName, c.NArg())

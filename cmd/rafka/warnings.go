@@ -11,8 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of the lines of `rafka check`. What is
-// worse is an error that the check reports by itself.
+// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of
+// the lines of `rafka check`. What is worse is an error that the check reports by itself.
 type warnings struct {
 	to          io.Writer
 	path        string // of the config
@@ -32,7 +32,14 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 	if r.Level == slog.LevelInfo {
 		kind = "note"
 	}
-	_, err := fmt.Fprintf(w.to, "%s: %s: %s: %s\n", w.path, cmp.Or(w.label, w.name, "config"), kind, broker.Visible(r.Message))
+	_, err := fmt.Fprintf(
+		w.to,
+		"%s: %s: %s: %s\n",
+		w.path,
+		cmp.Or(w.label, w.name, "config"),
+		kind,
+		broker.Visible(r.Message),
+	)
 	return err
 }
 

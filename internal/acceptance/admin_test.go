@@ -23,7 +23,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// trail is the offsets of each partition in the order in which the members of a group received them.
+// trail is the offsets of each partition in the order in which the members of a group received
+// them.
 type trail struct {
 	mu      sync.Mutex
 	offsets map[int][]string
@@ -101,7 +102,12 @@ func startReader(t *testing.T, url, name, fields string, tr *trail) *reader {
 		yaml += "  " + line
 	}
 	require.NoError(t, builder.AddInputYAML(yaml))
-	require.NoError(t, builder.AddBatchConsumerFunc(func(_ context.Context, batch service.MessageBatch) error { return tr.take(name, batch) }))
+	require.NoError(
+		t,
+		builder.AddBatchConsumerFunc(
+			func(_ context.Context, batch service.MessageBatch) error { return tr.take(name, batch) },
+		),
+	)
 	runStream(t, builder, r.journal)
 	return r
 }
@@ -176,7 +182,13 @@ func (f *traffic) count() int {
 func (f *traffic) more(t *testing.T, n int) {
 	t.Helper()
 	goal := f.count() + n
-	require.Eventually(t, func() bool { return f.count() >= goal }, 2*time.Minute, 5*time.Millisecond, "nothing is written any more")
+	require.Eventually(
+		t,
+		func() bool { return f.count() >= goal },
+		2*time.Minute,
+		5*time.Millisecond,
+		"nothing is written any more",
+	)
 }
 
 func (f *traffic) finish(t *testing.T) {
@@ -185,8 +197,8 @@ func (f *traffic) finish(t *testing.T) {
 	require.NoError(t, <-f.ended)
 }
 
-// Each partition's trail is what it holds, in order, until the member noticed the seek, and from there on what follows the new offset: nothing
-// is missing, doubled or out of order.
+// Each partition's trail is what it holds, in order, until the member noticed the seek, and from
+// there on what follows the new offset: nothing is missing, doubled or out of order.
 func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 	t.Parallel()
 	const count = 4
@@ -199,7 +211,11 @@ func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 	members := []*reader{startReader(t, server.URL(), "ann", "", tr), startReader(t, server.URL(), "bob", "", tr)}
 	load := startTraffic(func(n int) error {
 		return client.XAdd(context.Background(), &redis.XAddArgs{
-			Stream: fmt.Sprintf("orders:%d", n%count), Values: []string{"body", strconv.Itoa(n), broker.KeyField, strconv.Itoa(n % 20)},
+			Stream: fmt.Sprintf(
+				"orders:%d",
+				n%count,
+			),
+			Values: []string{"body", strconv.Itoa(n), broker.KeyField, strconv.Itoa(n % 20)},
 		}).Err()
 	})
 	shared := func() broker.GroupDescription {
@@ -228,11 +244,23 @@ func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 		seeks = append(seeks, sought)
 		after := shared()
 		for i := range after.Partitions {
-			assert.Greater(t, after.Partitions[i].Epoch, before.Partitions[i].Epoch+1, "the seek raised it, and a claim")
+			assert.Greater(
+				t,
+				after.Partitions[i].Epoch,
+				before.Partitions[i].Epoch+1,
+				"the seek raised it, and a claim",
+			)
 		}
 		load.more(t, 20*count) // which nobody can have received under the old leases
 		goal := entriesOf(t, client, count)
-		require.Eventually(t, func() bool { return reached(tr, goal) }, 2*time.Minute, 10*time.Millisecond, "it catches up after %s", to)
+		require.Eventually(
+			t,
+			func() bool { return reached(tr, goal) },
+			2*time.Minute,
+			10*time.Millisecond,
+			"it catches up after %s",
+			to,
+		)
 	}
 	load.finish(t)
 	all := entriesOf(t, client, count)
@@ -245,7 +273,12 @@ func TestSeekUnderLoadDeliversExactlyWhatFollows(t *testing.T) {
 		checkTrail(t, p, tr.of(p), all[p], starts)
 	}
 	for _, m := range members {
-		assert.GreaterOrEqual(t, len(m.journal.Lines("level=INFO", "was moved")), 3, "its commits were fenced by each seek")
+		assert.GreaterOrEqual(
+			t,
+			len(m.journal.Lines("level=INFO", "was moved")),
+			3,
+			"its commits were fenced by each seek",
+		)
 		assert.Empty(t, m.journal.Lines("level=WARN"))
 		assert.Empty(t, m.journal.Lines("level=ERROR"))
 		assert.Equal(t, 200, m.ready())
@@ -269,8 +302,9 @@ func reached(tr *trail, goal [][]string) bool {
 	return true
 }
 
-// checkTrail requires that what was received is all, in order, save for one jump behind the offset of each seek. Where the last seek leads is
-// where a member may have been at that moment: then there is no jump.
+// checkTrail requires that what was received is all, in order, save for one jump behind the offset
+// of each seek. Where the last seek leads is where a member may have been at that moment: then
+// there is no jump.
 func checkTrail(t *testing.T, partition int, got, all []string, seeks []splits.Offset) {
 	t.Helper()
 	next, used := 0, 0
@@ -279,7 +313,16 @@ func checkTrail(t *testing.T, partition int, got, all []string, seeks []splits.O
 			next++
 			continue
 		}
-		require.Less(t, used, len(seeks), "partition %d: %s came at %d, where %s was due", partition, offset, i, all[min(next, len(all)-1)])
+		require.Less(
+			t,
+			used,
+			len(seeks),
+			"partition %d: %s came at %d, where %s was due",
+			partition,
+			offset,
+			i,
+			all[min(next, len(all)-1)],
+		)
 		next = behind(t, all, seeks[used])
 		require.Equal(t, all[next], offset, "partition %d: the first entry after seek %d, at %d", partition, used, i)
 		used++
@@ -299,7 +342,8 @@ func behind(t *testing.T, all []string, offset splits.Offset) int {
 	})
 }
 
-// A running output uses new partitions, and a running input reads them from their first entry even if it started at the latest.
+// A running output uses new partitions, and a running input reads them from their first entry even
+// if it started at the latest.
 func TestTopicGrowsUnderLoad(t *testing.T) {
 	t.Parallel()
 	const before, after = 2, 6
@@ -312,12 +356,16 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 	member := startReader(t, server.URL(), "ann", "start_offset: latest\n", tr)
 	require.Eventually(t, func() bool {
 		group, err := admin.DescribeGroup(t.Context(), "orders", "readers")
-		return err == nil && !slices.ContainsFunc(group.Partitions, func(p broker.GroupPartition) bool { return p.Owner == "" })
+		return err == nil &&
+			!slices.ContainsFunc(group.Partitions, func(p broker.GroupPartition) bool { return p.Owner == "" })
 	}, time.Minute, 10*time.Millisecond)
 
 	builder, log := service.NewStreamBuilder(), &journal{}
 	builder.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
-	require.NoError(t, builder.AddOutputYAML("rafka:\n  url: "+server.URL()+"\n  stream_name: orders\n  key: ${! @key }\n"))
+	require.NoError(
+		t,
+		builder.AddOutputYAML("rafka:\n  url: "+server.URL()+"\n  stream_name: orders\n  key: ${! @key }\n"),
+	)
 	push, err := builder.AddBatchProducerFunc()
 	require.NoError(t, err)
 	runStream(t, builder, log)
@@ -327,11 +375,17 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 		return push(context.Background(), service.MessageBatch{m})
 	})
 	load.more(t, 200)
-	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:5", Values: []string{"body", "early"}}).Err())
+	require.NoError(
+		t,
+		client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:5", Values: []string{"body", "early"}}).Err(),
+	)
 	_, err = admin.GrowTopic(t.Context(), "orders", after)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		return !slices.ContainsFunc(entriesOf(t, client, after), func(entries []string) bool { return len(entries) < 10 })
+		return !slices.ContainsFunc(
+			entriesOf(t, client, after),
+			func(entries []string) bool { return len(entries) < 10 },
+		)
 	}, 2*time.Minute, 50*time.Millisecond, "the output uses all partitions")
 	load.finish(t)
 

@@ -24,17 +24,26 @@ type evictee struct {
 }
 
 var evictees = map[string]evictee{
-	"the lease":                   {key: "rafka:{orders:1}:lease:copier", says: []string{"Lost the leases of 1 partition "}, back: true},
-	"the plan":                    {key: "rafka:{orders}:plan:copier", back: true},
-	"the members":                 {key: "rafka:{orders}:members:copier", back: true},
-	"the topic that is read":      {key: "rafka:{orders}:topic"},
-	"the topic that is written":   {key: "rafka:{copies}:topic", says: []string{"was gone from Redis", "wrote it back with 4"}, back: true},
+	"the lease": {
+		key:  "rafka:{orders:1}:lease:copier",
+		says: []string{"Lost the leases of 1 partition "},
+		back: true,
+	},
+	"the plan":               {key: "rafka:{orders}:plan:copier", back: true},
+	"the members":            {key: "rafka:{orders}:members:copier", back: true},
+	"the topic that is read": {key: "rafka:{orders}:topic"},
+	"the topic that is written": {
+		key:  "rafka:{copies}:topic",
+		says: []string{"was gone from Redis", "wrote it back with 4"},
+		back: true,
+	},
 	"the producer":                {key: "rafka:{copies:[0-9]}:producer:*", back: true},
 	"a partition that is read":    {key: "orders:2", says: []string{"partitions=2", allRead}, stream: true},
 	"a partition that is written": {key: "copies:1", back: true, stream: true},
 }
 
-// Whatever key is evicted, all that is written from then on is copied, in order, and nothing else comes twice or stops.
+// Whatever key is evicted, all that is written from then on is copied, in order, and nothing else
+// comes twice or stops.
 func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
 	for what, e := range evictees {
 		t.Run(what, func(t *testing.T) {
@@ -83,12 +92,17 @@ func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
 			burden := burdenOf(t, client)
 			<-time.After(time.Second)
 			burden.requireBearable(t, client)
-			assert.Zero(t, client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(), "no topic is taken for a plain one")
+			assert.Zero(
+				t,
+				client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(),
+				"no topic is taken for a plain one",
+			)
 		})
 	}
 }
 
-// A server that evicts whatever it likes loses data, which is warned of and told. It stops nobody: once there is memory again all goes on.
+// A server that evicts whatever it likes loses data, which is warned of and told. It stops nobody:
+// once there is memory again all goes on.
 func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 	for _, policy := range []string{"allkeys-lru", "allkeys-random"} {
 		t.Run(policy, func(t *testing.T) {
@@ -99,10 +113,20 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			p := start(t, copier{url: server.URL()})
 			source.write(t, 200)
 			source.awaitCopies(t, 0)
-			awaitTold(t, p.journal, "level=WARN", "path=root.input", "maxmemory-policy "+policy, "set maxmemory-policy to noeviction")
+			awaitTold(
+				t,
+				p.journal,
+				"level=WARN",
+				"path=root.input",
+				"maxmemory-policy "+policy,
+				"set maxmemory-policy to noeviction",
+			)
 			awaitTold(t, p.journal, "level=WARN", "path=root.output", "maxmemory-policy "+policy)
 
-			require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", fmt.Sprint(memoryUsed(t, client)+1<<20)).Err())
+			require.NoError(
+				t,
+				client.ConfigSet(t.Context(), "maxmemory", fmt.Sprint(memoryUsed(t, client)+1<<20)).Err(),
+			)
 			filler := strings.Repeat("x", 100<<10)
 			evicted := map[string]bool{}
 			for i := 0; len(evicted) < 5; i++ {
@@ -129,7 +153,11 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			source.write(t, 200)
 			source.awaitCopies(t, first)
 			p.awaitReady(t, 200)
-			assert.Zero(t, client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(), "no topic is taken for a plain one")
+			assert.Zero(
+				t,
+				client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(),
+				"no topic is taken for a plain one",
+			)
 			assert.Len(t, p.journal.Lines("maxmemory-policy"), 2)
 		})
 	}

@@ -102,11 +102,17 @@ func (p *picky) duplicates() (n int) {
 func (p *picky) environment(t *testing.T) *service.Environment {
 	t.Helper()
 	env := service.GlobalEnvironment().Clone()
-	require.NoError(t, env.RegisterBatchOutput("picky", service.NewConfigSpec().Field(service.NewBatchPolicyField("batching")),
-		func(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
-			policy, err := conf.FieldBatchPolicy("batching")
-			return p, policy, 4, err
-		}))
+	require.NoError(
+		t,
+		env.RegisterBatchOutput(
+			"picky",
+			service.NewConfigSpec().Field(service.NewBatchPolicyField("batching")),
+			func(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
+				policy, err := conf.FieldBatchPolicy("batching")
+				return p, policy, 4, err
+			},
+		),
+	)
 	return env
 }
 
@@ -118,7 +124,8 @@ func blocked(t *testing.T, client *redis.Client) bool {
 	return !strings.Contains(info, "blocked_clients:0")
 }
 
-// One message of 500 always fails. All others are accepted soon, few of them come twice, and none does for ever.
+// One message of 500 always fails. All others are accepted soon, few of them come twice, and none
+// does for ever.
 func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 	for name, c := range map[string]struct {
 		partitions    int
@@ -146,7 +153,11 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 			_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", c.partitions)
 			require.NoError(t, err)
 			sink := &picky{
-				hints: c.hints, gate: make(chan struct{}), seen: map[string]int{}, taken: map[string]bool{}, want: (ahead+500)*c.partitions - 1,
+				hints: c.hints,
+				gate:  make(chan struct{}),
+				seen:  map[string]int{},
+				taken: map[string]bool{},
+				want:  (ahead+500)*c.partitions - 1,
 			}
 			if c.processors != "" {
 				sink.want-- // one is filtered
@@ -158,7 +169,10 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 					if p == 0 && i == ahead+250 {
 						text = "bad"
 					}
-					pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("orders:%d", p), Values: []string{"body", text}})
+					pipe.XAdd(
+						t.Context(),
+						&redis.XAddArgs{Stream: fmt.Sprintf("orders:%d", p), Values: []string{"body", text}},
+					)
 				}
 				_, err := pipe.Exec(t.Context())
 				require.NoError(t, err)
@@ -171,7 +185,13 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 				}
 				require.NoError(t, b.AddOutputYAML("picky: {"+c.output+"}"))
 			})
-			require.Eventually(t, func() bool { return blocked(t, client) }, 60*time.Second, time.Millisecond, "a read waits for more")
+			require.Eventually(
+				t,
+				func() bool { return blocked(t, client) },
+				60*time.Second,
+				time.Millisecond,
+				"a read waits for more",
+			)
 			close(sink.gate) // all is read ahead, and the next batch has 500 messages
 			require.Eventually(t, sink.done, 60*time.Second, time.Millisecond, "the rest passes")
 			attempts := sink.attempts()
@@ -179,7 +199,12 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 			require.Eventually(t, more, 60*time.Second, time.Millisecond, "the bad message comes again")
 			sink.mu.Lock()
 			defer sink.mu.Unlock()
-			t.Logf("%d duplicates, the rest had passed after %s; %d late", sink.duplicates(), sink.rest.Round(time.Millisecond), sink.late)
+			t.Logf(
+				"%d duplicates, the rest had passed after %s; %d late",
+				sink.duplicates(),
+				sink.rest.Round(time.Millisecond),
+				sink.late,
+			)
 			assert.LessOrEqual(t, sink.duplicates(), c.duplicates)
 			assert.Zero(t, sink.late, "once the rest has passed, the bad message comes alone")
 		})

@@ -14,7 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A pipeline that is stopped while it has batches in hand finishes them first, and the next member gets the others: each message comes once.
+// A pipeline that is stopped while it has batches in hand finishes them first, and the next member
+// gets the others: each message comes once.
 func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 	t.Parallel()
 	const count = 400
@@ -65,7 +66,12 @@ func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 	assert.Positive(t, finished)
 	assert.Less(t, finished, count, "it stopped reading")
 
-	consumer(t, service.GlobalEnvironment(), func(_ context.Context, batch service.MessageBatch) error { return note(batch) }, fields)
+	consumer(
+		t,
+		service.GlobalEnvironment(),
+		func(_ context.Context, batch service.MessageBatch) error { return note(batch) },
+		fields,
+	)
 	require.Eventually(t, func() bool { return counted() == count }, 2*time.Minute, 10*time.Millisecond)
 	mu.Lock()
 	defer mu.Unlock()

@@ -19,6 +19,12 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
-	// Benthos never closes the streams whose connections it tests. One that was started and not stopped leaves more than this behind.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/redpanda-data/benthos/v4/internal/component/output.(*AsyncWriter).WaitForClose"))
+	// Benthos never closes the streams whose connections it tests. One that was started and not
+	// stopped leaves more than this behind.
+	goleak.VerifyTestMain(
+		m,
+		goleak.IgnoreTopFunction(
+			"github.com/redpanda-data/benthos/v4/internal/component/output.(*AsyncWriter).WaitForClose",
+		),
+	)
 }

@@ -29,8 +29,9 @@ func outputBytes(t *testing.T, client *redis.Client) (n int) {
 	return n
 }
 
-// Partitions full of large entries before a pipeline that takes none, and then takes them. What is read ahead is bounded, and the
-// looks at the streams, each of which brings two entries along, are few beside the reads.
+// Partitions full of large entries before a pipeline that takes none, and then takes them. What is
+// read ahead is bounded, and the looks at the streams, each of which brings two entries along, are
+// few beside the reads.
 func TestMemoryAndTrafficOfLargeEntriesAreBounded(t *testing.T) {
 	const partitions, each, size, ahead = 64, 4, 1_000_000, 20_000_000
 	server := redistest.Start(t)

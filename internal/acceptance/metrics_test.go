@@ -18,7 +18,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// gatherer is a metrics exporter that keeps everything, by name and labels other than those of the engine.
+// gatherer is a metrics exporter that keeps everything, by name and labels other than those of the
+// engine.
 type gatherer struct {
 	mu     sync.Mutex
 	values map[string]float64
@@ -125,7 +126,11 @@ func TestMetricsOfAPipeline(t *testing.T) {
 			assert.Contains(t, names, name, "before anything happened")
 		}
 	}
-	assert.Equal(t, []string{"rafka_partitions_assigned", "rafka_rebalances_total"}, p.metrics.own("group=copier,topic=orders"))
+	assert.Equal(
+		t,
+		[]string{"rafka_partitions_assigned", "rafka_rebalances_total"},
+		p.metrics.own("group=copier,topic=orders"),
+	)
 	assigned, _ := p.metrics.get("rafka_partitions_assigned{group=copier,topic=orders}")
 	assert.InDelta(t, partitions, assigned, 0)
 
@@ -173,7 +178,15 @@ func (p *pipeline) awaitCount(t *testing.T, name string, want float64) {
 		value, _ := p.metrics.get(name + "{" + of(0) + "}")
 		return value
 	}
-	require.Eventually(t, func() bool { return get() >= want }, time.Minute, 10*time.Millisecond, "%s should reach %v", name, want)
+	require.Eventually(
+		t,
+		func() bool { return get() >= want },
+		time.Minute,
+		10*time.Millisecond,
+		"%s should reach %v",
+		name,
+		want,
+	)
 	assert.InDelta(t, want, get(), 0, name)
 }
 
@@ -184,7 +197,10 @@ func TestMetricsOfWhatGoesWrong(t *testing.T) {
 	source := newSource(t, client)
 	add := func(body string) {
 		t.Helper()
-		require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:0", Values: []string{"body", body}}).Err())
+		require.NoError(
+			t,
+			client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:0", Values: []string{"body", body}}).Err(),
+		)
 	}
 	p := start(t, copier{url: server.URL()})
 	source.write(t, 20)
@@ -196,7 +212,14 @@ func TestMetricsOfWhatGoesWrong(t *testing.T) {
 	}
 	require.NoError(t, client.XTrimMaxLen(t.Context(), "orders:0", 3).Err())
 	const tooLarge = 2000
-	p = start(t, copier{url: server.URL(), input: "auto_replay_nacks: false\n", output: fmt.Sprintf("max_message_bytes: '%d'\n", tooLarge)})
+	p = start(
+		t,
+		copier{
+			url:    server.URL(),
+			input:  "auto_replay_nacks: false\n",
+			output: fmt.Sprintf("max_message_bytes: '%d'\n", tooLarge),
+		},
+	)
 	p.awaitCount(t, "rafka_lost_entries_total", 7)
 	add(strings.Repeat("x", tooLarge))
 	p.awaitCount(t, "rafka_skipped_total", 1)

@@ -15,9 +15,10 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// ordeal is one trouble of a server that an idle pipeline and a busy producer have to outlive: they say what is wrong and what to do about it,
-// the pipeline is not ready meanwhile, they ask little of the server, and go on by themselves, with nothing lost, nothing written twice and
-// every key in order.
+// ordeal is one trouble of a server that an idle pipeline and a busy producer have to outlive: they
+// say what is wrong and what to do about it, the pipeline is not ready meanwhile, they ask little
+// of the server, and go on by themselves, with nothing lost, nothing written twice and every key in
+// order.
 type ordeal struct {
 	args        []string // of the server
 	spoil, mend action
@@ -27,7 +28,8 @@ type ordeal struct {
 
 const (
 	lasting = 2 * time.Second // how long an ordeal goes on once it was told
-	// bearable is how much per second may be asked of a server in trouble: in peace it is about 70, and a loop without a pause takes thousands.
+	// bearable is how much per second may be asked of a server in trouble: in peace it is about 70,
+	// and a loop without a pause takes thousands.
 	bearable = 500
 )
 
@@ -118,10 +120,18 @@ func (b *busy) requireSent(t *testing.T, client *redis.Client) {
 // awaitTold waits until a line was logged that has all of the words.
 func awaitTold(t *testing.T, j *journal, words ...string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(j.Lines(words...)) > 0 }, time.Minute, 20*time.Millisecond, "no line has all of %q", words)
+	require.Eventually(
+		t,
+		func() bool { return len(j.Lines(words...)) > 0 },
+		time.Minute,
+		20*time.Millisecond,
+		"no line has all of %q",
+		words,
+	)
 }
 
-// requireToldOnce requires that nobody repeats himself at every attempt: the input has a line for each trouble and each new reason of it.
+// requireToldOnce requires that nobody repeats himself at every attempt: the input has a line for
+// each trouble and each new reason of it.
 func (p *pipeline) requireToldOnce(t *testing.T) {
 	t.Helper()
 	const reasons = 3 // a busy machine may not answer in time either
@@ -131,14 +141,16 @@ func (p *pipeline) requireToldOnce(t *testing.T) {
 	requireOutputToldOnce(t, p.journal)
 }
 
-// requireOutputToldOnce requires that an output tells of an outage once, and the engine less and less often that it can't connect.
+// requireOutputToldOnce requires that an output tells of an outage once, and the engine less and
+// less often that it can't connect.
 func requireOutputToldOnce(t *testing.T, j *journal) {
 	t.Helper()
 	assert.LessOrEqual(t, len(j.Lines("is being retried")), 1+len(j.Lines("Writing works again")))
 	assert.LessOrEqual(t, len(j.Lines("path=root.output", "level=ERROR")), 6)
 }
 
-// requireNoneTwice requires that every number was copied once. Where leases were lost, what was in the pipeline then may have come again.
+// requireNoneTwice requires that every number was copied once. Where leases were lost, what was in
+// the pipeline then may have come again.
 func (s *source) requireNoneTwice(t *testing.T, p *pipeline) {
 	t.Helper()
 	s.requireNoneTwiceBut(t, p, 0)

@@ -22,7 +22,8 @@ func TestPipelineOutlivesALoadingServer(t *testing.T) {
 	const toLoad = "for i = 1, 30000 do redis.call('SET', 'much', i) end return 1"
 	var loading sync.WaitGroup
 	ordeal{
-		// The delay is in microseconds for each command that is loaded; the server answers after every 1024.
+		// The delay is in microseconds for each command that is loaded; the server answers after
+		// every 1024.
 		args: []string{"--appendonly", "yes", "--appendfsync", "no", "--key-load-delay", "50"},
 		spoil: func(t *testing.T, s *redistest.Server, c *redis.Client) {
 			t.Helper()
@@ -84,7 +85,12 @@ func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
 			others := make([]*redis.Client, most-1-room)
 			for i := range others {
 				others[i] = server.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
-				require.Eventually(t, func() bool { return others[i].Ping(t.Context()).Err() == nil }, time.Minute, time.Millisecond)
+				require.Eventually(
+					t,
+					func() bool { return others[i].Ping(t.Context()).Err() == nil },
+					time.Minute,
+					time.Millisecond,
+				)
 			}
 			burden := burdenOf(t, client)
 			p := start(t, copier{url: server.URL()})
@@ -105,7 +111,8 @@ func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
 	}
 }
 
-// A server whose memory is full takes nothing new. Work that is in hand is finished and committed, and leases live on for longer than a session.
+// A server whose memory is full takes nothing new. Work that is in hand is finished and committed,
+// and leases live on for longer than a session.
 func TestPipelineOutlivesAFullServer(t *testing.T) {
 	t.Parallel()
 	const filler = 16 << 20
@@ -124,17 +131,33 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 	pipe.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(used-filler/2))
 	_, err := pipe.Exec(t.Context())
 	require.NoError(t, err)
-	awaitTold(t, p.journal, "path=root.output", "OOM", "the server has reached its maxmemory: raise it, or delete or trim data")
+	awaitTold(
+		t,
+		p.journal,
+		"path=root.output",
+		"OOM",
+		"the server has reached its maxmemory: raise it, or delete or trim data",
+	)
 	p.awaitReady(t, 503)
 	burden := burdenOf(t, client)
 	expiry := func(partition int) int64 {
-		n, err := client.HGet(t.Context(), fmt.Sprintf("rafka:{orders:%d}:lease:copier", partition), "expires_ms").Int64()
+		n, err := client.HGet(
+			t.Context(),
+			fmt.Sprintf("rafka:{orders:%d}:lease:copier", partition),
+			"expires_ms",
+		).Int64()
 		require.NoError(t, err)
 		return n
 	}
 	session := expiry(0) + 4000
 	for i := range partitions {
-		require.Eventually(t, func() bool { return expiry(i) > session }, time.Minute, 20*time.Millisecond, "it is renewed beyond a session")
+		require.Eventually(
+			t,
+			func() bool { return expiry(i) > session },
+			time.Minute,
+			20*time.Millisecond,
+			"it is renewed beyond a session",
+		)
 	}
 	assert.Equal(t, 503, p.ready())
 	burden.requireBearable(t, client)
@@ -177,7 +200,8 @@ func (s *source) writeBy(t *testing.T, pipe redis.Pipeliner, n int) {
 	}
 }
 
-// A server that becomes the replica of another one goes on with what that has, and refuses to write until it is promoted again. Reading goes on.
+// A server that becomes the replica of another one goes on with what that has, and refuses to write
+// until it is promoted again. Reading goes on.
 func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	t.Parallel()
 	server, other := redistest.Start(t), redistest.Start(t)
@@ -195,11 +219,27 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	source.client = other.Client(t)
 	source.write(t, 200)
 	source.client = client
-	require.Eventually(t, func() bool { // the read that waited is told of the change in its own words, and may be the only one to say so
-		return len(p.journal.Lines("path=root.input", "READONLY", "the server is a read-only replica: point `url` to the master"))+
-			len(p.journal.Lines("path=root.input", "UNBLOCKED")) > 0
+	// the read that waited is told of the change in its own words, and may be the only one to say
+	// so
+	require.Eventually(t, func() bool {
+		return len(
+			p.journal.Lines(
+				"path=root.input",
+				"READONLY",
+				"the server is a read-only replica: point `url` to the master",
+			),
+		)+
+			len(
+				p.journal.Lines("path=root.input", "UNBLOCKED"),
+			) > 0
 	}, time.Minute, 20*time.Millisecond)
-	awaitTold(t, p.journal, "path=root.output", "READONLY", "the server is a read-only replica: point `url` to the master")
+	awaitTold(
+		t,
+		p.journal,
+		"path=root.output",
+		"READONLY",
+		"the server is a read-only replica: point `url` to the master",
+	)
 	p.awaitReady(t, 503)
 	burden := burdenOf(t, client)
 	<-time.After(lasting)
@@ -218,7 +258,8 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	source.requireNoneTwice(t, p)
 }
 
-// A server that stops for a moment every now and then, as one does that forks or runs slow commands, costs time and nothing else.
+// A server that stops for a moment every now and then, as one does that forks or runs slow
+// commands, costs time and nothing else.
 func TestPipelineOutlivesAServerThatStutters(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -26,8 +26,9 @@ func awaitCommitted(t *testing.T, client *redis.Client) {
 	}, time.Minute, 20*time.Millisecond)
 }
 
-// A password that is taken away stops nobody who is connected. Whoever has to connect anew is refused, says so, and goes on when the password
-// counts again, or in a new process with the new one: nothing is lost and nothing comes twice.
+// A password that is taken away stops nobody who is connected. Whoever has to connect anew is
+// refused, says so, and goes on when the password counts again, or in a new process with the new
+// one: nothing is lost and nothing comes twice.
 func TestPipelineOutlivesARotatedPassword(t *testing.T) {
 	const newPassword = "username: ann\npassword: new\n"
 	for what, goOn := range map[string]func(t *testing.T, p *pipeline, server *redistest.Server, client *redis.Client) *pipeline{

@@ -26,7 +26,8 @@ import (
 // journal collects log lines.
 type journal = logtest.Journal
 
-// pipeline is a stream in the real engine that copies the topic orders to the topic copies, with its HTTP server.
+// pipeline is a stream in the real engine that copies the topic orders to the topic copies, with
+// its HTTP server.
 type pipeline struct {
 	journal *journal
 	metrics *gatherer
@@ -37,8 +38,8 @@ type pipeline struct {
 	stopped sync.Once
 }
 
-// copier is the configuration of a pipeline; more fields of input and output may be added. A session lasts half a minute if it is empty, so that
-// no machine is too slow to keep its leases.
+// copier is the configuration of a pipeline; more fields of input and output may be added. A
+// session lasts half a minute if it is empty, so that no machine is too slow to keep its leases.
 type copier struct{ url, credentials, session, input, output string }
 
 func (c copier) yaml(address string) string {
@@ -126,7 +127,14 @@ func (p *pipeline) ready() int {
 // awaitReady waits until /ready answers so.
 func (p *pipeline) awaitReady(t *testing.T, status int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return p.ready() == status }, time.Minute, 20*time.Millisecond, "/ready should answer %d", status)
+	require.Eventually(
+		t,
+		func() bool { return p.ready() == status },
+		time.Minute,
+		20*time.Millisecond,
+		"/ready should answer %d",
+		status,
+	)
 }
 
 // source is what writes to the topic orders, numbers in order, by several keys.
@@ -174,8 +182,9 @@ func (s *source) writeOther(t *testing.T, partition int) {
 	}
 }
 
-// awaitCopies waits until all numbers from first to the last have been copied, and requires that those of one key came in order; repeats of
-// what was copied before are allowed, and everything below first was, though its copies may be gone.
+// awaitCopies waits until all numbers from first to the last have been copied, and requires that
+// those of one key came in order; repeats of what was copied before are allowed, and everything
+// below first was, though its copies may be gone.
 func (s *source) awaitCopies(t *testing.T, first int) {
 	t.Helper()
 	missing := func() int {
@@ -188,7 +197,13 @@ func (s *source) awaitCopies(t *testing.T, first int) {
 		}
 		return n
 	}
-	require.Eventually(t, func() bool { return missing() == 0 }, time.Minute, 50*time.Millisecond, "numbers are missing")
+	require.Eventually(
+		t,
+		func() bool { return missing() == 0 },
+		time.Minute,
+		50*time.Millisecond,
+		"numbers are missing",
+	)
 }
 
 func (s *source) copies(t *testing.T, first int) map[int]bool {

@@ -14,7 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// causes are the errors that /ready gives, by path; empty ones of components that are not connected included.
+// causes are the errors that /ready gives, by path; empty ones of components that are not connected
+// included.
 func (p *pipeline) causes(t *testing.T) map[string]string {
 	t.Helper()
 	response, err := http.Get("http://" + p.address + "/ready")

@@ -17,8 +17,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// denier is a server that answers anything as one in protected mode does, which can't be reached from elsewhere here. It counts its
-// connections.
+// denier is a server that answers anything as one in protected mode does, which can't be reached
+// from elsewhere here. It counts its connections.
 type denier struct {
 	listener net.Listener
 	came     atomic.Int64
@@ -57,7 +57,9 @@ func (*denier) deny(conn net.Conn) {
 		if _, err := conn.Read(buffer); err != nil {
 			return
 		}
-		if _, err := conn.Write([]byte("-DENIED Redis is running in protected mode because protected mode is enabled\r\n")); err != nil {
+		if _, err := conn.Write(
+			[]byte("-DENIED Redis is running in protected mode because protected mode is enabled\r\n"),
+		); err != nil {
 			return
 		}
 	}
@@ -89,12 +91,23 @@ func TestPipelineOutlivesProtectedMode(t *testing.T) {
 			} else {
 				awaitTold(t, p.journal, "path=root.output", "DENIED", "the server is in protected mode")
 			}
-			awaitTold(t, p.journal, "path=root.input", "DENIED", "set a password on it or let it bind the right address")
+			awaitTold(
+				t,
+				p.journal,
+				"path=root.input",
+				"DENIED",
+				"set a password on it or let it bind the right address",
+			)
 			p.awaitReady(t, 503)
 			began, came := time.Now(), denier.came.Load()
 			<-time.After(lasting)
 			assert.Equal(t, 503, p.ready())
-			assert.LessOrEqual(t, float64(denier.came.Load()-came)/time.Since(began).Seconds(), 30.0, "attempts per second")
+			assert.LessOrEqual(
+				t,
+				float64(denier.came.Load()-came)/time.Since(began).Seconds(),
+				30.0,
+				"attempts per second",
+			)
 
 			proxy.Redirect(server.Addr())
 			source.write(t, 100)
@@ -109,20 +122,47 @@ func TestPipelineOutlivesProtectedMode(t *testing.T) {
 
 // needs are the commands without which nothing works.
 var needs = []string{
-	"EVAL", "EVALSHA", "EXISTS", "EXPIRETIME", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "PERSIST", "PEXPIRE", "SET", "TIME", "TYPE",
-	"XADD", "XINFO", "XREAD", "ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE",
+	"EVAL",
+	"EVALSHA",
+	"EXISTS",
+	"EXPIRETIME",
+	"GET",
+	"HDEL",
+	"HGET",
+	"HGETALL",
+	"HMGET",
+	"HSET",
+	"PERSIST",
+	"PEXPIRE",
+	"SET",
+	"TIME",
+	"TYPE",
+	"XADD",
+	"XINFO",
+	"XREAD",
+	"ZADD",
+	"ZCARD",
+	"ZRANGE",
+	"ZRANGEBYSCORE",
+	"ZREM",
+	"ZREMRANGEBYSCORE",
+	"ZSCORE",
 }
 
 // dispensable are those that help.
 var dispensable = []string{"CLIENT", "HELLO", "INFO", "PING", "PUBLISH", "SUBSCRIBE", "XGROUP", "XLEN"}
 
-// A command that a server has renamed or disabled is named before anything is done, if it is needed.
+// A command that a server has renamed or disabled is named before anything is done, if it is
+// needed.
 func TestPipelineNamesTheCommandThatTheServerLacks(t *testing.T) {
 	for _, command := range needs {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
 			builder := service.NewStreamBuilder()
-			require.NoError(t, builder.SetYAML(copier{url: redistest.Start(t, taken(command)...).URL()}.yaml(freeAddress(t))))
+			require.NoError(
+				t,
+				builder.SetYAML(copier{url: redistest.Start(t, taken(command)...).URL()}.yaml(freeAddress(t))),
+			)
 			builder.SetLogger(slog.New(slog.DiscardHandler))
 			stream, err := builder.Build()
 			require.NoError(t, err)
@@ -131,13 +171,18 @@ func TestPipelineNamesTheCommandThatTheServerLacks(t *testing.T) {
 			require.Len(t, results, 2, "the input and the output")
 			for _, result := range results {
 				require.ErrorContains(t, result.Err, " without "+command+": rafka needs")
-				require.ErrorContains(t, result.Err, "with these commands enabled: upgrade it, or point `url` to another one")
+				require.ErrorContains(
+					t,
+					result.Err,
+					"with these commands enabled: upgrade it, or point `url` to another one",
+				)
 			}
 		})
 	}
 }
 
-// The log says so, and the pipeline goes on by itself when the server is mended, which takes a restart.
+// The log says so, and the pipeline goes on by itself when the server is mended, which takes a
+// restart.
 func TestPipelineGoesOnWhenTheServerKnowsTheCommand(t *testing.T) {
 	t.Parallel()
 	lacking, mended := redistest.Start(t, taken("XADD", "ZSCORE")...), redistest.Start(t)

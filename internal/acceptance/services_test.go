@@ -22,7 +22,8 @@ func taken(commands ...string) (args []string) {
 	return args
 }
 
-// seller is a server as it is sold, and the connection's fields for it; url is that of the server if empty.
+// seller is a server as it is sold, and the connection's fields for it; url is that of the server
+// if empty.
 type seller struct {
 	args        []string
 	url         func(t *testing.T, s *redistest.Server) string
@@ -35,31 +36,68 @@ const password = "password: pw\n"
 
 var sellers = map[string]seller{
 	"without administration": {
-		args: taken("CONFIG", "CLIENT", "DEBUG", "FLUSHALL", "FLUSHDB", "KEYS", "SHUTDOWN", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF", "SLAVEOF",
-			"ACL", "MONITOR", "SLOWLOG", "LATENCY", "MODULE", "SYNC", "PSYNC", "CLUSTER", "FUNCTION", "SWAPDB", "MIGRATE", "COMMAND", "SCRIPT",
-			"WAIT"),
+		args: taken(
+			"CONFIG",
+			"CLIENT",
+			"DEBUG",
+			"FLUSHALL",
+			"FLUSHDB",
+			"KEYS",
+			"SHUTDOWN",
+			"SAVE",
+			"BGSAVE",
+			"BGREWRITEAOF",
+			"REPLICAOF",
+			"SLAVEOF",
+			"ACL",
+			"MONITOR",
+			"SLOWLOG",
+			"LATENCY",
+			"MODULE",
+			"SYNC",
+			"PSYNC",
+			"CLUSTER",
+			"FUNCTION",
+			"SWAPDB",
+			"MIGRATE",
+			"COMMAND",
+			"SCRIPT",
+			"WAIT",
+		),
 	},
 	"without INFO and hints": {args: taken("INFO", "PUBLISH", "SUBSCRIBE", "XGROUP", "CONFIG", "CLIENT")},
 	"without HELLO":          {args: taken("HELLO"), resp: "2"},
 	"without HELLO, with a password": {
 		args: append(taken("HELLO"), "--requirepass", "pw"), credentials: password, resp: "2",
 	},
-	"asked for RESP2": {url: func(_ *testing.T, s *redistest.Server) string { return s.URL() + "?protocol=2" }, resp: "2"},
+	"asked for RESP2": {
+		url:  func(_ *testing.T, s *redistest.Server) string { return s.URL() + "?protocol=2" },
+		resp: "2",
+	},
 	"asked for RESP2, with a password": {
-		args: []string{"--requirepass", "pw"}, url: func(_ *testing.T, s *redistest.Server) string { return s.URL() + "?protocol=2" },
-		credentials: password, resp: "2",
+		args: []string{
+			"--requirepass",
+			"pw",
+		},
+		url:         func(_ *testing.T, s *redistest.Server) string { return s.URL() + "?protocol=2" },
+		credentials: password,
+		resp:        "2",
 	},
 	"behind a proxy": {url: func(t *testing.T, s *redistest.Server) string {
 		t.Helper()
 		return redistest.StartProxy(t, s.Addr()).URL()
 	}, resp: "3"},
-	"behind a proxy without HELLO": {args: taken("HELLO", "CLIENT"), url: func(t *testing.T, s *redistest.Server) string {
-		t.Helper()
-		return redistest.StartProxy(t, s.Addr()).URL()
-	}},
+	"behind a proxy without HELLO": {
+		args: taken("HELLO", "CLIENT"),
+		url: func(t *testing.T, s *redistest.Server) string {
+			t.Helper()
+			return redistest.StartProxy(t, s.Addr()).URL()
+		},
+	},
 }
 
-// A pipeline reads and writes on servers that lack what others have, and has nothing to say about that.
+// A pipeline reads and writes on servers that lack what others have, and has nothing to say about
+// that.
 func TestPipelineNeedsLittleOfAServer(t *testing.T) {
 	for what, service := range sellers {
 		t.Run(what, func(t *testing.T) {
@@ -102,7 +140,8 @@ func (s *source) requireOnce(t *testing.T) {
 	t.Helper()
 	var copied int64
 	for p := range 4 {
-		entries, err := s.client.XRange(t.Context(), fmt.Sprintf("copies:%d", p), "-", "+").Result() // the server may lack XLEN
+		// the server may lack XLEN
+		entries, err := s.client.XRange(t.Context(), fmt.Sprintf("copies:%d", p), "-", "+").Result()
 		require.NoError(t, err)
 		copied += int64(len(entries))
 	}
@@ -122,7 +161,8 @@ func ours(t *testing.T, client *redis.Client) (lines []string) {
 	return lines
 }
 
-// What a pipeline sends while it runs is all that it ever needs: in particular nothing that changes or looks into the server.
+// What a pipeline sends while it runs is all that it ever needs: in particular nothing that changes
+// or looks into the server.
 func TestPipelineSendsNoAdministration(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -134,13 +174,30 @@ func TestPipelineSendsNoAdministration(t *testing.T) {
 	p.awaitReady(t, 200)
 	source.write(t, 50)
 	source.awaitCopies(t, 0)
-	require.Eventually(t, func() bool { return executed(t, client)["ping"]+executed(t, client)["publish"] > 0 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return executed(t, client)["ping"]+executed(t, client)["publish"] > 0 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	p.stop(t)
 	commands := executed(t, client)
 	for name := range commands {
 		family, _, _ := strings.Cut(name, "|")
 		switch family {
-		case "debug", "monitor", "keys", "flushall", "flushdb", "slowlog", "latency", "acl", "script", "command", "module", "cluster", "wait":
+		case "debug",
+			"monitor",
+			"keys",
+			"flushall",
+			"flushdb",
+			"slowlog",
+			"latency",
+			"acl",
+			"script",
+			"command",
+			"module",
+			"cluster",
+			"wait":
 			t.Errorf("it sent %s", name)
 		case "config":
 			assert.Equal(t, "config|resetstat", name, "which is this test's own")

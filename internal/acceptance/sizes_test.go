@@ -66,7 +66,14 @@ func openOutlet(t *testing.T, server *redistest.Server, fields string) *outlet {
 func (o *outlet) await(t *testing.T, n int) []arrived {
 	t.Helper()
 	count := func() int { o.mu.Lock(); defer o.mu.Unlock(); return len(o.all) }
-	require.Eventually(t, func() bool { return count() >= n }, 2*time.Minute, 5*time.Millisecond, "%d messages should come", n)
+	require.Eventually(
+		t,
+		func() bool { return count() >= n },
+		2*time.Minute,
+		5*time.Millisecond,
+		"%d messages should come",
+		n,
+	)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	require.Len(t, o.all, n)
@@ -107,9 +114,19 @@ mapping: |
 	})
 	require.NoError(t, send(t.Context(), service.MessageBatch{service.NewMessage([]byte("x"))}))
 	want := map[string]any{
-		"rafka_key": "ann", "text": `a <b> & "c"`, "empty": "", "bytes": "\xff\x00\xfe", "int": "-9007199254740993",
-		"uint": "18446744073709551615", "float": "1.5", "large": "1e+300", "yes": "true", "none": "null", "list": `[1,"<x>",null]`,
-		"object": `{"a":{"c":[true]},"b":1}`, "time": `"2020-08-14T11:45:26.371Z"`,
+		"rafka_key": "ann",
+		"text":      `a <b> & "c"`,
+		"empty":     "",
+		"bytes":     "\xff\x00\xfe",
+		"int":       "-9007199254740993",
+		"uint":      "18446744073709551615",
+		"float":     "1.5",
+		"large":     "1e+300",
+		"yes":       "true",
+		"none":      "null",
+		"list":      `[1,"<x>",null]`,
+		"object":    `{"a":{"c":[true]},"b":1}`,
+		"time":      `"2020-08-14T11:45:26.371Z"`,
 	}
 	assert.Equal(t, arrived{"x", want}, openOutlet(t, server, "").await(t, 1)[0])
 }
@@ -159,7 +176,8 @@ key: ${! @rafka_key.or("") }`)
 	}
 }
 
-// Whatever messages are made of comes out the same, through an ordinary body field and through none.
+// Whatever messages are made of comes out the same, through an ordinary body field and through
+// none.
 func TestRandomMessagesComeOutAsTheyWentIn(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -186,7 +204,10 @@ key: ${! @rafka_key.or("") }`)
 				a.metadata[broker.KeyField] = key
 			}
 			for range random.IntN(1 << random.IntN(8)) {
-				if name := text(1 << random.IntN(7)); name != "id" && name != "body" && !strings.HasPrefix(name, "rafka_") {
+				if name := text(
+					1 << random.IntN(7),
+				); name != "id" && name != "body" &&
+					!strings.HasPrefix(name, "rafka_") {
 					a.metadata[name] = text(100)
 				}
 			}

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run builds a stream in the real engine and runs it until t ends or the returned function is called.
+// run builds a stream in the real engine and runs it until t ends or the returned function is
+// called.
 func run(t *testing.T, env *service.Environment, build func(b *service.StreamBuilder)) (log *journal, stop func()) {
 	t.Helper()
 	log = &journal{}
@@ -46,8 +47,13 @@ func component(fields ...string) string {
 	return text
 }
 
-// producer runs a stream that ends in a rafka output with these fields, and returns what sends it batches.
-func producer(t *testing.T, env *service.Environment, fields ...string) (send service.MessageBatchHandlerFunc, log *journal) {
+// producer runs a stream that ends in a rafka output with these fields, and returns what sends it
+// batches.
+func producer(
+	t *testing.T,
+	env *service.Environment,
+	fields ...string,
+) (send service.MessageBatchHandlerFunc, log *journal) {
 	t.Helper()
 	log, _ = run(t, env, func(b *service.StreamBuilder) {
 		var err error
@@ -58,8 +64,14 @@ func producer(t *testing.T, env *service.Environment, fields ...string) (send se
 	return send, log
 }
 
-// consumer runs a stream that begins with a rafka input with these fields and hands its batches to take. It returns what stops it.
-func consumer(t *testing.T, env *service.Environment, take service.MessageBatchHandlerFunc, fields ...string) (stop func()) {
+// consumer runs a stream that begins with a rafka input with these fields and hands its batches to
+// take. It returns what stops it.
+func consumer(
+	t *testing.T,
+	env *service.Environment,
+	take service.MessageBatchHandlerFunc,
+	fields ...string,
+) (stop func()) {
 	t.Helper()
 	_, stop = run(t, env, func(b *service.StreamBuilder) {
 		require.NoError(t, b.AddInputYAML(component(fields...)))

@@ -57,8 +57,9 @@ func singleMessages() integration.StreamTestList {
 	)
 }
 
-// Not here: StreamTestReceiveBatchCount, since batches are handed out as soon as there is anything, and StreamTestAtLeastOnceDelivery, since
-// what is committed is an offset and not a set of messages: whatever was acknowledged beyond a gap comes again after a restart.
+// Not here: StreamTestReceiveBatchCount, since batches are handed out as soon as there is anything,
+// and StreamTestAtLeastOnceDelivery, since what is committed is an offset and not a set of
+// messages: whatever was acknowledged beyond a gap comes again after a restart.
 func TestIntegrationStreams(t *testing.T) {
 	server := redistest.Start(t)
 	_, port, err := net.SplitHostPort(server.Addr())
@@ -81,7 +82,21 @@ func TestIntegrationStreams(t *testing.T) {
 			run(mode+", one by one", singleMessages(), inFlight, unordered, 4, 1)
 		}
 		// Many messages of a partition are in flight at once here.
-		run("unordered, unacknowledged", integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200)), inFlight, true, 4, 1)
-		run("unordered, one partition", integration.StreamTests(integration.StreamTestCheckpointCapture()), inFlight, true, 1, 1)
+		run(
+			"unordered, unacknowledged",
+			integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200)),
+			inFlight,
+			true,
+			4,
+			1,
+		)
+		run(
+			"unordered, one partition",
+			integration.StreamTests(integration.StreamTestCheckpointCapture()),
+			inFlight,
+			true,
+			1,
+			1,
+		)
 	}
 }

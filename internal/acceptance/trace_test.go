@@ -84,8 +84,9 @@ func entry(t *testing.T, client *redis.Client, stream string, at int) map[string
 	return all[at].Values
 }
 
-// Two hops and four streams of fields: every message of a batch that mixes traced and untraced ones keeps its own trace from the
-// producer through a copying pipeline to the consumer, and again when it is handed out for a second time.
+// Two hops and four streams of fields: every message of a batch that mixes traced and untraced ones
+// keeps its own trace from the producer through a copying pipeline to the consumer, and again when
+// it is handed out for a second time.
 func TestTracesGoThroughMessageByMessage(t *testing.T) {
 	t.Parallel()
 	for what, bodyKey := range map[string]string{"body": "body_key: body", "fields": "body_key: ''"} {
@@ -132,13 +133,23 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 					return nil
 				}))
 			})
-			require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(deliveries) >= 6 }, time.Minute, 10*time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { mu.Lock(); defer mu.Unlock(); return len(deliveries) >= 6 },
+				time.Minute,
+				10*time.Millisecond,
+			)
 			mu.Lock()
 			defer mu.Unlock()
 			assert.Len(t, deliveries, 6)
 			for body, parent := range parents {
 				require.Len(t, got[body], 2, body)
-				assert.Equal(t, got[body][0].TraceID(), got[body][1].TraceID(), "the same trace when it is handed out again")
+				assert.Equal(
+					t,
+					got[body][0].TraceID(),
+					got[body][1].TraceID(),
+					"the same trace when it is handed out again",
+				)
 				assert.NotEqual(t, got[body][0].SpanID(), got[body][1].SpanID())
 				if !parent.IsValid() {
 					assert.True(t, got[body][0].IsValid(), "a trace that begins in the copying pipeline")
@@ -153,7 +164,11 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 				assert.Len(t, tr.children("input_rafka", copied[0].SpanContext()), 2, "one for each delivery")
 			}
 			assert.Empty(t, log.Lines("Metadata"))
-			assert.Empty(t, copying.Lines("Metadata"), "the trace that came is replaced by what follows it, not dropped")
+			assert.Empty(
+				t,
+				copying.Lines("Metadata"),
+				"the trace that came is replaced by what follows it, not dropped",
+			)
 		})
 	}
 }
@@ -176,9 +191,22 @@ func TestTracesGoThroughPipelinesThatDoNotTrace(t *testing.T) {
 		require.NoError(t, b.AddInputYAML(component("url: "+server.URL(), "stream_name: foreign\nconsumer_group: g")))
 		require.NoError(t, b.AddOutputYAML(component("url: "+server.URL(), "stream_name: copies")))
 	})
-	assert.Equal(t, map[string]any{"body": "a", "traceparent": traceparent(span), "tracestate": "x=1"}, entry(t, client, "copies", 0))
+	assert.Equal(
+		t,
+		map[string]any{"body": "a", "traceparent": traceparent(span), "tracestate": "x=1"},
+		entry(t, client, "copies", 0),
+	)
 	assert.Equal(t, map[string]any{"body": "b"}, entry(t, client, "copies", 1))
-	assert.Equal(t, map[string]any{"body": `{"sensor":"7"}`, "traceparent": traceparent(span)}, entry(t, client, "copies", 2))
-	assert.Equal(t, map[string]any{"body": "d"}, entry(t, client, "copies", 3), "what is no trace context is not passed on as such")
+	assert.Equal(
+		t,
+		map[string]any{"body": `{"sensor":"7"}`, "traceparent": traceparent(span)},
+		entry(t, client, "copies", 2),
+	)
+	assert.Equal(
+		t,
+		map[string]any{"body": "d"},
+		entry(t, client, "copies", 3),
+		"what is no trace context is not passed on as such",
+	)
 	assert.Len(t, log.Lines("Metadata", "traceparent"), 1, "and it is said that it was dropped")
 }

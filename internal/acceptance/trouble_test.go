@@ -43,13 +43,23 @@ type disorder struct {
 }
 
 var disorders = map[string]disorder{
-	"no connection":  {"", kill, restart, []string{"cannot be reached", "check `url`"}},
-	"no answer":      {"", pause, resume, []string{"did not answer in time"}},
-	"no such user":   {asAnn, do([]any{"ACL", "DELUSER", "ann"}), do(everything), []string{"check `username` and `password`"}},
-	"no permission":  {asAnn, do(ann("-xadd", "-xread")), do(ann("+xadd", "+xread")), []string{"ACL SETUSER"}},
-	"not our keys":   {asAnn, do(ann("resetkeys")), do(ann("~*")), []string{"ACL SETUSER"}},
-	"no scripts":     {asAnn, do(ann("-evalsha", "-eval")), do(ann("+evalsha", "+eval")), []string{"ACL SETUSER"}},
-	"a replica":      {"", do([]any{"REPLICAOF", "127.0.0.1", "1"}), do([]any{"REPLICAOF", "NO", "ONE"}), []string{"read-only replica"}},
+	"no connection": {"", kill, restart, []string{"cannot be reached", "check `url`"}},
+	"no answer":     {"", pause, resume, []string{"did not answer in time"}},
+	"no such user": {
+		asAnn,
+		do([]any{"ACL", "DELUSER", "ann"}),
+		do(everything),
+		[]string{"check `username` and `password`"},
+	},
+	"no permission": {asAnn, do(ann("-xadd", "-xread")), do(ann("+xadd", "+xread")), []string{"ACL SETUSER"}},
+	"not our keys":  {asAnn, do(ann("resetkeys")), do(ann("~*")), []string{"ACL SETUSER"}},
+	"no scripts":    {asAnn, do(ann("-evalsha", "-eval")), do(ann("+evalsha", "+eval")), []string{"ACL SETUSER"}},
+	"a replica": {
+		"",
+		do([]any{"REPLICAOF", "127.0.0.1", "1"}),
+		do([]any{"REPLICAOF", "NO", "ONE"}),
+		[]string{"read-only replica"},
+	},
 	"other types":    {"", spoilTypes, mendTypes, []string{"WRONGTYPE", "rename or delete that key"}},
 	"scripts forgot": {"", do([]any{"SCRIPT", "FLUSH"}), do(), nil},
 }
@@ -57,7 +67,8 @@ var disorders = map[string]disorder{
 // inTheWay are a partition of the one topic, and all of the other.
 var inTheWay = []string{"orders:2", "copies:0", "copies:1", "copies:2", "copies:3"}
 
-// spoilTypes puts something else where partitions are, in one step: members must not see the moment in between.
+// spoilTypes puts something else where partitions are, in one step: members must not see the moment
+// in between.
 func spoilTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	t.Helper()
 	for _, key := range inTheWay {
@@ -84,8 +95,8 @@ func mendTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	}
 }
 
-// A running pipeline survives whatever happens to the server: it says that it is not ready and why, and goes on by itself with nothing
-// lost and every key in order.
+// A running pipeline survives whatever happens to the server: it says that it is not ready and why,
+// and goes on by itself with nothing lost and every key in order.
 func TestPipelineOutlivesTrouble(t *testing.T) {
 	for what, d := range disorders {
 		t.Run(what, func(t *testing.T) {
@@ -105,8 +116,14 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 					source.writeOther(t, 2) // the other partitions flow, and meet the output's trouble
 				}
 				p.awaitReady(t, 503)
-				require.Eventually(t, func() bool { return len(p.journal.Lines(d.says...)) > 0 }, time.Minute, 20*time.Millisecond,
-					"no line has all of %q", d.says)
+				require.Eventually(
+					t,
+					func() bool { return len(p.journal.Lines(d.says...)) > 0 },
+					time.Minute,
+					20*time.Millisecond,
+					"no line has all of %q",
+					d.says,
+				)
 				assert.Equal(t, 503, p.ready())
 			}
 			d.mend(t, server, client)
@@ -114,8 +131,13 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 			source.awaitCopies(t, 0)
 			p.awaitReady(t, 200)
 			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 12, "few lines for one outage")
-			// A read that waits when its server becomes a replica hears of that first, and as a trouble of its own.
-			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR", "Trouble with redis, trying again")), 1+len(p.journal.Lines("UNBLOCKED")))
+			// A read that waits when its server becomes a replica hears of that first, and as a
+			// trouble of its own.
+			assert.LessOrEqual(
+				t,
+				len(p.journal.Lines("level=ERROR", "Trouble with redis, trying again")),
+				1+len(p.journal.Lines("UNBLOCKED")),
+			)
 			assert.Empty(t, p.journal.Lines("was recreated"))
 		})
 	}
@@ -137,7 +159,8 @@ func TestPipelineWaitsForAServerThatIsNotThereYet(t *testing.T) {
 	assert.Len(t, p.journal.Lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input says it once")
 }
 
-// After FLUSHALL everything that is written from then on is read and written, and no topic is taken for a plain one.
+// After FLUSHALL everything that is written from then on is read and written, and no topic is taken
+// for a plain one.
 func TestPipelineGoesOnAfterAFlush(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

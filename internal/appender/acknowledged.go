@@ -1,6 +1,7 @@
 package appender
 
-// Number is what a store knows of a producer: the epoch and sequence number of the last append that it wrote. The zero Number is none.
+// Number is what a store knows of a producer: the epoch and sequence number of the last append that
+// it wrote. The zero Number is none.
 type Number struct{ Epoch, Seq uint64 }
 
 func (n Number) before(m Number) bool {
@@ -10,14 +11,16 @@ func (n Number) before(m Number) bool {
 // Lost is how many records that were reported as written the store does not have any more.
 type Lost struct {
 	Records int64
-	// Exact is false if there may be more: they were written too long ago to be remembered, one by one.
+	// Exact is false if there may be more: they were written too long ago to be remembered, one by
+	// one.
 	Exact bool
 }
 
 // mostKept is how many appends of a partition are remembered, at two bytes each.
 const mostKept = 4096
 
-// acknowledged remembers how many records the last appends of a partition had, so that it can be told what a store has lost that went back.
+// acknowledged remembers how many records the last appends of a partition had, so that it can be
+// told what a store has lost that went back.
 type acknowledged struct {
 	runs []run
 	kept int
@@ -33,7 +36,8 @@ type run struct {
 
 func (r run) number(i int) Number { return Number{r.epoch, r.first + uint64(i)} }
 
-// add notes an append that the store has confirmed. Appends are added in the order of their numbers.
+// add notes an append that the store has confirmed. Appends are added in the order of their
+// numbers.
 func (h *acknowledged) add(n Number, records int) {
 	last := len(h.runs) - 1
 	if last < 0 || h.runs[last].number(len(h.runs[last].counts)) != n {

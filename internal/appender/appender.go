@@ -16,7 +16,8 @@ type Backoff interface {
 	NextBackOff() time.Duration
 }
 
-// Observer is told what happens beside the ordinary. Its methods are called by the writers, several at a time, without any lock.
+// Observer is told what happens beside the ordinary. Its methods are called by the writers, several
+// at a time, without any lock.
 type Observer interface {
 	// Retried: an attempt failed with the result and the append is going to be sent again.
 	Retried(Target, Result)
@@ -24,27 +25,29 @@ type Observer interface {
 	Deduplicated(Target)
 	// Gap: the store has lost appends that it had acknowledged, with so many records.
 	Gap(Target, Lost)
-	// Settled: an append that was sent more than once has its outcome. The error is nil if its records are written. It is called after
-	// every Retried for that append.
+	// Settled: an append that was sent more than once has its outcome. The error is nil if its
+	// records are written. It is called after every Retried for that append.
 	Settled(Target, error)
 }
 
 // Config says how an Appender works.
 type Config struct {
 	Log Log
-	// Producer identifies this one Appender to the store: a random name, never used by another or a later one. Empty: appends are
-	// not idempotent, and one that is retried after an unknown outcome may be written twice.
+	// Producer identifies this one Appender to the store: a random name, never used by another or a
+	// later one. Empty: appends are not idempotent, and one that is retried after an unknown
+	// outcome may be written twice.
 	Producer string
 	// Backoff makes the back-off of one append, at its first failure. Nil: nothing is retried.
 	Backoff func() Backoff
-	// MaxRetries is how often one append is sent again after a failed attempt; 0: as often as the back-off allows.
+	// MaxRetries is how often one append is sent again after a failed attempt; 0: as often as the
+	// back-off allows.
 	MaxRetries int
 	// Observer may be nil.
 	Observer Observer
 }
 
-// Appender writes records to partitions, those of each partition in the order of the calls. All its methods may be called
-// concurrently.
+// Appender writes records to partitions, those of each partition in the order of the calls. All its
+// methods may be called concurrently.
 type Appender struct {
 	config Config
 	// ctx is that of all requests; cancel ends them.
@@ -73,7 +76,8 @@ func New(c Config) *Appender {
 	}
 }
 
-// Start begins to send. What was appended before goes out now. It does nothing the second time, or after Close.
+// Start begins to send. What was appended before goes out now. It does nothing the second time, or
+// after Close.
 func (a *Appender) Start() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -83,9 +87,9 @@ func (a *Appender) Start() {
 	}
 }
 
-// Append adds the records to the end of the partition's queue and returns without waiting for anything. Calls that happen one after
-// the other are written in that order. The records belong to the Appender until Done of the Pending is closed. After Close they
-// fail with ErrClosed.
+// Append adds the records to the end of the partition's queue and returns without waiting for
+// anything. Calls that happen one after the other are written in that order. The records belong to
+// the Appender until Done of the Pending is closed. After Close they fail with ErrClosed.
 func (a *Appender) Append(t Target, records []Record) *Pending {
 	p := newPending(t, records)
 	if len(records) == 0 {
@@ -107,9 +111,10 @@ func (a *Appender) Append(t Target, records []Record) *Pending {
 	return p
 }
 
-// Close refuses new records and fails with ErrClosed those that are not on their way. It waits for the rounds that are, until ctx
-// ends: then it cancels their requests, whose records fail with ErrClosed too unless they turn out to be written, and returns an
-// error. All goroutines have ended when it returns. It may be called at any time and more than once.
+// Close refuses new records and fails with ErrClosed those that are not on their way. It waits for
+// the rounds that are, until ctx ends: then it cancels their requests, whose records fail with
+// ErrClosed too unless they turn out to be written, and returns an error. All goroutines have ended
+// when it returns. It may be called at any time and more than once.
 func (a *Appender) Close(ctx context.Context) error {
 	if !a.shut() {
 		a.running.Wait() // back-off timers that were just going off
@@ -125,8 +130,8 @@ func (a *Appender) Close(ctx context.Context) error {
 	return nil
 }
 
-// Finished returns the keys of the partitions whose numbers the store need not keep any more: the Appender was closed, and no request is on
-// its way anywhere that the numbers would have to refuse.
+// Finished returns the keys of the partitions whose numbers the store need not keep any more: the
+// Appender was closed, and no request is on its way anywhere that the numbers would have to refuse.
 func (a *Appender) Finished() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -170,8 +175,8 @@ func (a *Appender) abort(q *queue) {
 	q.phase = idle
 }
 
-// queue returns the queue of the key. A new one begins with an epoch above that of any forgotten one, which may have been that of
-// the same key.
+// queue returns the queue of the key. A new one begins with an epoch above that of any forgotten
+// one, which may have been that of the same key.
 func (a *Appender) queue(key string) *queue {
 	q := a.queues[key]
 	if q == nil {
@@ -209,7 +214,8 @@ func (a *Appender) enlist(q *queue) {
 	a.launch(w)
 }
 
-// launch runs a writer that has work and isn't running. The goroutine ends by itself, and Close joins it.
+// launch runs a writer that has work and isn't running. The goroutine ends by itself, and Close
+// joins it.
 func (a *Appender) launch(w *writer) {
 	if a.started && !a.closed && !w.running && len(w.ready) > 0 {
 		w.running = true
@@ -217,7 +223,8 @@ func (a *Appender) launch(w *writer) {
 	}
 }
 
-// land applies the answers of a round and sends the queues on their way: to a writer, into the back-off, or to rest.
+// land applies the answers of a round and sends the queues on their way: to a writer, into the
+// back-off, or to rest.
 func (a *Appender) land(round []*queue, answers []answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -244,7 +251,8 @@ func (a *Appender) land(round []*queue, answers []answer) {
 	}
 }
 
-// pause takes a queue out of the rounds for a while. The timer's goroutine ends at once, and Close waits for it.
+// pause takes a queue out of the rounds for a while. The timer's goroutine ends at once, and Close
+// waits for it.
 func (a *Appender) pause(q *queue, delay time.Duration) {
 	q.phase = waiting
 	a.running.Add(1)

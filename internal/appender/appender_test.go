@@ -200,7 +200,8 @@ func TestCloseAtAnyMoment(t *testing.T) {
 	}
 }
 
-// What a store knows of a producer must stay as long as a request may be on its way that it has to refuse.
+// What a store knows of a producer must stay as long as a request may be on its way that it has to
+// refuse.
 func TestFinishedAreThePartitionsOfWhichEveryOutcomeIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)

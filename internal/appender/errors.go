@@ -5,21 +5,24 @@ import (
 	"fmt"
 )
 
-// ErrClosed is the error of records that were not sent, or not to the end, because the Appender was closed.
+// ErrClosed is the error of records that were not sent, or not to the end, because the Appender was
+// closed.
 var ErrClosed = errors.New("appender closed")
 
-// ErrPartitioned is the error of records that were routed to a plain topic which has been partitioned since. They were not
-// written; whoever routed them must look at the topic again and route them anew.
+// ErrPartitioned is the error of records that were routed to a plain topic which has been
+// partitioned since. They were not written; whoever routed them must look at the topic again and
+// route them anew.
 var ErrPartitioned = errors.New("the topic was partitioned after its records were routed")
 
-// GaveUpError is the error of records whose append was tried and is not tried any more. It wraps the cause of the last attempt
-// (and ErrClosed if closing the Appender ended it).
+// GaveUpError is the error of records whose append was tried and is not tried any more. It wraps
+// the cause of the last attempt (and ErrClosed if closing the Appender ended it).
 type GaveUpError struct {
 	Target Target
 	// Attempts is how often the append was sent.
 	Attempts int
-	// MayBeWritten says that the outcome of at least one attempt is not known: the records may be in the stream. If so they are
-	// there in their place, before everything that the Appender writes to the partition afterwards.
+	// MayBeWritten says that the outcome of at least one attempt is not known: the records may be
+	// in the stream. If so they are there in their place, before everything that the Appender
+	// writes to the partition afterwards.
 	MayBeWritten bool
 	Err          error
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// flight is the one append of a partition that is under way, from its first attempt to its outcome. While the store is being asked
-// it belongs to the writer that asks, at all other times to the Appender's lock.
+// flight is the one append of a partition that is under way, from its first attempt to its outcome.
+// While the store is being asked it belongs to the writer that asks, at all other times to the
+// Appender's lock.
 type flight struct {
 	Append
 	parts []part
@@ -43,7 +44,8 @@ type verdict struct {
 	cause error
 	// stalls says that this attempt failed in a way that a retry may mend.
 	stalls bool
-	// confirm says that the store holds this sequence number now; raise that a new epoch must begin, higher than above.
+	// confirm says that the store holds this sequence number now; raise that a new epoch must
+	// begin, higher than above.
 	confirm, raise bool
 	above          uint64
 	// reroute says that what is queued for the same target has gone astray as well.
@@ -106,7 +108,8 @@ func (f *flight) judge(r Result, c *Config) verdict {
 		return f.renumber(renumbered, r.Epoch, cause, c)
 	case Stale:
 		if f.open {
-			// An attempt may have been written before the higher epoch came: under a new number it would be there twice.
+			// An attempt may have been written before the higher epoch came: under a new number it
+			// would be there twice.
 			return verdict{cause: f.gaveUp(cause), raise: true, above: r.Epoch}
 		}
 		return f.renumber(renumbered, r.Epoch, cause, c)
@@ -139,8 +142,9 @@ func (f *flight) repeat(cause error, c *Config) verdict {
 	return verdict{next: backOff, delay: delay, cause: cause, stalls: true}
 }
 
-// renumber sends the same records under a new epoch: the first time at once, but with a back-off if the answer to the attempt before
-// was of this kind too, so that a store which never agrees is not asked in a tight loop.
+// renumber sends the same records under a new epoch: the first time at once, but with a back-off if
+// the answer to the attempt before was of this kind too, so that a store which never agrees is not
+// asked in a tight loop.
 func (f *flight) renumber(before bool, above uint64, cause error, c *Config) verdict {
 	v := verdict{next: resend, cause: cause}
 	if before {
@@ -173,7 +177,8 @@ func (f *flight) stall(cause error) {
 	}
 }
 
-// resolve gives the records their outcome, the first written ones and the others, and lets go of them.
+// resolve gives the records their outcome, the first written ones and the others, and lets go of
+// them.
 func (f *flight) resolve(written int, err error) {
 	for _, p := range f.parts {
 		good := min(p.n, written)

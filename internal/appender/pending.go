@@ -7,8 +7,8 @@ type Pending struct {
 	done    chan struct{}
 	stalled chan struct{}
 
-	// What follows is written under the Appender's lock. errs and cause don't change any more once done and stalled,
-	// respectively, are closed.
+	// What follows is written under the Appender's lock. errs and cause don't change any more once
+	// done and stalled, respectively, are closed.
 	taken int // records that have gone into an append, from the front
 	left  int // records without an outcome
 	errs  []error
@@ -26,12 +26,14 @@ func newPending(t Target, records []Record) *Pending {
 	return p
 }
 
-// Done is closed when every record has its outcome, even when the records went out in several appends.
+// Done is closed when every record has its outcome, even when the records went out in several
+// appends.
 func (p *Pending) Done() <-chan struct{} { return p.done }
 
-// Stalled is closed when the records have begun to wait for a retry: at the first failed attempt of an append that carries any
-// of them, or as soon as they are queued behind an append that is being retried. It stays open if that never happens, and it may be
-// closed although the records are written later.
+// Stalled is closed when the records have begun to wait for a retry: at the first failed attempt of
+// an append that carries any of them, or as soon as they are queued behind an append that is being
+// retried. It stays open if that never happens, and it may be closed although the records are
+// written later.
 func (p *Pending) Stalled() <-chan struct{} { return p.stalled }
 
 // StallCause returns the error of the attempt that closed Stalled, nil while it is open.
@@ -44,15 +46,15 @@ func (p *Pending) StallCause() error {
 	}
 }
 
-// Errs waits for Done and returns nil if all records were written; else one error for each record, nil for those that were.
-// The caller must not change it.
+// Errs waits for Done and returns nil if all records were written; else one error for each record,
+// nil for those that were. The caller must not change it.
 func (p *Pending) Errs() []error {
 	<-p.done
 	return p.errs
 }
 
-// fit tells how many of the records that are not yet taken fit into so many records and bytes, and their size. The first of an
-// append fits at any size.
+// fit tells how many of the records that are not yet taken fit into so many records and bytes, and
+// their size. The first of an append fits at any size.
 func (p *Pending) fit(records, bytes int, first bool) (n, size int) {
 	for _, r := range p.records[p.taken:] {
 		s := r.Size()

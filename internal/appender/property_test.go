@@ -14,10 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// seeds is how many random histories are played. A failure names its seed; how goroutines take turns still differs from run to run.
+// seeds is how many random histories are played. A failure names its seed; how goroutines take
+// turns still differs from run to run.
 const seeds = 80
 
-// history is one random run: several callers, several partitions on two nodes, and a store full of faults.
+// history is one random run: several callers, several partitions on two nodes, and a store full of
+// faults.
 type history struct {
 	t      *testing.T
 	seed   uint64
@@ -26,8 +28,10 @@ type history struct {
 	faulty float64
 	keys   []string
 
-	mu    sync.Mutex
-	next  map[string]int // the number of a partition's next record: appended under mu, so numbers are in the order of the calls
+	mu sync.Mutex
+	// the number of a partition's next record: appended under mu, so numbers are in the order of
+	// the calls
+	next  map[string]int
 	calls []call
 }
 
@@ -37,8 +41,9 @@ type call struct {
 	*Pending
 }
 
-// TestEveryRecordIsWrittenOnceAndInOrder is the promise of doc.go, under lost requests, lost answers, requests that are
-// written late, refusals, failures midway, lost data, foreign epochs, and attempts that are given up.
+// TestEveryRecordIsWrittenOnceAndInOrder is the promise of doc.go, under lost requests, lost
+// answers, requests that are written late, refusals, failures midway, lost data, foreign epochs,
+// and attempts that are given up.
 func TestEveryRecordIsWrittenOnceAndInOrder(t *testing.T) {
 	var total tally
 	for seed := range uint64(seeds) {
@@ -75,7 +80,14 @@ func (t *tally) add(u tally) {
 
 func play(t *testing.T, seed uint64) tally {
 	random := rand.New(rand.NewPCG(seed, 1))
-	h := &history{t: t, seed: seed, random: random, store: newStore(t), next: map[string]int{}, faulty: random.Float64() * 0.7}
+	h := &history{
+		t:      t,
+		seed:   seed,
+		random: random,
+		store:  newStore(t),
+		next:   map[string]int{},
+		faulty: random.Float64() * 0.7,
+	}
 	for i := range 6 {
 		key := fmt.Sprint("p", i)
 		h.keys = append(h.keys, key)
@@ -99,7 +111,8 @@ func play(t *testing.T, seed uint64) tally {
 	return total
 }
 
-// callers appends from four goroutines until all calls are made; one of the nodes changes now and then.
+// callers appends from four goroutines until all calls are made; one of the nodes changes now and
+// then.
 func (h *history) callers(a *Appender) {
 	var callers sync.WaitGroup
 	for caller := range uint64(4) {
@@ -155,12 +168,14 @@ func (h *history) fault(a Append) fault {
 	case 15:
 		return fault{status: Failed}
 	case 16:
-		// A topic whose key holds a stream can't be partitioned, so no earlier attempt was written or is going to be.
+		// A topic whose key holds a stream can't be partitioned, so no earlier attempt was written
+		// or is going to be.
 		if p.late == 0 && p.applied[[2]uint64{a.Epoch, a.Seq}] == nil {
 			return fault{status: Partitioned}
 		}
 	case 17:
-		// With an earlier request for the same records still on its way, no protocol could keep them from coming twice.
+		// With an earlier request for the same records still on its way, no protocol could keep
+		// them from coming twice.
 		if p.late == 0 {
 			return fault{status: Partial, count: r.IntN(len(a.Records) + 1)}
 		}

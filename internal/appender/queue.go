@@ -11,8 +11,8 @@ const (
 // maxKept is the capacity up to which the lists of an idle queue are kept for its next use.
 const maxKept = 16
 
-// queue holds what waits for one partition, in order, and the append that is under way. The Appender's lock guards it, but for the
-// flight while that is in the air.
+// queue holds what waits for one partition, in order, and the append that is under way. The
+// Appender's lock guards it, but for the flight while that is in the air.
 type queue struct {
 	sequence sequence
 	acked    acknowledged
@@ -31,8 +31,8 @@ type queue struct {
 	timer *time.Timer
 	// used says that something was appended since the last sweep.
 	used bool
-	// confirmed says that the store has the number of an append, and doubtful that the outcome of an attempt was not known, so that a
-	// request may still be on its way.
+	// confirmed says that the store has the number of an append, and doubtful that the outcome of
+	// an attempt was not known, so that a request may still be on its way.
 	confirmed, doubtful bool
 }
 
@@ -73,8 +73,8 @@ func (q *queue) pop() {
 	}
 }
 
-// depart makes the flight ready to be sent: the one that is to be retried as it is, else a new one of what waits. It returns the
-// flight's bytes.
+// depart makes the flight ready to be sent: the one that is to be retried as it is, else a new one
+// of what waits. It returns the flight's bytes.
 func (q *queue) depart(producer string) int {
 	q.phase = flying
 	if q.flight.count == 0 {
@@ -112,8 +112,8 @@ func (q *queue) number() {
 	}
 }
 
-// missing finds out what the store has lost, from what it knew before it answered. A store that knew nothing need not have lost anything:
-// it forgets producers that are idle for long.
+// missing finds out what the store has lost, from what it knew before it answered. A store that
+// knew nothing need not have lost anything: it forgets producers that are idle for long.
 func (q *queue) missing(r Result) *Lost {
 	if r.Stored == (Number{}) {
 		if r.Status == Gap {
@@ -139,7 +139,8 @@ func (q *queue) remember(v verdict) {
 	}
 }
 
-// land applies a verdict: to the sequence, to those who wait, and to the records if the append has ended.
+// land applies a verdict: to the sequence, to those who wait, and to the records if the append has
+// ended.
 func (q *queue) land(v verdict) {
 	f := &q.flight
 	q.remember(v)

@@ -1,6 +1,7 @@
 package appender
 
-// sequence numbers the appends of one partition. The epoch only grows, and with every new epoch the numbers start again at 1.
+// sequence numbers the appends of one partition. The epoch only grows, and with every new epoch the
+// numbers start again at 1.
 type sequence struct {
 	epoch uint64
 	// last is the number of the last append of this epoch that the store has confirmed.

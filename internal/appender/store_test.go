@@ -19,7 +19,8 @@ var (
 
 // fault is what goes wrong with one attempt. The zero fault is none.
 type fault struct {
-	// status is the answer if it isn't Written. Unknown: the request is lost, unless one of the next two is set.
+	// status is the answer if it isn't Written. Unknown: the request is lost, unless one of the
+	// next two is set.
 	status Status
 	// replyLost: the append is applied, and the answer is Unknown.
 	replyLost bool
@@ -33,7 +34,8 @@ type fault struct {
 	foreign uint64
 }
 
-// store is a Log in memory that keeps the books as the script on a server does, and makes trouble as it is told to.
+// store is a Log in memory that keeps the books as the script on a server does, and makes trouble
+// as it is told to.
 type store struct {
 	t testing.TB
 
@@ -58,7 +60,8 @@ type partition struct {
 	known      bool
 	epoch, seq uint64
 	entries    []string
-	// applied holds what was written under each number, tried what was sent under it with an outcome that stayed open.
+	// applied holds what was written under each number, tried what was sent under it with an
+	// outcome that stayed open.
 	applied, tried map[[2]uint64][]Record
 	past           []partition
 	lost           map[string]bool
@@ -211,9 +214,11 @@ func (s *store) unknown(p *partition, a Append) Result {
 	return Result{Status: Unknown, Err: errLost}
 }
 
-// checkRetry finds a number that is used for other records although its first use may have been, or may yet be, written.
+// checkRetry finds a number that is used for other records although its first use may have been, or
+// may yet be, written.
 func (s *store) checkRetry(p *partition, a Append) {
-	if before, ok := p.tried[[2]uint64{a.Epoch, a.Seq}]; ok && a.Producer != "" && !reflect.DeepEqual(before, a.Records) {
+	if before, ok := p.tried[[2]uint64{a.Epoch, a.Seq}]; ok && a.Producer != "" &&
+		!reflect.DeepEqual(before, a.Records) {
 		s.t.Errorf("%s: number %d:%d was sent with other records before", a.Target.Key, a.Epoch, a.Seq)
 	}
 }

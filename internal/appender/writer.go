@@ -6,12 +6,13 @@ import (
 	"slices"
 )
 
-// maxRoundBytes bounds what one round holds; what is beyond goes first in the next one. A round of many full appends would
-// otherwise take longer than a request may.
+// maxRoundBytes bounds what one round holds; what is beyond goes first in the next one. A round of
+// many full appends would otherwise take longer than a request may.
 const maxRoundBytes = 16 << 20
 
-// sides is how many writers a node has: while it works on the round of one, the other makes and sends its own. Batches of 1,000 are written 14 %
-// faster by two than by one, and no faster by four.
+// sides is how many writers a node has: while it works on the round of one, the other makes and
+// sends its own. Batches of 1,000 are written 14 % faster by two than by one, and no faster by
+// four.
 const sides = 2
 
 // lane is the way of one writer's rounds.
@@ -23,11 +24,13 @@ type lane struct {
 // errNoAnswer stands in for an answer that the Log left out.
 var errNoAnswer = errors.New("the log gave no answer")
 
-// writer sends the appends of one lane, round after round. Its goroutine lives while there are any: the Appender starts it
-// when the first queue becomes ready, it ends when none is, and Close joins it.
+// writer sends the appends of one lane, round after round. Its goroutine lives while there are any:
+// the Appender starts it when the first queue becomes ready, it ends when none is, and Close joins
+// it.
 type writer struct {
 	owner *Appender
-	// ready and running are guarded by the owner's lock. The queues are in the order in which they became ready.
+	// ready and running are guarded by the owner's lock. The queues are in the order in which they
+	// became ready.
 	ready   []*queue
 	running bool
 }
@@ -51,8 +54,8 @@ func (w *writer) run() {
 		log     = w.owner.config.Log
 	)
 	for {
-		// Who is about to append gets to do so first, and joins this round: on a busy machine rounds are several times larger so. Where nobody
-		// is, this takes no time.
+		// Who is about to append gets to do so first, and joins this round: on a busy machine
+		// rounds are several times larger so. Where nobody is, this takes no time.
 		runtime.Gosched()
 		round = w.take(round[:0])
 		if len(round) == 0 {
@@ -92,7 +95,8 @@ func (w *writer) take(round []*queue) []*queue {
 	return round
 }
 
-// judge finds out what the answers mean, and where the partitions are now: one that has moved to another node goes on there.
+// judge finds out what the answers mean, and where the partitions are now: one that has moved to
+// another node goes on there.
 func (w *writer) judge(answers []answer, round []*queue, results []Result) []answer {
 	c := &w.owner.config
 	for i, q := range round {
@@ -106,8 +110,8 @@ func (w *writer) judge(answers []answer, round []*queue, results []Result) []ans
 	return answers
 }
 
-// observeRetries reports the failed attempts that are followed by another, before any other writer can send that one: its outcome
-// must not be reported first. A Gap is reported as such.
+// observeRetries reports the failed attempts that are followed by another, before any other writer
+// can send that one: its outcome must not be reported first. A Gap is reported as such.
 func (w *writer) observeRetries(answers []answer) {
 	o := w.owner.config.Observer
 	if o == nil {

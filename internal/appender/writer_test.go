@@ -51,7 +51,13 @@ func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 			assert.LessOrEqual(t, len(round), maxRoundBytes/maxAppendBytes)
 			for _, key := range round {
 				seen := seen[a.queues[key].side]
-				assert.True(t, !seen[key] || len(seen) == 40/sides, "round %d: %s is served twice before others once", i, key)
+				assert.True(
+					t,
+					!seen[key] || len(seen) == 40/sides,
+					"round %d: %s is served twice before others once",
+					i,
+					key,
+				)
 				seen[key] = true
 			}
 		}
@@ -163,7 +169,8 @@ func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
 	})
 }
 
-// Every append that was sent more than once is reported as settled, also one that was given up; others are not.
+// Every append that was sent more than once is reported as settled, also one that was given up;
+// others are not.
 func TestAppendThatWasRepeatedIsReportedAsSettled(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults []fault

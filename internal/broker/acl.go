@@ -8,21 +8,24 @@ import (
 // ACL says which user of a server rules are wanted for.
 type ACL struct {
 	Role Role
-	// Topic is the stream_name. An admin may have "" for all topics, and then for all keys: any stream can be a topic.
+	// Topic is the stream_name. An admin may have "" for all topics, and then for all keys: any
+	// stream can be a topic.
 	Topic string
 	// Group is the consumer_group of a reader. Others ignore it.
 	Group string
-	// Partitions is how many the topic has or will have: the patterns then match no number that has more digits. 0 is for as many as there
-	// can be.
+	// Partitions is how many the topic has or will have: the patterns then match no number that has
+	// more digits. 0 is for as many as there can be.
 	Partitions int
 	// Minimal leaves out what rafka can do without.
 	Minimal bool
-	// Creates says that a writer's field partitions is set, so that creating the topic is no option.
+	// Creates says that a writer's field partitions is set, so that creating the topic is no
+	// option.
 	Creates bool
 }
 
-// Rules are the rules of ACL SETUSER, for keys, channels and commands in this order, that give a user all that the role needs and nothing
-// else. They hold on Redis from 7.0 and Valkey from 7.2 on. The error names the field that is wrong.
+// Rules are the rules of ACL SETUSER, for keys, channels and commands in this order, that give a
+// user all that the role needs and nothing else. They hold on Redis from 7.0 and Valkey from 7.2
+// on. The error names the field that is wrong.
 func (a ACL) Rules() ([]string, error) {
 	if a.Role != RoleAdmin || a.Topic != "" {
 		if err := ValidateTopic(a.Topic, false); err != nil {
@@ -74,8 +77,8 @@ func (a ACL) commands() []string {
 	return slices.Compact(rules)
 }
 
-// patterns are the rules for keys and channels. The keys of scripts must be open for reading and writing, since a server can't know what a
-// script does with them.
+// patterns are the rules for keys and channels. The keys of scripts must be open for reading and
+// writing, since a server can't know what a script does with them.
 func (a ACL) patterns() []string {
 	group := a.Group
 	if a.Role != RoleReader {

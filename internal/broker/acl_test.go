@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The patterns cover what belongs to a topic and a group, whatever their names, and nothing of others.
+// The patterns cover what belongs to a topic and a group, whatever their names, and nothing of
+// others.
 func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 	l := startLimited(t)
 	ctx := t.Context()
@@ -83,14 +84,28 @@ func TestRulesNameTheFieldThatIsWrong(t *testing.T) {
 	assert.Contains(t, rules, "~*")
 }
 
-// A pattern for partitions opened whatever began like one: orders:[0-9]* matches orders:2024:secret.
+// A pattern for partitions opened whatever began like one: orders:[0-9]* matches
+// orders:2024:secret.
 func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
 	l := startLimited(t)
 	ctx := t.Context()
 	inside := []string{"orders", "orders:0", "orders:7", "orders:10", "orders:99", "orders:2024", "orders:99999"}
 	outside := []string{
-		"orders:", "orders:2024:secret", "orders:7x", "orders:0:0", "orders:00", "orders:07", "orders:100000", "orders:1 ", "orders:x", "orders:-1",
-		"orders2", "order", "rafka:{orders:7:x}:lease:billing", "rafka:{orders:7x}:lease:billing", "rafka:{orders:7}:lease:other",
+		"orders:",
+		"orders:2024:secret",
+		"orders:7x",
+		"orders:0:0",
+		"orders:00",
+		"orders:07",
+		"orders:100000",
+		"orders:1 ",
+		"orders:x",
+		"orders:-1",
+		"orders2",
+		"order",
+		"rafka:{orders:7:x}:lease:billing",
+		"rafka:{orders:7x}:lease:billing",
+		"rafka:{orders:7}:lease:other",
 	}
 	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
 		rules, err := ACL{Role: role, Topic: "orders", Group: "billing"}.Rules()

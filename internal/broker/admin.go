@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Admin looks at topics and groups for people and tools, and changes those that are there. It is safe for concurrent use and does not close
-// its client.
+// Admin looks at topics and groups for people and tools, and changes those that are there. It is
+// safe for concurrent use and does not close its client.
 type Admin struct {
 	client redis.UniversalClient
 	topics *Topics
@@ -32,7 +32,10 @@ type TopicNotFoundError struct{ Topic string }
 
 // Error names the topic.
 func (e *TopicNotFoundError) Error() string {
-	return fmt.Sprintf("there is no topic %q: nothing was written to it yet, or it is on another server or database", e.Topic)
+	return fmt.Sprintf(
+		"there is no topic %q: nothing was written to it yet, or it is on another server or database",
+		e.Topic,
+	)
 }
 
 // TopicDescription is a topic and what its partitions hold.
@@ -50,15 +53,17 @@ type PartitionDescription struct {
 	Length int64 `json:"length"`
 	// Added counts the entries ever added; -1 if the server does not tell.
 	Added int64 `json:"added"`
-	// First is the offset of the first entry that is there, Last the last one ever generated; zero if there is none.
+	// First is the offset of the first entry that is there, Last the last one ever generated; zero
+	// if there is none.
 	First splits.Offset `json:"-"`
 	Last  splits.Offset `json:"-"`
 	// Error says why the partition can't be looked at; the fields before it say nothing then.
 	Error string `json:"error,omitempty"`
 }
 
-// ListTopics returns the partitioned topics in the order of their names. It scans all keys; plain topics have no metadata to be
-// found by. The error is a *PartialError if topics are missing since their metadata can't be read: the others are returned.
+// ListTopics returns the partitioned topics in the order of their names. It scans all keys; plain
+// topics have no metadata to be found by. The error is a *PartialError if topics are missing since
+// their metadata can't be read: the others are returned.
 func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
 	keys, err := a.scan(ctx, topicPattern)
 	if err != nil {
@@ -90,8 +95,9 @@ func (a *Admin) ListTopics(ctx context.Context) ([]Topic, error) {
 	return topics, damaged.err()
 }
 
-// DescribeTopic describes a topic, plain or partitioned. The error is a *TopicNotFoundError if there is no such topic, and a
-// *PartialError if partitions can't be looked at: the others are described.
+// DescribeTopic describes a topic, plain or partitioned. The error is a *TopicNotFoundError if
+// there is no such topic, and a *PartialError if partitions can't be looked at: the others are
+// described.
 func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescription, error) {
 	topic, err := a.topics.Describe(ctx, name)
 	if err != nil {
@@ -112,8 +118,14 @@ func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescriptio
 	var damaged problems
 	for i, s := range states {
 		d.Partitions[i] = PartitionDescription{
-			Partition: i, Key: all[i].Key, Exists: s.Exists, Length: s.Length, Added: s.Added, First: s.First, Last: s.Last,
-			Error: errorText(s.Err),
+			Partition: i,
+			Key:       all[i].Key,
+			Exists:    s.Exists,
+			Length:    s.Length,
+			Added:     s.Added,
+			First:     s.First,
+			Last:      s.Last,
+			Error:     errorText(s.Err),
 		}
 		damaged.add("describing topic "+name, s.Err)
 	}
@@ -152,9 +164,10 @@ type GroupSummary struct {
 	Members int `json:"members"`
 }
 
-// ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their names. It scans all keys. A
-// topic without groups has an empty list, and so has one that does not exist. The error is a *PartialError if groups are missing
-// since they can't be read: the others are returned.
+// ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their
+// names. It scans all keys. A topic without groups has an empty list, and so has one that does not
+// exist. The error is a *PartialError if groups are missing since they can't be read: the others
+// are returned.
 func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
 	if topic != "" {
 		if err := ValidateTopic(topic, false); err != nil {
@@ -177,8 +190,15 @@ func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, e
 			continue
 		}
 		asked = append(asked, groupAnswers{
-			topic: name, group: group,
-			plan: pipe.HMGet(ctx, key, "group_type", "version"), members: pipe.ZCount(ctx, membersKey(name, group), alive(now), "+inf"),
+			topic: name,
+			group: group,
+			plan: pipe.HMGet(
+				ctx,
+				key,
+				"group_type",
+				"version",
+			),
+			members: pipe.ZCount(ctx, membersKey(name, group), alive(now), "+inf"),
 		})
 	}
 	if err := ask(ctx, pipe); err != nil {
@@ -222,8 +242,8 @@ func (g groupAnswers) summary() (GroupSummary, error) {
 	return GroupSummary{Topic: g.topic, Group: g.group, Type: kind, Members: int(g.members.Val())}, nil
 }
 
-// scan returns the keys that match, on a cluster those of all masters. They may hold anything: a key of ours that another program
-// has overwritten is to be named, and not passed over.
+// scan returns the keys that match, on a cluster those of all masters. They may hold anything: a
+// key of ours that another program has overwritten is to be named, and not passed over.
 func (a *Admin) scan(ctx context.Context, pattern string) ([]string, error) {
 	var mu sync.Mutex // masters are scanned at the same time
 	found := map[string]struct{}{}
@@ -238,7 +258,10 @@ func (a *Admin) scan(ctx context.Context, pattern string) ([]string, error) {
 	}
 	var err error
 	if cluster, ok := a.client.(*redis.ClusterClient); ok {
-		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return scanNode(ctx, node) })
+		err = cluster.ForEachMaster(
+			ctx,
+			func(ctx context.Context, node *redis.Client) error { return scanNode(ctx, node) },
+		)
 	} else {
 		err = scanNode(ctx, a.client)
 	}
@@ -260,7 +283,8 @@ func (a *Admin) now(ctx context.Context) (int64, error) {
 // alive is the lower bound of the deadlines of members that are alive.
 func alive(now int64) string { return "(" + strconv.FormatInt(now, 10) }
 
-// send sends a pipeline, if there is anything in it; the error is that of the first command that failed.
+// send sends a pipeline, if there is anything in it; the error is that of the first command that
+// failed.
 func send(ctx context.Context, pipe redis.Pipeliner) error {
 	if pipe.Len() == 0 {
 		return nil
@@ -274,8 +298,8 @@ func send(ctx context.Context, pipe redis.Pipeliner) error {
 	return Explain(err)
 }
 
-// answerOf is the error of a command that has its keys first, or nothing but keys. A server that denies a key, or finds another
-// type there, does not say which key it is.
+// answerOf is the error of a command that has its keys first, or nothing but keys. A server that
+// denies a key, or finds another type there, does not say which key it is.
 func answerOf(c redis.Cmder) error {
 	err := Explain(c.Err())
 	args := c.Args()

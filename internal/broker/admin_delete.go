@@ -37,8 +37,14 @@ func (e *GroupAliveError) Error() string {
 	for i, name := range names {
 		names[i] = Visible(name)
 	}
-	return fmt.Sprintf("group %q of topic %q is in use by %s%s: stop its inputs first, those that were killed are gone within their "+
-		"session_timeout", e.Group, e.Topic, strings.Join(names, ", "), more)
+	return fmt.Sprintf(
+		"group %q of topic %q is in use by %s%s: stop its inputs first, those that were killed are gone within their "+
+			"session_timeout",
+		e.Group,
+		e.Topic,
+		strings.Join(names, ", "),
+		more,
+	)
 }
 
 // DeletedGroup is a group that was deleted, or would be.
@@ -55,13 +61,16 @@ type DeletedPosition struct {
 	Split splits.Split `json:"split"`
 	// Committed is the offset that was committed, nil if none was.
 	Committed *splits.Offset `json:"-"`
-	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did not create: it stays.
+	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did
+	// not create: it stays.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 }
 
-// DeleteGroup deletes a group of a topic with its offsets, and the Redis consumer groups that mirrored them; dryRun only tells what would be
-// deleted. A member that starts later begins at its start_offset. The error is a *GroupAliveError if the group has live members, and a
-// *GroupNotFoundError if there is nothing of it. A deletion that failed midway can be repeated: the group itself goes last.
+// DeleteGroup deletes a group of a topic with its offsets, and the Redis consumer groups that
+// mirrored them; dryRun only tells what would be deleted. A member that starts later begins at its
+// start_offset. The error is a *GroupAliveError if the group has live members, and a
+// *GroupNotFoundError if there is nothing of it. A deletion that failed midway can be repeated: the
+// group itself goes last.
 func (a *Admin) DeleteGroup(ctx context.Context, topic, group string, dryRun bool) (DeletedGroup, error) {
 	for _, err := range []error{ValidateTopic(topic, false), ValidateGroup(group)} {
 		if err != nil {
@@ -119,8 +128,14 @@ func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool)
 	return unexpected(deleteGroupScript, value)
 }
 
-// dropLeases deletes what is stored of the splits, unless a lease lives, and returns those of which there is something.
-func (a *Admin) dropLeases(ctx context.Context, topic, group string, all []splits.Split, dryRun bool) ([]DeletedPosition, error) {
+// dropLeases deletes what is stored of the splits, unless a lease lives, and returns those of which
+// there is something.
+func (a *Admin) dropLeases(
+	ctx context.Context,
+	topic, group string,
+	all []splits.Split,
+	dryRun bool,
+) ([]DeletedPosition, error) {
 	calls := make([]scriptCall, len(all))
 	for i, split := range all {
 		calls[i] = deleteLeaseScript.call([]string{split.Key, leaseKey(split.Key, group)}, group, flag(dryRun))

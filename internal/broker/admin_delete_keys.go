@@ -14,7 +14,8 @@ var deletePartitionSrc string
 
 var deletePartitionScript = newScript("delete_partition", preludeSrc+movedSrc+deletePartitionSrc)
 
-// residue is what rafka stores of a topic beside the streams: of the topic, in whose slot it lies, and of each of its partitions.
+// residue is what rafka stores of a topic beside the streams: of the topic, in whose slot it lies,
+// and of each of its partitions.
 type residue struct {
 	topic      []string
 	partitions []belongings
@@ -56,7 +57,8 @@ func (r residue) size() int {
 	return n
 }
 
-// markTTL is how long a mark stays that tells the owner of a lease that its topic was deleted. Members look within their session.
+// markTTL is how long a mark stays that tells the owner of a lease that its topic was deleted.
+// Members look within their session.
 const markTTL = time.Hour
 
 // withoutMarks returns the keys without leases of which a deletion left nothing but its mark.

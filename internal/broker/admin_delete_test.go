@@ -15,7 +15,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// used makes a group have read everything of the topic, with a member that is alive. It returns the lease that the member has on each split.
+// used makes a group have read everything of the topic, with a member that is alive. It returns the
+// lease that the member has on each split.
 func used(t *testing.T, client redis.UniversalClient, topic Topic, group, member string) []splits.Lease {
 	t.Helper()
 	beat(t, NewGroup(client, topic.Name, group), member)
@@ -97,7 +98,12 @@ func TestDeletedGroupLeavesNothingAndBeginsAnew(t *testing.T) {
 		require.ErrorIs(t, late.Commit(t.Context(), testTTL, []splits.Commit{commit})[0], splits.ErrFenced)
 		require.ErrorIs(t, late.Renew(t.Context(), testTTL, leases[:1])[0], splits.ErrFenced)
 		require.ErrorIs(t, late.Reset(t.Context(), testTTL, commit), splits.ErrFenced)
-		assert.ElementsMatch(t, kept, keysOf(t, s.client), "what a dead member still had on its way brings nothing back")
+		assert.ElementsMatch(
+			t,
+			kept,
+			keysOf(t, s.client),
+			"what a dead member still had on its way brings nothing back",
+		)
 		_, err = admin.DeleteGroup(t.Context(), "orders", "billing", false)
 		require.ErrorAs(t, err, new(*GroupNotFoundError))
 
@@ -136,7 +142,10 @@ func TestGroupWithoutItsPlanCanBeDeleted(t *testing.T) {
 		topic := written(t, s.client, "orders", 3)
 		before := keysOf(t, s.client)
 		leave(t, s.client, "orders", "billing", used(t, s.client, topic, "billing", "m1"))
-		require.NoError(t, s.client.Del(t.Context(), planKey("orders", "billing"), leaseKey("orders:1", "billing")).Err())
+		require.NoError(
+			t,
+			s.client.Del(t.Context(), planKey("orders", "billing"), leaseKey("orders:1", "billing")).Err(),
+		)
 		deleted, err := NewAdmin(s.client).DeleteGroup(t.Context(), "orders", "billing", false)
 		require.NoError(t, err)
 		found := 2
@@ -230,12 +239,16 @@ func TestDeletedPlainTopicLeavesNothing(t *testing.T) {
 	})
 }
 
-// A deletion that was interrupted has removed some partitions, and one that met live members leaves a group that remembers how many there were.
+// A deletion that was interrupted has removed some partitions, and one that met live members leaves
+// a group that remembers how many there were.
 func TestHalfDeletedTopicCanBeDeleted(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topic := written(t, s.client, "orders", 3)
 		leave(t, s.client, "orders", "billing", used(t, s.client, topic, "billing", "m1"))
-		require.NoError(t, s.client.Del(t.Context(), "orders:0", "rafka:{orders:0}:lease:billing", topicKey("orders")).Err())
+		require.NoError(
+			t,
+			s.client.Del(t.Context(), "orders:0", "rafka:{orders:0}:lease:billing", topicKey("orders")).Err(),
+		)
 		deleted, err := NewAdmin(s.client).DeleteTopic(t.Context(), TopicDeletion{Topic: "orders"})
 		require.NoError(t, err)
 		assert.Len(t, deleted.Partitions, 3)

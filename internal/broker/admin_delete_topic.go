@@ -45,13 +45,15 @@ type DeletedMembers struct {
 	Members []string `json:"members"`
 }
 
-// DeleteTopic deletes a topic, plain or partitioned: its streams, and all that rafka stores of it, of its groups and of its producers. It
-// scans all keys for those that can't be told from the topic.
+// DeleteTopic deletes a topic, plain or partitioned: its streams, and all that rafka stores of it,
+// of its groups and of its producers. It scans all keys for those that can't be told from the
+// topic.
 //
-// Partitions go one by one, each with its leases at once, and the metadata go last, with the groups: a deletion that failed midway can be
-// repeated. The error is a *TopicNotFoundError if there is nothing of the topic, and a *GroupAliveError if one of its groups has live members,
-// unless it is forced; members that go on then wait for the topic to come back. Outputs that write to the topic can't be seen: they bring it
-// back.
+// Partitions go one by one, each with its leases at once, and the metadata go last, with the
+// groups: a deletion that failed midway can be repeated. The error is a *TopicNotFoundError if
+// there is nothing of the topic, and a *GroupAliveError if one of its groups has live members,
+// unless it is forced; members that go on then wait for the topic to come back. Outputs that write
+// to the topic can't be seen: they bring it back.
 func (a *Admin) DeleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic, error) {
 	if err := ValidateTopic(d.Topic, false); err != nil {
 		return DeletedTopic{}, err
@@ -79,7 +81,10 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	if !d.Force {
 		for _, g := range deleted.Groups {
 			if len(g.Members) > 0 {
-				return DeletedTopic{}, fmt.Errorf("%w, or force it", &GroupAliveError{Topic: d.Topic, Group: g.Group, Members: g.Members})
+				return DeletedTopic{}, fmt.Errorf(
+					"%w, or force it",
+					&GroupAliveError{Topic: d.Topic, Group: g.Group, Members: g.Members},
+				)
 			}
 		}
 	}
@@ -118,8 +123,8 @@ func (a *Admin) wholeTopic(ctx context.Context, name string) (Topic, error) {
 	return topic, nil
 }
 
-// fillGroups finds the groups among the keys, and their members that are alive. It returns the topic with as many partitions as a group knows
-// of, should it have lost its metadata.
+// fillGroups finds the groups among the keys, and their members that are alive. It returns the
+// topic with as many partitions as a group knows of, should it have lost its metadata.
 func (a *Admin) fillGroups(ctx context.Context, d *DeletedTopic, topic Topic, keys []string) (Topic, error) {
 	now, err := a.now(ctx)
 	if err != nil {
@@ -136,7 +141,10 @@ func (a *Admin) fillGroups(ctx context.Context, d *DeletedTopic, topic Topic, ke
 			continue
 		}
 		d.Groups = append(d.Groups, DeletedMembers{Group: group})
-		members = append(members, pipe.ZRangeByScore(ctx, membersKey(name, group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"}))
+		members = append(
+			members,
+			pipe.ZRangeByScore(ctx, membersKey(name, group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"}),
+		)
 		counts = append(counts, pipe.HMGet(ctx, key, "partitions"))
 	}
 	if err := send(ctx, pipe); err != nil {
@@ -152,7 +160,8 @@ func (a *Admin) fillGroups(ctx context.Context, d *DeletedTopic, topic Topic, ke
 	return topic, nil
 }
 
-// partitionsOf describes the streams. What memory they take is asked for by the way: whoever may not know that may delete them nevertheless.
+// partitionsOf describes the streams. What memory they take is asked for by the way: whoever may
+// not know that may delete them nevertheless.
 func (a *Admin) partitionsOf(ctx context.Context, all []splits.Split, states []splits.State) []DeletedPartition {
 	pipe := a.client.Pipeline()
 	partitions := make([]DeletedPartition, len(all))

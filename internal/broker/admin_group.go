@@ -17,8 +17,12 @@ type GroupNotFoundError struct{ Topic, Group string }
 
 // Error names the group.
 func (e *GroupNotFoundError) Error() string {
-	return fmt.Sprintf("topic %q has no group %q: no input with that consumer_group has run in the last 30 days, or it is on another "+
-		"server or database", e.Topic, e.Group)
+	return fmt.Sprintf(
+		"topic %q has no group %q: no input with that consumer_group has run in the last 30 days, or it is on another "+
+			"server or database",
+		e.Topic,
+		e.Group,
+	)
 }
 
 // LagUnknown is the lag of a partition that could not be looked at.
@@ -40,14 +44,16 @@ type GroupDescription struct {
 // GroupPartition is how far a group has come with one partition.
 type GroupPartition struct {
 	Split splits.Split `json:"split"`
-	// Owner holds the lease; it held it last if Expires is 0. Empty: nobody ever did, or it was released.
+	// Owner holds the lease; it held it last if Expires is 0. Empty: nobody ever did, or it was
+	// released.
 	Owner string `json:"owner,omitempty"`
 	Epoch uint64 `json:"epoch"`
 	// Expires is the time that the lease has left unless its owner renews it.
 	Expires time.Duration `json:"-"`
 	// Committed is the offset up to which everything was acknowledged, nil if none is stored.
 	Committed *splits.Offset `json:"-"`
-	// Lag is the number of entries after Committed, or an upper bound of it unless LagExact. It is LagUnknown if there is an Error.
+	// Lag is the number of entries after Committed, or an upper bound of it unless LagExact. It is
+	// LagUnknown if there is an Error.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
 	// Age is that of the first entry after Committed; 0 if there is none or no offset is committed.
@@ -67,9 +73,9 @@ func (p *GroupPartition) fail(err error, damaged *problems) {
 	}
 }
 
-// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such group, and a *PartialError if its
-// members or partitions can't be told: the others are described. The number of round trips does not depend on that of the
-// partitions.
+// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such
+// group, and a *PartialError if its members or partitions can't be told: the others are described.
+// The number of round trips does not depend on that of the partitions.
 func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDescription, error) {
 	for _, err := range []error{ValidateTopic(topic, false), ValidateGroup(group)} {
 		if err != nil {
@@ -112,7 +118,8 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
 
-// fillGroup reads the group's own keys and returns the topic with as many partitions as the group knows of.
+// fillGroup reads the group's own keys and returns the topic with as many partitions as the group
+// knows of.
 func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64, damaged *problems) (Topic, error) {
 	target, err := a.target(ctx, d.Topic, d.Group)
 	if err != nil {
@@ -164,11 +171,26 @@ func (a *Admin) target(ctx context.Context, topic, group string) (t target, err 
 }
 
 // positions reads the leases of all splits.
-func (a *Admin) positions(ctx context.Context, group string, all []splits.Split, now int64, damaged *problems) ([]GroupPartition, error) {
+func (a *Admin) positions(
+	ctx context.Context,
+	group string,
+	all []splits.Split,
+	now int64,
+	damaged *problems,
+) ([]GroupPartition, error) {
 	pipe := a.client.Pipeline()
 	leases := make([]*redis.SliceCmd, len(all))
 	for i, split := range all {
-		leases[i] = pipe.HMGet(ctx, leaseKey(split.Key, group), "owner", "epoch", "expires_ms", "offset", "read", "accounted")
+		leases[i] = pipe.HMGet(
+			ctx,
+			leaseKey(split.Key, group),
+			"owner",
+			"epoch",
+			"expires_ms",
+			"offset",
+			"read",
+			"accounted",
+		)
 	}
 	if err := ask(ctx, pipe); err != nil {
 		return nil, err
@@ -186,7 +208,8 @@ func (a *Admin) positions(ctx context.Context, group string, all []splits.Split,
 	return partitions, nil
 }
 
-// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read, accounted. A field that is not there is 0.
+// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read, accounted. A field
+// that is not there is 0.
 func (p *GroupPartition) fill(stored reply, key string, now int64) error {
 	p.Owner = stored.word(0)
 	p.Epoch, _ = stored.number(1)

@@ -19,11 +19,13 @@ type GrownTopic struct {
 	Before int `json:"partitions_before"`
 }
 
-// GrowTopic raises the number of partitions. A topic that has as many already is left as it is. The error is a *TopicNotFoundError if there
-// is no such topic; a plain one can't grow, and none can shrink.
+// GrowTopic raises the number of partitions. A topic that has as many already is left as it is. The
+// error is a *TopicNotFoundError if there is no such topic; a plain one can't grow, and none can
+// shrink.
 //
-// Members of groups read the new partitions from their first entry, wherever they start. Outputs use them once they have looked at the topic
-// again. Keys move between partitions, so what is written of one key before and after is read in no particular order.
+// Members of groups read the new partitions from their first entry, wherever they start. Outputs
+// use them once they have looked at the topic again. Keys move between partitions, so what is
+// written of one key before and after is read in no particular order.
 func (a *Admin) GrowTopic(ctx context.Context, name string, partitions int) (GrownTopic, error) {
 	for _, err := range []error{ValidateTopic(name, false), validatePartitions(partitions)} {
 		if err != nil {
@@ -48,8 +50,11 @@ func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (gro
 		if reply.word(1) == "none" {
 			return grown, &TopicNotFoundError{Topic: name}
 		}
-		return grown, fmt.Errorf("it is a plain %s without partitions and stays one: create another topic with partitions and copy "+
-			"the messages to it with a rafka input and output", reply.word(1))
+		return grown, fmt.Errorf(
+			"it is a plain %s without partitions and stays one: create another topic with partitions and copy "+
+				"the messages to it with a rafka input and output",
+			reply.word(1),
+		)
 	case "GROWN", "SAME":
 		if grown.Before, err = strconv.Atoi(reply.word(1)); err != nil {
 			err = unreadable(growTopicScript, value, err)
@@ -61,8 +66,12 @@ func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (gro
 		return grown, err
 	}
 	if grown.Before > partitions {
-		return grown, fmt.Errorf("partitions is %d, and it has %d: a topic can't shrink, since nobody would read what the others hold; "+
-			"create another topic with fewer and copy the messages to it with a rafka input and output", partitions, grown.Before)
+		return grown, fmt.Errorf(
+			"partitions is %d, and it has %d: a topic can't shrink, since nobody would read what the others hold; "+
+				"create another topic with fewer and copy the messages to it with a rafka input and output",
+			partitions,
+			grown.Before,
+		)
 	}
 	grown.Topic, err = a.topics.Describe(ctx, name)
 	return grown, err

@@ -6,7 +6,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// The JSON of descriptions is for people and for jq: offsets as "ms-seq", durations in milliseconds.
+// The JSON of descriptions is for people and for jq: offsets as "ms-seq", durations in
+// milliseconds.
 
 // MarshalJSON writes the description with its offsets as text.
 func (p PartitionDescription) MarshalJSON() ([]byte, error) {
@@ -18,7 +19,8 @@ func (p PartitionDescription) MarshalJSON() ([]byte, error) {
 	}{plain(p), p.First.String(), p.Last.String()})
 }
 
-// MarshalJSON writes the partition with its offset as text, null if there is none, and its durations in milliseconds.
+// MarshalJSON writes the partition with its offset as text, null if there is none, and its
+// durations in milliseconds.
 func (p GroupPartition) MarshalJSON() ([]byte, error) {
 	type plain GroupPartition // without this method
 	return json.Marshal(struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// PartialError is the error beside an answer that is not complete: what is damaged, of another type or not permitted is named
-// here, and everything else is in the answer.
+// PartialError is the error beside an answer that is not complete: what is damaged, of another type
+// or not permitted is named here, and everything else is in the answer.
 type PartialError struct {
 	// Problems has at least one error. Each names the key and the remedy.
 	Problems []error
@@ -32,13 +32,14 @@ type problems struct {
 	// doing begins each.
 	doing string
 	found []error
-	// more counts, for each class of which one error says it all, those after the first, and at is the place of the first.
+	// more counts, for each class of which one error says it all, those after the first, and at is
+	// the place of the first.
 	more map[Class]int
 	at   map[Class]int
 }
 
-// add notes a problem with a subject; nil is none. A missing permission and a server without an answer concern many subjects in the
-// same way: the first is noted, and the others are counted.
+// add notes a problem with a subject; nil is none. A missing permission and a server without an
+// answer concern many subjects in the same way: the first is noted, and the others are counted.
 func (p *problems) add(subject string, err error) {
 	if err == nil {
 		return
@@ -77,7 +78,8 @@ func (p *problems) err() error {
 	return e
 }
 
-// ask sends a pipeline whose commands may fail one by one: each has its own error. The error is that no command has an answer.
+// ask sends a pipeline whose commands may fail one by one: each has its own error. The error is
+// that no command has an answer.
 func ask(ctx context.Context, pipe redis.Pipeliner) error {
 	if pipe.Len() == 0 {
 		return nil

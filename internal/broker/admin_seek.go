@@ -18,7 +18,8 @@ var seekScript = newScript("seek", preludeSrc+mirrorSrc+positionSrc+movedSrc+see
 // Seek says where a group is to go on.
 type Seek struct {
 	Topic, Group string
-	// To is what splits.ParseStart reads: earliest, latest, a time, or the ID of the first entry wanted.
+	// To is what splits.ParseStart reads: earliest, latest, a time, or the ID of the first entry
+	// wanted.
 	To string
 	// Partitions are those that are moved; all if it is empty.
 	Partitions []int
@@ -47,17 +48,21 @@ type SoughtPartition struct {
 	// Lag is the number of entries after After, or an upper bound of it unless LagExact.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
-	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did not create: it was left where it is.
+	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did
+	// not create: it was left where it is.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 
 	read int64 // of After
 }
 
-// SeekGroup moves the committed offsets of a consumer group, which need not exist yet. It is safe against live members: each is fenced, drops
-// what it has read ahead, claims its partitions again and goes on from the new offset; what it had handed out by then it can't commit. Each
-// partition is moved at once, one after the other: after an error that says so, some have been moved, and the call can be repeated.
+// SeekGroup moves the committed offsets of a consumer group, which need not exist yet. It is safe
+// against live members: each is fenced, drops what it has read ahead, claims its partitions again
+// and goes on from the new offset; what it had handed out by then it can't commit. Each partition
+// is moved at once, one after the other: after an error that says so, some have been moved, and the
+// call can be repeated.
 //
-// An offset that a partition has not reached becomes its end. The error is a *TopicNotFoundError if there is no such topic.
+// An offset that a partition has not reached becomes its end. The error is a *TopicNotFoundError if
+// there is no such topic.
 func (a *Admin) SeekGroup(ctx context.Context, s Seek) (Sought, error) {
 	for _, err := range []error{ValidateTopic(s.Topic, false), ValidateGroup(s.Group)} {
 		if err != nil {
@@ -90,7 +95,11 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (Sought, error) {
 		}
 	}
 	if target.kind == ShareGroup {
-		return Sought{}, fmt.Errorf("it is a %s group, which has no offsets: only a %s group can seek", ShareGroup, ConsumerGroup)
+		return Sought{}, fmt.Errorf(
+			"it is a %s group, which has no offsets: only a %s group can seek",
+			ShareGroup,
+			ConsumerGroup,
+		)
 	}
 	chosen, err := choose(target.topic, s.Partitions)
 	if err != nil {
@@ -113,7 +122,12 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (Sought, error) {
 }
 
 // seekEach moves the splits, and describes them in their order.
-func (a *Admin) seekEach(ctx context.Context, s Seek, to splits.Start, chosen []splits.Split) ([]SoughtPartition, error) {
+func (a *Admin) seekEach(
+	ctx context.Context,
+	s Seek,
+	to splits.Start,
+	chosen []splits.Split,
+) ([]SoughtPartition, error) {
 	kind, at := startArgs(to)
 	unused := forgetAfter(AskEviction(ctx, a.client).ExpiringKeys)
 	calls := make([]scriptCall, len(chosen))
@@ -140,9 +154,14 @@ func (a *Admin) mustExist(ctx context.Context, topic string) error {
 	return Explain(err)
 }
 
-// everyAnswer has take decode the answers to calls of which there is one for each split. The error is that of the first split that failed, and
-// says how many did.
-func everyAnswer(calls []scriptCall, answers []scriptReply, all []splits.Split, take func(i int, words reply) error) error {
+// everyAnswer has take decode the answers to calls of which there is one for each split. The error
+// is that of the first split that failed, and says how many did.
+func everyAnswer(
+	calls []scriptCall,
+	answers []scriptReply,
+	all []splits.Split,
+	take func(i int, words reply) error,
+) error {
 	var first error
 	failed := 0
 	for i, answer := range answers {
@@ -198,7 +217,12 @@ func choose(topic Topic, partitions []int) ([]splits.Split, error) {
 			if len(all) == 1 {
 				return nil, fmt.Errorf("partition is %d, and the topic has partition 0 alone: set it to 0", p)
 			}
-			return nil, fmt.Errorf("partition is %d, and the topic has %d: set it to a number from 0 to %d", p, len(all), len(all)-1)
+			return nil, fmt.Errorf(
+				"partition is %d, and the topic has %d: set it to a number from 0 to %d",
+				p,
+				len(all),
+				len(all)-1,
+			)
 		}
 		chosen = append(chosen, all[p])
 	}

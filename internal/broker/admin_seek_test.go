@@ -14,13 +14,19 @@ import (
 // sought seeks in the one partition that most tests need.
 func (s testServer) sought(t *testing.T, to string) SoughtPartition {
 	t.Helper()
-	result, err := NewAdmin(s.client).SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: to, Partitions: []int{3}})
+	result, err := NewAdmin(
+		s.client,
+	).SeekGroup(
+		t.Context(),
+		Seek{Topic: "orders", Group: "billing", To: to, Partitions: []int{3}},
+	)
 	require.NoError(t, err)
 	require.Len(t, result.Partitions, 1)
 	return result.Partitions[0]
 }
 
-// fill makes testSplit, of a topic of four partitions, hold 12-0 to 15-0, after 10-0 and 11-0 that are gone.
+// fill makes testSplit, of a topic of four partitions, hold 12-0 to 15-0, after 10-0 and 11-0 that
+// are gone.
 func (s testServer) fill(t *testing.T) {
 	t.Helper()
 	s.partitioned(t, 4)
@@ -56,7 +62,14 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 			"2026-01-31T08:00:00Z": {position(15, 0, s.counted(6)), 0},
 		} {
 			lease, _ := granted(t, s.leases(), "m1")
-			require.NoError(t, s.leases().Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: splits.Position{Offset: before}}))
+			require.NoError(
+				t,
+				s.leases().Reset(
+					t.Context(),
+					testTTL,
+					splits.Commit{Lease: lease, Position: splits.Position{Offset: before}},
+				),
+			)
 			p := s.sought(t, to)
 			assert.Equal(t, &before, p.Before, to)
 			assert.Equal(t, want.at.Offset, p.After, to)
@@ -124,12 +137,21 @@ func TestSeekPreparesAGroupThatDoesNotExistYet(t *testing.T) {
 			assert.Empty(t, p.Owner)
 		}
 		assert.InDelta(t, unusedTTL, s.client.PTTL(t.Context(), testLease).Val(), float64(time.Minute))
-		assert.Zero(t, s.client.Exists(t.Context(), "orders:0", "orders:1", "orders:2", "orders").Val(), "no stream is created")
+		assert.Zero(
+			t,
+			s.client.Exists(t.Context(), "orders:0", "orders:1", "orders:2", "orders").Val(),
+			"no stream is created",
+		)
 		beat(t, s.group(), "m1")
 		g := claim(t, s.leases(), "m1", splits.Latest())
 		require.NoError(t, g.Err)
 		assert.Equal(t, splits.Offset{Millis: 13}.Prev(), g.Position.Offset)
-		result, err = NewAdmin(s.client).SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: "latest", Partitions: []int{3, 0, 3}})
+		result, err = NewAdmin(
+			s.client,
+		).SeekGroup(
+			t.Context(),
+			Seek{Topic: "orders", Group: "billing", To: "latest", Partitions: []int{3, 0, 3}},
+		)
 		require.NoError(t, err)
 		assert.False(t, result.New)
 		require.Len(t, result.Partitions, 2)
@@ -146,7 +168,12 @@ func TestDryRunOfASeekChangesNothing(t *testing.T) {
 		require.NoError(t, commit(t, s.leases(), lease, 14, 0, 5))
 		stored := s.client.HGetAll(t.Context(), testLease).Val()
 		keys := s.client.DBSize(t.Context()).Val()
-		dry, err := NewAdmin(s.client).SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: "latest", DryRun: true})
+		dry, err := NewAdmin(
+			s.client,
+		).SeekGroup(
+			t.Context(),
+			Seek{Topic: "orders", Group: "billing", To: "latest", DryRun: true},
+		)
 		require.NoError(t, err)
 		assert.True(t, dry.DryRun)
 		assert.Equal(t, stored, s.client.HGetAll(t.Context(), testLease).Val())

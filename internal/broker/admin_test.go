@@ -136,7 +136,10 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 			leases = append(leases, splits.Lease{Split: topic.Split(i), Member: "m1", Epoch: granted.Epoch})
 		}
 		for i, p := range map[int]splits.Position{1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1)} {
-			require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.Read}})[0])
+			require.NoError(
+				t,
+				l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.Read}})[0],
+			)
 		}
 		require.NoError(t, l.Release(t.Context(), leases[2:3])[0])
 
@@ -168,7 +171,12 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 				assert.InDelta(t, time.Duration(s.now(t)-want.first)*time.Millisecond, p.Age, float64(5*time.Second))
 			}
 		}
-		assert.Equal(t, GroupPartition{Split: topic.Split(4), LagExact: true, read: -1, accounted: -1}, d.Partitions[4], "never claimed")
+		assert.Equal(
+			t,
+			GroupPartition{Split: topic.Split(4), LagExact: true, read: -1, accounted: -1},
+			d.Partitions[4],
+			"never claimed",
+		)
 	})
 }
 
@@ -178,18 +186,31 @@ func TestGroupDescriptionIsReadableJSON(t *testing.T) {
 		Topic: "orders", Group: "billing", Type: ConsumerGroup, Members: []string{"m1"}, Version: 7,
 		Partitions: []GroupPartition{
 			{
-				Split: partitionSplit("orders", 0), Owner: "m1", Epoch: 9, Expires: 1500 * time.Millisecond, Committed: &committed,
-				Lag: 3, LagExact: true, Age: time.Second,
+				Split: partitionSplit(
+					"orders",
+					0,
+				),
+				Owner:     "m1",
+				Epoch:     9,
+				Expires:   1500 * time.Millisecond,
+				Committed: &committed,
+				Lag:       3,
+				LagExact:  true,
+				Age:       time.Second,
 			},
 			{Split: partitionSplit("orders", 1), Lag: 7},
 		},
 	})
 	require.NoError(t, err)
-	assert.JSONEq(t, `{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,"partitions":[
+	assert.JSONEq(
+		t,
+		`{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,"partitions":[
 		{"split":{"stream_name":"orders","partition_id":0,"id":"orders-0","key":"orders:0"},"owner":"m1","epoch":9,"expires_ms":1500,
 		 "committed":"5-6","lag":3,"lag_exact":true,"age_ms":1000},
 		{"split":{"stream_name":"orders","partition_id":1,"id":"orders-1","key":"orders:1"},"epoch":0,"expires_ms":0,
-		 "committed":null,"lag":7,"lag_exact":false,"age_ms":0}]}`, string(text))
+		 "committed":null,"lag":7,"lag_exact":false,"age_ms":0}]}`,
+		string(text),
+	)
 }
 
 func TestDescribeGroupOfALostTopicKeepsItsPartitions(t *testing.T) {
@@ -257,7 +278,12 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 	require.NoError(t, server.Client(t).ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	require.Eventually(t, func() bool { return client.Set(t.Context(), "x", "x", 0).Err() == nil }, time.Minute, 20*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return client.Set(t.Context(), "x", "x", 0).Err() == nil },
+		time.Minute,
+		20*time.Millisecond,
+	)
 
 	for _, name := range []string{"orders", "{eu}:orders", "{orders}"} {
 		topic, _, err := NewTopics(client).Create(t.Context(), name, 50)
@@ -268,7 +294,13 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 		l := NewLeases(client, LeasesOptions{Topic: name, Group: "billing"})
 		var claims []splits.Claim
 		for _, split := range topic.Splits() {
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, ID: "1-0", Values: []string{"a", "b"}}).Err())
+			require.NoError(
+				t,
+				client.XAdd(
+					t.Context(),
+					&redis.XAddArgs{Stream: split.Key, ID: "1-0", Values: []string{"a", "b"}},
+				).Err(),
+			)
 			claims = append(claims, splits.Claim{Split: split})
 		}
 		var commits []splits.Commit

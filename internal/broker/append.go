@@ -20,11 +20,12 @@ var appendSrc string
 
 var appendScript = newScript("append", preludeSrc+appendSrc)
 
-// producerTTL is how long the sequence of an idle producer is remembered unless AppendOptions say otherwise.
+// producerTTL is how long the sequence of an idle producer is remembered unless AppendOptions say
+// otherwise.
 const producerTTL = 24 * time.Hour
 
-// MaxFields is the most fields that an entry can have: scripts unpack it onto Lua's stack, which ends at 8000 values in Redis and at about
-// 5100 in the embedded server.
+// MaxFields is the most fields that an entry can have: scripts unpack it onto Lua's stack, which
+// ends at 8000 values in Redis and at about 5100 in the embedded server.
 const MaxFields = 2500
 
 // maxExact is the number from which on Lua's doubles skip some.
@@ -32,29 +33,34 @@ const maxExact = 1 << 53
 
 // AppendOptions are what all appends of one output share. The zero value is ready for use.
 type AppendOptions struct {
-	// ProducerTTL is how long the sequence of a producer is kept after its last append to a partition: 24 hours if 0.
+	// ProducerTTL is how long the sequence of a producer is kept after its last append to a
+	// partition: 24 hours if 0.
 	ProducerTTL time.Duration
-	// MaxLength is the number of entries to which each append trims its partition, approximately; 0 keeps all.
+	// MaxLength is the number of entries to which each append trims its partition, approximately; 0
+	// keeps all.
 	MaxLength int64
-	// MaxAge is the age from which each append trims entries of its partition, approximately, by the server's clock; 0 keeps all.
+	// MaxAge is the age from which each append trims entries of its partition, approximately, by
+	// the server's clock; 0 keeps all.
 	MaxAge time.Duration
-	// TrimFailed, if set, is called when records were written but the trimming after it failed. It must not block.
+	// TrimFailed, if set, is called when records were written but the trimming after it failed. It
+	// must not block.
 	TrimFailed func(t appender.Target, err error)
 }
 
-// Appends writes records to partitions: it implements appender.Log. It is safe for concurrent use and does not close its
-// client.
+// Appends writes records to partitions: it implements appender.Log. It is safe for concurrent use
+// and does not close its client.
 type Appends struct {
 	client redis.UniversalClient
 	o      AppendOptions
-	// resends says that the client sends requests a second time by itself, so that the error of the last attempt proves nothing
-	// about the first.
+	// resends says that the client sends requests a second time by itself, so that the error of the
+	// last attempt proves nothing about the first.
 	resends bool
 }
 
 var _ appender.Log = (*Appends)(nil)
 
-// NewAppends returns Appends on the client, which stays the caller's and should have go-redis' own retries switched off.
+// NewAppends returns Appends on the client, which stays the caller's and should have go-redis' own
+// retries switched off.
 func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	if o.ProducerTTL <= 0 {
 		o.ProducerTTL = producerTTL
@@ -62,7 +68,8 @@ func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	return &Appends{client: client, o: o, resends: resends(client)}
 }
 
-// resends reports whether a client sends a pipeline of scripts a second time by itself. That of a cluster does not, see once.
+// resends reports whether a client sends a pipeline of scripts a second time by itself. That of a
+// cluster does not, see once.
 func resends(client redis.UniversalClient) bool {
 	switch c := client.(type) {
 	case *redis.Client:
@@ -73,15 +80,19 @@ func resends(client redis.UniversalClient) bool {
 	return true
 }
 
-// Append writes a round of appends in one pipeline per node and answers in their order. Appends of one round must be to
-// different partitions. It blocks for as long as the client waits for answers; ctx bounds that if the client heeds it.
+// Append writes a round of appends in one pipeline per node and answers in their order. Appends of
+// one round must be to different partitions. It blocks for as long as the client waits for answers;
+// ctx bounds that if the client heeds it.
 func (a *Appends) Append(ctx context.Context, round []appender.Append) []appender.Result {
 	results := make([]appender.Result, len(round))
 	calls := make([]scriptCall, 0, len(round))
 	places := make([]int, 0, len(round))
 	for i, part := range round {
 		if err := checkAppend(ctx, part); err != nil {
-			results[i] = appender.Result{Status: unsentStatus(err), Err: fmt.Errorf("appending to %s: %w", part.Target.Key, err)}
+			results[i] = appender.Result{
+				Status: unsentStatus(err),
+				Err:    fmt.Errorf("appending to %s: %w", part.Target.Key, err),
+			}
 			continue
 		}
 		calls = append(calls, a.call(part))
@@ -100,9 +111,10 @@ func (a *Appends) Append(ctx context.Context, round []appender.Append) []appende
 // forgetAtOnce is the number of producer states in one pipeline.
 const forgetAtOnce = 1000
 
-// Forget drops the state of a producer that writes no more to the partitions with these keys. It may do so only if no append of it is still on
-// its way: without the state it would be written. A state that can't be dropped is gone after its time. It expires instead of being deleted,
-// for which no other right is needed than for appending.
+// Forget drops the state of a producer that writes no more to the partitions with these keys. It
+// may do so only if no append of it is still on its way: without the state it would be written. A
+// state that can't be dropped is gone after its time. It expires instead of being deleted, for
+// which no other right is needed than for appending.
 func (a *Appends) Forget(ctx context.Context, producer string, keys []string) error {
 	for some := range slices.Chunk(keys, forgetAtOnce) {
 		_, err := a.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -160,14 +172,22 @@ func (a *Appends) call(part appender.Append) scriptCall {
 		keys = append(keys, topicKey(part.Target.Topic))
 	}
 	c := appendScript.begin(keys, values)
-	c.line = append(c.line, epoch, part.Seq, a.o.ProducerTTL.Milliseconds(), max(a.o.MaxLength, 0), max(a.o.MaxAge, 0).Milliseconds(),
-		len(part.Records))
+	c.line = append(
+		c.line,
+		epoch,
+		part.Seq,
+		a.o.ProducerTTL.Milliseconds(),
+		max(a.o.MaxLength, 0),
+		max(a.o.MaxAge, 0).Milliseconds(),
+		len(part.Records),
+	)
 	for rest := part.Records; len(rest) > 0; {
 		run := alike(rest)
 		c.line = append(c.line, run, len(rest[0].Fields))
 		for _, record := range rest[:run] {
 			for i := range record.Fields {
-				c.line = append(c.line, &record.Fields[i]) // a pointer is an interface without an allocation, a string is not
+				// a pointer is an interface without an allocation, a string is not
+				c.line = append(c.line, &record.Fields[i])
 			}
 		}
 		rest = rest[run:]
@@ -219,11 +239,15 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 		return appender.Result{Status: appender.Duplicate}
 	case "STALE":
 		return appender.Result{
-			Status: appender.Stale, Epoch: numberOf(reply.word(1)).Epoch, Err: fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
+			Status: appender.Stale,
+			Epoch:  numberOf(reply.word(1)).Epoch,
+			Err:    fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
 		}
 	case "GAP":
 		return appender.Result{
-			Status: appender.Gap, Stored: numberOf(reply.word(1)), Err: fmt.Errorf("%w (stored: %s)", errGap, reply.word(1)),
+			Status: appender.Gap,
+			Stored: numberOf(reply.word(1)),
+			Err:    fmt.Errorf("%w (stored: %s)", errGap, reply.word(1)),
 		}
 	case "PARTITIONED":
 		return appender.Result{Status: appender.Partitioned, Err: errPartitioned}
@@ -245,12 +269,14 @@ func numberOf(state string) (n appender.Number) {
 	return n
 }
 
-// refusedStatus tells what an error of the client means for the records. A client that resends may have had the first attempt
-// executed and its answer lost, whatever the last attempt met: no number may be used again then. Unknown says so, and for
-// errors that a retry would meet again Partial with a count of 0, which does not wait.
+// refusedStatus tells what an error of the client means for the records. A client that resends may
+// have had the first attempt executed and its answer lost, whatever the last attempt met: no number
+// may be used again then. Unknown says so, and for errors that a retry would meet again Partial
+// with a count of 0, which does not wait.
 func (a *Appends) refusedStatus(err error) appender.Status {
 	class := Classify(err)
-	// A password that is refused may be accepted again: to give up would be to write anew what an earlier attempt may have written.
+	// A password that is refused may be accepted again: to give up would be to write anew what an
+	// earlier attempt may have written.
 	passes := class == ClassTransient || class == ClassAuth || class == ClassConnection && neverSent(err)
 	switch {
 	case class == ClassNone: // an answer without a value is none that the script gives
@@ -268,6 +294,7 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 // Node implements appender.Log by NodeOf.
 func (a *Appends) Node(t appender.Target) string { return NodeOf(a.client, t) }
 
-// NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is the address of the slot's
-// master as the client knows it, and "" until it has learnt the slots. It does no I/O.
+// NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is
+// the address of the slot's master as the client knows it, and "" until it has learnt the slots. It
+// does no I/O.
 func NodeOf(client redis.UniversalClient, t appender.Target) string { return nodeOf(client, t.Key) }

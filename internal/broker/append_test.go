@@ -108,7 +108,12 @@ func TestAppendAfterTheStateWasLostIsWritten(t *testing.T) {
 		a := NewAppends(s.client, AppendOptions{ProducerTTL: time.Minute})
 		require.Equal(t, appender.Written, appendOne(t, a, part(1, 41, "x")).Status)
 		require.NoError(t, s.client.Set(t.Context(), producerKey("s", "p1"), "not ours", 0).Err())
-		require.Equal(t, appender.Written, appendOne(t, a, part(1, 43, "y")).Status, "what is not ours counts as nothing")
+		require.Equal(
+			t,
+			appender.Written,
+			appendOne(t, a, part(1, 43, "y")).Status,
+			"what is not ours counts as nothing",
+		)
 		assert.Equal(t, "1:43", producerState(t, s.client))
 	})
 }
@@ -171,7 +176,12 @@ func TestAppendRefusedAtTheFirstEntryChangesNothing(t *testing.T) {
 		assert.ErrorContains(t, result.Err, "rename or delete")
 
 		require.NoError(t, s.client.Del(ctx, "s").Err())
-		require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status, "the same sequence number is no duplicate")
+		require.Equal(
+			t,
+			appender.Written,
+			appendOne(t, a, part(1, 1, "a")).Status,
+			"the same sequence number is no duplicate",
+		)
 		require.NoError(t, s.client.Set(ctx, "s", "text", 0).Err())
 		require.Equal(t, appender.Failed, appendOne(t, a, part(2, 1, "b")).Status)
 		assert.Equal(t, "1:1", producerState(t, s.client), "the old state is kept")
@@ -214,7 +224,10 @@ func TestAppendWithoutPermissionFailsAndWritesNothing(t *testing.T) {
 		"state key":  {"~s", "+@all"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">pw"}, rules...)...).Err())
+			require.NoError(
+				t,
+				admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">pw"}, rules...)...).Err(),
+			)
 			client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
 			result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
 			assert.Equal(t, appender.Failed, result.Status)
@@ -316,11 +329,16 @@ func TestAppendTrims(t *testing.T) {
 	p.Target.Key = "old"
 	byAge := NewAppends(s.client, AppendOptions{MaxAge: time.Hour})
 	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
-	assert.Equal(t, []string{"new"}, bodies(t, s.client, "old"), "only whole nodes are trimmed, and all old ones are whole")
+	assert.Equal(
+		t,
+		[]string{"new"},
+		bodies(t, s.client, "old"),
+		"only whole nodes are trimmed, and all old ones are whole",
+	)
 }
 
-// The clock was asked after the entries had been written: without the permission to, they were there under a number that the next append
-// used again, which was then taken for written before.
+// The clock was asked after the entries had been written: without the permission to, they were
+// there under a number that the next append used again, which was then taken for written before.
 func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client(t)
@@ -335,13 +353,19 @@ func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
 
 func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
 	server := redistest.Start(t)
-	require.NoError(t, server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err())
+	require.NoError(
+		t,
+		server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err(),
+	)
 	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
 	var told []error
-	a := NewAppends(client, AppendOptions{MaxLength: 1, MaxAge: time.Hour, TrimFailed: func(target appender.Target, err error) {
-		assert.Equal(t, "s", target.Key)
-		told = append(told, err)
-	}})
+	a := NewAppends(
+		client,
+		AppendOptions{MaxLength: 1, MaxAge: time.Hour, TrimFailed: func(target appender.Target, err error) {
+			assert.Equal(t, "s", target.Key)
+			told = append(told, err)
+		}},
+	)
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
 	require.Len(t, told, 1)
 	assert.Equal(t, ClassPermission, Classify(told[0]), told[0])
@@ -359,7 +383,12 @@ func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
 	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Append{part(1, 2, "b")})[0].Status, "a deadline")
 	server.Resume(t)
 	patient := NewAppends(server.Client(t), AppendOptions{})
-	require.Eventually(t, func() bool { return len(bodies(t, server.Client(t), "s")) == 2 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(bodies(t, server.Client(t), "s")) == 2 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	assert.Equal(t, appender.Duplicate, appendOne(t, patient, part(1, 2, "b")).Status)
 }
 
@@ -371,7 +400,12 @@ func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
 	a := NewAppends(client, AppendOptions{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.Equal(t, appender.Refused, a.Append(ctx, []appender.Append{part(1, 1, "a")})[0].Status, "context ended before")
+	assert.Equal(
+		t,
+		appender.Refused,
+		a.Append(ctx, []appender.Append{part(1, 1, "a")})[0].Status,
+		"context ended before",
+	)
 
 	require.NoError(t, client.Watch(t.Context(), func(*redis.Tx) error { // holds a connection
 		assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "no free connection")
@@ -379,7 +413,12 @@ func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
 	}, "k"))
 
 	server.Kill(t)
-	require.Eventually(t, func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused }, time.Minute, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused },
+		time.Minute,
+		time.Millisecond,
+	)
 	assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "connection refused")
 
 	again := server.Client(t, func(o *redis.Options) { o.MaxRetries = 1 })
@@ -433,7 +472,8 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second, "no I/O")
 }
 
-// One that gave up would be written anew, though an attempt before may have been executed without an answer.
+// One that gave up would be written anew, though an attempt before may have been executed without
+// an answer.
 func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "pw")
 	for _, wrong := range []string{"", "old"} {
@@ -477,6 +517,11 @@ func TestForgottenProducerLeavesNothing(t *testing.T) {
 	before := s.client.DBSize(t.Context()).Val()
 	require.EqualValues(t, 2, before)
 	require.NoError(t, a.Forget(t.Context(), part(1, 1).Producer, []string{"s"}))
-	require.Eventually(t, func() bool { return s.client.DBSize(t.Context()).Val() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return s.client.DBSize(t.Context()).Val() == 1 },
+		5*time.Second,
+		time.Millisecond,
+	)
 	assert.Equal(t, []string{"x"}, bodies(t, s.client, "s"))
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// testServer is a server to test on. The embedded one has no mirror and no counts of entries that were ever added.
+// testServer is a server to test on. The embedded one has no mirror and no counts of entries that
+// were ever added.
 type testServer struct {
 	client   *redis.Client
 	embedded bool
 }
 
-// onBothServers runs a test on a real Redis and on the one that is embedded in programs, each empty.
+// onBothServers runs a test on a real Redis and on the one that is embedded in programs, each
+// empty.
 func onBothServers(t *testing.T, test func(t *testing.T, s testServer)) {
 	t.Run("redis", func(t *testing.T) {
 		test(t, onRedis(t))
@@ -35,10 +37,14 @@ func onRedis(t *testing.T) testServer {
 	return testServer{client: redistest.Start(t).Client(t)}
 }
 
-// add appends an entry with the given ID, or one that the server chooses for "*", and returns its ID.
+// add appends an entry with the given ID, or one that the server chooses for "*", and returns its
+// ID.
 func (s testServer) add(t *testing.T, stream, id string) string {
 	t.Helper()
-	id, err := s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", "x"}}).Result()
+	id, err := s.client.XAdd(
+		t.Context(),
+		&redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", "x"}},
+	).Result()
 	require.NoError(t, err)
 	return id
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// CheckPartition makes sure, without writing anything, that records can be appended to one partition, as CheckWriter does for the topic.
+// CheckPartition makes sure, without writing anything, that records can be appended to one
+// partition, as CheckWriter does for the topic.
 func CheckPartition(ctx context.Context, client redis.UniversalClient, t appender.Target) error {
 	topic := Topic{Name: t.Topic, Partitions: t.Partition + 1}
 	if t.Plain {

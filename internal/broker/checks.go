@@ -10,9 +10,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// CheckReader makes sure, without writing anything, that the topic can be read by the group: the server answers and is new
-// enough, the keys hold what they should, and the user may do what is needed. The error says what is missing and the remedy.
-// A partition whose node of a cluster is away is no error: the reader reports it and reads the others. What rafka can do without is for
+// CheckReader makes sure, without writing anything, that the topic can be read by the group: the
+// server answers and is new enough, the keys hold what they should, and the user may do what is
+// needed. The error says what is missing and the remedy. A partition whose node of a cluster is
+// away is no error: the reader reports it and reads the others. What rafka can do without is for
 // LacksOfReader.
 func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group string) error {
 	if err := ValidateGroup(group); err != nil {
@@ -37,7 +38,12 @@ func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group
 func readerProbes(client redis.UniversalClient, topic Topic, group string) []probe {
 	probes := []probe{{
 		keys: []probeKey{
-			{planKey(topic.Name, group), planKind}, {membersKey(topic.Name, group), membersKind}, {topicKey(topic.Name), metadataKind},
+			{
+				planKey(topic.Name, group),
+				planKind,
+			},
+			{membersKey(topic.Name, group), membersKind},
+			{topicKey(topic.Name), metadataKind},
 		},
 		rights: requiredOf(client, onGroup...),
 	}}
@@ -53,9 +59,11 @@ func readerProbes(client redis.UniversalClient, topic Topic, group string) []pro
 	return probes
 }
 
-// CheckWriter makes sure, without writing anything, that the topic can be written, as CheckReader does for reading. partitions
-// is the number with which the topic is to be created if it has no metadata, 0 if it is to be used as it is. A plain stream in
-// the way is a *PlainStreamError. Of the nodes of a cluster that have partitions one at least must be within reach, besides that of the topic.
+// CheckWriter makes sure, without writing anything, that the topic can be written, as CheckReader
+// does for reading. partitions is the number with which the topic is to be created if it has no
+// metadata, 0 if it is to be used as it is. A plain stream in the way is a *PlainStreamError. Of
+// the nodes of a cluster that have partitions one at least must be within reach, besides that of
+// the topic.
 func CheckWriter(ctx context.Context, client redis.UniversalClient, topic string, partitions int) error {
 	described, err := checkTopic(ctx, client, topic)
 	if err != nil {
@@ -93,8 +101,8 @@ func firstLasting(errs []error) error {
 	return nil
 }
 
-// appendProbe asks about one partition. The metadata are looked at in the same script for a plain topic only: those of
-// another may lie in another slot.
+// appendProbe asks about one partition. The metadata are looked at in the same script for a plain
+// topic only: those of another may lie in another slot.
 func appendProbe(client redis.UniversalClient, topic Topic, split splits.Split) probe {
 	p := probe{
 		keys:   []probeKey{{split.Key, streamKind}, {producerKey(split.Key, "check"), producerKind}},
@@ -113,7 +121,8 @@ func appendProbe(client redis.UniversalClient, topic Topic, split splits.Split) 
 // checkTopic reaches the server, checks its version and reads the topic's metadata.
 func checkTopic(ctx context.Context, client redis.UniversalClient, topic string) (Topic, error) {
 	err := client.Ping(ctx).Err()
-	if refused := Classify(err) == ClassPermission || unknownCommand(err); err != nil && !refused { // a refusal is an answer too
+	// a refusal is an answer too
+	if refused := Classify(err) == ClassPermission || unknownCommand(err); err != nil && !refused {
 		return Topic{}, fmt.Errorf("connecting to Redis: %w", Explain(err))
 	}
 	if err = CheckServer(ctx, client); err != nil {

@@ -72,7 +72,11 @@ func TestChecksNameTheKeyOfAnotherType(t *testing.T) {
 			assert.ErrorContains(t, err, "key "+key+" is a string")
 			assert.ErrorContains(t, err, "rename or delete")
 			if key == partitionKey("t", 2) {
-				assert.ErrorContains(t, CheckWriter(ctx, s.client, "t", 0), "key "+key+" is a string and should be a stream")
+				assert.ErrorContains(
+					t,
+					CheckWriter(ctx, s.client, "t", 0),
+					"key "+key+" is a string and should be a stream",
+				)
 			}
 			require.NoError(t, s.client.Del(ctx, key).Err())
 		}
@@ -126,7 +130,8 @@ func TestChecksWithoutAServerOrPassword(t *testing.T) {
 	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "check `url`")
 }
 
-// A stream whose last ID is the highest one refuses every entry. Nothing tells so but an attempt to write, which must change nothing.
+// A stream whose last ID is the highest one refuses every entry. Nothing tells so but an attempt to
+// write, which must change nothing.
 func TestCheckWriterFindsAStreamWithoutIDsLeft(t *testing.T) {
 	s := onRedis(t)
 	_, _, err := NewTopics(s.client).Create(t.Context(), "t", 3)

@@ -27,8 +27,9 @@ func neighbours(t *testing.T, c *redistest.Cluster, key string, n int) []string 
 	return found
 }
 
-// go-redis sends all of a node's pipeline again when the first command is refused for a reason that passes: whatever was executed, such as
-// appends without sequence numbers, was executed up to four times.
+// go-redis sends all of a node's pipeline again when the first command is refused for a reason that
+// passes: whatever was executed, such as appends without sequence numbers, was executed up to four
+// times.
 func TestPipelineOnAClusterRunsEachScriptOnce(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
@@ -56,7 +57,9 @@ func TestPipelineOnAClusterRunsEachScriptOnce(t *testing.T) {
 	m.Finish(t)
 	unaware := cluster.Client(t, func(o *redis.ClusterOptions) {
 		o.ClusterSlots = func(ctx context.Context) ([]redis.ClusterSlot, error) { // as it was before
-			return []redis.ClusterSlot{{Start: 0, End: clusterSlots - 1, Nodes: []redis.ClusterNode{{Addr: from.Addr()}}}}, nil
+			return []redis.ClusterSlot{
+				{Start: 0, End: clusterSlots - 1, Nodes: []redis.ClusterNode{{Addr: from.Addr()}}},
+			}, nil
 		}
 	})
 	assert.Equal(t, "2", replyOf(runAll(t.Context(), unaware, calls[4:])[0].value).word(0), "by MOVED")
@@ -75,7 +78,12 @@ func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 
 	cluster.Nodes()[0].Kill(t)
 	// The first attempt may have met the connection that broke.
-	require.Eventually(t, func() bool { return appendOne(t, a, part(1, 2, "b")).Status == appender.Refused }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return appendOne(t, a, part(1, 2, "b")).Status == appender.Refused },
+		time.Minute,
+		10*time.Millisecond,
+	)
 }
 
 func TestClusterServesThoughANodeIsAway(t *testing.T) {
@@ -94,7 +102,12 @@ func TestClusterServesThoughANodeIsAway(t *testing.T) {
 			alive = key
 		}
 	}
-	require.Eventually(t, func() bool { return CheckWriter(t.Context(), client, alive, 0) == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return CheckWriter(t.Context(), client, alive, 0) == nil },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	require.Error(t, CheckWriter(t.Context(), client, dead, 0))
 	for _, node := range cluster.Nodes() {
 		node.Kill(t)
@@ -102,8 +115,9 @@ func TestClusterServesThoughANodeIsAway(t *testing.T) {
 	require.ErrorContains(t, CheckServer(t.Context(), client), "cluster node")
 }
 
-// When a deadline passes while one node is being tried again, go-redis says of everything in the pipeline that it failed: one dead node
-// had all leases of a member expire, though most were renewed.
+// When a deadline passes while one node is being tried again, go-redis says of everything in the
+// pipeline that it failed: one dead node had all leases of a member expire, though most were
+// renewed.
 func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	t.Parallel()
 	const timeout = 4 * time.Second
@@ -149,8 +163,9 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	}
 }
 
-// go-redis sends the reads of a cluster four times to a node that does not answer, and looks for another master only when all is over: a
-// partition stood still for as long after its replica had been promoted, while its lease was renewed there.
+// go-redis sends the reads of a cluster four times to a node that does not answer, and looks for
+// another master only when all is over: a partition stood still for as long after its replica had
+// been promoted, while its lease was renewed there.
 func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
@@ -161,7 +176,11 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 		for _, inspect := range []bool{false, true} {
 			client := cluster.Client(t, func(o *redis.ClusterOptions) { o.ReadTimeout = timeout })
 			l := NewLog(client, client)
-			req := splits.FetchRequest{Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: inspect}}, Count: 10, Block: block}
+			req := splits.FetchRequest{
+				Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: inspect}},
+				Count:   10,
+				Block:   block,
+			}
 			_, err := l.Fetch(t.Context(), req) // by the connection on which nobody will answer
 			require.NoError(t, err)
 			logs, requests = append(logs, l), append(requests, req)
@@ -176,8 +195,9 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 	}
 }
 
-// While a slot moves, a script is refused that names a key which is not there: that kept every member from being heard of until the
-// topic's slot had moved, and the leases of empty partitions from being renewed.
+// While a slot moves, a script is refused that names a key which is not there: that kept every
+// member from being heard of until the topic's slot had moved, and the leases of empty partitions
+// from being renewed.
 func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)

@@ -12,8 +12,8 @@ import (
 // KeyField is the field of an entry that holds the key of its message.
 const KeyField = "rafka_key"
 
-// The fields of an entry that hold its trace context, as W3C's headers of these names. Encode never writes them: who traces appends
-// them to the fields. Decode leaves them in the metadata.
+// The fields of an entry that hold its trace context, as W3C's headers of these names. Encode never
+// writes them: who traces appends them to the fields. Decode leaves them in the metadata.
 const (
 	TraceField      = "traceparent"
 	TraceStateField = "tracestate"
@@ -22,9 +22,10 @@ const (
 // Field is one name and value of an entry beside its body and key: one metadata value of a message.
 type Field struct{ Name, Value string }
 
-// Encode appends the fields of an entry that holds a message: the body under bodyKey, which is not empty, the key unless it is empty,
-// then the metadata in its order. Metadata named like the body or Reserved would be mistaken for those fields: it is left out and
-// its names are returned as dropped.
+// Encode appends the fields of an entry that holds a message: the body under bodyKey, which is not
+// empty, the key unless it is empty, then the metadata in its order. Metadata named like the body
+// or Reserved would be mistaken for those fields: it is left out and its names are returned as
+// dropped.
 func Encode(fields []string, body, bodyKey, key string, metadata []Field) (encoded, dropped []string) {
 	fields = append(fields, bodyKey, body)
 	if key != "" {
@@ -40,10 +41,11 @@ func Encode(fields []string, body, bodyKey, key string, metadata []Field) (encod
 	return fields, dropped
 }
 
-// EncodeObject lays out a message whose body is a JSON object, without a body field: each member becomes a field, strings as
-// they are and all else as compact JSON, in the order of the object. A member whose name is Reserved is left out and
-// reported as dropped, and so is metadata named like one of those or like a member. The error says that the body is no JSON
-// object, or an empty one, which no entry can hold.
+// EncodeObject lays out a message whose body is a JSON object, without a body field: each member
+// becomes a field, strings as they are and all else as compact JSON, in the order of the object. A
+// member whose name is Reserved is left out and reported as dropped, and so is metadata named like
+// one of those or like a member. The error says that the body is no JSON object, or an empty one,
+// which no entry can hold.
 func EncodeObject(body []byte, key string, metadata []Field) (fields []string, dropped []string, err error) {
 	if fields, dropped, err = members(body); err != nil {
 		return nil, nil, fmt.Errorf("writing the message's members as fields, since body_key is empty: %w", err)
@@ -63,8 +65,10 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 		fields = append(fields, m.Name, m.Value)
 	}
 	if len(fields) == 0 {
-		return nil, nil, errors.New("writing the message's members as fields, since body_key is empty: the object has no members, " +
-			"and an entry needs at least one field: set body_key, or drop empty messages")
+		return nil, nil, errors.New(
+			"writing the message's members as fields, since body_key is empty: the object has no members, " +
+				"and an entry needs at least one field: set body_key, or drop empty messages",
+		)
 	}
 	return fields, dropped, nil
 }
@@ -76,7 +80,9 @@ func Reserved(name string) bool { return name == KeyField || IsTrace(name) }
 func IsTrace(name string) bool { return name == TraceField || name == TraceStateField }
 
 // errNoObject is what members finds wrong with a body that is something else.
-var errNoObject = errors.New("the body is not a JSON object: set body_key to write it as one field, or make it an object")
+var errNoObject = errors.New(
+	"the body is not a JSON object: set body_key to write it as one field, or make it an object",
+)
 
 // members reads a JSON object token by token, because a map would lose the order of its members.
 func members(body []byte) (fields []string, dropped []string, err error) {
@@ -124,22 +130,25 @@ func memberText(raw json.RawMessage) (string, error) {
 	return compact.String(), err
 }
 
-// Decoded is an entry as a message. Its strings are those of the entry unless a field was repeated or there is no body field.
+// Decoded is an entry as a message. Its strings are those of the entry unless a field was repeated
+// or there is no body field.
 type Decoded struct {
 	Body string
 	// HasBody is false if the entry has no body field: Body is a JSON object of its fields then.
 	HasBody bool
 	// Key is empty if the message has none.
 	Key string
-	// Metadata has each name once. Without a body field it holds trace context at most, as all else is in the body.
+	// Metadata has each name once. Without a body field it holds trace context at most, as all else
+	// is in the body.
 	Metadata []Field
 }
 
-// Decode reads the fields of any entry, ours or a foreign one, as a message; bodyKey "" says that no field is the body. The
-// values of a repeated field become one JSON array of strings, in the place of the first. An entry without the body field is
-// not skipped: its body is a JSON object of all fields but the Reserved ones, their values as strings. Redis values are
-// bytes and JSON strings are not: in a JSON array or object each byte that is no UTF-8 is replaced by U+FFFD; all else comes
-// through unchanged.
+// Decode reads the fields of any entry, ours or a foreign one, as a message; bodyKey "" says that
+// no field is the body. The values of a repeated field become one JSON array of strings, in the
+// place of the first. An entry without the body field is not skipped: its body is a JSON object of
+// all fields but the Reserved ones, their values as strings. Redis values are bytes and JSON
+// strings are not: in a JSON array or object each byte that is no UTF-8 is replaced by U+FFFD; all
+// else comes through unchanged.
 func Decode(fields []string, bodyKey string) Decoded {
 	var few [8]gathered // so that an entry with few fields costs no memory
 	merged := gather(few[:0], fields)
@@ -167,13 +176,15 @@ func Decode(fields []string, bodyKey string) Decoded {
 	return d
 }
 
-// gathered is one field name of an entry with all its values; more is nil unless the name was repeated.
+// gathered is one field name of an entry with all its values; more is nil unless the name was
+// repeated.
 type gathered struct {
 	name, value string
 	more        []string
 }
 
-// gather brings the values of each name together, in the order in which the names first appear, behind names, which is empty.
+// gather brings the values of each name together, in the order in which the names first appear,
+// behind names, which is empty.
 func gather(names []gathered, fields []string) []gathered {
 	var places map[string]int
 	if len(fields) > manyFields {
@@ -213,7 +224,8 @@ func (g gathered) text() string {
 	return string(g.appendJSON(nil))
 }
 
-// appendJSON writes the value as a JSON string, or as an array of strings if the field was repeated.
+// appendJSON writes the value as a JSON string, or as an array of strings if the field was
+// repeated.
 func (g gathered) appendJSON(out []byte) []byte {
 	if g.more == nil {
 		return appendQuoted(out, g.value)
@@ -237,7 +249,8 @@ func objectText(fields []gathered) string {
 	return string(append(out, '}'))
 }
 
-// appendQuoted writes a JSON string without the escapes for HTML, which would only be in the reader's way.
+// appendQuoted writes a JSON string without the escapes for HTML, which would only be in the
+// reader's way.
 func appendQuoted(out []byte, text string) []byte {
 	buffer := bytes.NewBuffer(out)
 	encoder := json.NewEncoder(buffer)

@@ -27,7 +27,8 @@ func valuesOf(fields []string) (names []string, values map[string][]string) {
 	return names, values
 }
 
-// inJSON is what is left of a text in JSON, where each byte that is no UTF-8 becomes another character.
+// inJSON is what is left of a text in JSON, where each byte that is no UTF-8 becomes another
+// character.
 func inJSON(text string) string { return string([]rune(text)) }
 
 // requireText checks that a text is the only value, or a JSON array of all.
@@ -92,7 +93,8 @@ func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 	})
 }
 
-// requireObject checks that a JSON object has these members in this order. Names that are the same in JSON are members of their own.
+// requireObject checks that a JSON object has these members in this order. Names that are the same
+// in JSON are members of their own.
 func requireObject(t *testing.T, text string, names []string, values map[string][]string) {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))

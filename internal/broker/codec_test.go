@@ -36,8 +36,11 @@ func TestEncodeDropsAndReportsMetadataThatWouldBeMistaken(t *testing.T) {
 }
 
 func TestEncodeObjectKeepsOrderAndTypes(t *testing.T) {
-	fields, dropped, err := EncodeObject([]byte(`{"z":"text","a":1.50,"n":null,"t":true,"o":{ "x": [1, "<&>"] },"":"e","d":"1","d":2}`), "k",
-		[]Field{{"a", "loses"}, {"m", "v"}})
+	fields, dropped, err := EncodeObject(
+		[]byte(`{"z":"text","a":1.50,"n":null,"t":true,"o":{ "x": [1, "<&>"] },"":"e","d":"1","d":2}`),
+		"k",
+		[]Field{{"a", "loses"}, {"m", "v"}},
+	)
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"z", "text", "a", "1.50", "n", "null", "t", "true", "o", `{"x":[1,"<&>"]}`, "", "e", "d", "1", "d", "2",
@@ -47,7 +50,11 @@ func TestEncodeObjectKeepsOrderAndTypes(t *testing.T) {
 }
 
 func TestEncodeObjectDropsReservedMembers(t *testing.T) {
-	fields, dropped, err := EncodeObject([]byte(`{"rafka_key":"evil","traceparent":"evil","a":"b"}`), "", []Field{{TraceField, "evil"}})
+	fields, dropped, err := EncodeObject(
+		[]byte(`{"rafka_key":"evil","traceparent":"evil","a":"b"}`),
+		"",
+		[]Field{{TraceField, "evil"}},
+	)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "b"}, fields)
 	assert.Equal(t, []string{KeyField, TraceField, TraceField}, dropped)
@@ -95,7 +102,11 @@ func TestDecodeOfForeignEntries(t *testing.T) {
 			"no body",
 			[]string{"b", "1", "rafka_key", "k", "traceparent", "t", "a", "2", "tracestate", "s", "b", "3"},
 			"body",
-			Decoded{Body: `{"b":["1","3"],"a":"2"}`, Key: "k", Metadata: []Field{{"traceparent", "t"}, {"tracestate", "s"}}},
+			Decoded{
+				Body:     `{"b":["1","3"],"a":"2"}`,
+				Key:      "k",
+				Metadata: []Field{{"traceparent", "t"}, {"tracestate", "s"}},
+			},
 		},
 		{"no body key", []string{"body", "<x>", "n", "1"}, "", Decoded{Body: `{"body":"<x>","n":"1"}`}},
 		{"an empty name is no body", []string{"", "x"}, "", Decoded{Body: `{"":"x"}`}},
@@ -156,7 +167,8 @@ func FuzzEncodeObjectRoundTrip(f *testing.F) {
 		require.True(t, json.Valid([]byte(d.Body)), d.Body)
 		assert.Empty(t, d.Key)
 		var flat map[string]string
-		if len(dropped) == 0 && utf8.ValidString(body) && json.Unmarshal([]byte(body), &flat) == nil && len(flat)*2 == len(fields) {
+		if len(dropped) == 0 && utf8.ValidString(body) && json.Unmarshal([]byte(body), &flat) == nil &&
+			len(flat)*2 == len(fields) {
 			for i := 0; i < len(fields); i += 2 { // null is a string to json.Unmarshal
 				if fields[i+1] == "null" {
 					return

@@ -10,8 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A server that denies something inside a script does not say what (Redis 7.0), or names one command only (Redis 7.2, Valkey), and never names the
-// key. The errors here name all of it. The check script finds out: with redis.acl_check_cmd for commands, and key by key for keys, which a
+// A server that denies something inside a script does not say what (Redis 7.0), or names one
+// command only (Redis 7.2, Valkey), and never names the key. The errors here name all of it. The
+// check script finds out: with redis.acl_check_cmd for commands, and key by key for keys, which a
 // server compares before it runs a script.
 
 // deniedCommands is the error for commands that the user may not run.
@@ -49,11 +50,14 @@ func deniedKeys(keys []string) error {
 
 // remedyGrant says how to give a user rules.
 func remedyGrant(rules ...string) string {
-	return fmt.Sprintf("the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
-		strings.Join(rules, " "))
+	return fmt.Sprintf(
+		"the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
+		strings.Join(rules, " "),
+	)
 }
 
-// commandDenied finds the command in the words in which servers deny one, by itself or, from Redis 7.2 and Valkey on, in a script.
+// commandDenied finds the command in the words in which servers deny one, by itself or, from Redis
+// 7.2 and Valkey on, in a script.
 var commandDenied = regexp.MustCompile(`permissions? to run the '([^']+)' command`)
 
 // permissionRemedy is the remedy for the error of a server that denies something.
@@ -79,15 +83,22 @@ func unique(words []string) []string {
 	return seen
 }
 
-// namesCommand reports whether the error denies a command that was sent by itself, and names it. One that was called in a script is named with
-// neither its key nor the other commands that the script needs.
+// namesCommand reports whether the error denies a command that was sent by itself, and names it.
+// One that was called in a script is named with neither its key nor the other commands that the
+// script needs.
 func namesCommand(err error) bool {
 	text := err.Error()
 	return commandDenied.MatchString(text) && !strings.Contains(text, deniedInScript)
 }
 
-// closedKeys finds, for calls that a server refused because of their keys, which keys those are. Others have none.
-func closedKeys(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) [][]string {
+// closedKeys finds, for calls that a server refused because of their keys, which keys those are.
+// Others have none.
+func closedKeys(
+	ctx context.Context,
+	client redis.UniversalClient,
+	calls []scriptCall,
+	replies []scriptReply,
+) [][]string {
 	closed := make([][]string, len(calls))
 	var single []scriptCall
 	var of []int
@@ -111,8 +122,9 @@ func closedKeys(ctx context.Context, client redis.UniversalClient, calls []scrip
 	return closed
 }
 
-// nameDenied replaces the errors of calls that met a missing permission by errors that name it. An error about which nothing is found, on
-// servers that can't be asked or because the permission is there again, stays as it is.
+// nameDenied replaces the errors of calls that met a missing permission by errors that name it. An
+// error about which nothing is found, on servers that can't be asked or because the permission is
+// there again, stays as it is.
 func nameDenied(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) {
 	var probes []probe
 	var places []int

@@ -18,9 +18,11 @@ type Class int
 const (
 	// ClassNone: no error; redis.Nil, the answer "nothing", is none either.
 	ClassNone Class = iota
-	// ClassConnection: no answer came, or none that could be read. The request was executed, was not, or will be.
+	// ClassConnection: no answer came, or none that could be read. The request was executed, was
+	// not, or will be.
 	ClassConnection
-	// ClassTransient: the server refused for a reason that passes by itself (LOADING, OOM, READONLY, CLUSTERDOWN, MOVED, ...).
+	// ClassTransient: the server refused for a reason that passes by itself (LOADING, OOM,
+	// READONLY, CLUSTERDOWN, MOVED, ...).
 	ClassTransient
 	// ClassPermission: the user may not run the command or not touch the key.
 	ClassPermission
@@ -32,8 +34,8 @@ const (
 	ClassFinal
 )
 
-// refusal is what an error reply of a server means. It is recognised by the beginning of its text, after an "ERR " if there is
-// one.
+// refusal is what an error reply of a server means. It is recognised by the beginning of its text,
+// after an "ERR " if there is one.
 type refusal struct {
 	prefix string
 	class  Class
@@ -54,28 +56,53 @@ const (
 	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
 )
 
-// deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission inside a script.
+// deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission
+// inside a script.
 const deniedInScript = "ACL failure in script"
 
-// refusals is searched in order. Errors inside scripts begin as those outside do, except those about missing permissions and about unknown
-// commands.
+// refusals is searched in order. Errors inside scripts begin as those outside do, except those
+// about missing permissions and about unknown commands.
 var refusals = []refusal{
-	{"WRONGTYPE", ClassWrongType, "the key holds another type: rename or delete that key, or choose another `stream_name`"},
+	{
+		"WRONGTYPE",
+		ClassWrongType,
+		"the key holds another type: rename or delete that key, or choose another `stream_name`",
+	},
 	{"NOPERM", ClassPermission, ""},
 	{"The user executing the script can't", ClassPermission, ""},
 	{deniedInScript, ClassPermission, ""},
-	{"NOAUTH", ClassAuth, "the server asks for a password: set `password`, and `username` unless it is the default user"},
+	{
+		"NOAUTH",
+		ClassAuth,
+		"the server asks for a password: set `password`, and `username` unless it is the default user",
+	},
 	{"WRONGPASS", ClassAuth, remedyAuth},
 	{"invalid password", ClassAuth, remedyAuth},
-	{"AUTH <password> called without any password", ClassAuth, "the server has no password: remove `password`, or check `username`"},
+	{
+		"AUTH <password> called without any password",
+		ClassAuth,
+		"the server has no password: remove `password`, or check `username`",
+	},
 	{"AUTH failed", ClassAuth, remedyAuth},
 	{"DENIED", ClassAuth, "the server is in protected mode: set a password on it or let it bind the right address"},
 	{"OOM", ClassTransient, "the server has reached its maxmemory: raise it, or delete or trim data"},
 	{"READONLY", ClassTransient, remedyReplica},
-	{"MISCONF", ClassTransient, "the server cannot save its data to disk and refuses writes: see its log and free or mend the disk"},
-	{"NOREPLICAS", ClassTransient, "the server has fewer replicas than min-replicas-to-write asks for: see its replicas"},
+	{
+		"MISCONF",
+		ClassTransient,
+		"the server cannot save its data to disk and refuses writes: see its log and free or mend the disk",
+	},
+	{
+		"NOREPLICAS",
+		ClassTransient,
+		"the server has fewer replicas than min-replicas-to-write asks for: see its replicas",
+	},
 	{"LOADING", ClassTransient, "the server is loading its data: it passes when that is done"},
-	{"CLUSTERDOWN", ClassTransient, "the cluster does not serve all slots: see CLUSTER INFO; it passes when a failover succeeds"},
+	{
+		"CLUSTERDOWN",
+		ClassTransient,
+		"the cluster does not serve all slots: see CLUSTER INFO; it passes when a failover succeeds",
+	},
 	{"MASTERDOWN", ClassTransient, "the server is a replica that lost its master: " + remedyReplica},
 	{"TRYAGAIN", ClassTransient, "slots of the cluster are on the move: it passes when that is done"},
 	{"MOVED", ClassTransient, remedyCluster},
@@ -87,18 +114,34 @@ var refusals = []refusal{
 	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
 	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
 	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
-	{"This instance has cluster support disabled", ClassFinal, "the server is no node of a cluster: set `kind` to simple"},
-	{"unknown command 'cluster'", ClassFinal, "the server is no node of a cluster: set `kind` to what it is, simple or failover"},
+	{
+		"This instance has cluster support disabled",
+		ClassFinal,
+		"the server is no node of a cluster: set `kind` to simple",
+	},
+	{
+		"unknown command 'cluster'",
+		ClassFinal,
+		"the server is no node of a cluster: set `kind` to what it is, simple or failover",
+	},
 	{"DB index is out of range", ClassFinal, remedyDatabase},
 	{"invalid DB index", ClassFinal, remedyDatabase},
-	{"SELECT is not allowed in cluster mode", ClassFinal, "a cluster has database 0 alone: remove the database number from `url`, " +
-		"and set `kind` to cluster"},
+	{
+		"SELECT is not allowed in cluster mode",
+		ClassFinal,
+		"a cluster has database 0 alone: remove the database number from `url`, " +
+			"and set `kind` to cluster",
+	},
 	{"unknown command", ClassFinal, remedyUnknown},
 	{"unknown subcommand", ClassFinal, remedyUnknown},
 	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},
 	{"Unknown command called from script", ClassFinal, remedyUnknown}, // Valkey
-	{idsUsedUp, ClassFinal, "an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can be written " +
-		"behind it: read the stream to its end and delete it, or use another `stream_name`"},
+	{
+		idsUsedUp,
+		ClassFinal,
+		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can be written " +
+			"behind it: read the stream to its end and delete it, or use another `stream_name`",
+	},
 	{"EXECABORT", ClassFinal, ""},
 }
 
@@ -108,7 +151,8 @@ const idsUsedUp = "The stream has exhausted the last possible ID"
 // Exhausted reports whether a stream refused an entry because it has no ID left for it.
 func Exhausted(err error) bool { return redis.HasErrorPrefix(err, idsUsedUp) }
 
-// slotMoves reports whether a request was refused because it named keys of a slot that is on the move, not all of which were found in one place.
+// slotMoves reports whether a request was refused because it named keys of a slot that is on the
+// move, not all of which were found in one place.
 func slotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
 
 // Classify tells what an error of a Redis client means. It looks through wrapping.
@@ -117,8 +161,9 @@ func Classify(err error) Class {
 	return class
 }
 
-// Explain adds a remedy to an error of a Redis client, in words for users. errors.Is and errors.As still see the cause. Errors
-// without a known remedy, and those that were explained before, come back as they are.
+// Explain adds a remedy to an error of a Redis client, in words for users. errors.Is and errors.As
+// still see the cause. Errors without a known remedy, and those that were explained before, come
+// back as they are.
 func Explain(err error) error {
 	if _, before := errors.AsType[*explained](err); before {
 		return err
@@ -134,7 +179,8 @@ type explained struct {
 	remedy string
 }
 
-// Error is one line, however many answers the cause has, and holds nothing of them that a terminal could obey.
+// Error is one line, however many answers the cause has, and holds nothing of them that a terminal
+// could obey.
 func (e *explained) Error() string {
 	return Visible(strings.ReplaceAll(e.cause.Error(), "\n", ", ")) + " (" + e.remedy + ")"
 }
@@ -177,9 +223,10 @@ func judgeRefusal(err error) (Class, string) {
 	return ClassFinal, ""
 }
 
-// insideScript finds the error of a command in that of the script which it ended. Redis 7.0 and later do not wrap it; the
-// embedded server does ("ERR Error compiling script (new function): :1: WRONGTYPE ..."), and so do some that only speak the
-// protocol ("ERR Error running script (call to f_<sha>): @user_script:1: WRONGTYPE ...").
+// insideScript finds the error of a command in that of the script which it ended. Redis 7.0 and
+// later do not wrap it; the embedded server does ("ERR Error compiling script (new function): :1:
+// WRONGTYPE ..."), and so do some that only speak the protocol ("ERR Error running script (call to
+// f_<sha>): @user_script:1: WRONGTYPE ...").
 func insideScript(text string) (redis.Error, bool) {
 	if !strings.Contains(text, "Error running script") && !strings.Contains(text, "Error compiling script") {
 		return nil, false
@@ -223,8 +270,8 @@ func connectionRemedy(err error) string {
 	return "" // not from the network: it speaks for itself
 }
 
-// Unreachable reports whether the error says that the network or the server was away, as opposed to an answer, and to what this
-// process found wrong by itself.
+// Unreachable reports whether the error says that the network or the server was away, as opposed to
+// an answer, and to what this process found wrong by itself.
 func Unreachable(err error) bool {
 	var failed net.Error
 	return errors.As(err, &failed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -232,13 +279,15 @@ func Unreachable(err error) bool {
 		strings.Contains(err.Error(), clientPrefix)
 }
 
-// clientPrefix begins what go-redis itself says of connections, sentinels and clusters that it can't reach: it has no types for that.
+// clientPrefix begins what go-redis itself says of connections, sentinels and clusters that it
+// can't reach: it has no types for that.
 const clientPrefix = "redis: "
 
-// neverSent reports whether the error proves that the request did not leave this process. It holds for one attempt: a client
-// that retries by itself may have sent it before.
+// neverSent reports whether the error proves that the request did not leave this process. It holds
+// for one attempt: a client that retries by itself may have sent it before.
 func neverSent(err error) bool {
-	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) ||
+	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) ||
+		errors.Is(err, redis.ErrPoolExhausted) ||
 		errors.Is(err, redis.ErrClosed)
 }
 
@@ -248,7 +297,8 @@ func tooLate(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// explainRead is Explain for requests whose answers have entries of any size: a connection that ends does not prove that the server is away.
+// explainRead is Explain for requests whose answers have entries of any size: a connection that
+// ends does not prove that the server is away.
 func explainRead(err error) error {
 	if CutOff(err) && !neverSent(err) {
 		return &explained{cause: err, remedy: remedyCut}

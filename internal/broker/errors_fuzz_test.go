@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Any error has a class, the same however it is wrapped and explained; and what explains it is one line that has the error in it.
+// Any error has a class, the same however it is wrapped and explained; and what explains it is one
+// line that has the error in it.
 func FuzzErrorsAreClassified(f *testing.F) {
 	for _, r := range refusals {
 		f.Add(r.prefix + " because")
@@ -36,7 +37,11 @@ func FuzzErrorsAreClassified(f *testing.F) {
 			require.Contains(t, wrapped.Error(), "reading partition orders-3: ")
 			if explained.Error() != text {
 				require.NotContains(t, explained.Error(), "\n")
-				require.True(t, strings.HasPrefix(explained.Error(), strings.ReplaceAll(text, "\n", ", ")), explained.Error())
+				require.True(
+					t,
+					strings.HasPrefix(explained.Error(), strings.ReplaceAll(text, "\n", ", ")),
+					explained.Error(),
+				)
 			}
 		}
 	})

@@ -7,14 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// noSentinel begins what go-redis says when no Sentinel could tell the master, with the answers of all of them behind it. It has no type
-// for that.
+// noSentinel begins what go-redis says when no Sentinel could tell the master, with the answers of
+// all of them behind it. It has no type for that.
 const noSentinel = clientPrefix + "all sentinels specified in configuration are unreachable"
 
-// withoutMaster reports whether a request was not sent because no Sentinel could tell where the master is.
+// withoutMaster reports whether a request was not sent because no Sentinel could tell where the
+// master is.
 func withoutMaster(err error) bool { return err != nil && strings.Contains(err.Error(), noSentinel) }
 
-// judgeSentinels finds the class and the remedy of such an error. "Nothing" is what a Sentinel answers that does not know the name.
+// judgeSentinels finds the class and the remedy of such an error. "Nothing" is what a Sentinel
+// answers that does not know the name.
 func judgeSentinels(err error) (Class, string) {
 	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that they are up"
 	if text := tlsRemedy(err); text != "" {

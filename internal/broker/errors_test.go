@@ -49,45 +49,99 @@ func TestClassifyAndExplain(t *testing.T) {
 		{context.Canceled, ClassConnection, ""},
 		{redis.ErrPoolTimeout, ClassConnection, "`pool.size`"},
 		{redis.ErrPoolExhausted, ClassConnection, "`pool.size`"},
-		{errors.New("redis: all sentinels specified in configuration are unreachable"), ClassConnection, "`url` lists the Sentinels"},
+		{
+			errors.New("redis: all sentinels specified in configuration are unreachable"),
+			ClassConnection,
+			"`url` lists the Sentinels",
+		},
 		{noMaster(dial, redis.Nil), ClassConnection, "`master`"},
 		{noMaster(dial, refusalText("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
 		{noMaster(refusalText("ERR unknown command 'sentinel'")), ClassConnection, "does not lead to Sentinels"},
 		{redis.ErrClosed, ClassFinal, ""},
 		{shut("ERR max number of clients reached"), ClassTransient, "maxclients"},
 		{shut("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
-		{refusalText("WRONGTYPE Operation against a key holding the wrong kind of value"), ClassWrongType, "`stream_name`"},
 		{
-			refusalText("WRONGTYPE Operation against a key holding the wrong kind of value script: f0, on @user_script:1."),
-			ClassWrongType, "delete",
+			refusalText("WRONGTYPE Operation against a key holding the wrong kind of value"),
+			ClassWrongType,
+			"`stream_name`",
 		},
 		{
-			refusalText("ERR Error compiling script (new function): :1: WRONGTYPE Operation against a key stack traceback:  [G]: ?"),
-			ClassWrongType, "delete",
-		}, // miniredis
-		{refusalText("ERR Error running script (call to f_0): @user_script:1: WRONGTYPE Operation"), ClassWrongType, "delete"},
-		{refusalText("ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to index"), ClassFinal, ""},
-		{refusalText("NOPERM this user has no permissions to run the 'xadd' command"), ClassPermission, "ACL SETUSER <username> +xadd"},
-		{refusalText("NOPERM this user has no permissions to access one of the keys used as arguments"), ClassPermission, "<username> ~<key>"},
-		{refusalText("NOPERM User alice has no permissions to run the 'xinfo|stream' command"), ClassPermission, " +xinfo|stream"}, // 7.2, 8, valkey
-		{refusalText("NOPERM No permissions to access a key"), ClassPermission, "ACL SETUSER <username> ~<key>"},
-		{refusalText("NOPERM No permissions to access a channel"), ClassPermission, "ACL SETUSER <username> &<channel>"},
+			refusalText(
+				"WRONGTYPE Operation against a key holding the wrong kind of value script: f0, on @user_script:1.",
+			),
+			ClassWrongType,
+			"delete",
+		},
 		{
-			refusalText("ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1."),
-			ClassPermission, "ACL SETUSER <username> +<command>",
+			refusalText(
+				"ERR Error compiling script (new function): :1: WRONGTYPE Operation against a key stack traceback:  [G]: ?",
+			),
+			ClassWrongType,
+			"delete",
+		}, // miniredis
+		{
+			refusalText("ERR Error running script (call to f_0): @user_script:1: WRONGTYPE Operation"),
+			ClassWrongType,
+			"delete",
+		},
+		{
+			refusalText("ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to index"),
+			ClassFinal,
+			"",
+		},
+		{
+			refusalText("NOPERM this user has no permissions to run the 'xadd' command"),
+			ClassPermission,
+			"ACL SETUSER <username> +xadd",
+		},
+		{
+			refusalText("NOPERM this user has no permissions to access one of the keys used as arguments"),
+			ClassPermission,
+			"<username> ~<key>",
+		},
+		// 7.2, 8, valkey
+		{
+			refusalText("NOPERM User alice has no permissions to run the 'xinfo|stream' command"),
+			ClassPermission,
+			" +xinfo|stream",
+		},
+		{refusalText("NOPERM No permissions to access a key"), ClassPermission, "ACL SETUSER <username> ~<key>"},
+		{
+			refusalText("NOPERM No permissions to access a channel"),
+			ClassPermission,
+			"ACL SETUSER <username> &<channel>",
+		},
+		{
+			refusalText(
+				"ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1.",
+			),
+			ClassPermission,
+			"ACL SETUSER <username> +<command>",
 		}, // 7.0
 		{
-			refusalText("ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"),
-			ClassPermission, "ACL SETUSER",
+			refusalText(
+				"ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+			),
+			ClassPermission,
+			"ACL SETUSER",
 		},
 		{
-			refusalText("ERR ACL failure in script: User alice has no permissions to run the 'xadd' command script: f0"),
-			ClassPermission, "ACL SETUSER <username> +xadd",
+			refusalText(
+				"ERR ACL failure in script: User alice has no permissions to run the 'xadd' command script: f0",
+			),
+			ClassPermission,
+			"ACL SETUSER <username> +xadd",
 		}, // 7.2, 8, valkey
 		{refusalText("NOAUTH Authentication required."), ClassAuth, "`password`"},
 		{refusalText("WRONGPASS invalid username-password pair or user is disabled."), ClassAuth, "`username`"},
 		{refusalText("ERR invalid password"), ClassAuth, "`password`"},
-		{refusalText("ERR AUTH <password> called without any password configured for the default user. Are you sure?"), ClassAuth, "`password`"},
+		{
+			refusalText(
+				"ERR AUTH <password> called without any password configured for the default user. Are you sure?",
+			),
+			ClassAuth,
+			"`password`",
+		},
 		{refusalText("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
 		{refusalText("OOM command not allowed when used memory > 'maxmemory'."), ClassTransient, "maxmemory"},
 		{refusalText("READONLY You can't write against a read only replica."), ClassTransient, "master"},
@@ -95,7 +149,11 @@ func TestClassifyAndExplain(t *testing.T) {
 		{refusalText("NOREPLICAS Not enough good replicas to write."), ClassTransient, "min-replicas"},
 		{refusalText("LOADING Redis is loading the dataset in memory"), ClassTransient, "loading"},
 		{refusalText("CLUSTERDOWN The cluster is down"), ClassTransient, "cluster"},
-		{refusalText("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."), ClassTransient, "master"},
+		{
+			refusalText("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+			ClassTransient,
+			"master",
+		},
 		{refusalText("TRYAGAIN Multiple keys request during rehashing of slot"), ClassTransient, "slots"},
 		{refusalText("MOVED 3999 127.0.0.1:6381"), ClassTransient, "`kind` to cluster"},
 		{refusalText("ASK 3999 127.0.0.1:6381"), ClassTransient, "`kind` to cluster"},
@@ -229,7 +287,10 @@ func TestClassifyOfWhatARealServerSays(t *testing.T) {
 
 func TestConnectionErrorsOfARealServer(t *testing.T) {
 	server := redistest.Start(t)
-	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout, o.DialTimeout = 200*time.Millisecond, time.Second })
+	client := server.Client(
+		t,
+		func(o *redis.Options) { o.ReadTimeout, o.DialTimeout = 200*time.Millisecond, time.Second },
+	)
 	require.NoError(t, client.Ping(t.Context()).Err())
 
 	server.Pause(t)
@@ -240,7 +301,12 @@ func TestConnectionErrorsOfARealServer(t *testing.T) {
 	server.Resume(t)
 
 	server.Kill(t)
-	require.Eventually(t, func() bool { err = client.Ping(t.Context()).Err(); return neverSent(err) }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { err = client.Ping(t.Context()).Err(); return neverSent(err) },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	assert.Equal(t, ClassConnection, Classify(err), err)
 	assert.ErrorContains(t, Explain(err), "`url`")
 }

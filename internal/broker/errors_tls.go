@@ -11,7 +11,8 @@ import (
 
 const remedyPlain = "use redis:// in `url` and leave `tls.enabled` off, or name its TLS port"
 
-// tlsRemedy says what to do about an error of a connection that TLS may be the cause of; "" if it is not.
+// tlsRemedy says what to do about an error of a connection that TLS may be the cause of; "" if it
+// is not.
 func tlsRemedy(err error) string {
 	if _, noTLS := errors.AsType[tls.RecordHeaderError](err); noTLS {
 		return "the server does not speak TLS on this port: " + remedyPlain

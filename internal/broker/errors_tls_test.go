@@ -29,7 +29,11 @@ func TestTLSTroubleHasARemedy(t *testing.T) {
 			assert.Equal(t, ClassConnection, Classify(err))
 		})
 	}
-	assert.ErrorContains(t, Explain(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), "does not speak TLS")
+	assert.ErrorContains(
+		t,
+		Explain(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}),
+		"does not speak TLS",
+	)
 	expired := Explain(&tls.CertificateVerificationError{Err: assert.AnError})
 	assert.ErrorContains(t, expired, "see `tls`")
 }

@@ -113,7 +113,11 @@ func TestFullServerThatEvictsExpiringKeysKeepsLeasesAndLetsWorkGoOn(t *testing.T
 			return s.client.Exists(t.Context(), producerKey(testSplit.Key, "p")).Val() == 0
 		}, time.Minute, time.Millisecond)
 		if !keep {
-			assert.Zero(t, s.client.Exists(t.Context(), testLease, testPlan, testMembers).Val(), "this is what must not happen")
+			assert.Zero(
+				t,
+				s.client.Exists(t.Context(), testLease, testPlan, testMembers).Val(),
+				"this is what must not happen",
+			)
 			continue
 		}
 		beat(t, group, "m1")

@@ -20,7 +20,8 @@ const (
 	ShareGroup    = "share"
 )
 
-// unusedTTL is for how long a lease or a group that nobody uses is remembered, unless it is kept for ever.
+// unusedTTL is for how long a lease or a group that nobody uses is remembered, unless it is kept
+// for ever.
 const unusedTTL = 30 * 24 * time.Hour
 
 // forgetAfter is how scripts take that, in milliseconds.
@@ -40,19 +41,26 @@ type GroupTypeError struct {
 
 // Error names the field and the ways out.
 func (e *GroupTypeError) Error() string {
-	return fmt.Sprintf("consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, or remove "+
-		"that group with rafka group delete once it has no members", e.Group, e.Topic, e.Stored, e.Want)
+	return fmt.Sprintf(
+		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, or remove "+
+			"that group with rafka group delete once it has no members",
+		e.Group,
+		e.Topic,
+		e.Stored,
+		e.Want,
+	)
 }
 
-// Group is the membership and the plan of one group of one topic: splits.Group on Redis. It is safe for concurrent use and does
-// not close its client.
+// Group is the membership and the plan of one group of one topic: splits.Group on Redis. It is safe
+// for concurrent use and does not close its client.
 type Group struct {
 	client             redis.UniversalClient
 	topic, group, kind string
 	keepUnused         bool
 
 	mu sync.Mutex // no I/O under it
-	// known is the largest number of partitions that was ever seen: a topic that lost its metadata keeps it.
+	// known is the largest number of partitions that was ever seen: a topic that lost its metadata
+	// keeps it.
 	known int
 	// splits are those of the last count; they are shared with every View and never changed.
 	splits []splits.Split
@@ -64,10 +72,12 @@ var _ splits.Group = (*Group)(nil)
 // GroupOption changes a Group that is being made.
 type GroupOption func(*Group)
 
-// KeepUnused has a group that nobody uses kept for ever, for servers that evict keys with an expiry: see [Eviction].
+// KeepUnused has a group that nobody uses kept for ever, for servers that evict keys with an
+// expiry: see [Eviction].
 func KeepUnused(keep bool) GroupOption { return func(g *Group) { g.keepUnused = keep } }
 
-// NewGroup returns the consumer group of that name on the topic. The client should be the one for control requests.
+// NewGroup returns the consumer group of that name on the topic. The client should be the one for
+// control requests.
 func NewGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
 	return newGroup(client, topic, group, ConsumerGroup, options)
 }
@@ -103,8 +113,8 @@ var (
 	leaveScript     = newScript("leave", preludeSrc+instanceSrc+leaveSrc)
 )
 
-// Enroll makes the name of a new incarnation of a static member: one that supersedes all that have beaten so far. The text, of letters and digits, is
-// to be different every time.
+// Enroll makes the name of a new incarnation of a static member: one that supersedes all that have
+// beaten so far. The text, of letters and digits, is to be different every time.
 func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string, err error) {
 	value, err := enrollScript.run(ctx, g.client, []string{planKey(g.topic, g.group)}, member)
 	if err != nil {
@@ -121,7 +131,8 @@ func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string
 	return splits.Incarnation(member, number, unique), nil
 }
 
-// Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another type.
+// Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another
+// type.
 func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	value, err := g.heartbeat(ctx, b)
 	if err != nil {
@@ -140,15 +151,23 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	return splits.View{}, g.wrap("beating in", unexpected(heartbeatScript, value))
 }
 
-// heartbeat runs the script with the keys that it needs and no others: while their slot moves, a cluster refuses a script that names a key
-// which is not there.
+// heartbeat runs the script with the keys that it needs and no others: while their slot moves, a
+// cluster refuses a script that names a key which is not there.
 func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	rejoin := 0
 	if b.Rejoin {
 		rejoin = 1
 	}
 	args := []any{
-		b.Member, millis(b.TTL), b.Planned, g.largest(), rejoin, g.kind, wakeChannel(g.topic, g.group), forgetAfter(g.keepUnused), b.Owner,
+		b.Member,
+		millis(b.TTL),
+		b.Planned,
+		g.largest(),
+		rejoin,
+		g.kind,
+		wakeChannel(g.topic, g.group),
+		forgetAfter(g.keepUnused),
+		b.Owner,
 	}
 	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
 	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
@@ -173,8 +192,14 @@ func (g *Group) view(r reply) (view splits.View, err error) {
 			return splits.View{}, unreadable(heartbeatScript, []any(r), err)
 		}
 	}
-	if n := numbers[3]; n < 0 || n > MaxPartitions { // the group's own number counts where the topic has lost its metadata
-		return splits.View{}, badField(planKey(g.topic, g.group), "partitions", r.word(4), "a number up to "+strconv.Itoa(MaxPartitions))
+	// the group's own number counts where the topic has lost its metadata
+	if n := numbers[3]; n < 0 || n > MaxPartitions {
+		return splits.View{}, badField(
+			planKey(g.topic, g.group),
+			"partitions",
+			r.word(4),
+			"a number up to "+strconv.Itoa(MaxPartitions),
+		)
 	}
 	view = splits.View{
 		Version: uint64(numbers[0]),
@@ -204,7 +229,8 @@ func (g *Group) largest() int {
 	return g.known
 }
 
-// splitsOf returns the splits of a topic of so many partitions, 0 for a plain one, and remembers the count.
+// splitsOf returns the splits of a topic of so many partitions, 0 for a plain one, and remembers
+// the count.
 func (g *Group) splitsOf(count int) []splits.Split {
 	g.mu.Lock()
 	defer g.mu.Unlock()

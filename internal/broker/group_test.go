@@ -45,7 +45,12 @@ func TestFirstBeatCreatesTheGroup(t *testing.T) {
 		s.partitioned(t, 3)
 		before := s.now(t)
 		view := beat(t, s.group(), "m1")
-		assert.GreaterOrEqual(t, view.Version, uint64(before*1000), "a time in microseconds: a version that was rolled back does not come again")
+		assert.GreaterOrEqual(
+			t,
+			view.Version,
+			uint64(before*1000),
+			"a time in microseconds: a version that was rolled back does not come again",
+		)
 		assert.Zero(t, view.Planned)
 		assert.Nil(t, view.Plan)
 		assert.Equal(t, []string{"m1"}, view.Members)
@@ -197,7 +202,14 @@ func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
 func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		initial := func(group string, rejoin bool) int {
-			view, err := NewGroup(s.client, "orders", group).Beat(t.Context(), splits.Beat{Member: "m", TTL: testTTL, Rejoin: rejoin})
+			view, err := NewGroup(
+				s.client,
+				"orders",
+				group,
+			).Beat(
+				t.Context(),
+				splits.Beat{Member: "m", TTL: testTTL, Rejoin: rejoin},
+			)
 			require.NoError(t, err)
 			return view.Initial
 		}
@@ -247,7 +259,12 @@ func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
 		assert.GreaterOrEqual(t, lost.Version, view.Version)
 		assert.Zero(t, lost.Planned)
 		assert.Equal(t, []string{"m1", "m2"}, lost.Members)
-		assert.Equal(t, 0, lost.Initial, "the group was there before: what it has no position of is read from its beginning")
+		assert.Equal(
+			t,
+			0,
+			lost.Initial,
+			"the group was there before: what it has no position of is read from its beginning",
+		)
 		plan(t, g, lost.Version, map[string][]int{"m1": {0, 1}, "m2": {2, 3}})
 	})
 }
@@ -266,7 +283,14 @@ func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
 func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		beat(t, s.group(), "m1")
-		_, err := NewShareGroup(s.client, "orders", "billing").Beat(t.Context(), splits.Beat{Member: "m2", TTL: testTTL})
+		_, err := NewShareGroup(
+			s.client,
+			"orders",
+			"billing",
+		).Beat(
+			t.Context(),
+			splits.Beat{Member: "m2", TTL: testTTL},
+		)
 		var mismatch *GroupTypeError
 		require.ErrorAs(t, err, &mismatch)
 		assert.Equal(t, "consumer", mismatch.Stored)

@@ -19,8 +19,9 @@ var stateSrc string
 
 var stateScript = newScript("state", preludeSrc+stateSrc)
 
-// XINFO STREAM has the first and the last entry of the stream in its reply. It is sent by itself if they are small, since a script, which
-// leaves them out, costs the server more time: six times as much for small entries, 60 times for entries of 100 KB.
+// XINFO STREAM has the first and the last entry of the stream in its reply. It is sent by itself if
+// they are small, since a script, which leaves them out, costs the server more time: six times as
+// much for small entries, 60 times for entries of 100 KB.
 const (
 	// lightEnds is how many bytes both entries may have for that,
 	lightEnds = 64 << 10
@@ -37,8 +38,8 @@ type inspection struct {
 	script bool // the answer comes from the script, else from XINFO STREAM
 }
 
-// inspect puts the question into the pipeline. The answer is small: a stream is asked about by a script until its first and its last entry are
-// known to be small.
+// inspect puts the question into the pipeline. The answer is small: a stream is asked about by a
+// script until its first and its last entry are known to be small.
 func (l *Log) inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Split) *inspection {
 	i := &inspection{split: split}
 	if l.lightKey(split.Key) {
@@ -58,7 +59,8 @@ func (i *inspection) askPlainly(ctx context.Context, pipe redis.Pipeliner) {
 	i.answer, i.script = pipe.Do(ctx, "xinfo", "stream", i.split.Key), false
 }
 
-// complete asks again about streams whose server does not know the script, or does not permit it, and learns which streams are light.
+// complete asks again about streams whose server does not know the script, or does not permit it,
+// and learns which streams are light.
 func (l *Log) complete(ctx context.Context, inspections []*inspection) {
 	for again := true; again; { // what the server learns, it may refuse
 		pipe := l.control.Pipeline()
@@ -98,7 +100,8 @@ func (l *Log) lightKey(key string) bool {
 	return l.light[key]
 }
 
-// ends is how many bytes the first and the last entry of the stream have, math.MaxInt if that is not known.
+// ends is how many bytes the first and the last entry of the stream have, math.MaxInt if that is
+// not known.
 func (i *inspection) ends() int {
 	if i.answer.Err() != nil {
 		return math.MaxInt
@@ -117,8 +120,8 @@ func (i *inspection) ends() int {
 	return sizeOf(first) + sizeOf(info["last-entry"])
 }
 
-// narrow notes that a reply did not arrive: if it had entries of streams in it, those streams are asked about by a script from now on. It
-// reports whether there were any.
+// narrow notes that a reply did not arrive: if it had entries of streams in it, those streams are
+// asked about by a script from now on. It reports whether there were any.
 func (l *Log) narrow(inspections []*inspection) bool {
 	plain := slices.ContainsFunc(inspections, func(i *inspection) bool {
 		return i != nil && !i.script && Classify(i.answer.Err()) == ClassConnection

@@ -29,7 +29,11 @@ func TestStateOfManySplits(t *testing.T) {
 		states, err := NewLog(s.client, s.client).State(ctx, all)
 		require.NoError(t, err)
 		assert.Equal(t, splits.State{
-			Exists: true, Length: 2, First: splits.Offset{Millis: 1, Seq: 1}, Last: splits.Offset{Millis: 3, Seq: 3}, Added: 3,
+			Exists:     true,
+			Length:     2,
+			First:      splits.Offset{Millis: 1, Seq: 1},
+			Last:       splits.Offset{Millis: 3, Seq: 3},
+			Added:      3,
 			MaxDeleted: splits.Offset{Millis: 2, Seq: 2},
 		}, states[0])
 		assert.Equal(t, splits.State{}, states[1])
@@ -66,7 +70,13 @@ func TestStateOfTheEmbeddedServer(t *testing.T) {
 		s.add(t, "s", "1-1")
 		s.add(t, "s", "2-2")
 		l := NewLog(s.client, s.client)
-		want := splits.State{Exists: true, Length: 2, First: splits.Offset{Millis: 1, Seq: 1}, Last: splits.Offset{Millis: 2, Seq: 2}, Added: 2}
+		want := splits.State{
+			Exists: true,
+			Length: 2,
+			First:  splits.Offset{Millis: 1, Seq: 1},
+			Last:   splits.Offset{Millis: 2, Seq: 2},
+			Added:  2,
+		}
 		if s.embedded {
 			want.Added = -1
 		}
@@ -74,7 +84,10 @@ func TestStateOfTheEmbeddedServer(t *testing.T) {
 			states, err := l.State(t.Context(), []splits.Split{plainSplit("s"), plainSplit("missing")})
 			require.NoError(t, err)
 			assert.Equal(t, []splits.State{want, {}}, states)
-			fetched, err := l.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: true}}})
+			fetched, err := l.Fetch(
+				t.Context(),
+				splits.FetchRequest{Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: true}}},
+			)
 			require.NoError(t, err)
 			assert.Equal(t, &want, fetched[0].State)
 		}
@@ -94,7 +107,8 @@ func TestStreamInfoThatMakesNoSenseIsAnError(t *testing.T) {
 	}
 }
 
-// XINFO STREAM brings the first and the last entry along: over a slow network the state of streams with large entries never arrived.
+// XINFO STREAM brings the first and the last entry along: over a slow network the state of streams
+// with large entries never arrived.
 func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
@@ -104,7 +118,13 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 			s.add(t, "small", fmt.Sprint(i+1, "-0"))
 		}
 		all := []splits.Split{plainSplit("large"), plainSplit("small"), plainSplit("missing")}
-		want := splits.State{Exists: true, Length: 3, First: splits.Offset{Millis: 1}, Last: splits.Offset{Millis: 3}, Added: 3}
+		want := splits.State{
+			Exists: true,
+			Length: 3,
+			First:  splits.Offset{Millis: 1},
+			Last:   splits.Offset{Millis: 3},
+			Added:  3,
+		}
 		l := NewLog(s.client, s.client)
 		for range 3 {
 			before := s.sent(t)
@@ -127,7 +147,10 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 // addBody appends an entry with a body.
 func (s testServer) addBody(t *testing.T, stream, id, body string) {
 	t.Helper()
-	require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", body}}).Err())
+	require.NoError(
+		t,
+		s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", body}}).Err(),
+	)
 }
 
 // sent is how many bytes the server has sent.

@@ -68,7 +68,10 @@ func TestIncarnationsGoWithTheirMembers(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.NoError(t, g.Leave(t.Context(), "rafka/left"))
-		require.NoError(t, s.client.ZIncrBy(t.Context(), testMembers, -2*float64(testTTL.Milliseconds()), "rafka/died").Err())
+		require.NoError(
+			t,
+			s.client.ZIncrBy(t.Context(), testMembers, -2*float64(testTTL.Milliseconds()), "rafka/died").Err(),
+		)
 		beat(t, g, "somebody")
 		fields := s.client.HKeys(t.Context(), testPlan).Val()
 		assert.Contains(t, fields, "owner:rafka/lives")

@@ -27,8 +27,9 @@ import (
 // keyPrefix begins every key and channel that is not a stream.
 const keyPrefix = "rafka:"
 
-// tagged returns the name with a hash tag in it that puts a key into the slot of the key called name. A name that *is* a tag, as
-// "{x}", gets an empty pair of braces, which no valid name holds: otherwise it would share the keys of the topic "x".
+// tagged returns the name with a hash tag in it that puts a key into the slot of the key called
+// name. A name that *is* a tag, as "{x}", gets an empty pair of braces, which no valid name holds:
+// otherwise it would share the keys of the topic "x".
 func tagged(name string) string {
 	open := strings.IndexByte(name, '{')
 	if open < 0 {
@@ -56,17 +57,20 @@ func membersKey(topic, group string) string {
 	return keyPrefix + tagged(topic) + ":members:" + EscapeGroup(group)
 }
 
-// leaseKey names the hash of a group's lease and position on one partition, given by its stream key.
+// leaseKey names the hash of a group's lease and position on one partition, given by its stream
+// key.
 func leaseKey(partition, group string) string {
 	return keyPrefix + tagged(partition) + ":lease:" + EscapeGroup(group)
 }
 
-// producerKey names the string that holds a producer's sequence on one partition, given by its stream key.
+// producerKey names the string that holds a producer's sequence on one partition, given by its
+// stream key.
 func producerKey(partition, producer string) string {
 	return keyPrefix + tagged(partition) + ":producer:" + EscapeGroup(producer)
 }
 
-// idsKeys names the two sets of message ids of one partition, given by its stream key: they take turns at being the current one.
+// idsKeys names the two sets of message ids of one partition, given by its stream key: they take
+// turns at being the current one.
 func idsKeys(partition string) (a, b string) {
 	base := keyPrefix + tagged(partition) + ":ids:"
 	return base + "a", base + "b"
@@ -91,7 +95,8 @@ func groupPattern(topic string) string {
 	return keyPrefix + globEscaper.Replace(tagged(topic)) + ":plan:*"
 }
 
-// keysPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides those of topics whose names begin alike.
+// keysPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides
+// those of topics whose names begin alike.
 func keysPattern(topic string) string {
 	if !strings.Contains(topic, "{") {
 		topic = "{" + topic // and a partition's number stands before the closing brace
@@ -99,8 +104,8 @@ func keysPattern(topic string) string {
 	return keyPrefix + globEscaper.Replace(topic) + "*"
 }
 
-// parseOwnedKey returns whose key it is, a topic or a partition, as tagged writes its name. The metadata of a topic are not among the
-// kinds that it knows.
+// parseOwnedKey returns whose key it is, a topic or a partition, as tagged writes its name. The
+// metadata of a topic are not among the kinds that it knows.
 func parseOwnedKey(key string) (owner, kind string, ok bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
@@ -161,9 +166,9 @@ func kindOf(key string) keyKind {
 	return keyKind(parts[len(parts)-2])
 }
 
-// patternsOf are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that one topic and group have; "" as the
-// group stands for all groups, and as the topic for all topics. partitions is how many the topic has or will have, 0 for as many as
-// there can be.
+// patternsOf are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that
+// one topic and group have; "" as the group stands for all groups, and as the topic for all topics.
+// partitions is how many the topic has or will have, 0 for as many as there can be.
 func patternsOf(kind keyKind, topic, group string, partitions int) []string {
 	if topic == "" {
 		return []string{"*"} // a stream may have any name
@@ -204,8 +209,9 @@ func patternsOf(kind keyKind, topic, group string, partitions int) []string {
 	return nil
 }
 
-// partitionPatterns match the keys of partitions, one pattern for each number of digits. A pattern that ends in a star, such as
-// orders:[0-9]*, would match the keys of others too: orders:2024:secret.
+// partitionPatterns match the keys of partitions, one pattern for each number of digits. A pattern
+// that ends in a star, such as orders:[0-9]*, would match the keys of others too:
+// orders:2024:secret.
 func partitionPatterns(topic string, partitions int) []string {
 	if partitions < 1 {
 		partitions = MaxPartitions
@@ -217,7 +223,8 @@ func partitionPatterns(topic string, partitions int) []string {
 	return patterns
 }
 
-// aclEscaper makes a pattern of a name that matches this name alone, but for spaces, which a pattern of an ACL can't have.
+// aclEscaper makes a pattern of a name that matches this name alone, but for spaces, which a
+// pattern of an ACL can't have.
 var aclEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, ` `, `?`)
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
@@ -254,7 +261,8 @@ func parsePlanKey(key string) (topic, group string, ok bool) {
 	if err != nil {
 		return "", "", false
 	}
-	return topic, group, planKey(topic, group) == key && ValidateTopic(topic, false) == nil && ValidateGroup(group) == nil
+	return topic, group, planKey(topic, group) == key && ValidateTopic(topic, false) == nil &&
+		ValidateGroup(group) == nil
 }
 
 // untagged undoes tagged.
@@ -270,9 +278,10 @@ func untagged(name string) string {
 
 var groupEscaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
 
-// EscapeGroup writes a group name as it stands in keys: without colons, which separate the parts of a key, and without braces,
-// which would make a hash tag. The name "topic" is escaped too, since it would let the key of a plan meet that of metadata.
-// Different names have different forms; url.PathUnescape is the way back.
+// EscapeGroup writes a group name as it stands in keys: without colons, which separate the parts of
+// a key, and without braces, which would make a hash tag. The name "topic" is escaped too, since it
+// would let the key of a plan meet that of metadata. Different names have different forms;
+// url.PathUnescape is the way back.
 func EscapeGroup(group string) string {
 	if group == "topic" {
 		return "%74opic"

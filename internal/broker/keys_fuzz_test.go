@@ -10,14 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// No two partitions of any two topics share a key, nor do what their groups and producers have; and a key tells whose it is.
+// No two partitions of any two topics share a key, nor do what their groups and producers have; and
+// a key tells whose it is.
 func FuzzNoTwoPartitionsMeet(f *testing.F) {
 	f.Add("t", "t", "g", "g", uint32(1), uint32(11))
 	f.Add("t:1", "t", "g", "h", uint32(0), uint32(10))
 	f.Add("{t}", "{t}:0", "topic", "%74opic", uint32(0), uint32(0))
 	f.Add("t{a}", "t", "a:b", "a%3Ab", uint32(7), uint32(7))
 	f.Fuzz(func(t *testing.T, topic1, topic2, name1, name2 string, i, j uint32) {
-		if ValidateTopic(topic1, true) != nil || ValidateTopic(topic2, true) != nil || ValidateGroup(name1) != nil || ValidateGroup(name2) != nil {
+		if ValidateTopic(topic1, true) != nil || ValidateTopic(topic2, true) != nil || ValidateGroup(name1) != nil ||
+			ValidateGroup(name2) != nil {
 			return
 		}
 		one, two := partitionSplit(topic1, int(i%MaxPartitions)), partitionSplit(topic2, int(j%MaxPartitions))
@@ -45,7 +47,8 @@ func FuzzNoTwoPartitionsMeet(f *testing.F) {
 	})
 }
 
-// Keys that others made are taken apart without a panic, and for ours only if we would make the same.
+// Keys that others made are taken apart without a panic, and for ours only if we would make the
+// same.
 func FuzzAnyKeyIsTakenApart(f *testing.F) {
 	for _, key := range slices.Concat(trickyTopics, slices.Collect(maps.Keys(ownKeys("{t}:plan", "topic")))) {
 		f.Add(key)

@@ -61,8 +61,9 @@ func hashTag(key string) string {
 	return key
 }
 
-// ownKeys are all keys that a group of a topic and a producer called like the group may have, by what they hold. Partition keys
-// belong to no topic but to the stream, which a plain topic of that name shares.
+// ownKeys are all keys that a group of a topic and a producer called like the group may have, by
+// what they hold. Partition keys belong to no topic but to the stream, which a plain topic of that
+// name shares.
 func ownKeys(topic, group string) map[string]string {
 	keys := map[string]string{
 		topicKey(topic):          "topic of " + topic,
@@ -91,8 +92,29 @@ func assertKeysApart(t *testing.T, topic1, group1, topic2, group2 string) {
 }
 
 var trickyTopics = []string{
-	"t", "{t}", "a{t}", "{t}a", "{t}:plan", "{t}:members", "{t}:lease", "{t}:ids", "{t}:topic", "{t}:plan:g", "t:plan:g",
-	"t:0", "{t}:0", "{t:0}", "t:0:lease", "{t}:0:lease", "{t}:producer", "rafka:t", "rafka", "rafka:", "{rafka:t}", "t%3A", "T",
+	"t",
+	"{t}",
+	"a{t}",
+	"{t}a",
+	"{t}:plan",
+	"{t}:members",
+	"{t}:lease",
+	"{t}:ids",
+	"{t}:topic",
+	"{t}:plan:g",
+	"t:plan:g",
+	"t:0",
+	"{t}:0",
+	"{t:0}",
+	"t:0:lease",
+	"{t}:0:lease",
+	"{t}:producer",
+	"rafka:t",
+	"rafka",
+	"rafka:",
+	"{rafka:t}",
+	"t%3A",
+	"T",
 }
 
 var trickyGroups = []string{"g", "topic", "%74opic", "a", "b", "g:topic", "{t}", "%", "%25", "plan", "a:b", "a%3Ab"}

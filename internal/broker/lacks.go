@@ -8,8 +8,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// LacksOfReader says in one line what the user may not do although it would help a reader, and the remedy; "" if there is nothing, or if that
-// can't be found out. It is for those who have passed CheckReader.
+// LacksOfReader says in one line what the user may not do although it would help a reader, and the
+// remedy; "" if there is nothing, or if that can't be found out. It is for those who have passed
+// CheckReader.
 func LacksOfReader(ctx context.Context, client redis.UniversalClient, topic, group string) string {
 	described, err := NewTopics(client).Describe(ctx, topic)
 	if err != nil {

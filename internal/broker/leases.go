@@ -16,15 +16,16 @@ import (
 // LeasesOptions say whose leases they are.
 type LeasesOptions struct {
 	Topic, Group string
-	// KeepUnused has the leases of a group that nobody uses kept for ever, for servers that evict keys with an expiry: see [Eviction].
+	// KeepUnused has the leases of a group that nobody uses kept for ever, for servers that evict
+	// keys with an expiry: see [Eviction].
 	KeepUnused bool
-	// Warn, if set, is called once for each split whose stream has a Redis consumer group of our name that is not ours. It must
-	// not block.
+	// Warn, if set, is called once for each split whose stream has a Redis consumer group of our
+	// name that is not ours. It must not block.
 	Warn func(split splits.Split, message string)
 }
 
-// Leases are the ownership and the positions of one group's splits: splits.Leases on Redis. A call with many requests is one
-// pipeline. It is safe for concurrent use and does not close its client.
+// Leases are the ownership and the positions of one group's splits: splits.Leases on Redis. A call
+// with many requests is one pipeline. It is safe for concurrent use and does not close its client.
 type Leases struct {
 	client redis.UniversalClient
 	topic  string
@@ -44,7 +45,14 @@ func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 	if warn == nil {
 		warn = func(splits.Split, string) {}
 	}
-	return &Leases{client: client, topic: o.Topic, group: o.Group, unused: forgetAfter(o.KeepUnused), warn: warn, warned: map[splits.Split]bool{}}
+	return &Leases{
+		client: client,
+		topic:  o.Topic,
+		group:  o.Group,
+		unused: forgetAfter(o.KeepUnused),
+		warn:   warn,
+		warned: map[splits.Split]bool{},
+	}
 }
 
 var (
@@ -109,7 +117,15 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 	calls := make([]scriptCall, len(commits))
 	for i, c := range commits {
 		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease first, since a renewal names nothing else
-		calls[i] = l.positionCall(commitScript, keys, ttl, c.Lease, c.Position.Offset.String(), c.Position.Read, c.Accounted)
+		calls[i] = l.positionCall(
+			commitScript,
+			keys,
+			ttl,
+			c.Lease,
+			c.Position.Offset.String(),
+			c.Position.Read,
+			c.Accounted,
+		)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
 }
@@ -118,15 +134,30 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
 	calls := make([]scriptCall, len(leases))
 	for i, lease := range leases {
-		calls[i] = l.positionCall(commitScript, []string{l.key(lease.Split)}, ttl, lease, "", splits.ReadUnknown, splits.ReadUnknown)
+		calls[i] = l.positionCall(
+			commitScript,
+			[]string{l.key(lease.Split)},
+			ttl,
+			lease,
+			"",
+			splits.ReadUnknown,
+			splits.ReadUnknown,
+		)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
 // Reset implements splits.Leases.
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
-	call := l.positionCall(resetScript, l.keys(c.Lease.Split), ttl, c.Lease, c.Position.Offset.String(), c.Position.Read,
-		splits.ReadUnknown)
+	call := l.positionCall(
+		resetScript,
+		l.keys(c.Lease.Split),
+		ttl,
+		c.Lease,
+		c.Position.Offset.String(),
+		c.Position.Read,
+		splits.ReadUnknown,
+	)
 	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
 
@@ -140,10 +171,12 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
-// Node names the server that holds a split as far as the client knows: see splits.Config.Node. It does no I/O.
+// Node names the server that holds a split as far as the client knows: see splits.Config.Node. It
+// does no I/O.
 func (l *Leases) Node(split splits.Split) string { return nodeOf(l.client, split.Key) }
 
-// keys are the stream and the lease of a split, which are in one slot: what scripts that touch a split name.
+// keys are the stream and the lease of a split, which are in one slot: what scripts that touch a
+// split name.
 func (l *Leases) keys(split splits.Split) []string {
 	return []string{split.Key, l.key(split)}
 }
@@ -151,14 +184,34 @@ func (l *Leases) keys(split splits.Split) []string {
 func (l *Leases) key(split splits.Split) string { return leaseKey(split.Key, l.group) }
 
 // positionCall is a call of commit (renew without an offset) or reset.
-func (l *Leases) positionCall(s *script, keys []string, ttl time.Duration, lease splits.Lease, offset string, read, accounted int64,
+func (l *Leases) positionCall(
+	s *script,
+	keys []string,
+	ttl time.Duration,
+	lease splits.Lease,
+	offset string,
+	read, accounted int64,
 ) scriptCall {
-	return s.call(keys, lease.Member, strconv.FormatUint(lease.Epoch, 10), millis(ttl), l.unused, l.group, offset, max(read, splits.ReadUnknown),
-		max(accounted, splits.ReadUnknown))
+	return s.call(
+		keys,
+		lease.Member,
+		strconv.FormatUint(lease.Epoch, 10),
+		millis(ttl),
+		l.unused,
+		l.group,
+		offset,
+		max(read, splits.ReadUnknown),
+		max(accounted, splits.ReadUnknown),
+	)
 }
 
 // underLease runs calls that are fenced and decodes their answers.
-func (l *Leases) underLease(ctx context.Context, doing string, calls []scriptCall, split func(i int) splits.Split) []error {
+func (l *Leases) underLease(
+	ctx context.Context,
+	doing string,
+	calls []scriptCall,
+	split func(i int) splits.Split,
+) []error {
 	errs := make([]error, len(calls))
 	for i, answer := range runAll(ctx, l.client, calls) {
 		words, err := decodeLease(calls[i].script, answer)
@@ -187,7 +240,10 @@ func decodeLease(s *script, answer scriptReply) (reply, error) {
 		if err != nil {
 			return nil, unreadable(s, answer.value, err)
 		}
-		return nil, &splits.HeldError{Owner: Visible(words.word(1)), Remaining: time.Duration(remaining) * time.Millisecond}
+		return nil, &splits.HeldError{
+			Owner:     Visible(words.word(1)),
+			Remaining: time.Duration(remaining) * time.Millisecond,
+		}
 	}
 	return nil, unexpected(s, answer.value)
 }
@@ -233,8 +289,15 @@ func (l *Leases) noteMirror(split splits.Split, mirror string) {
 	l.warned[split] = true
 	l.mu.Unlock()
 	if first {
-		l.warn(split, fmt.Sprintf("stream %s has a Redis consumer group %s that rafka did not create: it is left alone, so XINFO GROUPS "+
-			"does not show rafka's position. To have it shown, use another consumer_group, or remove that group with XGROUP DESTROY if nothing else "+
-			"uses it. To begin where it stands, run rafka group seek with the ID behind its last-delivered-id", split.Key, l.group))
+		l.warn(
+			split,
+			fmt.Sprintf(
+				"stream %s has a Redis consumer group %s that rafka did not create: it is left alone, so XINFO GROUPS "+
+					"does not show rafka's position. To have it shown, use another consumer_group, or remove that group with XGROUP DESTROY if nothing else "+
+					"uses it. To begin where it stands, run rafka group seek with the ID behind its last-delivered-id",
+				split.Key,
+				l.group,
+			),
+		)
 	}
 }

@@ -170,7 +170,12 @@ func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
 		assert.LessOrEqual(t, second.Epoch, ahead+1_000_000)
 		s.set(t, testLease, "epoch", ahead) // a rollback
 		_, again := granted(t, l, "m1")
-		assert.NotEqual(t, second.Epoch, again.Epoch, "an epoch that was rolled back does not come again, not even for the same owner")
+		assert.NotEqual(
+			t,
+			second.Epoch,
+			again.Epoch,
+			"an epoch that was rolled back does not come again, not even for the same owner",
+		)
 		require.NoError(t, s.client.HDel(t.Context(), testLease, "epoch").Err())
 		_, third := granted(t, l, "m1")
 		assert.GreaterOrEqual(t, third.Epoch, first.Epoch, "a lost epoch begins again at the time")

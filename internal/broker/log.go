@@ -14,14 +14,16 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Log reads the entries of splits: it implements splits.Log. It is safe for concurrent use and does not close its clients.
+// Log reads the entries of splits: it implements splits.Log. It is safe for concurrent use and does
+// not close its clients.
 //
-// Replies are read through go-redis' own generic reader: 0.9 µs of CPU an entry, 15 allocations. Parsing the raw reply instead
-// saves a fifth of that, but then go-redis no longer sees MOVED in it, and entries share, and keep alive, the memory of a
-// whole reply.
+// Replies are read through go-redis' own generic reader: 0.9 µs of CPU an entry, 15 allocations.
+// Parsing the raw reply instead saves a fifth of that, but then go-redis no longer sees MOVED in
+// it, and entries share, and keep alive, the memory of a whole reply.
 type Log struct {
 	blocking, control redis.UniversalClient
-	// longest is the longest BLOCK that fits into the read timeout of the blocking client, 0 if any does.
+	// longest is the longest BLOCK that fits into the read timeout of the blocking client, 0 if any
+	// does.
 	longest time.Duration
 
 	mu    sync.Mutex      // no I/O under it
@@ -32,19 +34,21 @@ type Log struct {
 
 var _ splits.Log = (*Log)(nil)
 
-// NewLog returns a Log that reads entries on the blocking client, whether it waits for them or not: they may take as long as its timeouts
-// allow. It does all else, whose answers are small, on the control client. Both stay the caller's.
+// NewLog returns a Log that reads entries on the blocking client, whether it waits for them or not:
+// they may take as long as its timeouts allow. It does all else, whose answers are small, on the
+// control client. Both stay the caller's.
 func NewLog(blocking, control redis.UniversalClient) *Log {
 	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking), light: map[string]bool{}}
 }
 
-// blockLateness is how much later than asked for a quiet BLOCK may seem to end: Redis looks at the clock every 100 ms (hz 10),
-// and go-redis computes deadlines with one that may be 50 ms behind.
+// blockLateness is how much later than asked for a quiet BLOCK may seem to end: Redis looks at the
+// clock every 100 ms (hz 10), and go-redis computes deadlines with one that may be 50 ms behind.
 const blockLateness = 300 * time.Millisecond
 
-// longestBlock finds the BLOCK that a client's read timeout allows. go-redis extends the timeout for blocking commands of its
-// own, but neither for those in a pipeline nor for raw ones, so BLOCK must stay below it: else each quiet moment would cost a
-// connection, and the entries in the reply that nobody waited for.
+// longestBlock finds the BLOCK that a client's read timeout allows. go-redis extends the timeout
+// for blocking commands of its own, but neither for those in a pipeline nor for raw ones, so BLOCK
+// must stay below it: else each quiet moment would cost a connection, and the entries in the reply
+// that nobody waited for.
 func longestBlock(client redis.UniversalClient) time.Duration {
 	var timeout time.Duration
 	switch c := client.(type) {
@@ -59,10 +63,11 @@ func longestBlock(client redis.UniversalClient) time.Duration {
 	return max(timeout-blockLateness, timeout/8, time.Millisecond)
 }
 
-// Fetch reads entries behind each cursor in one round trip, together with the states that are asked for. It waits less than
-// req.Block if the blocking client's read timeout is not 300 ms longer. A split that alone cannot be read fails the XREAD of
-// all without saying which: they are then read one by one, without waiting. go-redis does not interrupt a read on the end of
-// ctx: Fetch may return as late as req.Block, or a read timeout, after it.
+// Fetch reads entries behind each cursor in one round trip, together with the states that are asked
+// for. It waits less than req.Block if the blocking client's read timeout is not 300 ms longer. A
+// split that alone cannot be read fails the XREAD of all without saying which: they are then read
+// one by one, without waiting. go-redis does not interrupt a read on the end of ctx: Fetch may
+// return as late as req.Block, or a read timeout, after it.
 func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	if len(req.Cursors) == 0 {
 		return nil, nil
@@ -114,7 +119,13 @@ func (l *Log) inspectCursors(ctx context.Context, pipe redis.Pipeliner, cursors 
 }
 
 // xread puts an XREAD of all cursors into the pipeline; without block it does not wait.
-func xread(ctx context.Context, pipe redis.Pipeliner, cursors []splits.Cursor, count int, block time.Duration) *redis.Cmd {
+func xread(
+	ctx context.Context,
+	pipe redis.Pipeliner,
+	cursors []splits.Cursor,
+	count int,
+	block time.Duration,
+) *redis.Cmd {
 	args := make([]any, 0, 6+2*len(cursors))
 	args = append(args, "xread")
 	if count > 0 {
@@ -133,8 +144,8 @@ func xread(ctx context.Context, pipe redis.Pipeliner, cursors []splits.Cursor, c
 	}
 	cmd := redis.NewCmd(ctx, args...)
 	cmd.SetFirstKeyPos(int8(firstKey)) // for the slot on a cluster
-	// Sent again by go-redis, it would meet the same node: the masters are looked for once a request has failed, and whoever fetches tries
-	// again by himself.
+	// Sent again by go-redis, it would meet the same node: the masters are looked for once a
+	// request has failed, and whoever fetches tries again by himself.
 	_ = pipe.Process(ctx, once{cmd}) // it only joins the pipeline
 	return cmd
 }
@@ -172,7 +183,8 @@ func singular(err error) bool {
 	return class == ClassWrongType || class == ClassPermission
 }
 
-// fetchedAll decodes the reply of one XREAD. In RESP2 it is a list of pairs in the order of the keys, in RESP3 a map.
+// fetchedAll decodes the reply of one XREAD. In RESP2 it is a list of pairs in the order of the
+// keys, in RESP3 a map.
 func fetchedAll(cursors []splits.Cursor, read *redis.Cmd) ([]splits.Fetched, error) {
 	fetched := make([]splits.Fetched, len(cursors))
 	reply, err := read.Result()
@@ -259,9 +271,11 @@ func cursorNames(cursors []splits.Cursor) string {
 	return strings.Join(names, ", ")
 }
 
-// unfinished marks the error of a read if a smaller one might succeed: the request went out, and the answer did not arrive completely.
+// unfinished marks the error of a read if a smaller one might succeed: the request went out, and
+// the answer did not arrive completely.
 func unfinished(err error) error {
-	if Classify(err) == ClassConnection && (CutOff(err) || tooLate(err)) && !neverSent(err) && !errors.Is(err, context.Canceled) {
+	if Classify(err) == ClassConnection && (CutOff(err) || tooLate(err)) && !neverSent(err) &&
+		!errors.Is(err, context.Canceled) {
 		return &unfinishedError{err}
 	}
 	return err
@@ -274,8 +288,9 @@ func (e *unfinishedError) Is(target error) bool { return target == splits.ErrUnf
 
 func (e *unfinishedError) Unwrap() error { return e.error }
 
-// exec sends a pipeline; each command has its error then. When a server refuses a new connection in words of its own (WRONGPASS, max
-// number of clients reached), go-redis returns that from Exec alone and leaves the commands with neither error nor value.
+// exec sends a pipeline; each command has its error then. When a server refuses a new connection in
+// words of its own (WRONGPASS, max number of clients reached), go-redis returns that from Exec
+// alone and leaves the commands with neither error nor value.
 func exec(ctx context.Context, pipe redis.Pipeliner) {
 	commands, err := pipe.Exec(ctx)
 	if err == nil {

@@ -17,17 +17,32 @@ var countEntriesScript = newScript("count_entries", preludeSrc+countEntriesSrc)
 // Count implements splits.Log.
 func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
 	began := time.Now()
-	value, err := countEntriesScript.run(ctx, l.control, []string{req.Split.Key}, req.After.String(), req.UpTo.String(), req.Most)
+	value, err := countEntriesScript.run(
+		ctx,
+		l.control,
+		[]string{req.Split.Key},
+		req.After.String(),
+		req.UpTo.String(),
+		req.Most,
+	)
 	if err != nil {
 		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, Explain(err))
 	}
 	words := replyOf(value)
 	if words.word(0) != "OK" {
-		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, unexpected(countEntriesScript, value))
+		return splits.Counted{}, fmt.Errorf(
+			"counting the entries of %s: %w",
+			req.Split.Key,
+			unexpected(countEntriesScript, value),
+		)
 	}
 	counted, err := decodeCounted(words)
 	if err != nil {
-		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, unreadable(countEntriesScript, value, err))
+		return splits.Counted{}, fmt.Errorf(
+			"counting the entries of %s: %w",
+			req.Split.Key,
+			unreadable(countEntriesScript, value, err),
+		)
 	}
 	if counted.Took == 0 {
 		counted.Took = time.Since(began)
@@ -44,7 +59,12 @@ func decodeCounted(words reply) (c splits.Counted, err error) {
 		}
 	}
 	c = splits.Counted{
-		Entries: int(numbers[0]), More: words.word(4) != "", Size: int(numbers[1]), Took: time.Duration(max(0, numbers[2])) * time.Microsecond,
+		Entries: int(
+			numbers[0],
+		),
+		More: words.word(4) != "",
+		Size: int(numbers[1]),
+		Took: time.Duration(max(0, numbers[2])) * time.Microsecond,
 	}
 	if c.Entries == 0 {
 		return c, nil

@@ -38,7 +38,8 @@ func TestCountMeasuresTheServersWork(t *testing.T) {
 	assert.Less(t, counted.Took, time.Since(began))
 }
 
-// A mirror that was made for the lag is not taken for a count of the position, or its entries would be reported as lost.
+// A mirror that was made for the lag is not taken for a count of the position, or its entries would
+// be reported as lost.
 func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()

@@ -83,7 +83,10 @@ func TestFetchAnswersEachCursorInItsPlace(t *testing.T) {
 func TestFetchOfNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := NewLog(s.client, s.client)
-		fetched, err := l.Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("a", "b"), Count: 1, Block: 10 * time.Millisecond})
+		fetched, err := l.Fetch(
+			t.Context(),
+			splits.FetchRequest{Cursors: cursorsOf("a", "b"), Count: 1, Block: 10 * time.Millisecond},
+		)
 		require.NoError(t, err)
 		assert.Equal(t, make([]splits.Fetched, 2), fetched)
 		fetched, err = l.Fetch(t.Context(), splits.FetchRequest{})
@@ -118,7 +121,13 @@ func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
 		require.NoError(t, s.client.Set(t.Context(), "bad", "text", 0).Err())
 		cursors := cursorsOf("a", "bad", "c")
 		cursors[1].Inspect = true
-		fetched, err := NewLog(s.client, s.client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursors, Count: 10, Block: time.Minute})
+		fetched, err := NewLog(
+			s.client,
+			s.client,
+		).Fetch(
+			t.Context(),
+			splits.FetchRequest{Cursors: cursors, Count: 10, Block: time.Minute},
+		)
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 1)
 		assert.Len(t, fetched[2].Entries, 1)
@@ -152,14 +161,18 @@ func TestFetchWaitsForAnEntry(t *testing.T) {
 			added <- s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", "x"}}).Err()
 		})
 		defer timer.Stop()
-		fetched, err := l.Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("quiet", "s"), Count: 10, Block: time.Minute})
+		fetched, err := l.Fetch(
+			t.Context(),
+			splits.FetchRequest{Cursors: cursorsOf("quiet", "s"), Count: 10, Block: time.Minute},
+		)
 		require.NoError(t, err)
 		require.NoError(t, <-added)
 		assert.Len(t, fetched[1].Entries, 1)
 	})
 }
 
-// A read that did not wait was once sent on the control client, whose timeouts are a fraction of a heartbeat.
+// A read that did not wait was once sent on the control client, whose timeouts are a fraction of a
+// heartbeat.
 func TestFetchReadsOnTheBlockingClientOnly(t *testing.T) {
 	server := redistest.Start(t)
 	closed := server.Client(t)
@@ -178,7 +191,13 @@ func TestFetchBlocksNoLongerThanTheReadTimeoutAllows(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout, o.PipelinePoolSize = 600*time.Millisecond, -1 })
 	began := time.Now()
-	fetched, err := NewLog(client, client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("s"), Count: 1, Block: time.Minute})
+	fetched, err := NewLog(
+		client,
+		client,
+	).Fetch(
+		t.Context(),
+		splits.FetchRequest{Cursors: cursorsOf("s"), Count: 1, Block: time.Minute},
+	)
 	require.NoError(t, err)
 	assert.Empty(t, fetched[0].Entries)
 	assert.Greater(t, time.Since(began), 250*time.Millisecond)
@@ -186,7 +205,12 @@ func TestFetchBlocksNoLongerThanTheReadTimeoutAllows(t *testing.T) {
 
 	patient := NewLog(server.Client(t, func(o *redis.Options) { o.ReadTimeout = -1 }), client)
 	assert.Equal(t, time.Minute, patient.blockOf(splits.FetchRequest{Block: time.Minute}))
-	assert.Equal(t, time.Millisecond, patient.blockOf(splits.FetchRequest{Block: time.Nanosecond}), "0 would be for ever")
+	assert.Equal(
+		t,
+		time.Millisecond,
+		patient.blockOf(splits.FetchRequest{Block: time.Nanosecond}),
+		"0 would be for ever",
+	)
 }
 
 func TestFetchWithoutAServerIsAnErrorOfTheRequest(t *testing.T) {
@@ -221,7 +245,10 @@ func BenchmarkFetch(b *testing.B) {
 	client := redistest.Start(b).Client(b)
 	pipe := client.Pipeline()
 	for range 1000 {
-		pipe.XAdd(b.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 256), "rafka_key", "k"}})
+		pipe.XAdd(
+			b.Context(),
+			&redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 256), "rafka_key", "k"}},
+		)
 	}
 	_, err := pipe.Exec(b.Context())
 	require.NoError(b, err)
@@ -236,8 +263,9 @@ func BenchmarkFetch(b *testing.B) {
 	}
 }
 
-// A server that refuses the connection in words of its own makes go-redis return that from the pipeline alone: the commands used to look
-// as if they had been answered with nothing, which the reader took for a stream that went back in time.
+// A server that refuses the connection in words of its own makes go-redis return that from the
+// pipeline alone: the commands used to look as if they had been answered with nothing, which the
+// reader took for a stream that went back in time.
 func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "right")
 	wrong := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
@@ -248,7 +276,10 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, states[0].Err, "check `username` and `password`")
 	for _, block := range []time.Duration{0, time.Millisecond} {
-		_, err = l.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Count: 1, Block: block})
+		_, err = l.Fetch(
+			t.Context(),
+			splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Count: 1, Block: block},
+		)
 		require.ErrorContains(t, err, "check `username` and `password`")
 	}
 }
@@ -257,7 +288,13 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{client: server.Client(t)}
-	require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 2<<20)}}).Err())
+	require.NoError(
+		t,
+		s.client.XAdd(
+			t.Context(),
+			&redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 2<<20)}},
+		).Err(),
+	)
 	proxy := redistest.StartProxy(t, server.Addr())
 	client := redis.NewClient(&redis.Options{
 		Addr: proxy.Addr(), MaxRetries: -1, ReadTimeout: 300 * time.Millisecond, PipelinePoolSize: -1, DialerRetries: 1,

@@ -87,10 +87,13 @@ func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 		s.add(t, testSplit.Key, "2-0")
 		require.NoError(t, s.client.XGroupCreate(t.Context(), testSplit.Key, "billing", "1-0").Err())
 		var warnings []string
-		l := NewLeases(s.client, LeasesOptions{Topic: "orders", Group: "billing", Warn: func(split splits.Split, message string) {
-			assert.Equal(t, testSplit, split)
-			warnings = append(warnings, message)
-		}})
+		l := NewLeases(
+			s.client,
+			LeasesOptions{Topic: "orders", Group: "billing", Warn: func(split splits.Split, message string) {
+				assert.Equal(t, testSplit, split)
+				warnings = append(warnings, message)
+			}},
+		)
 		lease, g := granted(t, l, "m1")
 		assert.Equal(t, splits.Offset{}, g.Position.Offset, "its position is not ours")
 		require.NoError(t, commit(t, l, lease, 2, 0, 2))

@@ -7,8 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Missing says what of a topic and its group is not there yet, in words for a log, or nothing if all is there. None of it is an error: a reader waits
-// for the topic, and its first beat makes the group. What can't be asked is left out.
+// Missing says what of a topic and its group is not there yet, in words for a log, or nothing if
+// all is there. None of it is an error: a reader waits for the topic, and its first beat makes the
+// group. What can't be asked is left out.
 func Missing(ctx context.Context, client redis.UniversalClient, topic, group string) string {
 	described, err := NewTopics(client).Describe(ctx, topic)
 	if err != nil {
@@ -20,12 +21,18 @@ func Missing(ctx context.Context, client redis.UniversalClient, topic, group str
 		}
 	}
 	if fields, err := client.HMGet(ctx, planKey(topic, group), "version").Result(); err == nil && fields[0] == nil {
-		return fmt.Sprintf("group %s of topic %s does not exist yet%s: it begins at start_offset", group, topic, inDatabase(client))
+		return fmt.Sprintf(
+			"group %s of topic %s does not exist yet%s: it begins at start_offset",
+			group,
+			topic,
+			inDatabase(client),
+		)
 	}
 	return ""
 }
 
-// inDatabase names the database of the client, where it is not the first one: the topic may be in another.
+// inDatabase names the database of the client, where it is not the first one: the topic may be in
+// another.
 func inDatabase(client redis.UniversalClient) string {
 	if single, ok := client.(*redis.Client); ok && single.Options().DB != 0 {
 		return fmt.Sprintf(" in database %d", single.Options().DB)

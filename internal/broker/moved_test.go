@@ -11,7 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// answersOf are the errors of all requests under a lease that is over, but the release, whose answer no member asks for.
+// answersOf are the errors of all requests under a lease that is over, but the release, whose
+// answer no member asks for.
 func answersOf(t *testing.T, l *Leases, lease splits.Lease) []error {
 	t.Helper()
 	return []error{

@@ -8,11 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxName is the most characters that the name of a topic, a group, a consumer or an instance may have. It is Kafka's limit.
+// MaxName is the most characters that the name of a topic, a group, a consumer or an instance may
+// have. It is Kafka's limit.
 const MaxName = 249
 
-// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be created with partitions, whose
-// keys must not be those of another topic. The error names the field and the remedy.
+// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be
+// created with partitions, whose keys must not be those of another topic. The error names the field
+// and the remedy.
 func ValidateTopic(name string, partitioned bool) error {
 	if err := validateName("stream_name", name); err != nil {
 		return err
@@ -21,11 +23,18 @@ func ValidateTopic(name string, partitioned bool) error {
 		return err
 	}
 	if strings.HasPrefix(name, keyPrefix) && strings.ContainsAny(name, "{}") {
-		return fmt.Errorf("stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces", name, keyPrefix)
+		return fmt.Errorf(
+			"stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces",
+			name,
+			keyPrefix,
+		)
 	}
 	if partitioned && endsInNumber(name) {
-		return fmt.Errorf("stream_name: %q ends like a partition of another topic: a topic that is created with partitions "+
-			"needs a name that does not end in a colon and a number", name)
+		return fmt.Errorf(
+			"stream_name: %q ends like a partition of another topic: a topic that is created with partitions "+
+				"needs a name that does not end in a colon and a number",
+			name,
+		)
 	}
 	return nil
 }
@@ -33,10 +42,12 @@ func ValidateTopic(name string, partitioned bool) error {
 // ValidateGroup checks that name can be a consumer_group. The error names the field and the remedy.
 func ValidateGroup(name string) error { return validateName("consumer_group", name) }
 
-// ValidateConsumer checks that name can be a consumer_name. The error names the field and the remedy.
+// ValidateConsumer checks that name can be a consumer_name. The error names the field and the
+// remedy.
 func ValidateConsumer(name string) error { return validateName("consumer_name", name) }
 
-// ValidateInstance checks that name can be an instance_id. The error names the field and the remedy.
+// ValidateInstance checks that name can be an instance_id. The error names the field and the
+// remedy.
 func ValidateInstance(name string) error {
 	if err := validateName("instance_id", name); err != nil {
 		return err
@@ -47,8 +58,8 @@ func ValidateInstance(name string) error {
 	return nil
 }
 
-// validateName is what all names have in common. An error quotes the beginning of a long name only: the name may come from a
-// message.
+// validateName is what all names have in common. An error quotes the beginning of a long name only:
+// the name may come from a message.
 func validateName(field, name string) error {
 	switch n := utf8.RuneCountInString(name); {
 	case strings.TrimSpace(name) == "":
@@ -62,21 +73,36 @@ func validateName(field, name string) error {
 	}
 	if i := strings.IndexFunc(name, hidden); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(name[i:])
-		return fmt.Errorf("%s: %+q holds %U, a character that is not seen or changes how others are seen: remove it", field, name, r)
+		return fmt.Errorf(
+			"%s: %+q holds %U, a character that is not seen or changes how others are seen: remove it",
+			field,
+			name,
+			r,
+		)
 	}
 	return nil
 }
 
-// hidden reports whether a character has no look of its own: control characters, those that change the direction of a text,
-// separators of lines, and those of no width, of which the format characters are a part. Two names that differ in such
-// characters look the same, and a terminal may obey them.
+// hidden reports whether a character has no look of its own: control characters, those that change
+// the direction of a text, separators of lines, and those of no width, of which the format
+// characters are a part. Two names that differ in such characters look the same, and a terminal may
+// obey them.
 func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.In(
+		r,
+		unicode.Cc,
+		unicode.Cf,
+		unicode.Zl,
+		unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector,
+	)
 }
 
-// Visible returns the text with everything that a terminal could obey, or that is not seen, written as Go escapes it: hidden
-// characters, line breaks among them, and bytes that are not UTF-8. It is for what was read from a server, where other programs
-// write too. Text without such characters comes back as it is.
+// Visible returns the text with everything that a terminal could obey, or that is not seen, written
+// as Go escapes it: hidden characters, line breaks among them, and bytes that are not UTF-8. It is
+// for what was read from a server, where other programs write too. Text without such characters
+// comes back as it is.
 func Visible(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, hidden) {
 		return text
@@ -98,7 +124,8 @@ func Visible(text string) string {
 	return b.String()
 }
 
-// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would not share a slot.
+// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would
+// not share a slot.
 func validateBraces(name string) error {
 	opened, closed := strings.Count(name, "{"), strings.Count(name, "}")
 	if opened == 0 && closed == 0 {
@@ -106,8 +133,11 @@ func validateBraces(name string) error {
 	}
 	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
 	if opened != 1 || closed != 1 || to < from+2 {
-		return fmt.Errorf("stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
-			name, "{tenant}:orders")
+		return fmt.Errorf(
+			"stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
+			name,
+			"{tenant}:orders",
+		)
 	}
 	return nil
 }

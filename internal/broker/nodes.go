@@ -7,8 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// nodeOf names the server that holds a key: "" unless the client is a cluster's, where it is the address of the slot's master as the client
-// knows it, and "" until it has learnt the slots. It does no I/O.
+// nodeOf names the server that holds a key: "" unless the client is a cluster's, where it is the
+// address of the slot's master as the client knows it, and "" until it has learnt the slots. It
+// does no I/O.
 func nodeOf(client redis.UniversalClient, key string) string {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -28,13 +29,19 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// eachNode calls send with the places of all keys that are on the same node, for all nodes at once, and waits for all of them. A pipeline
-// that spans nodes would not do: when ctx ends while one node is being tried again, go-redis says of the other nodes' requests, which were
-// answered, that they failed.
+// eachNode calls send with the places of all keys that are on the same node, for all nodes at once,
+// and waits for all of them. A pipeline that spans nodes would not do: when ctx ends while one node
+// is being tried again, go-redis says of the other nodes' requests, which were answered, that they
+// failed.
 //
-// If ctx has a deadline, a node of a cluster gets the time that one connection or one answer may take, and not all the time there is for
-// trying again: others are waiting.
-func eachNode(ctx context.Context, client redis.UniversalClient, keys []string, send func(ctx context.Context, places []int)) {
+// If ctx has a deadline, a node of a cluster gets the time that one connection or one answer may
+// take, and not all the time there is for trying again: others are waiting.
+func eachNode(
+	ctx context.Context,
+	client redis.UniversalClient,
+	keys []string,
+	send func(ctx context.Context, places []int),
+) {
 	groups := map[string][]int{}
 	for i, key := range keys {
 		node := nodeOf(client, key)

@@ -60,7 +60,8 @@ func decodePlan(text string, version uint64) (*splits.Plan, error) {
 	return plan, nil
 }
 
-// decodeRanges reads ascending ranges below MaxPartitions: that bounds what a damaged plan can make of memory.
+// decodeRanges reads ascending ranges below MaxPartitions: that bounds what a damaged plan can make
+// of memory.
 func decodeRanges(text string) ([]int, error) {
 	partitions := []int{}
 	if text == "" {

@@ -36,9 +36,15 @@ type probeKey struct {
 	kind keyKind
 }
 
-// typesOf are the types that keys have if they exist. What has the name of a plain topic may be anything as long as nothing needs it.
+// typesOf are the types that keys have if they exist. What has the name of a plain topic may be
+// anything as long as nothing needs it.
 var typesOf = map[keyKind]string{
-	streamKind: "stream", metadataKind: "hash", planKind: "hash", membersKind: "zset", leaseKind: "hash", producerKind: "string",
+	streamKind:   "stream",
+	metadataKind: "hash",
+	planKind:     "hash",
+	membersKind:  "zset",
+	leaseKind:    "hash",
+	producerKind: "string",
 }
 
 // command is a Redis command in which an int n stands for the n-th key of a probe, counted from 1.
@@ -103,8 +109,8 @@ func jsonOf(commands []command) string {
 	return string(text)
 }
 
-// runProbes runs the probes in pipelines and returns what each of them has found wrong. The errors can be classified like those of the
-// commands that would meet it.
+// runProbes runs the probes in pipelines and returns what each of them has found wrong. The errors
+// can be classified like those of the commands that would meet it.
 func runProbes(ctx context.Context, client redis.UniversalClient, probes []probe) []error {
 	errs := make([]error, 0, len(probes))
 	for some := range slices.Chunk(probes, probesAtOnce) {
@@ -153,7 +159,9 @@ func (p probe) judge(r scriptReply) error {
 			continue // who may not ask for types can still read and write
 		}
 		if kind != "none" && kind != want && want != "" {
-			return Explain(refusalText(fmt.Sprintf("WRONGTYPE key %s is a %s and should be a %s", key.name, kind, want)))
+			return Explain(
+				refusalText(fmt.Sprintf("WRONGTYPE key %s is a %s and should be a %s", key.name, kind, want)),
+			)
 		}
 	}
 	if failed := answer.word(3); failed != "" {

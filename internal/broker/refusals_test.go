@@ -37,7 +37,10 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{client: server.Client(t)}
 	lease, _ := granted(t, s.leases(), "m2")
-	require.NoError(t, s.client.Do(t.Context(), "acl", "setuser", "reader", "on", "nopass", "~*", "+@all", "-hset", "-zadd").Err())
+	require.NoError(
+		t,
+		s.client.Do(t.Context(), "acl", "setuser", "reader", "on", "nopass", "~*", "+@all", "-hset", "-zadd").Err(),
+	)
 	reader := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = "reader", "any" })}
 	for _, err := range append(append(underLease(t, reader, lease), anew(t, reader)...), beatError(t, reader)) {
 		assert.Equal(t, ClassPermission, Classify(err), "%v", err)

@@ -17,7 +17,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// answering is a client whose server gives every script and every raw command the same answer. It never connects.
+// answering is a client whose server gives every script and every raw command the same answer. It
+// never connects.
 func answering(answer any) *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	client.AddHook(sameAnswer{answer})
@@ -64,7 +65,8 @@ func (s sameAnswer) give(cmd redis.Cmder) error {
 	return cmd.Err()
 }
 
-// answerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is nil and a|b a list.
+// answerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is
+// nil and a|b a list.
 func answerIn(text string) any {
 	if refusal, ok := strings.CutPrefix(text, "!"); ok {
 		return refusalText(refusal)
@@ -123,7 +125,14 @@ var callers = []caller{
 		return err
 	}},
 	{proposeScript, []string{"OK", "STALE"}, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewGroup(c, "orders", "g").Propose(ctx, splits.Plan{Version: 1, Assignments: map[string][]int{"m": {0}}})
+		_, err := NewGroup(
+			c,
+			"orders",
+			"g",
+		).Propose(
+			ctx,
+			splits.Plan{Version: 1, Assignments: map[string][]int{"m": {0}}},
+		)
 		return err
 	}},
 	{claimScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
@@ -145,11 +154,15 @@ var callers = []caller{
 		}
 		return peeked[0].Err
 	}},
-	{appendScript, []string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"}, func(ctx context.Context, c *redis.Client) error {
-		return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Append{{
-			Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,
-		}})[0].Err
-	}},
+	{
+		appendScript,
+		[]string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"},
+		func(ctx context.Context, c *redis.Client) error {
+			return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Append{{
+				Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,
+			}})[0].Err
+		},
+	},
 	{createTopicScript, []string{"PLAIN", "CREATED", "EXISTS"}, func(ctx context.Context, c *redis.Client) error {
 		_, _, err := NewTopics(c).Create(ctx, "orders", 4)
 		return err
@@ -166,7 +179,14 @@ var callers = []caller{
 		return err
 	}},
 	{seekScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewAdmin(c).seekEach(ctx, Seek{Topic: "orders", Group: "g"}, splits.Earliest(), []splits.Split{fuzzSplit})
+		_, err := NewAdmin(
+			c,
+		).seekEach(
+			ctx,
+			Seek{Topic: "orders", Group: "g"},
+			splits.Earliest(),
+			[]splits.Split{fuzzSplit},
+		)
 		return err
 	}},
 }
@@ -175,8 +195,8 @@ func fuzzLeases(c *redis.Client) *Leases {
 	return NewLeases(c, LeasesOptions{Topic: "orders", Group: "g"})
 }
 
-// Whatever Redis answers, nobody panics or takes more memory than partitions can; and who can make nothing of an answer says which script
-// gave it.
+// Whatever Redis answers, nobody panics or takes more memory than partitions can; and who can make
+// nothing of an answer says which script gave it.
 func FuzzAnswersOfScripts(f *testing.F) {
 	for _, text := range []string{
 		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED", "HELD other 3000", "HELD other",

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// reply is what a script answered: an array that begins with a word. Its methods never panic; what is missing or malformed reads as
-// empty, or is an error where it matters.
+// reply is what a script answered: an array that begins with a word. Its methods never panic; what
+// is missing or malformed reads as empty, or is an error where it matters.
 type reply []any
 
 // replyOf returns the array of a script's answer, empty if it is none.

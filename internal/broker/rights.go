@@ -12,7 +12,8 @@ type right struct {
 	// by is the script that holds the command, or what sends it.
 	by   string
 	need need
-	// form is the command with as many arguments as ACLs look at; <kind> stands for a key or a channel, see keyKind.
+	// form is the command with as many arguments as ACLs look at; <kind> stands for a key or a
+	// channel, see keyKind.
 	form string
 	// why says what the command is for, in the table of docs/permissions.md and in warnings.
 	why string
@@ -69,8 +70,9 @@ const (
 	whyCreate   = "creating the topic, and again after its metadata was lost"
 )
 
-// rights is the one list of all that rafka asks a server for. The checks, the ACLs that `rafka acl` prints and the tables in
-// docs/permissions.md are made of it; AUTH and HELLO are missing, since a server denies them to nobody.
+// rights is the one list of all that rafka asks a server for. The checks, the ACLs that `rafka acl`
+// prints and the tables in docs/permissions.md are made of it; AUTH and HELLO are missing, since a
+// server denies them to nobody.
 var rights = []right{
 	{byConnection, optional, "CLIENT SETNAME n", "the connections have a name in CLIENT LIST"},
 	{byConnection, optional, "INFO memory", "an eviction policy that loses data is warned of"},
@@ -157,7 +159,12 @@ var rights = []right{
 	{appendScript.name, required, "SET <producer> v PX 1", whyProducer},
 	{appendScript.name, required, "EXISTS <metadata>", "a plain topic that was given partitions is recognised"},
 	{appendScript.name, optional, "XTRIM <stream> MAXLEN 1", "`max_length` and `max_age` remove old entries"},
-	{appendScript.name, optional, "XLEN <stream>", "`max_length` where stream nodes have no limit; a stream without IDs left is found at start"},
+	{
+		appendScript.name,
+		optional,
+		"XLEN <stream>",
+		"`max_length` where stream nodes have no limit; a stream without IDs left is found at start",
+	},
 
 	{createTopicScript.name, required, "TIME", whyClock},
 	{createTopicScript.name, required, "HGET <metadata> f", whyCreate},
@@ -243,10 +250,27 @@ const (
 // What the roles do, by the keys that it concerns.
 var (
 	always  = []string{byConnection, byAnyScript, byCheck}
-	onGroup = []string{byAnyScript, byDescribe, enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, byWake}
+	onGroup = []string{
+		byAnyScript,
+		byDescribe,
+		enrollScript.name,
+		heartbeatScript.name,
+		proposeScript.name,
+		leaveScript.name,
+		byWake,
+	}
 	onSplit = []string{
-		byAnyScript, claimScript.name, byPosition, commitScript.name, resetScript.name, releaseScript.name, byMirror, byFetch,
-		stateScript.name, peekScript.name, countEntriesScript.name,
+		byAnyScript,
+		claimScript.name,
+		byPosition,
+		commitScript.name,
+		resetScript.name,
+		releaseScript.name,
+		byMirror,
+		byFetch,
+		stateScript.name,
+		peekScript.name,
+		countEntriesScript.name,
 	}
 	onAppend = []string{byAnyScript, appendScript.name}
 	onCreate = []string{byAnyScript, byDescribe, createTopicScript.name}
@@ -255,16 +279,46 @@ var (
 		RoleReader: slices.Concat(always, onGroup, onSplit),
 		RoleWriter: slices.Concat(always, onAppend, onCreate),
 		RoleAdmin: {
-			byConnection, byAnyScript, createTopicScript.name, growTopicScript.name, byTopicList, byTopicDescribe, byTopicDelete,
-			byGroupList, byGroupDescribe, byGroupChange, seekScript.name, byPosition, byMirror, deleteGroupScript.name, deleteLeaseScript.name,
+			byConnection,
+			byAnyScript,
+			createTopicScript.name,
+			growTopicScript.name,
+			byTopicList,
+			byTopicDescribe,
+			byTopicDelete,
+			byGroupList,
+			byGroupDescribe,
+			byGroupChange,
+			seekScript.name,
+			byPosition,
+			byMirror,
+			deleteGroupScript.name,
+			deleteLeaseScript.name,
 			deletePartitionScript.name,
 		},
 	}
 	// scriptSenders send their commands from within a script.
 	scriptSenders = []string{
-		enrollScript.name, heartbeatScript.name, proposeScript.name, leaveScript.name, claimScript.name, commitScript.name, resetScript.name,
-		releaseScript.name, countEntriesScript.name, byMirror, byPosition, appendScript.name, createTopicScript.name, growTopicScript.name,
-		seekScript.name, deleteGroupScript.name, deleteLeaseScript.name, deletePartitionScript.name, stateScript.name, peekScript.name,
+		enrollScript.name,
+		heartbeatScript.name,
+		proposeScript.name,
+		leaveScript.name,
+		claimScript.name,
+		commitScript.name,
+		resetScript.name,
+		releaseScript.name,
+		countEntriesScript.name,
+		byMirror,
+		byPosition,
+		appendScript.name,
+		createTopicScript.name,
+		growTopicScript.name,
+		seekScript.name,
+		deleteGroupScript.name,
+		deleteLeaseScript.name,
+		deletePartitionScript.name,
+		stateScript.name,
+		peekScript.name,
 	}
 )
 

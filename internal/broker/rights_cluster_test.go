@@ -49,7 +49,8 @@ func without(rules []string, missing string) []string {
 	return left
 }
 
-// The rights that are listed are enough on a cluster too, while slots move; those that only a cluster needs are missed by name.
+// The rights that are listed are enough on a cluster too, while slots move; those that only a
+// cluster needs are missed by name.
 func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
@@ -129,7 +130,10 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic Topic) {
 	<-hints
 	view, err := group.Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
 	require.NoError(t, err)
-	_, err = group.Propose(ctx, splits.Plan{Version: view.Version, Assignments: splits.Assign(view.Members, len(view.Splits), nil)})
+	_, err = group.Propose(
+		ctx,
+		splits.Plan{Version: view.Version, Assignments: splits.Assign(view.Members, len(view.Splits), nil)},
+	)
 	require.NoError(t, err)
 	leases := NewLeases(client, LeasesOptions{Topic: "orders", Group: "billing"})
 	log := NewLog(client, client)
@@ -142,7 +146,10 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic Topic) {
 		require.NoError(t, err)
 		require.Len(t, fetched[0].Entries, 1)
 		at := splits.Position{Offset: fetched[0].Entries[0].Offset, Read: 1}
-		require.NoError(t, leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at, Accounted: at.Read}})[0])
+		require.NoError(
+			t,
+			leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at, Accounted: at.Read}})[0],
+		)
 		require.NoError(t, leases.Renew(ctx, testTTL, []splits.Lease{lease})[0])
 		require.NoError(t, leases.Reset(ctx, testTTL, splits.Commit{Lease: lease, Position: at}))
 		require.NoError(t, leases.Release(ctx, []splits.Lease{lease})[0])

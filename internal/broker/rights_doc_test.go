@@ -26,7 +26,12 @@ func assertDocumented(t *testing.T, seen map[Role][]outcome) {
 	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
 		rules, err := acl(role).Rules()
 		require.NoError(t, err)
-		fresh = fill(t, fresh, string(role)+" acl", "```\nACL SETUSER <username> on ><password> "+strings.Join(rules, " ")+"\n```\n")
+		fresh = fill(
+			t,
+			fresh,
+			string(role)+" acl",
+			"```\nACL SETUSER <username> on ><password> "+strings.Join(rules, " ")+"\n```\n",
+		)
 		fresh = fill(t, fresh, string(role)+" table", table(role, seen[role]))
 	}
 	if *update {
@@ -72,10 +77,13 @@ func table(role Role, outcomes []outcome) string {
 	return b.String()
 }
 
-// oldWords puts what newer servers say of ann into the words of Redis 7.0, which are those of the document.
+// oldWords puts what newer servers say of ann into the words of Redis 7.0, which are those of the
+// document.
 var oldWords = strings.NewReplacer(
-	"NOPERM User ann has no permissions", "NOPERM this user has no permissions",
-	"NOPERM No permissions to access a key", "NOPERM this user has no permissions to access one of the keys used as arguments",
+	"NOPERM User ann has no permissions",
+	"NOPERM this user has no permissions",
+	"NOPERM No permissions to access a key",
+	"NOPERM this user has no permissions to access one of the keys used as arguments",
 )
 
 // clusterOutcomes are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
@@ -87,9 +95,15 @@ var clusterOutcomes = map[string]string{
 
 // keyNames are the kinds of keys in words.
 var keyNames = map[keyKind]string{
-	streamKind: "partitions", plainKind: "the topic itself, if it is plain", metadataKind: "metadata of the topic", planKind: "plan of the group",
-	membersKind: "members of the group", leaseKind: "leases and committed offsets", producerKind: "sequence numbers of outputs",
-	groupHints: "hints to the group", topicHints: "hints to all groups of the topic",
+	streamKind:   "partitions",
+	plainKind:    "the topic itself, if it is plain",
+	metadataKind: "metadata of the topic",
+	planKind:     "plan of the group",
+	membersKind:  "members of the group",
+	leaseKind:    "leases and committed offsets",
+	producerKind: "sequence numbers of outputs",
+	groupHints:   "hints to the group",
+	topicHints:   "hints to all groups of the topic",
 }
 
 // explanation says whether a rule is needed, and what for.

@@ -17,13 +17,25 @@ import (
 
 // scriptSources are the sources of the senders that are scripts, without what they share.
 var scriptSources = map[string]string{
-	enrollScript.name: enrollSrc, heartbeatScript.name: heartbeatSrc, proposeScript.name: proposeSrc, leaveScript.name: leaveSrc,
-	claimScript.name:        claimSrc,
-	countEntriesScript.name: countEntriesSrc,
-	commitScript.name:       commitSrc, resetScript.name: resetSrc, releaseScript.name: releaseSrc, byMirror: mirrorSrc,
-	byPosition: positionSrc, appendScript.name: appendSrc, createTopicScript.name: createTopicSrc, growTopicScript.name: growTopicSrc,
-	stateScript.name: stateSrc, peekScript.name: peekSrc,
-	seekScript.name: seekSrc, deleteGroupScript.name: deleteGroupSrc, deleteLeaseScript.name: deleteLeaseSrc,
+	enrollScript.name:          enrollSrc,
+	heartbeatScript.name:       heartbeatSrc,
+	proposeScript.name:         proposeSrc,
+	leaveScript.name:           leaveSrc,
+	claimScript.name:           claimSrc,
+	countEntriesScript.name:    countEntriesSrc,
+	commitScript.name:          commitSrc,
+	resetScript.name:           resetSrc,
+	releaseScript.name:         releaseSrc,
+	byMirror:                   mirrorSrc,
+	byPosition:                 positionSrc,
+	appendScript.name:          appendSrc,
+	createTopicScript.name:     createTopicSrc,
+	growTopicScript.name:       growTopicSrc,
+	stateScript.name:           stateSrc,
+	peekScript.name:            peekSrc,
+	seekScript.name:            seekSrc,
+	deleteGroupScript.name:     deleteGroupSrc,
+	deleteLeaseScript.name:     deleteLeaseSrc,
 	deletePartitionScript.name: deletePartitionSrc,
 }
 
@@ -34,7 +46,8 @@ func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 	for sender, src := range scriptSources {
 		assert.Contains(t, scriptSenders, sender)
 		var want, listed []string
-		if strings.Contains(src, "now_ms()") || strings.Contains(src, "now_us()") || strings.Contains(src, "next_number(") {
+		if strings.Contains(src, "now_ms()") || strings.Contains(src, "now_us()") ||
+			strings.Contains(src, "next_number(") {
 			want = append(want, "time")
 		}
 		if strings.Contains(src, "keep(") {
@@ -57,7 +70,11 @@ func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 	for _, r := range rights {
 		assert.NotEmpty(t, r.why, r.form)
 		used := func(senders []string) bool { return slices.Contains(senders, r.by) }
-		assert.True(t, used(sendersFor[RoleReader]) || used(sendersFor[RoleWriter]) || used(sendersFor[RoleAdmin]), r.by)
+		assert.True(
+			t,
+			used(sendersFor[RoleReader]) || used(sendersFor[RoleWriter]) || used(sendersFor[RoleAdmin]),
+			r.by,
+		)
 	}
 }
 
@@ -95,12 +112,14 @@ func (l limited) keys(t *testing.T) []string {
 	return keys
 }
 
-// stage is a server as one role finds it, with a topic that is plain or partitioned, and what the role does there.
+// stage is a server as one role finds it, with a topic that is plain or partitioned, and what the
+// role does there.
 type stage struct {
 	role    Role
 	plain   bool
 	prepare func(t *testing.T, l limited)
-	// try returns what the user lacks that would help, and the error that keeps the role from its work.
+	// try returns what the user lacks that would help, and the error that keeps the role from its
+	// work.
 	try func(ctx context.Context, client *redis.Client) (lack string, err error)
 }
 
@@ -116,8 +135,8 @@ var stages = []stage{
 	{RoleAdmin, true, prepareUse(0), tryChanging},
 }
 
-// prepareUse is prepareTopic, with another group that has no members, with an output that wrote, and once with a policy
-// that evicts keys which have an expiry.
+// prepareUse is prepareTopic, with another group that has no members, with an output that wrote,
+// and once with a policy that evicts keys which have an expiry.
 func prepareUse(partitions int) func(t *testing.T, l limited) {
 	return func(t *testing.T, l limited) {
 		t.Helper()
@@ -142,7 +161,8 @@ func prepareUse(partitions int) func(t *testing.T, l limited) {
 	}
 }
 
-// prepareTopic makes a topic with so many partitions, 0 for a plain one, and a group that has read it; none if the number is negative.
+// prepareTopic makes a topic with so many partitions, 0 for a plain one, and a group that has read
+// it; none if the number is negative.
 func prepareTopic(partitions int) func(t *testing.T, l limited) {
 	return func(t *testing.T, l limited) {
 		t.Helper()
@@ -163,8 +183,14 @@ func prepareTopic(partitions int) func(t *testing.T, l limited) {
 		require.NoError(t, err)
 		leases := NewLeases(l.admin, LeasesOptions{Topic: "orders", Group: "billing"})
 		for _, split := range topic.Splits() {
-			require.NoError(t, leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0].Err)
-			require.NoError(t, l.admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err())
+			require.NoError(
+				t,
+				leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0].Err,
+			)
+			require.NoError(
+				t,
+				l.admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+			)
 		}
 	}
 }
@@ -234,7 +260,8 @@ func acl(role Role) ACL {
 // clusterOnly are the rules that no single server needs.
 var clusterOnly = []string{"+asking", "+cluster|slots", "+command"}
 
-// outcome is what is seen when a rule is missing: the first error at a stage of the role, or what is lacking.
+// outcome is what is seen when a rule is missing: the first error at a stage of the role, or what
+// is lacking.
 type outcome struct {
 	rule string
 	lack string
@@ -285,7 +312,8 @@ func (l limited) without(t *testing.T, role Role) []outcome {
 	return outcomes
 }
 
-// Whatever is taken away, the error or the warning names it and the remedy, nothing is written, and it works when it is granted again.
+// Whatever is taken away, the error or the warning names it and the remedy, nothing is written, and
+// it works when it is granted again.
 func TestEveryRightIsMissedByName(t *testing.T) {
 	l := startLimited(t)
 	seen := map[Role][]outcome{}

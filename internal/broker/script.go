@@ -8,7 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// script is a Lua script, known to Redis by the SHA-1 of its source. It is immutable and safe for concurrent use.
+// script is a Lua script, known to Redis by the SHA-1 of its source. It is immutable and safe for
+// concurrent use.
 type script struct {
 	name, src, sha string
 }
@@ -19,8 +20,9 @@ func newScript(name, src string) *script {
 	return &script{name: name, src: src, sha: hex.EncodeToString(sum[:])}
 }
 
-// run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means that nothing was executed.
-// The error is the client's own, or names the missing permission; it can be classified. All keys must be in one slot.
+// run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
+// that nothing was executed. The error is the client's own, or names the missing permission; it can
+// be classified. All keys must be in one slot.
 func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
 	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -34,11 +36,13 @@ func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []s
 	return value, replies[0].err
 }
 
-// scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not share it.
+// scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not
+// share it.
 type scriptCall struct {
 	script *script
 	keys   []string
-	// line is the command: two places for the verb and the script, how many keys there are, the keys, and the arguments.
+	// line is the command: two places for the verb and the script, how many keys there are, the
+	// keys, and the arguments.
 	line []any
 }
 
@@ -49,7 +53,8 @@ func (s *script) call(keys []string, args ...any) scriptCall {
 	return c
 }
 
-// begin is a call whose line has room for so many arguments, which the caller appends: thousands of them are not copied so.
+// begin is a call whose line has room for so many arguments, which the caller appends: thousands of
+// them are not copied so.
 func (s *script) begin(keys []string, room int) scriptCall {
 	line := append(make([]any, 0, 3+len(keys)+room), nil, nil, len(keys))
 	for _, key := range keys {
@@ -58,29 +63,33 @@ func (s *script) begin(keys []string, room int) scriptCall {
 	return scriptCall{script: s, keys: keys, line: line}
 }
 
-// command completes the line for EVALSHA or EVAL. It is that of the latest command: one call is sent once at a time.
+// command completes the line for EVALSHA or EVAL. It is that of the latest command: one call is
+// sent once at a time.
 func (c scriptCall) command(ctx context.Context, verb, body string) *redis.Cmd {
 	c.line[0], c.line[1] = verb, body
 	return redis.NewCmd(ctx, c.line...)
 }
 
-// once is a command whose pipeline the client of a cluster does not send again. Left to itself, it repeats all that a pipeline has for a
-// node when the connection breaks, or when the first command meets an error that passes: commands that were executed would be executed
-// again. Redirections are followed nevertheless, since they prove that nothing was executed.
+// once is a command whose pipeline the client of a cluster does not send again. Left to itself, it
+// repeats all that a pipeline has for a node when the connection breaks, or when the first command
+// meets an error that passes: commands that were executed would be executed again. Redirections are
+// followed nevertheless, since they prove that nothing was executed.
 type once struct{ *redis.Cmd }
 
 // NoRetry is what go-redis asks.
 func (once) NoRetry() bool { return true }
 
-// scriptReply is the answer to one scriptCall: a value or an error, which is the client's own or names the missing permission.
+// scriptReply is the answer to one scriptCall: a value or an error, which is the client's own or
+// names the missing permission.
 type scriptReply struct {
 	value any
 	err   error
 }
 
-// runAll runs the calls in one pipeline for each node and answers in their order. Those whose script the server did not know, and only
-// those, are sent again in a second pipeline by their source, which teaches it to the server; unlike SCRIPT LOAD this can't
-// meet another node than the call itself.
+// runAll runs the calls in one pipeline for each node and answers in their order. Those whose
+// script the server did not know, and only those, are sent again in a second pipeline by their
+// source, which teaches it to the server; unlike SCRIPT LOAD this can't meet another node than the
+// call itself.
 func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCall) []scriptReply {
 	replies := make([]scriptReply, len(calls))
 	keys := make([]string, len(calls))
@@ -101,8 +110,8 @@ func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCal
 	return replies
 }
 
-// sendAll sends the calls at the given places in one pipeline, stores their replies and returns the places of those that
-// met NOSCRIPT.
+// sendAll sends the calls at the given places in one pipeline, stores their replies and returns the
+// places of those that met NOSCRIPT.
 func sendAll(ctx context.Context, client redis.UniversalClient, calls []scriptCall, places []int, replies []scriptReply,
 	command func(scriptCall) *redis.Cmd,
 ) (unknown []int) {

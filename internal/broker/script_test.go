@@ -78,15 +78,28 @@ func TestReplyOfAnythingElseReadsAsEmpty(t *testing.T) {
 // A number that can't be read is the script's, so the error has its name and all that it answered.
 func TestNumbersThatCannotBeReadNameTheirScript(t *testing.T) {
 	wellBegun := map[*script][]string{
-		enrollScript: {"OK", "OK x"}, heartbeatScript: {"OK", "OK 1 1 x"}, appendScript: {"PARTIAL", "PARTIAL x OOM"},
-		claimScript: {"OK x", "OK 1 x", "OK 1 5-3 x", "OK 1 5-3 7 x", "HELD other x"}, commitScript: {"HELD other x"},
-		resetScript: {"HELD other"}, releaseScript: {"HELD other"}, growTopicScript: {"GROWN x"}, deleteLeaseScript: {"HELD other x"},
-		seekScript: {"OK _ x", "OK 5-1 5-3 x", "HELD other x"},
+		enrollScript:    {"OK", "OK x"},
+		heartbeatScript: {"OK", "OK 1 1 x"},
+		appendScript:    {"PARTIAL", "PARTIAL x OOM"},
+		claimScript:     {"OK x", "OK 1 x", "OK 1 5-3 x", "OK 1 5-3 7 x", "HELD other x"},
+		commitScript:    {"HELD other x"},
+		resetScript: {
+			"HELD other",
+		},
+		releaseScript:     {"HELD other"},
+		growTopicScript:   {"GROWN x"},
+		deleteLeaseScript: {"HELD other x"},
+		seekScript:        {"OK _ x", "OK 5-1 5-3 x", "HELD other x"},
 	}
 	for _, c := range callers {
 		for _, text := range wellBegun[c.script] {
 			client := answering(answerIn(text))
-			require.ErrorContains(t, c.call(t.Context(), client), fmt.Sprintf("the %s script answered %q", c.script.name, answerIn(text)), text)
+			require.ErrorContains(
+				t,
+				c.call(t.Context(), client),
+				fmt.Sprintf("the %s script answered %q", c.script.name, answerIn(text)),
+				text,
+			)
 			require.NoError(t, client.Close())
 		}
 		delete(wellBegun, c.script)

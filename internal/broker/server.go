@@ -16,12 +16,34 @@ var abilitiesSrc string
 
 var abilitiesScript = newScript("abilities", preludeSrc+abilitiesSrc)
 
-// needed are the commands without which nothing works; those that scripts use and can do without are missing. EXPIRETIME stands for Redis
-// 7.0, of which rafka wants what can't be asked for without touching streams: that they count what was ever added to them, and that positions
-// of groups can be set together with that count.
+// needed are the commands without which nothing works; those that scripts use and can do without
+// are missing. EXPIRETIME stands for Redis 7.0, of which rafka wants what can't be asked for
+// without touching streams: that they count what was ever added to them, and that positions of
+// groups can be set together with that count.
 var needed = []string{
-	"EXPIRETIME", "EXISTS", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "PERSIST", "PEXPIRE", "SET", "TIME", "TYPE", "XADD", "XINFO",
-	"XREAD", "ZADD", "ZCARD", "ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE",
+	"EXPIRETIME",
+	"EXISTS",
+	"GET",
+	"HDEL",
+	"HGET",
+	"HGETALL",
+	"HMGET",
+	"HSET",
+	"PERSIST",
+	"PEXPIRE",
+	"SET",
+	"TIME",
+	"TYPE",
+	"XADD",
+	"XINFO",
+	"XREAD",
+	"ZADD",
+	"ZCARD",
+	"ZRANGE",
+	"ZRANGEBYSCORE",
+	"ZREM",
+	"ZREMRANGEBYSCORE",
+	"ZSCORE",
 }
 
 // OldServerError says that a server can't do all that is needed.
@@ -34,14 +56,19 @@ type OldServerError struct {
 
 // Error names what was found, what is missing, and the ways out.
 func (e *OldServerError) Error() string {
-	return fmt.Sprintf("the server is %s without %s: rafka needs Redis 7.0 or Valkey 7.2, or newer, with these commands enabled: upgrade it, "+
-		"or point `url` to another one", e.Found, strings.Join(e.Lacks, ", "))
+	return fmt.Sprintf(
+		"the server is %s without %s: rafka needs Redis 7.0 or Valkey 7.2, or newer, with these commands enabled: upgrade it, "+
+			"or point `url` to another one",
+		e.Found,
+		strings.Join(e.Lacks, ", "),
+	)
 }
 
-// CheckServer makes sure that the server, or each master of a cluster that can be reached, is able to do what is needed: if not, the error is
-// an *OldServerError. Of a cluster one master at least must be within reach: the others' partitions have their own errors. What a
-// server calls itself does not count, since managed ones and proxies make that up; one that keeps its abilities to itself is taken to have them.
-// Nothing is written.
+// CheckServer makes sure that the server, or each master of a cluster that can be reached, is able
+// to do what is needed: if not, the error is an *OldServerError. Of a cluster one master at least
+// must be within reach: the others' partitions have their own errors. What a server calls itself
+// does not count, since managed ones and proxies make that up; one that keeps its abilities to
+// itself is taken to have them. Nothing is written.
 func CheckServer(ctx context.Context, client redis.UniversalClient) error {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -92,7 +119,8 @@ func checkServer(ctx context.Context, client redis.UniversalClient) error {
 	return &OldServerError{Found: nameServer(ctx, client), Lacks: lacks}
 }
 
-// unknownOf are those of the commands that the server does not know. They are sent without arguments, with which none can be executed.
+// unknownOf are those of the commands that the server does not know. They are sent without
+// arguments, with which none can be executed.
 func unknownOf(ctx context.Context, client redis.UniversalClient, commands ...string) (unknown []string) {
 	for _, command := range commands {
 		if unknownCommand(client.Do(ctx, command).Err()) {
@@ -102,7 +130,8 @@ func unknownOf(ctx context.Context, client redis.UniversalClient, commands ...st
 	return unknown
 }
 
-// unknownCommand reports whether the server itself does not know a command: a server in the place of a Sentinel knows none of theirs.
+// unknownCommand reports whether the server itself does not know a command: a server in the place
+// of a Sentinel knows none of theirs.
 func unknownCommand(err error) bool {
 	return !withoutMaster(err) && redis.HasErrorPrefix(err, "unknown command")
 }

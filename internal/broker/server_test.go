@@ -33,7 +33,9 @@ func serverThatSays(t *testing.T, replies map[string]string) *redis.Client {
 			serving.Go(func() { answer(conn, replies) }) // ends when the client is closed
 		}
 	})
-	client := redis.NewClient(&redis.Options{Addr: listener.Addr().String(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
+	client := redis.NewClient(
+		&redis.Options{Addr: listener.Addr().String(), MaxRetries: -1, Protocol: 2, DisableIdentity: true},
+	)
 	t.Cleanup(func() {
 		_ = client.Close()
 		_ = listener.Close()
@@ -82,10 +84,14 @@ func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
 		none    = "-ERR unknown command 'evalsha', with args beginning with: \r\n"
 	)
 	tests := map[string]struct{ info, abilities, says string }{
-		"6.2 that can do it":         {bulk("redis_version:6.2.14"), able, ""},
-		"7.2 that can't":             {bulk("redis_version:7.2.4"), old, "Redis 7.2.4 without EXPIRETIME"},
-		"a real 6.2":                 {bulk("redis_version:6.2.14"), old, "Redis 6.2.14 without EXPIRETIME"},
-		"old valkey":                 {bulk("redis_version:7.2.4", "valkey_version:7.0.9"), old, "Valkey 7.0.9 without EXPIRETIME"},
+		"6.2 that can do it": {bulk("redis_version:6.2.14"), able, ""},
+		"7.2 that can't":     {bulk("redis_version:7.2.4"), old, "Redis 7.2.4 without EXPIRETIME"},
+		"a real 6.2":         {bulk("redis_version:6.2.14"), old, "Redis 6.2.14 without EXPIRETIME"},
+		"old valkey": {
+			bulk("redis_version:7.2.4", "valkey_version:7.0.9"),
+			old,
+			"Valkey 7.0.9 without EXPIRETIME",
+		},
 		"hides its version":          {bulk("os:Linux"), able, ""},
 		"hides its version, is old":  {bulk("os:Linux"), old, "one that hides its version, without EXPIRETIME"},
 		"strange version":            {bulk("redis_version:managed"), able, ""},
@@ -99,7 +105,10 @@ func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := CheckServer(t.Context(), serverThatSays(t, map[string]string{"info": test.info, "evalsha": test.abilities}))
+			err := CheckServer(
+				t.Context(),
+				serverThatSays(t, map[string]string{"info": test.info, "evalsha": test.abilities}),
+			)
 			var old *OldServerError
 			switch {
 			case test.says == "":
@@ -115,12 +124,14 @@ func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
 	}
 }
 
-// Every command of the scripts is one that is asked for or one that they can do without, which is called by pcall.
+// Every command of the scripts is one that is asked for or one that they can do without, which is
+// called by pcall.
 func TestAbilitiesCoverTheScripts(t *testing.T) {
 	files, err := filepath.Glob("*.lua")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	// XRANGE and XREVRANGE are for servers that tell little of their streams, UNLINK for `rafka group delete`.
+	// XRANGE and XREVRANGE are for servers that tell little of their streams, UNLINK for `rafka
+	// group delete`.
 	dispensable := []string{"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN"}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -132,7 +143,18 @@ func TestAbilitiesCoverTheScripts(t *testing.T) {
 }
 
 func TestCheckServerNamesTheCommandsThatWereTakenAway(t *testing.T) {
-	server := redistest.Start(t, "--rename-command", "XADD", "", "--rename-command", "ZSCORE", "", "--rename-command", "PUBLISH", "")
+	server := redistest.Start(
+		t,
+		"--rename-command",
+		"XADD",
+		"",
+		"--rename-command",
+		"ZSCORE",
+		"",
+		"--rename-command",
+		"PUBLISH",
+		"",
+	)
 	err := CheckServer(t.Context(), server.Client(t))
 	require.ErrorContains(t, err, "without XADD, ZSCORE: rafka needs")
 	server = redistest.Start(t, "--rename-command", "EVALSHA", "", "--rename-command", "EVAL", "")
@@ -148,7 +170,10 @@ func TestCheckServerNeedsNoRightBeyondScripts(t *testing.T) {
 	server := redistest.Start(t, "--rename-command", "EXPIRETIME", "")
 	admin := server.Client(t)
 	for _, rights := range []string{"+eval +evalsha", "+ping"} {
-		require.NoError(t, admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">p"}, words(rights)...)...).Err())
+		require.NoError(
+			t,
+			admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">p"}, words(rights)...)...).Err(),
+		)
 		client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "p" })
 		err := CheckServer(t.Context(), client)
 		if rights == "+ping" {
@@ -178,7 +203,10 @@ func TestCheckServerLetsOurServersThrough(t *testing.T) {
 }
 
 func TestCheckServerAsksEachMasterOfACluster(t *testing.T) {
-	old := serverThatSays(t, map[string]string{"info": "$19\r\nredis_version:6.2.0\r\n", "evalsha": "-ERR unknown command\r\n"})
+	old := serverThatSays(
+		t,
+		map[string]string{"info": "$19\r\nredis_version:6.2.0\r\n", "evalsha": "-ERR unknown command\r\n"},
+	)
 	cluster := clusterOf(t, old.Options().Addr)
 	err := CheckServer(t.Context(), cluster)
 	_, port, splitErr := net.SplitHostPort(old.Options().Addr)

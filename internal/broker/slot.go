@@ -12,8 +12,8 @@ import (
 // clusterSlots is the number of hash slots of a Redis Cluster.
 const clusterSlots = 16384
 
-// Shard names the splits that one Fetch may read together: all on a single server, where it is "", and those of one slot on a
-// cluster, where it is the number of the slot. It does no I/O.
+// Shard names the splits that one Fetch may read together: all on a single server, where it is "",
+// and those of one slot on a cluster, where it is the number of the slot. It does no I/O.
 func (l *Log) Shard(split splits.Split) string {
 	if _, ok := l.control.(*redis.ClusterClient); !ok {
 		return ""
@@ -21,8 +21,9 @@ func (l *Log) Shard(split splits.Split) string {
 	return strconv.Itoa(slotOf(split.Key))
 }
 
-// slotOf computes the hash slot of a key as the Redis Cluster specification defines it: the CRC16 (XMODEM: polynomial 0x1021,
-// from 0) of the key, or of its first hash tag if that is not empty. go-redis does the same, but keeps it to itself.
+// slotOf computes the hash slot of a key as the Redis Cluster specification defines it: the CRC16
+// (XMODEM: polynomial 0x1021, from 0) of the key, or of its first hash tag if that is not empty.
+// go-redis does the same, but keeps it to itself.
 func slotOf(key string) int {
 	if _, rest, open := strings.Cut(key, "{"); open {
 		if tag, _, closed := strings.Cut(rest, "}"); closed && tag != "" {

@@ -15,7 +15,19 @@ import (
 
 func TestSlotOfIsTheCluster(t *testing.T) {
 	s := testServer{client: redistest.Start(t, "--cluster-enabled", "yes").Client(t)}
-	keys := []string{"123456789", "foo", "bar", "{user}:1", "{}x", "{", "a{b}c{d}", "x{}y{z}", "{a", "orders:3", "\xff\x00"}
+	keys := []string{
+		"123456789",
+		"foo",
+		"bar",
+		"{user}:1",
+		"{}x",
+		"{",
+		"a{b}c{d}",
+		"x{}y{z}",
+		"{a",
+		"orders:3",
+		"\xff\x00",
+	}
 	for _, key := range keys {
 		want, err := s.client.ClusterKeySlot(t.Context(), key).Result()
 		require.NoError(t, err)
@@ -42,7 +54,12 @@ func TestReadingAndWritingOnACluster(t *testing.T) {
 	node := server.Client(t)
 	ctx := t.Context()
 	require.NoError(t, node.ClusterAddSlotsRange(ctx, 0, clusterSlots-1).Err())
-	require.Eventually(t, func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
 	defer cluster.Close()
 
@@ -71,7 +88,10 @@ func TestReadingAndWritingOnACluster(t *testing.T) {
 	shards := map[string]bool{}
 	for _, split := range topic.Splits() {
 		shards[l.Shard(split)] = true
-		fetched, err := l.Fetch(ctx, splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Block: time.Second})
+		fetched, err := l.Fetch(
+			ctx,
+			splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Block: time.Second},
+		)
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 1)
 		assert.EqualValues(t, 1, fetched[0].State.Added)

@@ -7,8 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// How many streams a pipeline asks about: each costs the server as much as copying its first and its last entry a few times, and the answer
-// has to come before the timeout of the control client.
+// How many streams a pipeline asks about: each costs the server as much as copying its first and
+// its last entry a few times, and the answer has to come before the timeout of the control client.
 const (
 	firstLooks   = 4
 	lookedAtOnce = 16
@@ -16,8 +16,8 @@ const (
 	looksBytes = 4 << 20
 )
 
-// State tells what the streams of the splits look like now, in a few pipelines for each node. A split that alone could not be asked has
-// State.Err; the error is returned when none could.
+// State tells what the streams of the splits look like now, in a few pipelines for each node. A
+// split that alone could not be asked has State.Err; the error is returned when none could.
 func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	if len(all) == 0 {
 		return nil, nil
@@ -40,7 +40,8 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	return states, nil
 }
 
-// inspectAll fills in the states of the splits at some places. It asks no more once there is no answer.
+// inspectAll fills in the states of the splits at some places. It asks no more once there is no
+// answer.
 func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
 	atOnce := firstLooks
 	for len(places) > 0 {
@@ -61,7 +62,8 @@ func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, 
 	}
 }
 
-// inspectSome fills in the states of a few splits. It returns how many bytes their first and last entries have.
+// inspectSome fills in the states of a few splits. It returns how many bytes their first and last
+// entries have.
 func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
 	inspections := make([]*inspection, len(places))
 	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {

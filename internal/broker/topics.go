@@ -14,12 +14,14 @@ import (
 // MaxPartitions is the largest number of partitions that a topic can have.
 const MaxPartitions = 100_000
 
-// Topic is a logical stream. The zero Partitions stands for a plain one: a Redis stream as it is, without metadata.
+// Topic is a logical stream. The zero Partitions stands for a plain one: a Redis stream as it is,
+// without metadata.
 type Topic struct {
 	Name string `json:"stream_name"`
 	// Partitions is the number of partitions, 0 for a plain topic.
 	Partitions int `json:"partitions"`
-	// CreatedMS is when the topic was created, in Unix milliseconds of the server; 0 for a plain topic.
+	// CreatedMS is when the topic was created, in Unix milliseconds of the server; 0 for a plain
+	// topic.
 	CreatedMS int64 `json:"created_ms,omitempty"`
 }
 
@@ -43,7 +45,8 @@ func (t Topic) Splits() []splits.Split {
 	return all
 }
 
-// PlainStreamError is the answer to the creation of a topic whose name is the key of something already.
+// PlainStreamError is the answer to the creation of a topic whose name is the key of something
+// already.
 type PlainStreamError struct {
 	Name string
 	// Type is the Redis type of the key: "stream", or what else it holds.
@@ -53,13 +56,17 @@ type PlainStreamError struct {
 // Error names the key, what it holds, and the ways out.
 func (e *PlainStreamError) Error() string {
 	if e.Type == "stream" {
-		return fmt.Sprintf("stream_name %q is a plain stream already, which partitions would hide: leave partitions out to use it "+
-			"as it is, use another stream_name, or rename the stream", e.Name)
+		return fmt.Sprintf(
+			"stream_name %q is a plain stream already, which partitions would hide: leave partitions out to use it "+
+				"as it is, use another stream_name, or rename the stream",
+			e.Name,
+		)
 	}
 	return fmt.Sprintf("stream_name %q is a key of type %s: use another stream_name or remove the key", e.Name, e.Type)
 }
 
-// Topics reads and creates the metadata of topics. It is safe for concurrent use and does not close its client.
+// Topics reads and creates the metadata of topics. It is safe for concurrent use and does not close
+// its client.
 type Topics struct {
 	client redis.UniversalClient
 }
@@ -75,8 +82,8 @@ var createTopicSrc string
 
 var createTopicScript = newScript("create_topic", preludeSrc+createTopicSrc)
 
-// Describe returns the topic as its metadata tell; one without metadata is plain, whether its stream exists or not. Metadata
-// that make no sense are an error that names their key.
+// Describe returns the topic as its metadata tell; one without metadata is plain, whether its
+// stream exists or not. Metadata that make no sense are an error that names their key.
 func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
 	if err := ValidateTopic(name, false); err != nil {
 		return Topic{}, err
@@ -89,8 +96,8 @@ func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
 	return parseTopic(name, metadata)
 }
 
-// Create creates a partitioned topic. One that exists comes back as it is, with created false: its count may be another. The
-// error is a *PlainStreamError if a key of that name is in the way.
+// Create creates a partitioned topic. One that exists comes back as it is, with created false: its
+// count may be another. The error is a *PlainStreamError if a key of that name is in the way.
 func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic Topic, created bool, err error) {
 	if err := ValidateTopic(name, true); err != nil {
 		return Topic{}, false, err
@@ -132,7 +139,12 @@ func parseTopic(name string, metadata map[string]string) (Topic, error) {
 	var err error
 	topic.Partitions, err = strconv.Atoi(metadata["partitions"])
 	if err != nil || validatePartitions(topic.Partitions) != nil {
-		return Topic{}, badField(topicKey(name), "partitions", metadata["partitions"], "a number from 1 to "+strconv.Itoa(MaxPartitions))
+		return Topic{}, badField(
+			topicKey(name),
+			"partitions",
+			metadata["partitions"],
+			"a number from 1 to "+strconv.Itoa(MaxPartitions),
+		)
 	}
 	if text, ok := metadata["created_ms"]; ok {
 		if topic.CreatedMS, err = strconv.ParseInt(text, 10, 64); err != nil {

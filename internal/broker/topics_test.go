@@ -21,7 +21,12 @@ func TestCreatedTopicIsDescribed(t *testing.T) {
 		again, err := topics.Describe(t.Context(), "orders")
 		require.NoError(t, err)
 		assert.Equal(t, topic, again)
-		assert.Equal(t, []string{"rafka:{orders}:topic"}, s.client.Keys(t.Context(), "*").Val(), "nothing else was written")
+		assert.Equal(
+			t,
+			[]string{"rafka:{orders}:topic"},
+			s.client.Keys(t.Context(), "*").Val(),
+			"nothing else was written",
+		)
 	})
 }
 
@@ -110,6 +115,10 @@ func TestSplitsOfATopic(t *testing.T) {
 	assert.Equal(t, []splits.Split{
 		{Topic: "orders", Partition: 0, Key: "orders:0"}, {Topic: "orders", Partition: 1, Key: "orders:1"},
 	}, Topic{Name: "orders", Partitions: 2}.Splits())
-	assert.Equal(t, []splits.Split{{Topic: "orders", Partition: 0, Key: "orders:0"}}, Topic{Name: "orders", Partitions: 1}.Splits(),
-		"one partition is not a plain topic")
+	assert.Equal(
+		t,
+		[]splits.Split{{Topic: "orders", Partition: 0, Key: "orders:0"}},
+		Topic{Name: "orders", Partitions: 1}.Splits(),
+		"one partition is not a plain topic",
+	)
 }

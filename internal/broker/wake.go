@@ -10,7 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Bounds of a subscription that receives nothing. A connection that died without a word would otherwise be listened to for ever.
+// Bounds of a subscription that receives nothing. A connection that died without a word would
+// otherwise be listened to for ever.
 const (
 	// wakeSilence is how long it may receive nothing before it is asked whether it lives,
 	wakeSilence = 30 * time.Second
@@ -18,8 +19,9 @@ const (
 	wakePatience = 30 * time.Second
 )
 
-// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened before was not heard, then at
-// every hint. It returns the context's error when ctx ends, or that of the subscription; the caller subscribes again.
+// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened
+// before was not heard, then at every hint. It returns the context's error when ctx ends, or that
+// of the subscription; the caller subscribes again.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
 	return g.wake(ctx, notify, wakeSilence, wakePatience)
 }
@@ -63,8 +65,9 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// closeWith closes the subscription when ctx ends, which is what interrupts a blocked Receive. The function that it returns closes
-// it too and waits for the goroutine of the other way, if that has run.
+// closeWith closes the subscription when ctx ends, which is what interrupts a blocked Receive. The
+// function that it returns closes it too and waits for the goroutine of the other way, if that has
+// run.
 func closeWith(ctx context.Context, sub *redis.PubSub) (finish func()) {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -21,10 +21,16 @@ type listener struct {
 }
 
 // listen runs Wake until ctx ends and waits until it has subscribed.
-func listen(t *testing.T, ctx context.Context, g *Group, silence, patience time.Duration) listener { //nolint:revive // t comes first in tests
+func listen(
+	t *testing.T,
+	ctx context.Context,
+	g *Group,
+	silence, patience time.Duration,
+) listener { //nolint:revive // t comes first in tests
 	t.Helper()
 	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
-	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence, patience) }() // ends with ctx; tests receive from ended
+	// ends with ctx; tests receive from ended
+	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence, patience) }()
 	l.heard(t, "the subscription to the group")
 	l.heard(t, "the subscription to the topic")
 	return l

@@ -89,7 +89,12 @@ func TestKeysExpireInRealTime(t *testing.T) {
 	require.NoError(t, c.PExpire(ctx, "hash", 60*time.Millisecond).Err())
 	require.NoError(t, c.Set(ctx, "lasting", "v", time.Hour).Err())
 	assert.EqualValues(t, 3, c.Exists(ctx, "string", "hash", "lasting").Val())
-	require.Eventually(t, func() bool { return c.Exists(ctx, "string", "hash").Val() == 0 }, time.Minute, 5*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return c.Exists(ctx, "string", "hash").Val() == 0 },
+		time.Minute,
+		5*time.Millisecond,
+	)
 	assert.EqualValues(t, 1, c.Exists(ctx, "lasting").Val())
 }
 
@@ -105,7 +110,9 @@ func TestExpiryIsSeenInsideScripts(t *testing.T) {
 
 func TestTimeInScriptsFollowsTheWallClock(t *testing.T) {
 	c, ctx := client(t, freshName(t)), t.Context()
-	now := redis.NewScript(`local t = redis.call('TIME'); return string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))`)
+	now := redis.NewScript(
+		`local t = redis.call('TIME'); return string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))`,
+	)
 	read := func() int64 {
 		text, err := now.Run(ctx, c, nil).Text()
 		require.NoError(t, err)
@@ -133,7 +140,13 @@ func TestBlockedReadWakesOnNewEntry(t *testing.T) {
 }
 
 func TestBlockedReadTimesOut(t *testing.T) {
-	err := client(t, freshName(t)).XRead(t.Context(), &redis.XReadArgs{Streams: []string{"s", "$"}, Block: 20 * time.Millisecond}).Err()
+	err := client(
+		t,
+		freshName(t),
+	).XRead(
+		t.Context(),
+		&redis.XReadArgs{Streams: []string{"s", "$"}, Block: 20 * time.Millisecond},
+	).Err()
 	require.ErrorIs(t, err, redis.Nil)
 }
 
@@ -175,14 +188,18 @@ func TestCommandsThatRafkaNeedsWork(t *testing.T) {
 	assert.True(t, c.SIsMember(ctx, "set", "m").Val())
 
 	require.NoError(t, c.XGroupCreate(ctx, "s", "g", "0").Err())
-	streams, err := c.XReadGroup(ctx, &redis.XReadGroupArgs{Group: "g", Consumer: "c", Streams: []string{"s", ">"}}).Result()
+	streams, err := c.XReadGroup(
+		ctx,
+		&redis.XReadGroupArgs{Group: "g", Consumer: "c", Streams: []string{"s", ">"}},
+	).Result()
 	require.NoError(t, err)
 	require.Len(t, streams, 1)
 	require.NoError(t, c.XAck(ctx, "s", "g", streams[0].Messages[0].ID).Err())
 	require.NoError(t, c.XGroupDelConsumer(ctx, "s", "g", "c").Err())
 }
 
-// TestWhatIsMissing fails once miniredis learns one of these: then the package comment must change, and the code that does without.
+// TestWhatIsMissing fails once miniredis learns one of these: then the package comment must change,
+// and the code that does without.
 func TestWhatIsMissing(t *testing.T) {
 	c, ctx := client(t, freshName(t)), t.Context()
 	require.NoError(t, c.XGroupCreateMkStream(ctx, "s", "g", "0").Err())

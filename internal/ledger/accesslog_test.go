@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dataEnv names the file whose lines TestLedgerFile sends round. The first field of a line is its key.
+// dataEnv names the file whose lines TestLedgerFile sends round. The first field of a line is its
+// key.
 const dataEnv = "LEDGER_DATA"
 
 // The shape of the log that is made up if there is no file: that of a small web server's day.
@@ -37,7 +38,8 @@ func accessLog(t testing.TB) (path string, text []string) {
 	return path, strings.Split(string(bytes.TrimSuffix(content, []byte("\n"))), "\n")
 }
 
-// madeUpLog is always the same. A few clients send most of it, as in life, and each sends something.
+// madeUpLog is always the same. A few clients send most of it, as in life, and each sends
+// something.
 func madeUpLog() []string {
 	random := rand.New(rand.NewPCG(17, 5))
 	popularity := rand.NewZipf(random, 1.2, 8, madeUpClients-1)
@@ -50,8 +52,15 @@ func madeUpLog() []string {
 	random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	text := make([]string, madeUpLines)
 	for i, client := range order {
-		text[i] = fmt.Sprintf(`10.%d.%d.7 - - [17/May/2015:10:%02d:%02d +0000] "GET /page/%d HTTP/1.1" 200 %d "-" "Mozilla/5.0 (Zürich)"`,
-			client/250, client%250, i/60%60, i%60, random.IntN(500), random.IntN(100_000))
+		text[i] = fmt.Sprintf(
+			`10.%d.%d.7 - - [17/May/2015:10:%02d:%02d +0000] "GET /page/%d HTTP/1.1" 200 %d "-" "Mozilla/5.0 (Zürich)"`,
+			client/250,
+			client%250,
+			i/60%60,
+			i%60,
+			random.IntN(500),
+			random.IntN(100_000),
+		)
 	}
 	for repeats := 0; repeats < madeUpRepeats; {
 		// Where the same client sent two in a row, so that none loses its only line.

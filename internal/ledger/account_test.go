@@ -57,8 +57,8 @@ type delivery struct {
 
 func (r record) delivery() delivery { return delivery{r.Nanos, r.by} }
 
-// requireOrder checks that the lines of each key were first read in ascending order, over all consumers, and that each consumer
-// finished what it was the first to read in that order too.
+// requireOrder checks that the lines of each key were first read in ascending order, over all
+// consumers, and that each consumer finished what it was the first to read in that order too.
 func (a *account) requireOrder(t testing.TB) {
 	t.Helper()
 	newest := map[string]record{}
@@ -77,7 +77,14 @@ func (a *account) requireOrder(t testing.TB) {
 				continue
 			}
 			last, known := newest[r.Key]
-			require.False(t, known && r.Line < last.Line, "key %s was finished out of order:\n%s\nthen\n%s", r.Key, last, r)
+			require.False(
+				t,
+				known && r.Line < last.Line,
+				"key %s was finished out of order:\n%s\nthen\n%s",
+				r.Key,
+				last,
+				r,
+			)
 			newest[r.Key] = r
 		}
 	}
@@ -87,18 +94,29 @@ func (a *account) requireOrder(t testing.TB) {
 func (a *account) requireNothingAgain(t testing.TB) {
 	t.Helper()
 	if len(a.again) > 0 {
-		require.Fail(t, "lines were delivered more than once", "%d, the first of them: %s; before that read by %s", len(a.again), a.again[0],
-			a.first[a.again[0].Line].by)
+		require.Fail(
+			t,
+			"lines were delivered more than once",
+			"%d, the first of them: %s; before that read by %s",
+			len(a.again),
+			a.again[0],
+			a.first[a.again[0].Line].by,
+		)
 	}
 }
 
 // since returns what was read from a moment on.
 func (a *account) since(moment time.Time) []record {
-	i, _ := slices.BinarySearchFunc(a.records, moment.UnixNano(), func(r record, at int64) int { return cmp.Compare(r.Nanos, at) })
+	i, _ := slices.BinarySearchFunc(
+		a.records,
+		moment.UnixNano(),
+		func(r record, at int64) int { return cmp.Compare(r.Nanos, at) },
+	)
 	return a.records[i:]
 }
 
-// takeover returns the longest time from a moment until one of the partitions was read by somebody else than its former owner.
+// takeover returns the longest time from a moment until one of the partitions was read by somebody
+// else than its former owner.
 func (a *account) takeover(t testing.TB, moment time.Time, former string, lost []lease) time.Duration {
 	t.Helper()
 	var longest time.Duration
@@ -121,14 +139,15 @@ func (p pause) length() time.Duration { return p.after.read().Sub(p.before.read(
 // moved reports whether the partition went to another consumer in between.
 func (p pause) moved() bool { return p.before.by != p.after.by }
 
-// pauses returns the longest pause that overlaps with the window of partitions that stayed where they were, and of those that moved. Without
-// a list it looks at all partitions.
+// pauses returns the longest pause that overlaps with the window of partitions that stayed where
+// they were, and of those that moved. Without a list it looks at all partitions.
 func (a *account) pauses(from, to time.Time, partitions ...int) (stayed, moved pause) {
 	last := map[int]record{}
 	for _, r := range a.records {
 		before, known := last[r.Partition]
 		last[r.Partition] = r
-		if !known || r.read().Before(from) || before.read().After(to) || len(partitions) > 0 && !slices.Contains(partitions, r.Partition) {
+		if !known || r.read().Before(from) || before.read().After(to) ||
+			len(partitions) > 0 && !slices.Contains(partitions, r.Partition) {
 			continue
 		}
 		p := pause{before, r}

@@ -19,7 +19,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// tail reads a file of lines that a process is writing. A line without an end is not there yet; that of a killed process never will be.
+// tail reads a file of lines that a process is writing. A line without an end is not there yet;
+// that of a killed process never will be.
 type tail struct {
 	path string
 	at   int64
@@ -80,8 +81,16 @@ type record struct {
 func (r record) read() time.Time { return time.Unix(0, r.Nanos) }
 
 func (r record) String() string {
-	return fmt.Sprintf("line %d of key %s at %d/%s, delivery %d, read by %s at %s", r.Line, r.Key, r.Partition, r.ID, r.Deliveries, r.by,
-		r.read().Format("15:04:05.000000"))
+	return fmt.Sprintf(
+		"line %d of key %s at %d/%s, delivery %d, read by %s at %s",
+		r.Line,
+		r.Key,
+		r.Partition,
+		r.ID,
+		r.Deliveries,
+		r.by,
+		r.read().Format("15:04:05.000000"),
+	)
 }
 
 // outBook is the ledger of one consumer.

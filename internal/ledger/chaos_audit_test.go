@@ -10,17 +10,20 @@ import (
 )
 
 const (
-	// hindsight is how long after its reading a message is judged: whoever read it, and was paused since, has written its line by then.
+	// hindsight is how long after its reading a message is judged: whoever read it, and was paused
+	// since, has written its line by then.
 	hindsight = 30 * time.Second
 	// memory is how long it is remembered who read a message.
 	memory = 2 * time.Minute
-	// calmWithin bounds the time for which a partition with something to be read, or a producer, may stand still without an excuse. Whoever is
-	// to take over may itself be struck meanwhile, and so on.
+	// calmWithin bounds the time for which a partition with something to be read, or a producer,
+	// may stand still without an excuse. Whoever is to take over may itself be struck meanwhile,
+	// and so on.
 	calmWithin = 3 * takeoverWithin
 )
 
-// audit judges, message by message and in the order of reading, what came out, while it comes. Apart from a few bits of each number, it
-// remembers the last minutes only. It belongs to the goroutine of the test.
+// audit judges, message by message and in the order of reading, what came out, while it comes.
+// Apart from a few bits of each number, it remembers the last minutes only. It belongs to the
+// goroutine of the test.
 type audit struct {
 	history *history
 	commits sightings
@@ -100,9 +103,23 @@ func (a *audit) stand(partition int, e entry) {
 	now := time.Now()
 	switch {
 	case f.keys[k] != e.key || f.partitions[k] != partition:
-		a.blame(violation{what: "altered entries", from: now, to: now, text: fmt.Sprintf("%+v in partition %d", e, partition)})
+		a.blame(
+			violation{
+				what: "altered entries",
+				from: now,
+				to:   now,
+				text: fmt.Sprintf("%+v in partition %d", e, partition),
+			},
+		)
 	case !f.stands.add(n):
-		a.blame(violation{what: "numbers twice in the streams", from: now, to: now, text: fmt.Sprintf("%+v in partition %d", e, partition)})
+		a.blame(
+			violation{
+				what: "numbers twice in the streams",
+				from: now,
+				to:   now,
+				text: fmt.Sprintf("%+v in partition %d", e, partition),
+			},
+		)
 	case e.line < f.newest[k]:
 		a.blame(violation{
 			what: "keys out of order in the streams", from: now, to: now,
@@ -117,7 +134,15 @@ func (a *audit) hear(r record) {
 	f, n := a.folio(r.Line)
 	f.out.add(n)
 	if r.read().Before(a.judgedTo) {
-		a.blame(violation{what: "lines too late to be judged", from: r.read(), to: time.Now(), text: r.String(), involved: []string{r.by}})
+		a.blame(
+			violation{
+				what:     "lines too late to be judged",
+				from:     r.read(),
+				to:       time.Now(),
+				text:     r.String(),
+				involved: []string{r.by},
+			},
+		)
 	}
 	a.heard = append(a.heard, r)
 }
@@ -125,7 +150,11 @@ func (a *audit) hear(r record) {
 // judge judges what was read before a moment, and forgets what is too old to matter.
 func (a *audit) judge(until time.Time) {
 	slices.SortStableFunc(a.heard, func(x, y record) int { return cmp.Compare(x.Nanos, y.Nanos) })
-	ready, _ := slices.BinarySearchFunc(a.heard, until.UnixNano(), func(r record, at int64) int { return cmp.Compare(r.Nanos, at) })
+	ready, _ := slices.BinarySearchFunc(
+		a.heard,
+		until.UnixNano(),
+		func(r record, at int64) int { return cmp.Compare(r.Nanos, at) },
+	)
 	for _, r := range a.heard[:ready] {
 		a.judgeOne(r)
 	}
@@ -145,7 +174,15 @@ func (a *audit) judgeOne(r record) {
 	f, n := a.folio(r.Line)
 	k := f.key(r.Line)
 	if f.keys[k] != r.Key || f.partitions[k] != r.Partition {
-		a.blame(violation{what: "altered messages", from: r.read(), to: r.read(), text: r.String(), involved: []string{r.by}})
+		a.blame(
+			violation{
+				what:     "altered messages",
+				from:     r.read(),
+				to:       r.read(),
+				text:     r.String(),
+				involved: []string{r.by},
+			},
+		)
 		return
 	}
 	a.follow(r)
@@ -159,8 +196,8 @@ func (a *audit) judgeOne(r record) {
 	a.readers[r.Line] = append(a.readers[r.Line], r.delivery())
 }
 
-// judgeFirst checks order: the numbers of each key are first read in ascending order, and each consumer finishes what it was the first to
-// read in that order too. And it takes the time.
+// judgeFirst checks order: the numbers of each key are first read in ascending order, and each
+// consumer finishes what it was the first to read in that order too. And it takes the time.
 func (a *audit) judgeFirst(f *folio, key int, r record) {
 	last := f.latest[key]
 	if r.Line < last.line || last.by == r.by && r.place < last.place {
@@ -173,8 +210,9 @@ func (a *audit) judgeFirst(f *folio, key int, r record) {
 	a.progress(r)
 }
 
-// progress takes the time since anything new was read: of all, of the partition and of the producer. Producers never stop writing to all
-// partitions; but if all of them do, a partition stands still from when there was something to be read.
+// progress takes the time since anything new was read: of all, of the partition and of the
+// producer. Producers never stop writing to all partitions; but if all of them do, a partition
+// stands still from when there was something to be read.
 func (a *audit) progress(r record) {
 	written := time.UnixMilli(int64(r.offset.Millis))
 	if s, known := a.lull("all", "all", r); known {
@@ -185,7 +223,11 @@ func (a *audit) progress(r record) {
 			s.from = written
 		}
 		a.note(s)
-		a.excuse(s, r, func() []blow { return a.history.excuses(s.from, s.to, a.commits.owners(r.Partition, s.from, s.to)) })
+		a.excuse(
+			s,
+			r,
+			func() []blow { return a.history.excuses(s.from, s.to, a.commits.owners(r.Partition, s.from, s.to)) },
+		)
 	}
 	producer := producerName(int(r.Line / producerRange))
 	if s, known := a.lull("a producer", producer, r); known {
@@ -224,7 +266,11 @@ func (a *audit) excuse(s lull, r record, excuses func() []blow) {
 func (a *audit) judgeAgain(r record, before []delivery) {
 	if len(before) == 0 {
 		a.blame(violation{
-			what: "messages read again long after", from: r.read(), to: r.read(), text: r.String(), involved: []string{r.by},
+			what:     "messages read again long after",
+			from:     r.read(),
+			to:       r.read(),
+			text:     r.String(),
+			involved: []string{r.by},
 		})
 		return
 	}
@@ -257,7 +303,8 @@ func (a *audit) judgeAgain(r record, before []delivery) {
 	})
 }
 
-// hadInHand reports whether the reader may have taken the message before it was frozen, and gone on with it just now.
+// hadInHand reports whether the reader may have taken the message before it was frozen, and gone on
+// with it just now.
 func (a *audit) hadInHand(r record) bool {
 	about := a.history.during(r.read().Add(-time.Second), r.read(), r.by, theMachine)
 	return slices.ContainsFunc(about, func(b blow) bool { return b.effect == freezing })

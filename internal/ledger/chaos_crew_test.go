@@ -41,7 +41,8 @@ func newSeats(t testing.TB, r realm) (seats []*seat) {
 	return seats
 }
 
-// board starts a new process on a seat. Nothing of the one before it is used again: neither its name nor its numbers nor its keys.
+// board starts a new process on a seat. Nothing of the one before it is used again: neither its
+// name nor its numbers nor its keys.
 func (c *chaos) board(t testing.TB, s *seat) {
 	t.Helper()
 	c.mu.Lock()
@@ -102,7 +103,8 @@ func (c *chaos) running(wanted func(*seat) bool) (found []*seat) {
 	return found
 }
 
-// aside is the test as seen from another goroutine: where it would be stopped, only that goroutine ends.
+// aside is the test as seen from another goroutine: where it would be stopped, only that goroutine
+// ends.
 type aside struct{ testing.TB }
 
 func (a aside) FailNow() {

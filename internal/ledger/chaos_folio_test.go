@@ -8,7 +8,8 @@ import "math/bits"
 type folio struct {
 	keys       []string
 	partitions []int // of each key
-	// Whether a number was acknowledged to the producer, stands in its stream, is in a consumer's ledger, and has been judged.
+	// Whether a number was acknowledged to the producer, stands in its stream, is in a consumer's
+	// ledger, and has been judged.
 	acknowledged, stands, out, judged numbers
 	newest                            []int64     // in the stream, of each key
 	latest                            []firstRead // of each key
@@ -22,7 +23,11 @@ type firstRead struct {
 }
 
 func newFolio(i, partitions int) *folio {
-	f := &folio{keys: keysOf(producerName(i)), newest: make([]int64, producerKeys), latest: make([]firstRead, producerKeys)}
+	f := &folio{
+		keys:   keysOf(producerName(i)),
+		newest: make([]int64, producerKeys),
+		latest: make([]firstRead, producerKeys),
+	}
 	for _, key := range f.keys {
 		f.partitions = append(f.partitions, kafkaPartition(key, partitions))
 	}

@@ -131,10 +131,13 @@ func calm(from, to time.Time, blows []blow) (longest time.Duration) {
 	return max(longest, to.Sub(quiet))
 }
 
-// excuses are the blows that a partition may have stood still for: those on the servers and on its readers, and of these only so much as it takes
-// until others read it.
+// excuses are the blows that a partition may have stood still for: those on the servers and on its
+// readers, and of these only so much as it takes until others read it.
 func (h *history) excuses(from, to time.Time, readers []string) []blow {
-	found := slices.DeleteFunc(h.during(from, to, theServers, theMachine), func(b blow) bool { return b.effect == gentle })
+	found := slices.DeleteFunc(
+		h.during(from, to, theServers, theMachine),
+		func(b blow) bool { return b.effect == gentle },
+	)
 	for _, b := range h.during(from.Add(-takeoverWithin), to, readers...) {
 		if taken := b.from.Add(takeoverWithin); b.to.IsZero() || b.to.After(taken) {
 			b.to = taken

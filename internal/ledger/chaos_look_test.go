@@ -20,7 +20,8 @@ type sighted struct {
 	before time.Time
 }
 
-// watchAll begins to look at the leases, and at the machine: that it stood still is a misfortune, too. Both end with the test.
+// watchAll begins to look at the leases, and at the machine: that it stood still is a misfortune,
+// too. Both end with the test.
 func (c *chaos) watchAll(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -40,7 +41,8 @@ func (c *chaos) watchAll(t testing.TB) {
 	})
 }
 
-// sightLeases looks at the leases, and notes when the servers are away though no strike is on them: on a machine that is busy they are.
+// sightLeases looks at the leases, and notes when the servers are away though no strike is on them:
+// on a machine that is busy they are.
 func (c *chaos) sightLeases(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -57,7 +59,9 @@ func (c *chaos) sightLeases(ctx context.Context) {
 		well = well && c.serversWell()
 		if err == nil {
 			if well && now.Sub(answered) > stall {
-				c.history.past(blow{what: "slow by itself", whom: []string{theServers}, effect: harsh, from: answered, to: now})
+				c.history.past(
+					blow{what: "slow by itself", whom: []string{theServers}, effect: harsh, from: answered, to: now},
+				)
 			}
 			answered, well = now, true
 		}
@@ -86,7 +90,8 @@ func (c *chaos) watchMachine(ctx context.Context) {
 	}
 }
 
-// look reads what is new in the books, and has judged what can be. It fails the test if a strike failed or a process ended by itself.
+// look reads what is new in the books, and has judged what can be. It fails the test if a strike
+// failed or a process ended by itself.
 func (c *chaos) look(t testing.TB) {
 	t.Helper()
 	if t.Failed() {
@@ -118,7 +123,13 @@ func (c *chaos) requireRunning(t testing.TB) {
 	for _, s := range c.running(func(s *seat) bool { return s.process.ended() }) {
 		p := s.process
 		if now := time.Now(); !p.dismissed.Load() {
-			require.Fail(t, p.name+" ended by itself", "%s; what happened:\n%s", p.cmd.ProcessState, c.history.around(now, now))
+			require.Fail(
+				t,
+				p.name+" ended by itself",
+				"%s; what happened:\n%s",
+				p.cmd.ProcessState,
+				c.history.around(now, now),
+			)
 		}
 	}
 }
@@ -129,7 +140,8 @@ func (c *chaos) serversWell() bool {
 	return c.serversStruck == nil
 }
 
-// readBooks reads what is new in ledgers and entry books. Those of processes that are gone are read to their ends and removed.
+// readBooks reads what is new in ledgers and entry books. Those of processes that are gone are read
+// to their ends and removed.
 func (c *chaos) readBooks(t testing.TB) {
 	t.Helper()
 	c.mu.Lock()
@@ -164,7 +176,8 @@ func (c *chaos) readBooks(t testing.TB) {
 	c.openLedgers = slices.DeleteFunc(c.openLedgers, func(m *member) bool { return gone[m.process] })
 }
 
-// readStreams reads what is new in the streams, as far as the servers answer, and reports whether that is all.
+// readStreams reads what is new in the streams, as far as the servers answer, and reports whether
+// that is all.
 func (c *chaos) readStreams(t testing.TB) (all bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), listenEvery)

@@ -47,8 +47,24 @@ var processStrikes = []strike{
 	{"a consumer is killed, and nothing else", 3, 0, 0, onConsumers, lone, (*chaos).killConsumer},
 	{"a consumer is killed", 4, 0, 0, onConsumers, harsh, (*chaos).killConsumer},
 	{"a consumer restarts", 3, 0, time.Second, onConsumers, gentle, (*chaos).restart},
-	{"a consumer is frozen within the session", 2, sessionTimeout / 10, sessionTimeout * 8 / 10, onConsumers, freezing, (*chaos).freezeConsumer},
-	{"a consumer is frozen beyond the session", 3, sessionTimeout, 3 * sessionTimeout, onConsumers, freezing, (*chaos).freezeConsumer},
+	{
+		"a consumer is frozen within the session",
+		2,
+		sessionTimeout / 10,
+		sessionTimeout * 8 / 10,
+		onConsumers,
+		freezing,
+		(*chaos).freezeConsumer,
+	},
+	{
+		"a consumer is frozen beyond the session",
+		3,
+		sessionTimeout,
+		3 * sessionTimeout,
+		onConsumers,
+		freezing,
+		(*chaos).freezeConsumer,
+	},
 	{"a consumer joins", 4, 0, 0, onFreeSeats, gentle, (*chaos).join},
 	{"a consumer leaves", 3, 0, 0, onSpareConsumers, gentle, (*chaos).part},
 	{"a producer is killed", 3, 0, time.Second, onProducers, gentle, (*chaos).killProducer},
@@ -71,7 +87,8 @@ const (
 	pauseLeast, pauseMost = time.Second, 6 * time.Second
 )
 
-// nemesis draws the strikes. What it draws depends on the seed alone, and not on what became of the strikes before.
+// nemesis draws the strikes. What it draws depends on the seed alone, and not on what became of the
+// strikes before.
 type nemesis struct {
 	luck    *rand.Rand
 	strikes []strike
@@ -81,7 +98,8 @@ func newNemesis(seed uint64, strikes []strike) *nemesis {
 	return &nemesis{luck: rand.New(rand.NewPCG(seed, 0)), strikes: strikes}
 }
 
-// next draws the next strike, how long it is until then, how long it lasts, and a number by which its victim is chosen.
+// next draws the next strike, how long it is until then, how long it lasts, and a number by which
+// its victim is chosen.
 func (n *nemesis) next() (pause time.Duration, s strike, lasts time.Duration, pick int) {
 	total := 0
 	for _, s := range n.strikes {
@@ -236,7 +254,8 @@ func (c *chaos) freeze(t testing.TB, h hit) {
 	h.seat.process.resume(t)
 }
 
-// freezeConsumer freezes one. If that is for long, others must take over meanwhile, if there are any.
+// freezeConsumer freezes one. If that is for long, others must take over meanwhile, if there are
+// any.
 func (c *chaos) freezeConsumer(t testing.TB, h hit) {
 	others := c.running(func(s *seat) bool { return !s.produces && s != h.seat })
 	gone := time.Now()

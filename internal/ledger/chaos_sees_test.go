@@ -41,8 +41,13 @@ func (r *rehearsal) message(line int64, by string, second float64) record {
 	k := f.key(line)
 	r.places[by]++
 	return record{
-		Line: line, Key: f.keys[k], Partition: f.partitions[k], Nanos: r.at(second).UnixNano(), by: by, place: r.places[by],
-		offset: splits.Offset{Millis: uint64(line)},
+		Line:      line,
+		Key:       f.keys[k],
+		Partition: f.partitions[k],
+		Nanos:     r.at(second).UnixNano(),
+		by:        by,
+		place:     r.places[by],
+		offset:    splits.Offset{Millis: uint64(line)},
 	}
 }
 
@@ -178,7 +183,12 @@ func TestChaosAuditSees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &history{}
-			r := &rehearsal{audit: newAudit(h, partitions), history: h, began: time.Now().Add(-time.Hour), places: map[string]int{}}
+			r := &rehearsal{
+				audit:   newAudit(h, partitions),
+				history: h,
+				began:   time.Now().Add(-time.Hour),
+				places:  map[string]int{},
+			}
 			c.plays(r)
 			r.judge(time.Now())
 			r.compare()

@@ -19,13 +19,18 @@ import (
 type realm struct {
 	connection
 	client redis.UniversalClient
-	// proxied is the server that every process can reach by a proxy of its own; nil where clients learn the addresses from the servers.
+	// proxied is the server that every process can reach by a proxy of its own; nil where clients
+	// learn the addresses from the servers.
 	proxied *redistest.Server
 	// strikes are those on the servers.
 	strikes []strike
 }
 
-var realms = map[string]func(testing.TB) realm{"single": singleRealm, "sentinel": sentinelRealm, "cluster": clusterRealm}
+var realms = map[string]func(testing.TB) realm{
+	"single":   singleRealm,
+	"sentinel": sentinelRealm,
+	"cluster":  clusterRealm,
+}
 
 // singleRealm is one server, which loses nothing when it is killed.
 func singleRealm(t testing.TB) realm {
@@ -41,8 +46,24 @@ func singleRealm(t testing.TB) realm {
 	return realm{
 		connection: connection{URL: server.URL(), Kind: "simple"}, client: server.Client(t), proxied: server,
 		strikes: []strike{
-			{"redis is killed", 3, cutLeast, cutMost, onServers, harsh, away((*redistest.Server).Kill, (*redistest.Server).Restart)},
-			{"redis is frozen", 3, cutLeast, cutMost, onServers, harsh, away((*redistest.Server).Pause, (*redistest.Server).Resume)},
+			{
+				"redis is killed",
+				3,
+				cutLeast,
+				cutMost,
+				onServers,
+				harsh,
+				away((*redistest.Server).Kill, (*redistest.Server).Restart),
+			},
+			{
+				"redis is frozen",
+				3,
+				cutLeast,
+				cutMost,
+				onServers,
+				harsh,
+				away((*redistest.Server).Pause, (*redistest.Server).Resume),
+			},
 		},
 	}
 }
@@ -59,7 +80,8 @@ func sentinelRealm(t testing.TB) realm {
 		i := slices.IndexFunc(s.Servers(), func(other *redistest.Server) bool { return other != master })
 		return master, s.Servers()[i]
 	}
-	// A master that comes back before all sentinels have heard of its heir is taken for the master by some, and writes to it are lost.
+	// A master that comes back before all sentinels have heard of its heir is taken for the master
+	// by some, and writes to it are lost.
 	named := func(t testing.TB, heir *redistest.Server) {
 		await(t, patience, "the sentinels to name "+heir.Addr(), func() bool { return s.Master(t) == heir })
 	}
@@ -102,10 +124,13 @@ func clusterRealm(t testing.TB) realm {
 	}
 }
 
-// failovers are the deaths of a master: at once, or by standing still until its replica has been promoted; and what is no death yet. A master
-// that comes back from standing still would go on as one for a moment, and lose what is written then: so it dies in the end.
+// failovers are the deaths of a master: at once, or by standing still until its replica has been
+// promoted; and what is no death yet. A master that comes back from standing still would go on as
+// one for a moment, and lose what is written then: so it dies in the end.
 func failovers(
-	heirOf func(t testing.TB, pick int) (master, heir *redistest.Server), named func(testing.TB, *redistest.Server), settled func(testing.TB),
+	heirOf func(t testing.TB, pick int) (master, heir *redistest.Server),
+	named func(testing.TB, *redistest.Server),
+	settled func(testing.TB),
 ) []strike {
 	die := func(fall func(*redistest.Server, testing.TB)) func(*chaos, testing.TB, hit) {
 		return func(c *chaos, t testing.TB, h hit) {
@@ -136,8 +161,8 @@ func failovers(
 	}
 }
 
-// holdWrites has a master put writes off, until it dies, and waits until its replica has all that was written before: nothing that
-// was acknowledged will be lost.
+// holdWrites has a master put writes off, until it dies, and waits until its replica has all that
+// was written before: nothing that was acknowledged will be lost.
 func holdWrites(t testing.TB, master, heir *redistest.Server) {
 	t.Helper()
 	require.NoError(t, master.Client(t).Do(t.Context(), "client", "pause", patience.Milliseconds(), "write").Err())

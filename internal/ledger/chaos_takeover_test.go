@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// takeover is the time from when a consumer was killed or frozen until all of its partitions were read by others.
+// takeover is the time from when a consumer was killed or frozen until all of its partitions were
+// read by others.
 type takeover struct {
 	victim  string
 	gone    time.Time
@@ -39,9 +40,17 @@ func (a *audit) endTakeovers(until time.Time) {
 		}
 		if a.done = append(a.done, o); len(o.pending) > 0 || o.last.After(due) {
 			a.blame(violation{
-				what: "takeovers that took too long", from: o.gone, to: due, involved: []string{o.victim},
-				text: fmt.Sprintf("%s was gone; after %s others had not read partitions %v, or only later than that: %s", o.victim,
-					takeoverWithin, o.pending, clock(o.last)),
+				what:     "takeovers that took too long",
+				from:     o.gone,
+				to:       due,
+				involved: []string{o.victim},
+				text: fmt.Sprintf(
+					"%s was gone; after %s others had not read partitions %v, or only later than that: %s",
+					o.victim,
+					takeoverWithin,
+					o.pending,
+					clock(o.last),
+				),
 			})
 		}
 	}

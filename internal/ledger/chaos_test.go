@@ -32,10 +32,12 @@ const (
 	trimEvery = 30 * time.Second
 )
 
-// Producers and consumers run through random misfortune: they are killed, frozen, cut off, come and go, and so do the servers. All that was
-// acknowledged is in the streams, once and in order for its key; all that is in the streams comes out, in order for its key; what comes again
-// has a cause; and nothing stands still. The seed, which is logged, gives the same strikes again, though not the same moment in each
-// process's life. Lines to single processes are cut on a single server only: elsewhere clients learn the addresses from the servers.
+// Producers and consumers run through random misfortune: they are killed, frozen, cut off, come and
+// go, and so do the servers. All that was acknowledged is in the streams, once and in order for its
+// key; all that is in the streams comes out, in order for its key; what comes again has a cause;
+// and nothing stands still. The seed, which is logged, gives the same strikes again, though not the
+// same moment in each process's life. Lines to single processes are cut on a single server only:
+// elsewhere clients learn the addresses from the servers.
 func TestChaos(t *testing.T) {
 	seed, err := strconv.ParseUint(cmp.Or(os.Getenv(chaosSeed), strconv.Itoa(1+rand.IntN(1_000_000))), 10, 64)
 	require.NoError(t, err, chaosSeed)
@@ -143,8 +145,8 @@ func (c *chaos) suffer(t testing.TB, n *nemesis, lasts time.Duration) {
 	}
 }
 
-// mend ends misfortune and waits until all is well again. Then it stops the producers, waits until all that stands in the streams has come out,
-// and stops the consumers.
+// mend ends misfortune and waits until all is well again. Then it stops the producers, waits until
+// all that stands in the streams has come out, and stops the consumers.
 func (c *chaos) mend(t testing.TB) {
 	t.Helper()
 	c.endMisfortune()
@@ -197,7 +199,13 @@ func (c *chaos) awaitHealth(t testing.TB) {
 		c.look(t)
 		return !slices.ContainsFunc(c.openBooks, func(p *producer) bool { return p.acknowledged == before[p] })
 	})
-	figure(t, "all well again after", "%s (partitions shared after %s)", time.Since(began).Round(time.Millisecond), shared.Round(time.Millisecond))
+	figure(
+		t,
+		"all well again after",
+		"%s (partitions shared after %s)",
+		time.Since(began).Round(time.Millisecond),
+		shared.Round(time.Millisecond),
+	)
 }
 
 func (c *chaos) endMisfortune() {

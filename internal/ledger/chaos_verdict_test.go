@@ -29,7 +29,8 @@ func (a *audit) sum(what func(*folio) int) (n int) {
 	return n
 }
 
-// losses holds what the processes that run counted against what was done to them: nothing was lost, and they may not say so.
+// losses holds what the processes that run counted against what was done to them: nothing was lost,
+// and they may not say so.
 func (c *chaos) losses(t testing.TB) {
 	t.Helper()
 	count := func(name string, wanted func(*seat) bool) (n int64) {
@@ -40,15 +41,22 @@ func (c *chaos) losses(t testing.TB) {
 	}
 	produces := func(s *seat) bool { return s.produces }
 	consumes := func(s *seat) bool { return !s.produces }
-	figure(t, "appends sent again, of these written before", "%d, %d (by those that run)", count("rafka_append_retries_total", produces),
-		count("rafka_append_deduplicated_total", produces))
+	figure(
+		t,
+		"appends sent again, of these written before",
+		"%d, %d (by those that run)",
+		count("rafka_append_retries_total", produces),
+		count("rafka_append_deduplicated_total", produces),
+	)
 	for name, of := range map[string]func(*seat) bool{
 		"rafka_append_lost_entries_total": produces, "rafka_append_gaps_total": produces,
 		"rafka_lost_entries_total": consumes, "rafka_recreated_total": consumes,
 	} {
 		if n := count(name, of); n > 0 {
 			now := time.Now()
-			c.audit.blame(violation{what: "losses that were none", from: now, to: now, text: fmt.Sprintf("%s is %d", name, n)})
+			c.audit.blame(
+				violation{what: "losses that were none", from: now, to: now, text: fmt.Sprintf("%s is %d", name, n)},
+			)
 		}
 	}
 }
@@ -63,15 +71,26 @@ func (c *chaos) verdict(t testing.TB, seed uint64, topology string) {
 	figure(t, "strikes that found no victim", "%d", c.passed)
 	figure(t, "processes started", "%d producers, %d consumers", len(c.producers), len(c.consumers))
 	figure(t, "acknowledged", "%d", a.sum(func(f *folio) int { return f.acknowledged.len() }))
-	figure(t, "in the streams", "%d, of these not acknowledged: %d", a.sum(func(f *folio) int { return f.stands.len() }),
-		a.sum(func(f *folio) int { return len(f.stands.without(f.acknowledged)) }))
+	figure(
+		t,
+		"in the streams",
+		"%d, of these not acknowledged: %d",
+		a.sum(func(f *folio) int { return f.stands.len() }),
+		a.sum(func(f *folio) int { return len(f.stands.without(f.acknowledged)) }),
+	)
 	figure(t, "read", "%d, of these again: %d", a.read, a.again)
 	for _, cause := range slices.Sorted(maps.Keys(a.causes)) {
 		figure(t, "read again: "+cause, "%d", a.causes[cause])
 	}
 	c.standstills(t)
-	figure(t, "longest takeover, of those undisturbed", "%s of %d (promised: %s)", a.longestTakeover().Round(time.Millisecond), len(a.done),
-		takeoverWithin)
+	figure(
+		t,
+		"longest takeover, of those undisturbed",
+		"%s of %d (promised: %s)",
+		a.longestTakeover().Round(time.Millisecond),
+		len(a.done),
+		takeoverWithin,
+	)
 	for _, what := range promises {
 		figure(t, what, "%d", a.count[what])
 	}
@@ -86,13 +105,26 @@ func (c *chaos) verdict(t testing.TB, seed uint64, topology string) {
 
 // promises are what the audit may find broken.
 var promises = []string{
-	"lost", "acknowledged and not in the streams", "read and not in the streams", "order violations", "keys out of order in the streams",
-	"numbers twice in the streams", "messages read again though committed", "messages read again without a cause",
-	"messages read again long after", "standstills without a cause", "takeovers that took too long", "losses that were none",
-	"altered entries", "altered messages", "lines too late to be judged", "entries that vanished",
+	"lost",
+	"acknowledged and not in the streams",
+	"read and not in the streams",
+	"order violations",
+	"keys out of order in the streams",
+	"numbers twice in the streams",
+	"messages read again though committed",
+	"messages read again without a cause",
+	"messages read again long after",
+	"standstills without a cause",
+	"takeovers that took too long",
+	"losses that were none",
+	"altered entries",
+	"altered messages",
+	"lines too late to be judged",
+	"entries that vanished",
 }
 
-// compare holds what was acknowledged, what stands in the streams and what came out against each other.
+// compare holds what was acknowledged, what stands in the streams and what came out against each
+// other.
 func (a *audit) compare() {
 	now := time.Now()
 	for i, f := range a.folios {
@@ -104,8 +136,16 @@ func (a *audit) compare() {
 			for _, n := range missing {
 				k := f.key(n)
 				a.blame(violation{
-					what: what, from: now.Add(-hindsight), to: now,
-					text: fmt.Sprintf("number %d of %s, key %s, partition %d", n, producerName(i), f.keys[k], f.partitions[k]),
+					what: what,
+					from: now.Add(-hindsight),
+					to:   now,
+					text: fmt.Sprintf(
+						"number %d of %s, key %s, partition %d",
+						n,
+						producerName(i),
+						f.keys[k],
+						f.partitions[k],
+					),
 				})
 			}
 		}
@@ -133,7 +173,14 @@ func (c *chaos) standstills(t testing.TB) {
 	t.Helper()
 	for _, kind := range []string{"all", "a partition", "a producer"} {
 		s := c.audit.longest[kind]
-		figure(t, "longest time in which nothing was read of "+kind, "%s, from %s on (%s)", s.length().Round(time.Millisecond), clock(s.from), s.of)
+		figure(
+			t,
+			"longest time in which nothing was read of "+kind,
+			"%s, from %s on (%s)",
+			s.length().Round(time.Millisecond),
+			clock(s.from),
+			s.of,
+		)
 		for _, b := range c.history.all(s.from, s.to) {
 			t.Logf("    %s", b)
 		}

@@ -22,8 +22,9 @@ const (
 	halfway = 300 * time.Millisecond
 )
 
-// On a cluster under steady input the slots of live partitions and of the topic itself move, hundreds of slots are given to another node, and
-// a master dies whose replica misses the last writes; then it comes back. Both sides go on by themselves, all that Redis kept comes out in
+// On a cluster under steady input the slots of live partitions and of the topic itself move,
+// hundreds of slots are given to another node, and a master dies whose replica misses the last
+// writes; then it comes back. Both sides go on by themselves, all that Redis kept comes out in
 // order, what it lost is counted, and partitions that have nothing to do with it flow on.
 func TestLedgerCluster(t *testing.T) {
 	servers := redistest.StartCluster(t, clusterMasters, 1, "--cluster-require-full-coverage", "no")
@@ -33,7 +34,10 @@ func TestLedgerCluster(t *testing.T) {
 	consumers := []string{"c1", "c2", "c3"}
 	s.populate(t, consumers, func(g *generated) {
 		// It writes to nothing else, or its batches would wait for the others.
-		g.Keys = slices.DeleteFunc(g.Keys, func(key string) bool { return !slices.Contains(p.bystanders, kafkaPartition(key, s.Partitions)) })
+		g.Keys = slices.DeleteFunc(
+			g.Keys,
+			func(key string) bool { return !slices.Contains(p.bystanders, kafkaPartition(key, s.Partitions)) },
+		)
 		g.PerSecond /= 4
 	})
 	w := s.watchLeases(t, direct(t, p.heir, true))
@@ -106,14 +110,20 @@ type move struct {
 	to  *redistest.Server
 }
 
-// planMoves has a partition of each master move to the next one, and the topic's metadata to the one that dies.
+// planMoves has a partition of each master move to the next one, and the topic's metadata to the
+// one that dies.
 func (s *scenario) planMoves(t *testing.T, servers *redistest.Cluster) moves {
 	t.Helper()
 	metadata := fmt.Sprintf("rafka:{%s}:topic", s.Topic)
 	masters := servers.Nodes()[:clusterMasters]
 	home := slices.Index(masters, servers.Master(t, metadata))
 	victim, giver := (home+1)%clusterMasters, (home+2)%clusterMasters
-	p := moves{victim: masters[victim], heir: servers.Nodes()[clusterMasters+victim], giver: masters[giver], taker: masters[home]}
+	p := moves{
+		victim: masters[victim],
+		heir:   servers.Nodes()[clusterMasters+victim],
+		giver:  masters[giver],
+		taker:  masters[home],
+	}
 	for i := range masters {
 		own := s.partitionsOf(t, servers, masters[i])
 		require.GreaterOrEqual(t, len(own), 2, "the masters share the partitions")
@@ -149,8 +159,8 @@ func (s *scenario) partitionsOf(t testing.TB, servers *redistest.Cluster, node *
 	return own
 }
 
-// moveHalfByHalf moves a slot such that for a while the key is at its new node and the others of its slot, which scripts name together with
-// it, are not.
+// moveHalfByHalf moves a slot such that for a while the key is at its new node and the others of
+// its slot, which scripts name together with it, are not.
 func moveHalfByHalf(t testing.TB, servers *redistest.Cluster, m move) {
 	t.Helper()
 	migration := servers.BeginMigration(t, servers.Slot(t, m.key), m.to)

@@ -29,8 +29,8 @@ type route struct {
 	Group      string
 }
 
-// generated is a producer of numbered messages at an even pace: one batch every ten milliseconds. It takes its keys in turn, so every batch
-// touches many partitions.
+// generated is a producer of numbered messages at an even pace: one batch every ten milliseconds.
+// It takes its keys in turn, so every batch touches many partitions.
 type generated struct {
 	route
 	Before    int64 // the number before the first
@@ -48,14 +48,15 @@ func (g generated) KeyList() (string, error) {
 	return string(list), err
 }
 
-// httpConfig is the head of every configuration. Some processes are asked for their metrics, and some are not.
+// httpConfig is the head of every configuration. Some processes are asked for their metrics, and
+// some are not.
 const httpConfig = `
 http: {enabled: {{ne .Metrics ""}}, address: '{{.Metrics}}'}
 logger: {add_timestamp: true}
 `
 
-// The generator keeps one counter, in its own mapping: replays of the engine keep their number. What rafka has acknowledged goes to the
-// entry book.
+// The generator keeps one counter, in its own mapping: replays of the engine keep their number.
+// What rafka has acknowledged goes to the entry book.
 var generatedConfig = parse("generated", httpConfig+`
 input:
   generate:

@@ -15,8 +15,8 @@ const perSecond = 5000
 // takeoverWithin is the promise for the partitions of a member that is gone without a word.
 const takeoverWithin = sessionTimeout + time.Second
 
-// One of three consumers is killed under steady input. Nothing is lost, nothing is read again that was committed, and the others have its
-// partitions soon.
+// One of three consumers is killed under steady input. Nothing is lost, nothing is read again that
+// was committed, and the others have its partitions soon.
 func TestLedgerCrash(t *testing.T) {
 	for _, victim := range []struct {
 		name string
@@ -24,7 +24,8 @@ func TestLedgerCrash(t *testing.T) {
 	}{
 		// Much of what it finished since its last commit comes again.
 		{"QuickWorker", 5 * time.Millisecond},
-		// It has each batch in hand for longer than from one commit to the next: if such a batch were committed, it would be lost.
+		// It has each batch in hand for longer than from one commit to the next: if such a batch
+		// were committed, it would be lost.
 		{"SlowWorker", 1500 * time.Millisecond},
 	} {
 		t.Run(victim.name, func(t *testing.T) { killOneOfThree(t, victim.work) })
@@ -59,7 +60,8 @@ func killOneOfThree(t *testing.T, work time.Duration) {
 	require.LessOrEqual(t, takeover, takeoverWithin)
 }
 
-// requireOnlyUncommittedAgain checks that all that was read more than once lies behind what the victim had committed.
+// requireOnlyUncommittedAgain checks that all that was read more than once lies behind what the
+// victim had committed.
 func requireOnlyUncommittedAgain(t testing.TB, a *account, committed []lease, victim string) {
 	t.Helper()
 	for _, r := range a.again {

@@ -50,20 +50,25 @@ func awaitReplicated(t testing.TB, master *redistest.Server, replicas ...*redist
 	}
 	goal := position(master, "master_repl_offset")
 	for _, replica := range replicas {
-		await(t, patience, "the replica to have what the master has", func() bool { return position(replica, "slave_repl_offset") >= goal })
+		await(
+			t,
+			patience,
+			"the replica to have what the master has",
+			func() bool { return position(replica, "slave_repl_offset") >= goal },
+		)
 	}
 }
 
-// cutOff has the replicas of a master miss what is written until the master is killed. The replica must stand still for that, or it would
-// connect again; what lies in its socket it still gets.
+// cutOff has the replicas of a master miss what is written until the master is killed. The replica
+// must stand still for that, or it would connect again; what lies in its socket it still gets.
 func cutOff(t testing.TB, master, replica *redistest.Server) {
 	t.Helper()
 	replica.Pause(t)
 	require.NoError(t, master.Client(t).ClientKillByFilter(t.Context(), "TYPE", "replica").Err())
 }
 
-// populate starts consumers and two producers, and another producer for each of the options; all show their metrics. When it returns every
-// producer has written to all of its partitions.
+// populate starts consumers and two producers, and another producer for each of the options; all
+// show their metrics. When it returns every producer has written to all of its partitions.
 func (s *scenario) populate(t testing.TB, consumers []string, options ...func(*generated)) {
 	t.Helper()
 	for _, name := range consumers {
@@ -111,11 +116,12 @@ func (k *stock) lines() (all []int64) {
 	return all
 }
 
-// keeps reports whether the entry that was read is still there. Its number may be there again in another.
+// keeps reports whether the entry that was read is still there. Its number may be there again in
+// another.
 func (k *stock) keeps(r record) bool { return k.ids[r.Line] == r.ID }
 
-// settleFailover ends the input, waits until all that Redis kept has come out, and holds what Redis lost against what rafka counted. It
-// returns how many acknowledged messages were lost.
+// settleFailover ends the input, waits until all that Redis kept has come out, and holds what Redis
+// lost against what rafka counted. It returns how many acknowledged messages were lost.
 func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *account, lost int64) {
 	t.Helper()
 	counted, gaps := s.counted(t, "rafka_append_lost_entries_total"), s.counted(t, "rafka_append_gaps_total")
@@ -137,7 +143,13 @@ func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *accoun
 	missing, read := s.missingOf(entered, kept, a)
 	lost = missing.sum()
 	figure(t, "acknowledged", "%d", len(entered))
-	figure(t, "in the streams", "%d, of these not acknowledged: %d", len(kept.ids), int64(len(kept.ids))+lost-int64(len(entered)))
+	figure(
+		t,
+		"in the streams",
+		"%d, of these not acknowledged: %d",
+		len(kept.ids),
+		int64(len(kept.ids))+lost-int64(len(entered)),
+	)
 	figure(t, "acknowledged and not in the streams", "%d %v", lost, missing)
 	figure(t, "counted as lost by the producers", "%d %v (%d gaps)", counted.sum(), counted, gaps.sum())
 	figure(t, "of these read before they were lost", "%d %v", read.sum(), read)
@@ -150,12 +162,19 @@ func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *accoun
 	require.Empty(t, kept.twice, "an idempotent output writes nothing twice")
 	for _, c := range []counter{missing, noticed, recreated} {
 		for partition := range c {
-			require.True(t, f.hit(partition), "partition %d lost something and was not on the dead master: %v", partition, c)
+			require.True(
+				t,
+				f.hit(partition),
+				"partition %d lost something and was not on the dead master: %v",
+				partition,
+				c,
+			)
 		}
 	}
 	require.Equal(t, missing, counted, "what Redis lost and what the producers counted, by partition")
 	for partition := range read {
-		// Whoever claims the partition anew begins where the stored position is, which went back with the stream: there is nothing to be found.
+		// Whoever claims the partition anew begins where the stored position is, which went back
+		// with the stream: there is nothing to be found.
 		require.Positive(t, recreated[partition]+int64(w.ordinary.claims(partition, time.Now())),
 			"nobody found that partition %d had gone back", partition)
 	}
@@ -163,7 +182,8 @@ func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *accoun
 	return a, lost
 }
 
-// missingOf counts, by partition, what was acknowledged and does not stand in the streams, and what of that was read all the same.
+// missingOf counts, by partition, what was acknowledged and does not stand in the streams, and what
+// of that was read all the same.
 func (s *scenario) missingOf(entered []int64, kept *stock, a *account) (missing, read counter) {
 	missing, read = counter{}, counter{}
 	for _, line := range entered {
@@ -180,7 +200,8 @@ func (s *scenario) missingOf(entered []int64, kept *stock, a *account) (missing,
 	return missing, read
 }
 
-// recoveries logs how long it took until the partitions of the dead master were read again with what was written since.
+// recoveries logs how long it took until the partitions of the dead master were read again with
+// what was written since.
 func (a *account) recoveries(t testing.TB, f failover) {
 	t.Helper()
 	took := make([]time.Duration, len(f.partitions))

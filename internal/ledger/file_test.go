@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kafkaPartition is where Kafka's default partitioner puts a key, by an implementation that is not the one rafka uses.
+// kafkaPartition is where Kafka's default partitioner puts a key, by an implementation that is not
+// the one rafka uses.
 func kafkaPartition(key string, partitions int) int {
 	all := make([]int, partitions)
 	for i := range all {
@@ -23,8 +24,8 @@ func kafkaPartition(key string, partitions int) int {
 	return kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: []byte(key)}, all...)
 }
 
-// Every line of a log goes through a topic to three consumers: each comes out once, as it was, in order for its client, and on the
-// partition on which Kafka would have put it.
+// Every line of a log goes through a topic to three consumers: each comes out once, as it was, in
+// order for its client, and on the partition on which Kafka would have put it.
 func TestLedgerFile(t *testing.T) {
 	path, text := accessLog(t)
 	s, _ := newScenario(t)
@@ -59,10 +60,16 @@ func TestLedgerFile(t *testing.T) {
 	figure(t, "lines", "%d", len(text))
 	figure(t, "clients", "%d", len(clients))
 	figure(t, "delivered twice", "%d", len(a.again))
-	figure(t, "from the producer's start to the last line read", "%s", a.records[len(a.records)-1].read().Sub(began).Round(time.Millisecond))
+	figure(
+		t,
+		"from the producer's start to the last line read",
+		"%s",
+		a.records[len(a.records)-1].read().Sub(began).Round(time.Millisecond),
+	)
 }
 
-// Where keys go is a contract with producers in other languages, so it is pinned by vectors that another client made.
+// Where keys go is a contract with producers in other languages, so it is pinned by vectors that
+// another client made.
 func TestLedgerKafkaPartitions(t *testing.T) {
 	content, err := os.ReadFile("testdata/kafka_partitions.json")
 	require.NoError(t, err)
@@ -97,8 +104,8 @@ func TestLedgerKafkaPartitions(t *testing.T) {
 	figure(t, "keys on Kafka's partitions", "%d", len(pinned.Vectors))
 }
 
-// A Redis consumer group that somebody else made is not ours to move, though it has our name: the topic is read all the same, and the
-// group's own position stays.
+// A Redis consumer group that somebody else made is not ours to move, though it has our name: the
+// topic is read all the same, and the group's own position stays.
 func TestLedgerForeignGroup(t *testing.T) {
 	path, text := accessLog(t)
 	s, _ := newScenario(t)

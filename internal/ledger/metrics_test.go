@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// freeAddress is one that was free a moment ago. Its port is neither one of those that systems give to outgoing connections nor one of
-// those that redistest takes.
+// freeAddress is one that was free a moment ago. Its port is neither one of those that systems give
+// to outgoing connections nor one of those that redistest takes.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -48,7 +48,8 @@ func (c counter) add(other counter) {
 
 var partitionLabel = regexp.MustCompile(`[{,]partition="(\d+)"`)
 
-// scrape asks a process for one of its counters. Partitions for which nothing was counted are left out.
+// scrape asks a process for one of its counters. Partitions for which nothing was counted are left
+// out.
 func scrape(t testing.TB, address, name string) counter {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

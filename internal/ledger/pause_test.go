@@ -17,8 +17,9 @@ const (
 	slowBatch = 20
 )
 
-// A consumer that is behind, and so has full buffers, is frozen for much longer than its leases last. The other takes its partitions
-// over. When it goes on it hands out nothing of what it had buffered, and takes part again.
+// A consumer that is behind, and so has full buffers, is frozen for much longer than its leases
+// last. The other takes its partitions over. When it goes on it hands out nothing of what it had
+// buffered, and takes part again.
 func TestLedgerPause(t *testing.T) {
 	s, _ := newScenario(t)
 	s.consume(t, "c1")
@@ -52,15 +53,32 @@ func TestLedgerPause(t *testing.T) {
 	stale, fresh := sortOut(sleeper.records[finished:], stopped)
 	figure(t, "partitions of the sleeper", "%d", len(lost))
 	figure(t, "messages it was behind when it was frozen", "%d", buffered)
-	figure(t, "its partitions were read elsewhere after", "%s (promised: %s)", takeover.Round(time.Millisecond), takeoverWithin)
+	figure(
+		t,
+		"its partitions were read elsewhere after",
+		"%s (promised: %s)",
+		takeover.Round(time.Millisecond),
+		takeoverWithin,
+	)
 	figure(t, "it held partitions again after", "%s", back.Round(time.Millisecond))
 	figure(t, "new messages finished after it went on", "%d", fresh)
 	require.LessOrEqual(t, takeover, takeoverWithin)
 	require.Positive(t, fresh, "the sleeper reads again")
 	for _, l := range lost {
-		figure(t, fmt.Sprintf("old messages of partition %d finished then", l.partition), "%d (in the pipeline before: at most %d)",
-			stale[l.partition], slowBatch)
-		require.LessOrEqual(t, stale[l.partition], slowBatch, "the sleeper handed out what it had buffered of partition %d", l.partition)
+		figure(
+			t,
+			fmt.Sprintf("old messages of partition %d finished then", l.partition),
+			"%d (in the pipeline before: at most %d)",
+			stale[l.partition],
+			slowBatch,
+		)
+		require.LessOrEqual(
+			t,
+			stale[l.partition],
+			slowBatch,
+			"the sleeper handed out what it had buffered of partition %d",
+			l.partition,
+		)
 	}
 }
 
@@ -84,7 +102,8 @@ func awaitBacklog(t testing.TB, s *scenario, m *member, enough int64) (backlog i
 	return backlog
 }
 
-// awaitPassed waits until a consumer has finished, of partitions that it took over, all that was written before a moment.
+// awaitPassed waits until a consumer has finished, of partitions that it took over, all that was
+// written before a moment.
 func awaitPassed(t testing.TB, m *member, taken []lease, moment time.Time) {
 	t.Helper()
 	behind := map[int]bool{}
@@ -101,8 +120,9 @@ func awaitPassed(t testing.TB, m *member, taken []lease, moment time.Time) {
 	})
 }
 
-// sortOut counts what a consumer finished after it had been frozen: by partition what was written before, which it may have had
-// buffered, and what was written since. Of each partition one batch was in the pipeline, and that one may end as if nothing had happened.
+// sortOut counts what a consumer finished after it had been frozen: by partition what was written
+// before, which it may have had buffered, and what was written since. Of each partition one batch
+// was in the pipeline, and that one may end as if nothing had happened.
 func sortOut(records []record, stopped time.Time) (stale map[int]int, fresh int) {
 	stale = map[int]int{}
 	for _, r := range records {

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// stopWithin is how long a process may take to end by itself: the engine's shutdown_timeout, and a second.
+	// stopWithin is how long a process may take to end by itself: the engine's shutdown_timeout,
+	// and a second.
 	stopWithin = 21 * time.Second
 	// shownOutput is how many bytes of a process's output are shown when a test fails.
 	shownOutput = 16 << 10
@@ -49,7 +50,8 @@ func launch(t testing.TB, dir, name, config string) *process {
 	started := make(chan error, 1)
 	go func() { // ends with the process
 		defer close(p.done)
-		// "Parent" is the thread that forked, not the process: the thread must live as long as the child does.
+		// "Parent" is the thread that forked, not the process: the thread must live as long as the
+		// child does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
@@ -105,7 +107,8 @@ func (p *process) resume(t testing.TB) {
 	p.signal(t, syscall.SIGCONT)
 }
 
-// terminate asks the process to end. Before the engine says that it can be asked, it has no handler for the signal and would die of it.
+// terminate asks the process to end. Before the engine says that it can be asked, it has no handler
+// for the signal and would die of it.
 func (p *process) terminate(t testing.TB) {
 	t.Helper()
 	await(t, patience, p.name+" to be up", func() bool {
@@ -148,7 +151,8 @@ func (p *process) requireAlive(t testing.TB) {
 // pollEvery is how often await looks.
 const pollEvery = 20 * time.Millisecond
 
-// await waits until holds does. Unlike require.Eventually it asks on the test's own goroutine, so holds may fail the test.
+// await waits until holds does. Unlike require.Eventually it asks on the test's own goroutine, so
+// holds may fail the test.
 func await(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -164,7 +168,12 @@ func await(t testing.TB, within time.Duration, what string, holds func() bool) {
 
 // The moment it was started is the earliest that chaos asks a process to end.
 func TestLedgerAsksNoProcessToEndBeforeItIsUp(t *testing.T) {
-	p := launch(t, t.TempDir(), "p", "input: {generate: {interval: 1h, mapping: 'root = 1'}}\noutput: {drop: {}}\nhttp: {enabled: false}\n")
+	p := launch(
+		t,
+		t.TempDir(),
+		"p",
+		"input: {generate: {interval: 1h, mapping: 'root = 1'}}\noutput: {drop: {}}\nhttp: {enabled: false}\n",
+	)
 	p.terminate(t)
 	p.join(t, stopWithin)
 }

@@ -17,9 +17,10 @@ const (
 	impatience = 500 * time.Millisecond
 )
 
-// Redis is killed and restarted twice under steady input, once for less than a session and once for much more, and once it stands still for
-// longer than the producer waits: then it works off what it was sent, and nobody gets the answers. Nothing that was acknowledged is lost,
-// nothing is written twice, and both sides go on by themselves.
+// Redis is killed and restarted twice under steady input, once for less than a session and once for
+// much more, and once it stands still for longer than the producer waits: then it works off what it
+// was sent, and nobody gets the answers. Nothing that was acknowledged is lost, nothing is written
+// twice, and both sides go on by themselves.
 func TestLedgerRedisRestart(t *testing.T) {
 	s, server := newScenario(t, "--appendonly", "yes", "--appendfsync", "always")
 	s.consume(t, "c1")
@@ -37,13 +38,18 @@ func TestLedgerRedisRestart(t *testing.T) {
 	a.requireOrder(t)
 	figure(t, "entries in the streams, each number once", "%d", requireEachOnceInOrder(t, s))
 	for _, r := range recoveries {
-		figure(t, fmt.Sprintf("%s for %s", r.what, r.down.Round(10*time.Millisecond)),
-			"written again %s, all partitions read again %s after it was back", r.written.Round(time.Millisecond), r.read.Round(time.Millisecond))
+		figure(
+			t,
+			fmt.Sprintf("%s for %s", r.what, r.down.Round(10*time.Millisecond)),
+			"written again %s, all partitions read again %s after it was back",
+			r.written.Round(time.Millisecond),
+			r.read.Round(time.Millisecond),
+		)
 	}
 }
 
-// recovery is how long it took, from when the server answered again, until there were acknowledged writes and reads of all
-// partitions.
+// recovery is how long it took, from when the server answered again, until there were acknowledged
+// writes and reads of all partitions.
 type recovery struct {
 	what                string
 	down, written, read time.Duration
@@ -81,8 +87,8 @@ func disturb(t *testing.T, s *scenario, what string, down time.Duration, fail, m
 	return r
 }
 
-// requireEachOnceInOrder checks the streams: the numbers from 1 to the last, each once, those of a key in order and in one partition,
-// and all that was acknowledged among them.
+// requireEachOnceInOrder checks the streams: the numbers from 1 to the last, each once, those of a
+// key in order and in one partition, and all that was acknowledged among them.
 func requireEachOnceInOrder(t *testing.T, s *scenario) (total int) {
 	t.Helper()
 	seen := map[int64]bool{}

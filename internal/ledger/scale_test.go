@@ -16,8 +16,8 @@ const (
 	attempts = 3
 )
 
-// One consumer becomes four and one again under steady input, all of them gracefully: nothing is lost and nothing is read twice, and
-// partitions that stay where they are do not notice.
+// One consumer becomes four and one again under steady input, all of them gracefully: nothing is
+// lost and nothing is read twice, and partitions that stay where they are do not notice.
 func TestLedgerScale(t *testing.T) {
 	for attempt := 1; ; attempt++ {
 		a, windows := scaleUpAndDown(t)
@@ -26,10 +26,19 @@ func TestLedgerScale(t *testing.T) {
 		quiet, rebalance := measure(t, a, windows)
 		if quiet < pauseWithin || attempt == attempts {
 			require.Less(t, rebalance, pauseWithin, "the longest pause of a partition that stayed")
-			require.Less(t, quiet, pauseWithin, "the machine is too busy to tell: even without a rebalance there were pauses")
+			require.Less(
+				t,
+				quiet,
+				pauseWithin,
+				"the machine is too busy to tell: even without a rebalance there were pauses",
+			)
 			return
 		}
-		t.Logf("attempt %d of %d: the machine stalled while nothing was rebalanced, so its figures say nothing; once more", attempt, attempts)
+		t.Logf(
+			"attempt %d of %d: the machine stalled while nothing was rebalanced, so its figures say nothing; once more",
+			attempt,
+			attempts,
+		)
 	}
 }
 
@@ -40,7 +49,8 @@ type window struct {
 	from, to  time.Time
 }
 
-// scaleUpAndDown runs the scenario and returns the account, and when there was a rebalance and when there was none.
+// scaleUpAndDown runs the scenario and returns the account, and when there was a rebalance and when
+// there was none.
 func scaleUpAndDown(t *testing.T) (*account, []window) {
 	t.Helper()
 	s, _ := newScenario(t)
@@ -82,13 +92,21 @@ func scaleUpAndDown(t *testing.T) (*account, []window) {
 	return s.settle(t), windows
 }
 
-// measure logs the longest pauses of each window and returns the longest without and with a rebalance.
+// measure logs the longest pauses of each window and returns the longest without and with a
+// rebalance.
 func measure(t *testing.T, a *account, windows []window) (quiet, rebalance time.Duration) {
 	t.Helper()
 	for _, w := range windows {
 		stayed, moved := a.pauses(w.from, w.to)
-		figure(t, "longest pause, "+w.name, "%s (partition %d of %s, from %s on)", stayed.length().Round(time.Millisecond),
-			stayed.after.Partition, stayed.after.by, stayed.before.read().Sub(w.from).Round(time.Millisecond))
+		figure(
+			t,
+			"longest pause, "+w.name,
+			"%s (partition %d of %s, from %s on)",
+			stayed.length().Round(time.Millisecond),
+			stayed.after.Partition,
+			stayed.after.by,
+			stayed.before.read().Sub(w.from).Round(time.Millisecond),
+		)
 		if !w.rebalance {
 			quiet = max(quiet, stayed.length())
 			continue

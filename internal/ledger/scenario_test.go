@@ -67,8 +67,20 @@ func openScenario(t testing.TB, c connection, client redis.UniversalClient, part
 		route: route{connection: c, Topic: "ledger", Partitions: partitions, Group: "accountants"},
 		dir:   t.TempDir(), client: client,
 	}
-	out, err := exec.Command(binary, "topic", "create", s.Topic, "--partitions", strconv.Itoa(partitions), "--url", s.URL,
-		"--kind", s.Kind, "--master", s.Master).CombinedOutput()
+	out, err := exec.Command(
+		binary,
+		"topic",
+		"create",
+		s.Topic,
+		"--partitions",
+		strconv.Itoa(partitions),
+		"--url",
+		s.URL,
+		"--kind",
+		s.Kind,
+		"--master",
+		s.Master,
+	).CombinedOutput()
 	require.NoError(t, err, "creating the topic: %s", out)
 	return s
 }
@@ -117,18 +129,24 @@ func (s *scenario) consume(t testing.TB, name string, options ...func(*consumer)
 	t.Helper()
 	c := consumer{
 		route: s.route, Name: name, Ledger: filepath.Join(s.dir, name+".ledger"),
-		// There is nearly always something in the pipeline, and no partition waits there for another.
+		// There is nearly always something in the pipeline, and no partition waits there for
+		// another.
 		BatchSize: 500, Threads: s.Partitions, Work: 5 * time.Millisecond,
 	}
 	for _, change := range options {
 		change(&c)
 	}
-	m := &member{launch(t, s.dir, name, render(t, consumerConfig, c)), &outBook{by: name, file: tail{path: c.Ledger}}, c}
+	m := &member{
+		launch(t, s.dir, name, render(t, consumerConfig, c)),
+		&outBook{by: name, file: tail{path: c.Ledger}},
+		c,
+	}
 	s.consumers = append(s.consumers, m)
 	return m
 }
 
-// awaitShares waits until exactly these consumers hold all partitions among them, evenly, and returns the leases.
+// awaitShares waits until exactly these consumers hold all partitions among them, evenly, and
+// returns the leases.
 func (s *scenario) awaitShares(t testing.TB, names ...string) (all []lease) {
 	t.Helper()
 	least := s.Partitions / len(names)
@@ -188,7 +206,8 @@ func (s *scenario) refresh(t testing.TB) (fresh []record) {
 	return fresh
 }
 
-// settle ends the input and waits until all that went in has come out, or fails naming what is missing. It returns the account.
+// settle ends the input and waits until all that went in has come out, or fails naming what is
+// missing. It returns the account.
 func (s *scenario) settle(t testing.TB) *account {
 	t.Helper()
 	s.stopProducers(t)

@@ -14,14 +14,16 @@ import (
 // failoverPerSecond is the pace of each producer.
 const failoverPerSecond = 1500
 
-// The master dies under steady input and a replica is promoted; then the old master comes back. Both sides go on by themselves, all that
-// Redis kept comes out in order, and what it lost is counted.
+// The master dies under steady input and a replica is promoted; then the old master comes back.
+// Both sides go on by themselves, all that Redis kept comes out in order, and what it lost is
+// counted.
 func TestLedgerSentinel(t *testing.T) {
 	t.Run("Failover", func(t *testing.T) {
 		s := redistest.StartSentinel(t, redistest.SentinelOptions{})
 		killMaster(t, s, func(*scenario, *redistest.Server, *redistest.Server) {})
 	})
-	// The replica misses the last writes: acknowledged ones are lost for certain, with what producers and consumers know of them.
+	// The replica misses the last writes: acknowledged ones are lost for certain, with what
+	// producers and consumers know of them.
 	t.Run("WritesLost", func(t *testing.T) {
 		s := redistest.StartSentinel(t, redistest.SentinelOptions{})
 		lost := killMaster(t, s, func(s *scenario, master, heir *redistest.Server) {
@@ -32,8 +34,13 @@ func TestLedgerSentinel(t *testing.T) {
 	})
 }
 
-// killMaster runs the scenario and returns how many acknowledged messages Redis lost. prepare is called just before the master is killed.
-func killMaster(t *testing.T, servers *redistest.Sentinel, prepare func(s *scenario, master, heir *redistest.Server)) (lost int64) {
+// killMaster runs the scenario and returns how many acknowledged messages Redis lost. prepare is
+// called just before the master is killed.
+func killMaster(
+	t *testing.T,
+	servers *redistest.Sentinel,
+	prepare func(s *scenario, master, heir *redistest.Server),
+) (lost int64) {
 	t.Helper()
 	master, heir := servers.Servers()[0], servers.Servers()[1]
 	c := connection{URL: servers.URL(), Kind: "failover", Master: servers.MasterName()}

@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tolerance is how much of something may be added between the beginning and the end of a soak: a share of what there was, and some.
+// tolerance is how much of something may be added between the beginning and the end of a soak: a
+// share of what there was, and some.
 type tolerance struct {
 	share, more float64
 	unit        float64 // in which it is shown
@@ -112,9 +113,25 @@ func (g *gauges) requireFlat(t testing.TB, from time.Time) {
 		f := s.from(from).flatness()
 		allowed := s.tolerance.share*f.first + s.tolerance.more
 		unit := s.tolerance.unit
-		figure(t, s.name, "%.1f, then %.1f; slope %+.2f over all, %.2f allowed (%d samples, %.1f to %.1f)", f.first/unit, f.second/unit,
-			f.growth/unit, allowed/unit, f.samples, f.least/unit, f.most/unit)
-		assert.LessOrEqual(t, f.second-f.first, allowed, "%s: the median of the second half is higher than that of the first", s.name)
+		figure(
+			t,
+			s.name,
+			"%.1f, then %.1f; slope %+.2f over all, %.2f allowed (%d samples, %.1f to %.1f)",
+			f.first/unit,
+			f.second/unit,
+			f.growth/unit,
+			allowed/unit,
+			f.samples,
+			f.least/unit,
+			f.most/unit,
+		)
+		assert.LessOrEqual(
+			t,
+			f.second-f.first,
+			allowed,
+			"%s: the median of the second half is higher than that of the first",
+			s.name,
+		)
 		assert.LessOrEqual(t, f.growth, allowed, "%s: the values rise from the beginning to the end", s.name)
 	}
 }
@@ -149,8 +166,8 @@ func median(values []float64) float64 { return slices.Sorted(slices.Values(value
 
 func (s *series) length() float64 { return s.points[len(s.points)-1].at.Sub(s.points[0].at).Seconds() }
 
-// slope is the median of the slopes between values that are at least half of the time apart: a few that stand out, as while a member comes, do
-// not matter.
+// slope is the median of the slopes between values that are at least half of the time apart: a few
+// that stand out, as while a member comes, do not matter.
 func (s *series) slope() float64 {
 	var slopes []float64
 	for i, p := range s.points {

@@ -20,8 +20,8 @@ const (
 	minutesEnv     = "SOAK_MINUTES"
 	defaultMinutes = 2
 
-	// soakPerSecond and soakLength make a partition forget what is older than eighty seconds: a member would have to stand still for as long to
-	// lose anything.
+	// soakPerSecond and soakLength make a partition forget what is older than eighty seconds: a
+	// member would have to stand still for as long to lose anything.
 	soakPerSecond = 500
 	soakLength    = 5000
 
@@ -87,8 +87,9 @@ output:
   drop: {}
 `)
 
-// Members join and leave, are killed and come back under their instance's name, and all connections break again and again, while a producer and
-// three consumers stay and the partitions are trimmed: neither these processes nor Redis hold more and more, and all is read.
+// Members join and leave, are killed and come back under their instance's name, and all connections
+// break again and again, while a producer and three consumers stay and the partitions are trimmed:
+// neither these processes nor Redis hold more and more, and all is read.
 func TestSoak(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.MaxRetries = 3 }) // its own connections break too
@@ -139,15 +140,20 @@ func soakLasts(t *testing.T) time.Duration {
 	return time.Duration(minutes * float64(time.Minute))
 }
 
-// prefill brings the partitions to the length at which they are trimmed, so that Redis does not grow until then.
+// prefill brings the partitions to the length at which they are trimmed, so that Redis does not
+// grow until then.
 func (s *scenario) prefill(t testing.TB) {
 	t.Helper()
 	for i := range s.Partitions {
 		pipe := s.client.Pipeline()
 		for range soakLength {
 			pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: s.partitionKey(i), Values: []string{
-				"body", "message 123456, which is about as long as a line of a log is in real life, so that buffers fill as they do there",
-				"rafka_key", "writer-100", "client", "writer-100",
+				"body",
+				"message 123456, which is about as long as a line of a log is in real life, so that buffers fill as they do there",
+				"rafka_key",
+				"writer-100",
+				"client",
+				"writer-100",
 			}})
 		}
 		_, err := pipe.Exec(t.Context())
@@ -155,7 +161,8 @@ func (s *scenario) prefill(t testing.TB) {
 	}
 }
 
-// requireAllRead stops the producer and waits until the group has committed the last entry of each partition.
+// requireAllRead stops the producer and waits until the group has committed the last entry of each
+// partition.
 func (s *scenario) requireAllRead(t testing.TB, producer stayer) {
 	t.Helper()
 	producer.terminate(t)
@@ -187,7 +194,8 @@ type churn struct {
 	passing, static stayer // who is there at the moment
 }
 
-// step is one act of a play of eight that is repeated, so that each stretch of a soak sees the same.
+// step is one act of a play of eight that is repeated, so that each stretch of a soak sees the
+// same.
 func (c *churn) step(t *testing.T) {
 	t.Helper()
 	const instance = "guest"

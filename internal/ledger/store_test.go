@@ -17,8 +17,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// What the store holds, by key names and fields spelled out: these are the interface for people and other tools, so a change of
-// them should show.
+// What the store holds, by key names and fields spelled out: these are the interface for people and
+// other tools, so a change of them should show.
 
 // lease is who holds a partition and where the group stands in it.
 type lease struct {
@@ -101,7 +101,8 @@ func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
 	}
 }
 
-// entriesAfter returns the next page of what stands in a partition behind an ID, or from the beginning on, and whether there is more.
+// entriesAfter returns the next page of what stands in a partition behind an ID, or from the
+// beginning on, and whether there is more.
 func (s *scenario) entriesAfter(ctx context.Context, partition int, after string) (page []entry, more bool, err error) {
 	const most = 5000
 	from := "-"

@@ -17,8 +17,8 @@ import (
 // watchEvery is how often a watch looks.
 const watchEvery = 20 * time.Millisecond
 
-// watch looks at the leases all the time: by the scenario's client, and at the server that is going to be promoted, which knows best what
-// a failover left.
+// watch looks at the leases all the time: by the scenario's client, and at the server that is going
+// to be promoted, which knows best what a failover left.
 type watch struct {
 	stop  context.CancelFunc
 	ended chan struct{}
@@ -130,9 +130,10 @@ func (all sightings) claims(partition int, moment time.Time) int {
 	return max(0, len(slices.Compact(epochs))-1)
 }
 
-// requireCauses checks that whatever was delivered again had not been committed, in the store as the failover left it, or that a reader had to
-// find its place again because the stream had gone back; and tells why it came again. A claim is only seen soon after it was made,
-// so the claims are not held against single messages.
+// requireCauses checks that whatever was delivered again had not been committed, in the store as
+// the failover left it, or that a reader had to find its place again because the stream had gone
+// back; and tells why it came again. A claim is only seen soon after it was made, so the claims are
+// not held against single messages.
 func (w *watch) requireCauses(t testing.TB, a *account, kept *stock, f failover, recreated counter) {
 	t.Helper()
 	w.end()
@@ -163,7 +164,12 @@ func (w *watch) requireCauses(t testing.TB, a *account, kept *stock, f failover,
 			sought++
 			continue
 		}
-		require.Positive(t, w.ordinary.claims(r.Partition, time.Now()), "read again, though nobody claimed its partition again: %s", r)
+		require.Positive(
+			t,
+			w.ordinary.claims(r.Partition, time.Now()),
+			"read again, though nobody claimed its partition again: %s",
+			r,
+		)
 		if w.ordinary.committed(r.Partition, f.killed).Before(r.offset) {
 			uncommitted++
 		} else {

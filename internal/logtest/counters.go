@@ -9,8 +9,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Counters is a metrics exporter that keeps what is counted, by name and labels. The zero Counters is empty; it is safe for concurrent
-// use.
+// Counters is a metrics exporter that keeps what is counted, by name and labels. The zero Counters
+// is empty; it is safe for concurrent use.
 type Counters struct {
 	mu     sync.Mutex
 	counts map[string]int64
@@ -85,7 +85,8 @@ func (c *Counters) Environment() (*service.Environment, error) {
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return c, nil })
 }
 
-// Resources are those of a component that logs to the journal and counts here. They hold nothing that would have to be closed.
+// Resources are those of a component that logs to the journal and counts here. They hold nothing
+// that would have to be closed.
 func (c *Counters) Resources(j *Journal) (*service.Resources, error) {
 	env, err := c.Environment()
 	if err != nil {

@@ -4,15 +4,16 @@ package pipelines
 func (g *generator) broker(p place) (object, need) {
 	d := g.d
 	patterns := []string{"round_robin", "greedy"}
-	// In strict mode async_writer.go refuses a message as long as it carries the error of a processor. A broker that retries
-	// for ever (output_broker.go) gives it the same message again and again, and never rejects it.
+	// In strict mode async_writer.go refuses a message as long as it carries the error of a
+	// processor. A broker that retries for ever (output_broker.go) gives it the same message again
+	// and again, and never rejects it.
 	retries := !g.strict || !g.fails
 	if retries {
 		patterns = append(patterns, "fan_out")
 	}
-	// An output that fails fast passes on what its first failing child says: that the other messages arrived, though the
-	// next children never saw them. What merges transactions or passes on what failed alone (transaction/tracked.go,
-	// output_fallback.go) believes that.
+	// An output that fails fast passes on what its first failing child says: that the other
+	// messages arrived, though the next children never saw them. What merges transactions or passes
+	// on what failed alone (transaction/tracked.go, output_fallback.go) believes that.
 	believed := p.batched || p.tracked || g.batchedInput
 	if !g.endingInput { // an input that ends with batches in the pipeline is a hard stop to outputs; see below
 		if retries {
@@ -45,7 +46,8 @@ func (g *generator) broker(p place) (object, need) {
 	case "fan_out_sequential_fail_fast":
 		delete(fields, "batching") // as above
 		child.batched, child.shared = p.batched, true
-		g.noHardStops = true // output_broker_fan_out_sequential.go waits for acknowledgements that a hard stop has ended
+		// output_broker_fan_out_sequential.go waits for acknowledgements that a hard stop has ended
+		g.noHardStops = true
 	case "fan_out_fail_fast":
 		n, g.failFast = 2, true
 		delete(fields, "batching")

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 )
 
-// draw is the source of everything that is random in a plan. It takes values from a recording and, if there is none,
-// from a generator, and records them.
+// draw is the source of everything that is random in a plan. It takes values from a recording and,
+// if there is none, from a generator, and records them.
 type draw struct {
 	random *rand.Rand // nil: the recording alone decides, and what it lacks is 0
 	given  []int

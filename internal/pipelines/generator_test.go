@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// generator builds a plan out of draws, and keeps what later components have to know of earlier ones.
+// generator builds a plan out of draws, and keeps what later components have to know of earlier
+// ones.
 type generator struct {
 	d    *draw
 	plan *plan
@@ -57,13 +58,22 @@ func (g *generator) troubles() {
 			add(trouble{kind: inPipeline, place: pick(d, g.flake...), number: d.below(total), times: d.between(1, 3)})
 		case place == "":
 		default:
-			add(trouble{kind: pick(d, kinds...), place: place, number: d.below(total), from: d.below(6), times: d.between(1, 3)})
+			add(
+				trouble{
+					kind:   pick(d, kinds...),
+					place:  place,
+					number: d.below(total),
+					from:   d.below(6),
+					times:  d.between(1, 3),
+				},
+			)
 		}
 	})
 	if len(g.taken) > 0 && d.chance(40) {
 		add(trouble{kind: forEver, place: pick(d, g.taken...), number: d.below(total)})
 	}
-	// What nothing takes is judged by what is committed when the run is ended, which has to be possible.
+	// What nothing takes is judged by what is committed when the run is ended, which has to be
+	// possible.
 	if len(g.names) > 0 && !g.noHardStops && len(g.plan.troubles) == from && !g.plan.passes && d.chance(40) {
 		add(trouble{kind: forEver, place: pick(d, g.names...), number: d.below(total)})
 		g.plan.doomed = true
@@ -85,7 +95,12 @@ func (g *generator) stops() {
 func (g *generator) outages() {
 	g.d.items(1, 5, func() {
 		g.plan.outages = append(g.plan.outages, outage{
-			after: g.d.between(1, 6), silent: g.d.chance(50), length: time.Duration(g.d.between(20, 300)) * time.Millisecond,
+			after: g.d.between(
+				1,
+				6,
+			),
+			silent: g.d.chance(50),
+			length: time.Duration(g.d.between(20, 300)) * time.Millisecond,
 		})
 	})
 }

@@ -26,7 +26,10 @@ func (g *generator) topic() int {
 	if len(g.plan.topics) > 0 {
 		first = g.plan.count()
 	}
-	g.plan.topics = append(g.plan.topics, topicPlan{partitions: g.d.between(1, 6), first: first, count: g.d.between(1, 40)})
+	g.plan.topics = append(
+		g.plan.topics,
+		topicPlan{partitions: g.d.between(1, 6), first: first, count: g.d.between(1, 40)},
+	)
 	return len(g.plan.topics) - 1
 }
 
@@ -63,8 +66,8 @@ func (g *generator) wrapped(input object) object {
 	return input
 }
 
-// readUntil draws an input that ends when it is idle or has seen a message, and begins again or leaves that to the
-// next stream of the run.
+// readUntil draws an input that ends when it is idle or has seen a message, and begins again or
+// leaves that to the next stream of the run.
 func (g *generator) readUntil() any {
 	d := g.d
 	g.endingInput = true
@@ -72,7 +75,8 @@ func (g *generator) readUntil() any {
 	source := g.rafka(g.topic(), false)
 	fields := object{"input": source, "restart_input": d.chance(50)}
 	if d.chance(50) {
-		// A batch that processors of the input split would end here with its first part, again and again.
+		// A batch that processors of the input split would end here with its first part, again and
+		// again.
 		g.finalInput = true
 		fields["check"] = `content().contains("` + string(tokenOf(d.below(g.plan.count()))) + `")`
 	} else {
@@ -105,14 +109,17 @@ func (g *generator) inputBroker() any {
 	return object{"broker": fields}
 }
 
-// sequence draws two inputs, one after the other. Both end when they are idle: the first may do so before it has read
-// everything, and is read on by the next stream of the run.
+// sequence draws two inputs, one after the other. Both end when they are idle: the first may do so
+// before it has read everything, and is read on by the next stream of the run.
 func (g *generator) sequence() any {
 	g.endingInput = true
 	g.plan.use("input", "sequence")
 	inputs := list{}
 	for range 2 {
-		inputs = append(inputs, object{"read_until": object{"input": g.wrapped(g.rafka(g.topic(), false)), "idle_timeout": idleMark}})
+		inputs = append(
+			inputs,
+			object{"read_until": object{"input": g.wrapped(g.rafka(g.topic(), false)), "idle_timeout": idleMark}},
+		)
 	}
 	return object{"sequence": object{"inputs": inputs}}
 }

@@ -32,7 +32,8 @@ func (r *run) look(ctx context.Context) (over bool, v *verdict, err error) {
 	return left == 0, nil, nil
 }
 
-// judge judges a stream that was stopped. The run is over too if everything happens to be committed.
+// judge judges a stream that was stopped. The run is over too if everything happens to be
+// committed.
 func (r *run) judge(ctx context.Context, wasOver bool) (over bool, v *verdict, err error) {
 	committed, err := r.committed(ctx)
 	if err != nil {
@@ -43,13 +44,16 @@ func (r *run) judge(ctx context.Context, wasOver bool) (over bool, v *verdict, e
 	}
 	left := r.world.uncommitted(committed)
 	if wasOver && !r.plan.doomed && left > 0 {
-		return false, &verdict{kind: "lost", what: fmt.Sprintf("%d messages were committed and are not any more", left)}, nil
+		return false, &verdict{
+			kind: "lost",
+			what: fmt.Sprintf("%d messages were committed and are not any more", left),
+		}, nil
 	}
 	return wasOver || left == 0, nil, nil
 }
 
-// weigh compares what is committed with what the sinks have. What is committed was read before, so nothing that the
-// sinks are getting just now is missed.
+// weigh compares what is committed with what the sinks have. What is committed was read before, so
+// nothing that the sinks are getting just now is missed.
 func (r *run) weigh(ctx context.Context, committed map[position]splits.Offset) (*verdict, error) {
 	if what := r.world.misordered(); what != "" {
 		return &verdict{kind: "order", what: what}, nil
@@ -61,7 +65,8 @@ func (r *run) weigh(ctx context.Context, committed map[position]splits.Offset) (
 		}
 		lost = r.world.lost(committed)
 	}
-	// An input that passes over what failed promises no more than to deliver everything as long as nothing fails.
+	// An input that passes over what failed promises no more than to deliver everything as long as
+	// nothing fails.
 	if _, failures := r.world.took(); len(lost) == 0 || r.plan.passes && failures > 0 {
 		return nil, nil
 	}

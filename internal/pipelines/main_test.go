@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	config.RouteLogs((*service.Logger)(nil))
 	registerProbes()
-	// After a hard stop the engine leaves goroutines behind that wait for acknowledgements which never come.
+	// After a hard stop the engine leaves goroutines behind that wait for acknowledgements which
+	// never come.
 	const benthos = "github.com/redpanda-data/benthos/v4/internal/"
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction(benthos+"component/output/batcher.(*Impl).loop.func4"),

@@ -6,7 +6,8 @@ type need interface {
 	met(delivered map[string]map[token]bool, t token) bool
 }
 
-// at demands that a sink has the token, what it is a piece of, or, if the sink itself splits, all pieces of it.
+// at demands that a sink has the token, what it is a piece of, or, if the sink itself splits, all
+// pieces of it.
 type at struct {
 	sink   string
 	pieces int

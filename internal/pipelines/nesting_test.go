@@ -14,7 +14,9 @@ func nestingMakers() []maker {
 		nested("parallel", func(children list) any { return object{"cap": 3, "processors": children} }),
 		{name: "branch", merged: true, nests: true, make: func(g *generator, s scope) list {
 			return one("branch", object{
-				"request_map": "root = content()", "processors": g.children(s.still()), "result_map": `meta branched = "yes"`,
+				"request_map": "root = content()",
+				"processors":  g.children(s.still()),
+				"result_map":  `meta branched = "yes"`,
 			})
 		}},
 		{name: "switch", nests: true, make: func(g *generator, s scope) list {
@@ -34,8 +36,8 @@ func nestingMakers() []maker {
 	}
 }
 
-// movingMakers drop messages on purpose, or change their order or batches: the engine gives what remains the contexts of
-// other messages.
+// movingMakers drop messages on purpose, or change their order or batches: the engine gives what
+// remains the contexts of other messages.
 func movingMakers() []maker {
 	return []maker{
 		{name: "mapping with deleted()", moves: true, make: func(g *generator, _ scope) list {
@@ -55,12 +57,19 @@ func movingMakers() []maker {
 			return one("for_each", one("bounds_check", object{"max_part_size": padding}))
 		}},
 		{name: "dedupe", moves: true, make: func(g *generator, _ scope) list {
-			// Only noise has a key that comes twice: dedupe also drops what it has seen and the output then refused.
+			// Only noise has a key that comes twice: dedupe also drops what it has seen and the
+			// output then refused.
 			g.plan.drops = append(g.plan.drops, isNoise)
-			return one("dedupe", object{"cache": "store", "key": `${! if json("noise").or(false) { "noise" } else { uuid_v4() } }`})
+			return one(
+				"dedupe",
+				object{"cache": "store", "key": `${! if json("noise").or(false) { "noise" } else { uuid_v4() } }`},
+			)
 		}},
 		{name: "insert_part", moves: true, make: func(g *generator, _ scope) list {
-			return one("insert_part", object{"index": g.d.between(-1, 2), "content": `{"id":"","n":-1,"k":"","noise":false}`})
+			return one(
+				"insert_part",
+				object{"index": g.d.between(-1, 2), "content": `{"id":"","n":-1,"k":"","noise":false}`},
+			)
 		}},
 		{name: "split", moves: true, merged: true, make: func(g *generator, _ scope) list {
 			g.reorders, g.batches = true, true
@@ -72,7 +81,10 @@ func movingMakers() []maker {
 		}},
 		{name: "group_by_value", moves: true, merged: true, make: func(g *generator, _ scope) list {
 			g.reorders, g.batches = true, true
-			return one("group_by_value", object{"value": pick(g.d, "${! content().length() % 3 }", `${! @rafka_key.or("") }`)})
+			return one(
+				"group_by_value",
+				object{"value": pick(g.d, "${! content().length() % 3 }", `${! @rafka_key.or("") }`)},
+			)
 		}},
 		{name: "select_parts", moves: true, merged: true, make: func(g *generator, _ scope) list {
 			g.reorders = true
@@ -92,8 +104,8 @@ func (g *generator) drop() string {
 // longest is more than a batch has messages.
 const longest = 200
 
-// selection draws an order of all messages of a batch: the other way round, or odd places first. Places that a batch
-// does not have are left out by the engine.
+// selection draws an order of all messages of a batch: the other way round, or odd places first.
+// Places that a batch does not have are left out by the engine.
 func (g *generator) selection() list {
 	parts := list{}
 	if g.d.chance(50) {
@@ -115,7 +127,10 @@ func mergingMakers() []maker {
 	both := func(format string) func(*generator, scope) list {
 		return func(g *generator, _ scope) list {
 			g.reorders = true
-			return list{object{"archive": object{"format": format, "path": "${! uuid_v4() }"}}, object{"unarchive": object{"format": format}}}
+			return list{
+				object{"archive": object{"format": format, "path": "${! uuid_v4() }"}},
+				object{"unarchive": object{"format": format}},
+			}
 		}
 	}
 	return []maker{
@@ -140,8 +155,18 @@ func mergingMakers() []maker {
 			}
 		}},
 		{name: "archive: lines", moves: true, shapes: true, make: fixed("archive", object{"format": "lines"})},
-		{name: "archive: json_array", moves: true, shapes: true, make: fixed("archive", object{"format": "json_array"})},
-		{name: "archive: concatenate", moves: true, shapes: true, make: fixed("archive", object{"format": "concatenate"})},
+		{
+			name:   "archive: json_array",
+			moves:  true,
+			shapes: true,
+			make:   fixed("archive", object{"format": "json_array"}),
+		},
+		{
+			name:   "archive: concatenate",
+			moves:  true,
+			shapes: true,
+			make:   fixed("archive", object{"format": "concatenate"}),
+		},
 	}
 }
 

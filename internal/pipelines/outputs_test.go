@@ -3,17 +3,19 @@ package pipelines
 // place is where an output stands in the tree.
 type place struct {
 	depth int
-	// batched: an output above merges transactions. The engine's transaction/tracked.go then takes the contexts of what a
-	// sink refused for those of its sources, and acknowledges transactions whose messages failed under a context that has
-	// moved, or whose first piece succeeded.
+	// batched: an output above merges transactions. The engine's transaction/tracked.go then takes
+	// the contexts of what a sink refused for those of its sources, and acknowledges transactions
+	// whose messages failed under a context that has moved, or whose first piece succeeded.
 	batched bool
-	// tracked: a fallback above passes on what failed alone, and output_fallback.go finds that by its context.
+	// tracked: a fallback above passes on what failed alone, and output_fallback.go finds that by
+	// its context.
 	tracked bool
-	// nested: something above can't take two answers for a transaction, as broker fan_out_fail_fast gives them
-	// (output_broker_fan_out.go): the writer that gives the second waits for ever.
+	// nested: something above can't take two answers for a transaction, as broker fan_out_fail_fast
+	// gives them (output_broker_fan_out.go): the writer that gives the second waits for ever.
 	nested bool
 	// shared: a broker above gives the same messages to one output after the other without a copy
-	// (output_broker_fan_out_sequential.go), so that the next output gets the archive that the processors of this one made.
+	// (output_broker_fan_out_sequential.go), so that the next output gets the archive that the
+	// processors of this one made.
 	shared bool
 	// taken: a fallback above has another output for what is refused.
 	taken bool
@@ -61,7 +63,19 @@ func (g *generator) node(p place) (object, need) {
 	var demands need
 	kinds := []func(place) (object, need){g.probe}
 	if p.depth < 3 {
-		kinds = append(kinds, g.probe, g.copy, g.copy, g.fallback, g.fallback, g.outputSwitch, g.retry, g.broker, g.broker, g.dropOn)
+		kinds = append(
+			kinds,
+			g.probe,
+			g.copy,
+			g.copy,
+			g.fallback,
+			g.fallback,
+			g.outputSwitch,
+			g.retry,
+			g.broker,
+			g.broker,
+			g.dropOn,
+		)
 	}
 	made, demands = pick(g.d, kinds...)(p)
 	if g.d.chance(15) {
@@ -81,8 +95,9 @@ func (g *generator) probe(p place) (object, need) {
 		"run": runMark, "name": name, "partial": partial, "pause": d.below(1500), "max_in_flight": d.between(1, 8),
 	}
 	if d.chance(35) {
-		// What a sink refuses by index behind processors that move contexts is lost in transaction/tracked.go; an error for
-		// the whole batch is not. In strict mode async_writer.go itself refuses by index.
+		// What a sink refuses by index behind processors that move contexts is lost in
+		// transaction/tracked.go; an error for the whole batch is not. In strict mode
+		// async_writer.go itself refuses by index.
 		fields["batching"] = g.batching(scope{moves: !partial && !p.shared && !g.strict})
 	}
 	g.names = append(g.names, name)
@@ -114,7 +129,12 @@ func (g *generator) copy(p place) (object, need) {
 	d := g.d
 	name := g.newSink()
 	demands := at{sink: name}
-	fields := object{"url": urlMark, "stream_name": runMark + "-" + name, "key": `${! @rafka_key.or("") }`, "max_in_flight": d.between(1, 8)}
+	fields := object{
+		"url":           urlMark,
+		"stream_name":   runMark + "-" + name,
+		"key":           `${! @rafka_key.or("") }`,
+		"max_in_flight": d.between(1, 8),
+	}
 	partitions := d.below(4)
 	if partitions > 0 {
 		fields["partitions"] = partitions
@@ -187,7 +207,8 @@ func (g *generator) retry(p place) (object, need) {
 func (g *generator) dropOn(p place) (object, need) {
 	if g.strict || g.d.chance(50) { // in strict mode messages that failed would be dropped too
 		made, demands := g.node(p.below())
-		// Not drawn is back_pressure: output_drop_on.go then takes the late answer for one transaction for that of the next.
+		// Not drawn is back_pressure: output_drop_on.go then takes the late answer for one
+		// transaction for that of the next.
 		return g.output1("drop_on", object{"error_patterns": list{"this never comes up"}, "output": made}), demands
 	}
 	made, demands := g.probe(p.below())

@@ -20,7 +20,8 @@ var (
 	shrinkFor = flag.Duration("pipelines.shrink", time.Minute, "how long to look for a simpler pipeline that fails too")
 )
 
-// TestEveryPipeline plays random pipelines. A failure names the seed: play it alone with make pipelines SEED=... N=1.
+// TestEveryPipeline plays random pipelines. A failure names the seed: play it alone with make
+// pipelines SEED=... N=1.
 func TestEveryPipeline(t *testing.T) {
 	s := newStage(t)
 	began := time.Now()
@@ -69,8 +70,8 @@ func (s *stage) playAll(t *testing.T) (played int) {
 	return played
 }
 
-// playSeed plays the pipeline of a seed. The error says everything about one that fails, and shows the simplest that
-// fails in the same way.
+// playSeed plays the pipeline of a seed. The error says everything about one that fails, and shows
+// the simplest that fails in the same way.
 func (s *stage) playSeed(ctx context.Context, seed uint64, nth int) error {
 	p := newPlan(newDraw(seed))
 	v, err := s.play(ctx, p)
@@ -130,13 +131,23 @@ func (s *stage) simplest(ctx context.Context, p *plan, v *verdict) (simplest *ve
 // lastLines is how much of a history and of a log is shown.
 const lastLines = 60
 
-// report is a run that fails: the plan, its configuration, what the sinks got and what the log says.
+// report is a run that fails: the plan, its configuration, what the sinks got and what the log
+// says.
 func report(v *verdict) string {
 	v.run.world.mu.Lock()
 	history := v.run.world.history
 	v.run.world.mu.Unlock()
 	log := v.run.journal.Lines()
-	return fmt.Sprintf("%s: %s\n%s\n%s\nwhat the sinks got (! is what they refused):\n%s\n\nlog:\n%s",
-		v.kind, v.what, v.run.plan.describe(), v.run.yaml(),
-		strings.Join(history[max(0, len(history)-lastLines):], "\n"), strings.Join(log[max(0, len(log)-lastLines/3):], ""))
+	return fmt.Sprintf(
+		"%s: %s\n%s\n%s\nwhat the sinks got (! is what they refused):\n%s\n\nlog:\n%s",
+		v.kind,
+		v.what,
+		v.run.plan.describe(),
+		v.run.yaml(),
+		strings.Join(
+			history[max(0, len(history)-lastLines):],
+			"\n",
+		),
+		strings.Join(log[max(0, len(log)-lastLines/3):], ""),
+	)
 }

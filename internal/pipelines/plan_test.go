@@ -39,7 +39,8 @@ type plan struct {
 // topicPlan is a topic with the messages from first on.
 type topicPlan struct{ partitions, first, count int }
 
-// stop ends a stream once the sinks have taken so many writes, and the next stream of the run goes on.
+// stop ends a stream once the sinks have taken so many writes, and the next stream of the run goes
+// on.
 type stop struct {
 	after int
 	hard  bool // what is in the pipeline is abandoned
@@ -58,8 +59,8 @@ type copied struct {
 	partitions int
 }
 
-// Marks in configurations stand for what differs from run to run: its name, the server, and the time after which an
-// input that has received nothing ends.
+// Marks in configurations stand for what differs from run to run: its name, the server, and the
+// time after which an input that has received nothing ends.
 const (
 	runMark  = "$RUN"
 	urlMark  = "$URL"
@@ -119,7 +120,8 @@ func (p *plan) count() int {
 	return last.first + last.count
 }
 
-// Every noiseEvery-th message is noise, of which dedupe leaves one, and every largeEvery-th is large.
+// Every noiseEvery-th message is noise, of which dedupe leaves one, and every largeEvery-th is
+// large.
 const (
 	noiseEvery = 9
 	largeEvery = 11
@@ -143,14 +145,28 @@ func (p *plan) body(n int) string {
 	if isLarge(n) {
 		pad = padding
 	}
-	return fmt.Sprintf(`{"id":"%s","n":%d,"k":"%s","noise":%t,"pad":"%s"}`, tokenOf(n), n, p.key(n), isNoise(n), strings.Repeat("x", pad))
+	return fmt.Sprintf(
+		`{"id":"%s","n":%d,"k":"%s","noise":%t,"pad":"%s"}`,
+		tokenOf(n),
+		n,
+		p.key(n),
+		isNoise(n),
+		strings.Repeat("x", pad),
+	)
 }
 
 // describe is the plan in words, for a failure.
 func (p *plan) describe() string {
 	var out strings.Builder
 	for i, t := range p.topics {
-		fmt.Fprintf(&out, "topic t%d: %d partitions, messages m%04d to m%04d\n", i, t.partitions, t.first, t.first+t.count-1)
+		fmt.Fprintf(
+			&out,
+			"topic t%d: %d partitions, messages m%04d to m%04d\n",
+			i,
+			t.partitions,
+			t.first,
+			t.first+t.count-1,
+		)
 	}
 	fmt.Fprintf(&out, "keys: %d, ordered: %t, pieces: %v\n", p.keys, p.ordered, p.factors)
 	for _, t := range p.troubles {

@@ -2,8 +2,8 @@ package pipelines
 
 // scope says what processors may do at some place of a pipeline.
 type scope struct {
-	// moves: the engine may lose track of which message is which. splits: one message may become several. shapes: bodies
-	// may stop being single JSON documents.
+	// moves: the engine may lose track of which message is which. splits: one message may become
+	// several. shapes: bodies may stop being single JSON documents.
 	moves, splits, shapes bool
 	depth                 int
 }
@@ -17,8 +17,9 @@ func (s scope) inside() scope { return scope{moves: s.moves, depth: s.depth + 1}
 // maker makes processors of one kind: mostly one, or several that belong together.
 type maker struct {
 	name string
-	// moves: each output message need not have the context of its source (auto_observed.go of the engine gives it that of
-	// the input message at the same position). splits: one message becomes several, which share a context.
+	// moves: each output message need not have the context of its source (auto_observed.go of the
+	// engine gives it that of the input message at the same position). splits: one message becomes
+	// several, which share a context.
 	moves, splits bool
 	// shapes: what follows has merged bodies. merged: it works on merged bodies too.
 	shapes, merged bool
@@ -31,7 +32,11 @@ type maker struct {
 
 func (m maker) fits(g *generator, s scope) bool {
 	switch {
-	case m.moves && !s.moves, m.splits && !s.splits, m.shapes && !s.shapes, g.merged && !m.merged, m.nests && s.depth > 1,
+	case m.moves && !s.moves,
+		m.splits && !s.splits,
+		m.shapes && !s.shapes,
+		g.merged && !m.merged,
+		m.nests && s.depth > 1,
 		m.fails && g.strict && g.endless:
 		return false
 	}
@@ -96,12 +101,24 @@ func plainMakers() []maker {
 		{name: "cache", merged: true, make: fixed("cache", object{
 			"resource": "store", "operator": "set", "key": "${! uuid_v4() }", "value": "x",
 		})},
-		{name: "bounds_check", merged: true, make: fixed("bounds_check", object{"max_part_size": 1 << 28, "max_parts": 100000})},
+		{
+			name:   "bounds_check",
+			merged: true,
+			make:   fixed("bounds_check", object{"max_part_size": 1 << 28, "max_parts": 100000}),
+		},
 		{name: "compress, decompress", merged: true, make: func(g *generator, _ scope) list {
 			algorithm := pick(g.d, "gzip", "zlib", "flate", "snappy", "lz4")
-			return list{object{"compress": object{"algorithm": algorithm}}, object{"decompress": object{"algorithm": algorithm}}}
+			return list{
+				object{"compress": object{"algorithm": algorithm}},
+				object{"decompress": object{"algorithm": algorithm}},
+			}
 		}},
-		{name: "flaky", merged: true, fails: true, make: func(g *generator, _ scope) list { return one("flaky", g.newFlaky()) }},
+		{
+			name:   "flaky",
+			merged: true,
+			fails:  true,
+			make:   func(g *generator, _ scope) list { return one("flaky", g.newFlaky()) },
+		},
 		{name: "flaky, catch", merged: true, fails: true, make: func(g *generator, s scope) list {
 			return list{object{"flaky": g.newFlaky()}, object{"catch": g.children(s.still())}}
 		}},
@@ -134,11 +151,21 @@ func documentMakers() []maker {
 		{name: "jmespath", make: fixed("jmespath", object{"query": "@"})},
 		{name: "json_schema", make: fixed("json_schema", object{"schema": `{"type":"object","required":["id"]}`})},
 		{name: "while", make: fixed("while", object{
-			"max_loops": 5, "check": "this.loops.or(0) < 2", "processors": one("mutation", "root.loops = this.loops.or(0) + 1"),
+			"max_loops":  5,
+			"check":      "this.loops.or(0) < 2",
+			"processors": one("mutation", "root.loops = this.loops.or(0) + 1"),
 		})},
 		{name: "workflow", make: fixed("workflow", object{"meta_path": "meta.workflow", "branches": object{
-			"a": object{"request_map": "root = this.n", "processors": one("mapping", "root = this"), "result_map": "root.flow_a = this"},
-			"b": object{"request_map": "root = this.flow_a", "processors": one("noop", object{}), "result_map": "root.flow_b = this"},
+			"a": object{
+				"request_map": "root = this.n",
+				"processors":  one("mapping", "root = this"),
+				"result_map":  "root.flow_a = this",
+			},
+			"b": object{
+				"request_map": "root = this.flow_a",
+				"processors":  one("noop", object{}),
+				"result_map":  "root.flow_b = this",
+			},
 		}})},
 		{name: "try_catch", make: fixed("try_catch", object{
 			"processors": one("mapping", `root = if this.n % 5 == 2 { throw("caught") } else { this }`),
@@ -147,7 +174,9 @@ func documentMakers() []maker {
 		{name: "cached", make: func(g *generator, s scope) list {
 			g.caches++
 			return one("cached", object{
-				"cache": "store", "key": number(g.caches) + `-${! json("id") }`, "processors": one("mutation", "root.cached = true"),
+				"cache":      "store",
+				"key":        number(g.caches) + `-${! json("id") }`,
+				"processors": one("mutation", "root.cached = true"),
 			})
 		}},
 	}

@@ -28,14 +28,20 @@ type stage struct {
 	url    string
 	runs   atomic.Int64
 	tally  *tally
-	// proxies are those that no run uses: a run whose plan has outages reaches the server through one.
+	// proxies are those that no run uses: a run whose plan has outages reaches the server through
+	// one.
 	proxies chan *redistest.Proxy
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	server := redistest.Start(t)
-	s := &stage{client: server.Client(t), url: server.URL(), tally: newTally(), proxies: make(chan *redistest.Proxy, *atOnce)}
+	s := &stage{
+		client:  server.Client(t),
+		url:     server.URL(),
+		tally:   newTally(),
+		proxies: make(chan *redistest.Proxy, *atOnce),
+	}
 	for range *atOnce {
 		s.proxies <- redistest.StartProxy(t, server.Addr())
 	}
@@ -60,7 +66,8 @@ type run struct {
 	outages []outage         // likewise
 	proxy   *redistest.Proxy // nil unless the plan has outages
 	streams int
-	// left is how many messages were not committed, and writes how many were written, when one of them changed last.
+	// left is how many messages were not committed, and writes how many were written, when one of
+	// them changed last.
 	left, writes int
 	began, moved time.Time
 }
@@ -68,10 +75,11 @@ type run struct {
 const (
 	// patience is how long a run may stand still.
 	patience = 40 * time.Second
-	// longestRun is how long it may take while it moves. Those that nothing is wrong with take less than a second.
+	// longestRun is how long it may take while it moves. Those that nothing is wrong with take less
+	// than a second.
 	longestRun = 3 * time.Minute
-	// shortestIdle is how long an input waits for messages before it ends. An input that can't join its group so soon, on a
-	// busy machine, has longer in the next stream.
+	// shortestIdle is how long an input waits for messages before it ends. An input that can't join
+	// its group so soon, on a busy machine, has longer in the next stream.
 	shortestIdle = 200 * time.Millisecond
 	// doomedFor is how long a stream is left with a message that it can't get rid of.
 	doomedFor = 400 * time.Millisecond
@@ -81,11 +89,19 @@ const (
 	mostStreams = 60
 )
 
-// play runs a plan and returns what is wrong, nil if nothing is. The error is that of a run that can't be judged.
+// play runs a plan and returns what is wrong, nil if nothing is. The error is that of a run that
+// can't be judged.
 func (s *stage) play(ctx context.Context, p *plan) (*verdict, error) {
 	r := &run{
-		stage: s, plan: p, name: fmt.Sprintf("run%d", s.runs.Add(1)), world: newWorld(p, s.tally), journal: &logtest.Journal{},
-		stops: p.stops, outages: p.outages, began: time.Now(), moved: time.Now(),
+		stage:   s,
+		plan:    p,
+		name:    fmt.Sprintf("run%d", s.runs.Add(1)),
+		world:   newWorld(p, s.tally),
+		journal: &logtest.Journal{},
+		stops:   p.stops,
+		outages: p.outages,
+		began:   time.Now(),
+		moved:   time.Now(),
 	}
 	if len(p.outages) > 0 {
 		r.proxy = <-s.proxies
@@ -140,7 +156,10 @@ func (r *run) fill(ctx context.Context) error {
 				values = append(values, broker.KeyField, key)
 			}
 			r.world.messages = append(r.world.messages, message{topic: i, partition: partition, key: key})
-			added = append(added, pipe.XAdd(ctx, &redis.XAddArgs{Stream: fmt.Sprintf("%s:%d", name, partition), Values: values}))
+			added = append(
+				added,
+				pipe.XAdd(ctx, &redis.XAddArgs{Stream: fmt.Sprintf("%s:%d", name, partition), Values: values}),
+			)
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -182,9 +201,10 @@ func (r *run) stream(ctx context.Context) (over bool, v *verdict, err error) {
 	return over, v, err
 }
 
-// Times that a stream has to stop. What the engine is given less than 4/3 of a second for is a hard stop at once. A broker
-// that fails again and again waits up to three seconds between its attempts, and a graceful stop waits for it; once three
-// quarters of the time have passed it becomes a hard stop, which not all outputs survive.
+// Times that a stream has to stop. What the engine is given less than 4/3 of a second for is a hard
+// stop at once. A broker that fails again and again waits up to three seconds between its attempts,
+// and a graceful stop waits for it; once three quarters of the time have passed it becomes a hard
+// stop, which not all outputs survive.
 const (
 	hardStop     = 1300 * time.Millisecond
 	gracefulStop = time.Minute
@@ -198,7 +218,8 @@ func halt(s *service.Stream, ended chan error, hard bool) error {
 	}
 	err := s.StopWithin(within)
 	for notYet := 0; err != nil && strings.Contains(err.Error(), "has not been run yet") && notYet < 10000; notYet++ {
-		time.Sleep(time.Millisecond) // the goroutine that runs it has not got that far, and the engine says nothing when it has
+		// the goroutine that runs it has not got that far, and the engine says nothing when it has
+		time.Sleep(time.Millisecond)
 		err = s.StopWithin(within)
 	}
 	if err != nil { // the machine is slow, or something hangs

@@ -111,7 +111,8 @@ func (s *schedule) effect(i int, t trouble, write int, batch [][]token) (failed 
 // refusesMessage reports whether a processor fails for a message.
 func (s *schedule) refusesMessage(processor string, tokens []token) bool {
 	for i, t := range s.troubles {
-		if t.kind == inPipeline && t.place == processor && s.left[i] > 0 && len(holding([][]token{tokens}, t.number)) > 0 {
+		if t.kind == inPipeline && t.place == processor && s.left[i] > 0 &&
+			len(holding([][]token{tokens}, t.number)) > 0 {
 			s.left[i]--
 			s.tally.hit("failure", string(t.kind))
 			return true

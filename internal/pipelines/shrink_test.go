@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// shrink looks for simpler draws that still fail, until it finds none or the time is up: it removes items and runs of
-// draws, and lowers single ones.
+// shrink looks for simpler draws that still fail, until it finds none or the time is up: it removes
+// items and runs of draws, and lowers single ones.
 func shrink(draws []int, until time.Time, fails func([]int) (spans []span, still bool)) []int {
 	best := slices.Clone(draws)
 	spans, _ := fails(best)

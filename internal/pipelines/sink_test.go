@@ -9,11 +9,12 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// worlds are the worlds that are being played, by the name of the run: sinks and processors find theirs here.
+// worlds are the worlds that are being played, by the name of the run: sinks and processors find
+// theirs here.
 var worlds sync.Map
 
-// registerProbes makes the output probe, which records and fails by schedule, and the processor flaky, which fails by
-// schedule.
+// registerProbes makes the output probe, which records and fails by schedule, and the processor
+// flaky, which fails by schedule.
 func registerProbes() {
 	names := []*service.ConfigField{service.NewStringField("run"), service.NewStringField("name")}
 	spec := service.NewConfigSpec().Fields(names...).Fields(
@@ -79,7 +80,8 @@ func newSink(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOut
 func (*sink) Connect(context.Context) error { return nil }
 func (*sink) Close(context.Context) error   { return nil }
 
-// WriteBatch notes what arrives before it returns, so that no acknowledgement is earlier than the note.
+// WriteBatch notes what arrives before it returns, so that no acknowledgement is earlier than the
+// note.
 func (s *sink) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	if s.pause > 0 { // a sink takes its time; nothing waits for this
 		select {

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// tally counts in how many plans each component took part, and how often each kind of failure took effect.
+// tally counts in how many plans each component took part, and how often each kind of failure took
+// effect.
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]map[string]int

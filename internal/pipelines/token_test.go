@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// token names a message wherever its body ends up: m0007; is the message 7, m0007.1; its second piece.
+// token names a message wherever its body ends up: m0007; is the message 7, m0007.1; its second
+// piece.
 type token string
 
 var tokenPattern = regexp.MustCompile(`m\d{4}(?:\.\d)*;`)

@@ -15,8 +15,8 @@ type message struct {
 	offset           splits.Offset
 }
 
-// world is what a run has brought about so far: what the sinks have, what failed, and what is wrong. It outlives the
-// streams of the run. Safe for concurrent use.
+// world is what a run has brought about so far: what the sinks have, what failed, and what is
+// wrong. It outlives the streams of the run. Safe for concurrent use.
 type world struct {
 	plan *plan
 
@@ -34,7 +34,10 @@ type world struct {
 
 func newWorld(p *plan, t *tally) *world {
 	return &world{
-		plan: p, schedule: newSchedule(p.troubles, t), delivered: map[string]map[token]bool{}, written: make(chan struct{}, 1),
+		plan:      p,
+		schedule:  newSchedule(p.troubles, t),
+		delivered: map[string]map[token]bool{},
+		written:   make(chan struct{}, 1),
 	}
 }
 
@@ -120,8 +123,8 @@ func (w *world) refusesMessage(processor string, tokens []token) bool {
 	return true
 }
 
-// checkOrder notes the first message that is written before an earlier one of its key has reached its sinks. Those of
-// one write may come together, in order. The lock is held.
+// checkOrder notes the first message that is written before an earlier one of its key has reached
+// its sinks. Those of one write may come together, in order. The lock is held.
 func (w *world) checkOrder(sink string, batch [][]token) {
 	if !w.plan.ordered || w.disorder != "" {
 		return
@@ -131,7 +134,12 @@ func (w *world) checkOrder(sink string, batch [][]token) {
 		for _, n := range numbersIn(tokens) {
 			for earlier := range n {
 				if !before[earlier] && w.sameKey(earlier, n) && w.lacks(earlier) {
-					w.disorder = fmt.Sprintf("%s gets m%04d before m%04d, which has the same key and has not arrived", sink, n, earlier)
+					w.disorder = fmt.Sprintf(
+						"%s gets m%04d before m%04d, which has the same key and has not arrived",
+						sink,
+						n,
+						earlier,
+					)
 					return
 				}
 			}
@@ -142,7 +150,8 @@ func (w *world) checkOrder(sink string, batch [][]token) {
 
 func (w *world) sameKey(a, b int) bool {
 	first, second := w.messages[a], w.messages[b]
-	return first.key != "" && first.key == second.key && first.topic == second.topic && first.partition == second.partition
+	return first.key != "" && first.key == second.key && first.topic == second.topic &&
+		first.partition == second.partition
 }
 
 // lacks reports whether the sinks need a message and don't have all of it. The lock is held.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Denied returns what users were denied since the last call, newest first: the command, key or channel, and in which context
-// ("toplevel", "lua").
+// Denied returns what users were denied since the last call, newest first: the command, key or
+// channel, and in which context ("toplevel", "lua").
 func (s *Server) Denied(t testing.TB) []string {
 	t.Helper()
 	entries, _ := s.must(t, "ACL", "LOG").([]any)

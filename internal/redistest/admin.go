@@ -17,11 +17,19 @@ const (
 	settlePeriod  = 20 * time.Millisecond
 )
 
-// ask sends one command. It comes in by the unix socket, where neither TLS nor a proxy is in the way.
+// ask sends one command. It comes in by the unix socket, where neither TLS nor a proxy is in the
+// way.
 func (s *Server) ask(ctx context.Context, command ...any) (any, error) {
 	client := redis.NewClient(&redis.Options{
-		Network: "unix", Addr: s.Socket(), Password: s.password, MaxRetries: -1, DialerRetries: 1, DialTimeout: 30 * time.Second,
-		ReadTimeout: 30 * time.Second, ContextTimeoutEnabled: true, DisableIdentity: true,
+		Network:               "unix",
+		Addr:                  s.Socket(),
+		Password:              s.password,
+		MaxRetries:            -1,
+		DialerRetries:         1,
+		DialTimeout:           30 * time.Second,
+		ReadTimeout:           30 * time.Second,
+		ContextTimeoutEnabled: true,
+		DisableIdentity:       true,
 	})
 	reply, err := client.Do(ctx, command...).Result()
 	if err = errors.Join(err, client.Close()); err != nil {
@@ -99,11 +107,13 @@ func Replicate(t testing.TB, master, replica *Server) {
 	})
 }
 
-// replicas counts the replicas of a master that receive its writes as they happen. A master calls a replica online before that: it holds
-// writes back until the replica's first acknowledgement, and they are lost if the master dies.
+// replicas counts the replicas of a master that receive its writes as they happen. A master calls a
+// replica online before that: it holds writes back until the replica's first acknowledgement, and
+// they are lost if the master dies.
 func replicas(replication string) (n int) {
 	for line := range strings.Lines(replication) {
-		if strings.HasPrefix(line, "slave") && strings.Contains(line, ",state=online,") && !strings.Contains(line, ",offset=0,") {
+		if strings.HasPrefix(line, "slave") && strings.Contains(line, ",state=online,") &&
+			!strings.Contains(line, ",offset=0,") {
 			n++
 		}
 	}

@@ -15,12 +15,13 @@ import (
 
 const (
 	slots = 16384
-	// nodeTimeout is the number of ms after which a cluster takes a node that does not answer for dead.
+	// nodeTimeout is the number of ms after which a cluster takes a node that does not answer for
+	// dead.
 	nodeTimeout = "1000"
 )
 
-// Cluster is a Redis Cluster of real servers that belongs to one test. Each of its nodes can be killed, paused and restarted like any
-// Server.
+// Cluster is a Redis Cluster of real servers that belongs to one test. Each of its nodes can be
+// killed, paused and restarted like any Server.
 type Cluster struct {
 	node  Options // of each
 	nodes []*Server
@@ -29,9 +30,10 @@ type Cluster struct {
 	certificates *Certificates
 }
 
-// StartCluster starts a cluster whose masters share the slots evenly, each with so many replicas. Every node serves all slots and every
-// replica is in sync when it returns. A node that does not answer is taken for dead after a second. args are added to every node's command
-// line, such as "--cluster-require-full-coverage", "no".
+// StartCluster starts a cluster whose masters share the slots evenly, each with so many replicas.
+// Every node serves all slots and every replica is in sync when it returns. A node that does not
+// answer is taken for dead after a second. args are added to every node's command line, such as
+// "--cluster-require-full-coverage", "no".
 func StartCluster(t testing.TB, masters, replicas int, args ...string) *Cluster {
 	t.Helper()
 	return startCluster(t, masters, replicas, nil, args)
@@ -40,7 +42,13 @@ func StartCluster(t testing.TB, masters, replicas int, args ...string) *Cluster 
 // StartTLSCluster starts a cluster that speaks nothing but TLS, among its nodes too.
 func StartTLSCluster(t testing.TB, masters, replicas int, certificates *Certificates) *Cluster {
 	t.Helper()
-	return startCluster(t, masters, replicas, certificates, []string{"--tls-cluster", "yes", "--tls-replication", "yes"})
+	return startCluster(
+		t,
+		masters,
+		replicas,
+		certificates,
+		[]string{"--tls-cluster", "yes", "--tls-replication", "yes"},
+	)
 }
 
 func startCluster(t testing.TB, masters, replicas int, certificates *Certificates, args []string) *Cluster {
@@ -100,8 +108,8 @@ func (c *Cluster) join(t testing.TB, masters int) {
 	c.awaitKnown(t)
 }
 
-// introduce makes a node known to others. It has an epoch of its own from the beginning, since nodes that share one would have to settle
-// that first.
+// introduce makes a node known to others. It has an epoch of its own from the beginning, since
+// nodes that share one would have to settle that first.
 func (c *Cluster) introduce(t testing.TB, node *Server, others []*Server) {
 	t.Helper()
 	c.ids[node.must(t, "cluster", "myid").(string)] = node
@@ -160,13 +168,18 @@ func (c *Cluster) running() []*Server {
 	return slices.DeleteFunc(c.Nodes(), func(s *Server) bool { return !s.awake() })
 }
 
-// Client returns a client of the cluster that is closed when t ends. It learns of changes within 100 ms; options change that and anything
-// else.
+// Client returns a client of the cluster that is closed when t ends. It learns of changes within
+// 100 ms; options change that and anything else.
 func (c *Cluster) Client(t testing.TB, options ...func(*redis.ClusterOptions)) *redis.ClusterClient {
 	t.Helper()
 	o := &redis.ClusterOptions{
-		ContextTimeoutEnabled: true, ClusterStateReloadInterval: 100 * time.Millisecond, DialerRetries: 1, DisableIdentity: true,
-		DialTimeout: clientTimeout, ReadTimeout: clientTimeout, WriteTimeout: clientTimeout,
+		ContextTimeoutEnabled:      true,
+		ClusterStateReloadInterval: 100 * time.Millisecond,
+		DialerRetries:              1,
+		DisableIdentity:            true,
+		DialTimeout:                clientTimeout,
+		ReadTimeout:                clientTimeout,
+		WriteTimeout:               clientTimeout,
 	}
 	for _, node := range c.nodes {
 		o.Addrs = append(o.Addrs, node.Addr())

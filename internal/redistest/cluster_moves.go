@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Failover hands the slots of a running master over to one of its replicas, without loss, and waits until all nodes agree. It returns the
-// new master; the old one is its replica.
+// Failover hands the slots of a running master over to one of its replicas, without loss, and waits
+// until all nodes agree. It returns the new master; the old one is its replica.
 func (c *Cluster) Failover(t testing.TB, master *Server) *Server {
 	t.Helper()
 	id := master.must(t, "cluster", "myid")
@@ -47,7 +47,8 @@ func (c *Cluster) awaitRole(t testing.TB, node *Server) {
 	c.Await(t)
 }
 
-// AwaitPromotion waits until a slot that a dead master served has another master, and all nodes that run agree. It returns that master.
+// AwaitPromotion waits until a slot that a dead master served has another master, and all nodes
+// that run agree. It returns that master.
 func (c *Cluster) AwaitPromotion(t testing.TB, key string) *Server {
 	t.Helper()
 	node := c.Master(t, key)
@@ -66,8 +67,8 @@ func (c *Cluster) MigrateSlot(t testing.TB, slot int, to *Server) {
 // reshardAtOnce is how many slots a reshard has on the move at a time.
 const reshardAtOnce = 50
 
-// Reshard moves slots with all their keys from one master to another while clients use them, some dozens at a time, and waits until all nodes
-// agree.
+// Reshard moves slots with all their keys from one master to another while clients use them, some
+// dozens at a time, and waits until all nodes agree.
 func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
 	t.Helper()
 	source, destination := from.Client(t), to.Client(t)
@@ -99,8 +100,8 @@ func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
 	c.awaitOwner(t, slots[len(slots)-1], to)
 }
 
-// Migration is a slot on its way from one master to another: keys that are still at the source are served there, all others at the
-// destination, to which the source refers clients.
+// Migration is a slot on its way from one master to another: keys that are still at the source are
+// served there, all others at the destination, to which the source refers clients.
 type Migration struct {
 	cluster  *Cluster
 	slot     int
@@ -116,7 +117,8 @@ func (c *Cluster) BeginMigration(t testing.TB, slot int, to *Server) *Migration 
 	return m
 }
 
-// Move moves the named keys, or, without names, all that there are. Keys that are not at the source are passed over.
+// Move moves the named keys, or, without names, all that there are. Keys that are not at the source
+// are passed over.
 func (m *Migration) Move(t testing.TB, keys ...string) {
 	t.Helper()
 	if len(keys) > 0 {

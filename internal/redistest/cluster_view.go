@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Await waits until every node that runs and isn't paused says that the cluster is in order, all agree on who is master of what, and every replica of
-// those is in sync.
+// Await waits until every node that runs and isn't paused says that the cluster is in order, all
+// agree on who is master of what, and every replica of those is in sync.
 func (c *Cluster) Await(t testing.TB) {
 	t.Helper()
 	settle(t, "the nodes to agree that the cluster is in order", func(ctx context.Context) error {
@@ -89,7 +89,8 @@ func (c *Cluster) Slot(t testing.TB, key string) int {
 	return int(c.running()[0].must(t, "cluster", "keyslot", key).(int64))
 }
 
-// Master is the node that serves a key, as the other nodes see it. It waits until there is one that runs; it may be paused.
+// Master is the node that serves a key, as the other nodes see it. It waits until there is one that
+// runs; it may be paused.
 func (c *Cluster) Master(t testing.TB, key string) *Server {
 	t.Helper()
 	return c.owner(t, c.Slot(t, key))

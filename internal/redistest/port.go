@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-// Ports are taken from below those that systems give to outgoing connections (32768 up on Linux), so that nobody's client sits on a
-// server's port while the server is down for a restart. 10000 more must be free too: it is a cluster node's bus port.
+// Ports are taken from below those that systems give to outgoing connections (32768 up on Linux),
+// so that nobody's client sits on a server's port while the server is down for a restart. 10000
+// more must be free too: it is a cluster node's bus port.
 const (
 	lowestPort  = 10000
 	highestPort = 22000

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// BinaryEnv names the environment variable that holds another server to start, such as valkey-server.
+	// BinaryEnv names the environment variable that holds another server to start, such as
+	// valkey-server.
 	BinaryEnv = "RAFKA_REDIS_SERVER"
 
 	startTimeout = time.Minute
@@ -31,19 +32,22 @@ var errNotRunning = errors.New("redis-server is not running")
 
 // Options say how a server is started. The zero value is an empty server without persistence.
 type Options struct {
-	// Binary is the server to start; empty means $RAFKA_REDIS_SERVER, then redis-server of the PATH.
+	// Binary is the server to start; empty means $RAFKA_REDIS_SERVER, then redis-server of the
+	// PATH.
 	Binary string
-	// Args are appended to the server's command line, such as "--appendonly", "yes". They win over what this package sets.
+	// Args are appended to the server's command line, such as "--appendonly", "yes". They win over
+	// what this package sets.
 	Args []string
-	// Config, if not empty, is the text of a configuration file that the server is started with and may write to, as sentinels do.
-	// It outlives each run like all of the server's files.
+	// Config, if not empty, is the text of a configuration file that the server is started with and
+	// may write to, as sentinels do. It outlives each run like all of the server's files.
 	Config string
-	// TLS has the server speak TLS on its port; Args must name the certificates. The unix socket stays plain.
+	// TLS has the server speak TLS on its port; Args must name the certificates. The unix socket
+	// stays plain.
 	TLS bool
 }
 
-// Process is one server: a port and a directory that outlive each of its runs. Its methods may be called concurrently, but
-// which of a concurrent Kill and Restart wins is left open.
+// Process is one server: a port and a directory that outlive each of its runs. Its methods may be
+// called concurrently, but which of a concurrent Kill and Restart wins is left open.
 type Process struct {
 	binary string
 	config string // path of the configuration file, if there is one
@@ -57,8 +61,8 @@ type Process struct {
 	run  *run // nil while the server is down
 }
 
-// Launch starts a server on a free loopback port and returns once it answers. Whoever launches it must Close it. An error holds
-// what the server printed.
+// Launch starts a server on a free loopback port and returns once it answers. Whoever launches it
+// must Close it. An error holds what the server printed.
 func Launch(o Options) (*Process, error) {
 	binary, err := findBinary(o.Binary)
 	if err != nil {
@@ -119,8 +123,9 @@ func (p *Process) startOnFreePort() error {
 	return err
 }
 
-// Start starts a server that is down, on the port and with the directory it had before, and returns once it answers PING and has
-// loaded its data. Starting a running server is no error and does nothing.
+// Start starts a server that is down, on the port and with the directory it had before, and returns
+// once it answers PING and has loaded its data. Starting a running server is no error and does
+// nothing.
 func (p *Process) Start() error {
 	p.mu.Lock()
 	running, port := p.run != nil, p.port
@@ -156,7 +161,19 @@ func (p *Process) arguments(port int) []string {
 	} else {
 		args = append(args, "--port", strconv.Itoa(port))
 	}
-	args = append(args, "--bind", "127.0.0.1", "--dir", p.dir, "--unixsocket", p.Socket(), "--save", "", "--appendonly", "no")
+	args = append(
+		args,
+		"--bind",
+		"127.0.0.1",
+		"--dir",
+		p.dir,
+		"--unixsocket",
+		p.Socket(),
+		"--save",
+		"",
+		"--appendonly",
+		"no",
+	)
 	return append(args, p.args...)
 }
 
@@ -168,8 +185,8 @@ func (p *Process) Restart() error {
 	return p.Start()
 }
 
-// Stop lets the server shut down by itself (SIGTERM), waits for its end and returns an error only if it had to be killed.
-// Stopping one that is down does nothing.
+// Stop lets the server shut down by itself (SIGTERM), waits for its end and returns an error only
+// if it had to be killed. Stopping one that is down does nothing.
 func (p *Process) Stop() error {
 	r := p.takeRun()
 	if r == nil {
@@ -178,7 +195,8 @@ func (p *Process) Stop() error {
 	return r.terminate(stopTimeout)
 }
 
-// Kill ends the server at once (SIGKILL) and waits for its end. Killing one that is down does nothing.
+// Kill ends the server at once (SIGKILL) and waits for its end. Killing one that is down does
+// nothing.
 func (p *Process) Kill() {
 	if r := p.takeRun(); r != nil {
 		r.kill()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on loopback on to a server, or plays a network that is in trouble. It begins by passing. Its methods may be
-// called concurrently.
+// Proxy passes TCP connections on loopback on to a server, or plays a network that is in trouble.
+// It begins by passing. Its methods may be called concurrently.
 type Proxy struct {
 	listener net.Listener
 	workers  sync.WaitGroup
@@ -77,21 +77,23 @@ func (p *Proxy) URL() string { return "redis://" + p.Addr() }
 // Pass lets everything through, what was held first.
 func (p *Proxy) Pass() { p.set(mode{}) }
 
-// Blackhole lets nothing through: connections stay open and can be made, and nobody hears anything. What is sent is held, as by a network
-// that drops packets and senders that repeat them.
+// Blackhole lets nothing through: connections stay open and can be made, and nobody hears anything.
+// What is sent is held, as by a network that drops packets and senders that repeat them.
 func (p *Proxy) Blackhole() { p.set(mode{requests: true, answers: true}) }
 
-// HoldRequests lets nothing through to the server, while what it says is heard: the half of a Blackhole in which nothing happens.
+// HoldRequests lets nothing through to the server, while what it says is heard: the half of a
+// Blackhole in which nothing happens.
 func (p *Proxy) HoldRequests() { p.set(mode{requests: true}) }
 
-// HoldAnswers lets nothing through to clients, while the server does what they ask for: the half of a Blackhole in which nobody knows what
-// happened.
+// HoldAnswers lets nothing through to clients, while the server does what they ask for: the half of
+// a Blackhole in which nobody knows what happened.
 func (p *Proxy) HoldAnswers() { p.set(mode{answers: true}) }
 
 // Delay lets everything through after a delay, in each direction.
 func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
 
-// Throttle lets everything through, and the answers of the server at so many bytes a second: all connections share one link.
+// Throttle lets everything through, and the answers of the server at so many bytes a second: all
+// connections share one link.
 func (p *Proxy) Throttle(rate int) { p.set(mode{rate: rate}) }
 
 // Passed is how many bytes of answers have been passed on to clients.
@@ -251,10 +253,12 @@ func (p *Proxy) await(l *link, d direction) bool {
 	}
 }
 
-// late is how much later than it should a busy machine may wake a throttled link, which catches up then.
+// late is how much later than it should a busy machine may wake a throttled link, which catches up
+// then.
 const late = 200 * time.Millisecond
 
-// transmit waits until n bytes of an answer have gone through the link, or reports false if the link was cut.
+// transmit waits until n bytes of an answer have gone through the link, or reports false if the
+// link was cut.
 func (p *Proxy) transmit(l *link, n int) bool {
 	p.mu.Lock()
 	p.passed += n

@@ -49,7 +49,8 @@ func TestProxyHoldsWhatABlackholeSwallowed(t *testing.T) {
 	require.ErrorAs(t, hasty(c).Ping(t.Context()).Err(), &timeout, "a new connection is made, and nobody answers")
 	p.Pass()
 	require.NoError(t, c.Ping(t.Context()).Err())
-	// The client has given that connection up; what was sent on it may still arrive, as it may in a network.
+	// The client has given that connection up; what was sent on it may still arrive, as it may in a
+	// network.
 	assert.NotEqual(t, "other", c.Get(t.Context(), "k").Val())
 }
 
@@ -81,8 +82,13 @@ func TestProxyHoldsOneDirection(t *testing.T) {
 			}
 			p.Pass()
 			require.NoError(t, c.Ping(t.Context()).Err())
-			require.Eventually(t, func() bool { return direct.Exists(t.Context(), half.name).Val() == 1 }, time.Minute, time.Millisecond,
-				"what was held arrives late")
+			require.Eventually(
+				t,
+				func() bool { return direct.Exists(t.Context(), half.name).Val() == 1 },
+				time.Minute,
+				time.Millisecond,
+				"what was held arrives late",
+			)
 		})
 	}
 }

@@ -30,7 +30,8 @@ func startRun(binary string, args []string, output io.Writer) (*run, error) {
 	started := make(chan error, 1)
 	go func() {
 		defer close(r.done)
-		// "Parent" is the thread that forked, not the process: the thread must live as long as the server does.
+		// "Parent" is the thread that forked, not the process: the thread must live as long as the
+		// server does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := r.cmd.Start()
@@ -46,8 +47,9 @@ func startRun(binary string, args []string, output io.Writer) (*run, error) {
 	return r, nil
 }
 
-// awaitReady waits until the server answers on its own unix socket. On the port a stranger could answer while our server is still
-// failing to bind it; the socket is opened after the port and belongs to this server alone.
+// awaitReady waits until the server answers on its own unix socket. On the port a stranger could
+// answer while our server is still failing to bind it; the socket is opened after the port and
+// belongs to this server alone.
 func (r *run) awaitReady(socket string, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {
@@ -66,7 +68,8 @@ func (r *run) awaitReady(socket string, timeout time.Duration) error {
 	}
 }
 
-// ping succeeds when the server answers anything but that it is loading. A demand for a password is an answer.
+// ping succeeds when the server answers anything but that it is loading. A demand for a password is
+// an answer.
 func ping(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, time.Second)
 	if err != nil {

@@ -16,18 +16,20 @@ import (
 // sentinels is how many watch a master; two of them must agree.
 const sentinels = 3
 
-// SentinelOptions say what a Sentinel consists of. The zero value is a master with one replica, without passwords.
+// SentinelOptions say what a Sentinel consists of. The zero value is a master with one replica,
+// without passwords.
 type SentinelOptions struct {
 	// Replicas is the number of replicas, 1 if 0.
 	Replicas int
-	// Password is that of the master and its replicas, SentinelPassword that of the sentinels. Neither has a user name.
+	// Password is that of the master and its replicas, SentinelPassword that of the sentinels.
+	// Neither has a user name.
 	Password, SentinelPassword string
 	// Args are appended to the command line of the master and its replicas.
 	Args []string
 	// SentinelConfig is appended to the configuration of the sentinels, line by line.
 	SentinelConfig []string
-	// DownAfter is how long a server may be silent before the sentinels hold it for dead, half a second if 0. A busy machine may keep one silent
-	// for that long.
+	// DownAfter is how long a server may be silent before the sentinels hold it for dead, half a
+	// second if 0. A busy machine may keep one silent for that long.
 	DownAfter time.Duration
 	// TLS has all of them speak nothing else, among themselves too.
 	TLS *Certificates
@@ -55,15 +57,17 @@ func (o SentinelOptions) sentinel(config string) Options {
 	return watch
 }
 
-// Sentinel is a master with replicas and the three sentinels that watch it, all real servers that belong to one test. The sentinels have promoted a
-// replica a few seconds after they hold the master for dead.
+// Sentinel is a master with replicas and the three sentinels that watch it, all real servers that
+// belong to one test. The sentinels have promoted a replica a few seconds after they hold the
+// master for dead.
 type Sentinel struct {
 	servers   []*Server // master and replicas, as they began
 	sentinels []*Server
 	o         SentinelOptions
 }
 
-// StartSentinel starts them. The replicas are in sync and the sentinels know each other when it returns.
+// StartSentinel starts them. The replicas are in sync and the sentinels know each other when it
+// returns.
 func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	t.Helper()
 	o.Replicas = cmp.Or(o.Replicas, 1)
@@ -80,10 +84,23 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	s.sentinels = launchAll(t, slices.Repeat([]Options{o.sentinel(s.config(host, port))}, sentinels))
 	for _, sentinel := range s.sentinels {
 		sentinel.password = o.SentinelPassword
-		// They talk every few seconds otherwise. A replica can be promoted if it was heard of within five ping periods, and replicas of a
-		// dead master are asked once a second. A master that they don't know of is made a replica after four publish periods, in which
-		// they must have heard of a promotion.
-		sentinel.must(t, "sentinel", "debug", "info-period", 200, "ping-period", 300, "ask-period", 100, "publish-period", 500)
+		// They talk every few seconds otherwise. A replica can be promoted if it was heard of
+		// within five ping periods, and replicas of a dead master are asked once a second. A master
+		// that they don't know of is made a replica after four publish periods, in which they must
+		// have heard of a promotion.
+		sentinel.must(
+			t,
+			"sentinel",
+			"debug",
+			"info-period",
+			200,
+			"ping-period",
+			300,
+			"ask-period",
+			100,
+			"publish-period",
+			500,
+		)
 	}
 	s.Await(t)
 	return s
@@ -93,7 +110,11 @@ func (s *Sentinel) config(host, port string) string {
 	name := s.MasterName()
 	lines := []string{
 		"sentinel monitor " + name + " " + host + " " + port + " 2",
-		fmt.Sprintf("sentinel down-after-milliseconds %s %d", name, cmp.Or(s.o.DownAfter, 500*time.Millisecond).Milliseconds()),
+		fmt.Sprintf(
+			"sentinel down-after-milliseconds %s %d",
+			name,
+			cmp.Or(s.o.DownAfter, 500*time.Millisecond).Milliseconds(),
+		),
 		"sentinel failover-timeout " + name + " 2000",
 	}
 	if s.o.Password != "" {
@@ -117,11 +138,16 @@ func (s *Sentinel) awaitReplicas(t testing.TB, master *Server, n int) {
 	})
 }
 
-// Await waits until the sentinels agree on a master that runs, know each other and all servers that run, and hold none of those for dead.
+// Await waits until the sentinels agree on a master that runs, know each other and all servers that
+// run, and hold none of those for dead.
 func (s *Sentinel) Await(t testing.TB) {
 	t.Helper()
 	for _, sentinel := range s.sentinels {
-		settle(t, "sentinel "+sentinel.Addr()+" to know all", func(ctx context.Context) error { return s.knowsAll(ctx, sentinel) })
+		settle(
+			t,
+			"sentinel "+sentinel.Addr()+" to know all",
+			func(ctx context.Context) error { return s.knowsAll(ctx, sentinel) },
+		)
 	}
 	replicas := len(slices.DeleteFunc(slices.Clone(s.servers), func(s *Server) bool { return !s.awake() })) - 1
 	s.awaitReplicas(t, s.Master(t), replicas)
@@ -136,7 +162,8 @@ func (s *Sentinel) knowsAll(ctx context.Context, sentinel *Server) error {
 		return err
 	}
 	fields := fieldsOf(master)
-	if fields["flags"] != "master" || fields["num-other-sentinels"] != fmt.Sprint(sentinels-1) || fields["failover-state"] != "" {
+	if fields["flags"] != "master" || fields["num-other-sentinels"] != fmt.Sprint(sentinels-1) ||
+		fields["failover-state"] != "" {
 		return fmt.Errorf("it knows %v", fields)
 	}
 	list, err := sentinel.ask(ctx, "sentinel", "replicas", s.MasterName())
@@ -221,8 +248,8 @@ func (s *Sentinel) Master(t testing.TB) (master *Server) {
 	return master
 }
 
-// AwaitPromotion waits until the sentinels agree on another master than the given one, which need not run any more, and the new one
-// accepts writes. It returns the new master.
+// AwaitPromotion waits until the sentinels agree on another master than the given one, which need
+// not run any more, and the new one accepts writes. It returns the new master.
 func (s *Sentinel) AwaitPromotion(t testing.TB, old *Server) *Server {
 	t.Helper()
 	settle(t, "another master than "+old.Addr(), func(context.Context) error {
@@ -236,7 +263,8 @@ func (s *Sentinel) AwaitPromotion(t testing.TB, old *Server) *Server {
 	return master
 }
 
-// Failover has the sentinels promote a replica although the master runs, and waits until it is a replica itself. It returns the new master.
+// Failover has the sentinels promote a replica although the master runs, and waits until it is a
+// replica itself. It returns the new master.
 func (s *Sentinel) Failover(t testing.TB) *Server {
 	t.Helper()
 	old := s.Master(t)
@@ -246,8 +274,9 @@ func (s *Sentinel) Failover(t testing.TB) *Server {
 	return master
 }
 
-// replace has the first sentinel begin a failover, unless one is under way, and answers nil once it is over. On a busy machine the sentinel
-// may refuse, since it has not heard of the replica of late, or give the failover up.
+// replace has the first sentinel begin a failover, unless one is under way, and answers nil once it
+// is over. On a busy machine the sentinel may refuse, since it has not heard of the replica of
+// late, or give the failover up.
 func (s *Sentinel) replace(ctx context.Context, old *Server) error {
 	master, err := s.sentinels[0].ask(ctx, "sentinel", "master", s.MasterName())
 	if err != nil {
@@ -265,12 +294,16 @@ func (s *Sentinel) replace(ctx context.Context, old *Server) error {
 	return fmt.Errorf("it knows %v", fields)
 }
 
-// Client returns a client that finds the master by the sentinels and is closed when t ends. Options change anything.
+// Client returns a client that finds the master by the sentinels and is closed when t ends. Options
+// change anything.
 func (s *Sentinel) Client(t testing.TB, options ...func(*redis.FailoverOptions)) *redis.Client {
 	t.Helper()
 	o := &redis.FailoverOptions{
-		MasterName: s.MasterName(), Password: s.o.Password, SentinelPassword: s.o.SentinelPassword, ContextTimeoutEnabled: true,
-		DialerRetries: 1,
+		MasterName:            s.MasterName(),
+		Password:              s.o.Password,
+		SentinelPassword:      s.o.SentinelPassword,
+		ContextTimeoutEnabled: true,
+		DialerRetries:         1,
 	}
 	for _, sentinel := range s.sentinels {
 		o.SentinelAddrs = append(o.SentinelAddrs, sentinel.Addr())

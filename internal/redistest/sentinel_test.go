@@ -16,7 +16,11 @@ func TestSentinelPromotesReplicaOfDeadMaster(t *testing.T) {
 	require.NoError(t, s.Client(t).Set(t.Context(), "k", "v", 0).Err())
 	old := s.Master(t)
 	assert.Equal(t, s.Servers()[0], old)
-	require.EqualValues(t, 2, old.Client(t, func(o *redis.Options) { o.Password = "data" }).Wait(t.Context(), 2, 0).Val())
+	require.EqualValues(
+		t,
+		2,
+		old.Client(t, func(o *redis.Options) { o.Password = "data" }).Wait(t.Context(), 2, 0).Val(),
+	)
 
 	old.Kill(t)
 	master := s.AwaitPromotion(t, old)
@@ -28,7 +32,11 @@ func TestSentinelPromotesReplicaOfDeadMaster(t *testing.T) {
 	old.Restart(t)
 	s.Await(t)
 	assert.Equal(t, master, s.Master(t), "the old one has come back as a replica")
-	require.ErrorContains(t, old.Client(t, func(o *redis.Options) { o.Password = "data" }).Set(t.Context(), "k", "", 0).Err(), "READONLY")
+	require.ErrorContains(
+		t,
+		old.Client(t, func(o *redis.Options) { o.Password = "data" }).Set(t.Context(), "k", "", 0).Err(),
+		"READONLY",
+	)
 }
 
 func TestSentinelsWantTheirOwnPassword(t *testing.T) {

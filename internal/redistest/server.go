@@ -8,16 +8,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Server is a real redis-server that belongs to one test. The methods that take a testing.TB fail it on errors.
+// Server is a real redis-server that belongs to one test. The methods that take a testing.TB fail
+// it on errors.
 type Server struct {
 	process  *Process
 	password string // that this package itself needs
 	paused   atomic.Bool
 }
 
-// Start starts a redis-server on a free loopback port, with its own directory and without persistence unless args say otherwise
-// ("--appendonly", "yes", "--appendfsync", "always"). It answers when Start returns. It is killed and joined when t ends; if t
-// failed, what the server printed is logged.
+// Start starts a redis-server on a free loopback port, with its own directory and without
+// persistence unless args say otherwise ("--appendonly", "yes", "--appendfsync", "always"). It
+// answers when Start returns. It is killed and joined when t ends; if t failed, what the server
+// printed is logged.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return launch(t, Options{Args: args})
@@ -63,8 +65,9 @@ func (s *Server) PID() int { return s.process.PID() }
 // clientTimeout is that of clients of servers that are well.
 const clientTimeout = 10 * time.Second
 
-// Client returns a client of this server that is closed when t ends. It does not retry, so that tests see each error, and does not send CLIENT
-// SETINFO, which newer servers deny to users and log. It lets a busy machine answer in time. Options change that and anything else.
+// Client returns a client of this server that is closed when t ends. It does not retry, so that
+// tests see each error, and does not send CLIENT SETINFO, which newer servers deny to users and
+// log. It lets a busy machine answer in time. Options change that and anything else.
 func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
 	t.Helper()
 	o := &redis.Options{
@@ -95,8 +98,8 @@ func (s *Server) Stop(t testing.TB) {
 	s.paused.Store(false)
 }
 
-// Restart starts the server again on the same port and with the same files, after a graceful stop if it is running, and waits
-// until it answers PING and has loaded its data.
+// Restart starts the server again on the same port and with the same files, after a graceful stop
+// if it is running, and waits until it answers PING and has loaded its data.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Restart())

@@ -19,8 +19,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Certificates are those of servers whose ports speak nothing but TLS, of an authority that nobody else knows. The servers' certificate is
-// for the host localhost: who comes to 127.0.0.1 is right to refuse it.
+// Certificates are those of servers whose ports speak nothing but TLS, of an authority that nobody
+// else knows. The servers' certificate is for the host localhost: who comes to 127.0.0.1 is right
+// to refuse it.
 type Certificates struct {
 	CAFile string // the authority's certificate
 	// CertFile and KeyFile are what a client identifies itself by.
@@ -66,7 +67,12 @@ func (c *Certificates) Config(t testing.TB) *tls.Config {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(text)
-	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+	return &tls.Config{
+		RootCAs:      roots,
+		Certificates: []tls.Certificate{pair},
+		ServerName:   "localhost",
+		MinVersion:   tls.VersionTLS12,
+	}
 }
 
 // overTLS rewrites the URLs of servers to the host that their certificate is for.
@@ -80,7 +86,8 @@ type TLSServer struct {
 	*Certificates
 }
 
-// StartTLS starts a server that demands a certificate of its clients, unless args has "--tls-auth-clients", "no".
+// StartTLS starts a server that demands a certificate of its clients, unless args has
+// "--tls-auth-clients", "no".
 func StartTLS(t testing.TB, args ...string) *TLSServer {
 	t.Helper()
 	return startTLS(t, NewCertificates(t), args...)
@@ -135,7 +142,8 @@ func newAuthority(t testing.TB, dir, name string) *authority {
 	return &authority{cert: cert, key: key}
 }
 
-// issue makes a certificate for a host, which serves for clients too, and writes dir/name.crt and dir/name.key.
+// issue makes a certificate for a host, which serves for clients too, and writes dir/name.crt and
+// dir/name.key.
 func (a *authority) issue(t testing.TB, dir, name, host string, until time.Time) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)

@@ -7,8 +7,8 @@ import (
 
 // What the oracle finds when the nemesis has gone home.
 
-// misowned returns what is wrong with who owns what, and the split that it is about if it is about one; "" if nothing is. live are the owners of
-// leases that are left.
+// misowned returns what is wrong with who owns what, and the split that it is about if it is about
+// one; "" if nothing is. live are the owners of leases that are left.
 func (o *oracle) misowned(live map[string]*process) (what, split string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -56,8 +56,8 @@ func (o *oracle) left(last []*process) {
 	}
 }
 
-// backlog returns what is not acknowledged or not committed yet, and the split that it is about; "" if everything is. done is how many records
-// pipelines were done with so far.
+// backlog returns what is not acknowledged or not committed yet, and the split that it is about; ""
+// if everything is. done is how many records pipelines were done with so far.
 func (o *oracle) backlog() (what, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,10 +69,16 @@ func (o *oracle) backlog() (what, split string, done int) {
 			}
 		}
 		state, _ := o.store.Lease(groupName, s)
-		// An epoch that comes again, after a rollback and with a clock that is behind, lets late requests of the same owner pass.
+		// An epoch that comes again, after a rollback and with a clock that is behind, lets late
+		// requests of the same owner pass.
 		demanded := !o.damaged || p.fresh && !o.clockWentBack
 		if n := len(p.entries); demanded && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
-			return fmt.Sprintf("%s is committed up to %v only, of %v", s.Key, state.Position.Offset, p.entries[n-1].offset), s.Key, o.done
+			return fmt.Sprintf(
+				"%s is committed up to %v only, of %v",
+				s.Key,
+				state.Position.Offset,
+				p.entries[n-1].offset,
+			), s.Key, o.done
 		}
 	}
 	return "", "", o.done

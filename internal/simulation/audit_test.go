@@ -7,7 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// The oracle's eyes: they sit between the network and the store, and see requests when they are applied, in that order.
+// The oracle's eyes: they sit between the network and the store, and see requests when they are
+// applied, in that order.
 
 type auditedGroup struct {
 	splits.Group
@@ -46,7 +47,12 @@ type auditedLeases struct {
 	oracle *oracle
 }
 
-func (l *auditedLeases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+func (l *auditedLeases) Claim(
+	ctx context.Context,
+	member string,
+	ttl time.Duration,
+	claims []splits.Claim,
+) []splits.Granted {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
 	begun := make([]bool, len(claims))

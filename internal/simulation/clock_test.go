@@ -6,8 +6,9 @@ import (
 	"unsafe"
 )
 
-// clock is what one process takes for the time. While the process is paused it stands still, and jumps when the process goes on; its wall clock
-// can be set, which the monotonic one does not notice.
+// clock is what one process takes for the time. While the process is paused it stands still, and
+// jumps when the process goes on; its wall clock can be set, which the monotonic one does not
+// notice.
 type clock struct {
 	mu      sync.Mutex
 	stopped time.Time
@@ -24,8 +25,8 @@ func (c *clock) now() time.Time {
 	return setWall(outside.Add(time.Since(bubbleBegins)-c.asleep), c.wall+c.asleep)
 }
 
-// The time of a bubble has no monotonic reading, and what a lease does without one is not what it does in life. So a clock counts from a
-// time that has one.
+// The time of a bubble has no monotonic reading, and what a lease does without one is not what it
+// does in life. So a clock counts from a time that has one.
 var (
 	outside      = time.Now()
 	bubbleBegins = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // see testing/synctest
@@ -58,8 +59,9 @@ func (c *clock) step(d time.Duration) {
 	c.wall += d.Truncate(time.Second)
 }
 
-// setWall moves the wall clock of a time by whole seconds and leaves its monotonic reading alone. Package time has no way to do that, so this
-// reaches into its layout: of a time with a monotonic reading, the first word has 30 bits of nanoseconds and above them 33 of seconds.
+// setWall moves the wall clock of a time by whole seconds and leaves its monotonic reading alone.
+// Package time has no way to do that, so this reaches into its layout: of a time with a monotonic
+// reading, the first word has 30 bits of nanoseconds and above them 33 of seconds.
 // TestWallClockIsSetApart notices if that changes.
 func setWall(t time.Time, d time.Duration) time.Time {
 	wall := (*uint64)(unsafe.Pointer(&t)) //nolint:gosec // see above

@@ -27,7 +27,8 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 		r := o.records[id]
 		inBatch[r] = true
 		o.onlyOnce(p, r)
-		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 && time.Now().After(o.excused) {
+		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 &&
+			time.Now().After(o.excused) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
 		}
 		if p.owner == owner { // who is excused for not being it can't know what the owner does
@@ -38,8 +39,8 @@ func (o *oracle) handedOut(owner string, b *splits.Batch, stale bool) {
 	}
 }
 
-// inOrder makes sure that nothing of the key is open before the record but what is in the same batch, and that first deliveries ascend. The lock
-// is held.
+// inOrder makes sure that nothing of the key is open before the record but what is in the same
+// batch, and that first deliveries ascend. The lock is held.
 func (o *oracle) inOrder(p *part, r *record, inBatch map[*record]bool) {
 	if o.plan.unordered || r.stray || !r.present {
 		return
@@ -72,7 +73,8 @@ func (o *oracle) positions(all []splits.Split) []splits.Offset {
 	return positions
 }
 
-// looked takes note of a state of the stream that a process was told of, and had asked for when the owner had read so far.
+// looked takes note of a state of the stream that a process was told of, and had asked for when the
+// owner had read so far.
 func (o *oracle) looked(owner string, s splits.Split, state splits.State, before splits.Offset) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -86,8 +88,8 @@ func (o *oracle) looked(owner string, s splits.Split, state splits.State, before
 	}
 }
 
-// begins takes note of the place from which a split is read now. Unless the stream is seen to end before it, nobody can know of entries there
-// that are newer. The lock is held.
+// begins takes note of the place from which a split is read now. Unless the stream is seen to end
+// before it, nobody can know of entries there that are newer. The lock is held.
 func (o *oracle) begins(p *part, at splits.Offset) {
 	p.furthest, p.reading, p.exposed = at, at, false
 	if n := len(p.entries); n > 0 && p.entries[n-1].offset.Before(at) {
@@ -113,7 +115,8 @@ func (o *oracle) fetched(s splits.Split, last splits.Offset, heard bool) {
 	}
 }
 
-// resolved takes note of the outcome of a batch: a pipeline is done with all of it, or with nothing.
+// resolved takes note of the outcome of a batch: a pipeline is done with all of it, or with
+// nothing.
 func (o *oracle) resolved(owner string, b *splits.Batch, done bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// hearing is what one process was told: it sits between its consumer and the network, where only answers come by that arrive.
+// hearing is what one process was told: it sits between its consumer and the network, where only
+// answers come by that arrive.
 type hearing struct {
 	oracle *oracle
 	owner  string
@@ -74,7 +75,12 @@ type heardLeases struct {
 	*hearing
 }
 
-func (l heardLeases) Claim(ctx context.Context, owner string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+func (l heardLeases) Claim(
+	ctx context.Context,
+	owner string,
+	ttl time.Duration,
+	claims []splits.Claim,
+) []splits.Granted {
 	granted := l.Leases.Claim(context.WithValue(ctx, known{}, l.oracle.knownTo(owner)), owner, ttl, claims)
 	for i, g := range granted {
 		if g.Err == nil {

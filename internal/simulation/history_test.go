@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// history remembers what happened, for whoever has to understand a violation. Only the latest events are kept.
+// history remembers what happened, for whoever has to understand a violation. Only the latest
+// events are kept.
 type history struct {
 	began time.Time
 
@@ -48,7 +49,8 @@ func (h *history) note(who, split, format string, args ...any) {
 	h.next = (h.next + 1) % keptEvents
 }
 
-// violated records that something happened that must not, and the events before it that concern the split (all, if it is "").
+// violated records that something happened that must not, and the events before it that concern the
+// split (all, if it is "").
 func (h *history) violated(split, format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -58,11 +60,25 @@ func (h *history) violated(split, format string, args ...any) {
 	var lines []string
 	for _, e := range slices.Concat(h.events[h.next:], h.events[:h.next]) {
 		if split == "" || e.split == "" || e.split == split {
-			lines = append(lines, fmt.Sprintf("%9.4fs %-12s %-6s %s", e.at.Sub(h.began).Seconds(), e.who, e.split, fmt.Sprintf(e.format, e.args...)))
+			lines = append(
+				lines,
+				fmt.Sprintf(
+					"%9.4fs %-12s %-6s %s",
+					e.at.Sub(h.began).Seconds(),
+					e.who,
+					e.split,
+					fmt.Sprintf(e.format, e.args...),
+				),
+			)
 		}
 	}
 	lines = lines[max(0, len(lines)-printedEvents):]
-	h.violation = fmt.Sprintf("%s\nafter %.4fs:\n%s", fmt.Sprintf(format, args...), time.Since(h.began).Seconds(), strings.Join(lines, "\n"))
+	h.violation = fmt.Sprintf(
+		"%s\nafter %.4fs:\n%s",
+		fmt.Sprintf(format, args...),
+		time.Since(h.began).Seconds(),
+		strings.Join(lines, "\n"),
+	)
 }
 
 // failed returns the violation, "" if there was none.

@@ -7,9 +7,11 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// What the oracle makes of members and leases. The lock is held in all of these, unless they take it.
+// What the oracle makes of members and leases. The lock is held in all of these, unless they take
+// it.
 
-// beaten judges a heartbeat: after a silence of all that is longer than a session, one of a member that was listed drops nobody. The lock is held.
+// beaten judges a heartbeat: after a silence of all that is longer than a session, one of a member
+// that was listed drops nobody. The lock is held.
 func (o *oracle) beaten(member string, before []string) {
 	silent := !o.lastBeat.IsZero() && time.Since(o.lastBeat) > o.plan.ttl+time.Millisecond
 	o.lastBeat = time.Now()
@@ -26,8 +28,9 @@ func (o *oracle) beaten(member string, before []string) {
 
 // founding is the making of a group that the store does not know, or not any more.
 type founding struct {
-	// latest is how many of the partitions may be begun at the latest entry: those that were there. None, if the founder had been a member before:
-	// the store has lost the group then, and all is to be read.
+	// latest is how many of the partitions may be begun at the latest entry: those that were there.
+	// None, if the founder had been a member before: the store has lost the group then, and all is
+	// to be read.
 	latest int
 	// knowers are the owners who were told of the group since, and when.
 	knowers map[string]time.Time
@@ -80,11 +83,17 @@ func (o *oracle) knownTo(owner string) *founding {
 	return nil
 }
 
-// begun judges where a split is begun that had no position. known is the group as the claim's sender knew it: who has not beaten since the
-// store lost everything believes what it knew. The lock is held.
+// begun judges where a split is begun that had no position. known is the group as the claim's
+// sender knew it: who has not beaten since the store lost everything believes what it knew. The
+// lock is held.
 func (o *oracle) begun(owner string, c splits.Claim, known *founding) {
 	if c.Start.IsLatest() && known != nil && known == o.founding && c.Split.Partition >= known.latest {
-		o.violated(c.Split.Key, "%s begins the split at its latest entry, but only the first %d were there when the group began", owner, known.latest)
+		o.violated(
+			c.Split.Key,
+			"%s begins the split at its latest entry, but only the first %d were there when the group began",
+			owner,
+			known.latest,
+		)
 	}
 }
 
@@ -100,12 +109,25 @@ func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 			r.acked = r.acked || r.offset.Compare(g.Position.Offset) <= 0
 		}
 	}
-	// A rollback takes epochs back. None comes again, and those that do are higher as long as the clock is.
+	// A rollback takes epochs back. None comes again, and those that do are higher as long as the
+	// clock is.
 	if before, twice := p.epochs[g.Epoch]; twice {
-		o.violated(c.Split.Key, "epoch %d was granted to %s, but it was that of %s before a rollback", g.Epoch, owner, before)
+		o.violated(
+			c.Split.Key,
+			"epoch %d was granted to %s, but it was that of %s before a rollback",
+			g.Epoch,
+			owner,
+			before,
+		)
 	}
 	if g.Epoch < p.highest && !o.clockWentBack {
-		o.violated(c.Split.Key, "epoch %d was granted to %s, but there was epoch %d before a rollback", g.Epoch, owner, p.highest)
+		o.violated(
+			c.Split.Key,
+			"epoch %d was granted to %s, but there was epoch %d before a rollback",
+			g.Epoch,
+			owner,
+			p.highest,
+		)
 	}
 	p.epochs[g.Epoch], p.highest = owner, max(g.Epoch, p.highest)
 	o.inTime(p)
@@ -117,14 +139,23 @@ func (o *oracle) claimed(owner string, c splits.Claim, g splits.Granted) {
 	o.stored(p, false)
 }
 
-// accepted judges a commit, a renewal (at is nil) or a reset that the store accepted. The lock is held.
+// accepted judges a commit, a renewal (at is nil) or a reset that the store accepted. The lock is
+// held.
 func (o *oracle) accepted(what string, l splits.Lease, at *splits.Position) {
 	p := o.part(l.Split)
 	if at != nil {
 		o.note(l.Member, l.Split.Key, "%s: epoch %d at %v", what, l.Epoch, at.Offset)
 	}
 	if p.owner != l.Member || p.epoch != l.Epoch {
-		o.violated(l.Split.Key, "%s of %s in epoch %d was accepted, but %s holds the split in epoch %d", what, l.Member, l.Epoch, p.owner, p.epoch)
+		o.violated(
+			l.Split.Key,
+			"%s of %s in epoch %d was accepted, but %s holds the split in epoch %d",
+			what,
+			l.Member,
+			l.Epoch,
+			p.owner,
+			p.epoch,
+		)
 	}
 	if what == "reset" {
 		o.begins(p, at.Offset)
@@ -139,7 +170,12 @@ func (o *oracle) stored(p *part, down bool) {
 		return
 	}
 	if !down && state.Position.Offset.Before(p.committed.Offset) {
-		o.violated(p.split.Key, "the committed position went back from %v to %v", p.committed.Offset, state.Position.Offset)
+		o.violated(
+			p.split.Key,
+			"the committed position went back from %v to %v",
+			p.committed.Offset,
+			state.Position.Offset,
+		)
 	}
 	p.committed = state.Position
 	for p.safe < len(p.entries) {
@@ -154,7 +190,13 @@ func (o *oracle) stored(p *part, down bool) {
 	}
 	if p.safe < len(p.entries) && p.entries[p.safe].offset.Compare(p.committed.Offset) <= 0 {
 		r := p.entries[p.safe]
-		o.violated(p.split.Key, "%v is committed, but %s at %v was never acknowledged", p.committed.Offset, r.id, r.offset)
+		o.violated(
+			p.split.Key,
+			"%v is committed, but %s at %v was never acknowledged",
+			p.committed.Offset,
+			r.id,
+			r.offset,
+		)
 	}
 }
 
@@ -163,7 +205,14 @@ func (o *oracle) released(l splits.Lease) {
 	p := o.part(l.Split)
 	o.note(l.Member, l.Split.Key, "released: epoch %d", l.Epoch)
 	if p.owner != l.Member || p.epoch != l.Epoch {
-		o.violated(l.Split.Key, "a release of %s in epoch %d was accepted, but %s holds the split in epoch %d", l.Member, l.Epoch, p.owner, p.epoch)
+		o.violated(
+			l.Split.Key,
+			"a release of %s in epoch %d was accepted, but %s holds the split in epoch %d",
+			l.Member,
+			l.Epoch,
+			p.owner,
+			p.epoch,
+		)
 	}
 	p.owner = ""
 }

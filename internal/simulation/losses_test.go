@@ -7,10 +7,11 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A rollback takes back records that producers were told to be written. Each producer finds out with its next append to the same partition, and
-// counts what is missing.
+// A rollback takes back records that producers were told to be written. Each producer finds out
+// with its next append to the same partition, and counts what is missing.
 
-// undone takes note that the records of a split which were appended after a turn are taken back. The lock is held.
+// undone takes note that the records of a split which were appended after a turn are taken back.
+// The lock is held.
 func (o *oracle) undone(s splits.Split, turn int) {
 	for _, r := range o.records {
 		if r.split == s.Key && r.appended && r.turn > turn {
@@ -30,7 +31,8 @@ func (o *oracle) undone(s splits.Split, turn int) {
 type losses struct {
 	oracle *oracle
 	name   string
-	// Guarded by the oracle's lock: partitions from which it had an answer since they were taken back, and how often they were.
+	// Guarded by the oracle's lock: partitions from which it had an answer since they were taken
+	// back, and how often they were.
 	met       map[string]bool
 	histories map[string]int
 
@@ -40,12 +42,20 @@ type losses struct {
 }
 
 func (o *oracle) newLosses(name string) *losses {
-	l := &losses{oracle: o, name: name, met: map[string]bool{}, histories: map[string]int{}, counted: map[string]int64{}, inexact: map[string]bool{}}
+	l := &losses{
+		oracle:    o,
+		name:      name,
+		met:       map[string]bool{},
+		histories: map[string]int{},
+		counted:   map[string]int64{},
+		inexact:   map[string]bool{},
+	}
 	o.losses = append(o.losses, l)
 	return l
 }
 
-// unnoticed takes note that the producer has no way to learn what a partition lost before. The lock of the oracle is held.
+// unnoticed takes note that the producer has no way to learn what a partition lost before. The lock
+// of the oracle is held.
 func (l *losses) unnoticed(key string) {
 	if l.met[key] {
 		return
@@ -64,7 +74,8 @@ func (l *losses) history(key string) int {
 	return l.histories[key]
 }
 
-// answered takes note of an answer that the producer gets, given in this history: from some it can tell what is missing.
+// answered takes note of an answer that the producer gets, given in this history: from some it can
+// tell what is missing.
 func (l *losses) answered(key string, history int, r appender.Result) {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
@@ -110,7 +121,15 @@ func (l *losses) judge() {
 	for key := range l.met {
 		least, most := least[key], most[key]
 		if counted := l.counted[key]; counted > most || counted < least && !l.inexact[key] {
-			l.oracle.violated(key, "%s counts %d records as lost, but %d to %d were (inexact: %v)", l.name, counted, least, most, l.inexact[key])
+			l.oracle.violated(
+				key,
+				"%s counts %d records as lost, but %d to %d were (inexact: %v)",
+				l.name,
+				counted,
+				least,
+				most,
+				l.inexact[key],
+			)
 		}
 	}
 }

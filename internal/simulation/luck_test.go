@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// luck draws reproducibly: what it says depends on the seed and on what is asked about, not on who asks first.
+// luck draws reproducibly: what it says depends on the seed and on what is asked about, not on who
+// asks first.
 type luck struct{ seed uint64 }
 
 // of is the luck of a part of the schedule.

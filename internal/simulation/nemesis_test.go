@@ -63,7 +63,8 @@ func (w *world) nemesis() {
 	}
 }
 
-// later does something after a while, unless the nemesis has gone home by then. The end of the schedule joins it.
+// later does something after a while, unless the nemesis has gone home by then. The end of the
+// schedule joins it.
 func (w *world) later(d time.Duration, do func()) {
 	w.dying.Go(func() {
 		timer := time.NewTimer(d)

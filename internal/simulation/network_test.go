@@ -28,7 +28,8 @@ const (
 	fates = replySlow // without arrives
 )
 
-// network is the way of one process to the store. Each request's fate follows from the seed, the process, its kind and its number.
+// network is the way of one process to the store. Each request's fate follows from the seed, the
+// process, its kind and its number.
 type network struct {
 	luck  luck
 	plan  plan
@@ -43,7 +44,14 @@ type network struct {
 }
 
 func (w *world) newNetwork(l luck) *network {
-	return &network{luck: l, plan: w.plan, tally: w.tally, storm: &w.storm, nodes: w.nodes, counts: map[splitstest.Method]int{}}
+	return &network{
+		luck:   l,
+		plan:   w.plan,
+		tally:  w.tally,
+		storm:  &w.storm,
+		nodes:  w.nodes,
+		counts: map[splitstest.Method]int{},
+	}
 }
 
 // draw decides about the next request of a kind.

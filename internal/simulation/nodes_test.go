@@ -7,7 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// nodes are the servers of a cluster. The topic's own keys are on the first one, partitions are dealt to all in turn.
+// nodes are the servers of a cluster. The topic's own keys are on the first one, partitions are
+// dealt to all in turn.
 type nodes struct {
 	count int
 
@@ -17,7 +18,8 @@ type nodes struct {
 
 // outage is what keeps one node away.
 type outage struct {
-	// frozen is closed when a node that is frozen thaws: requests wait for that. nil: the node is dead, and requests fail at once.
+	// frozen is closed when a node that is frozen thaws: requests wait for that. nil: the node is
+	// dead, and requests fail at once.
 	frozen chan struct{}
 }
 

@@ -21,7 +21,8 @@ type plan struct {
 	destructive                            bool // the store may lose what it had
 }
 
-// the ranges that the numbers of members and partitions come from: most schedules are of a middling size, some are large.
+// the ranges that the numbers of members and partitions come from: most schedules are of a middling
+// size, some are large.
 func newPlan(l luck) plan {
 	r := l.of("plan").rand()
 	p := plan{
@@ -60,8 +61,8 @@ func newPlan(l luck) plan {
 	return p
 }
 
-// settleWithin is how long after the last misfortune everything has to be in order again: sessions that were just renewed have to end, and the
-// back-offs and samples in between to pass.
+// settleWithin is how long after the last misfortune everything has to be in order again: sessions
+// that were just renewed have to end, and the back-offs and samples in between to pass.
 func (p plan) settleWithin() time.Duration {
 	if p.gentle {
 		return 2*p.ttl + takeoverBeyond

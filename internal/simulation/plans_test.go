@@ -32,16 +32,30 @@ func (o *oracle) proposed(plan, before splits.Plan) {
 	}
 	for n := range seen {
 		if n < 0 || n >= len(seen) {
-			o.violated("", "the plan %d leaves partitions out: it has %d of them, and %d among these", plan.Version, len(seen), n)
+			o.violated(
+				"",
+				"the plan %d leaves partitions out: it has %d of them, and %d among these",
+				plan.Version,
+				len(seen),
+				n,
+			)
 		}
 	}
 	if most-least > 1 {
-		o.violated("", "the plan %d gives one member %d partitions and another %d: %v", plan.Version, most, least, plan.Assignments)
+		o.violated(
+			"",
+			"the plan %d gives one member %d partitions and another %d: %v",
+			plan.Version,
+			most,
+			least,
+			plan.Assignments,
+		)
 	}
 }
 
-// moved makes sure that a plan moves no more partitions than a balanced one has to: of what each member had it keeps as much as its quota allows,
-// and those that had most have the larger quotas. The lock is held.
+// moved makes sure that a plan moves no more partitions than a balanced one has to: of what each
+// member had it keeps as much as its quota allows, and those that had most have the larger quotas.
+// The lock is held.
 func (o *oracle) moved(plan, before splits.Plan) {
 	total := 0
 	for _, partitions := range plan.Assignments {

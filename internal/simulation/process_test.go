@@ -34,7 +34,8 @@ type process struct {
 	idle     chan struct{} // closed when it takes none, and its pipeline is done
 	pipeline sync.WaitGroup
 	batches  int
-	// disturbed is until when its clocks are left alone; the nemesis'. With both of them wrong at once, a member can't know what time it is.
+	// disturbed is until when its clocks are left alone; the nemesis'. With both of them wrong at
+	// once, a member can't know what time it is.
 	disturbed time.Time
 
 	mu     sync.Mutex
@@ -43,7 +44,8 @@ type process struct {
 	gone   bool          // dead or closed: what its pipeline does counts for nothing
 }
 
-// newProcess makes a process that is to be a member; a static one is its incarnation of that number.
+// newProcess makes a process that is to be a member; a static one is its incarnation of that
+// number.
 func (w *world) newProcess(member string, number uint64) *process {
 	name := member
 	if w.plan.static {
@@ -60,20 +62,30 @@ func (w *world) newProcess(member string, number uint64) *process {
 	p.faults.Hook(p.network.fault)
 	p.hearing = newHearing(w.oracle, name)
 	cfg := splits.Config{
-		Group:  heardGroup{p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}), p.hearing},
-		Leases: heardLeases{p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}), p.hearing},
-		Log:    heardLog{p.faults.Log(&auditedLog{w.store.Log(), w.oracle}), p.hearing},
-		Shard:  w.nodes.node,
-		Node:   w.nodes.node,
-		Member: member, Owner: name, TTL: w.plan.ttl, Heartbeat: w.plan.heartbeat, CommitEvery: w.plan.commitEvery, SampleEvery: w.plan.sampleEvery,
-		DrainFor: w.plan.ttl, CallTimeout: w.plan.ttl,
-		BatchSize: w.plan.batchSize, Unordered: w.plan.unordered, CheckpointLimit: 4 * w.plan.batchSize,
-		SplitBuffer: w.plan.splitBuffer, FetchMax: w.plan.fetchMax,
-		SkipNacked: w.plan.skipNacked, FailOnLoss: w.plan.failOnLoss,
-		OrderKey: func(e splits.Entry) string { return e.Fields[3] },
-		Backoff:  func() splits.Backoff { return &doubling{} },
-		Observer: &witness{oracle: w.oracle, who: name},
-		Now:      p.clock.now,
+		Group:           heardGroup{p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}), p.hearing},
+		Leases:          heardLeases{p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}), p.hearing},
+		Log:             heardLog{p.faults.Log(&auditedLog{w.store.Log(), w.oracle}), p.hearing},
+		Shard:           w.nodes.node,
+		Node:            w.nodes.node,
+		Member:          member,
+		Owner:           name,
+		TTL:             w.plan.ttl,
+		Heartbeat:       w.plan.heartbeat,
+		CommitEvery:     w.plan.commitEvery,
+		SampleEvery:     w.plan.sampleEvery,
+		DrainFor:        w.plan.ttl,
+		CallTimeout:     w.plan.ttl,
+		BatchSize:       w.plan.batchSize,
+		Unordered:       w.plan.unordered,
+		CheckpointLimit: 4 * w.plan.batchSize,
+		SplitBuffer:     w.plan.splitBuffer,
+		FetchMax:        w.plan.fetchMax,
+		SkipNacked:      w.plan.skipNacked,
+		FailOnLoss:      w.plan.failOnLoss,
+		OrderKey:        func(e splits.Entry) string { return e.Fields[3] },
+		Backoff:         func() splits.Backoff { return &doubling{} },
+		Observer:        &witness{oracle: w.oracle, who: name},
+		Now:             p.clock.now,
 	}
 	if w.plan.latest {
 		cfg.Start = splits.Latest()
@@ -96,7 +108,12 @@ func (p *process) run() {
 			continue
 		}
 		if !p.hearing.mayHandOut(b.Split) {
-			p.oracle.violated(b.Split.Key, "%s hands out %v after it was told that it holds the split no more", p.name, b.Entries[0].Fields[1])
+			p.oracle.violated(
+				b.Split.Key,
+				"%s hands out %v after it was told that it holds the split no more",
+				p.name,
+				b.Entries[0].Fields[1],
+			)
 		}
 		gate := p.gate()
 		p.wait(gate)
@@ -190,7 +207,8 @@ func (p *process) goOn() {
 	}
 }
 
-// kill ends the process at once: nothing that it does reaches the store any more, save requests that are late already.
+// kill ends the process at once: nothing that it does reaches the store any more, save requests
+// that are late already.
 func (p *process) kill() {
 	p.oracle.ends(p.name, true)
 	p.mu.Lock()
@@ -201,7 +219,8 @@ func (p *process) kill() {
 	p.goOn()
 }
 
-// leave ends it as SIGTERM does. Who is patient waits for the pipeline, as long as that is not stuck.
+// leave ends it as SIGTERM does. Who is patient waits for the pipeline, as long as that is not
+// stuck.
 func (p *process) leave(patient bool) {
 	if patient {
 		p.endPolls()
@@ -241,9 +260,23 @@ func (w *witness) Lost(losses []splits.Loss) {
 	w.oracle.mu.Lock()
 	defer w.oracle.mu.Unlock()
 	for _, l := range losses {
-		w.oracle.note(w.who, l.Split.Key, "lost %d entries behind %v (exact: %v, recreated: %v)", l.Entries, l.After, l.Exact, l.Recreated)
+		w.oracle.note(
+			w.who,
+			l.Split.Key,
+			"lost %d entries behind %v (exact: %v, recreated: %v)",
+			l.Entries,
+			l.After,
+			l.Exact,
+			l.Recreated,
+		)
 		if !w.oracle.damaged {
-			w.oracle.violated(l.Split.Key, "%s reports a loss of %d entries behind %v, but nothing was ever removed", w.who, l.Entries, l.After)
+			w.oracle.violated(
+				l.Split.Key,
+				"%s reports a loss of %d entries behind %v, but nothing was ever removed",
+				w.who,
+				l.Entries,
+				l.After,
+			)
 		}
 	}
 }

@@ -73,7 +73,13 @@ func (p *producer) write() {
 	for i := range records {
 		n := p.numbers[s.Key+"/"+key] + 1
 		p.numbers[s.Key+"/"+key] = n
-		r := &record{id: fmt.Sprintf("%s/%d@%d", key, n, s.Partition), key: key, split: s.Key, number: n, producer: p.name}
+		r := &record{
+			id:       fmt.Sprintf("%s/%d@%d", key, n, s.Partition),
+			key:      key,
+			split:    s.Key,
+			number:   n,
+			producer: p.name,
+		}
 		if p.rand.IntN(60) == 0 {
 			r.failures = 1 + p.rand.IntN(mostFailures)
 		}
@@ -164,7 +170,8 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 	return result
 }
 
-// applyUnheard is apply for a request whose answer nobody hears. One that is written tells what the store knew before, and nothing else does.
+// applyUnheard is apply for a request whose answer nobody hears. One that is written tells what the
+// store knew before, and nothing else does.
 func (l *producerLog) applyUnheard(a appender.Append, history int) {
 	if l.apply(a, history).Status == appender.Written {
 		l.world.oracle.mu.Lock()

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A gentle schedule has members that come and go, killed or by themselves, and no other misfortune. What README promises of that can be
-// held to the letter there.
+// A gentle schedule has members that come and go, killed or by themselves, and no other misfortune.
+// What README promises of that can be held to the letter there.
 
 const (
 	// handover is how long splits may stay without an owner when a member leaves by itself.
@@ -21,8 +21,8 @@ type end struct {
 	killed bool
 }
 
-// ends takes note that a process is killed now, or closes after its pipeline was done with everything. A static one stays a member either way,
-// and may be planned for.
+// ends takes note that a process is killed now, or closes after its pipeline was done with
+// everything. A static one stays a member either way, and may be planned for.
 func (o *oracle) ends(owner string, killed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -33,8 +33,8 @@ func (o *oracle) ends(owner string, killed bool) {
 	}
 }
 
-// inTime judges how long a split that is claimed now had no owner that lives. Where a member was killed meanwhile, the split may have been planned
-// for that one. The lock is held.
+// inTime judges how long a split that is claimed now had no owner that lives. Where a member was
+// killed meanwhile, the split may have been planned for that one. The lock is held.
 func (o *oracle) inTime(p *part) {
 	e, ended := o.ended[p.last]
 	if !o.plan.gentle || !ended {
@@ -49,8 +49,9 @@ func (o *oracle) inTime(p *part) {
 	}
 }
 
-// onlyOnce makes sure that a record which a pipeline was done with is handed out again only if that process was killed, or came back before it
-// was gone: the earlier incarnation gives its splits up at once then, though its pipeline be busy. The lock is held.
+// onlyOnce makes sure that a record which a pipeline was done with is handed out again only if that
+// process was killed, or came back before it was gone: the earlier incarnation gives its splits up
+// at once then, though its pipeline be busy. The lock is held.
 func (o *oracle) onlyOnce(p *part, r *record) {
 	_, superseded := p.superseded[r.ackedBy]
 	e, ended := o.ended[r.ackedBy]

@@ -14,7 +14,8 @@ var errRejected = errors.New("rejected")
 // mostFailures is how many batches with a bad record fail at most.
 const mostFailures = 20
 
-// fails returns which entries of the batch fail: those that are bad, and at times others. In the end nothing does.
+// fails returns which entries of the batch fail: those that are bad, and at times others. In the
+// end nothing does.
 func (p *process) fails(b *splits.Batch, r *rand.Rand) (failed []int) {
 	if p.plan.gentle || p.healed() {
 		return nil

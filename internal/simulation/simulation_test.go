@@ -14,17 +14,23 @@ import (
 var (
 	schedules = flag.Int("sim.n", 60, "how many schedules to play")
 	firstSeed = flag.Uint64("sim.seed", 1, "the seed of the first schedule; the others follow")
-	stride    = flag.Int("sim.stride", 0, "play every n-th schedule alone and report to whoever started this process; used by the test itself")
+	stride    = flag.Int(
+		"sim.stride",
+		0,
+		"play every n-th schedule alone and report to whoever started this process; used by the test itself",
+	)
 )
 
-// medianFaults and the other medians are what schedules have to offer at least, for the numbers of them to mean anything.
+// medianFaults and the other medians are what schedules have to offer at least, for the numbers of
+// them to mean anything.
 const (
 	medianMembers    = 8
 	medianPartitions = 32
 	medianFaults     = 40
 )
 
-// TestEverySchedule plays random schedules. A failure tells the seed: play that alone with make sim SEED=... N=1.
+// TestEverySchedule plays random schedules. A failure tells the seed: play that alone with make sim
+// SEED=... N=1.
 func TestEverySchedule(t *testing.T) {
 	if *stride > 0 {
 		playStride(t)

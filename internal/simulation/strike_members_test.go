@@ -48,7 +48,8 @@ func (w *world) strikeJoin(r *rand.Rand) string {
 	return "join"
 }
 
-// strikeReturn starts a static member again that was killed or has left; its session may have ended since or not.
+// strikeReturn starts a static member again that was killed or has left; its session may have ended
+// since or not.
 func (w *world) strikeReturn(r *rand.Rand) string {
 	if !w.plan.static || len(w.absent) == 0 {
 		return ""

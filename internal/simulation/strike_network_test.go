@@ -81,8 +81,8 @@ func (w *world) strikeStorm(r *rand.Rand) string {
 	return "" // each request counts for itself
 }
 
-// strikeLink makes answers of reads fail that are larger than some: they take too long, or their connection is closed. Single entries may be too
-// large as well.
+// strikeLink makes answers of reads fail that are larger than some: they take too long, or their
+// connection is closed. Single entries may be too large as well.
 func (w *world) strikeLink(r *rand.Rand) string {
 	p := w.someone(r)
 	if p == nil {

@@ -37,8 +37,8 @@ func (w *world) strikeGrow(r *rand.Rand) string {
 	return "partitions grown"
 }
 
-// damage changes the store in a way that loses something, and has the oracle look at what is left of the splits that were struck, none given
-// means all. Nobody is to be blamed for a while.
+// damage changes the store in a way that loses something, and has the oracle look at what is left
+// of the splits that were struck, none given means all. Nobody is to be blamed for a while.
 func (w *world) damage(what string, do func(), struck ...splits.Split) {
 	w.oracle.mu.Lock()
 	defer w.oracle.mu.Unlock()
@@ -145,7 +145,9 @@ func (w *world) strikeDrop(r *rand.Rand) string {
 
 func (w *world) strikeDropGroup(*rand.Rand) string {
 	if w.plan.latest {
-		return "" // a group that is not known any more is made anew, and begins at the latest entry if it is made by a newcomer
+		// a group that is not known any more is made anew, and begins at the latest entry if it is
+		// made by a newcomer
+		return ""
 	}
 	w.damage("drops the group", func() { w.store.DropGroup(topicName, groupName) })
 	return "group dropped"

@@ -16,12 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A schedule is played in a process that has one thread for it and plays nothing else meanwhile: goroutines take turns then as they
-// become ready, which brings most violations back with their seed, and is faster than two schedules that share threads. So the test starts
-// itself again, once for each processor, and each of these workers plays every n-th schedule.
+// A schedule is played in a process that has one thread for it and plays nothing else meanwhile:
+// goroutines take turns then as they become ready, which brings most violations back with their
+// seed, and is faster than two schedules that share threads. So the test starts itself again, once
+// for each processor, and each of these workers plays every n-th schedule.
 
-// report is what a worker tells of one schedule, a line of JSON each. One comes before it is played, so that it is known which one a worker
-// died of.
+// report is what a worker tells of one schedule, a line of JSON each. One comes before it is
+// played, so that it is known which one a worker died of.
 type report struct {
 	Seed       uint64
 	Begins     bool           `json:",omitempty"`
@@ -71,7 +72,10 @@ func playInWorkers(t *testing.T, workers int) *sum {
 	all := &sum{tally: newTally()}
 	said := time.Now()
 	for r := range reports {
-		all.played = append(all.played, report{Seed: r.Seed, Members: r.Members, Partitions: r.Partitions, Faults: r.Faults})
+		all.played = append(
+			all.played,
+			report{Seed: r.Seed, Members: r.Members, Partitions: r.Partitions, Faults: r.Faults},
+		)
 		all.tally.add(r.Tally)
 		if r.Violation != "" {
 			t.Errorf("seed %d (schedule %d), %s: %s", r.Seed, len(all.played), r.Plan, r.Violation)
@@ -93,8 +97,18 @@ func work(ctx context.Context, t *testing.T, i, workers int, reports chan<- repo
 		return
 	}
 	defer func() { _ = from.Close() }()
-	worker := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestEverySchedule$", "-test.timeout=0",
-		"-sim.seed="+strconv.FormatUint(*firstSeed+uint64(i), 10), fmt.Sprintf("-sim.n=%d", *schedules-i), fmt.Sprintf("-sim.stride=%d", workers))
+	worker := exec.CommandContext(
+		ctx,
+		os.Args[0],
+		"-test.run=^TestEverySchedule$",
+		"-test.timeout=0",
+		"-sim.seed="+strconv.FormatUint(
+			*firstSeed+uint64(i),
+			10,
+		),
+		fmt.Sprintf("-sim.n=%d", *schedules-i),
+		fmt.Sprintf("-sim.stride=%d", workers),
+	)
 	worker.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=400")
 	worker.ExtraFiles = []*os.File{to}
 	tail := &tail{}
@@ -111,7 +125,8 @@ func work(ctx context.Context, t *testing.T, i, workers int, reports chan<- repo
 	}
 }
 
-// handOn hands the reports of schedules that were played on, and returns the seed of the one that was begun last.
+// handOn hands the reports of schedules that were played on, and returns the seed of the one that
+// was begun last.
 func handOn(from io.Reader, reports chan<- report) (begun uint64) {
 	in := json.NewDecoder(from)
 	for {

@@ -54,7 +54,14 @@ func play(seed uint64) report {
 	w.heal()
 	w.settle()
 	w.end()
-	r := report{Seed: seed, Members: p.members, Partitions: p.partitions, Faults: tally.sum(), Tally: tally.counts, Violation: h.failed()}
+	r := report{
+		Seed:       seed,
+		Members:    p.members,
+		Partitions: p.partitions,
+		Faults:     tally.sum(),
+		Tally:      tally.counts,
+		Violation:  h.failed(),
+	}
 	if r.Violation != "" {
 		r.Plan = fmt.Sprintf("%+v", p)
 	}
@@ -139,7 +146,8 @@ func (w *world) heal() {
 	}
 }
 
-// owners are those who are to own leases, by name: of several incarnations of a static member the latest.
+// owners are those who are to own leases, by name: of several incarnations of a static member the
+// latest.
 func (w *world) owners() map[string]*process {
 	latest := map[string]*process{}
 	for _, p := range w.processes {
@@ -167,7 +175,8 @@ func (w *world) settle() {
 	}
 	time.Sleep(w.plan.ttl / 2) // whose lease was claimed anew by one of those sees it by its next renewal
 	began := time.Now()
-	shrank, before := began, 0 // the backlog: pipelines may be slower than producers were, so it has to shrink, that is all
+	// the backlog: pipelines may be slower than producers were, so it has to shrink, that is all
+	shrank, before := began, 0
 	for w.oracle.failed() == "" {
 		since := began
 		missing, split := w.oracle.misowned(live)

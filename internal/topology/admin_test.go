@@ -13,7 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// awaitLagZero waits until the group has committed everything there is, as the admin commands see it.
+// awaitLagZero waits until the group has committed everything there is, as the admin commands see
+// it.
 func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, written int) {
 	t.Helper()
 	admin := broker.NewAdmin(client)

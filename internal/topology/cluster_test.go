@@ -34,8 +34,8 @@ func blocked(t *testing.T, c *redistest.Cluster) (n int) {
 	return n
 }
 
-// A topic whose name has a tag lies in one slot: one connection and one read do for all of its partitions. Every partition of another one has
-// a read of its own.
+// A topic whose name has a tag lies in one slot: one connection and one read do for all of its
+// partitions. Every partition of another one has a read of its own.
 func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]struct {
@@ -57,7 +57,12 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 			crowd.await(t, 5000)
 			awaitLagZero(t, cluster.Client(t), d, 5000)
 			most := 0
-			require.Eventually(t, func() bool { most = max(most, blocked(t, cluster)); return most == topic.reads }, time.Minute, time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { most = max(most, blocked(t, cluster)); return most == topic.reads },
+				time.Minute,
+				time.Millisecond,
+			)
 			assert.Zero(t, crowd.repeated())
 			assert.Positive(t, crowd.share("ann"))
 			for _, log := range []*journal{ann, bob, w.log} {
@@ -68,8 +73,8 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 	}
 }
 
-// Every partition of a cluster has a read of its own, which waits at its node: they must not wait for each other, as they do for the
-// connections of a pool of go-redis' own size.
+// Every partition of a cluster has a read of its own, which waits at its node: they must not wait
+// for each other, as they do for the connections of a pool of go-redis' own size.
 func TestManyPartitionsOfAClusterAreReadAtOnce(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 1, 0)
@@ -81,8 +86,8 @@ func TestManyPartitionsOfAClusterAreReadAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool { return blocked(t, cluster) > pool }, time.Minute, time.Millisecond)
 }
 
-// A release is published where the partition is, and whoever waits for it listens where the topic's own slot is. Without the hint it
-// would be found at the next heartbeat.
+// A release is published where the partition is, and whoever waits for it listens where the topic's
+// own slot is. Without the hint it would be found at the next heartbeat.
 func TestReleaseOnOneNodeWakesAMemberAtAnother(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0)
@@ -105,7 +110,12 @@ func TestReleaseOnOneNodeWakesAMemberAtAnother(t *testing.T) {
 	logged(t, bob, "reading 6 partitions")
 	t.Logf("bob reads after %s", time.Since(began))
 	stopBob()
-	require.Eventually(t, func() bool { return len(ann.Lines("reading 12 partitions")) > 1 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return len(ann.Lines("reading 12 partitions")) > 1 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	assert.Less(t, time.Since(began), 15*time.Second, "before the next heartbeat")
 }
 

@@ -40,7 +40,11 @@ func watch(t *testing.T, nodes map[*redistest.Server]int) []*gauge {
 	var watchers sync.WaitGroup
 	var all []*gauge
 	for node, reads := range nodes {
-		g := &gauge{client: node.Client(t, func(o *redis.Options) { o.ClientName, o.PoolSize = "gauge", 1 }), reads: reads, most: map[string]int{}}
+		g := &gauge{
+			client: node.Client(t, func(o *redis.Options) { o.ClientName, o.PoolSize = "gauge", 1 }),
+			reads:  reads,
+			most:   map[string]int{},
+		}
 		all = append(all, g)
 		watchers.Go(func() { // ends with ctx
 			for ctx.Err() == nil {
@@ -87,7 +91,8 @@ func (g *gauge) rates(t *testing.T, during func()) map[string]float64 {
 	after, took := g.calls(t), time.Since(began).Seconds()
 	rates := map[string]float64{}
 	for name, n := range after {
-		own := strings.HasPrefix(name, "client|") || strings.HasPrefix(name, "info") || strings.HasPrefix(name, "cluster|")
+		own := strings.HasPrefix(name, "client|") || strings.HasPrefix(name, "info") ||
+			strings.HasPrefix(name, "cluster|")
 		if n > before[name] && !own {
 			rates[name] = float64(n-before[name]) / took
 		}
@@ -138,8 +143,14 @@ func table(rates map[string]float64) string {
 	return text.String()
 }
 
-// begin runs a stream with the defaults that users have, and a name for its connections, until t ends or it is stopped.
-func begin(t *testing.T, d deployment, name string, build func(b *service.StreamBuilder, d deployment)) (log *journal, stop func()) {
+// begin runs a stream with the defaults that users have, and a name for its connections, until t
+// ends or it is stopped.
+func begin(
+	t *testing.T,
+	d deployment,
+	name string,
+	build func(b *service.StreamBuilder, d deployment),
+) (log *journal, stop func()) {
 	t.Helper()
 	log = &journal{}
 	b := service.NewStreamBuilder()
@@ -174,13 +185,19 @@ func measured(t *testing.T, d deployment, name string, c *crowd) (log *journal, 
 	})
 }
 
-// measure runs an output and two inputs, of which one joins and leaves, and logs what they cost. It returns what everything costs when idle.
+// measure runs an output and two inputs, of which one joins and leaves, and logs what they cost. It
+// returns what everything costs when idle.
 func measure(t *testing.T, client redis.UniversalClient, d deployment, gauges []*gauge) (idle map[string]float64) {
 	t.Helper()
 	c := newCrowd()
 	w := &writer{}
 	out, _ := begin(t, d, "out", func(b *service.StreamBuilder, d deployment) {
-		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf("partitions: %d\nkey: ${! @key }\nmax_in_flight: 64", d.partitions))))
+		require.NoError(
+			t,
+			b.AddOutputYAML(
+				d.component(fmt.Sprintf("partitions: %d\nkey: ${! @key }\nmax_in_flight: 64", d.partitions)),
+			),
+		)
 		var err error
 		w.push, err = b.AddBatchProducerFunc()
 		require.NoError(t, err)
@@ -190,7 +207,12 @@ func measure(t *testing.T, client redis.UniversalClient, d deployment, gauges []
 	c.await(t, 100)
 	reads := func(log *journal, n int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return len(log.Lines(fmt.Sprintf("reading %d partitions", n))) > 0 }, time.Minute, 10*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return len(log.Lines(fmt.Sprintf("reading %d partitions", n))) > 0 },
+			time.Minute,
+			10*time.Millisecond,
+		)
 	}
 	reads(ann, d.partitions)
 	awaitLagZero(t, client, d, 100)
@@ -202,7 +224,11 @@ func measure(t *testing.T, client redis.UniversalClient, d deployment, gauges []
 	load.more(t, 500)
 	written := writtenBy(load)
 	busy := allRates(t, gauges, func() { time.Sleep(5 * time.Second) })
-	t.Logf("busy with %d messages/s in batches of 10, commands per second:\n%s", (writtenBy(load)-written)/5, table(busy))
+	t.Logf(
+		"busy with %d messages/s in batches of 10, commands per second:\n%s",
+		(writtenBy(load)-written)/5,
+		table(busy),
+	)
 	for range 2 {
 		bob, leave := measured(t, d, "bob", c)
 		reads(bob, d.partitions/2)
@@ -229,7 +255,13 @@ func bounds(t *testing.T, gauges []*gauge, control, output int) {
 	t.Helper()
 	for i, g := range gauges {
 		const subscription = 1
-		t.Logf("connections to server %d at most: input %d and %d, output %d", i, g.highest("ann"), g.highest("bob"), g.highest("out"))
+		t.Logf(
+			"connections to server %d at most: input %d and %d, output %d",
+			i,
+			g.highest("ann"),
+			g.highest("bob"),
+			g.highest("out"),
+		)
 		for _, member := range []string{"ann", "bob"} {
 			assert.LessOrEqual(t, g.highest(member), g.reads+control+subscription)
 		}
@@ -237,8 +269,9 @@ func bounds(t *testing.T, gauges []*gauge, control, output int) {
 	}
 }
 
-// An idle input looks for entries five times a second, renews each lease four times a session and looks at each stream every five
-// seconds; an idle output does nothing. Rounding and hints of the members that are there may add a little.
+// An idle input looks for entries five times a second, renews each lease four times a session and
+// looks at each stream every five seconds; an idle output does nothing. Rounding and hints of the
+// members that are there may add a little.
 func boundIdle(t *testing.T, idle map[string]float64, shards int) {
 	t.Helper()
 	const (
@@ -321,7 +354,11 @@ func TestConnectionsAndCommandsOfAClusterWithOneConnectionEach(t *testing.T) {
 		nodes[node] = 1
 	}
 	gauges := watch(t, nodes)
-	d := deployment{fields: "kind: cluster\nurl: '" + cluster.URL() + "'\npool: {size: 1}", topic: "orders", partitions: 16}
+	d := deployment{
+		fields:     "kind: cluster\nurl: '" + cluster.URL() + "'\npool: {size: 1}",
+		topic:      "orders",
+		partitions: 16,
+	}
 	measure(t, quietly(t, cluster), d, gauges)
 	bounds(t, gauges, 1, 1)
 }

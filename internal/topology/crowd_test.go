@@ -51,7 +51,8 @@ func (c *crowd) take(member string, m *service.Message) error {
 	return nil
 }
 
-// disorder is the first of the numbers that came, for the first time, after a higher one of them with its key.
+// disorder is the first of the numbers that came, for the first time, after a higher one of them
+// with its key.
 func (c *crowd) disorder(numbers []int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,7 +139,13 @@ func (c *crowd) count() int {
 // awaitCount waits until so many different messages have been seen.
 func (c *crowd) awaitCount(t *testing.T, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return c.count() >= n }, 2*time.Minute, 5*time.Millisecond, "the inputs read no more")
+	require.Eventually(
+		t,
+		func() bool { return c.count() >= n },
+		2*time.Minute,
+		5*time.Millisecond,
+		"the inputs read no more",
+	)
 }
 
 // await waits until all numbers below n have been seen, each key in order.

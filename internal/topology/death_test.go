@@ -35,7 +35,12 @@ func TestReplicaOfADeadMasterIsUsed(t *testing.T) {
 	written := time.Since(promoted)
 	crowd.awaitCount(t, crowd.count()+500)
 	t.Logf("written again after %s, read again after %s", written, time.Since(promoted))
-	assert.Less(t, time.Since(promoted), 20*time.Second, "without waiting for the dead one, or for go-redis to look for masters")
+	assert.Less(
+		t,
+		time.Since(promoted),
+		20*time.Second,
+		"without waiting for the dead one, or for go-redis to look for masters",
+	)
 	dead.Restart(t)
 	cluster.Await(t)
 	load.more(t, 500)
@@ -52,7 +57,8 @@ type death struct {
 	metadata bool
 }
 
-// deaths: a node that is frozen keeps its connections and answers nothing; one that was killed refuses connections.
+// deaths: a node that is frozen keeps its connections and answers nothing; one that was killed
+// refuses connections.
 var deaths = map[string]death{
 	"frozen": {die: freeze, rise: thaw},
 	"killed": {
@@ -69,11 +75,25 @@ func thaw(t *testing.T, node *redistest.Server) { t.Helper(); node.Resume(t) }
 // mortals is a cluster in which each node serves without the others and remembers what it served.
 func mortals(t *testing.T) *redistest.Cluster {
 	t.Helper()
-	return redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no", "--appendonly", "yes", "--appendfsync", "always")
+	return redistest.StartCluster(
+		t,
+		3,
+		0,
+		"--cluster-require-full-coverage",
+		"no",
+		"--appendonly",
+		"yes",
+		"--appendfsync",
+		"always",
+	)
 }
 
 // victim chooses the node that dies, and says which partitions are on it and which are not.
-func (death death) victim(t *testing.T, c *redistest.Cluster, d deployment) (node *redistest.Server, stopped, alive []int) {
+func (death death) victim(
+	t *testing.T,
+	c *redistest.Cluster,
+	d deployment,
+) (node *redistest.Server, stopped, alive []int) {
 	t.Helper()
 	node = another(t, c, "rafka:{orders}:topic")
 	if death.metadata {
@@ -95,7 +115,8 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// One node that does not answer costs the partitions on the others nothing: they flow, and their leases live on though nothing flows.
+// One node that does not answer costs the partitions on the others nothing: they flow, and their
+// leases live on though nothing flows.
 func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 	t.Parallel()
 	for name, death := range deaths {
@@ -116,7 +137,13 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 				began := time.Now()
 				for _, p := range partitions {
 					stream := fmt.Sprintf("orders:%d", p)
-					require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, Values: []string{"body", strconv.Itoa(n)}}).Err())
+					require.NoError(
+						t,
+						client.XAdd(
+							t.Context(),
+							&redis.XAddArgs{Stream: stream, Values: []string{"body", strconv.Itoa(n)}},
+						).Err(),
+					)
 					n++
 				}
 				crowd.awaitCount(t, n)
@@ -133,7 +160,12 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 			for time.Since(died) < 6*time.Second { // twice a session
 				during = append(during, write(busy))
 			}
-			t.Logf("%d rounds: half of them took at most %s, before the death %s", len(during), median(during), median(before))
+			t.Logf(
+				"%d rounds: half of them took at most %s, before the death %s",
+				len(during),
+				median(during),
+				median(before),
+			)
 			assert.Less(t, median(during), time.Second, "what a request may take")
 			ann.awaitReady(t, false)
 			write(idle)
@@ -155,7 +187,8 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 	}
 }
 
-// A batch with messages for a node that is away waits, and keeps one of max_in_flight busy. The others flow as before.
+// A batch with messages for a node that is away waits, and keeps one of max_in_flight busy. The
+// others flow as before.
 func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 	t.Parallel()
 	for name, death := range deaths {
@@ -182,15 +215,27 @@ func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 			died := time.Now()
 			written := make(chan error, 1)
 			go func() { written <- mixed.write(context.Background(), 20) }() // ends when the node is back
-			for time.Since(died) < 12*time.Second {                          // longer than a topic is taken to be as it was
+			// longer than a topic is taken to be as it was
+			for time.Since(died) < 12*time.Second {
 				during = append(during, write())
 			}
 			slowest := slices.Max(during)
-			t.Logf("%d rounds: half took at most %s, the slowest %s; before the death %s", len(during), median(during), slowest, median(before))
+			t.Logf(
+				"%d rounds: half took at most %s, the slowest %s; before the death %s",
+				len(during),
+				median(during),
+				slowest,
+				median(before),
+			)
 			assert.Less(t, median(during), time.Second)
 			assert.Less(t, slowest, 6*time.Second, "nobody waits until a request to the dead node has failed")
 			out.awaitReady(t, false)
-			assert.Contains(t, logged(t, out.log, "level=ERROR", "Failed to connect"), "rafka:{orders:", "names what is away")
+			assert.Contains(
+				t,
+				logged(t, out.log, "level=ERROR", "Failed to connect"),
+				"rafka:{orders:",
+				"names what is away",
+			)
 			death.rise(t, dead)
 			cluster.Await(t)
 			require.NoError(t, <-written)

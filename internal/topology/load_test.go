@@ -53,7 +53,13 @@ func (l *load) more(t *testing.T, n int) {
 		return l.written
 	}
 	goal := count() + n
-	require.Eventually(t, func() bool { return count() >= goal }, 2*time.Minute, 5*time.Millisecond, "the output writes no more")
+	require.Eventually(
+		t,
+		func() bool { return count() >= goal },
+		2*time.Minute,
+		5*time.Millisecond,
+		"the output writes no more",
+	)
 }
 
 // finish ends the load and returns how many messages were written.
@@ -64,8 +70,9 @@ func (l *load) finish(t *testing.T) int {
 	return l.w.next
 }
 
-// lane is a writer of some keys, which says itself to which partition a message goes: messages of key k go to partition k modulo the
-// number of partitions. Each round is a batch with one message of each key. Lanes with different keys may write at the same time.
+// lane is a writer of some keys, which says itself to which partition a message goes: messages of
+// key k go to partition k modulo the number of partitions. Each round is a batch with one message
+// of each key. Lanes with different keys may write at the same time.
 type lane struct {
 	push       service.MessageBatchHandlerFunc
 	partitions int

@@ -45,14 +45,16 @@ func TestSlotOfALivePartitionMoves(t *testing.T) {
 	awaitLagZero(t, cluster.Client(t), d, n)
 	assert.Zero(t, crowd.repeated())
 	for _, log := range []*journal{ann, bob, w.log} {
-		// While the topic's own slot is on the move, scripts that name a key which does not exist are put off.
+		// While the topic's own slot is on the move, scripts that name a key which does not exist
+		// are put off.
 		assert.Len(t, log.Lines("TRYAGAIN"), len(log.Lines("level=ERROR")))
 		assert.Empty(t, log.Lines("lost"))
 	}
 }
 
-// Of a slot on the move, some keys are here and some there, and no script can have both: the partition waits, for reading longer than a
-// session, the others flow, and then it goes on where it was.
+// Of a slot on the move, some keys are here and some there, and no script can have both: the
+// partition waits, for reading longer than a session, the others flow, and then it goes on where it
+// was.
 func TestHalfMovedSlotHoldsUpItsOwnPartitionOnly(t *testing.T) {
 	t.Parallel()
 	for name, half := range map[string]struct {

@@ -15,10 +15,15 @@ import (
 )
 
 func onSentinel(s *redistest.Sentinel, more string) deployment {
-	return deployment{fields: "kind: failover\nurl: '" + s.URL() + "'\nmaster: " + s.MasterName() + "\n" + more, topic: "orders", partitions: 4}
+	return deployment{
+		fields:     "kind: failover\nurl: '" + s.URL() + "'\nmaster: " + s.MasterName() + "\n" + more,
+		topic:      "orders",
+		partitions: 4,
+	}
 }
 
-// How long sentinels wait. A busy machine may keep a server silent for half a second: the failover that follows would lose writes.
+// How long sentinels wait. A busy machine may keep a server silent for half a second: the failover
+// that follows would lose writes.
 const (
 	downAfter = 2 * time.Second
 	// noneDies is for tests in which no master dies.
@@ -27,7 +32,10 @@ const (
 
 func TestPromotedMasterIsUsed(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", DownAfter: downAfter})
+	s := redistest.StartSentinel(
+		t,
+		redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", DownAfter: downAfter},
+	)
 	d := onSentinel(s, "password: data\nsentinel_password: watch\n").hasty()
 	crowd := newCrowd()
 	crowd.join(t, "ann", d)
@@ -51,8 +59,9 @@ func TestPromotedMasterIsUsed(t *testing.T) {
 	t.Logf("%d of %d repeated", crowd.repeated(), n)
 }
 
-// The old master was frozen and wakes up believing that it still is one, with connections of ours: what it says then must not be taken for
-// the truth, since it forgets all of it as soon as the Sentinels have made it a replica.
+// The old master was frozen and wakes up believing that it still is one, with connections of ours:
+// what it says then must not be taken for the truth, since it forgets all of it as soon as the
+// Sentinels have made it a replica.
 func TestMasterThatWasFrozenIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: downAfter})
@@ -93,7 +102,8 @@ func TestMasterThatIsReplacedIsLeft(t *testing.T) {
 	load.finish(t)
 	t.Logf("READONLY was met %d times", len(w.log.Lines("READONLY")))
 	require.NoError(t, w.write(t.Context(), 500))
-	// What the old master wrote last may not have got to the new one: Redis' own loss, and may be seen late on connections that are still its.
+	// What the old master wrote last may not have got to the new one: Redis' own loss, and may be
+	// seen late on connections that are still its.
 	kept := numbersOf(t, s.Client(t), d)
 	for n := w.next - 500; n < w.next; n++ {
 		require.Contains(t, kept, n)
@@ -116,8 +126,8 @@ func numbersOf(t *testing.T, client redis.UniversalClient, d deployment) (all []
 	return all
 }
 
-// The name of the server moves to another one, as managed services have it, and the old one is made a replica while connections to it live
-// on: whoever holds on to those meets READONLY for ever.
+// The name of the server moves to another one, as managed services have it, and the old one is made
+// a replica while connections to it live on: whoever holds on to those meets READONLY for ever.
 func TestReplicaOnAnOldConnectionIsLeft(t *testing.T) {
 	t.Parallel()
 	first, second := redistest.Start(t), redistest.Start(t)
@@ -164,7 +174,8 @@ func TestUsersOfSentinelsAndServersAreApart(t *testing.T) {
 	})
 }
 
-// failsToConnect expects both sides to say something in their first line about the connection, and not to be ready.
+// failsToConnect expects both sides to say something in their first line about the connection, and
+// not to be ready.
 func failsToConnect(t *testing.T, d deployment, says ...string) {
 	t.Helper()
 	in, out := newCrowd().member(t, "ann", d), startWriter(t, d)
@@ -191,7 +202,8 @@ func TestSentinelsThatAreDownAtTheStartAreDoneWithout(t *testing.T) {
 	s.Sentinels()[1].Resume(t)
 }
 
-// Sentinels name the address under which they see the master, which need not be one that others can reach.
+// Sentinels name the address under which they see the master, which need not be one that others can
+// reach.
 func TestMasterAtAnAddressThatCannotBeReachedIsClear(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})

@@ -19,8 +19,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/logtest"
 )
 
-// deployment is how a test's streams reach Redis: the connection's fields, and the topic. commitPeriod is 50 ms if empty. A session lasts
-// a minute, so that no machine is too slow for it, unless the deployment is hasty.
+// deployment is how a test's streams reach Redis: the connection's fields, and the topic.
+// commitPeriod is 50 ms if empty. A session lasts a minute, so that no machine is too slow for it,
+// unless the deployment is hasty.
 type deployment struct {
 	fields, topic string
 	partitions    int
@@ -34,7 +35,8 @@ func (d deployment) with(fields string) deployment {
 	return d
 }
 
-// hasty is the deployment with short timeouts and sessions: for tests in which servers are away for longer than that.
+// hasty is the deployment with short timeouts and sessions: for tests in which servers are away for
+// longer than that.
 func (d deployment) hasty() deployment {
 	d.short = true
 	return d.with(shortTimeouts)
@@ -84,13 +86,27 @@ func (s *stream) ready() bool {
 // awaitReady waits until the engine says so at /ready, or says the contrary.
 func (s *stream) awaitReady(t *testing.T, ready bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return s.ready() == ready }, time.Minute, 10*time.Millisecond, "/ready should say %t", ready)
+	require.Eventually(
+		t,
+		func() bool { return s.ready() == ready },
+		time.Minute,
+		10*time.Millisecond,
+		"/ready should say %t",
+		ready,
+	)
 }
 
 // logged waits until a line of the log has all of the texts, and returns the first.
 func logged(t *testing.T, log *journal, texts ...string) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(log.Lines(texts...)) > 0 }, time.Minute, 10*time.Millisecond, "the log should say %q", texts)
+	require.Eventually(
+		t,
+		func() bool { return len(log.Lines(texts...)) > 0 },
+		time.Minute,
+		10*time.Millisecond,
+		"the log should say %q",
+		texts,
+	)
 	return log.Lines(texts...)[0]
 }
 
@@ -134,7 +150,8 @@ func startWriter(t *testing.T, d deployment) *writer {
 	return startWriterWith(t, d, "")
 }
 
-// startWriterWith is startWriter with more fields of the output. Batches are written at the same time, although there is a key.
+// startWriterWith is startWriter with more fields of the output. Batches are written at the same
+// time, although there is a key.
 func startWriterWith(t *testing.T, d deployment, more string) *writer {
 	t.Helper()
 	if !strings.Contains(more, "max_in_flight") {

@@ -18,11 +18,13 @@ const (
 	// throngPartitions and throngMembers are more than most will ever have.
 	throngPartitions = 1000
 	throngMembers    = 50
-	// throngWithin is how long it may take until everybody has a fair share, even on a machine that has other things to do.
+	// throngWithin is how long it may take until everybody has a fair share, even on a machine that
+	// has other things to do.
 	throngWithin = 10 * time.Minute
 )
 
-// throng is a topic of very many partitions. Message n goes to partition n modulo their number, where it is in order.
+// throng is a topic of very many partitions. Message n goes to partition n modulo their number,
+// where it is in order.
 type throng struct {
 	*crowd
 	client  *redis.Client
@@ -43,7 +45,8 @@ func (g *throng) write(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// awaitShares waits until so many members have all partitions, none of them more than one more than another.
+// awaitShares waits until so many members have all partitions, none of them more than one more than
+// another.
 func (g *throng) awaitShares(t *testing.T, members int) time.Duration {
 	t.Helper()
 	since, admin := time.Now(), broker.NewAdmin(g.client)
@@ -70,13 +73,19 @@ func (g *throng) awaitShares(t *testing.T, members int) time.Duration {
 		return unowned == 0 && len(shares) == members
 	}
 	if !assert.Eventually(t, fair, throngWithin, 100*time.Millisecond) {
-		t.Fatalf("%d members do not share %d partitions fairly: %d have no owner, the others are %v", members, throngPartitions, unowned, shares)
+		t.Fatalf(
+			"%d members do not share %d partitions fairly: %d have no owner, the others are %v",
+			members,
+			throngPartitions,
+			unowned,
+			shares,
+		)
 	}
 	return time.Since(since)
 }
 
-// Fifty members share a thousand partitions evenly, and leave one by one until one of them has them all. Every partition is read all
-// the time, in order, and nothing twice.
+// Fifty members share a thousand partitions evenly, and leave one by one until one of them has them
+// all. Every partition is read all the time, in order, and nothing twice.
 func TestThousandPartitionsAreSharedByFiftyMembers(t *testing.T) {
 	server := redistest.Start(t)
 	g := &throng{crowd: newCrowdOf(throngPartitions), client: server.Client(t)}
@@ -91,7 +100,11 @@ func TestThousandPartitionsAreSharedByFiftyMembers(t *testing.T) {
 		stops = append(stops, stop)
 	}
 	t.Logf("%d members started in %s", throngMembers, time.Since(began).Round(time.Millisecond))
-	t.Logf("and have %d partitions each %s later", throngPartitions/throngMembers, g.awaitShares(t, throngMembers).Round(time.Millisecond))
+	t.Logf(
+		"and have %d partitions each %s later",
+		throngPartitions/throngMembers,
+		g.awaitShares(t, throngMembers).Round(time.Millisecond),
+	)
 	g.write(t)
 	g.await(t, g.written)
 
@@ -106,7 +119,12 @@ func TestThousandPartitionsAreSharedByFiftyMembers(t *testing.T) {
 			g.await(t, g.written)
 		}
 	}
-	t.Logf("%d members left in %s, none in more than %s", throngMembers-1, time.Since(began).Round(time.Millisecond), longest.Round(time.Millisecond))
+	t.Logf(
+		"%d members left in %s, none in more than %s",
+		throngMembers-1,
+		time.Since(began).Round(time.Millisecond),
+		longest.Round(time.Millisecond),
+	)
 	assert.Less(t, longest, 25*time.Second, "leaving hands everything over and waits for nobody")
 	t.Logf("the last has all partitions %s later", g.awaitShares(t, 1).Round(time.Millisecond))
 	g.write(t)

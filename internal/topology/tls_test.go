@@ -75,7 +75,11 @@ func TestTLSTroubleIsClear(t *testing.T) {
 func TestCertificatesNeedNotBeVerified(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartTLS(t, "--tls-auth-clients", "no")
-	d := deployment{fields: "url: " + s.WrongURL() + "\ntls:\n  skip_cert_verify: true\n", topic: "orders", partitions: 4}
+	d := deployment{
+		fields:     "url: " + s.WrongURL() + "\ntls:\n  skip_cert_verify: true\n",
+		topic:      "orders",
+		partitions: 4,
+	}
 	crowd := newCrowd()
 	crowd.join(t, "ann", d)
 	require.NoError(t, startWriter(t, d).write(t.Context(), 200))

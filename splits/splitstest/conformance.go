@@ -12,12 +12,14 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Harness is what the conformance suite needs of an implementation. Its functions fail the test themselves if they cannot do their
-// work. Partition i of a topic T that was created is the stream T:i, that of a plain topic is T.
+// Harness is what the conformance suite needs of an implementation. Its functions fail the test
+// themselves if they cannot do their work. Partition i of a topic T that was created is the stream
+// T:i, that of a plain topic is T.
 type Harness struct {
 	// Topic returns the name of a topic that the store knows nothing of.
 	Topic func() string
-	// Group, Leases and Log return the implementations under test. Every Group stands for another process.
+	// Group, Leases and Log return the implementations under test. Every Group stands for another
+	// process.
 	Group  func(topic, group string) splits.Group
 	Leases func(topic, group string) splits.Leases
 	Log    func(topic string) splits.Log
@@ -26,8 +28,8 @@ type Harness struct {
 	SetPartitions func(topic string, partitions int)
 	// Append adds an entry and returns its offset.
 	Append func(split splits.Split, fields ...string) splits.Offset
-	// TrimTo removes the oldest entries until exactly length are left (XTRIM MAXLEN), Delete one entry (XDEL), Drop the whole
-	// stream (DEL).
+	// TrimTo removes the oldest entries until exactly length are left (XTRIM MAXLEN), Delete one
+	// entry (XDEL), Drop the whole stream (DEL).
 	TrimTo func(split splits.Split, length int)
 	Delete func(split splits.Split, offset splits.Offset)
 	Drop   func(split splits.Split)
@@ -36,13 +38,14 @@ type Harness struct {
 	// Forget removes all that the store holds for the topic and its groups, as FLUSHALL does.
 	Forget func(topic string)
 
-	// Mirror returns the position of the native consumer group that follows the group's commits, and whether there is one. It is nil
-	// for stores without a mirror.
+	// Mirror returns the position of the native consumer group that follows the group's commits,
+	// and whether there is one. It is nil for stores without a mirror.
 	Mirror func(group string, split splits.Split) (splits.Position, bool)
-	// DropLease removes the lease and the position of one split, as an eviction of their key does. Only stores with a mirror need it.
+	// DropLease removes the lease and the position of one split, as an eviction of their key does.
+	// Only stores with a mirror need it.
 	DropLease func(group string, split splits.Split)
-	// NoExactCounts is set for stores that cannot tell how many entries were ever added or which were deleted: they answer that they
-	// do not know.
+	// NoExactCounts is set for stores that cannot tell how many entries were ever added or which
+	// were deleted: they answer that they do not know.
 	NoExactCounts bool
 	// Pass lets time pass; nil stands for time.Sleep.
 	Pass func(d time.Duration)
@@ -54,13 +57,21 @@ type Case struct {
 	Run  func(t *testing.T, h Harness)
 }
 
-// Cases returns the conformance suite. Each case needs a Harness of its own; none starts subtests, so that they may run in a bubble
-// of testing/synctest.
+// Cases returns the conformance suite. Each case needs a Harness of its own; none starts subtests,
+// so that they may run in a bubble of testing/synctest.
 func Cases() []Case {
 	var all []Case
 	parts := [][]scenario{
-		leaseScenarios, fenceScenarios, startScenarios, groupScenarios, instanceScenarios, planScenarios, topicScenarios, logScenarios,
-		stateScenarios, countScenarios,
+		leaseScenarios,
+		fenceScenarios,
+		startScenarios,
+		groupScenarios,
+		instanceScenarios,
+		planScenarios,
+		topicScenarios,
+		logScenarios,
+		stateScenarios,
+		countScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {
@@ -70,8 +81,9 @@ func Cases() []Case {
 	return all
 }
 
-// TestStore runs the conformance suite, its cases in parallel, against the implementations that open returns. Every sentence about
-// them in the comments of splits.Group, splits.Leases and splits.Log has a case.
+// TestStore runs the conformance suite, its cases in parallel, against the implementations that
+// open returns. Every sentence about them in the comments of splits.Group, splits.Leases and
+// splits.Log has a case.
 func TestStore(t *testing.T, open func(t *testing.T) Harness) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -86,7 +98,8 @@ type scenario struct {
 	run  func(s *scene)
 }
 
-// The times to live of the suite. No case depends on long ones ending or on short ones lasting, so a slow machine disturbs none.
+// The times to live of the suite. No case depends on long ones ending or on short ones lasting, so
+// a slow machine disturbs none.
 const (
 	long  = time.Minute
 	short = 150 * time.Millisecond
@@ -178,7 +191,8 @@ func (s *scene) takeOver(member string, ttl time.Duration, split splits.Split) (
 	return splits.Lease{Split: split, Member: member, Epoch: granted.Epoch}, granted
 }
 
-// requireHeld asserts that the split is held by the owner, for more than atLeast and at most atMost.
+// requireHeld asserts that the split is held by the owner, for more than atLeast and at most
+// atMost.
 func (s *scene) requireHeld(split splits.Split, owner string, atLeast, atMost time.Duration) {
 	s.Helper()
 	granted := s.claimOne("somebody-else", long, split, splits.Earliest())
@@ -191,7 +205,13 @@ func (s *scene) requireHeld(split splits.Split, owner string, atLeast, atMost ti
 
 func (s *scene) commit(ttl time.Duration, lease splits.Lease, position splits.Position) error {
 	s.Helper()
-	return s.single(s.leases.Commit(s.Context(), ttl, []splits.Commit{{Lease: lease, Position: position, Accounted: position.Read}}))
+	return s.single(
+		s.leases.Commit(
+			s.Context(),
+			ttl,
+			[]splits.Commit{{Lease: lease, Position: position, Accounted: position.Read}},
+		),
+	)
 }
 
 func (s *scene) renew(ttl time.Duration, lease splits.Lease) error {

@@ -23,7 +23,12 @@ var countScenarios = []scenario{
 			assert.Equal(s, offsets[c.to], counted.Last)
 			assert.False(s, counted.More)
 		}
-		assert.Equal(s, 9, s.count(splits.CountRequest{After: offsets[0], UpTo: end, Most: 100}).Entries, "the offset before it is not in it")
+		assert.Equal(
+			s,
+			9,
+			s.count(splits.CountRequest{After: offsets[0], UpTo: end, Most: 100}).Entries,
+			"the offset before it is not in it",
+		)
 	}},
 	{"CountGoesOnInSlices", func(s *scene) {
 		offsets := s.fill(s.plain(), 10)
@@ -43,7 +48,12 @@ var countScenarios = []scenario{
 		assert.False(s, counted.More)
 	}},
 	{"CountOfNothingIsZero", func(s *scene) {
-		assert.Equal(s, splits.Counted{}, s.timeless(s.count(splits.CountRequest{UpTo: end, Most: 10})), "there is no stream")
+		assert.Equal(
+			s,
+			splits.Counted{},
+			s.timeless(s.count(splits.CountRequest{UpTo: end, Most: 10})),
+			"there is no stream",
+		)
 		assert.False(s, s.state(s.plain())[0].Exists, "and none was created")
 		offsets := s.fill(s.plain(), 3)
 		counted := s.count(splits.CountRequest{After: offsets[2], UpTo: end, Most: 10})

@@ -96,7 +96,8 @@ var fenceScenarios = []scenario{
 		s.pass(2 * short)
 		s.requireHeld(s.plain(), "a", long/2, long)
 	}},
-	// A late duplicate of an older commit: the lease is the member's, so it is extended, but the position stays.
+	// A late duplicate of an older commit: the lease is the member's, so it is extended, but the
+	// position stays.
 	{"LowerCommitIsKeptOut", func(s *scene) {
 		lease, _ := s.claim("a", short, s.plain())
 		require.NoError(s, s.commit(short, lease, at(10, 10, 9)))
@@ -107,8 +108,18 @@ var fenceScenarios = []scenario{
 	{"OffsetsAreComparedAsNumbers", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
 		ascending := []splits.Position{
-			at(9, 100, 1), at(10, 9, 2), at(10, 10, 3), at(9007199254740992, 0, 4), at(9007199254740993, 0, 5),
-			at(9007199254740993, math.MaxUint64-1, 6), at(9007199254740993, math.MaxUint64, 7), at(10000000000000000000, 1, 8),
+			at(9, 100, 1),
+			at(10, 9, 2),
+			at(10, 10, 3),
+			at(9007199254740992, 0, 4),
+			at(9007199254740993, 0, 5),
+			at(
+				9007199254740993,
+				math.MaxUint64-1,
+				6,
+			),
+			at(9007199254740993, math.MaxUint64, 7),
+			at(10000000000000000000, 1, 8),
 		}
 		for i, position := range ascending {
 			require.NoError(s, s.commit(long, lease, position))
@@ -148,7 +159,12 @@ var fenceScenarios = []scenario{
 			require.NoError(s, errs[2])
 		}
 		check(s.leases.Commit(s.Context(), long, []splits.Commit{
-			{Lease: a2, Position: at(2, 0, 1)}, {Lease: forged, Position: at(7, 0, 1)}, {Lease: a0, Position: at(1, 0, 1)},
+			{
+				Lease:    a2,
+				Position: at(2, 0, 1),
+			},
+			{Lease: forged, Position: at(7, 0, 1)},
+			{Lease: a0, Position: at(1, 0, 1)},
 		}))
 		check(s.leases.Renew(s.Context(), long, leases))
 		check(s.leases.Release(s.Context(), leases))

@@ -79,7 +79,8 @@ var groupScenarios = []scenario{
 		s.requireNext(s.beat("a", 40*time.Second), 20*time.Second)
 		s.requireNext(s.beat("b", 50*time.Second), 40*time.Second)
 	}},
-	// The store was away: the silence is not the members' fault, and declaring all of them dead would move every split.
+	// The store was away: the silence is not the members' fault, and declaring all of them dead
+	// would move every split.
 	{"SilenceOfEverybodyIsForgiven", func(s *scene) {
 		s.beat("a", long)
 		joined := s.beat("b", long)
@@ -105,7 +106,13 @@ var groupScenarios = []scenario{
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				_, err := s.Group(s.topic, theGroup).Beat(s.Context(), splits.Beat{Member: fmt.Sprint("m", i), TTL: long})
+				_, err := s.Group(
+					s.topic,
+					theGroup,
+				).Beat(
+					s.Context(),
+					splits.Beat{Member: fmt.Sprint("m", i), TTL: long},
+				)
 				assert.NoError(s, err)
 			})
 		}
@@ -142,7 +149,8 @@ var groupScenarios = []scenario{
 			s.beat("knock", long)
 		})
 	}},
-	// A member that beats while its subscription is being made must not miss what happens in between.
+	// A member that beats while its subscription is being made must not miss what happens in
+	// between.
 	{"SubscribingIsAHintItself", func(s *scene) {
 		w := s.subscribe()
 		defer w.stop()
@@ -158,7 +166,8 @@ var groupScenarios = []scenario{
 	}},
 }
 
-// requireNext asserts that the earliest deadline is that far away, give or take what a slow machine needs.
+// requireNext asserts that the earliest deadline is that far away, give or take what a slow machine
+// needs.
 func (s *scene) requireNext(view splits.View, want time.Duration) {
 	s.Helper()
 	assert.LessOrEqual(s, view.Next, want)
@@ -184,7 +193,11 @@ var planScenarios = []scenario{
 		known := s.beatIn(s.group, splits.Beat{Member: "a", TTL: long, Planned: view.Version})
 		assert.Nil(s, known.Plan)
 		assert.Equal(s, view.Version, known.Planned)
-		s.requirePlan(s.beatIn(s.group, splits.Beat{Member: "a", TTL: long, Planned: view.Version - 1}), view.Version, plan)
+		s.requirePlan(
+			s.beatIn(s.group, splits.Beat{Member: "a", TTL: long, Planned: view.Version - 1}),
+			view.Version,
+			plan,
+		)
 	}},
 	{"StalePlanIsReturnedBesideTheMembers", func(s *scene) {
 		view := s.beat("a", long)
@@ -211,7 +224,11 @@ var planScenarios = []scenario{
 		view := s.beat("a", long)
 		plan := map[string][]int{"a": {0}}
 		require.True(s, s.propose(view.Version, plan))
-		assert.False(s, s.propose(view.Version, map[string][]int{"a": {1}}), "who knows the first would never hear of it")
+		assert.False(
+			s,
+			s.propose(view.Version, map[string][]int{"a": {1}}),
+			"who knows the first would never hear of it",
+		)
 		assert.True(s, s.propose(view.Version, plan), "the answer to the first may have been lost")
 		s.requirePlan(s.beat("a", long), view.Version, plan)
 	}},

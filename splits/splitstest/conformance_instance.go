@@ -35,7 +35,14 @@ var instanceScenarios = []scenario{
 				require.ErrorIs(s, s.reset(long, last, at), splits.ErrFenced)
 				require.ErrorIs(s, s.release(last), splits.ErrFenced)
 			}
-			require.NoError(s, s.commit(long, lease, splits.Position{Offset: splits.Offset{Millis: uint64(i + 1)}, Read: int64(i + 1)}))
+			require.NoError(
+				s,
+				s.commit(
+					long,
+					lease,
+					splits.Position{Offset: splits.Offset{Millis: uint64(i + 1)}, Read: int64(i + 1)},
+				),
+			)
 			last = lease
 		}
 	}},

@@ -27,7 +27,20 @@ var logScenarios = []scenario{
 	}},
 	{"FieldsComeAsTheyWereWritten", func(s *scene) {
 		fields := []string{
-			"b", "1", "a", "2", "b", "3", "body", "", "\x00\xff\xfe", "line\r\nbreak\x00", "$-1", "*3", "ä", strings.Repeat("x", 100_000),
+			"b",
+			"1",
+			"a",
+			"2",
+			"b",
+			"3",
+			"body",
+			"",
+			"\x00\xff\xfe",
+			"line\r\nbreak\x00",
+			"$-1",
+			"*3",
+			"ä",
+			strings.Repeat("x", 100_000),
 		}
 		offset := s.Append(s.plain(), fields...)
 		s.Append(s.plain(), "a", "b")
@@ -189,9 +202,27 @@ var stateScenarios = []scenario{
 		offsets := s.fill(s.plain(), 5)
 		s.Delete(s.plain(), offsets[3])
 		s.Delete(s.plain(), offsets[1])
-		s.requireState(splits.State{Exists: true, Length: 3, First: offsets[0], Last: offsets[4], Added: 5, MaxDeleted: offsets[3]})
+		s.requireState(
+			splits.State{
+				Exists:     true,
+				Length:     3,
+				First:      offsets[0],
+				Last:       offsets[4],
+				Added:      5,
+				MaxDeleted: offsets[3],
+			},
+		)
 		s.Delete(s.plain(), offsets[4])
-		s.requireState(splits.State{Exists: true, Length: 2, First: offsets[0], Last: offsets[4], Added: 5, MaxDeleted: offsets[4]})
+		s.requireState(
+			splits.State{
+				Exists:     true,
+				Length:     2,
+				First:      offsets[0],
+				Last:       offsets[4],
+				Added:      5,
+				MaxDeleted: offsets[4],
+			},
+		)
 	}},
 	{"EmptiedStreamKeepsItsLastOffset", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)

@@ -39,7 +39,8 @@ var startScenarios = []scenario{
 		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), Read: splits.ReadUnknown}, position)
 		assert.Equal(s, offsets[1:], s.offsetsAfter(position.Offset))
 	}},
-	// Reading behind an offset that the stream has not reached could last for ever: it would count as rolled back.
+	// Reading behind an offset that the stream has not reached could last for ever: it would count
+	// as rolled back.
 	{"StartAtBehindTheLastEntryIsLatest", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		last := offsets[2]

@@ -61,7 +61,8 @@ var topicScenarios = []scenario{
 		assert.Equal(s, 3, s.beatIn(later, splits.Beat{Member: "a", TTL: long}).Initial)
 		assert.Equal(s, 2, s.beat("a", long).Initial)
 	}},
-	// After FLUSHALL: whatever the topic holds came after it, and must not be passed over by a start at the latest.
+	// After FLUSHALL: whatever the topic holds came after it, and must not be passed over by a
+	// start at the latest.
 	{"RejoiningALostGroupReadsFromTheBeginning", func(s *scene) {
 		all := s.create(3)
 		before := s.beat("a", long)

@@ -12,7 +12,8 @@ import (
 // Method names one method of the three interfaces, or the hints of a subscription.
 type Method string
 
-// The methods of splits.Group, splits.Leases and splits.Log. Hint is one call of the notify function of Wake.
+// The methods of splits.Group, splits.Leases and splits.Log. Hint is one call of the notify
+// function of Wake.
 const (
 	Beat    Method = "Beat"
 	Propose Method = "Propose"
@@ -33,8 +34,9 @@ const (
 // ErrOutage is the error of every call during an outage.
 var ErrOutage = errors.New("splitstest: the store is away")
 
-// Fault is what happens to one call. The zero Fault is none; faults may be combined, and take effect in the order of the fields. All
-// waits but one end early with the call's context, whose error is then the call's.
+// Fault is what happens to one call. The zero Fault is none; faults may be combined, and take
+// effect in the order of the fields. All waits but one end early with the call's context, whose
+// error is then the call's.
 type Fault struct {
 	// Delay is how long the request takes to the store.
 	Delay time.Duration
@@ -42,14 +44,15 @@ type Fault struct {
 	Hold <-chan struct{}
 	// Fail is returned without that the store sees the request, or with Late not before that.
 	Fail error
-	// Late, with Fail, lets the store apply the request that long after the call failed; see Faults.Wait.
+	// Late, with Fail, lets the store apply the request that long after the call failed; see
+	// Faults.Wait.
 	Late time.Duration
 	// DelayReply is how long the reply takes, after the request was applied.
 	DelayReply time.Duration
 	// HoldReply keeps the reply back until the channel is closed.
 	HoldReply <-chan struct{}
-	// PauseReply keeps the reply back until the channel is closed, whatever becomes of the context: the caller is paused, so that none of its
-	// timers fires, and finds the reply when it goes on.
+	// PauseReply keeps the reply back until the channel is closed, whatever becomes of the context:
+	// the caller is paused, so that none of its timers fires, and finds the reply when it goes on.
 	PauseReply <-chan struct{}
 	// Lose is returned in the place of the reply, after the request was applied.
 	Lose error
@@ -69,11 +72,13 @@ type Counts struct {
 	Calls, Delayed, Held, Failed, Late, Lost int
 }
 
-// Faults sits between users of the three interfaces and a store, and lets calls fail as a network and a server do. One Faults may
-// wrap any number of stores' interfaces; give every simulated process one of its own. The zero Faults is ready to use and harmless.
-// All methods may be called at any time.
+// Faults sits between users of the three interfaces and a store, and lets calls fail as a network
+// and a server do. One Faults may wrap any number of stores' interfaces; give every simulated
+// process one of its own. The zero Faults is ready to use and harmless. All methods may be called
+// at any time.
 //
-// The fault of a call is, in this order: the outage; the next one of those given to Next; the one given to Set; what the hook says.
+// The fault of a call is, in this order: the outage; the next one of those given to Next; the one
+// given to Set; what the hook says.
 type Faults struct {
 	mu     sync.Mutex
 	outage bool
@@ -101,7 +106,8 @@ func (f *Faults) Set(method Method, fault Fault) {
 	f.set[method] = fault
 }
 
-// Next gives each of the next calls of the method one of the faults, behind those given to Next before. A zero Fault lets one pass.
+// Next gives each of the next calls of the method one of the faults, behind those given to Next
+// before. A zero Fault lets one pass.
 func (f *Faults) Next(method Method, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,15 +117,16 @@ func (f *Faults) Next(method Method, faults ...Fault) {
 	f.next[method] = append(f.next[method], faults...)
 }
 
-// Hook has the function choose the fault of every call that no other setting covers; nil ends that. It is called by many
-// goroutines at once, and without locks held.
+// Hook has the function choose the fault of every call that no other setting covers; nil ends that.
+// It is called by many goroutines at once, and without locks held.
 func (f *Faults) Hook(hook func(Call) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hook = hook
 }
 
-// Hold keeps all calls of the method from the store until release is called, which may happen more than once.
+// Hold keeps all calls of the method from the store until release is called, which may happen more
+// than once.
 func (f *Faults) Hold(method Method) (release func()) {
 	gate := make(chan struct{})
 	f.Set(method, Fault{Hold: gate})
@@ -129,8 +136,8 @@ func (f *Faults) Hold(method Method) (release func()) {
 	})
 }
 
-// Outage makes the store unreachable, or reachable again: calls fail with ErrOutage, those under way at its begin too, be it that
-// they were applied, and subscriptions end.
+// Outage makes the store unreachable, or reachable again: calls fail with ErrOutage, those under
+// way at its begin too, be it that they were applied, and subscriptions end.
 func (f *Faults) Outage(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -155,14 +162,15 @@ func (f *Faults) Wait() { f.late.Wait() }
 // Group wraps a splits.Group.
 func (f *Faults) Group(inner splits.Group) splits.Group { return &faultyGroup{inner, f} }
 
-// Leases wraps a splits.Leases. A fault is that of the whole call: it becomes the error of every single request.
+// Leases wraps a splits.Leases. A fault is that of the whole call: it becomes the error of every
+// single request.
 func (f *Faults) Leases(inner splits.Leases) splits.Leases { return &faultyLeases{inner, f} }
 
 // Log wraps a splits.Log.
 func (f *Faults) Log(inner splits.Log) splits.Log { return &faultyLog{inner, f} }
 
-// run takes one call through its fault. It returns nil if the results that apply has stored are the answer; with an error they must
-// not be touched, since a late request may still be storing them.
+// run takes one call through its fault. It returns nil if the results that apply has stored are the
+// answer; with an error they must not be touched, since a late request may still be storing them.
 func (f *Faults) run(ctx context.Context, call Call, apply func(context.Context)) error {
 	fault := f.choose(call)
 	if fault.Late > 0 {

@@ -29,7 +29,13 @@ func harm(t *testing.T, test func(t *testing.T, h *harmed)) {
 	t.Helper()
 	inBubble(t, func(t *testing.T, store *Store) {
 		h := &harmed{Store: store, split: store.Split("orders", 0)}
-		h.group, h.leases, h.log = h.Faults.Group(store.Group("orders", "g")), h.Faults.Leases(store.Leases("g")), h.Faults.Log(store.Log())
+		h.group, h.leases, h.log = h.Faults.Group(
+			store.Group("orders", "g"),
+		), h.Faults.Leases(
+			store.Leases("g"),
+		), h.Faults.Log(
+			store.Log(),
+		)
 		test(t, h)
 	})
 }
@@ -143,7 +149,8 @@ func TestPausedCallerFindsTheReplyPastItsDeadline(t *testing.T) {
 	})
 }
 
-// The worst of unknown outcomes: the caller was told of a failure, and the request takes effect afterwards.
+// The worst of unknown outcomes: the caller was told of a failure, and the request takes effect
+// afterwards.
 func TestLateRequestIsAppliedAfterItFailed(t *testing.T) {
 	harm(t, func(t *testing.T, h *harmed) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -221,7 +228,10 @@ func TestOutageMeetsWhatIsUnderWay(t *testing.T) {
 		go func() { woken <- h.group.Wake(t.Context(), func() {}) }()
 		fetched := make(chan error, 1)
 		go func() {
-			_, err := h.log.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: h.split}}, Block: time.Minute})
+			_, err := h.log.Fetch(
+				t.Context(),
+				splits.FetchRequest{Cursors: []splits.Cursor{{Split: h.split}}, Block: time.Minute},
+			)
 			fetched <- err
 		}()
 		h.Next(Claim, Fault{Delay: 2 * time.Second}, Fault{DelayReply: 2 * time.Second})

@@ -9,8 +9,9 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A request that is applied late runs after its call has returned. Therefore the methods below keep copies of their arguments, and
-// their results are variables that nobody looks at once the call has failed.
+// A request that is applied late runs after its call has returned. Therefore the methods below keep
+// copies of their arguments, and their results are variables that nobody looks at once the call has
+// failed.
 
 type faultyGroup struct {
 	inner  splits.Group
@@ -47,7 +48,8 @@ func (g *faultyGroup) Leave(ctx context.Context, member string) error {
 	return err
 }
 
-// Wake knows faults at its begin, outages at any time, and hints that get lost: those whose fault is Fail or Lose.
+// Wake knows faults at its begin, outages at any time, and hints that get lost: those whose fault
+// is Fail or Lose.
 func (g *faultyGroup) Wake(ctx context.Context, notify func()) error {
 	fault := g.faults.choose(Call{Method: Wake})
 	if err := g.faults.travel(ctx, Wake, fault.Delay, fault.Hold); err != nil {
@@ -76,7 +78,8 @@ func (g *faultyGroup) Wake(ctx context.Context, notify func()) error {
 	return err
 }
 
-// subscribe registers a subscription for the next outage, and reports false if there is one already.
+// subscribe registers a subscription for the next outage, and reports false if there is one
+// already.
 func (f *Faults) subscribe(cancel *context.CancelCauseFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,7 +113,12 @@ type faultyLeases struct {
 	faults *Faults
 }
 
-func (l *faultyLeases) Claim(ctx context.Context, member string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
+func (l *faultyLeases) Claim(
+	ctx context.Context,
+	member string,
+	ttl time.Duration,
+	claims []splits.Claim,
+) []splits.Granted {
 	claims = slices.Clone(claims)
 	call := Call{Method: Claim, Member: member}
 	for _, c := range claims {
@@ -140,12 +148,20 @@ func (l *faultyLeases) Commit(ctx context.Context, ttl time.Duration, commits []
 
 func (l *faultyLeases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
 	leases = slices.Clone(leases)
-	return l.run(ctx, callOf(Renew, leases), func(ctx context.Context) []error { return l.inner.Renew(ctx, ttl, leases) })
+	return l.run(
+		ctx,
+		callOf(Renew, leases),
+		func(ctx context.Context) []error { return l.inner.Renew(ctx, ttl, leases) },
+	)
 }
 
 func (l *faultyLeases) Release(ctx context.Context, leases []splits.Lease) []error {
 	leases = slices.Clone(leases)
-	return l.run(ctx, callOf(Release, leases), func(ctx context.Context) []error { return l.inner.Release(ctx, leases) })
+	return l.run(
+		ctx,
+		callOf(Release, leases),
+		func(ctx context.Context) []error { return l.inner.Release(ctx, leases) },
+	)
 }
 
 func (l *faultyLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {

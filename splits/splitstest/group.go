@@ -10,8 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Group is the splits.Group of one group of one topic in a Store, as one process sees it: like the real one it remembers how many
-// partitions it has seen. Use one for each consumer.
+// Group is the splits.Group of one group of one topic in a Store, as one process sees it: like the
+// real one it remembers how many partitions it has seen. Use one for each consumer.
 type Group struct {
 	store *Store
 	key   groupKey
@@ -54,7 +54,8 @@ func clonePlan(plan map[string][]int) map[string][]int {
 	return c
 }
 
-// Members returns the members of a group in ascending order, expired ones included that no beat has dropped yet.
+// Members returns the members of a group in ascending order, expired ones included that no beat has
+// dropped yet.
 func (s *Store) Members(topic, group string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +127,8 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 	return g.view(key.topic, b.Planned, now), partitions, nil
 }
 
-// enter stores the incarnation of a static member, and reports whether it takes the place of another.
+// enter stores the incarnation of a static member, and reports whether it takes the place of
+// another.
 func (g *groupRecord) enter(b splits.Beat) (supersedes bool) {
 	if b.Owner == "" {
 		return false
@@ -136,8 +138,8 @@ func (g *groupRecord) enter(b splits.Beat) (supersedes bool) {
 	return before != "" && before != b.Owner
 }
 
-// present is how many splits of the topic exist, as far as a new group can tell: a plain one that nobody wrote to does not, and a
-// topic without its metadata may have been lost.
+// present is how many splits of the topic exist, as far as a new group can tell: a plain one that
+// nobody wrote to does not, and a topic without its metadata may have been lost.
 func (s *Store) present(topic string, partitions int, exists bool) int {
 	switch {
 	case exists:
@@ -148,7 +150,8 @@ func (s *Store) present(topic string, partitions int, exists bool) int {
 	return 0
 }
 
-// refresh extends the membership of the caller, drops the members whose time has passed, and reports whether the members changed.
+// refresh extends the membership of the caller, drops the members whose time has passed, and
+// reports whether the members changed.
 func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
 	g.grantGrace(caller, ttl, now)
 	g.lastBeat = now
@@ -163,9 +166,10 @@ func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
 	return changed
 }
 
-// grantGrace spares the members whom the store, not their own silence, made late: if nobody could beat for a ttl, everyone gets one
-// more. Only to a caller that is listed itself: a new process after the death of all others has to see them as dead. A clock that was
-// set back must not let the dead live on for as long.
+// grantGrace spares the members whom the store, not their own silence, made late: if nobody could
+// beat for a ttl, everyone gets one more. Only to a caller that is listed itself: a new process
+// after the death of all others has to see them as dead. A clock that was set back must not let the
+// dead live on for as long.
 func (g *groupRecord) grantGrace(caller string, ttl, now int64) {
 	_, listed := g.deadlines[caller]
 	steppedBack := g.lastBeat > now
@@ -237,8 +241,8 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	return nil
 }
 
-// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened before was not heard. Hints that come
-// while notify runs are merged into one.
+// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened
+// before was not heard. Hints that come while notify runs are merged into one.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
 	hints := make(chan struct{}, 1)
 	g.store.subscribe(g.key, hints)

@@ -18,7 +18,8 @@ var _ splits.Leases = (*Leases)(nil)
 // Leases returns the leases of a group, for the splits of all its topics.
 func (s *Store) Leases(group string) *Leases { return &Leases{store: s, group: group} }
 
-// leaseRecord is what is stored of one split for one group. An empty owner means that the lease was released.
+// leaseRecord is what is stored of one split for one group. An empty owner means that the lease was
+// released.
 type leaseRecord struct {
 	owner        string
 	epoch        uint64
@@ -37,7 +38,8 @@ type moved struct {
 
 // LeaseState is what a Store holds about the lease of one split.
 type LeaseState struct {
-	// Owner is empty if the lease was released. It may have expired: then Remaining is not positive.
+	// Owner is empty if the lease was released. It may have expired: then Remaining is not
+	// positive.
 	Owner     string
 	Epoch     uint64
 	Remaining time.Duration
@@ -78,7 +80,8 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	key, now := leaseKey{l.group, claim.Split.Key}, l.store.now()
 	r, stored := l.store.state.leases[key]
 	if r.owner != "" && r.owner != member && r.expires > now && !splits.Supersedes(member, r.owner) {
-		// More than the whole ttl can only be left if the clock was set back: then the ttl counts from now.
+		// More than the whole ttl can only be left if the clock was set back: then the ttl counts
+		// from now.
 		r.expires = min(r.expires, now+r.ttl)
 		l.store.state.leases[key] = r
 		return splits.Granted{Err: &splits.HeldError{Owner: r.owner, Remaining: millis(r.expires - now)}}
@@ -94,10 +97,17 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	r.owner, r.ttl, r.expires = member, ttl, now+ttl
 	r.epoch = l.store.nextNumber(r.epoch)
 	l.store.state.leases[key] = r
-	return splits.Granted{Epoch: r.epoch, Position: r.position, Attempts: r.attempts, Resolved: !stored, Deleted: l.store.state.deleted[key]}
+	return splits.Granted{
+		Epoch:    r.epoch,
+		Position: r.position,
+		Attempts: r.attempts,
+		Resolved: !stored,
+		Deleted:  l.store.state.deleted[key],
+	}
 }
 
-// countAttempt updates the attempts for a claim that is about to be granted: only taking over an expired lease counts.
+// countAttempt updates the attempts for a claim that is about to be granted: only taking over an
+// expired lease counts.
 func (r *leaseRecord) countAttempt(member string) {
 	switch {
 	case r.owner == member:
@@ -172,7 +182,8 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	return errs
 }
 
-// held changes the record of a lease, unless the lease is not the member's any more. An expired lease that nobody took over still is.
+// held changes the record of a lease, unless the lease is not the member's any more. An expired
+// lease that nobody took over still is.
 func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *leaseRecord, now int64)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -189,7 +200,8 @@ func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *le
 	return nil
 }
 
-// advance stores a position unless it is lower than the stored one. At the same place, what is known of it stays known.
+// advance stores a position unless it is lower than the stored one. At the same place, what is
+// known of it stays known.
 func (r *leaseRecord) advance(to splits.Position) {
 	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.Read == splits.ReadUnknown {
 		return

@@ -7,7 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Link is a network connection that does not carry every answer to a Fetch. The zero Link carries all of them at once.
+// Link is a network connection that does not carry every answer to a Fetch. The zero Link carries
+// all of them at once.
 type Link struct {
 	// Rate is how many bytes the link carries in a second; 0 for any number.
 	Rate int
@@ -24,8 +25,8 @@ func (f *Faults) SetLink(link Link) {
 	f.link = link
 }
 
-// carry takes the time that an answer needs. The error is splits.ErrUnfinished if the answer does not arrive. As with Redis, the end of a
-// context does not interrupt it.
+// carry takes the time that an answer needs. The error is splits.ErrUnfinished if the answer does
+// not arrive. As with Redis, the end of a context does not interrupt it.
 func (f *Faults) carry(fetched []splits.Fetched) error {
 	f.mu.Lock()
 	link := f.link
@@ -47,7 +48,12 @@ func (f *Faults) carry(fetched []splits.Fetched) error {
 	if link.Patience > 0 && needed > link.Patience {
 		time.Sleep(link.Patience)
 		f.count(Fetch, func(c *Counts) { c.Lost++ })
-		return fmt.Errorf("splitstest: no complete answer of %d bytes within %s: %w", size, link.Patience, splits.ErrUnfinished)
+		return fmt.Errorf(
+			"splitstest: no complete answer of %d bytes within %s: %w",
+			size,
+			link.Patience,
+			splits.ErrUnfinished,
+		)
 	}
 	time.Sleep(needed)
 	return nil

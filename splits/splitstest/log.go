@@ -15,8 +15,8 @@ var _ splits.Log = (*Log)(nil)
 // Log returns the entries of all splits of the store.
 func (s *Store) Log() *Log { return &Log{s} }
 
-// Fetch implements splits.Log. As with Redis, a read that waits is not interrupted by the end of its context: it returns when there is
-// something to read or the time to wait is over.
+// Fetch implements splits.Log. As with Redis, a read that waits is not interrupted by the end of
+// its context: it returns when there is something to read or the time to wait is over.
 func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -74,7 +74,8 @@ func (l *Log) State(ctx context.Context, of []splits.Split) ([]splits.State, err
 	return states, nil
 }
 
-// read answers a request; if it has to wait, arrival will say when one of its streams gets an entry, until forget is called.
+// read answers a request; if it has to wait, arrival will say when one of its streams gets an
+// entry, until forget is called.
 func (s *Store) read(req splits.FetchRequest) (fetched []splits.Fetched, arrival chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,8 @@ func (s *Store) readInto(fetched []splits.Fetched, req splits.FetchRequest) bool
 	return s.fill(fetched, req)
 }
 
-// fill sets what there is to read now, and reports whether there is anything, be it an error. The caller holds mu.
+// fill sets what there is to read now, and reports whether there is anything, be it an error. The
+// caller holds mu.
 func (s *Store) fill(fetched []splits.Fetched, req splits.FetchRequest) bool {
 	found := false
 	for i, cursor := range req.Cursors {

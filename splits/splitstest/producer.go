@@ -11,10 +11,12 @@ type Verdict int
 
 // The verdicts, as the append script gives them.
 const (
-	AppendWritten   Verdict = iota // the entries are in the stream
-	AppendDuplicate                // an append of this epoch with this number or a higher one is there already: nothing was written
-	AppendStale                    // a higher epoch of the producer is known: nothing was written
-	AppendGap                      // the number before this one is not known: nothing was written
+	AppendWritten Verdict = iota // the entries are in the stream
+	// an append of this epoch with this number or a higher one is there already: nothing was
+	// written
+	AppendDuplicate
+	AppendStale // a higher epoch of the producer is known: nothing was written
+	AppendGap   // the number before this one is not known: nothing was written
 )
 
 // producerKey names what is kept of one producer; it lies in the shard of the stream.
@@ -32,7 +34,8 @@ type Appended struct {
 	Offsets []splits.Offset
 }
 
-// AppendNumbered appends entries, given by their fields, at most once for a producer, epoch and number.
+// AppendNumbered appends entries, given by their fields, at most once for a producer, epoch and
+// number.
 func (s *Store) AppendNumbered(split splits.Split, producer string, epoch, seq uint64, records [][]string) Appended {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package splitstest proves stores and what is built on them. Store is the reference implementation of the interfaces of package
-// splits, in memory; Faults wraps any implementation with faults; TestStore is the suite that every implementation passes.
+// Package splitstest proves stores and what is built on them. Store is the reference implementation
+// of the interfaces of package splits, in memory; Faults wraps any implementation with faults;
+// TestStore is the suite that every implementation passes.
 package splitstest
 
 import (
@@ -12,12 +13,14 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Store keeps topics, streams, groups and leases in memory, with the semantics of the Redis scripts: see the comments of
-// splits.Group, splits.Leases and splits.Log. Group, Leases and Log hand out the implementations, which share its state; its other
-// methods are for tests, which fill it, damage it and look into it. All methods may be called concurrently.
+// Store keeps topics, streams, groups and leases in memory, with the semantics of the Redis
+// scripts: see the comments of splits.Group, splits.Leases and splits.Log. Group, Leases and Log
+// hand out the implementations, which share its state; its other methods are for tests, which fill
+// it, damage it and look into it. All methods may be called concurrently.
 //
-// Its clock is time.Now, in whole milliseconds, so that it follows the simulated time of testing/synctest; StepClock sets it ahead or
-// back. Waiting happens on channels alone, so that waiting calls are durably blocked there.
+// Its clock is time.Now, in whole milliseconds, so that it follows the simulated time of
+// testing/synctest; StepClock sets it ahead or back. Waiting happens on channels alone, so that
+// waiting calls are durably blocked there.
 type Store struct {
 	mu      sync.Mutex
 	step    time.Duration                           // by which the clock differs from time.Now
@@ -83,9 +86,9 @@ func (s *state) clone() *state {
 // now is the time of the store in milliseconds. The caller holds mu.
 func (s *Store) now() int64 { return time.Now().Add(s.step).UnixMilli() }
 
-// nextNumber is what the version of a group or the epoch of a lease becomes when it changes: the time in microseconds, or, while the clock
-// is behind by a millisecond or more, a step ahead that is as good as random, so that after a rollback none comes a second time. The caller
-// holds mu.
+// nextNumber is what the version of a group or the epoch of a lease becomes when it changes: the
+// time in microseconds, or, while the clock is behind by a millisecond or more, a step ahead that
+// is as good as random, so that after a rollback none comes a second time. The caller holds mu.
 func (s *Store) nextNumber(number uint64) uint64 {
 	now := uint64(time.Now().Add(s.step).UnixMicro())
 	if number < now+1000 {
@@ -94,21 +97,24 @@ func (s *Store) nextNumber(number uint64) uint64 {
 	return number + 1 + now%1_000_000
 }
 
-// StepClock moves the clock of the store by d, forwards or backwards, as a correction of a server's clock does. Steps add up.
+// StepClock moves the clock of the store by d, forwards or backwards, as a correction of a server's
+// clock does. Steps add up.
 func (s *Store) StepClock(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.step += d
 }
 
-// SetPartitions creates the topic, or sets how many partitions it has. Nobody is told: members see it at their next beat.
+// SetPartitions creates the topic, or sets how many partitions it has. Nobody is told: members see
+// it at their next beat.
 func (s *Store) SetPartitions(topic string, partitions int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state.partitions[topic] = partitions
 }
 
-// Splits returns the splits of the topic in the order of their partitions: one, whose key is the topic, if it was not created.
+// Splits returns the splits of the topic in the order of their partitions: one, whose key is the
+// topic, if it was not created.
 func (s *Store) Splits(topic string) []splits.Split {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +136,8 @@ func splitsOf(topic string, partitions int) []splits.Split {
 	return all
 }
 
-// Append adds an entry to the split's stream, which it creates if need be, and wakes the reads that wait for it. The fields alternate
-// names and values.
+// Append adds an entry to the split's stream, which it creates if need be, and wakes the reads that
+// wait for it. The fields alternate names and values.
 func (s *Store) Append(split splits.Split, fields ...string) splits.Offset {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +147,8 @@ func (s *Store) Append(split splits.Split, fields ...string) splits.Offset {
 	return offset
 }
 
-// AppendAt is Append with a given offset, and reports whether that lies behind all that was there before.
+// AppendAt is Append with a given offset, and reports whether that lies behind all that was there
+// before.
 func (s *Store) AppendAt(split splits.Split, offset splits.Offset, fields ...string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,28 +209,32 @@ func (s *Store) Drop(split splits.Split) {
 	delete(s.state.streams, split.Key)
 }
 
-// DropLease removes the lease and the committed position of one split, as an eviction of their key does.
+// DropLease removes the lease and the committed position of one split, as an eviction of their key
+// does.
 func (s *Store) DropLease(group string, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.state.leases, leaseKey{group, split.Key})
 }
 
-// DropGroup removes the members and the plan of a group, as an eviction of their keys does. Leases stay.
+// DropGroup removes the members and the plan of a group, as an eviction of their keys does. Leases
+// stay.
 func (s *Store) DropGroup(topic, group string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.state.groups, groupKey{topic, group})
 }
 
-// Break lets every read of this one split fail with the error, as a key of another type or a missing permission does; nil mends it.
+// Break lets every read of this one split fail with the error, as a key of another type or a
+// missing permission does; nil mends it.
 func (s *Store) Break(split splits.Split, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.broken[split.Key] = err
 }
 
-// FlushAll removes everything: topics, streams, groups and leases. Subscriptions and blocked reads live on.
+// FlushAll removes everything: topics, streams, groups and leases. Subscriptions and blocked reads
+// live on.
 func (s *Store) FlushAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,15 +251,16 @@ func (s *Store) Snapshot() Snapshot {
 	return Snapshot{s.state.clone()}
 }
 
-// Restore takes the store back to the snapshot, as a failover to a replica does that lacked the newest writes.
+// Restore takes the store back to the snapshot, as a failover to a replica does that lacked the
+// newest writes.
 func (s *Store) Restore(snapshot Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = snapshot.state.clone()
 }
 
-// RestoreTopic takes the topic's own shard back to the snapshot: the number of its partitions and its groups. On a cluster that can happen
-// alone, as a partition's can: see RestoreSplit.
+// RestoreTopic takes the topic's own shard back to the snapshot: the number of its partitions and
+// its groups. On a cluster that can happen alone, as a partition's can: see RestoreSplit.
 func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,7 +276,8 @@ func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
 	}
 }
 
-// RestoreSplit takes the shard of one partition back to the snapshot: its stream, its leases and what is known of its producers.
+// RestoreSplit takes the shard of one partition back to the snapshot: its stream, its leases and
+// what is known of its producers.
 func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,7 +300,8 @@ func restoreKeys[K comparable, V any](now, before map[K]V, chosen func(K) bool) 
 	}
 }
 
-// nudge leaves a signal in a channel of capacity one; a signal that is there already serves as well.
+// nudge leaves a signal in a channel of capacity one; a signal that is there already serves as
+// well.
 func nudge(signal chan struct{}) {
 	select {
 	case signal <- struct{}{}:

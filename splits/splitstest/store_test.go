@@ -143,7 +143,10 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 			assert.Equal(t, []string{"a"}, store.Members("orders", "g"))
 			assert.Equal(t, version, store.Version("orders", "g"))
 			assert.Len(t, store.Splits("orders"), 1)
-			fetched, err := store.Log().Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: split}}})
+			fetched, err := store.Log().Fetch(
+				t.Context(),
+				splits.FetchRequest{Cursors: []splits.Cursor{{Split: split}}},
+			)
 			require.NoError(t, err)
 			assert.Len(t, fetched[0].Entries, 1)
 			store.Append(split, "n", "3")
@@ -173,8 +176,8 @@ func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	}
 }
 
-// A group that was rolled back used to give a version of the same millisecond again, or any while its clock was behind, and a plan made for its
-// lost members was stored for the new ones.
+// A group that was rolled back used to give a version of the same millisecond again, or any while
+// its clock was behind, and a plan made for its lost members was stored for the new ones.
 func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
 		t.Run(name, func(t *testing.T) { testVersionDoesNotComeAgain(t, step) })
@@ -193,7 +196,10 @@ func testVersionDoesNotComeAgain(t *testing.T, step time.Duration) {
 		store.RestoreTopic(snapshot, "orders")
 		time.Sleep(time.Microsecond)
 		beatOf(t, group, "b")
-		stored, err := group.Propose(t.Context(), splits.Plan{Version: lost.Version, Assignments: map[string][]int{"a": {0}}})
+		stored, err := group.Propose(
+			t.Context(),
+			splits.Plan{Version: lost.Version, Assignments: map[string][]int{"a": {0}}},
+		)
 		require.NoError(t, err)
 		assert.False(t, stored, "a plan for members that are lost")
 	})
@@ -223,7 +229,8 @@ func TestLooksIntoTheStore(t *testing.T) {
 	})
 }
 
-// A member that blocks must not keep a simulated clock from advancing, nor miss what comes while it waits.
+// A member that blocks must not keep a simulated clock from advancing, nor miss what comes while it
+// waits.
 func TestBlockedFetchEndsTheMomentDataComes(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *Store) {
 		split := store.Split("orders", 0)

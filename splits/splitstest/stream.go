@@ -21,7 +21,8 @@ func (s *stream) clone() *stream {
 	return &c
 }
 
-// next is the offset that an entry gets which is added at this time: offsets grow even if the clock was set back.
+// next is the offset that an entry gets which is added at this time: offsets grow even if the clock
+// was set back.
 func (s *stream) next(now uint64) splits.Offset {
 	switch {
 	case now > s.last.Millis:
@@ -40,7 +41,11 @@ func (s *stream) add(entry splits.Entry) {
 
 // search finds the first entry at or behind the offset.
 func (s *stream) search(offset splits.Offset) int {
-	i, _ := slices.BinarySearchFunc(s.entries, offset, func(e splits.Entry, o splits.Offset) int { return e.Offset.Compare(o) })
+	i, _ := slices.BinarySearchFunc(
+		s.entries,
+		offset,
+		func(e splits.Entry, o splits.Offset) int { return e.Offset.Compare(o) },
+	)
 	return i
 }
 
@@ -77,7 +82,13 @@ func (s *stream) describe() splits.State {
 	if s == nil {
 		return splits.State{}
 	}
-	d := splits.State{Exists: true, Length: int64(len(s.entries)), Last: s.last, Added: s.added, MaxDeleted: s.maxDeleted}
+	d := splits.State{
+		Exists:     true,
+		Length:     int64(len(s.entries)),
+		Last:       s.last,
+		Added:      s.added,
+		MaxDeleted: s.maxDeleted,
+	}
 	if len(s.entries) > 0 {
 		d.First = s.entries[0].Offset
 	}

@@ -18,7 +18,8 @@ type program struct {
 	dir    string // of the package, where tests expect to run
 }
 
-// build copies the module, applies the patch if there is one, and builds the tests that are to notice.
+// build copies the module, applies the patch if there is one, and builds the tests that are to
+// notice.
 func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 	dir := filepath.Join(r.scratch, m.name)
 	if err := copyModule(ctx, dir); err != nil {
@@ -29,9 +30,25 @@ func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 			return program{}, fmt.Errorf("the patch does not apply: %w", err)
 		}
 	}
-	p := program{suite: m.suite, binary: filepath.Join(dir, m.suite.name+".test"), dir: filepath.Join(dir, m.suite.folder)}
-	// With trimmed paths, packages that are not broken come from the build cache, although the copies lie in different folders.
-	if err := command(ctx, dir, "go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", p.binary, "./"+m.suite.folder); err != nil {
+	p := program{
+		suite:  m.suite,
+		binary: filepath.Join(dir, m.suite.name+".test"),
+		dir:    filepath.Join(dir, m.suite.folder),
+	}
+	// With trimmed paths, packages that are not broken come from the build cache, although the
+	// copies lie in different folders.
+	if err := command(
+		ctx,
+		dir,
+		"go",
+		"test",
+		"-c",
+		"-trimpath",
+		"-ldflags=-s -w",
+		"-o",
+		p.binary,
+		"./"+m.suite.folder,
+	); err != nil {
 		return program{}, fmt.Errorf("it does not compile: %w", err)
 	}
 	return p, nil
@@ -66,7 +83,8 @@ func copyModule(ctx context.Context, to string) error {
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	// A repository around the scratch folder is none of git's business: it would leave out what it does not know.
+	// A repository around the scratch folder is none of git's business: it would leave out what it
+	// does not know.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))

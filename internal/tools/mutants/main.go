@@ -98,7 +98,8 @@ func (r *runner) main(ctx context.Context, only, table string) error {
 	return nil
 }
 
-// checkHealthy builds the code as it is, and makes sure that nothing is found with it in a few schedules.
+// checkHealthy builds the code as it is, and makes sure that nothing is found with it in a few
+// schedules.
 func (r *runner) checkHealthy(ctx context.Context, all []mutant) error {
 	r.healthy = map[*suite]program{}
 	for _, m := range all {

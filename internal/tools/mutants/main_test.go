@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The module that is broken in these tests has a simulation that plays only whether 2 + 2 is 4. Odd seeds do not even look.
+// The module that is broken in these tests has a simulation that plays only whether 2 + 2 is 4. Odd
+// seeds do not even look.
 var module = map[string]string{
 	"go.mod":           "module example\n\ngo 1.24\n",
 	"sum/sum.go":       "package sum\n\nfunc Of(a, b int) int {\n\tif b == 0 {\n\t\treturn a\n\t}\n\treturn a + b\n}\n",
@@ -65,14 +66,20 @@ func TestEveryPipeline(t *testing.T) {
 	patches + "/panics.patch":   "It panics.\n\n" + diff("\tpanic(\"no sums today\")"),
 	patches + "/harmless.patch": "It adds the other way round.\n\n" + diff("\treturn b + a"),
 	patches + "/unbuilt.patch":  "It has a typo.\n\n" + diff("\treturn a + c"),
-	patches + "/stale.patch":    "It is about code of the past.\n\n" + strings.Replace(diff("\treturn a - b"), "a + b", "a * b", 1),
+	patches + "/stale.patch": "It is about code of the past.\n\n" + strings.Replace(
+		diff("\treturn a - b"),
+		"a + b",
+		"a * b",
+		1,
+	),
 }
 
 func diff(line string) string {
 	return "--- a/sum/sum.go\n+++ b/sum/sum.go\n@@ -6,3 +6,3 @@\n \t}\n-\treturn a + b\n+" + line + "\n }\n"
 }
 
-// enter makes the files of a repository, of which git knows all but sum/untracked.go, and works there.
+// enter makes the files of a repository, of which git knows all but sum/untracked.go, and works
+// there.
 func enter(t *testing.T, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -105,15 +112,26 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 	}
 	table, err := os.ReadFile("table.md")
 	require.NoError(t, err)
-	assert.Regexp(t, `\| \[found\]\(found.patch\) \| It subtracts. Breaks: sums. \| violation \| seed 8 \| 2 \| \d+ \| the sum is 0`, string(table))
-	assert.Regexp(t, `\| \[harmless\]\(harmless.patch\) \| It adds the other way round. \| \*\*no\*\* \|`, string(table))
+	assert.Regexp(
+		t,
+		`\| \[found\]\(found.patch\) \| It subtracts. Breaks: sums. \| violation \| seed 8 \| 2 \| \d+ \| the sum is 0`,
+		string(table),
+	)
+	assert.Regexp(
+		t,
+		`\| \[harmless\]\(harmless.patch\) \| It adds the other way round. \| \*\*no\*\* \|`,
+		string(table),
+	)
 
 	out.Reset()
 	again := runner{schedules: chunk, seed: 1, out: &out}
 	require.NoError(t, again.main(t.Context(), "panics, found", ""))
 	assert.Contains(t, out.String(), "all 2 mutants were found\n")
 	assert.ErrorContains(t, again.main(t.Context(), "unknown", ""), "unknown.patch")
-	require.NoError(t, os.WriteFile(filepath.Join(patches, "lost.patch"), []byte("It is lost.\nSuite: nowhere\n\n"+diff("x")), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(filepath.Join(patches, "lost.patch"), []byte("It is lost.\nSuite: nowhere\n\n"+diff("x")), 0o600),
+	)
 	assert.ErrorContains(t, again.main(t.Context(), "lost", ""), `names the suite "nowhere", which does not exist`)
 }
 
@@ -123,10 +141,17 @@ func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
 	files[simulated] = strings.ReplaceAll(module[simulated], "got != 4", "seed > 7")
 	enter(t, files)
 	r := runner{schedules: chunk, seed: 1, out: &strings.Builder{}}
-	assert.EqualError(t, r.main(t.Context(), "found", ""), "simulation: violation at seed 8, without a mutant: the sum is 4")
+	assert.EqualError(
+		t,
+		r.main(t.Context(), "found", ""),
+		"simulation: violation at seed 8, without a mutant: the sum is 4",
+	)
 
 	// What the few schedules at the beginning do not show, the replay does.
-	require.NoError(t, os.WriteFile(simulated, []byte(strings.ReplaceAll(module[simulated], "got != 4", "seed > 3*40")), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(simulated, []byte(strings.ReplaceAll(module[simulated], "got != 4", "seed > 3*40")), 0o600),
+	)
 	var out strings.Builder
 	longer := runner{schedules: 4 * chunk, seed: 1, out: &out}
 	assert.Error(t, longer.main(t.Context(), "found", ""))
@@ -178,7 +203,10 @@ func TestOutputIsUnderstood(t *testing.T) {
 func TestATestThatIsNotThereFindsNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("go.mod", []byte("module example\n\ngo 1.24\n"), 0o600))
-	require.NoError(t, os.WriteFile("a_test.go", []byte("package a\n\nimport \"testing\"\n\nfunc TestA(*testing.T) {}\n"), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile("a_test.go", []byte("package a\n\nimport \"testing\"\n\nfunc TestA(*testing.T) {}\n"), 0o600),
+	)
 	require.NoError(t, exec.Command("go", "test", "-c", "-o", "a.test", ".").Run())
 	_, err := program{suite: conformance, binary: "./a.test"}.search(t.Context(), 1, 1)
 	assert.ErrorContains(t, err, "no test of internal/broker is named ")

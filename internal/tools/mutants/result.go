@@ -24,7 +24,15 @@ func (r result) line() string {
 	case r.how == "":
 		return fmt.Sprintf("MISSED %-40s %.0f s", r.name, r.took.Seconds())
 	}
-	return fmt.Sprintf("found  %-40s %s, %d schedules, %.0f s: %s: %s", r.name, r.where(), r.played, r.took.Seconds(), r.how, r.what)
+	return fmt.Sprintf(
+		"found  %-40s %s, %d schedules, %.0f s: %s: %s",
+		r.name,
+		r.where(),
+		r.played,
+		r.took.Seconds(),
+		r.how,
+		r.what,
+	)
 }
 
 // page is the results as Markdown.

@@ -32,7 +32,11 @@ var (
 	conformance = &suite{name: "conformance", folder: "internal/broker", run: "^Test(StoreConforms|Append)"}
 	// A pipeline that a mutant breaks is not shrunk.
 	pipelines = &suite{
-		name: "pipelines", folder: "internal/pipelines", run: "EveryPipeline", flags: "pipelines", args: []string{"-pipelines.shrink=0"},
+		name:   "pipelines",
+		folder: "internal/pipelines",
+		run:    "EveryPipeline",
+		flags:  "pipelines",
+		args:   []string{"-pipelines.shrink=0"},
 	}
 )
 
@@ -40,7 +44,8 @@ var (
 var suites = []*suite{simulation, conformance, pipelines}
 
 const (
-	// chunk is how many schedules one process plays: few enough to tell about where one was that brought the process down.
+	// chunk is how many schedules one process plays: few enough to tell about where one was that
+	// brought the process down.
 	chunk = 40
 	// patience is after how long a process hangs; usually it takes seconds.
 	patience = "3m"

@@ -21,7 +21,8 @@ type summary struct {
 	passed, failed, skipped int
 	// failedIn holds the packages of failed tests.
 	failedIn map[string]bool
-	// outputs holds what each test has printed and not been shown for yet. A package is test "" of itself.
+	// outputs holds what each test has printed and not been shown for yet. A package is test "" of
+	// itself.
 	outputs map[test][]string
 	// running holds since when each package and test runs. Tests that wait for their turn do not.
 	running map[test]time.Time
@@ -34,7 +35,8 @@ type test struct{ pkg, name string }
 
 func (t test) String() string { return strings.TrimSpace(t.pkg + " " + t.name) }
 
-// failure is a test that failed or was skipped, or a package that did not get that far, and what it printed.
+// failure is a test that failed or was skipped, or a package that did not get that far, and what it
+// printed.
 type failure struct {
 	what   string
 	output []string
@@ -42,7 +44,12 @@ type failure struct {
 
 func newSummary(out io.Writer, verbose bool) *summary {
 	return &summary{
-		out: out, verbose: verbose, began: time.Now(), failedIn: map[string]bool{}, outputs: map[test][]string{}, running: map[test]time.Time{},
+		out:      out,
+		verbose:  verbose,
+		began:    time.Now(),
+		failedIn: map[string]bool{},
+		outputs:  map[test][]string{},
+		running:  map[test]time.Time{},
 	}
 }
 
@@ -92,7 +99,8 @@ func (s *summary) endTest(e event, id test) {
 	s.note(e.Action+" "+id.String(), s.outputs[id])
 }
 
-// endPackage also shows the tests of the package that have not ended: one of them was running when it crashed or ran out of time.
+// endPackage also shows the tests of the package that have not ended: one of them was running when
+// it crashed or ran out of time.
 func (s *summary) endPackage(e event, id test) {
 	if e.Action != "fail" {
 		if e.Action == "pass" { // "skip" is a package without tests
@@ -162,8 +170,8 @@ func (s *summary) report() {
 	}
 }
 
-// oldest names the test that has been running for longest, and counts the others. A test runs for as long as its subtests do: only those that
-// have none are of interest.
+// oldest names the test that has been running for longest, and counts the others. A test runs for
+// as long as its subtests do: only those that have none are of interest.
 func (s *summary) oldest(tests []test) string {
 	leaves := slices.DeleteFunc(slices.Clone(tests), func(t test) bool {
 		return slices.ContainsFunc(tests, func(other test) bool { return strings.HasPrefix(other.name, t.name+"/") })
@@ -171,7 +179,10 @@ func (s *summary) oldest(tests []test) string {
 	if len(leaves) == 0 {
 		return ""
 	}
-	first := slices.MinFunc(leaves, func(a, b test) int { return cmp.Or(s.running[a].Compare(s.running[b]), compare(a, b)) })
+	first := slices.MinFunc(
+		leaves,
+		func(a, b test) int { return cmp.Or(s.running[a].Compare(s.running[b]), compare(a, b)) },
+	)
 	text := fmt.Sprintf(" %s (%s)", first.name, s.since(s.running[first]))
 	if len(leaves) > 1 {
 		text += fmt.Sprintf(" and %d more", len(leaves)-1)
