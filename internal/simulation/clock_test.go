@@ -6,13 +6,12 @@ import (
 	"unsafe"
 )
 
-// clock is what one process takes for the time. While the process is paused it stands still, and
-// jumps when the process goes on; its wall clock can be set, which the monotonic one does not
-// notice.
+// clock is the time that one process sees. It stands still while the process is paused and jumps
+// when the process continues. Its wall clock can be set; the monotonic clock does not change then.
 type clock struct {
 	mu      sync.Mutex
 	stopped time.Time
-	wall    time.Duration // by which the wall clock is wrong
+	wall    time.Duration // the error of the wall clock
 	asleep  time.Duration // by which the monotonic clock lags: it stands still while the machine is suspended
 }
 
@@ -25,8 +24,8 @@ func (c *clock) now() time.Time {
 	return setWall(outside.Add(time.Since(bubbleBegins)-c.asleep), c.wall+c.asleep)
 }
 
-// The time of a bubble has no monotonic reading, and what a lease does without one is not what it
-// does in life. So a clock counts from a time that has one.
+// Times in a synctest bubble have no monotonic reading, and a lease behaves differently without
+// one. So a clock counts from a time outside the bubble, which has a monotonic reading.
 var (
 	outside      = time.Now()
 	bubbleBegins = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // see testing/synctest
@@ -45,7 +44,7 @@ func (c *clock) goOn() {
 	c.stopped = time.Time{}
 }
 
-// sleep has the monotonic clock lag by d more, a whole number of seconds.
+// sleep makes the monotonic clock lag by d more, a whole number of seconds.
 func (c *clock) sleep(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -60,9 +59,9 @@ func (c *clock) step(d time.Duration) {
 }
 
 // setWall moves the wall clock of a time by whole seconds and leaves its monotonic reading alone.
-// Package time has no way to do that, so this reaches into its layout: of a time with a monotonic
-// reading, the first word has 30 bits of nanoseconds and above them 33 of seconds.
-// TestWallClockIsSetApart notices if that changes.
+// Package time has no function for that, so setWall changes the internal representation: in a time
+// with a monotonic reading, the first word has 30 bits of nanoseconds below 33 bits of seconds.
+// TestSetWallMovesTheWallClockOnly fails if that changes.
 func setWall(t time.Time, d time.Duration) time.Time {
 	wall := (*uint64)(unsafe.Pointer(&t)) //nolint:gosec // see above
 	*wall += uint64(int64(d/time.Second)) << 30

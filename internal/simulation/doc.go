@@ -1,50 +1,52 @@
-// Package simulation plays the protocols of splits and internal/appender against random misfortune,
-// under simulated time: many consumers and producers in one process share an in-memory store, and
-// between each of them and the store sits a network that loses requests and replies, delays them,
-// or delivers them after their successors. It has tests and nothing else.
+// Package simulation tests the protocols of splits and internal/appender against random faults, in
+// simulated time. Unlike internal/ledger (real processes and servers) and internal/pipelines (real
+// Benthos components), it replaces everything around these two packages: many consumers and
+// producers in one process share a store in memory. A simulated network between each of them and
+// the store loses, delays and reorders requests and replies. The package consists of tests only.
 //
-// One run is a schedule. All that is random in it follows from its seed: how many members,
-// partitions and producers there are, how they are set up, which misfortune strikes when, and the
-// fate of each single request, so that a seed brings a failure back: mostly, since maps and selects
-// still take turns as they like. A schedule has a process and a thread to itself, and every request
-// a latency of its own, so that little else happens at the very same instant.
+// One run is a schedule. Its seed determines everything random in it: the number of members,
+// partitions and producers, their settings, which fault the nemesis injects when, and what happens
+// to every request. The same seed therefore reproduces most failures; the iteration order of maps
+// and the choices of select statements still vary. Every schedule runs in its own process with one
+// thread, and every request has its own latency, so that few events happen at the same instant.
 //
-// # Who plays
+// # Actors
 //
-// The nemesis strikes: it kills, pauses, suspends, adds, removes, restarts and doubles members,
-// takes the store or one of its nodes away, rolls parts of it back, flushes it, moves its clock,
-// trims, deletes and evicts, adds partitions, and makes the network bad for a while. A process is
-// one Consumer with a pipeline behind it that acknowledges, rejects, dawdles or gets stuck. A
-// producer is one Appender. The oracle stands at the store itself: it sees every request when it is
-// applied, and every batch when it is handed out.
+// The nemesis injects faults. It kills, pauses, suspends, adds, removes, restarts and duplicates
+// members. It makes the store or a node unavailable, rolls parts of the store back,
+// flushes it, changes its clock, trims streams, deletes and evicts keys, adds partitions, and makes
+// the network unreliable for a while. A process is one splits.Consumer with a pipeline that
+// acknowledges batches, rejects them, is slow, or blocks. A producer is one appender.Appender. The
+// oracle sits in front of the store: it observes every request when the store applies it, and every
+// batch when a member hands it out.
 //
-// # What must hold
+// # Invariants
 //
 // After every step:
 //
-//   - One owner per epoch, and epochs of a split only grow. Only the owner of the present epoch
-//     commits.
-//   - A committed position never covers an entry that nobody has acknowledged, and never moves
-//     back, save by a rollback or a reset.
-//   - A batch is handed out only by the member that holds the split, unless the store itself broke
-//     the lease (its clock jumped, it was rolled back): nothing a member can know of.
-//   - In an ordered group, an entry is handed out only when all earlier ones of its key are
-//     acknowledged, or are in the same batch before it. First deliveries of a key ascend.
-//   - Streams hold the records of each key in order and each once. Losses are reported only after
-//     entries were removed.
-//   - A stored plan gives every partition to one member that is listed, no member has two more than
-//     another, and no more is moved than must be.
-//   - Who was told to be fenced hands out nothing more under that epoch. Nothing that is committed
-//     is handed out again.
-//   - After a silence of all that is longer than a session, the first heartbeat drops nobody. A
-//     partition that is younger than its group, or whose position the store has lost, is not begun
+//   - An epoch has one owner, and the epochs of a split only grow. Only the owner of the current
+//     epoch commits.
+//   - A committed position never covers an entry that no pipeline has acknowledged. It moves back
+//     only in a rollback or a reset.
+//   - Only the member that holds the split hands out a batch, unless the store itself broke the
+//     lease (its clock jumped, or it was rolled back), which a member can't detect.
+//   - In an ordered group, an entry is handed out only when all earlier entries of its key are
+//     acknowledged or precede it in the same batch. First deliveries of a key ascend.
+//   - Streams hold the records of each key in order, and each record once. Members report losses
+//     only after entries were removed.
+//   - A stored plan gives every partition to exactly one listed member, no member has two
+//     partitions more than another member, and the plan moves as few partitions as possible.
+//   - A member that received ErrFenced hands out nothing more under that epoch. Entries that are
+//     committed are not handed out again.
+//   - If no member sent a heartbeat for longer than a session, the first heartbeat drops no member.
+//     A partition that is younger than its group, or whose position the store lost, does not start
 //     at its latest entry.
-//   - Producers count what a rollback took back, to the record.
-//   - Where nothing but coming and going happens, what README promises of that holds to the letter
-//     (promises_test.go).
+//   - Producers count exactly the records that a rollback removed.
+//   - Schedules in which members only join, leave and crash keep what the README promises for that
+//     case (oracle_promises_test.go).
 //
-// When the nemesis has gone home, within a bound: every split is owned by a live member, everything
-// that is in the streams was acknowledged and committed, all records have their outcome: those
-// reported as written are there unless the store lost them, those reported as not written are not.
-// And when all have left, nothing is held any more.
+// Within a bound after the last fault: live members own all splits, every entry in the streams is
+// acknowledged and committed, and every record has its outcome. Records reported as written are in
+// the stream unless the store lost them; records reported as not written are not. After all members
+// have left, no split has an owner.
 package simulation

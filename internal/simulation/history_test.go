@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// history remembers what happened, for whoever has to understand a violation. Only the latest
-// events are kept.
+// history records events. It keeps the latest ones and prints them with a violation.
 type history struct {
 	began time.Time
 
 	mu     sync.Mutex
 	events []event
 	next   int
-	// violation is the first one; nothing is recorded after it.
+	// violation is the first violation; no event is recorded after it.
 	violation string
 }
 
 // event is one line, formatted only if it is printed.
 type event struct {
 	at     time.Time
-	who    string
-	split  string // "" if it is about none in particular
+	actor  string
+	split  string // "" if the event concerns no particular split
 	format string
 	args   []any
 }
@@ -34,13 +33,13 @@ const (
 	printedEvents = 150
 )
 
-func (h *history) note(who, split, format string, args ...any) {
+func (h *history) note(actor, split, format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.violation != "" {
 		return
 	}
-	e := event{time.Now(), who, split, format, args}
+	e := event{time.Now(), actor, split, format, args}
 	if len(h.events) < keptEvents {
 		h.events = append(h.events, e)
 		return
@@ -49,8 +48,8 @@ func (h *history) note(who, split, format string, args ...any) {
 	h.next = (h.next + 1) % keptEvents
 }
 
-// violated records that something happened that must not, and the events before it that concern the
-// split (all, if it is "").
+// violated records a violation, with the preceding events that concern the split (all events, if
+// split is "").
 func (h *history) violated(split, format string, args ...any) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -65,7 +64,7 @@ func (h *history) violated(split, format string, args ...any) {
 				fmt.Sprintf(
 					"%9.4fs %-12s %-6s %s",
 					e.at.Sub(h.began).Seconds(),
-					e.who,
+					e.actor,
 					e.split,
 					fmt.Sprintf(e.format, e.args...),
 				),
@@ -81,7 +80,7 @@ func (h *history) violated(split, format string, args ...any) {
 	)
 }
 
-// failed returns the violation, "" if there was none.
+// failed returns the violation, "" if there is none.
 func (h *history) failed() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

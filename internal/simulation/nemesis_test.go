@@ -5,56 +5,57 @@ import (
 	"time"
 )
 
-// strike is one kind of misfortune. It reports what took effect, "" if nothing did.
-type strike struct {
+// fault is one kind of fault. inject returns the name under which its effect is counted, "" if it
+// had no effect.
+type fault struct {
 	weight int
-	does   func(w *world, r *rand.Rand) string
-	// destructive: the store loses something.
+	inject func(w *schedule, r *rand.Rand) string
+	// destructive: the store loses data.
 	destructive bool
-	// gentle: it belongs to gentle schedules too.
+	// gentle: gentle schedules include this fault too.
 	gentle bool
 }
 
-var strikes = []strike{
-	{weight: 6, does: (*world).strikeCrash, gentle: true},
-	{weight: 5, does: (*world).strikeLeave, gentle: true},
-	{weight: 10, does: (*world).strikeJoin, gentle: true},
-	{weight: 8, does: (*world).strikePause},
-	{weight: 4, does: (*world).strikeSuspend},
-	{weight: 3, does: (*world).strikeOutage},
-	{weight: 5, does: (*world).strikePartition},
-	{weight: 5, does: (*world).strikeNode},
-	{weight: 10, does: (*world).strikeStorm},
-	{weight: 4, does: (*world).strikeLink},
-	{weight: 10, does: (*world).strikeReturn, gentle: true},
-	{weight: 2, does: (*world).strikeTwin},
-	{weight: 3, does: (*world).strikeStoreClock},
-	{weight: 3, does: (*world).strikeWallClock},
-	{weight: 1, does: (*world).strikeGrow, gentle: true},
-	{weight: 3, does: (*world).strikeRollback, destructive: true},
-	{weight: 1, does: (*world).strikeFlush, destructive: true},
-	{weight: 3, does: (*world).strikeTrim, destructive: true},
-	{weight: 3, does: (*world).strikeDelete, destructive: true},
-	{weight: 1, does: (*world).strikeDrop, destructive: true},
-	{weight: 2, does: (*world).strikeDropLease, destructive: true},
-	{weight: 2, does: (*world).strikeDropGroup, destructive: true},
+var faults = []fault{
+	{weight: 6, inject: (*schedule).injectCrash, gentle: true},
+	{weight: 5, inject: (*schedule).injectLeave, gentle: true},
+	{weight: 10, inject: (*schedule).injectJoin, gentle: true},
+	{weight: 8, inject: (*schedule).injectPause},
+	{weight: 4, inject: (*schedule).injectSuspend},
+	{weight: 3, inject: (*schedule).injectOutage},
+	{weight: 5, inject: (*schedule).injectPartition},
+	{weight: 5, inject: (*schedule).injectNode},
+	{weight: 10, inject: (*schedule).injectBadNetwork},
+	{weight: 4, inject: (*schedule).injectBadLink},
+	{weight: 10, inject: (*schedule).injectReturn, gentle: true},
+	{weight: 2, inject: (*schedule).injectTwin},
+	{weight: 3, inject: (*schedule).injectStoreClock},
+	{weight: 3, inject: (*schedule).injectWallClock},
+	{weight: 1, inject: (*schedule).injectGrow, gentle: true},
+	{weight: 3, inject: (*schedule).injectRollback, destructive: true},
+	{weight: 1, inject: (*schedule).injectFlush, destructive: true},
+	{weight: 3, inject: (*schedule).injectTrim, destructive: true},
+	{weight: 3, inject: (*schedule).injectDelete, destructive: true},
+	{weight: 1, inject: (*schedule).injectDrop, destructive: true},
+	{weight: 2, inject: (*schedule).injectDropLease, destructive: true},
+	{weight: 2, inject: (*schedule).injectDropGroup, destructive: true},
 }
 
-// nemesis strikes until the schedule is over.
-func (w *world) nemesis() {
-	r := w.luck.of("nemesis").rand()
+// nemesis injects faults until the schedule is over.
+func (sc *schedule) nemesis() {
+	r := sc.rng.of("nemesis").rand()
 	var total int
-	for _, s := range strikes {
+	for _, s := range faults {
 		total += s.weight
 	}
-	for until := time.Now().Add(w.plan.lasts); time.Now().Before(until) && w.oracle.failed() == ""; {
-		time.Sleep(time.Duration(r.ExpFloat64() * float64(w.plan.pace)))
+	for until := time.Now().Add(sc.plan.lasts); time.Now().Before(until) && sc.oracle.failed() == ""; {
+		time.Sleep(time.Duration(r.ExpFloat64() * float64(sc.plan.pace)))
 		at := r.IntN(total)
-		for _, s := range strikes {
+		for _, s := range faults {
 			if at -= s.weight; at < 0 {
-				if (!s.destructive || w.plan.destructive) && (s.gentle || !w.plan.gentle) {
-					if what := s.does(w, r); what != "" {
-						w.tally.hit(what)
+				if (!s.destructive || sc.plan.destructive) && (s.gentle || !sc.plan.gentle) {
+					if what := s.inject(sc, r); what != "" {
+						sc.counts.count(what)
 					}
 				}
 				break
@@ -63,18 +64,16 @@ func (w *world) nemesis() {
 	}
 }
 
-// later does something after a while, unless the nemesis has gone home by then. The end of the
-// schedule joins it.
-func (w *world) later(d time.Duration, do func()) {
-	w.dying.Go(func() {
+// later calls do after d, unless the faults are over by then. The end of the schedule joins the
+// goroutine.
+func (sc *schedule) later(d time.Duration, do func()) {
+	sc.exiting.Go(func() {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 			do()
-		case <-w.written:
+		case <-sc.faultsOver:
 		}
 	})
 }
-
-// means all. Nobody is to be blamed for a while.

@@ -15,59 +15,59 @@ var (
 	errLostReply   = fmt.Errorf("simulation: the reply was lost: %w", splits.ErrUnfinished)
 )
 
-// fate is what becomes of one request.
+// fate is what happens to one request.
 type fate int
 
 const (
 	arrives fate = iota
 	requestLost
 	replyLost
-	late // the caller is told that it was lost, and it is applied much later
+	late // reported to the caller as lost, and applied much later
 	slow
 	replySlow
 	fates = replySlow // without arrives
 )
 
-// network is the way of one process to the store. Each request's fate follows from the seed, the
-// process, its kind and its number.
+// network connects one process to the store. The fate of a request depends on the seed, the
+// process, the kind of the request and its number.
 type network struct {
-	luck  luck
-	plan  plan
-	tally *tally
-	storm *atomic.Bool // is it bad just now? shared by all
-	nodes *nodes       // shared by all
+	rng    rng
+	plan   plan
+	counts *counts
+	bad    *atomic.Bool // whether the network loses and delays requests now; shared by all networks
+	nodes  *nodes       // shared by all networks
 
-	mu     sync.Mutex
-	counts map[splitstest.Method]int
-	// frozen is closed when a paused process goes on; nil while it runs.
+	mu   sync.Mutex
+	sent map[splitstest.Method]int
+	// frozen is closed when a paused process continues; nil while it runs.
 	frozen chan struct{}
 }
 
-func (w *world) newNetwork(l luck) *network {
+func (sc *schedule) newNetwork(l rng) *network {
 	return &network{
-		luck:   l,
-		plan:   w.plan,
-		tally:  w.tally,
-		storm:  &w.storm,
-		nodes:  w.nodes,
-		counts: map[splitstest.Method]int{},
+		rng:    l,
+		plan:   sc.plan,
+		counts: sc.counts,
+		bad:    &sc.badNetwork,
+		nodes:  sc.nodes,
+		sent:   map[splitstest.Method]int{},
 	}
 }
 
-// draw decides about the next request of a kind.
-func (n *network) draw(kind splitstest.Method) (fate, luck) {
+// draw returns the fate of the next request of a kind.
+func (n *network) draw(kind splitstest.Method) (fate, rng) {
 	n.mu.Lock()
-	count := n.counts[kind]
-	n.counts[kind] = count + 1
+	count := n.sent[kind]
+	n.sent[kind] = count + 1
 	n.mu.Unlock()
-	l := n.luck.of(string(kind)).nth(count)
-	if !n.storm.Load() || l.of("fate").chance() >= n.plan.storm {
+	l := n.rng.of(string(kind)).nth(count)
+	if !n.bad.Load() || l.of("fate").chance() >= n.plan.failRate {
 		return arrives, l
 	}
 	return requestLost + fate(l.of("which").chance()*float64(fates)), l
 }
 
-// fault is draw for a Faults, with the latency that every request has.
+// fault calls draw for a splitstest.Faults and adds the latency that every request has.
 func (n *network) fault(call splitstest.Call) splitstest.Fault {
 	f, l := n.draw(call.Method)
 	fault := splitstest.Fault{
@@ -82,8 +82,8 @@ func (n *network) fault(call splitstest.Call) splitstest.Fault {
 	} else if frozen != nil {
 		fault.PauseReply = frozen
 	}
-	if o, away := n.nodes.reach(call.Splits); away && call.Method != splitstest.Hint {
-		n.tally.hit("(request to a node that is away)")
+	if o, down := n.nodes.reach(call.Splits); down && call.Method != splitstest.Hint {
+		n.counts.count("(request to a node that is down)")
 		if fault.Hold = o.frozen; o.frozen == nil {
 			fault.Fail = splitstest.ErrOutage
 		}
@@ -91,25 +91,25 @@ func (n *network) fault(call splitstest.Call) splitstest.Fault {
 	}
 	if f != arrives && call.Method == splitstest.Hint {
 		fault.Fail = errLostRequest
-		n.tally.hit("lost wake-up")
+		n.counts.count("lost wake-up")
 		return fault
 	}
 	switch f {
 	case requestLost:
 		fault.Fail = errLostRequest
-		n.tally.hit("lost request")
+		n.counts.count("lost request")
 	case replyLost:
 		fault.Lose = errLostReply
-		n.tally.hit("lost reply")
+		n.counts.count("lost reply")
 	case late:
 		fault.Fail, fault.Late = errLostRequest, l.of("late").between(0, 2*n.plan.ttl)
-		n.tally.hit("late request")
+		n.counts.count("late request")
 	case slow:
 		fault.Delay += l.of("slow").between(0, n.plan.ttl)
-		n.tally.hit("slow request")
+		n.counts.count("slow request")
 	case replySlow:
 		fault.DelayReply += l.of("slow").between(0, n.plan.heartbeat)
-		n.tally.hit("slow reply")
+		n.counts.count("slow reply")
 	}
 	return fault
 }

@@ -7,45 +7,45 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// nodes are the servers of a cluster. The topic's own keys are on the first one, partitions are
-// dealt to all in turn.
+// nodes are the servers of a cluster. The topic's own keys are on the first node; partitions are
+// spread round-robin.
 type nodes struct {
 	count int
 
 	mu   sync.Mutex
-	away map[string]outage
+	down map[string]outage
 }
 
-// outage is what keeps one node away.
+// outage describes how one node is unavailable.
 type outage struct {
-	// frozen is closed when a node that is frozen thaws: requests wait for that. nil: the node is
-	// dead, and requests fail at once.
+	// frozen is closed when a frozen node continues; requests wait until then. If it is nil, the
+	// node is dead and requests fail immediately.
 	frozen chan struct{}
 }
 
-func newNodes(count int) *nodes { return &nodes{count: count, away: map[string]outage{}} }
+func newNodes(count int) *nodes { return &nodes{count: count, down: map[string]outage{}} }
 
-// of is the node of a partition.
+// of returns the node of a partition.
 func (n *nodes) of(partition int) string { return string(rune('a' + partition%n.count)) }
 
-// node is of for a splits.Config.
+// node implements splits.Config.Node.
 func (n *nodes) node(s splits.Split) string { return n.of(s.Partition) }
 
-// topic is the node of the topic's own keys.
+// topic returns the node of the topic's own keys.
 func (n *nodes) topic() string { return n.of(0) }
 
-// take takes a node away, unless it is already.
-func (n *nodes) take(node string, frozen bool) bool {
+// takeDown starts the outage of a node. It returns false if the node is down already.
+func (n *nodes) takeDown(node string, frozen bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, already := n.away[node]; already {
+	if _, already := n.down[node]; already {
 		return false
 	}
 	o := outage{}
 	if frozen {
 		o.frozen = make(chan struct{})
 	}
-	n.away[node] = o
+	n.down[node] = o
 	return true
 }
 
@@ -53,10 +53,10 @@ func (n *nodes) take(node string, frozen bool) bool {
 func (n *nodes) bringBack(node string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if o := n.away[node]; o.frozen != nil {
+	if o := n.down[node]; o.frozen != nil {
 		close(o.frozen)
 	}
-	delete(n.away, node)
+	delete(n.down, node)
 }
 
 // bringAllBack ends all outages.
@@ -66,11 +66,12 @@ func (n *nodes) bringAllBack() {
 	}
 }
 
-// reach returns what a request about these splits meets; without any it is about the topic.
-func (n *nodes) reach(all []splits.Split) (o outage, away bool) {
+// reach returns the outage that a request about the given splits meets. A request without splits is
+// about the topic.
+func (n *nodes) reach(all []splits.Split) (o outage, down bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.away) == 0 {
+	if len(n.down) == 0 {
 		return outage{}, false
 	}
 	asked := []string{n.topic()}
@@ -82,7 +83,7 @@ func (n *nodes) reach(all []splits.Split) (o outage, away bool) {
 	}
 	for i := range n.count {
 		node := n.of(i)
-		if o, away := n.away[node]; away && slices.Contains(asked, node) {
+		if o, down := n.down[node]; down && slices.Contains(asked, node) {
 			return o, true
 		}
 	}

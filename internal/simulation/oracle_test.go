@@ -8,186 +8,190 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// The one topic and the one group of a schedule.
+// Every schedule has one topic and one group.
 const (
 	topicName = "t"
 	groupName = "g"
 )
 
-// oracle knows everything and judges it. Whatever changes the store goes through it, under its
-// lock, so that it sees changes in the order in which they happen.
+// oracle checks the invariants. Every change of the store happens under the oracle's lock, so the
+// oracle sees changes in the order in which they happen.
 type oracle struct {
 	*history
-	store *splitstest.Store
-	plan  plan
-	tally *tally
+	store  *splitstest.Store
+	plan   plan
+	counts *counts
 
 	mu      sync.Mutex
-	parts   map[string]*part   // by the key of the split
-	records map[string]*record // by ID
-	// excused is until when the store itself may have broken leases that members still trust.
-	excused time.Time
-	// clockWentBack says that the clock of the store was set back once: what relies on it need not
-	// grow any more.
+	models  map[string]*splitModel // by the key of the split
+	records map[string]*record     // by ID
+	// graceUntil is the time until which the store itself may have broken leases that members still
+	// trust.
+	graceUntil time.Time
+	// clockWentBack reports that the clock of the store was set back: epochs and offsets derived
+	// from the clock can repeat or decrease.
 	clockWentBack bool
-	// damaged says that the store has removed entries, or gone back.
+	// damaged reports that the store has removed entries or was rolled back.
 	damaged bool
-	// lastBeat is when the last heartbeat was applied; zero if the store has lost something or its
-	// clock was set since.
+	// lastBeat is when the last heartbeat was applied; zero if the store lost data or its clock was
+	// set since then.
 	lastBeat time.Time
-	// founding is that of the group; nil before it.
-	founding *founding
-	// joined are those who were ever told that they are members.
+	// creation describes how the group was created; nil before that.
+	creation *groupCreation
+	// joined holds the owners that ever received a reply to a heartbeat.
 	joined map[string]bool
-	// ended are the processes that have, lastKill when the latest was killed.
-	ended    map[string]end
+	// ended holds the processes that ended; lastKill is the time of the latest kill.
+	ended    map[string]processEnd
 	lastKill time.Time
-	// losses are those of each producer.
+	// losses has one element per producer.
 	losses []*losses
-	// turns counts the records that were appended.
-	turns int
-	// done counts the records that pipelines were done with, each once.
+	// appends counts the appended records.
+	appends int
+	// done counts the records that pipelines have processed, each once.
 	done int
 }
 
-// part is what the oracle knows of one split.
-type part struct {
-	split   splits.Split
-	entries []*record // what the stream holds, in order
-	safe    int       // entries[:safe] are acknowledged
-	// owner and epoch are those of the last claim that was granted; owner is empty after a release.
-	owner string
-	last  string // owner, and still after a release
-	epoch uint64
-	// superseded are earlier incarnations of static members, and until when they may trust leases
-	// that a later one took from them.
+// splitModel is the oracle's model of one split.
+type splitModel struct {
+	split       splits.Split
+	entries     []*record // the content of the stream, in order
+	ackedPrefix int       // entries[:ackedPrefix] are acknowledged
+	// owner and epoch belong to the last granted claim; owner is empty after a release.
+	owner     string
+	lastOwner string // like owner, but kept after a release
+	epoch     uint64
+	// superseded holds earlier incarnations of static members, and the time until which they may
+	// trust leases that a later incarnation took over.
 	superseded map[string]time.Time
-	claimed    bool // there was one since the lease was lost, if it ever was
-	// a rollback brought back a lease that another one had followed: its holder may still have
-	// commits on their way
-	revived bool
-	// the owners of all epochs that there ever were, also of those that a rollback took back
-	epochs    map[uint64]string
-	highest   uint64          // of those
-	fresh     bool            // the newest entry came after the last damage, and where nobody had read
-	exposed   bool            // the owner has seen that the stream ends before furthest
-	committed splits.Position // as stored
-	// furthest is how far the owner has read, reading how far with answers that are on their way. A
-	// stream that lost entries, on a server whose clock went back too, may give new ones offsets
-	// below that: who has not seen it meanwhile can't tell them from those that were read before.
-	furthest, reading splits.Offset
-	first             map[string]int // by key, the highest number that was ever handed out
-	latest            map[string]int // by key, the highest number that was ever appended
+	claimed    bool // a claim was granted since the lease was last lost, if ever
+	// leaseRestored: a rollback restored a lease that another lease had followed. The restored
+	// owner can still have commits in flight.
+	leaseRestored bool
+	// epochs holds the owners of all epochs ever granted, including epochs that a rollback removed.
+	epochs         map[uint64]string
+	highest        uint64          // the highest epoch ever granted
+	newestReadable bool            // the newest entry is newer than the last damage, at an offset that was unread
+	rewindSeen     bool            // the owner has seen that the stream ends before received
+	committed      splits.Position // as stored
+	// received is how far the owner has read; requested also includes replies that are still in
+	// flight. A stream that lost entries, on a server whose clock went back too, can assign lower
+	// offsets to new entries. An owner that did not see the stream in between can't distinguish
+	// them from entries that it has read.
+	received, requested splits.Offset
+	highestDelivered    map[string]int // by key, the highest number ever handed out
+	highestAppended     map[string]int // by key, the highest number ever appended
 }
 
-// record is one record of a producer: the number-th of its key in that partition.
+// record is one record of a producer. number counts the records of its key in its partition.
 type record struct {
 	id, key, split string
 	producer       string
 	number         int
 	offset         splits.Offset
-	// appended says that the stream held it once, present that it does now.
+	// appended: the stream once held the record. present: the stream holds it now.
 	appended, present bool
-	// acked says that a pipeline was done with it, or that the group began behind it; handed that
-	// it was handed out.
+	// acked: a pipeline has processed the record, or the group started behind it. handed: it was
+	// handed out.
 	acked, handed bool
-	ackedBy       string // whose pipeline was done with it last
-	failures      int    // how many more batches with it fail
-	// turn is when it was appended, among all that were; written says that the producer was told
-	// so, vanished that the store took it back, unnoticed that its producer need not notice that,
-	// for the store knew nothing of the producer afterwards. A late request may write it anew;
-	// losses is how often it was taken back in all.
-	turn                         int
-	written, vanished, unnoticed bool
-	losses                       int64
-	// refused says that the producer was told that it is not written and won't be.
-	refused bool
-	// outdated says that a request which was sent before the store lost what it knew of the
-	// producer has written it.
+	ackedBy       string // the owner whose pipeline processed it last
+	failures      int    // how many more batches with this record fail
+	// appendOrder is the position of the record among all appended records. written: the producer
+	// received this outcome. takenBack: the store lost the record. unnoticeable: the producer can't
+	// notice the loss, because the store had no number of the producer afterwards. losses counts
+	// how often the record was lost in all, since a late request can write it again.
+	appendOrder                      int
+	written, takenBack, unnoticeable bool
+	losses                           int64
+	// reportedNotWritten: the producer got the outcome that the record is not written and never
+	// will be.
+	reportedNotWritten bool
+	// outdated: a request wrote the record that was sent before the store lost the number of the
+	// producer.
 	outdated bool
-	// hidden says that it came at a place that had been read before, owed that the owner has seen
-	// that the stream went back, and has to find it.
-	hidden, owed bool
-	// stray says that it has no place in the order: it was given up long ago, and the store has
-	// lost what would have kept it out; or it had been deleted, and a rollback brought it back.
+	// hidden: the record is at an offset that had been read before. mustRead: the owner has seen
+	// that the stream went back, so it has to find the record.
+	hidden, mustRead bool
+	// stray: no order is required of the record. The producer gave it up and the store lost the
+	// number that would have rejected it; or it had been deleted, and a rollback restored it.
 	stray bool
 }
 
-func newOracle(h *history, store *splitstest.Store, p plan, t *tally) *oracle {
+func newOracle(h *history, store *splitstest.Store, p plan, t *counts) *oracle {
 	return &oracle{
-		history: h, store: store, plan: p, tally: t,
-		parts: map[string]*part{}, records: map[string]*record{}, ended: map[string]end{}, joined: map[string]bool{},
+		history: h, store: store, plan: p, counts: t,
+		models: map[string]*splitModel{}, records: map[string]*record{},
+		ended: map[string]processEnd{}, joined: map[string]bool{},
 	}
 }
 
-// part returns what is known of the split. The lock is held.
-func (o *oracle) part(s splits.Split) *part {
-	p := o.parts[s.Key]
+// model returns the model of the split. The caller holds the lock.
+func (o *oracle) model(s splits.Split) *splitModel {
+	p := o.models[s.Key]
 	if p == nil {
-		p = &part{
-			split:      s,
-			superseded: map[string]time.Time{},
-			epochs:     map[uint64]string{},
-			first:      map[string]int{},
-			latest:     map[string]int{},
+		p = &splitModel{
+			split:            s,
+			superseded:       map[string]time.Time{},
+			epochs:           map[uint64]string{},
+			highestDelivered: map[string]int{},
+			highestAppended:  map[string]int{},
 		}
-		o.parts[s.Key] = p
+		o.models[s.Key] = p
 	}
 	return p
 }
 
-// appended takes note of records that a stream has now. Outdated says that the request was sent
-// before the store lost what it knew of the producer: it may be carried out though a later epoch
-// had fenced it, and that epoch's request too. The lock is held.
-func (o *oracle) appended(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
-	p := o.part(s)
+// checkAppend checks records that were appended. outdated: the request was sent before the store
+// lost the number of the producer, so it can be applied although a later epoch had fenced it, and
+// that epoch's request can be applied, too. The caller holds the lock.
+func (o *oracle) checkAppend(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
+	p := o.model(s)
 	for i, id := range ids {
 		r := o.records[id]
 		r.outdated = r.outdated || outdated
 		switch {
 		case r.present && !r.outdated:
 			o.violated(s.Key, "record %s is in the stream twice", id)
-		case r.refused && !r.outdated:
+		case r.reportedNotWritten && !r.outdated:
 			o.violated(s.Key, "record %s was written after it had been reported as not written", id)
 		case r.split != s.Key:
 			o.violated(s.Key, "record %s of %s was written to another partition", id, r.split)
 		}
 		for _, before := range p.entries[max(0, len(p.entries)-200):] {
 			if before.key == r.key && before.number >= r.number && !o.damaged {
-				o.violated(s.Key, "record %s was written behind %s", id, before.id)
+				o.violated(s.Key, "record %s was written after %s", id, before.id)
 			}
 		}
-		r.stray = o.damaged && p.latest[r.key] >= r.number
-		p.latest[r.key] = max(p.latest[r.key], r.number)
-		o.turns++
-		r.offset, r.appended, r.present, r.turn = offsets[i], true, true, o.turns
-		r.vanished, r.unnoticed = false, false
-		if o.damaged && (r.offset.Compare(p.reading) <= 0 || r.offset.Compare(p.committed.Offset) <= 0) {
-			o.tally.hit("(record hidden by a lost stream)")
+		r.stray = o.damaged && p.highestAppended[r.key] >= r.number
+		p.highestAppended[r.key] = max(p.highestAppended[r.key], r.number)
+		o.appends++
+		r.offset, r.appended, r.present, r.appendOrder = offsets[i], true, true, o.appends
+		r.takenBack, r.unnoticeable = false, false
+		if o.damaged && (r.offset.Compare(p.requested) <= 0 || r.offset.Compare(p.committed.Offset) <= 0) {
+			o.counts.count("(record hidden by a lost stream)")
 			p.hide(r)
 		}
 		p.entries = append(p.entries, r)
-		p.fresh = !r.hidden
+		p.newestReadable = !r.hidden
 	}
 }
 
-// resync looks at what a strike has left of a split: what is not there any more can't be demanded
-// of anybody. The lock is held.
+// resync updates the model of a split to what the store has after a fault: lost entries are no
+// longer required. The caller holds the lock.
 func (o *oracle) resync(s splits.Split) {
-	p := o.part(s)
+	p := o.model(s)
 	held := map[*record]bool{}
 	for _, r := range p.entries {
 		r.present, held[r] = false, true
 	}
 	p.entries = p.entries[:0]
-	p.safe, p.fresh = 0, false
-	clear(p.first) // what was cut off may come back
+	p.ackedPrefix, p.newestReadable = 0, false
+	clear(p.highestDelivered) // what was cut off can come back
 	for _, e := range o.store.Entries(s) {
 		r := o.records[e.Fields[1]]
-		// One that was deleted and is back: whoever read in between has passed over its place.
+		// A deleted record is back. An owner that read in between has passed its offset.
 		if !held[r] {
 			r.stray = true
-			if e.Offset.Compare(p.reading) <= 0 {
+			if e.Offset.Compare(p.requested) <= 0 {
 				p.hide(r)
 			}
 		}
@@ -196,14 +200,16 @@ func (o *oracle) resync(s splits.Split) {
 	}
 	state, ok := o.store.Lease(groupName, s)
 	p.committed = state.Position
-	p.revived = p.revived || p.epoch != state.Epoch
+	p.leaseRestored = p.leaseRestored || p.epoch != state.Epoch
 	p.owner, p.epoch, p.claimed = state.Owner, state.Epoch, ok
 }
 
-// hide takes note that a record is where the owner has read before, or has committed. The lock is
-// held.
-func (p *part) hide(r *record) { r.acked, r.stray, r.hidden, r.owed = true, true, true, p.exposed }
+// hide notes that a record is at an offset that the owner has read or committed before. The caller
+// holds the lock.
+func (p *splitModel) hide(r *record) {
+	r.acked, r.stray, r.hidden, r.mustRead = true, true, true, p.rewindSeen
+}
 
-// shaken says that leases may have been broken by the store itself: what members trust is worth
-// nothing for a ttl. The lock is held.
-func (o *oracle) shaken() { o.excused = time.Now().Add(o.plan.ttl) }
+// startGrace notes that the store itself may have broken leases: what members trust means nothing
+// for one session. The caller holds the lock.
+func (o *oracle) startGrace() { o.graceUntil = time.Now().Add(o.plan.ttl) }

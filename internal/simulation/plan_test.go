@@ -2,35 +2,34 @@ package simulation
 
 import "time"
 
-// plan is how a schedule is set up.
+// plan is the setup of a schedule.
 type plan struct {
 	members, partitions, producers, shards int
 	ttl, heartbeat, commitEvery            time.Duration
 	sampleEvery                            time.Duration
 	unordered, skipNacked, failOnLoss      bool
 	latest                                 bool // start_offset
-	static                                 bool // members keep their names when they are started again
-	gentle                                 bool // members come and go, and that is all
+	static                                 bool // members keep their names when they restart
+	gentle                                 bool // members only join, leave and crash; no other fault
 	batchSize                              int
-	splitBuffer, fetchMax                  int // bytes; 0: more than there ever is
+	splitBuffer, fetchMax                  int // bytes; 0: unlimited
 	keys                                   int
-	storm                                  float64       // how likely a request fails while the network is bad
-	pace                                   time.Duration // between two strikes of the nemesis, on average
-	lasts                                  time.Duration // until the nemesis goes home
+	failRate                               float64       // probability that a request fails while the network is bad
+	pace                                   time.Duration // average time between two faults
+	lasts                                  time.Duration // how long the nemesis injects faults
 	produceEvery                           time.Duration
-	destructive                            bool // the store may lose what it had
+	destructive                            bool // the store may lose data
 }
 
-// the ranges that the numbers of members and partitions come from: most schedules are of a middling
-// size, some are large.
-func newPlan(l luck) plan {
+// newPlan draws a plan: most schedules are of medium size, some are large.
+func newPlan(l rng) plan {
 	r := l.of("plan").rand()
 	p := plan{
 		members: 4 + r.IntN(10), partitions: 16 + r.IntN(40), producers: 1 + r.IntN(3), shards: 1 + r.IntN(4),
 		ttl:       time.Duration(500+r.IntN(1500)) * time.Millisecond,
 		unordered: r.IntN(4) == 0, latest: r.IntN(4) == 0,
 		batchSize: 1 + r.IntN(12), keys: 3 + r.IntN(20),
-		storm: 0.05 + 0.3*r.Float64(), pace: time.Duration(30+r.IntN(120)) * time.Millisecond,
+		failRate: 0.05 + 0.3*r.Float64(), pace: time.Duration(30+r.IntN(120)) * time.Millisecond,
 		produceEvery: time.Duration(30+r.IntN(120)) * time.Millisecond,
 		destructive:  r.IntN(3) > 0,
 	}
@@ -55,15 +54,15 @@ func newPlan(l luck) plan {
 		p.lasts *= 4
 	}
 	if p.gentle = r.IntN(6) == 0; p.gentle {
-		p.destructive, p.storm, p.pace = false, 0, 3*p.pace
+		p.destructive, p.failRate, p.pace = false, 0, 3*p.pace
 	}
 	p.skipNacked, p.failOnLoss, p.static = r.IntN(6) == 0, !p.destructive && r.IntN(4) == 0, r.IntN(4) == 0
 	return p
 }
 
-// settleWithin is how long after the last misfortune everything has to be in order again: sessions
-// that were just renewed have to end, and the back-offs and samples in between to pass.
-func (p plan) settleWithin() time.Duration {
+// recoverWithin is how long after the last fault everything has to be in order again: sessions that
+// were just renewed have to end, and back-offs and samples in between have to pass.
+func (p plan) recoverWithin() time.Duration {
 	if p.gentle {
 		return 2*p.ttl + takeoverBeyond
 	}

@@ -10,84 +10,85 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// longestBackoff bounds the waits between attempts, so that schedules are short.
+// longestBackoff bounds the waits between attempts. It keeps schedules short.
 const longestBackoff = 500 * time.Millisecond
 
 // process is one member of the group with its pipeline.
 type process struct {
 	name    string // as the owner of leases
-	member  string // as a member of the group: the same, unless it is static
+	member  string // as a member of the group: equal to name, unless the member is static
 	oracle  *oracle
-	luck    luck
+	rng     rng
 	plan    plan
-	tally   *tally
+	counts  *counts
 	clock   *clock
 	network *network
 	faults  *splitstest.Faults
-	hearing *hearing
+	view    *clientView
 	*splits.Consumer
 
-	ctx      context.Context // ends when the process does
+	ctx      context.Context // ends with the process
 	end      context.CancelFunc
-	polls    context.Context // ends when it is to take no more batches
+	polls    context.Context // ends when the process takes no more batches
 	endPolls context.CancelFunc
-	idle     chan struct{} // closed when it takes none, and its pipeline is done
+	idle     chan struct{} // closed when the process takes no more batches and its pipeline has finished
 	pipeline sync.WaitGroup
 	batches  int
-	// disturbed is until when its clocks are left alone; the nemesis'. With both of them wrong at
-	// once, a member can't know what time it is.
-	disturbed time.Time
+	// clocksUntil is the time until which the nemesis leaves the clocks of the process alone. If
+	// both clocks were wrong at the same time, a member could not know the time.
+	clocksUntil time.Time
 
 	mu     sync.Mutex
-	paused chan struct{} // closed when the process goes on; nil while it runs
-	stuck  chan struct{} // closed when nothing need be stuck any more
-	gone   bool          // dead or closed: what its pipeline does counts for nothing
+	paused chan struct{} // closed when the process continues; nil while it runs
+	stuck  chan struct{} // closed when blocked pipelines continue
+	gone   bool          // dead or closed: outcomes of its pipeline no longer count
 }
 
-// newProcess makes a process that is to be a member; a static one is its incarnation of that
-// number.
-func (w *world) newProcess(member string, number uint64) *process {
+// newProcess returns a process for a member. For a static member, number is the number of the
+// incarnation.
+func (sc *schedule) newProcess(member string, number uint64) *process {
 	name := member
-	if w.plan.static {
+	if sc.plan.static {
 		name = splits.Incarnation(member, number, "x")
 	}
-	l := w.luck.of("process", name)
+	l := sc.rng.of("process", name)
 	p := &process{
-		name: name, member: member, oracle: w.oracle, luck: l, plan: w.plan, tally: w.tally, clock: &clock{},
-		network: w.newNetwork(l), faults: &splitstest.Faults{}, stuck: w.stuck,
+		name: name, member: member, oracle: sc.oracle, rng: l, plan: sc.plan, counts: sc.counts, clock: &clock{},
+		network: sc.newNetwork(l), faults: &splitstest.Faults{}, stuck: sc.stuck,
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.polls, p.endPolls = context.WithCancel(p.ctx)
 	p.idle = make(chan struct{})
 	p.faults.Hook(p.network.fault)
-	p.hearing = newHearing(w.oracle, name)
+	p.view = newClientView(sc.oracle, name)
+	group := sc.store.Group(topicName, groupName)
 	cfg := splits.Config{
-		Group:           heardGroup{p.faults.Group(&auditedGroup{w.store.Group(topicName, groupName), w.oracle}), p.hearing},
-		Leases:          heardLeases{p.faults.Leases(&auditedLeases{w.store.Leases(groupName), w.oracle}), p.hearing},
-		Log:             heardLog{p.faults.Log(&auditedLog{w.store.Log(), w.oracle}), p.hearing},
-		Shard:           w.nodes.node,
-		Node:            w.nodes.node,
+		Group:           clientGroup{p.faults.Group(&auditedGroup{group, sc.oracle}), p.view},
+		Leases:          clientLeases{p.faults.Leases(&auditedLeases{sc.store.Leases(groupName), sc.oracle}), p.view},
+		Log:             clientLog{p.faults.Log(&auditedLog{sc.store.Log(), sc.oracle}), p.view},
+		Shard:           sc.nodes.node,
+		Node:            sc.nodes.node,
 		Member:          member,
 		Owner:           name,
-		TTL:             w.plan.ttl,
-		Heartbeat:       w.plan.heartbeat,
-		CommitEvery:     w.plan.commitEvery,
-		SampleEvery:     w.plan.sampleEvery,
-		DrainFor:        w.plan.ttl,
-		CallTimeout:     w.plan.ttl,
-		BatchSize:       w.plan.batchSize,
-		Unordered:       w.plan.unordered,
-		CheckpointLimit: 4 * w.plan.batchSize,
-		SplitBuffer:     w.plan.splitBuffer,
-		FetchMax:        w.plan.fetchMax,
-		SkipNacked:      w.plan.skipNacked,
-		FailOnLoss:      w.plan.failOnLoss,
+		TTL:             sc.plan.ttl,
+		Heartbeat:       sc.plan.heartbeat,
+		CommitEvery:     sc.plan.commitEvery,
+		SampleEvery:     sc.plan.sampleEvery,
+		DrainFor:        sc.plan.ttl,
+		CallTimeout:     sc.plan.ttl,
+		BatchSize:       sc.plan.batchSize,
+		Unordered:       sc.plan.unordered,
+		CheckpointLimit: 4 * sc.plan.batchSize,
+		SplitBuffer:     sc.plan.splitBuffer,
+		FetchMax:        sc.plan.fetchMax,
+		SkipNacked:      sc.plan.skipNacked,
+		FailOnLoss:      sc.plan.failOnLoss,
 		OrderKey:        func(e splits.Entry) string { return e.Fields[3] },
 		Backoff:         func() splits.Backoff { return &doubling{} },
-		Observer:        &witness{oracle: w.oracle, who: name},
+		Observer:        &observer{oracle: sc.oracle, owner: name},
 		Now:             p.clock.now,
 	}
-	if w.plan.latest {
+	if sc.plan.latest {
 		cfg.Start = splits.Latest()
 	}
 	p.Consumer = splits.NewConsumer(cfg)
@@ -104,13 +105,13 @@ func (p *process) run() {
 		case errors.Is(err, splits.ErrClosed), err != nil && p.polls.Err() != nil:
 			return
 		case err != nil:
-			_ = p.Await(p.polls) // trouble that is not over is met by the next Poll
+			_ = p.Await(p.polls) // the next Poll returns an error that persists
 			continue
 		}
-		if !p.hearing.mayHandOut(b.Split) {
+		if !p.view.mayHandOut(b.Split) {
 			p.oracle.violated(
 				b.Split.Key,
-				"%s hands out %v after it was told that it holds the split no more",
+				"%s hands out %v after its lease was fenced",
 				p.name,
 				b.Entries[0].Fields[1],
 			)
@@ -120,16 +121,16 @@ func (p *process) run() {
 		if p.isGone() {
 			return
 		}
-		// A process that is paused on its way out of Poll has the batch, whatever comes.
-		p.oracle.handedOut(p.name, b, gate != nil)
+		// A process that is paused when Poll returns keeps the batch.
+		p.oracle.checkBatch(p.name, b, gate != nil)
 		n := p.batches
 		p.batches++
-		p.pipeline.Go(func() { p.work(b, p.luck.of("batch").nth(n)) })
+		p.pipeline.Go(func() { p.work(b, p.rng.of("batch").nth(n)) })
 	}
 }
 
-// work is the pipeline: it takes its time, and then acknowledges or rejects.
-func (p *process) work(b *splits.Batch, l luck) {
+// work is the pipeline: it takes some time, then acknowledges or rejects the batch.
+func (p *process) work(b *splits.Batch, l rng) {
 	r := l.rand()
 	var stuck <-chan struct{}
 	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
@@ -138,10 +139,10 @@ func (p *process) work(b *splits.Batch, l luck) {
 		if p.plan.gentle {
 			break
 		}
-		p.tally.hit("stuck pipeline")
+		p.counts.count("stuck pipeline")
 		stuck, takes = p.stuck, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
 	case 1, 2, 3:
-		p.tally.hit("slow pipeline")
+		p.counts.count("slow pipeline")
 		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
 	}
 	timer := time.NewTimer(takes)
@@ -157,11 +158,11 @@ func (p *process) work(b *splits.Batch, l luck) {
 		return
 	}
 	if failed := p.fails(b, r); len(failed) > 0 {
-		p.oracle.resolved(p.name, b, p.plan.skipNacked) // all of it is passed over, then
+		p.oracle.noteOutcome(p.name, b, p.plan.skipNacked) // with skipNacked, the consumer skips the whole batch
 		b.Nack(errRejected, p.hint(failed, len(b.Entries), r))
 		return
 	}
-	p.oracle.resolved(p.name, b, true)
+	p.oracle.noteOutcome(p.name, b, true)
 	b.Ack()
 }
 
@@ -187,7 +188,7 @@ func (p *process) isGone() bool {
 	return p.gone
 }
 
-// pause stops the process as SIGSTOP does; requests that are on their way may arrive.
+// pause stops the process as SIGSTOP does. Requests that were already sent can arrive.
 func (p *process) pause() {
 	p.mu.Lock()
 	p.paused = make(chan struct{})
@@ -207,10 +208,10 @@ func (p *process) goOn() {
 	}
 }
 
-// kill ends the process at once: nothing that it does reaches the store any more, save requests
-// that are late already.
+// kill ends the process immediately: no further request reaches the store, except requests that are
+// late already.
 func (p *process) kill() {
-	p.oracle.ends(p.name, true)
+	p.oracle.noteEnd(p.name, true)
 	p.mu.Lock()
 	p.gone = true
 	p.mu.Unlock()
@@ -219,8 +220,8 @@ func (p *process) kill() {
 	p.goOn()
 }
 
-// leave ends it as SIGTERM does. Who is patient waits for the pipeline, as long as that is not
-// stuck.
+// leave ends the process as SIGTERM does. If patient, it first waits up to a session for the
+// pipeline.
 func (p *process) leave(patient bool) {
 	if patient {
 		p.endPolls()
@@ -231,8 +232,8 @@ func (p *process) leave(patient bool) {
 		case <-timer.C:
 		}
 	}
-	p.oracle.ends(p.name, false)
-	_ = p.Close(p.ctx) // without the store it leaves by dying
+	p.oracle.noteEnd(p.name, false)
+	_ = p.Close(p.ctx) // while the store is away, the process just ends
 	p.mu.Lock()
 	p.gone = true
 	p.mu.Unlock()
@@ -249,31 +250,31 @@ func (d *doubling) NextBackOff() time.Duration {
 
 func (d *doubling) Reset() { d.last = 0 }
 
-// witness tells the oracle what a consumer says about itself.
-type witness struct {
+// observer reports to the oracle what a consumer reports.
+type observer struct {
 	splits.NopObserver
 	oracle *oracle
-	who    string
+	owner  string
 }
 
-func (w *witness) Lost(losses []splits.Loss) {
-	w.oracle.mu.Lock()
-	defer w.oracle.mu.Unlock()
+func (o *observer) Lost(losses []splits.Loss) {
+	o.oracle.mu.Lock()
+	defer o.oracle.mu.Unlock()
 	for _, l := range losses {
-		w.oracle.note(
-			w.who,
+		o.oracle.note(
+			o.owner,
 			l.Split.Key,
-			"lost %d entries behind %v (exact: %v, recreated: %v)",
+			"lost %d entries after %v (exact: %v, recreated: %v)",
 			l.Entries,
 			l.After,
 			l.Exact,
 			l.Recreated,
 		)
-		if !w.oracle.damaged {
-			w.oracle.violated(
+		if !o.oracle.damaged {
+			o.oracle.violated(
 				l.Split.Key,
-				"%s reports a loss of %d entries behind %v, but nothing was ever removed",
-				w.who,
+				"%s reports a loss of %d entries after %v, but nothing was ever removed",
+				o.owner,
 				l.Entries,
 				l.After,
 			)
@@ -281,8 +282,8 @@ func (w *witness) Lost(losses []splits.Loss) {
 	}
 }
 
-func (w *witness) Fenced(all []splits.Split, cause error) {
+func (o *observer) Fenced(all []splits.Split, cause error) {
 	for _, s := range all {
-		w.oracle.note(w.who, s.Key, "lost the lease: %v", cause)
+		o.oracle.note(o.owner, s.Key, "lost the lease: %v", cause)
 	}
 }

@@ -12,25 +12,25 @@ import (
 )
 
 var (
-	schedules = flag.Int("sim.n", 60, "how many schedules to play")
+	schedules = flag.Int("sim.n", 60, "how many schedules to run")
 	firstSeed = flag.Uint64("sim.seed", 1, "the seed of the first schedule; the others follow")
 	stride    = flag.Int(
 		"sim.stride",
 		0,
-		"play every n-th schedule alone and report to whoever started this process; used by the test itself",
+		"run every n-th schedule and report to the parent process; used by the test itself",
 	)
 )
 
-// medianFaults and the other medians are what schedules have to offer at least, for the numbers of
-// them to mean anything.
+// medianFaults and the other medians are the minimum size of the schedules: smaller schedules would
+// prove little, however many pass.
 const (
 	medianMembers    = 8
 	medianPartitions = 32
 	medianFaults     = 40
 )
 
-// TestEverySchedule plays random schedules. A failure tells the seed: play that alone with make sim
-// SEED=... N=1.
+// TestEverySchedule runs random schedules. A failure prints the seed; run that schedule alone with
+// `make sim SEED=... N=1`.
 func TestEverySchedule(t *testing.T) {
 	if *stride > 0 {
 		playStride(t)
@@ -41,7 +41,7 @@ func TestEverySchedule(t *testing.T) {
 	require.NotEmpty(t, all.played)
 	members, partitions, faults := all.medians()
 	t.Logf("%d schedules in %v, median of members %d, partitions %d, effective faults %d\n%v",
-		len(all.played), time.Since(began).Round(time.Millisecond), members, partitions, faults, all.tally)
+		len(all.played), time.Since(began).Round(time.Millisecond), members, partitions, faults, all.counts)
 	if *schedules >= 50 && !t.Failed() {
 		assert.GreaterOrEqual(t, members, medianMembers)
 		assert.GreaterOrEqual(t, partitions, medianPartitions)
@@ -49,10 +49,10 @@ func TestEverySchedule(t *testing.T) {
 	}
 }
 
-// sum is what came of all schedules.
+// sum is the result of all schedules.
 type sum struct {
 	played []report
-	tally  *tally
+	counts *counts
 }
 
 func (s *sum) medians() (members, partitions, faults int) {
@@ -69,8 +69,8 @@ func (s *sum) medians() (members, partitions, faults int) {
 	return members, partitions, median(func(r report) int { return r.Faults })
 }
 
-// TestWallClockIsSetApart guards what setWall knows about package time.
-func TestWallClockIsSetApart(t *testing.T) {
+// TestSetWallMovesTheWallClockOnly guards what setWall assumes about package time.
+func TestSetWallMovesTheWallClockOnly(t *testing.T) {
 	before := time.Now()
 	after := setWall(before, -3*time.Second)
 	assert.Zero(t, after.Sub(before), "the monotonic clock has moved")

@@ -16,25 +16,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A schedule is played in a process that has one thread for it and plays nothing else meanwhile:
-// goroutines take turns then as they become ready, which brings most violations back with their
-// seed, and is faster than two schedules that share threads. So the test starts itself again, once
-// for each processor, and each of these workers plays every n-th schedule.
+// Every schedule runs in a process with one thread that runs nothing else meanwhile. Goroutines
+// then run in the order in which they become ready, which reproduces most violations from their
+// seeds and is faster than two schedules that share threads. So the test starts itself again, once
+// per processor, and each of these workers runs every n-th schedule.
 
-// report is what a worker tells of one schedule, a line of JSON each. One comes before it is
-// played, so that it is known which one a worker died of.
+// report is what a worker reports about one schedule, as a line of JSON. One report precedes the
+// schedule: it identifies the schedule if the worker dies.
 type report struct {
 	Seed       uint64
 	Begins     bool           `json:",omitempty"`
 	Members    int            `json:",omitempty"`
 	Partitions int            `json:",omitempty"`
-	Faults     int            `json:",omitempty"` // that took effect
-	Tally      map[string]int `json:",omitempty"`
-	Plan       string         `json:",omitempty"` // of one that was violated
+	Faults     int            `json:",omitempty"` // faults that took effect
+	Counts     map[string]int `json:",omitempty"`
+	Plan       string         `json:",omitempty"` // set if there was a violation
 	Violation  string         `json:",omitempty"`
 }
 
-// reportsTo is the file descriptor of a worker's reports.
+// reportsTo is the file descriptor for the reports of a worker.
 const reportsTo = 3
 
 // playStride is the worker.
@@ -52,10 +52,10 @@ func playStride(t *testing.T) {
 	}
 }
 
-// progressEvery is how often a long run says how far it is.
+// progressEvery is how often a long run logs its progress.
 const progressEvery = time.Minute
 
-// playInWorkers has all schedules played, up to the first violation.
+// playInWorkers runs all schedules, up to the first violation.
 func playInWorkers(t *testing.T, workers int) *sum {
 	workers = min(workers, *schedules)
 	ctx, stop := context.WithCancel(t.Context())
@@ -69,14 +69,14 @@ func playInWorkers(t *testing.T, workers int) *sum {
 		running.Wait()
 		close(reports)
 	}()
-	all := &sum{tally: newTally()}
+	all := &sum{counts: newCounts()}
 	said := time.Now()
 	for r := range reports {
 		all.played = append(
 			all.played,
 			report{Seed: r.Seed, Members: r.Members, Partitions: r.Partitions, Faults: r.Faults},
 		)
-		all.tally.add(r.Tally)
+		all.counts.merge(r.Counts)
 		if r.Violation != "" {
 			t.Errorf("seed %d (schedule %d), %s: %s", r.Seed, len(all.played), r.Plan, r.Violation)
 			stop()
@@ -89,7 +89,7 @@ func playInWorkers(t *testing.T, workers int) *sum {
 	return all
 }
 
-// work runs one worker and hands on what it reports.
+// work runs one worker and forwards its reports.
 func work(ctx context.Context, t *testing.T, i, workers int, reports chan<- report) {
 	from, to, err := os.Pipe()
 	if err != nil {
@@ -125,8 +125,8 @@ func work(ctx context.Context, t *testing.T, i, workers int, reports chan<- repo
 	}
 }
 
-// handOn hands the reports of schedules that were played on, and returns the seed of the one that
-// was begun last.
+// handOn forwards the reports of completed schedules, and returns the seed of the schedule that
+// began last.
 func handOn(from io.Reader, reports chan<- report) (begun uint64) {
 	in := json.NewDecoder(from)
 	for {
@@ -142,7 +142,7 @@ func handOn(from io.Reader, reports chan<- report) (begun uint64) {
 	}
 }
 
-// tail keeps the end of what a worker prints.
+// tail keeps the end of the output of a worker.
 type tail struct {
 	mu   sync.Mutex
 	kept []byte

@@ -7,34 +7,34 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A rollback takes back records that producers were told to be written. Each producer finds out
-// with its next append to the same partition, and counts what is missing.
+// A rollback removes records that were reported to producers as written. Each producer notices with
+// its next append to the same partition, and counts the missing records.
 
-// undone takes note that the records of a split which were appended after a turn are taken back.
-// The lock is held.
-func (o *oracle) undone(s splits.Split, turn int) {
+// noteTakenBack records that a split lost the records that were appended after the given number of
+// appends. The caller holds the lock.
+func (o *oracle) noteTakenBack(s splits.Split, after int) {
 	for _, r := range o.records {
-		if r.split == s.Key && r.appended && r.turn > turn {
-			if !r.vanished {
+		if r.split == s.Key && r.appended && r.appendOrder > after {
+			if !r.takenBack {
 				r.losses++
 			}
-			r.vanished = true
+			r.takenBack = true
 		}
 	}
 	for _, p := range o.losses {
-		delete(p.met, s.Key)
+		delete(p.answeredSince, s.Key)
 		p.histories[s.Key]++
 	}
 }
 
-// losses are what one producer says of one store that went back.
+// losses compares what one producer reports as lost with what the store lost.
 type losses struct {
 	oracle *oracle
 	name   string
-	// Guarded by the oracle's lock: partitions from which it had an answer since they were taken
-	// back, and how often they were.
-	met       map[string]bool
-	histories map[string]int
+	// The lock of the oracle guards both: the partitions that have answered the producer since
+	// their last loss, and the number of losses of each partition.
+	answeredSince map[string]bool
+	histories     map[string]int
 
 	mu      sync.Mutex
 	counted map[string]int64
@@ -43,44 +43,44 @@ type losses struct {
 
 func (o *oracle) newLosses(name string) *losses {
 	l := &losses{
-		oracle:    o,
-		name:      name,
-		met:       map[string]bool{},
-		histories: map[string]int{},
-		counted:   map[string]int64{},
-		inexact:   map[string]bool{},
+		oracle:        o,
+		name:          name,
+		answeredSince: map[string]bool{},
+		histories:     map[string]int{},
+		counted:       map[string]int64{},
+		inexact:       map[string]bool{},
 	}
 	o.losses = append(o.losses, l)
 	return l
 }
 
-// unnoticed takes note that the producer has no way to learn what a partition lost before. The lock
-// of the oracle is held.
-func (l *losses) unnoticed(key string) {
-	if l.met[key] {
+// noteUnnoticeable records that the producer can't notice what the partition lost so far. The
+// caller holds the lock of the oracle.
+func (l *losses) noteUnnoticeable(key string) {
+	if l.answeredSince[key] {
 		return
 	}
 	for _, r := range l.oracle.records {
 		if r.split == key && r.producer == l.name {
-			r.unnoticed = r.vanished
+			r.unnoticeable = r.takenBack
 		}
 	}
 }
 
-// history tells the histories of a partition apart.
+// history returns the number of the partition's present history.
 func (l *losses) history(key string) int {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
 	return l.histories[key]
 }
 
-// answered takes note of an answer that the producer gets, given in this history: from some it can
-// tell what is missing.
-func (l *losses) answered(key string, history int, r appender.Result) {
+// noteReply records a reply to the producer, sent in the given history. Some replies reveal what is
+// missing.
+func (l *losses) noteReply(key string, history int, r appender.Result) {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
 	if l.histories[key] == history && (r.Status == appender.Written || r.Status == appender.Gap) {
-		l.met[key] = true
+		l.answeredSince[key] = true
 	}
 }
 
@@ -102,8 +102,8 @@ func (l *losses) Gap(t appender.Target, lost appender.Lost) {
 	l.inexact[t.Key] = l.inexact[t.Key] || !lost.Exact
 }
 
-// judge compares what the producer has counted with what was taken back.
-func (l *losses) judge() {
+// check compares the losses that the producer counted with the actual losses.
+func (l *losses) check() {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()
 	l.mu.Lock()
@@ -114,11 +114,11 @@ func (l *losses) judge() {
 			continue
 		}
 		most[r.split] += r.losses
-		if r.vanished && !r.unnoticed {
+		if r.takenBack && !r.unnoticeable {
 			least[r.split]++
 		}
 	}
-	for key := range l.met {
+	for key := range l.answeredSince {
 		least, most := least[key], most[key]
 		if counted := l.counted[key]; counted > most || counted < least && !l.inexact[key] {
 			l.oracle.violated(

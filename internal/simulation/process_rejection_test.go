@@ -7,27 +7,28 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// What pipelines reject, and what they say of it: the truth, something else, or nothing.
+// Which entries a pipeline rejects, and what its hint says about them: the truth, something else,
+// or nothing.
 
 var errRejected = errors.New("rejected")
 
-// mostFailures is how many batches with a bad record fail at most.
+// mostFailures is the maximum number of batches that fail because of one bad record.
 const mostFailures = 20
 
-// fails returns which entries of the batch fail: those that are bad, and at times others. In the
-// end nothing does.
+// fails returns the indexes of the entries that fail: bad records, and sometimes others. After the
+// faults are over, nothing fails.
 func (p *process) fails(b *splits.Batch, r *rand.Rand) (failed []int) {
 	if p.plan.gentle || p.healed() {
 		return nil
 	}
 	if failed = p.oracle.badOnes(b); len(failed) > 0 {
-		p.tally.hit("bad record")
+		p.counts.count("bad record")
 		return failed
 	}
 	if r.IntN(12) > 0 {
 		return nil
 	}
-	p.tally.hit("nack")
+	p.counts.count("nack")
 	for i := range b.Entries {
 		if r.IntN(3) == 0 {
 			failed = append(failed, i)
@@ -48,21 +49,21 @@ func (p *process) healed() bool {
 	}
 }
 
-// hint returns what the rejection says of which entries failed.
+// hint returns the indexes that the rejection reports as failed.
 func (p *process) hint(failed []int, n int, r *rand.Rand) []int {
 	switch r.IntN(4) {
 	case 0:
-		p.tally.hit("(hint none)")
+		p.counts.count("(hint none)")
 		return nil
 	case 1:
-		p.tally.hit("hint wrong")
+		p.counts.count("hint wrong")
 		return r.Perm(n)[:1+r.IntN(n)]
 	}
-	p.tally.hit("(hint right)")
+	p.counts.count("(hint right)")
 	return failed
 }
 
-// badOnes returns which entries of the batch are bad, and counts a failure of each.
+// badOnes returns the indexes of the bad records in the batch, and counts a failure of each.
 func (o *oracle) badOnes(b *splits.Batch) (bad []int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -7,17 +7,17 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// proposed judges a plan that was stored in the place of another. The lock is held.
-func (o *oracle) proposed(plan, before splits.Plan) {
-	if before.Version != plan.Version && time.Now().After(o.excused) { // else its maker may have known another one
-		o.moved(plan, before)
+// checkPlan checks a plan that replaced the plan before. The caller holds the lock.
+func (o *oracle) checkPlan(plan, before splits.Plan) {
+	if before.Version != plan.Version && time.Now().After(o.graceUntil) { // else its author may have known another plan
+		o.checkMoves(plan, before)
 	}
 	members := o.store.Members(topicName, groupName)
 	seen := map[int]bool{}
 	least, most := 1<<30, 0
 	for member, partitions := range plan.Assignments {
 		if !slices.Contains(members, member) {
-			o.violated("", "the plan %d gives partitions to %s, who is no member", plan.Version, member)
+			o.violated("", "the plan %d gives partitions to %s, which is not a member", plan.Version, member)
 		}
 		for _, n := range partitions {
 			if seen[n] {
@@ -34,7 +34,7 @@ func (o *oracle) proposed(plan, before splits.Plan) {
 		if n < 0 || n >= len(seen) {
 			o.violated(
 				"",
-				"the plan %d leaves partitions out: it has %d of them, and %d among these",
+				"the plan %d leaves out partitions: it has %d of them, including %d",
 				plan.Version,
 				len(seen),
 				n,
@@ -53,10 +53,10 @@ func (o *oracle) proposed(plan, before splits.Plan) {
 	}
 }
 
-// moved makes sure that a plan moves no more partitions than a balanced one has to: of what each
-// member had it keeps as much as its quota allows, and those that had most have the larger quotas.
-// The lock is held.
-func (o *oracle) moved(plan, before splits.Plan) {
+// checkMoves checks that a plan moves no more partitions than balance requires: a member keeps as
+// many of its partitions as its quota allows, and the members that had most have the larger quotas.
+// The caller holds the lock.
+func (o *oracle) checkMoves(plan, before splits.Plan) {
 	total := 0
 	for _, partitions := range plan.Assignments {
 		total += len(partitions)
@@ -66,7 +66,7 @@ func (o *oracle) moved(plan, before splits.Plan) {
 	for member, partitions := range plan.Assignments {
 		n := 0
 		for _, partition := range before.Assignments[member] {
-			if partition < total { // a rollback may have taken partitions back
+			if partition < total { // a rollback may have removed partitions
 				n++
 			}
 			if slices.Contains(partitions, partition) {
@@ -85,7 +85,7 @@ func (o *oracle) moved(plan, before splits.Plan) {
 		could += min(n, quota)
 	}
 	if kept < could {
-		o.violated("", "the plan %d leaves %d partitions where they were, and could have left %d: %v, before %v",
+		o.violated("", "the plan %d leaves %d partitions in place, and could have left %d: %v, before %v",
 			plan.Version, kept, could, plan.Assignments, before.Assignments)
 	}
 }

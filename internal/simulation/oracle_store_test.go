@@ -7,8 +7,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// The oracle's eyes: they sit between the network and the store, and see requests when they are
-// applied, in that order.
+// auditedGroup, auditedLeases and auditedLog sit between the network and the store. They report
+// requests to the oracle when the store applies them, in that order.
 
 type auditedGroup struct {
 	splits.Group
@@ -22,11 +22,11 @@ func (g *auditedGroup) Beat(ctx context.Context, b splits.Beat) (splits.View, er
 	before := g.oracle.store.Members(topicName, groupName)
 	view, err := g.Group.Beat(ctx, b)
 	if err == nil {
-		g.oracle.beaten(b.Member, before)
+		g.oracle.checkBeat(b.Member, before)
 	}
 	if version == 0 && err == nil {
 		rejoins, _ := ctx.Value(joined{}).(bool)
-		g.oracle.founded(rejoins, len(view.Splits))
+		g.oracle.noteCreation(rejoins, len(view.Splits))
 	}
 	return view, err
 }
@@ -37,7 +37,7 @@ func (g *auditedGroup) Propose(ctx context.Context, plan splits.Plan) (bool, err
 	before := g.oracle.store.Plan(topicName, groupName)
 	stored, err := g.Group.Propose(ctx, plan)
 	if stored && err == nil {
-		g.oracle.proposed(plan, before)
+		g.oracle.checkPlan(plan, before)
 	}
 	return stored, err
 }
@@ -63,10 +63,10 @@ func (l *auditedLeases) Claim(
 	for i, g := range granted {
 		if g.Err == nil {
 			if !begun[i] {
-				known, _ := ctx.Value(known{}).(*founding)
-				l.oracle.begun(member, claims[i], known)
+				known, _ := ctx.Value(known{}).(*groupCreation)
+				l.oracle.checkStart(member, claims[i], known)
 			}
-			l.oracle.claimed(member, claims[i], g)
+			l.oracle.checkClaim(member, claims[i], g)
 		}
 	}
 	return granted
@@ -78,7 +78,7 @@ func (l *auditedLeases) Commit(ctx context.Context, ttl time.Duration, commits [
 	errs := l.inner.Commit(ctx, ttl, commits)
 	for i, err := range errs {
 		if err == nil {
-			l.oracle.accepted("commit", commits[i].Lease, &commits[i].Position)
+			l.oracle.checkAccepted("commit", commits[i].Lease, &commits[i].Position)
 		}
 	}
 	return errs
@@ -90,7 +90,7 @@ func (l *auditedLeases) Renew(ctx context.Context, ttl time.Duration, leases []s
 	errs := l.inner.Renew(ctx, ttl, leases)
 	for i, err := range errs {
 		if err == nil {
-			l.oracle.accepted("renewal", leases[i], nil)
+			l.oracle.checkAccepted("renewal", leases[i], nil)
 		}
 	}
 	return errs
@@ -101,7 +101,7 @@ func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit spl
 	defer l.oracle.mu.Unlock()
 	err := l.inner.Reset(ctx, ttl, commit)
 	if err == nil {
-		l.oracle.accepted("reset", commit.Lease, &commit.Position)
+		l.oracle.checkAccepted("reset", commit.Lease, &commit.Position)
 	}
 	return err
 }
@@ -112,7 +112,7 @@ func (l *auditedLeases) Release(ctx context.Context, leases []splits.Lease) []er
 	errs := l.inner.Release(ctx, leases)
 	for i, err := range errs {
 		if err == nil {
-			l.oracle.released(leases[i])
+			l.oracle.checkRelease(leases[i])
 		}
 	}
 	return errs
@@ -127,7 +127,7 @@ func (l *auditedLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]spli
 	fetched, err := l.Log.Fetch(ctx, req)
 	for i, f := range fetched {
 		if n := len(f.Entries); n > 0 {
-			l.oracle.fetched(req.Cursors[i].Split, f.Entries[n-1].Offset, false)
+			l.oracle.noteFetch(req.Cursors[i].Split, f.Entries[n-1].Offset, false)
 		}
 	}
 	return fetched, err

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// What the oracle finds when the nemesis has gone home.
+// Checks after the last fault.
 
-// misowned returns what is wrong with who owns what, and the split that it is about if it is about
-// one; "" if nothing is. live are the owners of leases that are left.
+// misowned returns what is wrong with the ownership of splits, and the split concerned if it is a
+// single one; "" if nothing is wrong. live holds the processes that should own leases.
 func (o *oracle) misowned(live map[string]*process) (what, split string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -17,16 +17,16 @@ func (o *oracle) misowned(live map[string]*process) (what, split string) {
 		state, ok := o.store.Lease(groupName, s)
 		switch {
 		case !ok || state.Owner == "" || state.Remaining <= 0:
-			return fmt.Sprintf("nobody owns %s", s.Key), s.Key
+			return fmt.Sprintf("%s has no owner", s.Key), s.Key
 		case live[state.Owner] == nil:
-			return fmt.Sprintf("%s is owned by %s, who is gone", s.Key, state.Owner), s.Key
+			return fmt.Sprintf("%s is owned by %s, which has ended", s.Key, state.Owner), s.Key
 		}
 		owned[state.Owner]++
 	}
 	least, most := 1<<30, 0
 	for owner, p := range live {
 		if n := p.Owned(); n != owned[owner] {
-			return fmt.Sprintf("%s holds %d splits, and owns %d", owner, n, owned[owner]), ""
+			return fmt.Sprintf("%s believes to own %d splits, but owns %d", owner, n, owned[owner]), ""
 		}
 		least, most = min(least, owned[owner]), max(most, owned[owner])
 	}
@@ -36,8 +36,8 @@ func (o *oracle) misowned(live map[string]*process) (what, split string) {
 	return "", ""
 }
 
-// left judges what members have left behind that all went by themselves, over a good network.
-func (o *oracle) left(last []*process) {
+// checkClean checks that members that left gracefully, over a good network, left nothing behind.
+func (o *oracle) checkClean(last []*process) {
 	if _, split, _ := o.backlog(); split != "" {
 		o.violated(split, "a commit was taken back while the last members left")
 	}
@@ -45,36 +45,36 @@ func (o *oracle) left(last []*process) {
 	defer o.mu.Unlock()
 	for _, s := range o.store.Splits(topicName) {
 		if state, _ := o.store.Lease(groupName, s); state.Owner != "" {
-			o.violated(s.Key, "%s has left and not released %s", state.Owner, s.Key)
+			o.violated(s.Key, "%s has left without releasing %s", state.Owner, s.Key)
 		}
 	}
 	members := o.store.Members(topicName, groupName)
 	for _, p := range last {
 		if !o.plan.static && slices.Contains(members, p.member) {
-			o.violated("", "%s has left and is a member still", p.member)
+			o.violated("", "%s has left but is still a member", p.member)
 		}
 	}
 }
 
-// backlog returns what is not acknowledged or not committed yet, and the split that it is about; ""
-// if everything is. done is how many records pipelines were done with so far.
+// backlog returns what is not acknowledged or not committed yet, and the split concerned; "" if
+// everything is. done is how many records pipelines have processed so far.
 func (o *oracle) backlog() (what, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.store.Splits(topicName) {
-		p := o.part(s)
+		p := o.model(s)
 		for _, r := range p.entries {
-			if !r.acked || r.owed && !r.handed {
+			if !r.acked || r.mustRead && !r.handed {
 				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
 			}
 		}
 		state, _ := o.store.Lease(groupName, s)
-		// An epoch that comes again, after a rollback and with a clock that is behind, lets late
-		// requests of the same owner pass.
-		demanded := !o.damaged || p.fresh && !o.clockWentBack
+		// After a rollback on a server whose clock is behind, an epoch can be granted a second
+		// time. Late requests of the same owner then pass.
+		demanded := !o.damaged || p.newestReadable && !o.clockWentBack
 		if n := len(p.entries); demanded && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
 			return fmt.Sprintf(
-				"%s is committed up to %v only, of %v",
+				"%s is committed only up to %v of %v",
 				s.Key,
 				state.Position.Offset,
 				p.entries[n-1].offset,

@@ -1,0 +1,138 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// Checks of entries that are read, handed out and resolved.
+
+// checkBatch checks a batch that is handed out. A stale batch was returned by Poll before its
+// process was paused.
+func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.model(b.Split)
+	ids := make([]string, len(b.Entries))
+	inBatch := map[*record]bool{}
+	for i, e := range b.Entries {
+		ids[i] = e.Fields[1]
+	}
+	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
+	superseded := time.Now().Before(p.superseded[owner])
+	if p.owner != owner && !stale && !superseded && time.Now().After(o.graceUntil) {
+		o.violated(b.Split.Key, "%s hands out %v, but %q holds the split", owner, ids, p.owner)
+	}
+	for _, id := range ids {
+		r := o.records[id]
+		inBatch[r] = true
+		o.checkOnce(p, r)
+		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 &&
+			time.Now().After(o.graceUntil) {
+			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
+		}
+		if p.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
+			o.checkOrder(p, r, inBatch)
+			p.highestDelivered[r.key] = max(p.highestDelivered[r.key], r.number)
+		}
+		r.handed = true
+	}
+}
+
+// checkOrder checks that every earlier record of the key is acknowledged or in the same batch, and
+// that first deliveries ascend. The caller holds the lock.
+func (o *oracle) checkOrder(p *splitModel, r *record, inBatch map[*record]bool) {
+	if o.plan.unordered || r.stray || !r.present {
+		return
+	}
+	if !r.handed && !r.acked && p.highestDelivered[r.key] > r.number {
+		first := p.highestDelivered[r.key]
+		o.violated(p.split.Key, "%s is handed out for the first time after %s/%d", r.id, r.key, first)
+	}
+	for p.ackedPrefix < len(p.entries) && p.entries[p.ackedPrefix].acked {
+		p.ackedPrefix++
+	}
+	for _, before := range p.entries[p.ackedPrefix:] {
+		switch {
+		case !before.offset.Before(r.offset):
+			return
+		case before.key == r.key && !before.acked && !inBatch[before] && !before.stray:
+			o.violated(p.split.Key, "%s is handed out before %s is acknowledged, which precedes it", r.id, before.id)
+			return
+		}
+	}
+}
+
+// positions returns how far the owners of the splits have read.
+func (o *oracle) positions(all []splits.Split) []splits.Offset {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	positions := make([]splits.Offset, len(all))
+	for i, s := range all {
+		positions[i] = o.model(s).received
+	}
+	return positions
+}
+
+// noteState records that the owner received a state of the stream; before is the owner's position
+// when it sent the request.
+func (o *oracle) noteState(owner string, s splits.Split, state splits.State, before splits.Offset) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.model(s)
+	if p.owner != owner || !state.Last.Before(before) || before != p.received {
+		return
+	}
+	p.rewindSeen = true
+	for _, r := range p.entries {
+		r.mustRead = r.hidden
+	}
+}
+
+// noteStart records the position at which an owner starts to read. Unless the owner sees that the
+// stream ends before that position, it can't know of newer entries below it. The caller holds the
+// lock.
+func (o *oracle) noteStart(p *splitModel, at splits.Offset) {
+	p.received, p.requested, p.rewindSeen = at, at, false
+	if n := len(p.entries); n > 0 && p.entries[n-1].offset.Before(at) {
+		return
+	}
+	for _, r := range p.entries {
+		if r.hidden && r.offset.Compare(at) <= 0 {
+			r.mustRead = false
+		}
+	}
+}
+
+// noteFetch records how far the owner has read, and whether it has received the reply yet.
+func (o *oracle) noteFetch(s splits.Split, last splits.Offset, received bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.model(s)
+	if p.requested.Before(last) {
+		p.requested = last
+	}
+	if received && p.received.Before(last) {
+		p.received = last
+	}
+}
+
+// noteOutcome records the outcome of a batch: the pipeline has processed all of its entries, or
+// none.
+func (o *oracle) noteOutcome(owner string, b *splits.Batch, done bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range b.Entries {
+		r := o.records[e.Fields[1]]
+		if !done {
+			continue
+		}
+		r.ackedBy = owner
+		if !r.acked {
+			r.acked = true
+			o.done++
+		}
+	}
+	o.note(owner, b.Split.Key, "resolved %d from %s: %v", len(b.Entries), b.Entries[0].Fields[1], done)
+}
