@@ -11,15 +11,14 @@ import (
 	"strings"
 )
 
-// program is the built tests of a suite.
+// program is the compiled tests of a suite.
 type program struct {
 	suite  *suite
 	binary string
-	dir    string // of the package, where tests expect to run
+	dir    string // of the package, where the tests expect to run
 }
 
-// build copies the module, applies the patch if there is one, and builds the tests that are to
-// notice.
+// build copies the module, applies the patch if there is one, and compiles the tests of the suite.
 func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 	dir := filepath.Join(r.scratch, m.name)
 	if err := copyModule(ctx, dir); err != nil {
@@ -35,8 +34,8 @@ func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 		binary: filepath.Join(dir, m.suite.name+".test"),
 		dir:    filepath.Join(dir, m.suite.folder),
 	}
-	// With trimmed paths, packages that are not broken come from the build cache, although the
-	// copies lie in different folders.
+	// With -trimpath, unchanged packages come from the build cache although every copy is in a
+	// different directory.
 	if err := command(
 		ctx,
 		dir,
@@ -54,7 +53,7 @@ func (r *runner) build(ctx context.Context, m mutant) (program, error) {
 	return p, nil
 }
 
-// copyModule copies the files that git knows, as they are in the working folder.
+// copyModule copies the files that git tracks, as they are in the work tree.
 func copyModule(ctx context.Context, to string) error {
 	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z").Output()
 	if err != nil {
@@ -79,12 +78,12 @@ func copyModule(ctx context.Context, to string) error {
 	return nil
 }
 
-// command runs a command in a folder; its error has what it printed.
+// command runs a command in a directory; its error contains the output.
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	// A repository around the scratch folder is none of git's business: it would leave out what it
-	// does not know.
+	// Git must not find a repository around the directory: git apply would skip files that are not
+	// in that repository.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))

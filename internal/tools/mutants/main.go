@@ -1,12 +1,14 @@
-// Command mutants breaks the code on purpose and sees to it that this is noticed. Each patch of internal/simulation/mutants is one mutant: it is
-// applied to a copy of the module, and random schedules are played with it until the simulation finds a violation. A mutant that does not
-// apply, does not compile or is not found fails the run, as do schedules that fail without any mutant.
+// Command mutants breaks the code on purpose and checks that the tests notice. Each patch in
+// internal/simulation/mutants is one mutant: the command applies it to a copy of the module and
+// runs random schedules until the simulation finds a violation. The run fails if a mutant does not
+// apply, does not compile or is not found, and if schedules fail without a mutant.
 //
 //	mutants [-n schedules] [-seed first] [-j jobs] [-only name,name] [-table file]
 //
-// Whatever is found with a mutant is played once more without: only what the mutant alone brings about counts. Patches named lua-*.patch
-// break the scripts instead, and the suite that all stores pass has to notice, on a real redis-server. A line "Suite: pipelines" above a
-// patch has the random pipelines of internal/pipelines find it.
+// A finding counts only if it disappears without the mutant, so the same schedules are run again
+// without it. Patches named lua-*.patch break the scripts; the conformance suite of the stores has
+// to notice them on a real redis-server. The line "Suite: pipelines" above a patch selects the
+// random pipelines of internal/pipelines.
 package main
 
 import (
@@ -23,9 +25,9 @@ import (
 
 func main() {
 	r := runner{out: os.Stdout}
-	flag.IntVar(&r.schedules, "n", 2000, "within how many schedules a mutant has to be found")
+	flag.IntVar(&r.schedules, "n", 2000, "the number of schedules within which a mutant has to be found")
 	flag.Uint64Var(&r.seed, "seed", 1, "the seed of the first schedule; the others follow")
-	flag.IntVar(&r.atOnce, "j", 1, "how many mutants to hunt at once")
+	flag.IntVar(&r.atOnce, "j", 1, "how many mutants to test at the same time")
 	only := flag.String("only", "", "names of mutants, separated by commas; empty: all")
 	table := flag.String("table", "", "a file to write the results to, as Markdown")
 	flag.Parse()
@@ -38,10 +40,10 @@ func main() {
 	}
 }
 
-// patches is where the mutants are.
+// patches is the directory of the mutants.
 const patches = "internal/simulation/mutants"
 
-// runner hunts mutants, one after the other.
+// runner runs the tests on mutants.
 type runner struct {
 	schedules int
 	seed      uint64
@@ -49,7 +51,7 @@ type runner struct {
 	mu        sync.Mutex
 	out       io.Writer // guarded by mu
 	scratch   string
-	// healthy are the test binaries of the code as it is.
+	// healthy holds the compiled tests of the unchanged code.
 	healthy map[*suite]program
 }
 
@@ -98,8 +100,7 @@ func (r *runner) main(ctx context.Context, only, table string) error {
 	return nil
 }
 
-// checkHealthy builds the code as it is, and makes sure that nothing is found with it in a few
-// schedules.
+// checkHealthy compiles the unchanged code and checks that a few schedules find nothing.
 func (r *runner) checkHealthy(ctx context.Context, all []mutant) error {
 	r.healthy = map[*suite]program{}
 	for _, m := range all {
@@ -118,12 +119,12 @@ func (r *runner) checkHealthy(ctx context.Context, all []mutant) error {
 		case f.how != "":
 			return fmt.Errorf("%s: %s at %s, without a mutant: %s", m.suite.name, f.how, f.where(), f.what)
 		}
-		r.print("%s: nothing is found without a mutant (%.0f s)\n", m.suite.name, time.Since(began).Seconds())
+		r.print("%s: no failure without a mutant (%.0f s)\n", m.suite.name, time.Since(began).Seconds())
 	}
 	return nil
 }
 
-// hunt looks for one mutant.
+// hunt tests one mutant.
 func (r *runner) hunt(ctx context.Context, m mutant) result {
 	began := time.Now()
 	res := result{mutant: m}

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The module that is broken in these tests has a simulation that plays only whether 2 + 2 is 4. Odd
-// seeds do not even look.
+// module is the module that these tests break. Its simulation only checks whether 2 + 2 is 4, and
+// only for even seeds.
 var module = map[string]string{
 	"go.mod":           "module example\n\ngo 1.24\n",
 	"sum/sum.go":       "package sum\n\nfunc Of(a, b int) int {\n\tif b == 0 {\n\t\treturn a\n\t}\n\treturn a + b\n}\n",
@@ -78,8 +78,8 @@ func diff(line string) string {
 	return "--- a/sum/sum.go\n+++ b/sum/sum.go\n@@ -6,3 +6,3 @@\n \t}\n-\treturn a + b\n+" + line + "\n }\n"
 }
 
-// enter makes the files of a repository, of which git knows all but sum/untracked.go, and works
-// there.
+// enter creates the files in a repository, where git tracks all except sum/untracked.go, and
+// changes the working directory to it.
 func enter(t *testing.T, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -92,17 +92,17 @@ func enter(t *testing.T, files map[string]string) {
 	require.NoError(t, command(t.Context(), ".", "git", "rm", "-q", "--cached", "sum/untracked.go"))
 }
 
-func TestEveryMutantHasToBeFound(t *testing.T) {
+func TestRunFailsUnlessEveryMutantIsFound(t *testing.T) {
 	enter(t, module)
 	var out strings.Builder
 	r := runner{schedules: 3 * chunk, seed: 7, atOnce: 2, out: &out}
 	err := r.main(t.Context(), "", "table.md")
 	assert.EqualError(t, err, "3 of 6 mutants were not found: harmless, stale, unbuilt", out.String())
 	for _, want := range []string{
-		`simulation: nothing is found without a mutant`,
+		`simulation: no failure without a mutant`,
 		`found  found +seed 8, 2 schedules, \d+ s: violation: the sum is 0\n`,
 		`found  panics +seeds 7–46, 40 schedules, \d+ s: panic: no sums today\n`,
-		`pipelines: nothing is found without a mutant`,
+		`pipelines: no failure without a mutant`,
 		`found  piped +seed 7, 1 schedules, \d+ s: violation: the sum is 0\n`,
 		`MISSED harmless +\d+ s\n`,
 		`FAIL   unbuilt +it does not compile: .*undefined: c`,
@@ -135,7 +135,7 @@ func TestEveryMutantHasToBeFound(t *testing.T) {
 	assert.ErrorContains(t, again.main(t.Context(), "lost", ""), `names the suite "nowhere", which does not exist`)
 }
 
-func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
+func TestFailureWithoutMutantIsNotAFinding(t *testing.T) {
 	files := maps.Clone(module)
 	const simulated = "internal/simulation/simulation_test.go"
 	files[simulated] = strings.ReplaceAll(module[simulated], "got != 4", "seed > 7")
@@ -147,7 +147,7 @@ func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
 		"simulation: violation at seed 8, without a mutant: the sum is 4",
 	)
 
-	// What the few schedules at the beginning do not show, the replay does.
+	// The few schedules at the start do not show this failure; the replay does.
 	require.NoError(
 		t,
 		os.WriteFile(simulated, []byte(strings.ReplaceAll(module[simulated], "got != 4", "seed > 3*40")), 0o600),
@@ -158,7 +158,7 @@ func TestWhatFailsWithoutAMutantIsNoFinding(t *testing.T) {
 	assert.Contains(t, out.String(), "without the mutant too: the sum is 4")
 }
 
-func TestOutputIsUnderstood(t *testing.T) {
+func TestReadParsesFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		suite *suite
 		out   string
@@ -176,9 +176,13 @@ func TestOutputIsUnderstood(t *testing.T) {
 			pipelines, "    x_test.go:1: \n  \tseed 7 (pipeline 3), {lost}: committed\n\nlost: committed\n",
 			finding{how: "violation", what: "committed", from: 7, count: 1},
 		},
-		"panic": {simulation, "--- FAIL: TestX\npanic: oh no [recovered, repanicked]\n\ngoroutine 1:\n", finding{how: "panic", what: "oh no"}},
+		"panic": {
+			simulation, "--- FAIL: TestX\npanic: oh no [recovered, repanicked]\n\ngoroutine 1:\n",
+			finding{how: "panic", what: "oh no"},
+		},
 		"panic of a worker": {
-			simulation, "    x_test.go:1: seed 9: the process that played it ended: exit status 2\n        panic: oh no\n",
+			simulation,
+			"    x_test.go:1: seed 9: the process that played it ended: exit status 2\n        panic: oh no\n",
 			finding{how: "panic", what: "oh no", from: 9, count: 1},
 		},
 		"fatal error": {
@@ -189,8 +193,14 @@ func TestOutputIsUnderstood(t *testing.T) {
 			simulation, "panic: deadlock: all goroutines in bubble are blocked\n",
 			finding{how: "deadlock", what: "deadlock: all goroutines in bubble are blocked"},
 		},
-		"hang":    {simulation, "panic: test timed out after 3m0s\n", finding{how: "hang", what: "test timed out after 3m0s"}},
-		"failure": {conformance, "--- FAIL: TestA (0s)\n    --- FAIL: TestA/claim (0s)\nFAIL\n", finding{how: "failure", what: "TestA/claim"}},
+		"hang": {
+			simulation, "panic: test timed out after 3m0s\n",
+			finding{how: "hang", what: "test timed out after 3m0s"},
+		},
+		"failure": {
+			conformance, "--- FAIL: TestA (0s)\n    --- FAIL: TestA/claim (0s)\nFAIL\n",
+			finding{how: "failure", what: "TestA/claim"},
+		},
 	} {
 		got, err := c.suite.read(c.out)
 		require.NoError(t, err, name)
@@ -200,7 +210,7 @@ func TestOutputIsUnderstood(t *testing.T) {
 	assert.ErrorContains(t, err, "no schedule was played")
 }
 
-func TestATestThatIsNotThereFindsNothing(t *testing.T) {
+func TestMissingTestIsAnError(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("go.mod", []byte("module example\n\ngo 1.24\n"), 0o600))
 	require.NoError(
@@ -212,7 +222,7 @@ func TestATestThatIsNotThereFindsNothing(t *testing.T) {
 	assert.ErrorContains(t, err, "no test of internal/broker is named ")
 }
 
-func TestCellsStayInTheTable(t *testing.T) {
+func TestCellsAreEscapedAndShortened(t *testing.T) {
 	assert.Equal(t, `a \| b c &lt;d>`, cell("a | b\nc <d>"))
 	assert.Equal(t, strings.Repeat("ü", longest), shorten(strings.Repeat("ü", longest)))
 	assert.Equal(t, strings.Repeat("ü", longest)+"…", shorten(strings.Repeat("ü", longest+1)))

@@ -12,12 +12,12 @@ import (
 type mutant struct {
 	name  string
 	patch string // absolute path of the file
-	// breaks is what is broken, and which promise that breaks: the text above the patch.
+	// breaks says what is broken and which promise that breaks: the text above the patch.
 	breaks string
 	suite  *suite
 }
 
-// load reads the mutants of a folder, or those that are named, in the order of their names.
+// load reads the named mutants of a directory (all, if only is empty), sorted by name.
 func load(dir, only string) ([]mutant, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -75,7 +75,7 @@ func read(path string) (mutant, error) {
 		m.suite = suites[i]
 	}
 	if m.breaks = strings.TrimSpace(strings.Join(head, " ")); m.breaks == "" {
-		return mutant{}, fmt.Errorf("%s does not begin with what it breaks", path)
+		return mutant{}, fmt.Errorf("%s does not start with a description of what it breaks", path)
 	}
 	return m, nil
 }

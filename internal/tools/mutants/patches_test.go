@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Code that moves leaves patches behind. `make mutants` is too slow for every change, so this finds
-// a patch that no longer applies.
+// `make mutants` is too slow for every change, so this test finds patches that no longer apply
+// after the code has moved.
 func TestEveryPatchApplies(t *testing.T) {
 	t.Chdir(filepath.Join("..", "..", ".."))
 	all, err := load(patches, "")
@@ -21,7 +21,8 @@ func TestEveryPatchApplies(t *testing.T) {
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {
 			if file, isFile := strings.CutPrefix(line, "--- a/"); isFile {
-				// Opened here so that a cached test result depends on the file: git opens it unseen.
+				// Git opens the file outside the test process. Reading it here makes a cached test
+				// result depend on it.
 				_, err := os.ReadFile(strings.TrimSpace(file))
 				assert.NoError(t, err, m.name)
 			}

@@ -14,23 +14,23 @@ import (
 	"syscall"
 )
 
-// suite is tests that are to notice mutants.
+// suite is a set of tests that should notice mutants.
 type suite struct {
 	name, folder string
-	run          string // which tests
-	// flags is the prefix of the flags that say which seeds the tests play; empty: they play none.
+	run          string // a regular expression of test names
+	// flags is the prefix of the flags that set the seeds of the tests; empty if the tests have no
+	// seeds.
 	flags string
-	// args are further arguments.
-	args []string
+	args  []string
 }
 
-// seeded says that the tests play seeds.
+// seeded reports whether the tests run random schedules.
 func (s *suite) seeded() bool { return s.flags != "" }
 
 var (
 	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", flags: "sim"}
 	conformance = &suite{name: "conformance", folder: "internal/broker", run: "^Test(StoreConforms|Append)"}
-	// A pipeline that a mutant breaks is not shrunk.
+	// Shrinking a failed pipeline takes time and is not needed here.
 	pipelines = &suite{
 		name:   "pipelines",
 		folder: "internal/pipelines",
@@ -40,29 +40,29 @@ var (
 	}
 )
 
-// suites are those that a mutant may name.
+// suites are the suites that a mutant can name.
 var suites = []*suite{simulation, conformance, pipelines}
 
 const (
-	// chunk is how many schedules one process plays: few enough to tell about where one was that
-	// brought the process down.
+	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed
+	// the process.
 	chunk = 40
-	// patience is after how long a process hangs; usually it takes seconds.
-	patience = "3m"
+	// hangsAfter is when a process counts as hanging; usually it takes seconds.
+	hangsAfter = "3m"
 )
 
-// finding is what tests found.
+// finding is what the tests found.
 type finding struct {
 	how  string // violation, panic, deadlock, hang, failure; "" if nothing was found
-	what string // the first line of it
-	// from and count are the seeds to play to find it again; count is 0 if there are none.
+	what string // its first line
+	// from and count are the seeds that reproduce the finding; count is 0 if there are none.
 	from  uint64
 	count int
-	// played is how many schedules it took.
+	// played is how many schedules were run until the finding.
 	played int
 }
 
-// where tells the seeds.
+// where returns the seeds as text.
 func (f finding) where() string {
 	switch f.count {
 	case 0:
@@ -73,7 +73,7 @@ func (f finding) where() string {
 	return fmt.Sprintf("seeds %d–%d", f.from, f.from+uint64(f.count)-1)
 }
 
-// search runs the tests, over so many schedules at most if they play any.
+// search runs the tests, for at most the given number of schedules if they have seeds.
 func (p program) search(ctx context.Context, seed uint64, schedules int) (finding, error) {
 	if !p.suite.seeded() {
 		return p.start(ctx)
@@ -88,7 +88,7 @@ func (p program) search(ctx context.Context, seed uint64, schedules int) (findin
 		case f.how == "":
 			continue
 		}
-		if f.count == 0 { // the process did not live to tell the seed
+		if f.count == 0 { // the process crashed before it reported the seed
 			f.from, f.count = from, n
 		}
 		f.played = int(f.from-seed) + f.count
@@ -99,10 +99,10 @@ func (p program) search(ctx context.Context, seed uint64, schedules int) (findin
 
 // start runs the tests once.
 func (p program) start(ctx context.Context, args ...string) (finding, error) {
-	args = slices.Concat([]string{"-test.run", p.suite.run, "-test.timeout", patience}, p.suite.args, args)
+	args = slices.Concat([]string{"-test.run", p.suite.run, "-test.timeout", hangsAfter}, p.suite.args, args)
 	cmd := exec.CommandContext(ctx, p.binary, args...)
 	cmd.Dir = p.dir
-	// The tests start processes of their own, which would outlive those that run out of time.
+	// The tests start processes of their own, which would survive when the tests time out.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var all bytes.Buffer
@@ -132,7 +132,7 @@ var (
 	recovered = regexp.MustCompile(` \[recovered.*\]$`)
 )
 
-// read understands what tests print that fail.
+// read parses the output of failed tests.
 func (s *suite) read(out string) (finding, error) {
 	if v := violation.FindStringSubmatch(out); v != nil {
 		seed, err := strconv.ParseUint(v[1], 10, 64)
@@ -160,5 +160,5 @@ func (s *suite) read(out string) (finding, error) {
 		deepest := slices.MaxFunc(all, func(a, b []string) int { return cmp.Compare(len(a[1]), len(b[1])) })[1]
 		return finding{how: "failure", what: deepest}, nil
 	}
-	return finding{}, fmt.Errorf("the tests failed in a way that says nothing: %s", out[max(0, len(out)-2000):])
+	return finding{}, fmt.Errorf("the tests failed with unknown output: %s", out[max(0, len(out)-2000):])
 }

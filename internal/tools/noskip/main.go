@@ -1,6 +1,8 @@
-// Command noskip reads the output of one or several runs of `go test -json` on stdin and fails if a test failed or was skipped: here a skipped test
-// is a promise that is not checked. It prints a line when a package starts and when it ends, what failing and skipped tests printed, and, while
-// nothing else happens, what is running. At the end it repeats what failed. With -v it prints what passing tests printed, too.
+// Command noskip reads the output of one or several runs of `go test -json` on stdin and fails if a
+// test failed or was skipped: a skipped test would be an unchecked promise. It prints a line when a
+// package starts and ends, the output of failed and skipped tests, and, while nothing else happens,
+// the running tests. At the end it repeats the failures. With -v it also prints the output of
+// passed tests.
 //
 //	go test -json ./... | noskip [-v]
 package main
@@ -15,11 +17,11 @@ import (
 	"time"
 )
 
-// reportEvery is how long noskip prints nothing before it says what is running.
+// reportEvery is how long noskip prints nothing before it reports what is running.
 const reportEvery = 30 * time.Second
 
 func main() {
-	verbose := flag.Bool("v", false, "print what passing tests print, too")
+	verbose := flag.Bool("v", false, "also print the output of passed tests")
 	flag.Parse()
 	os.Exit(run(os.Stdin, os.Stdout, *verbose))
 }
@@ -31,7 +33,7 @@ type event struct {
 	Test    string
 	Elapsed float64
 	Output  string
-	// ImportPath is what was built, and FailedBuild what a package was waiting for.
+	// ImportPath is the package that was built; FailedBuild is the package whose build failed.
 	ImportPath, FailedBuild string
 }
 
@@ -66,19 +68,19 @@ func scan(in io.Reader, lines chan<- string) error {
 	return scanner.Err()
 }
 
-// take takes in one line, and reports whether anything was printed.
+// take processes one line, and reports whether anything was printed.
 func (s *summary) take(line string) bool {
 	before := s.printed
 	var e event
 	if err := json.Unmarshal([]byte(line), &e); err != nil {
-		s.print("%s\n", line) // not of go test itself, such as a message of the toolchain
+		s.print("%s\n", line) // not from go test itself, such as a message of the toolchain
 	} else {
 		s.add(e)
 	}
 	return s.printed > before
 }
 
-// finish prints the result and returns the exit code; err is why the input ended early.
+// finish prints the result and returns the exit code. err is the reason why the input ended early.
 func (s *summary) finish(err error) int {
 	s.repeat()
 	s.print("%d passed, %d failed, %d skipped in %s\n", s.passed, s.failed, s.skipped, s.since(s.began))
@@ -95,10 +97,10 @@ func (s *summary) finish(err error) int {
 	return 0
 }
 
-// since is the time since then, in whole seconds.
+// since returns the time since then, in whole seconds.
 func (s *summary) since(then time.Time) time.Duration { return time.Since(then).Round(time.Second) }
 
-// print prints and counts it.
+// print prints, and counts the calls.
 func (s *summary) print(format string, v ...any) {
 	s.printed++
 	_, _ = fmt.Fprintf(s.out, format, v...)

@@ -23,40 +23,48 @@ const (
 	failed   = `{"Action":"fail","Package":"p","Elapsed":1}` + "\n"
 	panicked = `{"Action":"output","Package":"p","Output":"panic: no\n"}` + "\n"
 	unbuilt  = `{"ImportPath":"p [p.test]","Action":"build-output","Output":"p.go:1: syntax error\n"}` + "\n" +
-		`{"ImportPath":"p [p.test]","Action":"build-fail"}` + "\n" + `{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}` + "\n"
+		`{"ImportPath":"p [p.test]","Action":"build-fail"}` + "\n" +
+		`{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}` + "\n"
 	start  = `{"Action":"start","Package":"p"}` + "\n"
 	cached = `{"Action":"output","Package":"p","Output":"ok  \tp\t(cached)\n"}` + "\n"
 
 	again = "\nWhat failed or was skipped:\n\n"
 )
 
-func TestOnlyARunThatPassedWithoutSkipsSucceeds(t *testing.T) {
+func TestRunFailsIfATestFailedOrWasSkipped(t *testing.T) {
 	for name, c := range map[string]struct {
 		in, out string
 		code    int
 	}{
-		"all passed": {start + pass + passed + noTests, "run   p\nok    p  1.5s\n1 passed, 0 failed, 0 skipped in 0s\n", 0},
-		"cached":     {pass + cached + passed, "ok    p  1.5s (cached)\n1 passed, 0 failed, 0 skipped in 0s\n", 0},
+		"all passed": {
+			start + pass + passed + noTests,
+			"run   p\nok    p  1.5s\n1 passed, 0 failed, 0 skipped in 0s\n", 0,
+		},
+		"cached": {pass + cached + passed, "ok    p  1.5s (cached)\n1 passed, 0 failed, 0 skipped in 0s\n", 0},
 		"one skipped": {
 			pass + skipText + skip + passed,
 			"no redis\nok    p  1.5s\n" + again + "skip p TestB\nno redis\n\n1 passed, 0 failed, 1 skipped in 0s\n", 1,
 		},
 		"one failed": {
 			pass + failText + fail + failed,
-			"wrong\nFAIL  p  1.0s\n" + again + "fail p TestC\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
+			"wrong\nFAIL  p  1.0s\n" + again +
+				"fail p TestC\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
 		},
 		"the first of two runs failed": {
 			start + failText + fail + failed + start + pass + passed,
-			"run   p\nwrong\nFAIL  p  1.0s\nrun   p\nok    p  1.5s\n" + again + "fail p TestC\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
+			"run   p\nwrong\nFAIL  p  1.0s\nrun   p\nok    p  1.5s\n" + again +
+				"fail p TestC\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
 		},
 		"both runs failed": {
 			start + pass + fail + failed + start + panicked + failed,
-			"run   p\nFAIL  p  1.0s\nrun   p\npanic: no\nFAIL  p  1.0s\n" + again + "fail p TestC\n\nfail p\npanic: no\n\n" +
+			"run   p\nFAIL  p  1.0s\nrun   p\npanic: no\nFAIL  p  1.0s\n" + again +
+				"fail p TestC\n\nfail p\npanic: no\n\n" +
 				"1 passed, 2 failed, 0 skipped in 0s\n", 1,
 		},
 		"package panicked": {
 			pass + failText + panicked + failed,
-			"wrong\npanic: no\nFAIL  p  1.0s\n" + again + "fail p\npanic: no\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
+			"wrong\npanic: no\nFAIL  p  1.0s\n" + again +
+				"fail p\npanic: no\nwrong\n\n1 passed, 1 failed, 0 skipped in 0s\n", 1,
 		},
 		"does not build": {
 			pass + passed + unbuilt,
@@ -77,15 +85,15 @@ func TestOnlyARunThatPassedWithoutSkipsSucceeds(t *testing.T) {
 	}
 }
 
-func TestMuchOutputIsNotRepeated(t *testing.T) {
+func TestRepeatedOutputIsLimited(t *testing.T) {
 	var out strings.Builder
 	run(strings.NewReader(strings.Repeat(failText, mostRepeated+2)+fail+failed), &out, false)
 	assert.Equal(t, 2*mostRepeated+2, strings.Count(out.String(), "wrong\n"))
 	assert.Contains(t, out.String(), "wrong\n... and 2 more lines, see above\n")
 }
 
-// Six minutes without a line were taken for a run that hangs.
-func TestWhatIsRunningIsReportedWhileNothingElseHappens(t *testing.T) {
+// A run that printed nothing for six minutes once looked like a run that hangs.
+func TestRunningTestsAreReportedInQuietTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, events := io.Pipe()
 		var out strings.Builder

@@ -10,23 +10,24 @@ import (
 	"time"
 )
 
-// mostRepeated is how many lines of one failure are printed a second time.
+// mostRepeated is how many lines of one failure are repeated at the end.
 const mostRepeated = 40
 
 type summary struct {
 	out                     io.Writer
 	verbose                 bool
 	began                   time.Time
-	printed                 int // how often something was printed
+	printed                 int // number of calls of print
 	passed, failed, skipped int
-	// failedIn holds the packages of failed tests.
+	// failedIn holds the packages with failed tests.
 	failedIn map[string]bool
-	// outputs holds what each test has printed and not been shown for yet. A package is test "" of
-	// itself.
+	// outputs holds the output of each test that was not shown yet. The output of a package itself
+	// belongs to the test with an empty name.
 	outputs map[test][]string
-	// running holds since when each package and test runs. Tests that wait for their turn do not.
+	// running holds the start time of each running package and test, except of tests that are
+	// paused.
 	running map[test]time.Time
-	// failures are what is repeated at the end.
+	// failures holds what is repeated at the end.
 	failures []failure
 }
 
@@ -35,8 +36,8 @@ type test struct{ pkg, name string }
 
 func (t test) String() string { return strings.TrimSpace(t.pkg + " " + t.name) }
 
-// failure is a test that failed or was skipped, or a package that did not get that far, and what it
-// printed.
+// failure is a test that failed or was skipped, or a package that crashed or did not build, and its
+// output.
 type failure struct {
 	what   string
 	output []string
@@ -57,7 +58,7 @@ func (s *summary) add(e event) {
 	id := test{e.Package, e.Test}
 	switch e.Action {
 	case "start":
-		delete(s.failedIn, e.Package) // a second run may test it, too
+		delete(s.failedIn, e.Package) // another run may test it again
 		s.running[id] = time.Now()
 		s.print("run   %s\n", e.Package)
 	case "run", "cont":
@@ -99,8 +100,8 @@ func (s *summary) endTest(e event, id test) {
 	s.note(e.Action+" "+id.String(), s.outputs[id])
 }
 
-// endPackage also shows the tests of the package that have not ended: one of them was running when
-// it crashed or ran out of time.
+// endPackage also shows the output of unfinished tests of the package: one of them was running when
+// the package crashed or timed out.
 func (s *summary) endPackage(e event, id test) {
 	if e.Action != "fail" {
 		if e.Action == "pass" { // "skip" is a package without tests
@@ -109,7 +110,7 @@ func (s *summary) endPackage(e event, id test) {
 		return
 	}
 	lines := slices.Clone(s.outputs[id])
-	if built := (test{pkg: e.FailedBuild}); built != id { // it was shown when it came
+	if built := (test{pkg: e.FailedBuild}); built != id { // it was shown when it arrived
 		lines = append(lines, s.outputs[built]...)
 	}
 	for _, other := range slices.SortedFunc(maps.Keys(s.outputs), compare) {
@@ -130,7 +131,7 @@ func (s *summary) endPackage(e event, id test) {
 
 func compare(a, b test) int { return cmp.Or(cmp.Compare(a.pkg, b.pkg), cmp.Compare(a.name, b.name)) }
 
-// cached says that a package was not tested now.
+// cached returns a note if the result came from the test cache.
 func (s *summary) cached(id test) string {
 	for _, line := range s.outputs[id] {
 		if strings.HasPrefix(line, "ok ") && strings.Contains(line, "(cached)") {
@@ -150,7 +151,7 @@ func (s *summary) note(what string, output []string) {
 	s.failures = append(s.failures, failure{what, slices.Clone(output)})
 }
 
-// report says what is running.
+// report prints what is running.
 func (s *summary) report() {
 	packages := map[string][]test{}
 	for id := range s.running {
@@ -170,8 +171,8 @@ func (s *summary) report() {
 	}
 }
 
-// oldest names the test that has been running for longest, and counts the others. A test runs for
-// as long as its subtests do: only those that have none are of interest.
+// oldest returns the test that has been running for longest, and the number of others. A test runs
+// as long as its subtests, so only tests without subtests count.
 func (s *summary) oldest(tests []test) string {
 	leaves := slices.DeleteFunc(slices.Clone(tests), func(t test) bool {
 		return slices.ContainsFunc(tests, func(other test) bool { return strings.HasPrefix(other.name, t.name+"/") })
@@ -190,7 +191,7 @@ func (s *summary) oldest(tests []test) string {
 	return text
 }
 
-// repeat prints again what failed and was skipped, since much may have been printed after it.
+// repeat prints failed and skipped tests again, since much output may have followed them.
 func (s *summary) repeat() {
 	for i, f := range s.failures {
 		if i == 0 {
