@@ -15,6 +15,7 @@ import (
 
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/outage"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -25,15 +26,16 @@ type Input struct {
 	observer *observer
 
 	// Connect's alone.
-	backoff  *backoff.ExponentialBackOff // between attempts to open a session
-	reported error                       // why the last attempt failed, as Connect returned it
-	at       time.Time                   // when it returned that
+	connector *outage.Connector           // repeats the attempts to open a session
+	backoff   *backoff.ExponentialBackOff // between these attempts
+	reported  error                       // why the session can't go on, as Connect returned it
+	at        time.Time                   // when it returned that
 	// it has returned an error since it last succeeded: the engine's /ready gives the cause
 	shown bool
 
 	mu      sync.Mutex
 	session *session
-	closed  bool
+	closed  chan struct{}
 }
 
 var (
@@ -42,7 +44,14 @@ var (
 )
 
 func newInput(s *settings, mgr *service.Resources) *Input {
-	return &Input{settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff()}
+	in := &Input{
+		settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff(), closed: make(chan struct{}),
+	}
+	in.connector = &outage.Connector{
+		Pause:         func() time.Duration { return min(in.backoff.NextBackOff(), s.consumer.Heartbeat) },
+		ShortestQuiet: remindEvery, LongestQuiet: remindEvery, Same: told, Closed: in.closed,
+	}
+	return in
 }
 
 // Connect joins the group, or waits until the session that there is can go on: an outage of Redis
@@ -51,7 +60,9 @@ func (in *Input) Connect(ctx context.Context) error {
 	s := in.current()
 	if s == nil {
 		var err error
-		if s, err = in.open(ctx); err != nil {
+		if s, err = in.open(ctx); errors.Is(err, outage.ErrClosed) {
+			return service.ErrEndOfInput
+		} else if err != nil {
 			return err
 		}
 	}
@@ -116,39 +127,19 @@ func (in *Input) mustShow(err error) bool {
 // the same.
 const remindEvery = time.Minute
 
-// open makes a session. It reports its first failure at once and goes on trying the next times, for
-// as long as the reason is the same, so that the log has few lines and an outage is over soon after
-// the server is back.
+// open makes a session. It returns the first failure, and each one for another reason, immediately,
+// and the next ones once a minute, as outage.Connector does.
 func (in *Input) open(ctx context.Context) (*session, error) {
-	remind := time.Now().Add(remindEvery)
-	for {
-		opened, err := openSession(ctx, in.settings, in.observer)
-		if err == nil {
-			in.backoff.Reset()
-			in.reported = nil
-			return in.keep(opened)
-		}
-		wait := min(in.backoff.NextBackOff(), in.settings.consumer.Heartbeat)
-		if !over(ctx) && (!told(in.reported, err) || time.Now().After(remind)) {
-			in.reported = err
-			return nil, service.NewErrBackOff(err, wait)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if in.isClosed() {
-			return nil, service.ErrEndOfInput
-		}
+	var opened *session
+	err := in.connector.Connect(ctx, func(ctx context.Context) (err error) {
+		opened, err = openSession(ctx, in.settings, in.observer)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-}
-
-// over reports whether the time of a context is up. A request that ends with it may say so, as if
-// the server were slow, a moment before the context does.
-func over(ctx context.Context) bool {
-	deadline, limited := ctx.Deadline()
-	return ctx.Err() != nil || limited && !time.Now().Before(deadline)
+	in.backoff.Reset()
+	return in.keep(opened)
 }
 
 func (in *Input) current() *session {
@@ -157,23 +148,27 @@ func (in *Input) current() *session {
 	return in.session
 }
 
+// isClosed reports whether Close was called. The lock is held.
 func (in *Input) isClosed() bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.closed
+	select {
+	case <-in.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // keep makes a session the current one, or closes it if the input was closed meanwhile.
 func (in *Input) keep(s *session) (*session, error) {
 	in.mu.Lock()
-	closed := in.closed
+	closed := in.isClosed()
 	if !closed {
 		in.session = s
 	}
 	in.mu.Unlock()
 	if closed {
 		_ = s.close(context.Background()) // the session ends either way
-		return nil, service.ErrEndOfInput
+		return nil, outage.ErrClosed
 	}
 	return s, nil
 }
@@ -211,8 +206,10 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 func (in *Input) Close(ctx context.Context) error {
 	in.mu.Lock()
 	s := in.session
-	closed := in.closed
-	in.closed = true
+	closed := in.isClosed()
+	if !closed {
+		close(in.closed)
+	}
 	in.mu.Unlock()
 	if s == nil || closed {
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
+	"github.com/rafka-streams/rafka/internal/outage"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -25,9 +26,10 @@ type observer struct {
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
 	recreated                                               *service.MetricCounter
 
+	outage *outage.Outage // what there is trouble with, and the reasons that were logged
+
 	mu      sync.Mutex
 	sampled map[splits.Split]bool      // has gauges that are not 0
-	told    map[string]error           // of what there is trouble with: the reason that the log was told
 	bounded map[splits.Split]time.Time // when it was last reported that the partition waits at max_ahead
 }
 
@@ -40,7 +42,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
 	o := &observer{
 		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{},
-		told: map[string]error{}, bounded: map[splits.Split]time.Time{},
+		outage: outage.New(remindEvery, time.Now), bounded: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
 		unacked: gauge("rafka_oldest_unacked_seconds"), lastRead: gauge("rafka_last_read_seconds"),
 		assigned:   m.NewGauge("rafka_partitions_assigned", "topic", "group"),
@@ -197,9 +199,7 @@ func (o *observer) Troubled(what string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	o.mu.Lock()
-	o.told[what] = err
-	o.mu.Unlock()
+	o.outage.Fail(what, err) // the caller decides what is reported again
 	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
 		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
 		return
@@ -218,32 +218,19 @@ func (o *observer) Troubled(what string, err error) {
 // unavailable is told why nothing can be handed out. An outage may begin with a connection that
 // breaks and turn out to be, say, a password that was changed: then the log has the wrong remedy.
 func (o *observer) unavailable(err error) {
-	o.mu.Lock()
-	before := o.told[theStore]
-	another := before != nil && !sameRemedy(before, err)
-	if another {
-		o.told[theStore] = err
-	}
-	o.mu.Unlock()
-	if another {
+	if o.outage.Update(theStore, err, sameRemedy) {
 		o.log.Errorf("Trouble with %s has another reason now, trying again: %v", theStore, err)
 	}
 }
 
 // shown says that the engine is going to log why nothing can be handed out.
 func (o *observer) shown(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.told[theStore] != nil {
-		o.told[theStore] = err
-	}
+	o.outage.Update(theStore, err, nil)
 }
 
 // storeTroubled reports whether there is trouble with no partition in particular.
 func (o *observer) storeTroubled() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.told[theStore] != nil
+	return o.outage.Failing(theStore)
 }
 
 // theStore is what Troubled and Mended call trouble with no partition in particular.
@@ -251,8 +238,6 @@ const theStore = "redis"
 
 // Mended logs that it is over.
 func (o *observer) Mended(what string) {
-	o.mu.Lock()
-	delete(o.told, what)
-	o.mu.Unlock()
+	o.outage.Recover(what)
 	o.log.Infof("Trouble with %s is over", what)
 }

@@ -227,7 +227,7 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	first := later.Wait
 	assert.LessOrEqual(t, first, 3*firstBackoff/2)
 	for range 6 {
-		in.reported = nil // as if each reason were new
+		in.connector.ReportNext()
 		require.ErrorAs(t, in.Connect(t.Context()), &later)
 	}
 	assert.Greater(t, later.Wait, first)

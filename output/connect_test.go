@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/outage"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -34,18 +35,6 @@ func TestConnectReportsAtOnceAndThenRarely(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the server was not noticed")
 	}
-}
-
-func TestPaceGrowsToHalfAMinute(t *testing.T) {
-	var p pace
-	var last time.Duration
-	for i := range 20 {
-		next := p.next()
-		assert.Equal(t, i == 0, next == 0, "only the first report comes at once")
-		assert.GreaterOrEqual(t, next, last)
-		last = next
-	}
-	assert.Equal(t, 30*time.Second, last)
 }
 
 func TestConnectEndsWithItsContext(t *testing.T) {
@@ -115,7 +104,7 @@ func TestCloseAtAnyTime(t *testing.T) {
 	out, _ := closedOutput(t, server, "")
 	require.NoError(t, out.Close(context.Background()), "before Connect")
 	require.NoError(t, out.Close(context.Background()), "again")
-	require.ErrorIs(t, out.Connect(t.Context()), errClosed)
+	require.ErrorIs(t, out.Connect(t.Context()), outage.ErrClosed)
 }
 
 func TestCloseEndsConnectAndWrite(t *testing.T) {

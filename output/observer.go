@@ -9,6 +9,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/outage"
 )
 
 // warnQuiet is the time between two warnings of one kind about one topic.
@@ -23,12 +24,10 @@ type observer struct {
 	lateMessages              *service.MetricCounter
 	lost                      func(topic string)
 	now                       func() time.Time
+	// retried has the keys of the partitions whose appends are retried.
+	retried *outage.Outage
 
 	mu sync.Mutex
-	// troubled are the partitions whose appends are retried, by key; since is when the first of
-	// them began, and reported when the last warning about them was logged.
-	troubled        map[string]struct{}
-	since, reported time.Time
 	// gapWarned and trimWarned are when a gap and a failure to trim were last reported, by topic.
 	gapWarned, trimWarned *recent[time.Time]
 	// nullKeys are the topics of which a key that is null was reported.
@@ -51,9 +50,9 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 		lateMessages: metrics.NewCounter("rafka_reordered_total", "topic"),
 		lost:         lost,
 		now:          time.Now,
-		troubled:     map[string]struct{}{},
 	}
 	now := func() time.Time { return o.now() }
+	o.retried = outage.New(warnQuiet, now)
 	o.gapWarned, o.trimWarned = newRecent[time.Time](now), newRecent[time.Time](now)
 	o.nullKeys = newRecent[struct{}](now)
 	return o
@@ -63,26 +62,14 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 // and one a minute while it lasts.
 func (o *observer) Retried(t appender.Target, r appender.Result) {
 	o.retries.Incr(1, t.Topic, strconv.Itoa(t.Partition))
-	o.mu.Lock()
-	now, first := o.now(), len(o.troubled) == 0
-	if first {
-		o.since = now
-	}
-	o.troubled[t.Key] = struct{}{}
-	due := first || now.Sub(o.reported) >= warnQuiet
-	if due {
-		o.reported = now
-	}
-	lasts, partitions := now.Sub(o.since), len(o.troubled)
-	o.mu.Unlock()
-	switch {
-	case first:
+	switch f := o.retried.Fail(t.Key, r.Err); {
+	case f.First:
 		o.log.Warnf("Writing does not get through and is being retried: %v", r.Err)
-	case due:
+	case f.Report:
 		o.log.Warnf(
 			"Writing has not got through for %s and is still being retried, partitions that wait: %d. The last error: %v",
-			lasts.Round(time.Second),
-			partitions,
+			f.Lasted.Round(time.Second),
+			f.Parts,
 			r.Err,
 		)
 	}
@@ -92,20 +79,15 @@ func (o *observer) Retried(t appender.Target, r appender.Result) {
 // the latter a topic that is not written to again would count as troubled for as long as the
 // process runs, and no later outage would be reported.
 func (o *observer) Settled(t appender.Target, err error) {
-	o.mu.Lock()
-	_, was := o.troubled[t.Key]
-	delete(o.troubled, t.Key)
-	over := was && len(o.troubled) == 0
-	took := o.now().Sub(o.since)
-	o.mu.Unlock()
+	lasted, over := o.retried.Recover(t.Key)
 	switch {
 	case !over:
 	case err == nil:
-		o.log.Infof("Writing works again after %s", took.Round(time.Millisecond))
+		o.log.Infof("Writing works again after %s", lasted.Round(time.Millisecond))
 	default:
 		o.log.Warnf(
 			"Writing is not retried any more after %s, and messages have failed: %v",
-			took.Round(time.Millisecond),
+			lasted.Round(time.Millisecond),
 			err,
 		)
 	}

@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/outage"
 )
 
-// errClosed is the answer of Connect after Close.
-var errClosed = errors.New("the output is closed")
+const (
+	// connectPause is the time between two attempts to connect.
+	connectPause = 500 * time.Millisecond
+	// shortestQuiet and longestQuiet bound the time between two reports that connecting still fails.
+	shortestQuiet = time.Second
+	longestQuiet  = 30 * time.Second
+)
 
 // output is the Benthos batch output. The engine calls WriteBatch from many goroutines, and Connect
 // beside them, one at a time.
@@ -23,58 +28,39 @@ type output struct {
 	mgr      *service.Resources
 	log      *service.Logger
 	closed   chan struct{}
-	// asked says that WriteBatch has had the engine connect since Connect last returned: the
-	// engine's /ready has lost the cause then.
-	asked atomic.Bool
+	// connector repeats the attempts of Connect. After WriteBatch returned ErrNotConnected it
+	// reports the next failure in any case, since the engine's /ready has lost the cause.
+	connector *outage.Connector
 
 	mu sync.Mutex
 	// session is made by the first Connect and taken by Close.
 	session *session
-	// pace is how long Connect tries before it reports that it still failed.
-	pace pace
 }
 
 func newOutput(set *settings, mgr *service.Resources) *output {
-	return &output{settings: set, mgr: mgr, log: mgr.Logger(), closed: make(chan struct{})}
+	closed := make(chan struct{})
+	return &output{
+		settings: set, mgr: mgr, log: mgr.Logger(), closed: closed,
+		connector: &outage.Connector{
+			Pause:         func() time.Duration { return connectPause },
+			ShortestQuiet: shortestQuiet, LongestQuiet: longestQuiet, Closed: closed,
+		},
+	}
 }
 
 // Connect opens the client unless that was done before, and returns nil when the server answers and
-// stream_name, unless it depends on the message, can be written to. It reports its first failure at
-// once and goes on trying the next times, so that the log has few lines and an outage is over as
-// soon as the server is back.
+// stream_name, unless it depends on the message, can be written to. It returns the first failure
+// immediately and the next ones now and then, as outage.Connector does.
 func (o *output) Connect(ctx context.Context) error {
-	report := time.Now().Add(o.nextPace())
-	for {
-		err := o.tryConnect(ctx)
-		switch {
-		case err == nil:
-			o.mu.Lock()
-			o.pace = pace{}
-			o.mu.Unlock()
-			return nil
-		case errors.Is(err, errClosed):
-			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case o.asked.Swap(false), !time.Now().Add(connectPause).Before(report):
-			return service.NewErrBackOff(broker.Explain(err), connectPause)
-		}
-		select {
-		case <-time.After(connectPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-o.closed:
-			return errClosed
-		}
-	}
+	return o.connector.Connect(ctx, o.tryConnect)
 }
 
 func (o *output) tryConnect(ctx context.Context) error {
 	s, err := o.open()
 	if err != nil {
-		return err
+		return broker.Explain(err)
 	}
-	return s.connect(ctx)
+	return broker.Explain(s.connect(ctx))
 }
 
 // open returns the session, which it makes if there is none.
@@ -83,7 +69,7 @@ func (o *output) open() (*session, error) {
 	defer o.mu.Unlock()
 	select {
 	case <-o.closed:
-		return nil, errClosed
+		return nil, outage.ErrClosed
 	default:
 	}
 	if o.session == nil {
@@ -102,12 +88,6 @@ func (o *output) current() *session {
 	return o.session
 }
 
-func (o *output) nextPace() time.Duration {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.pace.next()
-}
-
 // WriteBatch writes the messages and returns when each of them is written or has failed; those that
 // failed are named in a service.BatchError, unless the engine would mistake which they are. It
 // returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect,
@@ -115,7 +95,7 @@ func (o *output) nextPace() time.Duration {
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	err := o.write(ctx, batch)
 	if errors.Is(err, service.ErrNotConnected) {
-		o.asked.Store(true)
+		o.connector.ReportNext()
 	}
 	return err
 }
