@@ -15,11 +15,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// connectPause is the time between the attempts of a newConnector.
+const connectPause = 500 * time.Millisecond
+
 // newConnector returns a Connector with an attempt every half second, whose quiet times grow from a
 // second to half a minute.
 func newConnector() *Connector {
 	return &Connector{
-		Pause:         func() time.Duration { return 500 * time.Millisecond },
+		Pause:         func() time.Duration { return connectPause },
 		ShortestQuiet: time.Second, LongestQuiet: 30 * time.Second, Closed: make(chan struct{}),
 	}
 }
@@ -45,7 +48,7 @@ func TestQuietTimeDoublesUpToItsLimit(t *testing.T) {
 		c := newConnector()
 		assert.Zero(t, took(t, c, errRefused), "the first failure is returned immediately")
 		for _, quiet := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			assert.Equal(t, quiet*time.Second-500*time.Millisecond, took(t, c, errRefused), "the engine waits for the rest")
+			assert.Equal(t, quiet*time.Second-connectPause, took(t, c, errRefused), "the engine waits for the rest")
 		}
 		require.NoError(t, c.Connect(t.Context(), fail(nil)))
 		assert.Zero(t, took(t, c, errRefused), "another outage")
@@ -56,10 +59,10 @@ func TestConnectReturnsAnotherReasonImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnector()
 		c.ShortestQuiet, c.LongestQuiet = time.Minute, time.Minute
-		c.Same = func(before, err error) bool { return errors.Is(before, err) }
+		c.Same = errors.Is
 		assert.Zero(t, took(t, c, errRefused))
 		assert.Zero(t, took(t, c, errReset))
-		assert.Equal(t, time.Minute-500*time.Millisecond, took(t, c, errReset))
+		assert.Equal(t, time.Minute-connectPause, took(t, c, errReset))
 	})
 }
 
@@ -84,7 +87,7 @@ func TestConnectSucceedsDuringTheQuietTime(t *testing.T) {
 			}
 			return errRefused
 		}))
-		assert.Equal(t, 500*time.Millisecond, time.Since(start))
+		assert.Equal(t, connectPause, time.Since(start))
 	})
 }
 

@@ -53,7 +53,7 @@ func TestOutageIsReportedOncePerReminderInterval(t *testing.T) {
 
 func TestUpdateReplacesTheReasonOfAFailingPart(t *testing.T) {
 	o, _ := newOutage()
-	same := func(before, err error) bool { return errors.Is(before, err) }
+	same := errors.Is
 	assert.False(t, o.Update("a", errRefused, nil), "the part works")
 	o.Fail("a", errRefused)
 	assert.False(t, o.Update("a", errRefused, same))
