@@ -22,7 +22,7 @@ func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
 	for _, c := range causesOfLoss {
 		cases[c.name] = c
 	}
-	functions := read("loss_test.go") + read("flush_test.go") + read("../output/lost_test.go")
+	functions := read("loss_test.go") + read("flush_test.go") + read("../output/observer_lost_test.go")
 	quoted := regexp.MustCompile("`([^`]+)`")
 	rows := 0
 	for line := range strings.Lines(read("../docs/data-loss.md")) {

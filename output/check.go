@@ -104,6 +104,27 @@ func checkPartitioning(f config.Fields, p *config.Problems) {
 	}
 }
 
+func checkMetadata(f config.Fields, p *config.Problems) {
+	object, ok := f[fieldMetadata].(map[string]any)
+	if !ok {
+		p.Add(fieldMetadata, "is no object: set it to one such as {%s: [internal_]}", excludePrefixes)
+		return
+	}
+	for name, value := range object {
+		prefixes, ok := value.([]any)
+		for _, prefix := range prefixes {
+			_, isText := prefix.(string)
+			ok = ok && isText
+		}
+		switch {
+		case name != excludePrefixes:
+			p.Add(fieldMetadata+"."+name, "is not known: the object holds %s and nothing else", excludePrefixes)
+		case !ok:
+			p.Add(fieldMetadata+"."+name, "is no list of texts: set it to one such as [internal_]")
+		}
+	}
+}
+
 func checkLimits(f config.Fields, p *config.Problems) {
 	size, _ := f.Text(fieldMaxMessageBytes)
 	bytes, err := config.ParseSize(fieldMaxMessageBytes, size)

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -107,6 +108,28 @@ func (s *settings) parseRecord(conf *service.ParsedConfig) (err error) {
 	}
 	s.maxAge, err = config.PositiveDuration(conf, fieldMaxAge)
 	return err
+}
+
+// parseMetadata makes the filter of the engine from the checked field.
+func parseMetadata(conf *service.ParsedConfig) (*service.MetadataExcludeFilter, error) {
+	value, err := conf.FieldAny(fieldMetadata)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(map[string]any{fieldMetadata: value})
+	if err != nil {
+		return nil, err
+	}
+	filter, err := service.NewConfigSpec().Field(
+		service.NewMetadataExcludeFilterField(fieldMetadata),
+	).ParseYAML(
+		string(text),
+		nil,
+	)
+	if err != nil {
+		return nil, err
+	}
+	return filter.FieldMetadataExcludeFilter(fieldMetadata)
 }
 
 func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {

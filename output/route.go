@@ -1,6 +1,9 @@
 package output
 
 import (
+	"context"
+	"errors"
+
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
 )
@@ -86,4 +89,97 @@ func (c *cut) place() place { return place{c.target.Topic, c.target.Partition} }
 func target(topic broker.Topic, partition int) appender.Target {
 	split := topic.Split(partition)
 	return appender.Target{Topic: topic.Name, Partition: split.Partition, Key: split.Key, Plain: topic.Plain()}
+}
+
+// route looks up the topics of the unrouted messages and hands the messages to the appender. Only
+// the lookups talk to the server, and nothing is handed over before all of them were answered:
+// otherwise messages of one batch could overtake each other.
+func (j *job) route(ctx context.Context, s *session) error {
+	if len(j.unrouted) == 0 {
+		return nil
+	}
+	found, err := j.lookUp(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := j.lookAgain(ctx, s, found); err != nil {
+		return err
+	}
+	cutter := newCutter(s.partitioner)
+	for _, i := range j.unrouted {
+		m := j.messages[i]
+		if topic := found[m.topic]; topic.err != nil {
+			s.health.failed(m.topic, topic.err)
+			j.errs[i] = topic.err
+		} else if err := cutter.add(i, m, topic.Topic); err != nil {
+			j.errs[i] = err
+		}
+	}
+	j.unrouted = nil
+	j.routes++
+	for _, c := range cutter.cuts {
+		j.flights = append(j.flights, flight{cut: c, pending: s.appender.Append(c.target, c.records)})
+	}
+	return nil
+}
+
+// lookup is the answer for one topic of a batch.
+type lookup struct {
+	broker.Topic
+	err error
+}
+
+// lookUp finds the topics of the unrouted messages. An error of one topic is that of its messages.
+func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error) {
+	found := map[string]lookup{}
+	last := -1
+	for _, i := range j.unrouted {
+		name := j.messages[i].topic
+		if last >= 0 && name == j.messages[last].topic {
+			continue
+		}
+		last = i
+		if _, ok := found[name]; ok {
+			continue
+		}
+		topic, err := s.findTopic(ctx, name)
+		if errors.Is(err, errAway) || ctx.Err() != nil {
+			return nil, orContext(ctx, err)
+		}
+		found[name] = lookup{Topic: topic, err: err}
+	}
+	return found, nil
+}
+
+// lookAgain looks once more at the topics that don't have the partition that partitioner manual
+// asks for: they may have grown.
+func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup) error {
+	if s.partitioner.kind != manual {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, i := range j.unrouted {
+		name := j.messages[i].topic
+		topic := found[name]
+		n, err := manualNumber(j.messages[i].partition)
+		if err != nil || n < max(topic.Partitions, 1) || topic.err != nil || seen[name] {
+			continue
+		}
+		seen[name] = true
+		s.topics.expire(name)
+		again, err := s.findTopic(ctx, name)
+		if errors.Is(err, errAway) || ctx.Err() != nil {
+			return orContext(ctx, err)
+		}
+		found[name] = lookup{Topic: again, err: err}
+	}
+	return nil
+}
+
+// orContext prefers the error of the context, which explains the other one.
+func orContext(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }

@@ -4,10 +4,12 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
 func TestABatchIsCutByTopicAndPartitionHoweverManyThereAre(t *testing.T) {
@@ -27,4 +29,34 @@ func TestABatchIsCutByTopicAndPartitionHoweverManyThereAre(t *testing.T) {
 			assert.Len(t, cut.records, len(want))
 		}
 	}
+}
+
+// A topic that was looked at a moment ago may have grown since: a number that is too high is
+// refused after another look only.
+func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	out, _ := openOutput(t, server, "partitions: 2\npartitioner: manual\npartition: ${! @p }")
+	require.NoError(t, out.WriteBatch(t.Context(), service.MessageBatch{message("a", "p", "1")}))
+	_, err := broker.NewAdmin(client).GrowTopic(t.Context(), "orders", 4)
+	require.NoError(t, err)
+
+	batch := service.MessageBatch{
+		message(
+			"b",
+			"p",
+			"1",
+		),
+		message("c", "p", "3"),
+		message("d", "p", "4"),
+		message("e", "p", "x"),
+		message("f", "p", "3"),
+	}
+	index := batch.Index()
+	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
+	require.Len(t, failed, 2)
+	assert.ErrorContains(t, failed[2], "partitions 0 to 3")
+	assert.ErrorContains(t, failed[3], "no number")
+	assert.Equal(t, []string{"a", "b"}, bodies(t, client, "orders:1"))
+	assert.Equal(t, []string{"c", "f"}, bodies(t, client, "orders:3"))
 }

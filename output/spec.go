@@ -29,6 +29,9 @@ const (
 	fieldBatching        = "batching"
 )
 
+// excludePrefixes is the one thing in the field metadata.
+const excludePrefixes = "exclude_prefixes"
+
 func init() {
 	service.MustRegisterBatchOutput(
 		"rafka",
@@ -210,6 +213,18 @@ func recordFields() []*service.ConfigField {
 			).
 			Default("").Example("24h"),
 	}
+}
+
+// metadataField is declared as one for anything: one that is declared as an object makes the linter
+// answer a list without naming the field, and keeps it from asking check.
+func metadataField() *service.ConfigField {
+	return service.NewAnyField(fieldMetadata).
+		Description(
+			"Which metadata is left out: an object whose `" + excludePrefixes + "` lists what its keys begin with. All else is " +
+				"written, strings as they are and other types as JSON. Keys that begin with `rafka_` are never written.",
+		).
+		Default(map[string]any{excludePrefixes: []any{}}).
+		Example(map[string]any{excludePrefixes: []any{"internal_"}})
 }
 
 // deliveryFields say how it is written.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/redpanda-data/benthos/v4/public/service"
+
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
 )
@@ -90,99 +92,6 @@ func (j *job) fail(err error) {
 	j.unrouted = nil
 }
 
-// route looks up the topics of the unrouted messages and hands the messages to the appender. Only
-// the lookups talk to the server, and nothing is handed over before all of them were answered:
-// otherwise messages of one batch could overtake each other.
-func (j *job) route(ctx context.Context, s *session) error {
-	if len(j.unrouted) == 0 {
-		return nil
-	}
-	found, err := j.lookUp(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := j.lookAgain(ctx, s, found); err != nil {
-		return err
-	}
-	cutter := newCutter(s.partitioner)
-	for _, i := range j.unrouted {
-		m := j.messages[i]
-		if topic := found[m.topic]; topic.err != nil {
-			s.health.failed(m.topic, topic.err)
-			j.errs[i] = topic.err
-		} else if err := cutter.add(i, m, topic.Topic); err != nil {
-			j.errs[i] = err
-		}
-	}
-	j.unrouted = nil
-	j.routes++
-	for _, c := range cutter.cuts {
-		j.flights = append(j.flights, flight{cut: c, pending: s.appender.Append(c.target, c.records)})
-	}
-	return nil
-}
-
-// lookup is the answer for one topic of a batch.
-type lookup struct {
-	broker.Topic
-	err error
-}
-
-// lookUp finds the topics of the unrouted messages. An error of one topic is that of its messages.
-func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error) {
-	found := map[string]lookup{}
-	last := -1
-	for _, i := range j.unrouted {
-		name := j.messages[i].topic
-		if last >= 0 && name == j.messages[last].topic {
-			continue
-		}
-		last = i
-		if _, ok := found[name]; ok {
-			continue
-		}
-		topic, err := s.findTopic(ctx, name)
-		if errors.Is(err, errAway) || ctx.Err() != nil {
-			return nil, orContext(ctx, err)
-		}
-		found[name] = lookup{Topic: topic, err: err}
-	}
-	return found, nil
-}
-
-// lookAgain looks once more at the topics that don't have the partition that partitioner manual
-// asks for: they may have grown.
-func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup) error {
-	if s.partitioner.kind != manual {
-		return nil
-	}
-	seen := map[string]bool{}
-	for _, i := range j.unrouted {
-		name := j.messages[i].topic
-		topic := found[name]
-		n, err := manualNumber(j.messages[i].partition)
-		if err != nil || n < max(topic.Partitions, 1) || topic.err != nil || seen[name] {
-			continue
-		}
-		seen[name] = true
-		s.topics.expire(name)
-		again, err := s.findTopic(ctx, name)
-		if errors.Is(err, errAway) || ctx.Err() != nil {
-			return orContext(ctx, err)
-		}
-		found[name] = lookup{Topic: again, err: err}
-	}
-	return nil
-}
-
-// orContext prefers the error of the context, which explains the other one.
-func orContext(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
 // settle waits for the appends that are under way and takes down their outcomes.
 func (j *job) settle(ctx context.Context, s *session) error {
 	for len(j.flights) > 0 {
@@ -210,4 +119,66 @@ func (j *job) land(f flight, s *session) {
 			j.errs[i] = broker.Explain(err)
 		}
 	}
+}
+
+// result is what WriteBatch returns for the finished job: nil, or an error that names every message
+// that was not written.
+//
+// The engine finds the sources of failed messages by marks in their contexts. Processors of
+// batching move the marks: pieces of a message share one, and a processor that sorts or filters
+// leaves the mark of one message on another. After them a message can't be named without a risk
+// that another one is taken for it and that the failed one is acknowledged, so the whole batch
+// fails.
+func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
+	failed := 0
+	var first error
+	for _, err := range j.errs {
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		failed++
+	}
+	switch {
+	case failed == 0:
+		return nil
+	case marksMoved && len(batch) == 1:
+		return first
+	case marksMoved:
+		return fmt.Errorf(
+			"%w; the whole batch of %d fails, because processors in batching hide which message each came from",
+			headline(failed, len(batch), first),
+			len(batch),
+		)
+	}
+	return j.batchError(batch, failed, headline(failed, len(batch), first))
+}
+
+// batchError names the failed messages, and puts them first: other components that split messages
+// (a broker with processors in its batching) leave pieces with one mark too, and the engine takes
+// the first piece that it finds for all of them.
+func (j *job) batchError(batch service.MessageBatch, failed int, headline error) error {
+	failures, written := make(service.MessageBatch, 0, len(batch)), make(service.MessageBatch, 0, len(batch)-failed)
+	errs := make([]error, 0, failed)
+	for i, msg := range batch {
+		if err := j.errs[i]; err != nil {
+			failures, errs = append(failures, msg), append(errs, err)
+		} else {
+			written = append(written, msg)
+		}
+	}
+	batchErr := service.NewBatchError(append(failures, written...), headline)
+	for i, err := range errs {
+		batchErr = batchErr.Failed(i, err)
+	}
+	return batchErr
+}
+
+func headline(failed, all int, first error) error {
+	if all == 1 {
+		return first
+	}
+	return fmt.Errorf("%d of %d messages were not written, the first because: %w", failed, all, first)
 }
