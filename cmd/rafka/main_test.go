@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/proctest"
 )
 
 const asMain = "RAFKA_TEST_RUN_MAIN"
@@ -50,6 +52,12 @@ func rafkaProcess(t *testing.T, args ...string) outcome {
 		require.ErrorAs(t, err, &exit)
 	}
 	return outcome{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// start starts a command line in a process of its own.
+func start(t *testing.T, args ...string) *proctest.Process {
+	t.Helper()
+	return proctest.Start(t, os.Args[0], []string{asMain + "=1"}, args...)
 }
 
 // writeFile writes a file that lives as long as the test and returns its path.

@@ -47,3 +47,12 @@ func TestListShowsNoMethodsOfTheLinter(t *testing.T) {
 		assert.NotContains(t, o.stdout, "rafka_lint", args)
 	}
 }
+
+func TestTheConfigThatCreatePrintsLints(t *testing.T) {
+	for _, args := range [][]string{{"create", "rafka//rafka"}, {"create", "--small", "rafka//rafka"}} {
+		printed := rafkaProcess(t, args...)
+		require.Zero(t, printed.code, printed.stderr)
+		linted := rafkaProcess(t, "lint", writeFile(t, "created.yaml", printed.stdout))
+		assert.Zero(t, linted.code, linted.stderr)
+	}
+}

@@ -1,4 +1,4 @@
-package main
+package docs
 
 import (
 	"maps"
@@ -8,24 +8,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/urfave/cli/v2"
 
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
 )
-
-const repository = "../.."
-
-func document(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(repository, name))
-	require.NoError(t, err)
-	return string(text)
-}
 
 // section returns the part of a document below the heading, up to the next heading of its level.
 func section(t *testing.T, text, heading string) string {
@@ -57,7 +49,7 @@ func code(text string) (all []string) {
 func TestConfigsOfTheREADMELintAndConnect(t *testing.T) {
 	readme, err := filepath.Abs(filepath.Join(repository, "README.md"))
 	require.NoError(t, err)
-	start(t, nil, "lint", readme).succeeds(t)
+	start(t, nil, "lint", readme).Succeeds(t)
 
 	configs := blocks(document(t, "README.md"), "yaml")
 	require.GreaterOrEqual(t, len(configs), 3)
@@ -72,7 +64,9 @@ func TestConfigsOfTheREADMELintAndConnect(t *testing.T) {
 
 // TestCommandsOfTheREADMERun runs the commands of its blocks on a server, in the order in which they stand there.
 func TestCommandsOfTheREADMERun(t *testing.T) {
-	server, client := startRedis(t)
+	server := redistest.Start(t)
+	t.Setenv("RAFKA_URL", server.URL())
+	group := broker.NewGroup(server.Client(t), "orders", "billing")
 	readme := document(t, "README.md")
 	config := strings.ReplaceAll(blocks(readme, "yaml")[0], "redis://localhost:6379", server.URL())
 	t.Chdir(t.TempDir())
@@ -86,10 +80,11 @@ func TestCommandsOfTheREADMERun(t *testing.T) {
 			continue
 		}
 		if strings.HasPrefix(command, "rafka group describe") {
-			joinGroup(t, client, "orders", "billing", "rafka/host/1", splits.Position{})
+			_, err := group.Beat(t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
+			require.NoError(t, err)
 		}
 		if strings.HasPrefix(command, "rafka group delete") {
-			leaveGroup(t, client, "orders", "billing", "rafka/host/1")
+			require.NoError(t, group.Leave(t.Context(), "rafka/host/1"))
 		}
 		o := rafka(t, args[1:]...)
 		assert.Zero(t, o.code, "%s: %s%s", command, o.stdout, o.stderr)
@@ -97,7 +92,8 @@ func TestCommandsOfTheREADMERun(t *testing.T) {
 		ran[strings.Join(args[1:min(3, len(args))], " ")] = true
 	}
 	for _, want := range []string{
-		"topic create", "topic grow", "topic list", "topic describe", "topic delete", "group list", "group describe", "group seek", "group delete",
+		"topic create", "topic grow", "topic list", "topic describe", "topic delete",
+		"group list", "group describe", "group seek", "group delete",
 		"check my-config.yaml",
 	} {
 		assert.True(t, ran[want], "README shows rafka %s", want)
@@ -106,12 +102,7 @@ func TestCommandsOfTheREADMERun(t *testing.T) {
 
 func TestCommandsNamedInDocumentsExist(t *testing.T) {
 	makefile := document(t, "Makefile")
-	flags := map[string]bool{}
-	for _, flag := range connectionFlags() {
-		for _, variable := range flag.(cli.DocGenerationFlag).GetEnvVars() {
-			flags[variable] = true
-		}
-	}
+	help := rafka(t, "topic", "list", "--help").stdout
 	for _, name := range []string{"README.md", "CONTRIBUTING.md", "DESIGN.md", "docs/permissions.md"} {
 		text := document(t, name)
 		for _, span := range slices.Concat(code(text), strings.Split(strings.Join(blocks(text, "sh"), ""), "\n")) {
@@ -122,7 +113,7 @@ func TestCommandsNamedInDocumentsExist(t *testing.T) {
 			case len(words) > 1 && words[0] == binaryName:
 				commandExists(t, words[1:])
 			case regexp.MustCompile(`^RAFKA_[A-Z_]+$`).MatchString(span):
-				assert.True(t, flags[span], "%s: no command takes %s", name, span)
+				assert.Contains(t, help, "[$"+span+"]", "%s: no command takes %s", name, span)
 			case len(words) > 2 && strings.HasPrefix(span, "go run ./cmd/rafka run "):
 				assert.FileExists(t, filepath.Join(repository, words[4]), name)
 			}
@@ -138,10 +129,10 @@ func commandExists(t *testing.T, words []string) {
 		path = words[:min(2, len(words))]
 	}
 	p := start(t, nil, append(slices.Clone(path), "--help")...)
-	p.succeeds(t)
-	assert.Contains(t, p.stdout.String(), "rafka "+strings.Join(path, " ")+" - ", "rafka %q", words)
+	p.Succeeds(t)
+	assert.Contains(t, p.Stdout.String(), "rafka "+strings.Join(path, " ")+" - ", "rafka %q", words)
 	if words[0] == "create" {
-		start(t, nil, words...).succeeds(t)
+		start(t, nil, words...).Succeeds(t)
 	}
 }
 
@@ -277,6 +268,12 @@ func TestMetricsOfTheREADMEAreRegistered(t *testing.T) {
 		}
 	}
 	assert.Equal(t, registered, named, "metrics that are registered, and those that README names")
+	helped := map[string]bool{}
+	help := regexp.MustCompile(`"(rafka_\w+)":`)
+	for _, match := range help.FindAllStringSubmatch(document(t, "cmd/rafka/help.go"), -1) {
+		helped[match[1]] = true
+	}
+	assert.Equal(t, registered, helped, "metrics that are registered, and those that have a HELP text")
 	input, output := specs(t)
 	for name := range registered {
 		assert.Contains(t, input.Description+output.Description, "`"+name+"`", "the documentation of the components")
@@ -285,7 +282,6 @@ func TestMetricsOfTheREADMEAreRegistered(t *testing.T) {
 
 func TestDocumentationOfTheComponentsReadsWell(t *testing.T) {
 	input, output := specs(t)
-	linter := newSchema().NewStreamConfigLinter()
 	for _, spec := range []service.TemplateDataPlugin{input, output} {
 		texts := map[string]string{"the summary": spec.Summary, "the description": spec.Description}
 		for _, field := range spec.Fields {
@@ -301,18 +297,7 @@ func TestDocumentationOfTheComponentsReadsWell(t *testing.T) {
 		}
 		assert.NotEmpty(t, spec.Examples)
 		for _, example := range spec.Examples {
-			lints, err := linter.LintYAML([]byte(example.Config))
-			require.NoError(t, err)
-			assert.Empty(t, lints, example.Title)
+			assert.Empty(t, lint(t, example.Config), example.Title)
 		}
-	}
-}
-
-func TestTheConfigThatCreatePrintsLints(t *testing.T) {
-	for _, args := range [][]string{{"create", "rafka//rafka"}, {"create", "--small", "rafka//rafka"}} {
-		printed := rafkaProcess(t, args...)
-		require.Zero(t, printed.code, printed.stderr)
-		linted := rafkaProcess(t, "lint", writeFile(t, "created.yaml", printed.stdout))
-		assert.Zero(t, linted.code, linted.stderr)
 	}
 }

@@ -1,11 +1,11 @@
-package main
+package docs
 
 import (
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
-	"path/filepath"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,36 +17,43 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// messages returns all texts of more than one word in the source of the folders, with those that
-// are put together from several literals in one piece, and where each is.
-func messages(t *testing.T, folders ...string) map[string]string {
+// messages returns all texts of more than one word in the source of the product, and where each is.
+// A text that is put together from several literals is returned in one piece.
+func messages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, folder := range folders {
-		files, err := filepath.Glob(filepath.Join(repository, folder, "*.go"))
+	for _, file := range productFiles(t) {
+		positions := token.NewFileSet()
+		parsed, err := parser.ParseFile(positions, file, nil, parser.SkipObjectResolution)
 		require.NoError(t, err)
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			expression, ok := n.(ast.Expr)
+			if !ok {
+				return true
 			}
-			positions := token.NewFileSet()
-			parsed, err := parser.ParseFile(positions, file, nil, parser.SkipObjectResolution)
-			require.NoError(t, err)
-			ast.Inspect(parsed, func(n ast.Node) bool {
-				expression, ok := n.(ast.Expr)
-				if !ok {
-					return true
-				}
-				text, whole := literal(expression)
-				if strings.Contains(text, " ") && !strings.ContainsAny(text, "\n$") { // documentation has examples
-					found[text] = positions.Position(expression.Pos()).String()
-				}
-				return !whole
-			})
-		}
+			text, whole := literal(expression)
+			if strings.Contains(text, " ") && !strings.ContainsAny(text, "\n$") { // documentation has examples
+				found[text] = positions.Position(expression.Pos()).String()
+			}
+			return !whole
+		})
 	}
 	require.NotEmpty(t, found)
 	return found
+}
+
+// productFiles returns the Go files that are compiled into the binary.
+func productFiles(t *testing.T) []string {
+	t.Helper()
+	const own = `{{if and .Module (eq .Module.Path "github.com/rafka-streams/rafka")}}` +
+		`{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}`
+	command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", own, "./cmd/rafka")
+	command.Dir = repository
+	out, err := command.Output()
+	require.NoError(t, err)
+	files := strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+	require.NotEmpty(t, files)
+	return files
 }
 
 // literal returns the text of an expression of literals and pluses; something else in it is left
@@ -98,17 +105,7 @@ func TestRemediesNameWhatExists(t *testing.T) {
 	field := regexp.MustCompile(`\b[a-z]+(?:_[a-z]+)+\b`)
 	command := regexp.MustCompile(`\brafka ((?:topic|group|acl) [a-z]+|check|lint|run|streams|echo|list|create)\b`)
 	commands := map[string]bool{}
-	folders := []string{
-		"input",
-		"output",
-		"splits",
-		"config",
-		"internal/appender",
-		"internal/broker",
-		"internal/embedded",
-		"cmd/rafka",
-	}
-	for text, place := range messages(t, folders...) {
+	for text, place := range messages(t) {
 		for _, name := range field.FindAllString(text, -1) {
 			named[name] = true
 			assert.True(
@@ -139,7 +136,7 @@ func TestRemediesSetWhatLintTakes(t *testing.T) {
 	assert.NotEmpty(t, refusedSettings(t, "start_offset: nonsense adopts it"))
 	assert.NotEmpty(t, refusedSettings(t, "set on_data_loss to nonsense"))
 	assert.Empty(t, refusedSettings(t, "set start_offset to latest, on_data_loss: continue"))
-	for text, place := range messages(t, "input", "output", "splits", "config", "internal/appender", "internal/broker") {
+	for text, place := range messages(t) {
 		assert.Empty(t, refusedSettings(t, text), "%s: %q", place, text)
 	}
 }
@@ -154,7 +151,6 @@ func refusedSettings(t *testing.T, text string) (lints []string) {
 		return nil
 	}
 	input, output := specs(t)
-	linter := newSchema().NewStreamConfigLinter()
 	for _, match := range settings.FindAllStringSubmatch(text, -1) {
 		for _, spec := range []service.TemplateDataPlugin{input, output} {
 			named := func(f service.TemplateDataPluginField) bool { return f.FullName == match[1] }
@@ -165,11 +161,7 @@ func refusedSettings(t *testing.T, text string) (lints []string) {
 			if spec.Type == "input" {
 				config += ", consumer_group: g"
 			}
-			found, err := linter.LintYAML([]byte(config + " } }\n"))
-			require.NoError(t, err)
-			for _, lint := range found {
-				lints = append(lints, lint.Error())
-			}
+			lints = append(lints, lint(t, config+" } }\n")...)
 		}
 	}
 	return lints

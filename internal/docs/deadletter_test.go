@@ -1,4 +1,4 @@
-package main
+package docs
 
 import (
 	"fmt"
@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/proctest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -112,11 +113,11 @@ func deadLettersOf(t *testing.T, config string, s *shop, meanwhile func(client *
 	require.Eventually(
 		t,
 		func() bool { return s.count() == shopOrders-shopOrders/20 && len(letters()) >= shopOrders/20 },
-		patience,
-		glance,
+		proctest.Timeout,
+		proctest.Poll,
 	)
-	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
-	<-p.ended
+	require.NoError(t, p.Command.Process.Signal(syscall.SIGTERM))
+	<-p.Ended
 	var bodies []string
 	for _, letter := range letters() {
 		bodies = append(bodies, fmt.Sprint(letter.Values["body"]))
@@ -139,7 +140,6 @@ func refusedOrders() (bodies []string) {
 // The documented configuration used to set 372 healthy messages aside beside 20 bad ones.
 func TestDocumentedDeadLettersAreExactlyTheRefusedMessages(t *testing.T) {
 	for where, config := range deadLetterConfigs(t) {
-		// not beside each other: they run commands in this process, whose flags are variables
 		t.Run(where, func(t *testing.T) {
 			s := &shop{taken: map[int]int{}}
 			assert.ElementsMatch(t, refusedOrders(), deadLettersOf(t, config, s, nil))

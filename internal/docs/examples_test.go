@@ -1,19 +1,14 @@
-package main
+package docs
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,14 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/proctest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-const (
-	examplesDir = "../../config/examples"
-	patience    = 2 * time.Minute
-	glance      = 20 * time.Millisecond
-)
+const examplesDir = repository + "/config/examples"
 
 // scenarios run the examples. A new example needs a place in one of them.
 var scenarios = []struct {
@@ -70,7 +62,7 @@ func TestExamplesLint(t *testing.T) {
 		for _, file := range files {
 			args = append(args, example(t, filepath.Base(file)))
 		}
-		start(t, environment, args...).succeeds(t)
+		start(t, environment, args...).Succeeds(t)
 	}
 }
 
@@ -82,38 +74,8 @@ func example(t *testing.T, name string) string {
 	return path
 }
 
-// program is a command line that runs in a process of its own.
-type program struct {
-	command        *exec.Cmd
-	stdout, stderr transcript
-	ended          chan struct{}
-}
-
-// start starts a process with no other RAFKA_ variables than those given. It ends with the test at
-// the latest.
-func start(t *testing.T, environment []string, args ...string) *program {
-	t.Helper()
-	p := &program{command: exec.CommandContext(t.Context(), os.Args[0], args...), ended: make(chan struct{})}
-	clean := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "RAFKA_") })
-	p.command.Env = slices.Concat(clean, []string{asMain + "=1", "GORACE=atexit_sleep_ms=0"}, environment)
-	p.command.Dir = t.TempDir()
-	p.command.Stdout, p.command.Stderr = &p.stdout, &p.stderr
-	require.NoError(t, p.command.Start())
-	go func() { // ends with the process, which t.Context ends
-		_ = p.command.Wait() // the exit code is checked by succeeds
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		<-p.ended
-		if t.Failed() {
-			t.Logf("%q printed:\n%s%s", args, p.stdout.String(), p.stderr.String())
-		}
-	})
-	return p
-}
-
 // runExample starts an example that is to use the server. Settings are those of --set.
-func runExample(t *testing.T, server *redistest.Server, name string, settings ...string) *program {
+func runExample(t *testing.T, server *redistest.Server, name string, settings ...string) *proctest.Process {
 	t.Helper()
 	args := []string{"run"}
 	for _, setting := range settings {
@@ -122,76 +84,28 @@ func runExample(t *testing.T, server *redistest.Server, name string, settings ..
 	return start(t, []string{"RAFKA_URL=" + server.URL()}, append(args, example(t, name))...)
 }
 
-// succeeds waits until the process has ended by itself and expects that it had nothing to complain
-// about.
-func (p *program) succeeds(t *testing.T) {
-	t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(patience):
-		require.FailNow(t, "still running", "%q", p.command.Args[1:])
-	}
-	assert.Zero(t, p.command.ProcessState.ExitCode(), "%q", p.command.Args[1:])
-	assert.NotRegexp(t, `level=(warn|error|fatal)|DATA RACE`, p.stdout.String()+p.stderr.String())
-}
-
-// terminate asks the process to end, as CTRL+C or an orchestrator does.
-func (p *program) terminate(t *testing.T) {
-	t.Helper()
-	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
-	p.succeeds(t)
-}
-
-// transcript is what a running process has printed so far.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *transcript) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *transcript) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-// matches returns the submatches of all whole lines.
-func (s *transcript) matches(line *regexp.Regexp) (all [][]string) {
-	for text := range strings.Lines(s.String()) {
-		if match := line.FindStringSubmatch(text); match != nil {
-			all = append(all, match[1:])
-		}
-	}
-	return all
-}
-
 func quickstartNeedsNothing(t *testing.T) {
 	p := start(t, nil, "run", example(t, "quickstart.yaml"))
-	p.succeeds(t)
+	p.Succeeds(t)
 	checkQuickstart(t, p)
 }
 
 func quickstartOnAServer(t *testing.T) {
 	server := redistest.Start(t)
 	p := runExample(t, server, "quickstart.yaml")
-	p.succeeds(t)
+	p.Succeeds(t)
 	checkQuickstart(t, p)
 	everythingIsCommitted(t, server, "quickstart", "packing")
 }
 
 var quickstartLine = regexp.MustCompile(`^reader (\d)  partition (\d)  (\w+) +order (\d+)\n$`)
 
-func checkQuickstart(t *testing.T, p *program) {
+func checkQuickstart(t *testing.T, p *proctest.Process) {
 	t.Helper()
 	const orders = 60
-	lines := p.stdout.matches(quickstartLine)
+	lines := p.Stdout.Matches(quickstartLine)
 	assert.Len(t, lines, orders)
-	assert.Equal(t, orders, strings.Count(p.stdout.String(), "\n"), "and nothing else: %s", p.stdout.String())
+	assert.Equal(t, orders, strings.Count(p.Stdout.String(), "\n"), "and nothing else: %s", p.Stdout.String())
 	readers, partitions, seen, customers := map[string]bool{}, map[string]bool{}, map[int]bool{}, map[string]string{}
 	latest := map[string]int{}
 	for _, line := range lines {
@@ -263,7 +177,7 @@ func produceOrders(t *testing.T, server *redistest.Server, n int) []order {
 		"produce.yaml",
 		"input.generate.interval=1ms",
 		fmt.Sprint("input.generate.count=", n),
-	).succeeds(
+	).Succeeds(
 		t,
 	)
 	orders := ordersIn(t, server.Client(t), "orders")
@@ -300,29 +214,34 @@ func consumersShareAndTakeOver(t *testing.T) {
 	client := server.Client(t)
 	producer := runExample(t, server, "produce.yaml", "input.generate.interval=10ms")
 	first, second := runExample(t, server, "consume.yaml"), runExample(t, server, "consume.yaml")
-	printed := func(p *program) int { return len(p.stdout.matches(consumedLine)) }
+	printed := func(p *proctest.Process) int { return len(p.Stdout.Matches(consumedLine)) }
 	require.Eventually(
 		t,
 		func() bool { return printed(first) > 0 && printed(second) > 0 },
-		patience,
-		glance,
+		proctest.Timeout,
+		proctest.Poll,
 		"both get partitions",
 	)
 
-	second.terminate(t)
+	second.Terminate(t)
 	alone := printed(first)
 	require.Eventually(t, func() bool {
 		partitions := map[string]bool{}
-		for _, line := range first.stdout.matches(consumedLine)[alone:] {
+		for _, line := range first.Stdout.Matches(consumedLine)[alone:] {
 			partitions[line[0]] = true
 		}
 		return len(partitions) == 8
-	}, patience, glance, "the first takes over what the second had")
+	}, proctest.Timeout, proctest.Poll, "the first takes over what the second had")
 
-	producer.terminate(t)
+	producer.Terminate(t)
 	written := ordersIn(t, client, "orders")
-	require.Eventually(t, func() bool { return printed(first)+printed(second) >= len(written) }, patience, glance)
-	first.terminate(t)
+	require.Eventually(
+		t,
+		func() bool { return printed(first)+printed(second) >= len(written) },
+		proctest.Timeout,
+		proctest.Poll,
+	)
+	first.Terminate(t)
 	everythingIsCommitted(t, server, "orders", "billing")
 
 	for customer, numbers := range byCustomer(written) {
@@ -333,7 +252,7 @@ func consumersShareAndTakeOver(t *testing.T) {
 
 // checkConsumed expects that each order was printed once, that each reader went through a partition
 // in order, and that a partition changed its reader as a whole.
-func checkConsumed(t *testing.T, written []order, readers ...*program) {
+func checkConsumed(t *testing.T, written []order, readers ...*proctest.Process) {
 	t.Helper()
 	entries := map[int]order{}
 	for _, o := range written {
@@ -343,7 +262,7 @@ func checkConsumed(t *testing.T, written []order, readers ...*program) {
 	total := 0
 	for i, reader := range readers {
 		latest := map[int]int{} // by partition
-		for _, line := range reader.stdout.matches(consumedLine) {
+		for _, line := range reader.Stdout.Matches(consumedLine) {
 			partition, n := number(t, line[0]), number(t, line[3])
 			assert.Less(t, latest[partition], n, "order of partition %d", partition)
 			latest[partition], readerOf[n] = n, i
@@ -388,8 +307,8 @@ func fanoutRoutesInOrder(t *testing.T) {
 	fanout := runExample(t, server, "fanout.yaml")
 	require.Eventually(t, func() bool {
 		return len(ordersIn(t, client, "orders-large"))+len(ordersIn(t, client, "orders-small")) >= len(written)
-	}, patience, glance)
-	fanout.terminate(t)
+	}, proctest.Timeout, proctest.Poll)
+	fanout.Terminate(t)
 	everythingIsCommitted(t, server, "orders", "routing")
 	for route, orders := range want {
 		routed := ordersIn(t, client, route)
@@ -412,15 +331,15 @@ func unorderedMissesNothing(t *testing.T) {
 	unordered := runExample(t, server, "unordered.yaml")
 	require.Eventually(
 		t,
-		func() bool { return len(unordered.stdout.matches(enrichedLine)) >= len(written) },
-		patience,
-		glance,
+		func() bool { return len(unordered.Stdout.Matches(enrichedLine)) >= len(written) },
+		proctest.Timeout,
+		proctest.Poll,
 	)
-	unordered.terminate(t)
+	unordered.Terminate(t)
 	everythingIsCommitted(t, server, "orders", "enrichment")
 	var want [][]string
 	for _, o := range written {
 		want = append(want, []string{strconv.Itoa(o.Order), o.Customer})
 	}
-	assert.ElementsMatch(t, want, unordered.stdout.matches(enrichedLine))
+	assert.ElementsMatch(t, want, unordered.Stdout.Matches(enrichedLine))
 }
