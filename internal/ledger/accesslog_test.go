@@ -14,18 +14,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dataEnv names the file whose lines TestLedgerFile sends round. The first field of a line is its
-// key.
+// dataEnv names the file whose lines TestLedgerFile sends. The first field of a line is its key.
 const dataEnv = "LEDGER_DATA"
 
-// The shape of the log that is made up if there is no file: that of a small web server's day.
+// The size of the generated log, similar to one day of a small web server.
 const (
 	madeUpLines   = 10_000
 	madeUpClients = 1_753
-	madeUpRepeats = 17 // lines that are equal to the one before
+	madeUpRepeats = 17 // lines that are equal to the line before
 )
 
-// accessLog returns the path of the log to send and its lines.
+// accessLog returns the path and the lines of the log to send.
 func accessLog(t testing.TB) (path string, text []string) {
 	t.Helper()
 	path = os.Getenv(dataEnv)
@@ -38,8 +37,8 @@ func accessLog(t testing.TB) (path string, text []string) {
 	return path, strings.Split(string(bytes.TrimSuffix(content, []byte("\n"))), "\n")
 }
 
-// madeUpLog is always the same. A few clients send most of it, as in life, and each sends
-// something.
+// madeUpLog returns a generated log, always the same. As in practice, a few clients send most of
+// the lines; every client sends at least one.
 func madeUpLog() []string {
 	random := rand.New(rand.NewPCG(17, 5))
 	popularity := rand.NewZipf(random, 1.2, 8, madeUpClients-1)
@@ -53,7 +52,8 @@ func madeUpLog() []string {
 	text := make([]string, madeUpLines)
 	for i, client := range order {
 		text[i] = fmt.Sprintf(
-			`10.%d.%d.7 - - [17/May/2015:10:%02d:%02d +0000] "GET /page/%d HTTP/1.1" 200 %d "-" "Mozilla/5.0 (Zürich)"`,
+			`10.%d.%d.7 - - [17/May/2015:10:%02d:%02d +0000] `+
+				`"GET /page/%d HTTP/1.1" 200 %d "-" "Mozilla/5.0 (Zürich)"`,
 			client/250,
 			client%250,
 			i/60%60,
@@ -63,7 +63,8 @@ func madeUpLog() []string {
 		)
 	}
 	for repeats := 0; repeats < madeUpRepeats; {
-		// Where the same client sent two in a row, so that none loses its only line.
+		// Only where the same client sent two lines in a row, so that no client loses its only
+		// line.
 		if i := 1 + random.IntN(madeUpLines-1); order[i] == order[i-1] {
 			text[i] = text[i-1]
 			repeats++
@@ -72,7 +73,7 @@ func madeUpLog() []string {
 	return text
 }
 
-// client is the key of a line.
+// client returns the key of a line.
 func client(line string) string {
 	first, _, _ := strings.Cut(line, " ")
 	return first

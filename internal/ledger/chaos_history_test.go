@@ -12,162 +12,164 @@ import (
 	"time"
 )
 
-// Whom a blow hits that hits more than one process.
+// Targets of events that affect more than one process.
 const (
-	theServers = "redis"
-	theMachine = "the machine"
+	allServers = "redis"
+	machine    = "the machine"
 )
 
-// effect is what a blow may be an excuse for.
+// effect is what a fault can cause.
 type effect int
 
 const (
-	// gentle blows are none: nothing is read again for them.
-	gentle effect = iota
-	// harsh ones may be why something is read again.
-	harsh
-	// lone ones are harsh, and nothing else is begun for a while before and after.
-	lone
-	// freezing ones, too; and who was frozen finishes afterwards what it had in hand.
+	// harmless faults cause nothing: no message is read again because of them.
+	harmless effect = iota
+	// disruptive faults can cause messages to be read again.
+	disruptive
+	// exclusive faults are disruptive, and the nemesis injects no other fault for a while before
+	// and after.
+	exclusive
+	// freezing faults are disruptive, too. Afterwards the frozen process finishes its messages in
+	// flight.
 	freezing
 )
 
-// blow is one misfortune as it happened.
-type blow struct {
+// faultEvent is one fault as it happened.
+type faultEvent struct {
 	what     string
-	whom     []string
+	targets  []string
 	effect   effect
 	from, to time.Time // to is zero while it lasts
 }
 
-func (b blow) String() string {
+func (e faultEvent) String() string {
 	to := "goes on"
-	if !b.to.IsZero() {
-		to = "lasts " + b.to.Sub(b.from).Round(time.Millisecond).String()
+	if !e.to.IsZero() {
+		to = "lasts " + e.to.Sub(e.from).Round(time.Millisecond).String()
 	}
-	return fmt.Sprintf("%s  %s: %s, %s", clock(b.from), strings.Join(b.whom, ", "), b.what, to)
+	return fmt.Sprintf("%s  %s: %s, %s", clock(e.from), strings.Join(e.targets, ", "), e.what, to)
 }
 
-// hits reports whether it was on one of these.
-func (b blow) hits(these []string) bool {
-	return slices.ContainsFunc(b.whom, func(name string) bool { return slices.Contains(these, name) })
+// hits reports whether the event affected one of the targets.
+func (e faultEvent) hits(these []string) bool {
+	return slices.ContainsFunc(e.targets, func(name string) bool { return slices.Contains(these, name) })
 }
 
 func clock(moment time.Time) string { return moment.Format("15:04:05.000") }
 
-// overlaps reports whether it happened, or still went on, in the stretch.
-func (b blow) overlaps(from, to time.Time) bool {
-	return !b.from.After(to) && (b.to.IsZero() || !b.to.Before(from))
+// overlaps reports whether the event overlaps with a period.
+func (e faultEvent) overlaps(from, to time.Time) bool {
+	return !e.from.After(to) && (e.to.IsZero() || !e.to.Before(from))
 }
 
-// history is all that happened, in the order in which it was noted. It may be used concurrently.
+// history holds all events in the order in which they were recorded. It is safe for concurrent use.
 type history struct {
-	mu    sync.Mutex
-	blows []*blow
+	mu     sync.Mutex
+	events []*faultEvent
 }
 
-// begin notes a blow.
-func (h *history) begin(what, whom string, e effect) *blow {
+// begin records an event that lasts until end.
+func (h *history) begin(what, target string, kind effect) *faultEvent {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b := &blow{what: what, whom: []string{whom}, effect: e, from: time.Now()}
-	h.blows = append(h.blows, b)
-	return b
+	e := &faultEvent{what: what, targets: []string{target}, effect: kind, from: time.Now()}
+	h.events = append(h.events, e)
+	return e
 }
 
-// also notes that a blow is on somebody else, too.
-func (h *history) also(b *blow, whom string) {
+// alsoHits adds a target to an event.
+func (h *history) alsoHits(b *faultEvent, target string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b.whom = append(b.whom, whom)
+	b.targets = append(b.targets, target)
 }
 
-// end ends a blow, if it has not ended.
-func (h *history) end(b *blow) {
+// end ends an event, unless it has ended.
+func (h *history) end(e *faultEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if b.to.IsZero() {
-		b.to = time.Now()
+	if e.to.IsZero() {
+		e.to = time.Now()
 	}
 }
 
-// past notes what was noticed afterwards only.
-func (h *history) past(b blow) {
+// past records an event that was noticed only afterwards.
+func (h *history) past(e faultEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.blows = append(h.blows, &b)
+	h.events = append(h.events, &e)
 }
 
-// during returns what happened in a stretch to these.
-func (h *history) during(from, to time.Time, whom ...string) []blow {
-	return slices.DeleteFunc(h.all(from, to), func(b blow) bool { return !b.hits(whom) })
+// during returns the events that affected one of the targets in a period.
+func (h *history) during(from, to time.Time, targets ...string) []faultEvent {
+	return slices.DeleteFunc(h.all(from, to), func(e faultEvent) bool { return !e.hits(targets) })
 }
 
-// all returns what happened in a stretch.
-func (h *history) all(from, to time.Time) (found []blow) {
+// all returns the events in a period.
+func (h *history) all(from, to time.Time) (found []faultEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, b := range h.blows {
-		if b.overlaps(from, to) {
-			found = append(found, *b)
+	for _, e := range h.events {
+		if e.overlaps(from, to) {
+			found = append(found, *e)
 		}
 	}
 	return found
 }
 
-// calm is the longest part of a stretch that none of the blows touches.
-func calm(from, to time.Time, blows []blow) (longest time.Duration) {
+// longestUndisturbed returns the longest part of a period that overlaps with none of the events.
+func longestUndisturbed(from, to time.Time, events []faultEvent) (longest time.Duration) {
 	quiet := from
-	slices.SortFunc(blows, func(x, y blow) int { return x.from.Compare(y.from) })
-	for _, b := range blows {
-		longest = max(longest, b.from.Sub(quiet))
-		if b.to.IsZero() {
+	slices.SortFunc(events, func(x, y faultEvent) int { return x.from.Compare(y.from) })
+	for _, e := range events {
+		longest = max(longest, e.from.Sub(quiet))
+		if e.to.IsZero() {
 			return longest
 		}
-		if b.to.After(quiet) {
-			quiet = b.to
+		if e.to.After(quiet) {
+			quiet = e.to
 		}
 	}
 	return max(longest, to.Sub(quiet))
 }
 
-// excuses are the blows that a partition may have stood still for: those on the servers and on its
-// readers, and of these only so much as it takes until others read it.
-func (h *history) excuses(from, to time.Time, readers []string) []blow {
+// causes returns the events that can explain why a partition was idle: events on the servers, and
+// events on its readers, which count only until other consumers must have taken over.
+func (h *history) causes(from, to time.Time, readers []string) []faultEvent {
 	found := slices.DeleteFunc(
-		h.during(from, to, theServers, theMachine),
-		func(b blow) bool { return b.effect == gentle },
+		h.during(from, to, allServers, machine),
+		func(e faultEvent) bool { return e.effect == harmless },
 	)
-	for _, b := range h.during(from.Add(-takeoverWithin), to, readers...) {
-		if taken := b.from.Add(takeoverWithin); b.to.IsZero() || b.to.After(taken) {
-			b.to = taken
+	for _, e := range h.during(from.Add(-takeoverWithin), to, readers...) {
+		if taken := e.from.Add(takeoverWithin); e.to.IsZero() || e.to.After(taken) {
+			e.to = taken
 		}
-		found = append(found, b)
+		found = append(found, e)
 	}
 	return found
 }
 
-// around tells what happened about a stretch.
+// around returns a text with the events around a period.
 func (h *history) around(from, to time.Time) string {
 	var text strings.Builder
 	found := h.all(from.Add(-2*takeoverWithin), to.Add(takeoverWithin))
-	slices.SortFunc(found, func(x, y blow) int { return x.from.Compare(y.from) })
-	for _, b := range found {
-		fmt.Fprintln(&text, b)
+	slices.SortFunc(found, func(x, y faultEvent) int { return x.from.Compare(y.from) })
+	for _, e := range found {
+		fmt.Fprintln(&text, e)
 	}
 	return text.String()
 }
 
-// figures logs how often each thing happened.
+// figures logs how often each fault happened.
 func (h *history) figures(t testing.TB) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	count := map[string]int{}
-	for _, b := range h.blows {
-		count[b.what]++
+	for _, e := range h.events {
+		count[e.what]++
 	}
 	for _, what := range slices.Sorted(maps.Keys(count)) {
-		figure(t, "strikes: "+what, "%d", count[what])
+		figure(t, "faults: "+what, "%d", count[what])
 	}
 }

@@ -12,102 +12,100 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// strike is a kind of misfortune.
-type strike struct {
+// fault is a kind of fault.
+type fault struct {
 	what        string
-	weight      int           // how often it is drawn, compared with others
-	least, most time.Duration // that it lasts
+	weight      int           // relative to other faults
+	least, most time.Duration // range of durations
 	on          victims
 	effect      effect
-	does        func(*chaos, testing.TB, hit)
+	inject      func(*chaos, testing.TB, injection)
 }
 
-// hit is a strike on somebody.
-type hit struct {
-	seat  *seat // nil: on the servers
+// injection is a fault with its target.
+type injection struct {
+	host  *host // nil: the servers
 	lasts time.Duration
-	pick  int // for what else is to be chosen
-	blow  *blow
+	pick  int // a random number for further choices
+	event *faultEvent
 }
 
-// victims are what a strike may be on.
+// victims are the kinds of targets.
 type victims int
 
 const (
 	onConsumers victims = iota
 	onSpareConsumers
-	onFreeSeats
+	onFreeHosts
 	onProducers
-	onLines
+	onConnections
 	onServers
 )
 
-// processStrikes need nothing but processes.
-var processStrikes = []strike{
-	{"a consumer is killed, and nothing else", 3, 0, 0, onConsumers, lone, (*chaos).killConsumer},
-	{"a consumer is killed", 4, 0, 0, onConsumers, harsh, (*chaos).killConsumer},
-	{"a consumer restarts", 3, 0, time.Second, onConsumers, gentle, (*chaos).restart},
+// processFaults work on every topology.
+var processFaults = []fault{
+	{"a consumer is killed, and nothing else", 3, 0, 0, onConsumers, exclusive, (*chaos).killConsumer},
+	{"a consumer is killed", 4, 0, 0, onConsumers, disruptive, (*chaos).killConsumer},
+	{"a consumer restarts", 3, 0, time.Second, onConsumers, harmless, (*chaos).restart},
 	{
-		"a consumer is frozen within the session",
-		2,
-		sessionTimeout / 10,
-		sessionTimeout * 8 / 10,
-		onConsumers,
-		freezing,
-		(*chaos).freezeConsumer,
+		"a consumer is frozen within the session", 2, sessionTimeout / 10, sessionTimeout * 8 / 10,
+		onConsumers, freezing, (*chaos).freezeConsumer,
 	},
 	{
-		"a consumer is frozen beyond the session",
-		3,
-		sessionTimeout,
-		3 * sessionTimeout,
-		onConsumers,
-		freezing,
-		(*chaos).freezeConsumer,
+		"a consumer is frozen beyond the session", 3, sessionTimeout, 3 * sessionTimeout,
+		onConsumers, freezing, (*chaos).freezeConsumer,
 	},
-	{"a consumer joins", 4, 0, 0, onFreeSeats, gentle, (*chaos).join},
-	{"a consumer leaves", 3, 0, 0, onSpareConsumers, gentle, (*chaos).part},
-	{"a producer is killed", 3, 0, time.Second, onProducers, gentle, (*chaos).killProducer},
-	{"a producer restarts", 2, 0, time.Second, onProducers, gentle, (*chaos).restart},
-	{"a producer is frozen", 2, sessionTimeout / 10, 2 * sessionTimeout, onProducers, gentle, (*chaos).freeze},
+	{"a consumer joins", 4, 0, 0, onFreeHosts, harmless, (*chaos).join},
+	{"a consumer leaves", 3, 0, 0, onSpareConsumers, harmless, (*chaos).leave},
+	{"a producer is killed", 3, 0, time.Second, onProducers, harmless, (*chaos).killProducer},
+	{"a producer restarts", 2, 0, time.Second, onProducers, harmless, (*chaos).restart},
+	{"a producer is frozen", 2, sessionTimeout / 10, 2 * sessionTimeout, onProducers, harmless, (*chaos).freeze},
 }
 
-// lineStrikes need a proxy in front of each process.
-var lineStrikes = []strike{
-	{"a line is a black hole", 3, cutLeast, cutMost, onLines, harsh, cut((*redistest.Proxy).Blackhole)},
-	{"a line is reset", 2, cutLeast, cutMost, onLines, harsh, cut((*redistest.Proxy).Reset)},
-	{"a line is slow", 2, cutLeast, cutMost, onLines, harsh, slow},
-	{"a line holds requests", 2, cutLeast, cutMost, onLines, harsh, cut((*redistest.Proxy).HoldRequests)},
-	{"a line holds answers", 2, cutLeast, cutMost, onLines, harsh, cut((*redistest.Proxy).HoldAnswers)},
+// connectionFaults need a proxy in front of each process.
+var connectionFaults = []fault{
+	connectionFault("a connection is a black hole", 3, cut((*redistest.Proxy).Blackhole)),
+	connectionFault("a connection is reset", 2, cut((*redistest.Proxy).Reset)),
+	connectionFault("a connection is slow", 2, slow),
+	connectionFault("a connection holds requests", 2, cut((*redistest.Proxy).HoldRequests)),
+	connectionFault("a connection holds replies", 2, cut((*redistest.Proxy).HoldAnswers)),
+}
+
+func connectionFault(what string, weight int, inject func(*chaos, testing.TB, injection)) fault {
+	return fault{what, weight, cutLeast, cutMost, onConnections, disruptive, inject}
+}
+
+func serverFault(what string, weight int, inject func(*chaos, testing.TB, injection)) fault {
+	return fault{what, weight, cutLeast, cutMost, onServers, disruptive, inject}
 }
 
 const (
 	cutLeast, cutMost = 200 * time.Millisecond, 2 * sessionTimeout
-	// Between two strikes.
+	// Between two faults.
 	pauseLeast, pauseMost = time.Second, 6 * time.Second
 )
 
-// nemesis draws the strikes. What it draws depends on the seed alone, and not on what became of the
-// strikes before.
+// nemesis draws the faults. The draws depend only on the seed, not on the effects of earlier
+// faults.
 type nemesis struct {
-	luck    *rand.Rand
-	strikes []strike
+	rng    *rand.Rand
+	faults []fault
 }
 
-func newNemesis(seed uint64, strikes []strike) *nemesis {
-	return &nemesis{luck: rand.New(rand.NewPCG(seed, 0)), strikes: strikes}
+func newNemesis(seed uint64, faults []fault) *nemesis {
+	return &nemesis{rng: rand.New(rand.NewPCG(seed, 0)), faults: faults}
 }
 
-// next draws the next strike, how long it is until then, how long it lasts, and a number by which
-// its victim is chosen.
-func (n *nemesis) next() (pause time.Duration, s strike, lasts time.Duration, pick int) {
+// next returns the next fault, the pause before it, its duration, and a number that selects its
+// target.
+func (n *nemesis) next() (pause time.Duration, s fault, lasts time.Duration, pick int) {
 	total := 0
-	for _, s := range n.strikes {
+	for _, s := range n.faults {
 		total += s.weight
 	}
 	pause = n.between(pauseLeast, pauseMost)
-	at, share, pick := n.luck.IntN(total), n.luck.Float64(), n.luck.IntN(1<<20)
-	for _, s = range n.strikes {
+	at, share, pick := n.rng.IntN(total), n.rng.Float64(), n.rng.IntN(1<<20)
+	for _, s = range n.faults {
 		if at -= s.weight; at < 0 {
 			break
 		}
@@ -116,112 +114,113 @@ func (n *nemesis) next() (pause time.Duration, s strike, lasts time.Duration, pi
 }
 
 func (n *nemesis) between(least, most time.Duration) time.Duration {
-	return least + time.Duration(n.luck.Float64()*float64(most-least))
+	return least + time.Duration(n.rng.Float64()*float64(most-least))
 }
 
-// strike has a strike begin on one of its victims that none is on already, if there is any.
-func (c *chaos) strike(t testing.TB, s strike, lasts time.Duration, pick int) {
+// startFault injects a fault into a target without an active fault, if there is one.
+func (c *chaos) startFault(t testing.TB, s fault, lasts time.Duration, pick int) {
 	t.Helper()
 	all := c.victims(s.on)
 	if len(all) == 0 {
-		c.passed++
+		c.skipped++
 		return
 	}
 	v := all[pick%len(all)]
-	b := c.befall(s, v)
-	c.strikes.Go(func() { // joined when misfortune is over
+	e := c.noteFault(s, v)
+	c.faults.Go(func() { // joined when the faults are over
 		defer func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.history.end(b)
-			*v.struck = nil
+			c.history.end(e)
+			*v.active = nil
 			c.underway--
 			c.quiet = time.Now()
 		}()
-		s.does(c, aside{t}, hit{v.seat, lasts, pick, b})
+		s.inject(c, backgroundTB{t}, injection{v.host, lasts, pick, e})
 	})
 }
 
-// befall notes that a strike begins.
-func (c *chaos) befall(s strike, v victim) *blow {
+// noteFault records the start of a fault.
+func (c *chaos) noteFault(s fault, v victim) *faultEvent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	whom := theServers
+	target := allServers
 	switch {
-	case v.seat != nil && v.seat.process != nil:
-		whom = v.seat.process.name
-	case v.seat != nil:
-		whom = c.nextName()
+	case v.host != nil && v.host.process != nil:
+		target = v.host.process.name
+	case v.host != nil:
+		target = c.nextName()
 	}
-	*v.struck = c.history.begin(s.what, whom, s.effect)
+	*v.active = c.history.begin(s.what, target, s.effect)
 	c.underway++
-	return *v.struck
+	return *v.active
 }
 
-// calm reports whether no strike has been on anybody for a while.
-func (c *chaos) calm() bool {
+// undisturbed reports whether no fault was active for takeoverWithin.
+func (c *chaos) undisturbed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.underway == 0 && time.Since(c.quiet) > takeoverWithin
 }
 
-// victim is what a strike can be on.
+// victim is a possible target of a fault.
 type victim struct {
-	seat   *seat // nil: the servers
-	struck **blow
+	host   *host // nil: the servers
+	active **faultEvent
 }
 
-// victims are those that no strike is on.
+// victims returns the targets of a kind that have no active fault.
 func (c *chaos) victims(on victims) (free []victim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if on == onServers {
-		return unstruck(victim{struck: &c.serversStruck})
+		return ifIdle(victim{active: &c.serversFault})
 	}
 	spare := -1
-	for _, s := range c.seats {
-		if !s.produces && s.process != nil {
+	for _, h := range c.hosts {
+		if !h.produces && h.process != nil {
 			spare++
 		}
 	}
-	for _, s := range c.seats {
-		v := victim{s, &s.processStruck}
+	for _, h := range c.hosts {
+		v := victim{h, &h.processFault}
 		switch {
-		case on == onLines && s.process != nil:
-			v.struck = &s.lineStruck
-		case on == onFreeSeats && s.process == nil && !s.produces:
-		case on == onProducers && s.process != nil && s.produces:
-		case (on == onConsumers || on == onSpareConsumers && spare > 0) && s.process != nil && !s.produces:
+		case on == onConnections && h.process != nil:
+			v.active = &h.connectionFault
+		case on == onFreeHosts && h.process == nil && !h.produces:
+		case on == onProducers && h.process != nil && h.produces:
+		case (on == onConsumers || on == onSpareConsumers && spare > 0) && h.process != nil && !h.produces:
 		default:
 			continue
 		}
-		free = append(free, unstruck(v)...)
+		free = append(free, ifIdle(v)...)
 	}
 	return free
 }
 
-func unstruck(v victim) []victim {
-	if *v.struck != nil {
+func ifIdle(v victim) []victim {
+	if *v.active != nil {
 		return nil
 	}
 	return []victim{v}
 }
 
-// killConsumer kills one and puts another in its place.
-func (c *chaos) killConsumer(t testing.TB, h hit) {
+// killConsumer kills a consumer and starts another in its place.
+func (c *chaos) killConsumer(t testing.TB, in injection) {
 	gone := time.Now()
-	c.kill(t, h.seat)
-	c.timeTakeover(t, h.seat.process.name, gone)
-	c.board(t, h.seat)
+	c.kill(t, in.host)
+	c.timeTakeover(t, in.host.process.name, gone)
+	c.start(t, in.host)
 }
 
-// timeTakeover has the audit take the time until others read the partitions of one who is gone.
+// timeTakeover starts to measure how long it takes until other consumers read the victim's
+// partitions.
 func (c *chaos) timeTakeover(t testing.TB, victim string, gone time.Time) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	leases, err := c.readLeases(ctx, c.client)
 	if err != nil {
-		return // then it is disturbed anyway
+		return // another fault is active, which would spoil the measurement
 	}
 	o := &takeover{victim: victim, gone: gone, pending: map[int]bool{}}
 	for _, l := range heldBy(leases, victim) {
@@ -229,59 +228,59 @@ func (c *chaos) timeTakeover(t testing.TB, victim string, gone time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gone = append(c.gone, o)
+	c.takeovers = append(c.takeovers, o)
 }
 
-func (c *chaos) killProducer(t testing.TB, h hit) {
-	c.kill(t, h.seat)
-	c.wait(h.lasts)
-	c.board(t, h.seat)
+func (c *chaos) killProducer(t testing.TB, in injection) {
+	c.kill(t, in.host)
+	c.wait(in.lasts)
+	c.start(t, in.host)
 }
 
-func (c *chaos) restart(t testing.TB, h hit) {
-	c.leave(t, h.seat)
-	c.wait(h.lasts)
-	c.board(t, h.seat)
+func (c *chaos) restart(t testing.TB, in injection) {
+	c.stop(t, in.host)
+	c.wait(in.lasts)
+	c.start(t, in.host)
 }
 
-func (c *chaos) join(t testing.TB, h hit) { c.board(t, h.seat) }
+func (c *chaos) join(t testing.TB, in injection) { c.start(t, in.host) }
 
-func (c *chaos) part(t testing.TB, h hit) { c.leave(t, h.seat) }
+func (c *chaos) leave(t testing.TB, in injection) { c.stop(t, in.host) }
 
-func (c *chaos) freeze(t testing.TB, h hit) {
-	h.seat.process.pause(t)
-	c.wait(h.lasts)
-	h.seat.process.resume(t)
+func (c *chaos) freeze(t testing.TB, in injection) {
+	in.host.process.pause(t)
+	c.wait(in.lasts)
+	in.host.process.resume(t)
 }
 
-// freezeConsumer freezes one. If that is for long, others must take over meanwhile, if there are
-// any.
-func (c *chaos) freezeConsumer(t testing.TB, h hit) {
-	others := c.running(func(s *seat) bool { return !s.produces && s != h.seat })
+// freezeConsumer freezes a consumer. If that lasts long enough, other consumers, if there are any,
+// must take over.
+func (c *chaos) freezeConsumer(t testing.TB, in injection) {
+	others := c.running(func(h *host) bool { return !h.produces && h != in.host })
 	gone := time.Now()
-	h.seat.process.pause(t)
-	if h.lasts > takeoverWithin && len(others) > 0 {
-		c.timeTakeover(t, h.seat.process.name, gone)
+	in.host.process.pause(t)
+	if in.lasts > takeoverWithin && len(others) > 0 {
+		c.timeTakeover(t, in.host.process.name, gone)
 	}
-	c.wait(h.lasts - time.Since(gone))
-	h.seat.process.resume(t)
+	c.wait(in.lasts - time.Since(gone))
+	in.host.process.resume(t)
 }
 
-// cut has a line in trouble for a while, whoever sits there meanwhile.
-func cut(how func(*redistest.Proxy)) func(*chaos, testing.TB, hit) {
-	return func(c *chaos, _ testing.TB, h hit) {
-		how(h.seat.proxy)
-		c.wait(h.lasts)
-		h.seat.proxy.Pass()
+// cut returns a fault that disturbs the connection of a host for a while.
+func cut(how func(*redistest.Proxy)) func(*chaos, testing.TB, injection) {
+	return func(c *chaos, _ testing.TB, in injection) {
+		how(in.host.proxy)
+		c.wait(in.lasts)
+		in.host.proxy.Pass()
 	}
 }
 
-// slow has a line take its time for all that passes: the more, the shorter this lasts.
-func slow(c *chaos, _ testing.TB, h hit) {
-	h.seat.proxy.Delay((cutMost - h.lasts) / 8)
-	c.wait(h.lasts)
-	h.seat.proxy.Pass()
+// slow delays everything on a connection. The longer the delay, the shorter the fault.
+func slow(c *chaos, _ testing.TB, in injection) {
+	in.host.proxy.Delay((cutMost - in.lasts) / 8)
+	c.wait(in.lasts)
+	in.host.proxy.Pass()
 }
 
-// nextName is that of the next consumer.
+// nextName returns the name of the next consumer.
 func (c *chaos) nextName() string { return fmt.Sprintf("c%d", len(c.consumers)+1) }

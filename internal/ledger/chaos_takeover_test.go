@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// takeover is the time from when a consumer was killed or frozen until all of its partitions were
-// read by others.
+// takeover is the time from the kill or freeze of a consumer until other consumers have read all of
+// its partitions.
 type takeover struct {
 	victim  string
 	gone    time.Time
 	pending map[int]bool // partitions
-	last    time.Time    // when the latest of the others was read
+	last    time.Time    // when the last of the partitions was read
 }
 
-// follow holds a message against the takeovers that are under way.
-func (a *audit) follow(r record) {
+// noteTakeover applies a message to the open takeovers.
+func (a *audit) noteTakeover(r record) {
 	for _, o := range a.takeovers {
 		if o.pending[r.Partition] && r.by != o.victim && r.read().After(o.gone) {
 			delete(o.pending, r.Partition)
@@ -26,7 +26,7 @@ func (a *audit) follow(r record) {
 	}
 }
 
-// endTakeovers judges those that are over, or are undisturbed and overdue.
+// endTakeovers checks the takeovers that are due.
 func (a *audit) endTakeovers(until time.Time) {
 	var open []*takeover
 	for _, o := range a.takeovers {
@@ -39,13 +39,13 @@ func (a *audit) endTakeovers(until time.Time) {
 			continue
 		}
 		if a.done = append(a.done, o); len(o.pending) > 0 || o.last.After(due) {
-			a.blame(violation{
+			a.addViolation(violation{
 				what:     "takeovers that took too long",
 				from:     o.gone,
 				to:       due,
 				involved: []string{o.victim},
 				text: fmt.Sprintf(
-					"%s was gone; after %s others had not read partitions %v, or only later than that: %s",
+					"%s was killed or frozen; after %s other consumers had not read partitions %v, or only later: %s",
 					o.victim,
 					takeoverWithin,
 					o.pending,
@@ -57,17 +57,17 @@ func (a *audit) endTakeovers(until time.Time) {
 	a.takeovers = open
 }
 
-// disturbed reports whether something else happened about that time.
+// disturbed reports whether another event happened around that time.
 func (a *audit) disturbed(o *takeover) bool {
-	for _, b := range a.history.all(o.gone.Add(-takeoverWithin), o.gone.Add(takeoverWithin)) {
-		if !b.hits([]string{o.victim}) {
+	for _, e := range a.history.all(o.gone.Add(-takeoverWithin), o.gone.Add(takeoverWithin)) {
+		if !e.hits([]string{o.victim}) {
 			return true
 		}
 	}
 	return false
 }
 
-// longestTakeover of those that nothing disturbed.
+// longestTakeover returns the longest undisturbed takeover.
 func (a *audit) longestTakeover() (longest time.Duration) {
 	for _, o := range a.done {
 		longest = max(longest, o.last.Sub(o.gone))

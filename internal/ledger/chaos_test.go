@@ -17,177 +17,184 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These environment variables say how TestChaos runs.
+// Environment variables that configure TestChaos.
 const (
-	chaosSeconds  = "CHAOS_SECONDS"  // how long misfortune strikes; 60 if empty
-	chaosSeed     = "CHAOS_SEED"     // what it is drawn from; a random one if empty
+	chaosSeconds  = "CHAOS_SECONDS"  // how long faults are injected; 60 if empty
+	chaosSeed     = "CHAOS_SEED"     // the seed of the faults; random if empty
 	chaosTopology = "CHAOS_TOPOLOGY" // single (if empty), sentinel or cluster
-	chaosOnly     = "CHAOS_ONLY"     // only strikes with these words in their names; all if empty
+	chaosOnly     = "CHAOS_ONLY"     // only faults whose names contain these words; all if empty
 )
 
 const (
-	// lookEvery is how often the books are read, listenEvery how often the streams are.
-	lookEvery, listenEvery = 200 * time.Millisecond, time.Second
-	// trimEvery is how often the streams lose what has long been read.
+	// booksEvery is how often the files are read, streamsEvery how often the streams are.
+	booksEvery, streamsEvery = 200 * time.Millisecond, time.Second
+	// trimEvery is how often the streams are trimmed.
 	trimEvery = 30 * time.Second
 )
 
-// Producers and consumers run through random misfortune: they are killed, frozen, cut off, come and
-// go, and so do the servers. All that was acknowledged is in the streams, once and in order for its
-// key; all that is in the streams comes out, in order for its key; what comes again has a cause;
-// and nothing stands still. The seed, which is logged, gives the same strikes again, though not the
-// same moment in each process's life. Lines to single processes are cut on a single server only:
-// elsewhere clients learn the addresses from the servers.
+// Random faults hit producers, consumers and servers: they are killed, frozen and cut off, and
+// members join and leave. Every acknowledged message is in the streams, once and in order for its
+// key. Every message in the streams is read, in order for its key. Every repeated read has a cause,
+// and nothing stands still. The test logs its seed; the same seed draws the same faults, although
+// they hit other moments in the lives of the processes. Connections of single processes are cut
+// only on a single server: elsewhere clients learn the addresses from the servers.
 func TestChaos(t *testing.T) {
 	seed, err := strconv.ParseUint(cmp.Or(os.Getenv(chaosSeed), strconv.Itoa(1+rand.IntN(1_000_000))), 10, 64)
 	require.NoError(t, err, chaosSeed)
 	seconds, err := strconv.Atoi(cmp.Or(os.Getenv(chaosSeconds), "60"))
 	require.NoError(t, err, chaosSeconds)
-	topology := cmp.Or(os.Getenv(chaosTopology), "single")
-	require.Contains(t, realms, topology, chaosTopology)
-	t.Logf("make chaos SECONDS=%d SEED=%d TOPOLOGY=%s", seconds, seed, topology)
+	name := cmp.Or(os.Getenv(chaosTopology), "single")
+	require.Contains(t, topologies, name, chaosTopology)
+	t.Logf("make chaos SECONDS=%d SEED=%d TOPOLOGY=%s", seconds, seed, name)
 
-	logging.Disable() // go-redis tells of each connection that fails
-	r := realms[topology](t)
+	logging.Disable() // go-redis logs every connection that fails
+	r := topologies[name](t)
 	c := openChaos(t, r)
-	strikes := slices.Concat(processStrikes, r.strikes)
+	faults := slices.Concat(processFaults, r.faults)
 	if r.proxied != nil {
-		strikes = slices.Concat(strikes, lineStrikes)
+		faults = slices.Concat(faults, connectionFaults)
 	}
-	strikes = slices.DeleteFunc(strikes, func(s strike) bool { return !strings.Contains(s.what, os.Getenv(chaosOnly)) })
-	require.NotEmpty(t, strikes, chaosOnly)
+	faults = slices.DeleteFunc(faults, func(s fault) bool { return !strings.Contains(s.what, os.Getenv(chaosOnly)) })
+	require.NotEmpty(t, faults, chaosOnly)
 	c.begin(t)
-	c.suffer(t, newNemesis(seed, strikes), time.Duration(seconds)*time.Second)
-	c.mend(t)
-	c.verdict(t, seed, topology)
+	c.injectFaults(t, newNemesis(seed, faults), time.Duration(seconds)*time.Second)
+	c.recoverAndDrain(t)
+	c.report(t, seed, name)
 }
 
-// chaos is a scenario under misfortune.
+// chaos is a scenario with faults.
 type chaos struct {
 	*scenario
-	seats   []*seat
-	history history
-	audit   *audit
-	over    chan struct{}  // closed when misfortune ends
-	strikes sync.WaitGroup // those under way
-	passed  int            // strikes that found no victim
-	seen    chan sighted
-	read    []string // up to where each stream has been
-	counted []int64  // entries of each
-	// When the streams were last read, and trimmed.
-	listened, trimmed time.Time
+	hosts       []*host
+	history     history
+	audit       *audit
+	over        chan struct{}  // closed when no more faults are injected
+	faults      sync.WaitGroup // active faults
+	skipped     int            // faults that found no target
+	samples     chan leaseSample
+	positions   []string // last ID read from each stream
+	entryCounts []int64  // entries read from each stream
+	// When the streams were last read, and last trimmed.
+	streamsRead, trimmed time.Time
 
-	mu            sync.Mutex
-	serversStruck *blow
-	underway      int       // strikes
-	quiet         time.Time // when the latest has ended
-	openBooks     []*producer
-	openLedgers   []*member
-	gone          []*takeover // not handed to the audit yet
+	mu           sync.Mutex
+	serversFault *faultEvent
+	underway     int       // active faults
+	quiet        time.Time // when the last fault ended
+	openBooks    []*producer
+	openLedgers  []*member
+	takeovers    []*takeover // not yet passed to the audit
 }
 
-// openChaos prepares the scenario and begins to look at the leases and the machine.
-func openChaos(t testing.TB, r realm) *chaos {
+// openChaos prepares the scenario and starts to watch the leases and the machine.
+func openChaos(t testing.TB, r topology) *chaos {
 	t.Helper()
 	c := &chaos{
-		scenario: openScenario(t, r.connection, r.client, partitions), seats: newSeats(t, r), over: make(chan struct{}),
-		seen: make(chan sighted, 100), read: make([]string, partitions), counted: make([]int64, partitions),
+		scenario: openScenario(t, r.connection, r.client, partitions),
+		hosts:    newHosts(t, r),
+		over:     make(chan struct{}),
+		samples: make(
+			chan leaseSample,
+			100,
+		),
+		positions:   make([]string, partitions),
+		entryCounts: make([]int64, partitions),
 	}
 	c.audit = newAudit(&c.history, partitions)
-	t.Cleanup(func() { // what is under way when the test fails
-		c.endMisfortune()
-		c.strikes.Wait()
+	t.Cleanup(func() { // ends active faults when the test fails
+		c.stopFaults()
+		c.faults.Wait()
 	})
 	c.watchAll(t)
 	return c
 }
 
-// begin starts the first processes and waits until all goes its way.
+// begin starts the first processes and waits until messages are read.
 func (c *chaos) begin(t testing.TB) {
 	t.Helper()
 	var names []string
 	left := map[bool]int{true: producersFirst, false: consumersFirst}
-	for _, s := range c.seats {
-		if left[s.produces]--; left[s.produces] < 0 {
+	for _, h := range c.hosts {
+		if left[h.produces]--; left[h.produces] < 0 {
 			continue
 		}
-		c.board(t, s)
-		if !s.produces {
-			names = append(names, s.process.name)
+		c.start(t, h)
+		if !h.produces {
+			names = append(names, h.process.name)
 		}
 	}
 	c.awaitShares(t, names...)
-	await(t, patience, "messages to come out", func() bool {
-		c.look(t)
-		return len(c.audit.heard) > producersFirst*seatPerSecond
+	await(t, waitLimit, "messages to be read", func() bool {
+		c.poll(t)
+		return len(c.audit.unchecked) > producersFirst*hostPerSecond
 	})
 }
 
-// suffer strikes for a while, or until a promise is broken.
-func (c *chaos) suffer(t testing.TB, n *nemesis, lasts time.Duration) {
+// injectFaults injects faults for a while, or until there is a violation.
+func (c *chaos) injectFaults(t testing.TB, n *nemesis, lasts time.Duration) {
 	t.Helper()
 	end := time.Now().Add(lasts)
 	pause, s, d, pick := n.next()
 	due := time.Now().Add(pause)
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(booksEvery)
 	defer tick.Stop()
 	for now := time.Now(); now.Before(end) && len(c.audit.violations) == 0; now = time.Now() {
-		if !now.Before(due) && (s.effect != lone || c.calm()) {
-			c.strike(t, s, d, pick)
-			if s.effect == lone {
+		if !now.Before(due) && (s.effect != exclusive || c.undisturbed()) {
+			c.startFault(t, s, d, pick)
+			if s.effect == exclusive {
 				now = now.Add(takeoverWithin)
 			}
 			pause, s, d, pick = n.next()
 			due = now.Add(pause)
 		}
-		c.look(t)
+		c.poll(t)
 		<-tick.C
 	}
 }
 
-// mend ends misfortune and waits until all is well again. Then it stops the producers, waits until
-// all that stands in the streams has come out, and stops the consumers.
-func (c *chaos) mend(t testing.TB) {
+// recoverAndDrain ends the faults and waits until everything works again. Then it stops the
+// producers, waits until every message in the streams has been read, and stops the consumers.
+func (c *chaos) recoverAndDrain(t testing.TB) {
 	t.Helper()
-	c.endMisfortune()
-	mended := make(chan struct{})
-	go func() { // ends with the strikes, which end by themselves
-		c.strikes.Wait()
-		close(mended)
+	c.stopFaults()
+	ended := make(chan struct{})
+	go func() { // ends when the active faults have ended
+		c.faults.Wait()
+		close(ended)
 	}()
-	await(t, 2*patience, "the strikes to end", func() bool {
-		c.look(t)
+	await(t, 2*waitLimit, "the faults to end", func() bool {
+		c.poll(t)
 		select {
-		case <-mended:
+		case <-ended:
 			return true
 		default:
 			return false
 		}
 	})
 	c.awaitHealth(t)
-	c.losses(t)
-	c.dismiss(t, func(s *seat) bool { return s.produces })
-	await(t, patience, "the streams to be read", func() bool {
-		c.look(t)
+	c.checkLosses(t)
+	c.stopAll(t, func(h *host) bool { return h.produces })
+	await(t, waitLimit, "the streams to be read", func() bool {
+		c.poll(t)
 		return c.readStreams(t)
 	})
 	waited := time.Now()
-	await(t, 2*patience, "all messages to come out", func() bool {
-		c.look(t)
-		return c.audit.unread() == 0 || time.Since(waited) > patience // the verdict will name them
+	await(t, 2*waitLimit, "all messages to be read", func() bool {
+		c.poll(t)
+		return c.audit.unread() == 0 || time.Since(waited) > waitLimit // the report names the missing messages
 	})
-	c.dismiss(t, func(s *seat) bool { return !s.produces })
-	c.look(t)
-	c.audit.judge(time.Now().Add(hindsight))
+	c.stopAll(t, func(h *host) bool { return !h.produces })
+	c.poll(t)
+	c.audit.check(time.Now().Add(judgeDelay))
 }
 
-// awaitHealth waits until all consumers share the partitions, and each producer goes on.
+// awaitHealth waits until all consumers share the partitions and every producer makes progress.
 func (c *chaos) awaitHealth(t testing.TB) {
 	t.Helper()
 	began := time.Now()
 	var names []string
-	for _, s := range c.running(func(s *seat) bool { return !s.produces }) {
-		names = append(names, s.process.name)
+	for _, h := range c.running(func(h *host) bool { return !h.produces }) {
+		names = append(names, h.process.name)
 	}
 	c.awaitShares(t, names...)
 	shared := time.Since(began)
@@ -195,20 +202,20 @@ func (c *chaos) awaitHealth(t testing.TB) {
 	for _, p := range c.openBooks {
 		before[p] = p.acknowledged
 	}
-	await(t, patience, "each producer to go on", func() bool {
-		c.look(t)
+	await(t, waitLimit, "each producer to make progress", func() bool {
+		c.poll(t)
 		return !slices.ContainsFunc(c.openBooks, func(p *producer) bool { return p.acknowledged == before[p] })
 	})
 	figure(
 		t,
-		"all well again after",
+		"recovered after",
 		"%s (partitions shared after %s)",
 		time.Since(began).Round(time.Millisecond),
 		shared.Round(time.Millisecond),
 	)
 }
 
-func (c *chaos) endMisfortune() {
+func (c *chaos) stopFaults() {
 	select {
 	case <-c.over:
 	default:
@@ -216,15 +223,15 @@ func (c *chaos) endMisfortune() {
 	}
 }
 
-// dismiss lets some of the processes end by themselves.
-func (c *chaos) dismiss(t testing.TB, wanted func(*seat) bool) {
+// stopAll terminates the selected processes gracefully.
+func (c *chaos) stopAll(t testing.TB, wanted func(*host) bool) {
 	t.Helper()
 	some := c.running(wanted)
-	for _, s := range some {
-		s.process.terminate(t)
+	for _, h := range some {
+		h.process.terminate(t)
 	}
-	for _, s := range some {
-		s.process.join(t, stopWithin)
-		s.process.dismissed.Store(true)
+	for _, h := range some {
+		h.process.join(t, stopWithin)
+		h.process.stopping.Store(true)
 	}
 }

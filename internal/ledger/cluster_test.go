@@ -16,31 +16,32 @@ import (
 const (
 	clusterMasters    = 3
 	clusterPartitions = 12
-	// resharded is how many slots move to another node in one go.
+	// resharded is how many slots move to another node in one step.
 	resharded = 300
-	// halfway is how long each half of a slot's move lasts.
+	// halfway is how long each phase of a slot migration lasts.
 	halfway = 300 * time.Millisecond
 )
 
-// On a cluster under steady input the slots of live partitions and of the topic itself move,
-// hundreds of slots are given to another node, and a master dies whose replica misses the last
-// writes; then it comes back. Both sides go on by themselves, all that Redis kept comes out in
-// order, what it lost is counted, and partitions that have nothing to do with it flow on.
+// On a cluster under steady input, the slots of active partitions and of the topic itself move,
+// hundreds of slots move to another node, and a master dies whose replica misses the last writes;
+// later the old master returns. Producers and consumers recover without help, everything that Redis
+// kept is read in order, losses are counted, and unaffected partitions do not stop.
 func TestLedgerCluster(t *testing.T) {
 	servers := redistest.StartCluster(t, clusterMasters, 1, "--cluster-require-full-coverage", "no")
 	c := connection{URL: servers.URL(), Kind: "cluster"}
 	s := openScenario(t, c, servers.Client(t), clusterPartitions)
 	p := s.planMoves(t, servers)
 	consumers := []string{"c1", "c2", "c3"}
-	s.populate(t, consumers, func(g *generated) {
-		// It writes to nothing else, or its batches would wait for the others.
+	s.populate(t, consumers, func(g *generator) {
+		// This producer writes only to unaffected partitions: its batches would wait for the
+		// others.
 		g.Keys = slices.DeleteFunc(
 			g.Keys,
 			func(key string) bool { return !slices.Contains(p.bystanders, kafkaPartition(key, s.Partitions)) },
 		)
 		g.PerSecond /= 4
 	})
-	w := s.watchLeases(t, direct(t, p.heir, true))
+	w := s.watchLeases(t, direct(t, p.successor, true))
 	var windows []window
 	during := func(name string, happens func()) {
 		t.Helper()
@@ -49,7 +50,7 @@ func TestLedgerCluster(t *testing.T) {
 		s.awaitRounds(t, 2)
 		windows = append(windows, window{name: name, from: began, to: time.Now()})
 	}
-	during("nothing", func() { s.awaitRounds(t, 5) })
+	during("no fault", func() { s.awaitRounds(t, 5) })
 	for _, m := range p.moves {
 		during("the slot of "+m.key+" moves", func() { moveHalfByHalf(t, servers, m) })
 	}
@@ -58,49 +59,49 @@ func TestLedgerCluster(t *testing.T) {
 	f := failover{partitions: s.partitionsOf(t, servers, p.victim)}
 	require.NotEmpty(t, f.partitions)
 	during("a master dies", func() {
-		awaitReplicated(t, p.victim, p.heir)
-		cutOff(t, p.victim, p.heir)
+		awaitReplicated(t, p.victim, p.successor)
+		cutOff(t, p.victim, p.successor)
 		s.awaitRounds(t, 2)
 		f.killed = time.Now()
 		p.victim.Kill(t)
-		p.heir.Resume(t)
-		require.Equal(t, p.heir, servers.AwaitPromotion(t, s.partitionKey(f.partitions[0])))
+		p.successor.Resume(t)
+		require.Equal(t, p.successor, servers.AwaitPromotion(t, s.partitionKey(f.partitions[0])))
 		f.promoted = time.Now()
 	})
 	s.awaitReads(t, time.Now(), failoverPerSecond)
-	during("it comes back as a replica", func() {
+	during("the old master returns as a replica", func() {
 		p.victim.Restart(t)
 		servers.Await(t)
 	})
 	s.awaitShares(t, consumers...)
 	s.requireAllAlive(t)
 
-	a, lost := s.settleFailover(t, f, w)
+	a, lost := s.drainFailover(t, f, w)
 	figure(t, "partitions of the dead master", "%v", f.partitions)
 	for _, w := range windows {
-		others, all := a.longestPause(w, p.bystanders...), a.longestPause(w)
-		figure(t, "longest pause while "+w.name, "%s; of partitions that it doesn't touch: %s", all, others)
+		others, all := a.longestGap(w, p.bystanders...), a.longestGap(w)
+		figure(t, "longest pause while "+w.name, "%s; of unaffected partitions: %s", all, others)
 		require.Less(t, others, takeoverWithin, "the pause of a partition on another node while %s", w.name)
 	}
 	require.Positive(t, lost, "Redis lost nothing")
 }
 
-// longestPause of some partitions, or of all.
-func (a *account) longestPause(w window, partitions ...int) time.Duration {
-	stayed, moved := a.pauses(w.from, w.to, partitions...)
+// longestGap returns the longest time without reads of the given partitions, or of any.
+func (a *deliveries) longestGap(w window, partitions ...int) time.Duration {
+	stayed, moved := a.readGaps(w.from, w.to, partitions...)
 	return max(stayed.length(), moved.length()).Round(time.Millisecond)
 }
 
-// moves says what is going to happen to a cluster.
+// moves describes what happens to the cluster.
 type moves struct {
 	moves []move
-	// slots are given to the taker, that of the partition given among them.
+	// slots move to the taker, including the slot of partition given.
 	slots        []int
 	given        int
 	giver, taker *redistest.Server
-	// victim is the master that is going to die, heir its replica.
-	victim, heir *redistest.Server
-	// bystanders are the partitions to which nothing happens.
+	// victim is the master that will die, successor its replica.
+	victim, successor *redistest.Server
+	// bystanders are the unaffected partitions.
 	bystanders []int
 }
 
@@ -110,8 +111,8 @@ type move struct {
 	to  *redistest.Server
 }
 
-// planMoves has a partition of each master move to the next one, and the topic's metadata to the
-// one that dies.
+// planMoves plans to move one partition of each master to the next master, and the topic's metadata
+// to the master that will die.
 func (s *scenario) planMoves(t *testing.T, servers *redistest.Cluster) moves {
 	t.Helper()
 	metadata := fmt.Sprintf("rafka:{%s}:topic", s.Topic)
@@ -119,10 +120,10 @@ func (s *scenario) planMoves(t *testing.T, servers *redistest.Cluster) moves {
 	home := slices.Index(masters, servers.Master(t, metadata))
 	victim, giver := (home+1)%clusterMasters, (home+2)%clusterMasters
 	p := moves{
-		victim: masters[victim],
-		heir:   servers.Nodes()[clusterMasters+victim],
-		giver:  masters[giver],
-		taker:  masters[home],
+		victim:    masters[victim],
+		successor: servers.Nodes()[clusterMasters+victim],
+		giver:     masters[giver],
+		taker:     masters[home],
 	}
 	for i := range masters {
 		own := s.partitionsOf(t, servers, masters[i])
@@ -148,7 +149,7 @@ func (s *scenario) planMoves(t *testing.T, servers *redistest.Cluster) moves {
 	return p
 }
 
-// partitionsOf are those that a node serves.
+// partitionsOf returns the partitions on a node.
 func (s *scenario) partitionsOf(t testing.TB, servers *redistest.Cluster, node *redistest.Server) (own []int) {
 	t.Helper()
 	for i := range s.Partitions {
@@ -159,8 +160,8 @@ func (s *scenario) partitionsOf(t testing.TB, servers *redistest.Cluster, node *
 	return own
 }
 
-// moveHalfByHalf moves a slot such that for a while the key is at its new node and the others of
-// its slot, which scripts name together with it, are not.
+// moveHalfByHalf moves a slot in phases: for a while the key is on its new node while the other
+// keys of the slot, which scripts use together with it, are not.
 func moveHalfByHalf(t testing.TB, servers *redistest.Cluster, m move) {
 	t.Helper()
 	migration := servers.BeginMigration(t, servers.Slot(t, m.key), m.to)

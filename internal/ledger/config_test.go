@@ -12,16 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sessionTimeout is that of all consumers. A member that is gone is noticed within a second more.
+// sessionTimeout is the session timeout of all consumers. The group notices a dead member within
+// one more second.
 const sessionTimeout = 3 * time.Second
 
-// connection is how every process reaches Redis.
+// connection describes how processes connect to Redis.
 type connection struct {
 	URL, Kind string
 	Master    string // for kind failover
 }
 
-// route says where messages go and come from.
+// route describes where messages are written and read.
 type route struct {
 	connection
 	Topic      string
@@ -29,35 +30,39 @@ type route struct {
 	Group      string
 }
 
-// generated is a producer of numbered messages at an even pace: one batch every ten milliseconds.
-// It takes its keys in turn, so every batch touches many partitions.
-type generated struct {
+// generator is a producer of numbered messages at a constant rate: one batch every ten
+// milliseconds. It uses its keys in turn, so every batch goes to many partitions.
+type generator struct {
 	route
-	Before    int64 // the number before the first
+	Before    int64 // the number before the first one
 	Keys      []string
 	PerSecond int
 	Book      string
-	Metrics   string        // the address where it shows its metrics; "": nowhere
-	Timeout   time.Duration // of reads; 0: the default
+	Metrics   string        // the address of the metrics; "": disabled
+	Timeout   time.Duration // read_timeout; 0: the default
 }
 
-func (g generated) Batch() int { return g.PerSecond / 100 }
+// messageText is the format of all messages.
+const messageText = "message %d, which is about as long as a line of a log is in practice, " +
+	"so that buffers fill as they do there"
 
-func (g generated) KeyList() (string, error) {
+func (generator) Text() string { return messageText }
+func (g generator) Batch() int { return g.PerSecond / 100 }
+
+func (g generator) KeyList() (string, error) {
 	list, err := json.Marshal(g.Keys)
 	return string(list), err
 }
 
-// httpConfig is the head of every configuration. Some processes are asked for their metrics, and
-// some are not.
+// httpConfig is the head of every configuration. Only some processes serve metrics.
 const httpConfig = `
 http: {enabled: {{ne .Metrics ""}}, address: '{{.Metrics}}'}
 logger: {add_timestamp: true}
 `
 
-// The generator keeps one counter, in its own mapping: replays of the engine keep their number.
-// What rafka has acknowledged goes to the entry book.
-var generatedConfig = parse("generated", httpConfig+`
+// The generator has one counter, in its mapping: messages that the engine replays keep their
+// numbers. The numbers that rafka has acknowledged go to the ack log.
+var generatorConfig = parse("generated", httpConfig+`
 input:
   generate:
     interval: 10ms
@@ -65,7 +70,7 @@ input:
     mapping: |
       let line = {{.Before}} + counter()
       let keys = {{.KeyList}}
-      root = "message %d, which is about as long as a line of a log is in real life, so that buffers fill as they do there".format($line)
+      root = "{{.Text}}".format($line)
       meta line = $line
       meta client = $keys.index($line % {{len .Keys}})
 output:
@@ -133,12 +138,12 @@ type consumer struct {
 	BatchSize int
 	Threads   int
 	Work      time.Duration // for each batch
-	Metrics   string        // the address where it shows its metrics; "": nowhere
+	Metrics   string        // the address of the metrics; "": disabled
 }
 
 func (consumer) Session() time.Duration { return sessionTimeout }
 
-// The stamp is taken where a batch is read; what takes time comes after it.
+// The time is recorded when a batch is read; the slow processors follow later.
 var consumerConfig = parse("consumer", httpConfig+`
 input:
   rafka:

@@ -9,23 +9,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// perSecond is the pace of the input while consumers come, go and die.
+// perSecond is the rate of the input while consumers join, leave and die.
 const perSecond = 5000
 
-// takeoverWithin is the promise for the partitions of a member that is gone without a word.
+// takeoverWithin is the promised time until other members read the partitions of a member that
+// crashed.
 const takeoverWithin = sessionTimeout + time.Second
 
-// One of three consumers is killed under steady input. Nothing is lost, nothing is read again that
-// was committed, and the others have its partitions soon.
+// One of three consumers is killed under steady input. No message is lost, no committed message is
+// read again, and the other consumers soon own its partitions.
 func TestLedgerCrash(t *testing.T) {
 	for _, victim := range []struct {
 		name string
 		work time.Duration // for each batch
 	}{
-		// Much of what it finished since its last commit comes again.
+		// Much of what it finished after its last commit is read again.
 		{"QuickWorker", 5 * time.Millisecond},
-		// It has each batch in hand for longer than from one commit to the next: if such a batch
-		// were committed, it would be lost.
+		// A batch takes longer than a commit interval: if a batch in progress were committed, it
+		// would be lost.
 		{"SlowWorker", 1500 * time.Millisecond},
 	} {
 		t.Run(victim.name, func(t *testing.T) { killOneOfThree(t, victim.work) })
@@ -45,28 +46,28 @@ func killOneOfThree(t *testing.T, work time.Duration) {
 	victim.kill(t)
 	committed := s.leases(t)
 	lost := heldBy(committed, victim.name)
-	require.NotEmpty(t, lost, "the victim held nothing")
+	require.NotEmpty(t, lost, "the victim held no partition")
 	s.awaitShares(t, "c1", "c2")
 	s.awaitReads(t, time.Now(), 2*perSecond)
 
-	a := s.settle(t)
+	a := s.drain(t)
 	a.requireOrder(t)
-	requireOnlyUncommittedAgain(t, a, committed, victim.name)
+	requireOnlyUncommittedRepeats(t, a, committed, victim.name)
 	takeover := a.takeover(t, killed, victim.name, lost)
-	stayed, _ := a.pauses(killed, killed.Add(takeoverWithin))
+	stayed, _ := a.readGaps(killed, killed.Add(takeoverWithin))
 	figure(t, "partitions of the victim", "%d", len(lost))
-	figure(t, "all of them read again after", "%s (promised: %s)", takeover.Round(time.Millisecond), takeoverWithin)
-	figure(t, "longest pause of the others' partitions", "%s", stayed.length().Round(time.Millisecond))
+	figure(t, "all of them read by others after", "%s (promised: %s)", takeover.Round(time.Millisecond), takeoverWithin)
+	figure(t, "longest pause of other partitions", "%s", stayed.length().Round(time.Millisecond))
 	require.LessOrEqual(t, takeover, takeoverWithin)
 }
 
-// requireOnlyUncommittedAgain checks that all that was read more than once lies behind what the
+// requireOnlyUncommittedRepeats checks that every repeated read is after the position that the
 // victim had committed.
-func requireOnlyUncommittedAgain(t testing.TB, a *account, committed []lease, victim string) {
+func requireOnlyUncommittedRepeats(t testing.TB, a *deliveries, committed []lease, victim string) {
 	t.Helper()
-	for _, r := range a.again {
+	for _, r := range a.repeated {
 		l := committed[r.Partition]
-		require.Equal(t, victim, l.owner, "read again, though its partition was not the victim's: %s", r)
-		require.True(t, l.offset.Before(r.offset), "read again, though %s was committed: %s", l.offset, r)
+		require.Equal(t, victim, l.owner, "read again, although its partition was not the victim's: %s", r)
+		require.True(t, l.offset.Before(r.offset), "read again, although %s was committed: %s", l.offset, r)
 	}
 }

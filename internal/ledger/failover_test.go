@@ -16,16 +16,16 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// failover is the death of a master, and the promotion of its replica.
+// failover is the death of a master and the promotion of its replica.
 type failover struct {
 	killed, promoted time.Time
-	// partitions are those that the master had.
+	// partitions are the partitions of the dead master.
 	partitions []int
 }
 
 func (f failover) hit(partition int) bool { return slices.Contains(f.partitions, partition) }
 
-// direct is a client of one server, whatever that says about itself.
+// direct returns a client that talks to one server, whatever role the server has.
 func direct(t testing.TB, server *redistest.Server, cluster bool) *redis.Client {
 	t.Helper()
 	return server.Client(t, func(o *redis.Options) {
@@ -36,7 +36,7 @@ func direct(t testing.TB, server *redistest.Server, cluster bool) *redis.Client 
 	})
 }
 
-// awaitReplicated waits until the replicas of a master have all that it has now.
+// awaitReplicated waits until the replicas have everything that the master has now.
 func awaitReplicated(t testing.TB, master *redistest.Server, replicas ...*redistest.Server) {
 	t.Helper()
 	position := func(s *redistest.Server, field string) (n int64) {
@@ -52,47 +52,49 @@ func awaitReplicated(t testing.TB, master *redistest.Server, replicas ...*redist
 	for _, replica := range replicas {
 		await(
 			t,
-			patience,
-			"the replica to have what the master has",
+			waitLimit,
+			"the replica to catch up with the master",
 			func() bool { return position(replica, "slave_repl_offset") >= goal },
 		)
 	}
 }
 
-// cutOff has the replicas of a master miss what is written until the master is killed. The replica
-// must stand still for that, or it would connect again; what lies in its socket it still gets.
+// cutOff makes a replica miss all writes from now until the master is killed. The replica has to be
+// frozen for that, since it would reconnect otherwise; it still receives the data in its socket
+// buffer.
 func cutOff(t testing.TB, master, replica *redistest.Server) {
 	t.Helper()
 	replica.Pause(t)
 	require.NoError(t, master.Client(t).ClientKillByFilter(t.Context(), "TYPE", "replica").Err())
 }
 
-// populate starts consumers and two producers, and another producer for each of the options; all
-// show their metrics. When it returns every producer has written to all of its partitions.
-func (s *scenario) populate(t testing.TB, consumers []string, options ...func(*generated)) {
+// populate starts consumers and two producers, and another producer for each option; all serve
+// metrics. When it returns, every producer has written to all of its partitions.
+func (s *scenario) populate(t testing.TB, consumers []string, options ...func(*generator)) {
 	t.Helper()
 	for _, name := range consumers {
 		s.consume(t, name, func(c *consumer) { c.Metrics = freeAddress(t) })
 	}
 	s.awaitShares(t, consumers...)
-	ordinary := func(*generated) {}
-	for _, change := range append([]func(*generated){ordinary, ordinary}, options...) {
-		s.generate(t, failoverPerSecond, func(g *generated) { g.Metrics = freeAddress(t) }, change)
+	ordinary := func(*generator) {}
+	for _, change := range append([]func(*generator){ordinary, ordinary}, options...) {
+		s.generate(t, failoverPerSecond, func(g *generator) { g.Metrics = freeAddress(t) }, change)
 	}
 	s.awaitRounds(t, 2)
 	s.awaitReads(t, time.Now(), failoverPerSecond)
 }
 
-// stock is what stands in the streams in the end.
-type stock struct {
-	ids   map[int64]string // of each number, by which its entry can be told from an earlier one that Redis lost
-	twice []int64          // the numbers that stand there more than once
+// contents is the final content of the streams.
+type contents struct {
+	ids   map[int64]string // entry ID of each number: distinguishes it from an earlier entry that Redis lost
+	twice []int64          // numbers that are in the streams more than once
 }
 
-// takeStock reads the streams: the numbers of a key stand in its own partition and in order.
-func (s *scenario) takeStock(t testing.TB) *stock {
+// readContents reads the streams and checks that the numbers of each key are in its partition, in
+// order.
+func (s *scenario) readContents(t testing.TB) *contents {
 	t.Helper()
-	k := &stock{ids: map[int64]string{}}
+	k := &contents{ids: map[int64]string{}}
 	for i := range s.Partitions {
 		newest := map[string]int64{}
 		for _, e := range s.entries(t, i) {
@@ -108,30 +110,48 @@ func (s *scenario) takeStock(t testing.TB) *stock {
 	return k
 }
 
-// lines are all numbers that are there.
-func (k *stock) lines() (all []int64) {
+// lines returns all numbers in the streams.
+func (k *contents) lines() (all []int64) {
 	for line := range k.ids {
 		all = append(all, line)
 	}
 	return all
 }
 
-// keeps reports whether the entry that was read is still there. Its number may be there again in
-// another.
-func (k *stock) keeps(r record) bool { return k.ids[r.Line] == r.ID }
+// keeps reports whether the entry that was read is still there. If it is not, another entry can
+// have the same number.
+func (k *contents) keeps(r record) bool { return k.ids[r.Line] == r.ID }
 
-// settleFailover ends the input, waits until all that Redis kept has come out, and holds what Redis
-// lost against what rafka counted. It returns how many acknowledged messages were lost.
-func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *account, lost int64) {
+// drainFailover stops the input, waits until everything that Redis kept has been read, and compares
+// what Redis lost with what rafka counted. It returns how many acknowledged messages were lost.
+func (s *scenario) drainFailover(t testing.TB, f failover, w *leaseWatch) (a *deliveries, lost int64) {
 	t.Helper()
-	counted, gaps := s.counted(t, "rafka_append_lost_entries_total"), s.counted(t, "rafka_append_gaps_total")
-	retries, duplicates := s.counted(t, "rafka_append_retries_total"), s.counted(t, "rafka_append_deduplicated_total")
+	counted, gaps := s.producerCounter(
+		t,
+		"rafka_append_lost_entries_total",
+	), s.producerCounter(
+		t,
+		"rafka_append_gaps_total",
+	)
+	retries, duplicates := s.producerCounter(
+		t,
+		"rafka_append_retries_total",
+	), s.producerCounter(
+		t,
+		"rafka_append_deduplicated_total",
+	)
 	s.stopProducers(t)
-	entered, kept := s.entered(t), s.takeStock(t)
-	require.NotEmpty(t, entered, "nothing went in")
+	entered, kept := s.entered(t), s.readContents(t)
+	require.NotEmpty(t, entered, "nothing was written")
 	s.awaitLines(t, kept.lines())
-	noticed, recreated := s.noticed(t, "rafka_lost_entries_total"), s.noticed(t, "rafka_recreated_total")
-	a = s.balance(t, kept.lines())
+	noticed, recreated := s.consumerCounter(
+		t,
+		"rafka_lost_entries_total",
+	), s.consumerCounter(
+		t,
+		"rafka_recreated_total",
+	)
+	a = s.awaitAndStop(t, kept.lines())
 	a.requireOrder(t)
 	keptOnly := a.only(kept.keeps)
 	keptOnly.requireOrder(t)
@@ -150,13 +170,13 @@ func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *accoun
 		len(kept.ids),
 		int64(len(kept.ids))+lost-int64(len(entered)),
 	)
-	figure(t, "acknowledged and not in the streams", "%d %v", lost, missing)
+	figure(t, "acknowledged but not in the streams", "%d %v", lost, missing)
 	figure(t, "counted as lost by the producers", "%d %v (%d gaps)", counted.sum(), counted, gaps.sum())
 	figure(t, "of these read before they were lost", "%d %v", read.sum(), read)
 	figure(t, "counted as lost unread by the consumers", "%d %v", noticed.sum(), noticed)
-	figure(t, "streams that they found gone back", "%v", recreated)
-	figure(t, "appends sent again, of these written before", "%d, %d", retries.sum(), duplicates.sum())
-	figure(t, "numbers that stand in the streams twice", "%d", len(kept.twice))
+	figure(t, "streams whose rollback they noticed", "%v", recreated)
+	figure(t, "appends retried, of these duplicates", "%d, %d", retries.sum(), duplicates.sum())
+	figure(t, "numbers that are in the streams twice", "%d", len(kept.twice))
 	w.requireCauses(t, a, kept, f, recreated)
 	a.recoveries(t, f)
 	require.Empty(t, kept.twice, "an idempotent output writes nothing twice")
@@ -173,18 +193,18 @@ func (s *scenario) settleFailover(t testing.TB, f failover, w *watch) (a *accoun
 	}
 	require.Equal(t, missing, counted, "what Redis lost and what the producers counted, by partition")
 	for partition := range read {
-		// Whoever claims the partition anew begins where the stored position is, which went back
-		// with the stream: there is nothing to be found.
-		require.Positive(t, recreated[partition]+int64(w.ordinary.claims(partition, time.Now())),
-			"nobody found that partition %d had gone back", partition)
+		// A member that claims the partition starts at the stored position, which went back
+		// together with the stream: it has nothing to notice.
+		require.Positive(t, recreated[partition]+int64(w.current.claims(partition, time.Now())),
+			"no consumer noticed that partition %d was rolled back", partition)
 	}
 	require.LessOrEqual(t, noticed.sum(), lost-read.sum(), "the consumers count at most what was lost and never read")
 	return a, lost
 }
 
-// missingOf counts, by partition, what was acknowledged and does not stand in the streams, and what
-// of that was read all the same.
-func (s *scenario) missingOf(entered []int64, kept *stock, a *account) (missing, read counter) {
+// missingOf counts, by partition, the acknowledged messages that are not in the streams, and how
+// many of them were read before Redis lost them.
+func (s *scenario) missingOf(entered []int64, kept *contents, a *deliveries) (missing, read counter) {
 	missing, read = counter{}, counter{}
 	for _, line := range entered {
 		if _, there := kept.ids[line]; there {
@@ -200,9 +220,8 @@ func (s *scenario) missingOf(entered []int64, kept *stock, a *account) (missing,
 	return missing, read
 }
 
-// recoveries logs how long it took until the partitions of the dead master were read again with
-// what was written since.
-func (a *account) recoveries(t testing.TB, f failover) {
+// recoveries logs how long it took until new messages of the dead master's partitions were read.
+func (a *deliveries) recoveries(t testing.TB, f failover) {
 	t.Helper()
 	took := make([]time.Duration, len(f.partitions))
 	for i, partition := range f.partitions {

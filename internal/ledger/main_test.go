@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	binary = filepath.Join(dir, "rafka")
-	// Without the race detector, whatever these tests run with: they measure.
+	// Always without the race detector: these tests measure.
 	out, err := exec.Command("go", "build", "-race=false", "-o", binary, "../../cmd/rafka").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "building cmd/rafka: %v\n%s", err, out)

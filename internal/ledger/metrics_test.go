@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// freeAddress is one that was free a moment ago. Its port is neither one of those that systems give
-// to outgoing connections nor one of those that redistest takes.
+// freeAddress returns an address that was free a moment ago. Its port is neither in the range of
+// outgoing connections nor in the range that redistest uses.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -48,8 +48,7 @@ func (c counter) add(other counter) {
 
 var partitionLabel = regexp.MustCompile(`[{,]partition="(\d+)"`)
 
-// scrape asks a process for one of its counters. Partitions for which nothing was counted are left
-// out.
+// scrape reads one counter of a process. It leaves out partitions with 0.
 func scrape(t testing.TB, address, name string) counter {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -77,8 +76,8 @@ func scrape(t testing.TB, address, name string) counter {
 	return c
 }
 
-// counted adds a counter up over all producers.
-func (s *scenario) counted(t testing.TB, name string) counter {
+// producerCounter returns the sum of a counter over all producers.
+func (s *scenario) producerCounter(t testing.TB, name string) counter {
 	t.Helper()
 	all := counter{}
 	for _, p := range s.producers {
@@ -87,8 +86,8 @@ func (s *scenario) counted(t testing.TB, name string) counter {
 	return all
 }
 
-// noticed adds a counter up over all consumers.
-func (s *scenario) noticed(t testing.TB, name string) counter {
+// consumerCounter returns the sum of a counter over all consumers.
+func (s *scenario) consumerCounter(t testing.TB, name string) counter {
 	t.Helper()
 	all := counter{}
 	for _, m := range s.consumers {

@@ -4,7 +4,7 @@ package ledger
 
 import "syscall"
 
-// diesWithParent has the kernel kill the process when the thread that started it ends, so that a
+// diesWithParent makes the kernel kill the process when the thread that started it ends, so that a
 // killed test leaves nothing behind.
 func diesWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

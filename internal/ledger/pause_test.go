@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// standstill is how long the consumer is frozen: more than three times its session.
-	standstill = 10 * time.Second
-	// slowBatch is the batch_size of the one that is frozen.
+	// freezeFor is how long the consumer is frozen: more than three times its session.
+	freezeFor = 10 * time.Second
+	// slowBatch is the batch_size of the frozen consumer.
 	slowBatch = 20
 )
 
-// A consumer that is behind, and so has full buffers, is frozen for much longer than its leases
-// last. The other takes its partitions over. When it goes on it hands out nothing of what it had
-// buffered, and takes part again.
+// A consumer that is behind, so that its buffers are full, is frozen for much longer than its
+// leases last. The other consumer takes over its partitions. When the frozen consumer continues, it
+// hands out nothing of what it had buffered, and rejoins.
 func TestLedgerPause(t *testing.T) {
 	s, _ := newScenario(t)
 	s.consume(t, "c1")
@@ -32,10 +32,10 @@ func TestLedgerPause(t *testing.T) {
 	sleeper.pause(t)
 	committed := s.leases(t)
 	lost := heldBy(committed, sleeper.name)
-	require.NotEmpty(t, lost, "the sleeper held nothing")
+	require.NotEmpty(t, lost, "the frozen consumer held no partition")
 	s.awaitShares(t, "c1")
 	awaitPassed(t, s.consumers[0], lost, stopped)
-	<-time.After(time.Until(stopped.Add(standstill)))
+	<-time.After(time.Until(stopped.Add(freezeFor)))
 	s.refresh(t)
 	finished := len(sleeper.records)
 	resumed := time.Now()
@@ -46,24 +46,24 @@ func TestLedgerPause(t *testing.T) {
 	sleeper.terminate(t)
 	sleeper.join(t, stopWithin)
 
-	a := s.settle(t)
+	a := s.drain(t)
 	a.requireOrder(t)
-	requireOnlyUncommittedAgain(t, a, committed, sleeper.name)
+	requireOnlyUncommittedRepeats(t, a, committed, sleeper.name)
 	takeover := a.takeover(t, stopped, sleeper.name, lost)
 	stale, fresh := sortOut(sleeper.records[finished:], stopped)
-	figure(t, "partitions of the sleeper", "%d", len(lost))
-	figure(t, "messages it was behind when it was frozen", "%d", buffered)
+	figure(t, "partitions of the frozen consumer", "%d", len(lost))
+	figure(t, "its backlog when it was frozen", "%d", buffered)
 	figure(
 		t,
-		"its partitions were read elsewhere after",
+		"its partitions were read by others after",
 		"%s (promised: %s)",
 		takeover.Round(time.Millisecond),
 		takeoverWithin,
 	)
 	figure(t, "it held partitions again after", "%s", back.Round(time.Millisecond))
-	figure(t, "new messages finished after it went on", "%d", fresh)
+	figure(t, "new messages finished after it continued", "%d", fresh)
 	require.LessOrEqual(t, takeover, takeoverWithin)
-	require.Positive(t, fresh, "the sleeper reads again")
+	require.Positive(t, fresh, "the consumer did not read again")
 	for _, l := range lost {
 		figure(
 			t,
@@ -76,16 +76,16 @@ func TestLedgerPause(t *testing.T) {
 			t,
 			stale[l.partition],
 			slowBatch,
-			"the sleeper handed out what it had buffered of partition %d",
+			"the consumer handed out buffered messages of partition %d",
 			l.partition,
 		)
 	}
 }
 
-// awaitBacklog waits until a consumer is so many messages behind, and returns how many.
+// awaitBacklog waits until a consumer is at least enough messages behind, and returns its backlog.
 func awaitBacklog(t testing.TB, s *scenario, m *member, enough int64) (backlog int64) {
 	t.Helper()
-	await(t, patience, m.name+" to fall behind", func() bool {
+	await(t, waitLimit, m.name+" to fall behind", func() bool {
 		s.refresh(t)
 		done := map[int]int64{}
 		for _, r := range m.records {
@@ -102,16 +102,16 @@ func awaitBacklog(t testing.TB, s *scenario, m *member, enough int64) (backlog i
 	return backlog
 }
 
-// awaitPassed waits until a consumer has finished, of partitions that it took over, all that was
-// written before a moment.
+// awaitPassed waits until a consumer has finished, in partitions that it took over, all messages
+// written before a time.
 func awaitPassed(t testing.TB, m *member, taken []lease, moment time.Time) {
 	t.Helper()
 	behind := map[int]bool{}
 	for _, l := range taken {
 		behind[l.partition] = true
 	}
-	await(t, patience, m.name+" to catch up", func() bool {
-		for _, r := range m.outBook.refresh(t) {
+	await(t, waitLimit, m.name+" to catch up", func() bool {
+		for _, r := range m.consumerLedger.refresh(t) {
 			if int64(r.offset.Millis) > moment.UnixMilli() {
 				delete(behind, r.Partition)
 			}
@@ -120,9 +120,9 @@ func awaitPassed(t testing.TB, m *member, taken []lease, moment time.Time) {
 	})
 }
 
-// sortOut counts what a consumer finished after it had been frozen: by partition what was written
-// before, which it may have had buffered, and what was written since. Of each partition one batch
-// was in the pipeline, and that one may end as if nothing had happened.
+// sortOut counts what a consumer finished after it was frozen: by partition, messages written
+// before the freeze, which it can have had buffered, and messages written since. One batch of each
+// partition was in the pipeline and may finish.
 func sortOut(records []record, stopped time.Time) (stale map[int]int, fresh int) {
 	stale = map[int]int{}
 	for _, r := range records {

@@ -17,24 +17,24 @@ import (
 )
 
 const (
-	// stopWithin is how long a process may take to end by itself: the engine's shutdown_timeout,
-	// and a second.
+	// stopWithin is how long a process can take to terminate: the engine's shutdown_timeout, and a
+	// second.
 	stopWithin = 21 * time.Second
-	// shownOutput is how many bytes of a process's output are shown when a test fails.
+	// shownOutput is how many bytes of the output are shown when a test fails.
 	shownOutput = 16 << 10
 )
 
-// process is one running binary. It belongs to one test and is killed and joined when that ends.
+// process is one running binary. It belongs to one test, which kills and joins it at its end.
 type process struct {
 	name string
-	log  string // the file with what it printed
+	log  string // the file with its output
 	cmd  *exec.Cmd
-	done chan struct{} // closed once it has been waited for; cmd.ProcessState is set then
-	// dismissed says that it is to end: what it printed is not shown when the test fails.
-	dismissed atomic.Bool
+	done chan struct{} // closed after Wait; cmd.ProcessState is set then
+	// stopping: the process should end, so its output is not shown when the test fails.
+	stopping atomic.Bool
 }
 
-// launch starts the binary with a config, in a directory of the test.
+// launch starts the binary with a configuration, in a directory of the test.
 func launch(t testing.TB, dir, name, config string) *process {
 	t.Helper()
 	path := filepath.Join(dir, name+".yaml")
@@ -50,29 +50,29 @@ func launch(t testing.TB, dir, name, config string) *process {
 	started := make(chan error, 1)
 	go func() { // ends with the process
 		defer close(p.done)
-		// "Parent" is the thread that forked, not the process: the thread must live as long as the
-		// child does.
+		// PR_SET_PDEATHSIG refers to the thread that forked, not to the process: the thread must
+		// live as long as the child does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
-		_ = output.Close() // the child has its own
+		_ = output.Close() // the child has its own copy
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // how it ended is in ProcessState
+			_ = p.cmd.Wait() // ProcessState says how it ended
 		}
 	}()
 	require.NoError(t, <-started, "starting %s", binary)
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // fails only if it is gone already
+		_ = p.cmd.Process.Kill() // fails only if the process has ended
 		<-p.done
-		if t.Failed() && !p.dismissed.Load() {
+		if t.Failed() && !p.stopping.Load() {
 			t.Logf("%s (%s) printed:\n%s", p.name, p.cmd.ProcessState, p.output())
 		}
 	})
 	return p
 }
 
-// output is the end of what the process has printed.
+// output returns the end of the output.
 func (p *process) output() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -89,7 +89,7 @@ func (p *process) signal(t testing.TB, sig syscall.Signal) {
 	require.NoError(t, p.cmd.Process.Signal(sig), "sending %s to %s", sig, p.name)
 }
 
-// kill ends the process at once and returns when it is gone.
+// kill kills the process and returns when it has ended.
 func (p *process) kill(t testing.TB) {
 	t.Helper()
 	p.signal(t, syscall.SIGKILL)
@@ -107,11 +107,11 @@ func (p *process) resume(t testing.TB) {
 	p.signal(t, syscall.SIGCONT)
 }
 
-// terminate asks the process to end. Before the engine says that it can be asked, it has no handler
-// for the signal and would die of it.
+// terminate sends SIGTERM. Before the engine logs that it can be stopped, it has no handler for the
+// signal and would die of it, so terminate waits for that line.
 func (p *process) terminate(t testing.TB) {
 	t.Helper()
-	await(t, patience, p.name+" to be up", func() bool {
+	await(t, waitLimit, p.name+" to be up", func() bool {
 		printed, err := os.ReadFile(p.log)
 		require.NoError(t, err)
 		return p.ended() || bytes.Contains(printed, []byte("use CTRL+C to close"))
@@ -119,7 +119,7 @@ func (p *process) terminate(t testing.TB) {
 	p.signal(t, syscall.SIGTERM)
 }
 
-// join waits until the process has ended by itself, without an error.
+// join waits until the process has ended without an error.
 func (p *process) join(t testing.TB, within time.Duration) {
 	t.Helper()
 	select {
@@ -130,7 +130,7 @@ func (p *process) join(t testing.TB, within time.Duration) {
 	}
 }
 
-// ended reports whether the process is gone.
+// ended reports whether the process has ended.
 func (p *process) ended() bool {
 	select {
 	case <-p.done:
@@ -148,11 +148,11 @@ func (p *process) requireAlive(t testing.TB) {
 	}
 }
 
-// pollEvery is how often await looks.
+// pollEvery is how often await checks its condition.
 const pollEvery = 20 * time.Millisecond
 
-// await waits until holds does. Unlike require.Eventually it asks on the test's own goroutine, so
-// holds may fail the test.
+// await waits until holds returns true. Unlike require.Eventually it calls holds on the test's own
+// goroutine, so holds can fail the test.
 func await(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
@@ -160,14 +160,14 @@ func await(t testing.TB, within time.Duration, what string, holds func() bool) {
 	defer ticker.Stop()
 	for !holds() {
 		if time.Now().After(deadline) {
-			require.Fail(t, "waited in vain for "+what, "for %s", within)
+			require.Fail(t, "timed out waiting for "+what, "for %s", within)
 		}
 		<-ticker.C
 	}
 }
 
-// The moment it was started is the earliest that chaos asks a process to end.
-func TestLedgerAsksNoProcessToEndBeforeItIsUp(t *testing.T) {
+// Chaos can terminate a process right after its start.
+func TestLedgerTerminateWaitsUntilTheProcessIsUp(t *testing.T) {
 	p := launch(
 		t,
 		t.TempDir(),

@@ -11,30 +11,30 @@ import (
 )
 
 const (
-	// durablePerSecond is a pace that a server keeps up with that syncs each write to its disk.
+	// durablePerSecond is a rate that a server can handle although it syncs each write to disk.
 	durablePerSecond = 2000
-	// impatience is how long this test's producer waits for an answer.
-	impatience = 500 * time.Millisecond
+	// readTimeout is how long the producer of this test waits for a reply.
+	readTimeout = 500 * time.Millisecond
 )
 
-// Redis is killed and restarted twice under steady input, once for less than a session and once for
-// much more, and once it stands still for longer than the producer waits: then it works off what it
-// was sent, and nobody gets the answers. Nothing that was acknowledged is lost, nothing is written
-// twice, and both sides go on by themselves.
+// Under steady input, Redis is killed and restarted twice, once for less than a session and once
+// for much more, and once it freezes for longer than the producer waits: then it processes the
+// requests that it has received, and their replies are lost. No acknowledged message is lost,
+// nothing is written twice, and producers and consumers recover without help.
 func TestLedgerRedisRestart(t *testing.T) {
 	s, server := newScenario(t, "--appendonly", "yes", "--appendfsync", "always")
 	s.consume(t, "c1")
 	s.consume(t, "c2")
 	s.awaitShares(t, "c1", "c2")
-	s.generate(t, durablePerSecond, func(g *generated) { g.Timeout = impatience })
+	s.generate(t, durablePerSecond, func(g *generator) { g.Timeout = readTimeout })
 	s.awaitReads(t, time.Now(), 2*durablePerSecond)
 	recoveries := []recovery{
 		disturb(t, s, "killed", time.Second, server.Kill, server.Restart),
-		disturb(t, s, "standing still", 4*impatience, server.Pause, server.Resume),
+		disturb(t, s, "frozen", 4*readTimeout, server.Pause, server.Resume),
 		disturb(t, s, "killed", 8*time.Second, server.Kill, server.Restart),
 	}
 
-	a := s.settle(t)
+	a := s.drain(t)
 	a.requireOrder(t)
 	figure(t, "entries in the streams, each number once", "%d", requireEachOnceInOrder(t, s))
 	for _, r := range recoveries {
@@ -48,21 +48,27 @@ func TestLedgerRedisRestart(t *testing.T) {
 	}
 }
 
-// recovery is how long it took, from when the server answered again, until there were acknowledged
-// writes and reads of all partitions.
+// recovery is how long it took, after the server answered again, until writes were acknowledged and
+// all partitions were read.
 type recovery struct {
 	what                string
 	down, written, read time.Duration
 }
 
-// disturb has the server fail for a while and waits until everything flows again.
-func disturb(t *testing.T, s *scenario, what string, down time.Duration, fail, mend func(testing.TB)) recovery {
+// disturb makes the server fail for a while and waits until messages flow again.
+func disturb(
+	t *testing.T,
+	s *scenario,
+	what string,
+	down time.Duration,
+	breakServer, repair func(testing.TB),
+) recovery {
 	t.Helper()
 	r := recovery{what: what}
 	failed := time.Now()
-	fail(t)
+	breakServer(t)
 	<-time.After(down)
-	mend(t)
+	repair(t)
 	back := time.Now()
 	r.down = back.Sub(failed)
 	written := len(s.entered(t))
@@ -70,12 +76,12 @@ func disturb(t *testing.T, s *scenario, what string, down time.Duration, fail, m
 	for i := range partitions {
 		unread[i] = true
 	}
-	await(t, patience, "writes and reads to go on", func() bool {
+	await(t, waitLimit, "writes and reads to resume", func() bool {
 		if r.written == 0 && len(s.entered(t)) > written {
 			r.written = time.Since(back)
 		}
 		for _, record := range s.refresh(t) {
-			// Written since, so it did not come out of a buffer.
+			// Written after the outage, so not from a buffer.
 			if int64(record.offset.Millis) >= back.UnixMilli() {
 				delete(unread, record.Partition)
 			}
@@ -87,8 +93,8 @@ func disturb(t *testing.T, s *scenario, what string, down time.Duration, fail, m
 	return r
 }
 
-// requireEachOnceInOrder checks the streams: the numbers from 1 to the last, each once, those of a
-// key in order and in one partition, and all that was acknowledged among them.
+// requireEachOnceInOrder checks the streams: every number from 1 to the last, each once, the
+// numbers of a key in order and in one partition, and every acknowledged number.
 func requireEachOnceInOrder(t *testing.T, s *scenario) (total int) {
 	t.Helper()
 	seen := map[int64]bool{}

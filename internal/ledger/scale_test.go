@@ -10,18 +10,19 @@ import (
 )
 
 const (
-	// pauseWithin is the promise for a partition that stays where it is while others move.
+	// pauseWithin is the promised maximum pause of a partition that stays with its consumer while
+	// others move.
 	pauseWithin = 250 * time.Millisecond
-	// attempts is how often the scaling is tried on a machine that stalls by itself.
+	// attempts is how often the test runs on a machine that stalls.
 	attempts = 3
 )
 
-// One consumer becomes four and one again under steady input, all of them gracefully: nothing is
-// lost and nothing is read twice, and partitions that stay where they are do not notice.
+// Under steady input, one consumer becomes four and one again, all of them gracefully. Nothing is
+// lost, nothing is read twice, and partitions that stay with their consumer are not interrupted.
 func TestLedgerScale(t *testing.T) {
 	for attempt := 1; ; attempt++ {
 		a, windows := scaleUpAndDown(t)
-		a.requireNothingAgain(t)
+		a.requireNoRepeats(t)
 		a.requireOrder(t)
 		quiet, rebalance := measure(t, a, windows)
 		if quiet < pauseWithin || attempt == attempts {
@@ -30,28 +31,28 @@ func TestLedgerScale(t *testing.T) {
 				t,
 				quiet,
 				pauseWithin,
-				"the machine is too busy to tell: even without a rebalance there were pauses",
+				"the machine is too busy for this test: there were pauses even without a rebalance",
 			)
 			return
 		}
 		t.Logf(
-			"attempt %d of %d: the machine stalled while nothing was rebalanced, so its figures say nothing; once more",
+			"attempt %d of %d: the machine stalled without a rebalance, so the figures mean nothing; retrying",
 			attempt,
 			attempts,
 		)
 	}
 }
 
-// window is a stretch of a test.
+// window is a period of a test.
 type window struct {
 	name      string
 	rebalance bool
 	from, to  time.Time
 }
 
-// scaleUpAndDown runs the scenario and returns the account, and when there was a rebalance and when
-// there was none.
-func scaleUpAndDown(t *testing.T) (*account, []window) {
+// scaleUpAndDown runs the scenario and returns the deliveries, and the periods with and without a
+// rebalance.
+func scaleUpAndDown(t *testing.T) (*deliveries, []window) {
 	t.Helper()
 	s, _ := newScenario(t)
 	var windows []window
@@ -89,15 +90,15 @@ func scaleUpAndDown(t *testing.T) (*account, []window) {
 	})
 	during("one consumer again", false, flow)
 	c1.requireAlive(t)
-	return s.settle(t), windows
+	return s.drain(t), windows
 }
 
-// measure logs the longest pauses of each window and returns the longest without and with a
+// measure logs the longest gaps of each period and returns the longest without and with a
 // rebalance.
-func measure(t *testing.T, a *account, windows []window) (quiet, rebalance time.Duration) {
+func measure(t *testing.T, a *deliveries, windows []window) (quiet, rebalance time.Duration) {
 	t.Helper()
 	for _, w := range windows {
-		stayed, moved := a.pauses(w.from, w.to)
+		stayed, moved := a.readGaps(w.from, w.to)
 		figure(
 			t,
 			"longest pause, "+w.name,

@@ -19,17 +19,17 @@ import (
 )
 
 const (
-	// partitions is how many the topic has unless a test says otherwise.
+	// partitions is how many partitions the topic has by default.
 	partitions = 8
-	// producerKeys is how many keys each producer has, all its own.
+	// producerKeys is how many keys each producer has. Producers share no keys.
 	producerKeys = 200
-	// producerRange is how many numbers each producer has, all its own.
+	// producerRange is how many numbers each producer has. Producers share no numbers.
 	producerRange = 1_000_000_000
-	// patience is for everything whose time is not what a test is about.
-	patience = time.Minute
+	// waitLimit bounds waits whose duration is not under test.
+	waitLimit = time.Minute
 )
 
-// scenario is a topic somewhere in Redis and the processes that write and read it.
+// scenario is a topic and the processes that write and read it.
 type scenario struct {
 	route
 	dir       string
@@ -38,18 +38,18 @@ type scenario struct {
 	consumers []*member
 }
 
-// producer is a process that makes messages, and its entry book.
+// producer is a process that generates messages, and its ack log.
 type producer struct {
 	*process
-	*book
-	generated
-	acknowledged int // how many, in a test that doesn't keep the numbers
+	*ackLog
+	generator
+	acknowledged int // number of acknowledged messages, in a test that does not keep the numbers
 }
 
 // member is a consumer and its ledger.
 type member struct {
 	*process
-	*outBook
+	*consumerLedger
 	consumer
 }
 
@@ -60,7 +60,7 @@ func newScenario(t testing.TB, redisArgs ...string) (*scenario, *redistest.Serve
 	return openScenario(t, connection{URL: server.URL(), Kind: "simple"}, server.Client(t), partitions), server
 }
 
-// openScenario creates the topic by the binary's own command.
+// openScenario creates the topic with the command of the binary.
 func openScenario(t testing.TB, c connection, client redis.UniversalClient, partitions int) *scenario {
 	t.Helper()
 	s := &scenario{
@@ -85,27 +85,27 @@ func openScenario(t testing.TB, c connection, client redis.UniversalClient, part
 	return s
 }
 
-// generate starts a producer of perSecond messages.
-func (s *scenario) generate(t testing.TB, perSecond int, options ...func(*generated)) *producer {
+// generate starts a producer of perSecond messages per second.
+func (s *scenario) generate(t testing.TB, perSecond int, options ...func(*generator)) *producer {
 	t.Helper()
 	i := len(s.producers)
 	name := producerName(i)
-	g := generated{
+	g := generator{
 		route: s.route, Before: int64(i) * producerRange, Keys: keysOf(name), PerSecond: perSecond,
 		Book: filepath.Join(s.dir, name+".book"),
 	}
 	for _, change := range options {
 		change(&g)
 	}
-	p := &producer{launch(t, s.dir, name, render(t, generatedConfig, g)), &book{file: tail{path: g.Book}}, g, 0}
+	p := &producer{launch(t, s.dir, name, render(t, generatorConfig, g)), &ackLog{file: tail{path: g.Book}}, g, 0}
 	s.producers = append(s.producers, p)
 	return p
 }
 
-// producerName is that of the i-th producer.
+// producerName returns the name of the i-th producer.
 func producerName(i int) string { return "producer" + strconv.Itoa(i+1) }
 
-// keysOf are the keys of a producer.
+// keysOf returns the keys of a producer.
 func keysOf(name string) []string {
 	keys := make([]string, producerKeys)
 	for i := range keys {
@@ -114,23 +114,22 @@ func keysOf(name string) []string {
 	return keys
 }
 
-// entered returns the numbers of all messages whose write has been acknowledged.
+// entered returns the numbers of all messages whose write was acknowledged.
 func (s *scenario) entered(t testing.TB) (all []int64) {
 	t.Helper()
 	for _, p := range s.producers {
-		p.book.refresh(t)
+		p.ackLog.refresh(t)
 		all = append(all, p.numbers...)
 	}
 	return all
 }
 
-// consume starts a consumer. Those of one scenario have different names.
+// consume starts a consumer. The name must be unique in the scenario.
 func (s *scenario) consume(t testing.TB, name string, options ...func(*consumer)) *member {
 	t.Helper()
 	c := consumer{
 		route: s.route, Name: name, Ledger: filepath.Join(s.dir, name+".ledger"),
-		// There is nearly always something in the pipeline, and no partition waits there for
-		// another.
+		// The pipeline nearly always has work, and no partition waits for another one.
 		BatchSize: 500, Threads: s.Partitions, Work: 5 * time.Millisecond,
 	}
 	for _, change := range options {
@@ -138,19 +137,19 @@ func (s *scenario) consume(t testing.TB, name string, options ...func(*consumer)
 	}
 	m := &member{
 		launch(t, s.dir, name, render(t, consumerConfig, c)),
-		&outBook{by: name, file: tail{path: c.Ledger}},
+		&consumerLedger{by: name, file: tail{path: c.Ledger}},
 		c,
 	}
 	s.consumers = append(s.consumers, m)
 	return m
 }
 
-// awaitShares waits until exactly these consumers hold all partitions among them, evenly, and
-// returns the leases.
+// awaitShares waits until exactly these consumers hold all partitions, evenly, and returns the
+// leases.
 func (s *scenario) awaitShares(t testing.TB, names ...string) (all []lease) {
 	t.Helper()
 	least := s.Partitions / len(names)
-	await(t, patience, fmt.Sprintf("%v to share the partitions", names), func() bool {
+	await(t, waitLimit, fmt.Sprintf("%v to share the partitions", names), func() bool {
 		all = s.leases(t)
 		count := map[string]int{}
 		for _, l := range all {
@@ -161,7 +160,7 @@ func (s *scenario) awaitShares(t testing.TB, names ...string) (all []lease) {
 	return all
 }
 
-// awaitReads waits until more messages have been finished that were read after a moment.
+// awaitReads waits until so many more messages are finished that were read after a time.
 func (s *scenario) awaitReads(t testing.TB, after time.Time, more int) {
 	t.Helper()
 	seen := 0
@@ -172,7 +171,7 @@ func (s *scenario) awaitReads(t testing.TB, after time.Time, more int) {
 			}
 		}
 	}
-	await(t, patience, fmt.Sprintf("%d more messages to be read", more), func() bool {
+	await(t, waitLimit, fmt.Sprintf("%d more messages to be read", more), func() bool {
 		for _, r := range s.refresh(t) {
 			if r.read().After(after) {
 				seen++
@@ -182,41 +181,41 @@ func (s *scenario) awaitReads(t testing.TB, after time.Time, more int) {
 	})
 }
 
-// awaitRounds waits until each producer has so often more written to all of its keys.
+// awaitRounds waits until each producer has written `more` times to each of its keys.
 func (s *scenario) awaitRounds(t testing.TB, more int) {
 	t.Helper()
 	for _, p := range s.producers {
-		p.book.refresh(t)
+		p.ackLog.refresh(t)
 	}
 	for _, p := range s.producers {
 		enough := len(p.numbers) + more*len(p.Keys)
-		await(t, patience, fmt.Sprintf("%s to write to its keys %d more times", p.name, more), func() bool {
-			p.book.refresh(t)
+		await(t, waitLimit, fmt.Sprintf("%s to write to its keys %d more times", p.name, more), func() bool {
+			p.ackLog.refresh(t)
 			return len(p.numbers) >= enough
 		})
 	}
 }
 
-// refresh reads what is new in all ledgers and returns it.
+// refresh reads new lines of all ledgers and returns them.
 func (s *scenario) refresh(t testing.TB) (fresh []record) {
 	t.Helper()
 	for _, m := range s.consumers {
-		fresh = append(fresh, m.outBook.refresh(t)...)
+		fresh = append(fresh, m.consumerLedger.refresh(t)...)
 	}
 	return fresh
 }
 
-// settle ends the input and waits until all that went in has come out, or fails naming what is
-// missing. It returns the account.
-func (s *scenario) settle(t testing.TB) *account {
+// drain stops the producers and waits until every acknowledged message has been read, or fails and
+// names the missing ones. It returns the deliveries.
+func (s *scenario) drain(t testing.TB) *deliveries {
 	t.Helper()
 	s.stopProducers(t)
 	entered := s.entered(t)
-	require.NotEmpty(t, entered, "nothing went in")
-	return s.balance(t, entered)
+	require.NotEmpty(t, entered, "nothing was written")
+	return s.awaitAndStop(t, entered)
 }
 
-// stopProducers lets all producers end at once.
+// stopProducers terminates all producers at the same time.
 func (s *scenario) stopProducers(t testing.TB) {
 	t.Helper()
 	for _, p := range s.producers {
@@ -227,22 +226,23 @@ func (s *scenario) stopProducers(t testing.TB) {
 	}
 }
 
-// balance waits until all these lines have come out, stops the consumers and returns the account.
-func (s *scenario) balance(t testing.TB, entered []int64) *account {
+// awaitAndStop waits until the given lines have been read, stops the consumers and returns the
+// deliveries.
+func (s *scenario) awaitAndStop(t testing.TB, entered []int64) *deliveries {
 	t.Helper()
 	s.awaitLines(t, entered)
 	s.stopConsumers(t)
 	s.refresh(t)
-	a := s.account()
+	a := s.deliveries()
 	figure(t, "messages written", "%d", len(entered))
-	figure(t, "messages read", "%d, of these again: %d", len(a.records), len(a.again))
+	figure(t, "messages read", "%d, of these repeated: %d", len(a.records), len(a.repeated))
 	for _, m := range s.consumers {
 		figure(t, "read by "+m.name, "%d", len(m.records))
 	}
 	return a
 }
 
-// awaitLines waits until all these lines have come out, or fails naming what is missing.
+// awaitLines waits until the given lines have been read, or fails and names the missing ones.
 func (s *scenario) awaitLines(t testing.TB, entered []int64) {
 	t.Helper()
 	missing := make(map[int64]struct{}, len(entered))
@@ -255,8 +255,8 @@ func (s *scenario) awaitLines(t testing.TB, entered []int64) {
 			delete(missing, r.Line)
 		}
 	}
-	deadline := time.Now().Add(patience)
-	await(t, 2*patience, "all messages to come out", func() bool {
+	deadline := time.Now().Add(waitLimit)
+	await(t, 2*waitLimit, "all messages to be read", func() bool {
 		for _, r := range s.refresh(t) {
 			delete(missing, r.Line)
 		}
@@ -264,12 +264,12 @@ func (s *scenario) awaitLines(t testing.TB, entered []int64) {
 	})
 	if len(missing) > 0 {
 		shown := slices.Sorted(maps.Keys(missing))[:min(len(missing), 20)]
-		require.Fail(t, "messages were lost", "%d of %d did not come out within %s: %v ...; the leases: %+v",
-			len(missing), len(entered), patience, shown, s.leases(t))
+		require.Fail(t, "messages were lost", "%d of %d were not read within %s: %v ...; the leases: %+v",
+			len(missing), len(entered), waitLimit, shown, s.leases(t))
 	}
 }
 
-// stopConsumers lets all that still run leave at once.
+// stopConsumers terminates all running consumers at the same time.
 func (s *scenario) stopConsumers(t testing.TB) {
 	t.Helper()
 	var running []*member
@@ -284,12 +284,12 @@ func (s *scenario) stopConsumers(t testing.TB) {
 	}
 }
 
-func (s *scenario) account() *account {
-	books := make([]*outBook, len(s.consumers))
+func (s *scenario) deliveries() *deliveries {
+	books := make([]*consumerLedger, len(s.consumers))
 	for i, m := range s.consumers {
-		books[i] = m.outBook
+		books[i] = m.consumerLedger
 	}
-	return newAccount(books)
+	return mergeLedgers(books)
 }
 
 // figure logs one number of a test.

@@ -17,11 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tolerance is how much of something may be added between the beginning and the end of a soak: a
-// share of what there was, and some.
+// tolerance is how much a value may grow during a soak: a share of its first value, and a constant.
 type tolerance struct {
 	share, more float64
-	unit        float64 // in which it is shown
+	unit        float64 // the unit of the output
 }
 
 var (
@@ -33,20 +32,20 @@ var (
 	keyTolerance        = tolerance{0, 0.5, 1}
 )
 
-// point is one value of something that is measured again and again.
+// point is one measured value.
 type point struct {
 	at    time.Time
 	value float64
 }
 
-// series is all of them.
+// series is all measured values of one kind.
 type series struct {
 	name      string
 	tolerance tolerance
 	points    []point
 }
 
-// gauges are the series of a soak, in the order in which they were first seen.
+// gauges holds the series of a soak, in the order in which they were first seen.
 type gauges struct{ all []*series }
 
 func (g *gauges) note(name string, allowed tolerance, value float64) {
@@ -59,7 +58,7 @@ func (g *gauges) note(name string, allowed tolerance, value float64) {
 }
 
 // sample measures the processes and the server.
-func (g *gauges) sample(t testing.TB, client redis.UniversalClient, stayers []stayer) {
+func (g *gauges) sample(t testing.TB, client redis.UniversalClient, stayers []longLived) {
 	t.Helper()
 	list, err := client.ClientList(t.Context()).Result()
 	require.NoError(t, err)
@@ -83,7 +82,7 @@ func (g *gauges) sample(t testing.TB, client redis.UniversalClient, stayers []st
 	g.note("redis: keys", keyTolerance, float64(keys))
 }
 
-// ownGauges are the metrics of a process that have no labels.
+// ownGauges returns the metrics of a process that have no labels.
 func ownGauges(t testing.TB, address string) map[string]float64 {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -105,7 +104,7 @@ func ownGauges(t testing.TB, address string) map[string]float64 {
 	return values
 }
 
-// requireFlat logs all series and fails the test for each that rises, from a moment on.
+// requireFlat logs all series and fails the test for every series that grows after a time.
 func (g *gauges) requireFlat(t testing.TB, from time.Time) {
 	t.Helper()
 	require.NotEmpty(t, g.all)
@@ -136,18 +135,18 @@ func (g *gauges) requireFlat(t testing.TB, from time.Time) {
 	}
 }
 
-// from is the part of a series since a moment.
+// from returns the part of a series after a time.
 func (s *series) from(moment time.Time) *series {
 	i, _ := slices.BinarySearchFunc(s.points, moment, func(p point, m time.Time) int { return p.at.Compare(m) })
 	return &series{s.name, s.tolerance, s.points[i:]}
 }
 
-// flatness says how the values of a series change.
+// flatness describes how the values of a series change.
 type flatness struct {
 	samples       int
 	first, second float64 // medians of the halves
 	least, most   float64
-	growth        float64 // from beginning to end, by a line through the values
+	growth        float64 // from beginning to end, on a line through the values
 }
 
 func (s *series) flatness() flatness {
@@ -166,8 +165,8 @@ func median(values []float64) float64 { return slices.Sorted(slices.Values(value
 
 func (s *series) length() float64 { return s.points[len(s.points)-1].at.Sub(s.points[0].at).Seconds() }
 
-// slope is the median of the slopes between values that are at least half of the time apart: a few
-// that stand out, as while a member comes, do not matter.
+// slope returns the median of the slopes between values that are at least half of the total time
+// apart. A few outliers, as while a member joins, do not matter.
 func (s *series) slope() float64 {
 	var slopes []float64
 	for i, p := range s.points {
@@ -181,8 +180,8 @@ func (s *series) slope() float64 {
 	return slopes[len(slopes)/2]
 }
 
-// What rises is seen, however its values jump, and what only jumps is not.
-func TestSoakSeesWhatRises(t *testing.T) {
+// A value that grows is detected, however much it varies; a value that only varies is not.
+func TestSoakDetectsGrowth(t *testing.T) {
 	for name, c := range map[string]struct {
 		value func(i int) float64
 		rises bool

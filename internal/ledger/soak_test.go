@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// minutesEnv says for how many minutes TestSoak runs.
+	// minutesEnv names the duration of TestSoak in minutes.
 	minutesEnv     = "SOAK_MINUTES"
 	defaultMinutes = 2
 
-	// soakPerSecond and soakLength make a partition forget what is older than eighty seconds: a
-	// member would have to stand still for as long to lose anything.
+	// With soakPerSecond and soakLength, a partition drops what is older than 80 seconds: a member
+	// would have to stand still that long to lose anything.
 	soakPerSecond = 500
 	soakLength    = 5000
 
@@ -29,8 +29,8 @@ const (
 	churnEvery  = 2500 * time.Millisecond
 )
 
-// stayer is a process that is there from the beginning to the end of a soak.
-type stayer struct {
+// longLived is a process that runs from the beginning to the end of a soak.
+type longLived struct {
 	*process
 	route
 	Name, Metrics string
@@ -38,14 +38,15 @@ type stayer struct {
 	Instance      string
 }
 
-func (stayer) Batch() int             { return soakPerSecond / 100 }
-func (stayer) Length() int            { return soakLength }
-func (stayer) Session() time.Duration { return sessionTimeout }
-func (s stayer) KeyList() (string, error) {
-	return generated{Keys: s.Keys}.KeyList()
+func (longLived) Text() string           { return messageText }
+func (longLived) Batch() int             { return soakPerSecond / 100 }
+func (longLived) Length() int            { return soakLength }
+func (longLived) Session() time.Duration { return sessionTimeout }
+func (s longLived) KeyList() (string, error) {
+	return generator{Keys: s.Keys}.KeyList()
 }
 
-// Processes tell by themselves what they hold. One without an address tells nothing.
+// Processes serve metrics about themselves, unless their address is empty.
 const soakHead = httpConfig + `
 metrics: {prometheus: {add_go_metrics: true, add_process_metrics: true}}
 `
@@ -57,7 +58,7 @@ input:
     batch_size: {{.Batch}}
     mapping: |
       let keys = {{.KeyList}}
-      root = "message %d, which is about as long as a line of a log is in real life, so that buffers fill as they do there".format(counter())
+      root = "{{.Text}}".format(counter())
       meta client = $keys.index(random_int(max: {{len .Keys}} - 1))
 output:
   rafka:
@@ -87,21 +88,21 @@ output:
   drop: {}
 `)
 
-// Members join and leave, are killed and come back under their instance's name, and all connections
-// break again and again, while a producer and three consumers stay and the partitions are trimmed:
-// neither these processes nor Redis hold more and more, and all is read.
+// Members join and leave, are killed and restarted with the same instance_id, and all connections
+// break again and again, while a producer and three consumers keep running and the partitions are
+// trimmed. Neither these processes nor Redis grow, and everything is read.
 func TestSoak(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.MaxRetries = 3 }) // its own connections break too
 	s := openScenario(t, connection{URL: server.URL(), Kind: "simple"}, client, partitions)
 	s.prefill(t)
 	c := &churn{scenario: s}
-	var stayers []stayer
+	var stayers []longLived
 	for _, name := range []string{"stays1", "stays2", "stays3"} {
 		stayers = append(stayers, c.consume(t, name, "", freeAddress(t)))
 	}
 	s.awaitShares(t, "stays1", "stays2", "stays3")
-	producer := stayer{route: s.route, Name: "writes", Metrics: freeAddress(t), Keys: keysOf("writer")}
+	producer := longLived{route: s.route, Name: "writes", Metrics: freeAddress(t), Keys: keysOf("writer")}
 	producer.process = launch(t, s.dir, producer.Name, render(t, soakProducer, producer))
 	stayers = append(stayers, producer)
 
@@ -118,7 +119,7 @@ func TestSoak(t *testing.T) {
 			c.step(t)
 		}
 	}
-	figure(t, "members that came and went", "%d, and %d connections broken", c.visitors, c.broken)
+	figure(t, "members that joined and left", "%d, and %d connections broken", c.visitors, c.broken)
 	c.end(t)
 	s.requireAllRead(t, producer)
 	for _, stays := range stayers[:3] {
@@ -127,7 +128,7 @@ func TestSoak(t *testing.T) {
 	g.requireFlat(t, start.Add(lasts/4))
 }
 
-// soakLasts is for how long the soak runs; its first quarter is for warming up.
+// soakLasts returns the duration of the soak. Its first quarter is warm-up.
 func soakLasts(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv(minutesEnv)
@@ -136,12 +137,12 @@ func soakLasts(t *testing.T) time.Duration {
 	}
 	minutes, err := strconv.ParseFloat(text, 64)
 	require.NoError(t, err, minutesEnv)
-	require.GreaterOrEqual(t, minutes, 1.0, "%s: there is little to be seen in less than a minute", minutesEnv)
+	require.GreaterOrEqual(t, minutes, 1.0, "%s: a soak takes at least one minute", minutesEnv)
 	return time.Duration(minutes * float64(time.Minute))
 }
 
-// prefill brings the partitions to the length at which they are trimmed, so that Redis does not
-// grow until then.
+// prefill fills the partitions to the length at which they are trimmed, so that Redis does not grow
+// until then.
 func (s *scenario) prefill(t testing.TB) {
 	t.Helper()
 	for i := range s.Partitions {
@@ -149,7 +150,7 @@ func (s *scenario) prefill(t testing.TB) {
 		for range soakLength {
 			pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: s.partitionKey(i), Values: []string{
 				"body",
-				"message 123456, which is about as long as a line of a log is in real life, so that buffers fill as they do there",
+				fmt.Sprintf(messageText, 123456),
 				"rafka_key",
 				"writer-100",
 				"client",
@@ -163,12 +164,12 @@ func (s *scenario) prefill(t testing.TB) {
 
 // requireAllRead stops the producer and waits until the group has committed the last entry of each
 // partition.
-func (s *scenario) requireAllRead(t testing.TB, producer stayer) {
+func (s *scenario) requireAllRead(t testing.TB, producer longLived) {
 	t.Helper()
 	producer.terminate(t)
 	producer.join(t, stopWithin)
 	var added int64
-	await(t, patience, "all partitions to be read to their ends", func() bool {
+	await(t, waitLimit, "all partitions to be read to their ends", func() bool {
 		added = 0
 		for _, l := range s.leases(t) {
 			info, err := s.client.XInfoStream(t.Context(), s.partitionKey(l.partition)).Result()
@@ -184,18 +185,17 @@ func (s *scenario) requireAllRead(t testing.TB, producer stayer) {
 	figure(t, "messages written and read", "%d", written)
 }
 
-// churn is those who come and go.
+// churn is the members that join and leave.
 type churn struct {
 	*scenario
 	next     int // step
 	visitors int
 	broken   int64
 
-	passing, static stayer // who is there at the moment
+	passing, static longLived // currently running
 }
 
-// step is one act of a play of eight that is repeated, so that each stretch of a soak sees the
-// same.
+// step performs one of eight steps that repeat, so that every part of a soak is equal.
 func (c *churn) step(t *testing.T) {
 	t.Helper()
 	const instance = "guest"
@@ -222,7 +222,7 @@ func (c *churn) step(t *testing.T) {
 	c.next++
 }
 
-// end goes on until nobody is left but those who stay.
+// end continues until only the long-lived processes are left.
 func (c *churn) end(t *testing.T) {
 	t.Helper()
 	for c.next%8 != 0 {
@@ -231,22 +231,22 @@ func (c *churn) end(t *testing.T) {
 	c.awaitShares(t, "stays1", "stays2", "stays3")
 }
 
-// visit starts a consumer that does not stay.
-func (c *churn) visit(t *testing.T, instance string) stayer {
+// visit starts a consumer that will leave again.
+func (c *churn) visit(t *testing.T, instance string) longLived {
 	t.Helper()
 	c.visitors++
 	return c.consume(t, fmt.Sprintf("visitor%d", c.visitors), instance, "")
 }
 
 // consume starts a consumer of the soak.
-func (c *churn) consume(t *testing.T, name, instance, metrics string) stayer {
+func (c *churn) consume(t *testing.T, name, instance, metrics string) longLived {
 	t.Helper()
-	s := stayer{route: c.route, Name: name, Instance: instance, Metrics: metrics}
+	s := longLived{route: c.route, Name: name, Instance: instance, Metrics: metrics}
 	s.process = launch(t, c.dir, name, render(t, soakConsumer, s))
 	return s
 }
 
-// breakConnections has the server close all connections but the one that asks.
+// breakConnections makes the server close all connections except the caller's.
 func (c *churn) breakConnections(t *testing.T) {
 	t.Helper()
 	for _, kind := range []string{"normal", "pubsub"} {

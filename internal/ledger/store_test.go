@@ -17,21 +17,21 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// What the store holds, by key names and fields spelled out: these are the interface for people and
-// other tools, so a change of them should show.
+// This file spells out key names and fields: they are an interface for operators and other tools,
+// so a change should show here.
 
-// lease is who holds a partition and where the group stands in it.
+// lease is the owner of a partition and the position of the group.
 type lease struct {
 	partition int
-	owner     string // the consumer_name; "" if nobody holds it
+	owner     string // the consumer_name; "" if the partition has no owner
 	epoch     string
 	offset    splits.Offset
 }
 
-// leases reads those of all partitions.
+// leases reads the leases of all partitions.
 func (s *scenario) leases(t testing.TB) []lease {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	all, err := s.readLeases(ctx, s.client)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func (s *scenario) leases(t testing.TB) []lease {
 	return all
 }
 
-// readLeases returns those that a server answers for, and the errors of the others.
+// readLeases returns the leases on the servers that answer, and the errors of the others.
 func (s *scenario) readLeases(ctx context.Context, client redis.Cmdable) (all []lease, err error) {
 	pipe := client.Pipeline()
 	replies := make([]*redis.MapStringStringCmd, s.Partitions)
@@ -69,7 +69,7 @@ func parseLease(partition int, h map[string]string) (l lease, err error) {
 	return l, err
 }
 
-// heldBy returns those of the leases that a consumer holds.
+// heldBy returns the leases of a consumer.
 func heldBy(all []lease, name string) (held []lease) {
 	for _, l := range all {
 		if l.owner == name {
@@ -79,7 +79,7 @@ func heldBy(all []lease, name string) (held []lease) {
 	return held
 }
 
-// partitionKey is the stream of a partition.
+// partitionKey returns the key of the stream of a partition.
 func (s *scenario) partitionKey(i int) string { return s.Topic + ":" + strconv.Itoa(i) }
 
 // entry is a message in its stream.
@@ -89,7 +89,7 @@ type entry struct {
 	key  string
 }
 
-// entries returns what stands in a partition, in order.
+// entries returns the entries of a partition, in order.
 func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
 	t.Helper()
 	for after := ""; ; after = all[len(all)-1].id {
@@ -101,8 +101,8 @@ func (s *scenario) entries(t testing.TB, partition int) (all []entry) {
 	}
 }
 
-// entriesAfter returns the next page of what stands in a partition behind an ID, or from the
-// beginning on, and whether there is more.
+// entriesAfter returns the next page of entries after an ID, or from the beginning, and whether
+// there are more.
 func (s *scenario) entriesAfter(ctx context.Context, partition int, after string) (page []entry, more bool, err error) {
 	const most = 5000
 	from := "-"
@@ -120,7 +120,8 @@ func (s *scenario) entriesAfter(ctx context.Context, partition int, after string
 	return page, len(messages) == most, err
 }
 
-// requireMirror checks that Redis' own group of that name shows a partition as read to its end.
+// requireMirror checks that the Redis consumer group of that name shows a partition as read to its
+// end.
 func (s *scenario) requireMirror(t testing.TB, partition int) {
 	t.Helper()
 	key := s.partitionKey(partition)
@@ -135,7 +136,7 @@ func (s *scenario) requireMirror(t testing.TB, partition int) {
 	require.Equal(t, added, group.EntriesRead, "entries-read of partition %d", partition)
 }
 
-// nativeGroup is what XINFO GROUPS says of the group on a stream.
+// nativeGroup returns the output of XINFO GROUPS for the group.
 func (s *scenario) nativeGroup(t testing.TB, key string) redis.XInfoGroup {
 	t.Helper()
 	groups, err := s.client.XInfoGroups(t.Context(), key).Result()
@@ -145,6 +146,6 @@ func (s *scenario) nativeGroup(t testing.TB, key string) redis.XInfoGroup {
 			return g
 		}
 	}
-	require.Fail(t, "there is no such Redis consumer group", "%s on stream %s; there are %+v", s.Group, key, groups)
+	require.Fail(t, "missing Redis consumer group", "%s on stream %s; there are %+v", s.Group, key, groups)
 	return redis.XInfoGroup{}
 }

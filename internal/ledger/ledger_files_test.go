@@ -19,8 +19,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// tail reads a file of lines that a process is writing. A line without an end is not there yet;
-// that of a killed process never will be.
+// tail reads the lines of a file while a process writes it. It ignores an unfinished line at the
+// end, which a killed process leaves.
 type tail struct {
 	path string
 	at   int64
@@ -32,7 +32,7 @@ func (f *tail) next(t testing.TB) [][]byte {
 	t.Helper()
 	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was written so far
+		return nil // nothing written so far
 	}
 	require.NoError(t, err)
 	defer func() { _ = file.Close() }()
@@ -48,13 +48,13 @@ func (f *tail) next(t testing.TB) [][]byte {
 	return bytes.Split(text[:end], []byte{'\n'})
 }
 
-// book is the entry book: the numbers of the messages that a producer was told are written.
-type book struct {
+// ackLog holds the numbers of the messages whose writes were acknowledged to a producer.
+type ackLog struct {
 	file    tail
 	numbers []int64
 }
 
-func (b *book) refresh(t testing.TB) {
+func (b *ackLog) refresh(t testing.TB) {
 	t.Helper()
 	for _, line := range b.file.next(t) {
 		n, err := strconv.ParseInt(string(line), 10, 64)
@@ -74,8 +74,8 @@ type record struct {
 	Nanos      int64  `json:"read"`
 
 	offset splits.Offset
-	by     string // the consumer that wrote it
-	place  int    // in its ledger
+	by     string // the consumer
+	index  int    // its line in the ledger
 }
 
 func (r record) read() time.Time { return time.Unix(0, r.Nanos) }
@@ -93,20 +93,20 @@ func (r record) String() string {
 	)
 }
 
-// outBook is the ledger of one consumer.
-type outBook struct {
+// consumerLedger is the ledger of one consumer.
+type consumerLedger struct {
 	by      string
 	file    tail
 	records []record
-	read    int // how many lines
+	read    int // number of lines read
 }
 
-// refresh reads what is new and returns it.
-func (l *outBook) refresh(t testing.TB) []record {
+// refresh reads new lines and returns them.
+func (l *consumerLedger) refresh(t testing.TB) []record {
 	t.Helper()
 	from := len(l.records)
 	for _, line := range l.file.next(t) {
-		r := record{by: l.by, place: l.read}
+		r := record{by: l.by, index: l.read}
 		l.read++
 		require.NoError(t, json.Unmarshal(line, &r), "a line in the ledger of %s: %s", l.by, line)
 		var err error

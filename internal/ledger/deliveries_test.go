@@ -11,23 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// account is all that came out, in the order in which it was read.
-type account struct {
-	books   []*outBook
-	records []record
-	first   map[int64]delivery // the first of each line
-	again   []record           // all others
+// deliveries holds everything that was read, in the order of the reads.
+type deliveries struct {
+	ledgers  []*consumerLedger
+	records  []record
+	first    map[int64]delivery // the first read of each line
+	repeated []record           // all other reads
 }
 
-func newAccount(books []*outBook) *account {
-	a := &account{books: books, first: map[int64]delivery{}}
-	for _, b := range books {
+func mergeLedgers(ledgers []*consumerLedger) *deliveries {
+	a := &deliveries{ledgers: ledgers, first: map[int64]delivery{}}
+	for _, b := range ledgers {
 		a.records = append(a.records, b.records...)
 	}
 	slices.SortStableFunc(a.records, func(x, y record) int { return cmp.Compare(x.Nanos, y.Nanos) })
 	for _, r := range a.records {
 		if _, known := a.first[r.Line]; known {
-			a.again = append(a.again, r)
+			a.repeated = append(a.repeated, r)
 			continue
 		}
 		a.first[r.Line] = r.delivery()
@@ -35,21 +35,21 @@ func newAccount(books []*outBook) *account {
 	return a
 }
 
-// only is the account of some of the records.
-func (a *account) only(wanted func(record) bool) *account {
-	books := make([]*outBook, len(a.books))
-	for i, b := range a.books {
-		books[i] = &outBook{by: b.by}
+// only returns the deliveries that satisfy a condition.
+func (a *deliveries) only(wanted func(record) bool) *deliveries {
+	books := make([]*consumerLedger, len(a.ledgers))
+	for i, b := range a.ledgers {
+		books[i] = &consumerLedger{by: b.by}
 		for _, r := range b.records {
 			if wanted(r) {
 				books[i].records = append(books[i].records, r)
 			}
 		}
 	}
-	return newAccount(books)
+	return mergeLedgers(books)
 }
 
-// delivery tells the deliveries of one line apart.
+// delivery identifies one of several deliveries of a line.
 type delivery struct {
 	nanos int64
 	by    string
@@ -58,8 +58,8 @@ type delivery struct {
 func (r record) delivery() delivery { return delivery{r.Nanos, r.by} }
 
 // requireOrder checks that the lines of each key were first read in ascending order, over all
-// consumers, and that each consumer finished what it was the first to read in that order too.
-func (a *account) requireOrder(t testing.TB) {
+// consumers, and that each consumer finished its first reads in that order, too.
+func (a *deliveries) requireOrder(t testing.TB) {
 	t.Helper()
 	newest := map[string]record{}
 	for _, r := range a.records {
@@ -70,7 +70,7 @@ func (a *account) requireOrder(t testing.TB) {
 		require.False(t, known && r.Line < last.Line, "key %s was read out of order:\n%s\nthen\n%s", r.Key, last, r)
 		newest[r.Key] = r
 	}
-	for _, b := range a.books {
+	for _, b := range a.ledgers {
 		clear(newest)
 		for _, r := range b.records {
 			if a.first[r.Line] != r.delivery() {
@@ -90,23 +90,23 @@ func (a *account) requireOrder(t testing.TB) {
 	}
 }
 
-// requireNothingAgain checks that no line was delivered more than once.
-func (a *account) requireNothingAgain(t testing.TB) {
+// requireNoRepeats checks that no line was delivered more than once.
+func (a *deliveries) requireNoRepeats(t testing.TB) {
 	t.Helper()
-	if len(a.again) > 0 {
+	if len(a.repeated) > 0 {
 		require.Fail(
 			t,
 			"lines were delivered more than once",
-			"%d, the first of them: %s; before that read by %s",
-			len(a.again),
-			a.again[0],
-			a.first[a.again[0].Line].by,
+			"%d, the first: %s; read by %s before",
+			len(a.repeated),
+			a.repeated[0],
+			a.first[a.repeated[0].Line].by,
 		)
 	}
 }
 
-// since returns what was read from a moment on.
-func (a *account) since(moment time.Time) []record {
+// since returns what was read at or after a time.
+func (a *deliveries) since(moment time.Time) []record {
 	i, _ := slices.BinarySearchFunc(
 		a.records,
 		moment.UnixNano(),
@@ -115,33 +115,33 @@ func (a *account) since(moment time.Time) []record {
 	return a.records[i:]
 }
 
-// takeover returns the longest time from a moment until one of the partitions was read by somebody
-// else than its former owner.
-func (a *account) takeover(t testing.TB, moment time.Time, former string, lost []lease) time.Duration {
+// takeover returns the longest time until each of the partitions was read by another consumer than
+// its former owner.
+func (a *deliveries) takeover(t testing.TB, moment time.Time, former string, lost []lease) time.Duration {
 	t.Helper()
 	var longest time.Duration
 	for _, l := range lost {
 		after := a.since(moment)
 		i := slices.IndexFunc(after, func(r record) bool { return r.Partition == l.partition && r.by != former })
-		require.GreaterOrEqual(t, i, 0, "nobody took partition %d over", l.partition)
+		require.GreaterOrEqual(t, i, 0, "no consumer took over partition %d", l.partition)
 		longest = max(longest, after[i].read().Sub(moment))
 	}
 	return longest
 }
 
-// pause is the time between two consecutive reads of a partition.
-type pause struct {
+// readGap is the time between two consecutive reads of a partition.
+type readGap struct {
 	before, after record
 }
 
-func (p pause) length() time.Duration { return p.after.read().Sub(p.before.read()) }
+func (p readGap) length() time.Duration { return p.after.read().Sub(p.before.read()) }
 
-// moved reports whether the partition went to another consumer in between.
-func (p pause) moved() bool { return p.before.by != p.after.by }
+// moved reports whether the partition moved to another consumer in between.
+func (p readGap) moved() bool { return p.before.by != p.after.by }
 
-// pauses returns the longest pause that overlaps with the window of partitions that stayed where
-// they were, and of those that moved. Without a list it looks at all partitions.
-func (a *account) pauses(from, to time.Time, partitions ...int) (stayed, moved pause) {
+// readGaps returns the longest gap that overlaps with the period, of partitions that stayed with
+// their consumer and of partitions that moved. Without a list it considers all partitions.
+func (a *deliveries) readGaps(from, to time.Time, partitions ...int) (stayed, moved readGap) {
 	last := map[int]record{}
 	for _, r := range a.records {
 		before, known := last[r.Partition]
@@ -150,7 +150,7 @@ func (a *account) pauses(from, to time.Time, partitions ...int) (stayed, moved p
 			len(partitions) > 0 && !slices.Contains(partitions, r.Partition) {
 			continue
 		}
-		p := pause{before, r}
+		p := readGap{before, r}
 		if longest := &stayed; !p.moved() && p.length() > longest.length() {
 			*longest = p
 		}

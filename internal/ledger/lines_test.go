@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kafkaPartition is where Kafka's default partitioner puts a key, by an implementation that is not
-// the one rafka uses.
+// kafkaPartition returns the partition that Kafka's default partitioner selects for a key,
+// according to another implementation than rafka's.
 func kafkaPartition(key string, partitions int) int {
 	all := make([]int, partitions)
 	for i := range all {
@@ -24,8 +24,8 @@ func kafkaPartition(key string, partitions int) int {
 	return kafka.Murmur2Balancer{}.Balance(kafka.Message{Key: []byte(key)}, all...)
 }
 
-// Every line of a log goes through a topic to three consumers: each comes out once, as it was, in
-// order for its client, and on the partition on which Kafka would have put it.
+// Every line of a log goes through a topic to three consumers. Each line arrives once, unchanged,
+// in order for its client, and through the partition that Kafka would have selected.
 func TestLedgerFile(t *testing.T) {
 	path, text := accessLog(t)
 	s, _ := newScenario(t)
@@ -35,14 +35,14 @@ func TestLedgerFile(t *testing.T) {
 	s.awaitShares(t, "c1", "c2", "c3")
 	began := time.Now()
 	producer := launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField}))
-	producer.join(t, patience)
+	producer.join(t, waitLimit)
 	entered := make([]int64, len(text))
 	for i := range entered {
 		entered[i] = int64(i + 1)
 	}
-	a := s.balance(t, entered)
+	a := s.awaitAndStop(t, entered)
 
-	a.requireNothingAgain(t)
+	a.requireNoRepeats(t)
 	require.Len(t, a.records, len(text))
 	a.requireOrder(t)
 	clients := map[string]bool{}
@@ -59,7 +59,7 @@ func TestLedgerFile(t *testing.T) {
 	}
 	figure(t, "lines", "%d", len(text))
 	figure(t, "clients", "%d", len(clients))
-	figure(t, "delivered twice", "%d", len(a.again))
+	figure(t, "delivered twice", "%d", len(a.repeated))
 	figure(
 		t,
 		"from the producer's start to the last line read",
@@ -68,8 +68,8 @@ func TestLedgerFile(t *testing.T) {
 	)
 }
 
-// Where keys go is a contract with producers in other languages, so it is pinned by vectors that
-// another client made.
+// Partitioning is a contract with producers in other languages, so it is pinned by test vectors
+// that another client produced.
 func TestLedgerKafkaPartitions(t *testing.T) {
 	content, err := os.ReadFile("testdata/kafka_partitions.json")
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestLedgerKafkaPartitions(t *testing.T) {
 	}
 	path := filepath.Join(s.dir, "keys")
 	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
-	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, wholeLine})).join(t, patience)
+	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, wholeLine})).join(t, waitLimit)
 	found := map[string]int{}
 	for i := range partitions {
 		for _, e := range s.entries(t, i) {
@@ -104,12 +104,12 @@ func TestLedgerKafkaPartitions(t *testing.T) {
 	figure(t, "keys on Kafka's partitions", "%d", len(pinned.Vectors))
 }
 
-// A Redis consumer group that somebody else made is not ours to move, though it has our name: the
-// topic is read all the same, and the group's own position stays.
+// rafka does not move a Redis consumer group that it did not create, even if the group has the name
+// of consumer_group. The topic is read all the same, and the group's own position stays.
 func TestLedgerForeignGroup(t *testing.T) {
 	path, text := accessLog(t)
 	s, _ := newScenario(t)
-	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField})).join(t, patience)
+	launch(t, s.dir, "producer", render(t, linesConfig, lines{s.route, path, firstField})).join(t, waitLimit)
 	const foreign = 3
 	first, err := s.client.XRangeN(t.Context(), s.partitionKey(foreign), "-", "+", 1).Result()
 	require.NoError(t, err)
@@ -121,18 +121,18 @@ func TestLedgerForeignGroup(t *testing.T) {
 	for i := range entered {
 		entered[i] = int64(i + 1)
 	}
-	a := s.balance(t, entered)
-	a.requireNothingAgain(t)
+	a := s.awaitAndStop(t, entered)
+	a.requireNoRepeats(t)
 	for i := range partitions {
 		if i != foreign {
 			s.requireMirror(t, i)
 		}
 	}
 	group := s.nativeGroup(t, s.partitionKey(foreign))
-	require.Equal(t, first[0].ID, group.LastDeliveredID, "the group that is not ours was moved")
-	require.Zero(t, group.Consumers, "the group that is not ours has a consumer now")
+	require.Equal(t, first[0].ID, group.LastDeliveredID, "the foreign group was moved")
+	require.Zero(t, group.Consumers, "the foreign group has a consumer now")
 	newest, err := s.client.XRevRangeN(t.Context(), s.partitionKey(foreign), "+", "-", 1).Result()
 	require.NoError(t, err)
 	require.Equal(t, newest[0].ID, s.leases(t)[foreign].offset.String(), "rafka's own position")
-	require.Contains(t, c.output(), "did not create", "the operator is told")
+	require.Contains(t, c.output(), "did not create", "the warning")
 }
