@@ -13,8 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// awaitLagZero waits until the group has committed everything there is, as the admin commands see
-// it.
+// awaitLagZero waits until the group has committed everything, according to the admin commands.
 func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, written int) {
 	t.Helper()
 	admin := broker.NewAdmin(client)
@@ -22,7 +21,7 @@ func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, writ
 	if !assert.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		group, err := admin.DescribeGroup(ctx, d.topic, "crowd")
+		group, err := admin.DescribeGroup(ctx, d.topic, "readers")
 		if last = fmt.Sprintf("%+v %v", group.Partitions, err); err != nil {
 			return false
 		}
@@ -33,7 +32,7 @@ func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, writ
 		}
 		return len(group.Partitions) == d.partitions
 	}, time.Minute, 50*time.Millisecond) {
-		t.Fatalf("the lag stays: %s", last)
+		t.Fatalf("the lag does not become 0: %s", last)
 	}
 	topic, err := admin.DescribeTopic(t.Context(), d.topic)
 	require.NoError(t, err)
@@ -48,6 +47,6 @@ func awaitLagZero(t *testing.T, client redis.UniversalClient, d deployment, writ
 	groups, err := admin.ListGroups(t.Context(), "")
 	require.NoError(t, err)
 	if assert.Len(t, groups, 1) {
-		assert.Equal(t, "crowd", groups[0].Group)
+		assert.Equal(t, "readers", groups[0].Group)
 	}
 }

@@ -19,7 +19,7 @@ func onCluster(c *redistest.Cluster, topic string, partitions int) deployment {
 	return deployment{fields: "kind: cluster\nurl: '" + c.URL() + "'\n", topic: topic, partitions: partitions}
 }
 
-// blocked counts the connections of rafka that wait for entries, at all nodes.
+// blocked returns the number of rafka's connections that wait for entries, on all nodes.
 func blocked(t *testing.T, c *redistest.Cluster) (n int) {
 	t.Helper()
 	for _, node := range c.Nodes() {
@@ -34,8 +34,8 @@ func blocked(t *testing.T, c *redistest.Cluster) (n int) {
 	return n
 }
 
-// A topic whose name has a tag lies in one slot: one connection and one read do for all of its
-// partitions. Every partition of another one has a read of its own.
+// A topic whose name has a hash tag is in one slot: one connection and one read serve all of its
+// partitions. Otherwise each partition needs a read.
 func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 	t.Parallel()
 	for name, topic := range map[string]struct {
@@ -46,15 +46,15 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 			t.Parallel()
 			cluster := redistest.StartCluster(t, 3, 0)
 			d := onCluster(cluster, topic.name, topic.partitions)
-			crowd := newCrowd()
-			ann, _ := crowd.join(t, "ann", d)
-			bob, stopBob := crowd.join(t, "bob", d)
+			consumers := newConsumers()
+			ann, _ := consumers.join(t, "ann", d)
+			bob, stopBob := consumers.join(t, "bob", d)
 			w := startWriter(t, d)
 			require.NoError(t, w.write(t.Context(), 2500))
-			crowd.await(t, 2500)
+			consumers.await(t, 2500)
 			stopBob()
 			require.NoError(t, w.write(t.Context(), 2500))
-			crowd.await(t, 5000)
+			consumers.await(t, 5000)
 			awaitLagZero(t, cluster.Client(t), d, 5000)
 			most := 0
 			require.Eventually(
@@ -63,8 +63,8 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 				time.Minute,
 				time.Millisecond,
 			)
-			assert.Zero(t, crowd.repeated())
-			assert.Positive(t, crowd.share("ann"))
+			assert.Zero(t, consumers.repeated())
+			assert.Positive(t, consumers.share("ann"))
 			for _, log := range []*journal{ann, bob, w.log} {
 				assert.Empty(t, log.Lines("level=ERROR"))
 				assert.Empty(t, log.Lines("level=WARN"))
@@ -73,22 +73,23 @@ func TestClusterDeliversEveryMessageOnce(t *testing.T) {
 	}
 }
 
-// Every partition of a cluster has a read of its own, which waits at its node: they must not wait
-// for each other, as they do for the connections of a pool of go-redis' own size.
-func TestManyPartitionsOfAClusterAreReadAtOnce(t *testing.T) {
+// Each partition of a cluster needs a read, which blocks on its node. The reads must not wait
+// for each other, as they would with go-redis' default pool size.
+func TestClusterPartitionsAreReadConcurrently(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 1, 0)
 	pool := 10 * runtime.GOMAXPROCS(0)
 	d := onCluster(cluster, "orders", 2*pool)
 	_, _, err := broker.NewTopics(cluster.Client(t)).Create(t.Context(), d.topic, d.partitions)
 	require.NoError(t, err)
-	newCrowd().join(t, "ann", d)
+	newConsumers().join(t, "ann", d)
 	require.Eventually(t, func() bool { return blocked(t, cluster) > pool }, time.Minute, time.Millisecond)
 }
 
-// A release is published where the partition is, and whoever waits for it listens where the topic's
-// own slot is. Without the hint it would be found at the next heartbeat.
-func TestReleaseOnOneNodeWakesAMemberAtAnother(t *testing.T) {
+// A release is published on the node of the partition, and a waiting member is subscribed on the
+// node of the topic's own slot. Without the hint, the member would only notice at its next
+// heartbeat.
+func TestReleaseWakesMemberOnAnotherNode(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0)
 	d := onCluster(cluster, "orders", 12)
@@ -101,13 +102,13 @@ func TestReleaseOnOneNodeWakesAMemberAtAnother(t *testing.T) {
 			elsewhere++
 		}
 	}
-	require.Greater(t, elsewhere, 6, "one of those that are handed over is at another node")
-	crowd := newCrowd()
-	ann, _ := crowd.join(t, "ann", d)
-	logged(t, ann, "reading 12 partitions")
+	require.Greater(t, elsewhere, 6, "one of the released partitions is on another node")
+	consumers := newConsumers()
+	ann, _ := consumers.join(t, "ann", d)
+	awaitLog(t, ann, "reading 12 partitions")
 	began := time.Now()
-	bob, stopBob := crowd.join(t, "bob", d)
-	logged(t, bob, "reading 6 partitions")
+	bob, stopBob := consumers.join(t, "bob", d)
+	awaitLog(t, bob, "reading 6 partitions")
 	t.Logf("bob reads after %s", time.Since(began))
 	stopBob()
 	require.Eventually(
@@ -119,16 +120,16 @@ func TestReleaseOnOneNodeWakesAMemberAtAnother(t *testing.T) {
 	assert.Less(t, time.Since(began), 15*time.Second, "before the next heartbeat")
 }
 
-// The majority of the masters is away, so the last one refuses everything.
-func TestClusterThatIsDownComesBack(t *testing.T) {
+// The majority of the masters is down, so the last one rejects everything.
+func TestPipelineRecoversFromClusterOutage(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0)
-	d := onCluster(cluster, "orders", 8).hasty()
-	crowd := newCrowd()
-	ann := crowd.member(t, "ann", d)
+	d := onCluster(cluster, "orders", 8).withShortTimeouts()
+	consumers := newConsumers()
+	ann := consumers.member(t, "ann", d)
 	w := startWriter(t, d)
 	load := startLoad(t, w)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	nodes := cluster.Nodes()
 	for _, node := range nodes[1:] {
 		node.Pause(t)
@@ -140,16 +141,16 @@ func TestClusterThatIsDownComesBack(t *testing.T) {
 	}, time.Minute, 20*time.Millisecond)
 	ann.awaitReady(t, false)
 	w.awaitReady(t, false)
-	logged(t, ann.log, "level=ERROR", "Trouble with")
-	logged(t, w.log, "level=ERROR", "Failed to connect")
+	awaitLog(t, ann.log, "level=ERROR", "Trouble with")
+	awaitLog(t, w.log, "level=ERROR", "Failed to connect")
 	for _, node := range nodes[1:] {
 		node.Resume(t)
 	}
 	cluster.Await(t)
 	ann.awaitReady(t, true)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	w.awaitReady(t, true)
 	n := load.finish(t)
-	crowd.await(t, n)
+	consumers.await(t, n)
 	awaitLagZero(t, cluster.Client(t), d, n)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// load is a writer that writes until it is told to stop.
+// load is a writer that writes until it is stopped.
 type load struct {
 	w       *writer
 	stop    context.CancelFunc
@@ -21,7 +21,7 @@ type load struct {
 	written int
 }
 
-// startLoad has the writer write on and on, in small batches.
+// startLoad makes the writer write continuously, in small batches.
 func startLoad(t *testing.T, w *writer) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,7 +34,7 @@ func startLoad(t *testing.T, w *writer) *load {
 			l.written = w.next
 			l.mu.Unlock()
 			select {
-			case <-time.After(2 * time.Millisecond): // the load of a modest machine
+			case <-time.After(2 * time.Millisecond): // the load that a small machine can handle
 			case <-ctx.Done():
 			}
 		}
@@ -44,8 +44,8 @@ func startLoad(t *testing.T, w *writer) *load {
 	return l
 }
 
-// more waits until so many more messages have been written.
-func (l *load) more(t *testing.T, n int) {
+// awaitMore waits until n more messages have been written.
+func (l *load) awaitMore(t *testing.T, n int) {
 	t.Helper()
 	count := func() int {
 		l.mu.Lock()
@@ -58,11 +58,11 @@ func (l *load) more(t *testing.T, n int) {
 		func() bool { return count() >= goal },
 		2*time.Minute,
 		5*time.Millisecond,
-		"the output writes no more",
+		"the output writes nothing more",
 	)
 }
 
-// finish ends the load and returns how many messages were written.
+// finish stops the load and returns the number of messages written.
 func (l *load) finish(t *testing.T) int {
 	t.Helper()
 	l.stop()
@@ -70,34 +70,34 @@ func (l *load) finish(t *testing.T) int {
 	return l.w.next
 }
 
-// lane is a writer of some keys, which says itself to which partition a message goes: messages of
-// key k go to partition k modulo the number of partitions. Each round is a batch with one message
-// of each key. Lanes with different keys may write at the same time.
-type lane struct {
+// manualWriter is a writer of some keys that selects the partition itself: messages with key k go
+// to partition k modulo the number of partitions. Each round is a batch with one message of each
+// key. Writers with different keys can write concurrently.
+type manualWriter struct {
 	push       service.MessageBatchHandlerFunc
 	partitions int
 	keys       []int
 	rounds     int
 }
 
-// startLanes starts an output and a lane for each of the lists of partitions.
-func startLanes(t *testing.T, d deployment, more string, partitions ...[]int) (*stream, []*lane) {
+// startManualWriters starts an output, and a manualWriter for each list of partitions.
+func startManualWriters(t *testing.T, d deployment, more string, partitions ...[]int) (*stream, []*manualWriter) {
 	t.Helper()
 	w := startWriterWith(t, d, "partitioner: manual\npartition: ${! @partition }\n"+more)
-	lanes := make([]*lane, len(partitions))
+	writers := make([]*manualWriter, len(partitions))
 	for i, list := range partitions {
-		lanes[i] = &lane{push: w.push, partitions: d.partitions}
+		writers[i] = &manualWriter{push: w.push, partitions: d.partitions}
 		for _, p := range list {
 			for k := p; k < keys; k += d.partitions {
-				lanes[i].keys = append(lanes[i].keys, k)
+				writers[i].keys = append(writers[i].keys, k)
 			}
 		}
 	}
-	return w.stream, lanes
+	return w.stream, writers
 }
 
 // write writes some rounds, one after the other.
-func (l *lane) write(ctx context.Context, rounds int) error {
+func (l *manualWriter) write(ctx context.Context, rounds int) error {
 	for range rounds {
 		var batch service.MessageBatch
 		for _, key := range l.keys {
@@ -114,8 +114,8 @@ func (l *lane) write(ctx context.Context, rounds int) error {
 	return nil
 }
 
-// numbers are those that were written.
-func (l *lane) numbers() []int {
+// numbers returns the numbers that were written.
+func (l *manualWriter) numbers() []int {
 	var all []int
 	for round := range l.rounds {
 		for _, key := range l.keys {

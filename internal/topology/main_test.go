@@ -15,9 +15,9 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // servers that elect each other do little but wait
+	if err := flag.Set("test.parallel", "4"); err != nil { // servers that elect a master mostly wait
 		panic(err)
 	}
-	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
+	config.RouteLogs((*service.Logger)(nil)) // go-redis logs errors about servers that were killed on purpose
 	goleak.VerifyTestMain(m)
 }

@@ -22,12 +22,12 @@ func onSentinel(s *redistest.Sentinel, more string) deployment {
 	}
 }
 
-// How long sentinels wait. A busy machine may keep a server silent for half a second: the failover
-// that follows would lose writes.
+// How long Sentinels wait. A busy machine can keep a server silent for half a second, and a
+// failover for that reason would lose writes.
 const (
 	downAfter = 2 * time.Second
-	// noneDies is for tests in which no master dies.
-	noneDies = 5 * time.Minute
+	// noFailover is for tests in which no master dies.
+	noFailover = 5 * time.Minute
 )
 
 func TestPromotedMasterIsUsed(t *testing.T) {
@@ -36,82 +36,82 @@ func TestPromotedMasterIsUsed(t *testing.T) {
 		t,
 		redistest.SentinelOptions{Password: "data", SentinelPassword: "watch", DownAfter: downAfter},
 	)
-	d := onSentinel(s, "password: data\nsentinel_password: watch\n").hasty()
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
-	crowd.join(t, "bob", d)
+	d := onSentinel(s, "password: data\nsentinel_password: watch\n").withShortTimeouts()
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
+	consumers.join(t, "bob", d)
 	w := startWriter(t, d)
 	load := startLoad(t, w)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	old := s.Master(t)
 	old.Kill(t)
 	s.AwaitPromotion(t, old)
 	began := time.Now()
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	t.Logf("writing again %s after the promotion", time.Since(began))
 	old.Restart(t)
 	s.Await(t)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	n := load.finish(t)
-	crowd.await(t, n)
+	consumers.await(t, n)
 	t.Logf("read all %s after the promotion", time.Since(began))
 	awaitLagZero(t, s.Client(t), d, n)
-	t.Logf("%d of %d repeated", crowd.repeated(), n)
+	t.Logf("%d of %d repeated", consumers.repeated(), n)
 }
 
-// The old master was frozen and wakes up believing that it still is one, with connections of ours:
-// what it says then must not be taken for the truth, since it forgets all of it as soon as the
-// Sentinels have made it a replica.
-func TestMasterThatWasFrozenIsNotBelieved(t *testing.T) {
+// The old master was frozen. When it continues, it still acts as the master on rafka's old
+// connections. Its replies must not be trusted: it forgets everything as soon as the Sentinels make
+// it a replica.
+func TestFrozenMasterIsNotTrustedAfterFailover(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: downAfter})
-	d := onSentinel(s, "").hasty()
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
-	crowd.join(t, "bob", d)
+	d := onSentinel(s, "").withShortTimeouts()
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
+	consumers.join(t, "bob", d)
 	w := startWriter(t, d)
 	load := startLoad(t, w)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	old := s.Master(t)
 	old.Pause(t)
 	s.AwaitPromotion(t, old)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	old.Resume(t)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	s.Await(t)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	n := load.finish(t)
-	crowd.await(t, n)
+	consumers.await(t, n)
 	awaitLagZero(t, s.Client(t), d, n)
 }
 
-// A master that runs is replaced: its clients meet READONLY, or are cut off.
-func TestMasterThatIsReplacedIsLeft(t *testing.T) {
+// A running master is replaced: its clients get READONLY or are disconnected.
+func TestClientsLeaveReplacedMaster(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
-	d := onSentinel(s, "").hasty()
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noFailover})
+	d := onSentinel(s, "").withShortTimeouts()
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
 	w := startWriter(t, d)
 	load := startLoad(t, w)
-	for range 2 { // there and back
-		load.more(t, 500)
+	for range 2 { // to the replica and back
+		load.awaitMore(t, 500)
 		s.Failover(t)
 	}
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	load.finish(t)
 	t.Logf("READONLY was met %d times", len(w.log.Lines("READONLY")))
 	require.NoError(t, w.write(t.Context(), 500))
-	// What the old master wrote last may not have got to the new one: Redis' own loss, and may be
-	// seen late on connections that are still its.
+	// The last writes of the old master may not have reached the new one: Redis loses them, and
+	// connections to the old master may notice late.
 	kept := numbersOf(t, s.Client(t), d)
 	for n := w.next - 500; n < w.next; n++ {
 		require.Contains(t, kept, n)
 	}
-	crowd.awaitAll(t, kept)
+	consumers.awaitAll(t, kept)
 }
 
-// numbersOf are the numbers that the topic holds.
+// numbersOf returns the numbers in the topic.
 func numbersOf(t *testing.T, client redis.UniversalClient, d deployment) (all []int) {
 	t.Helper()
 	for i := range d.partitions {
@@ -126,62 +126,72 @@ func numbersOf(t *testing.T, client redis.UniversalClient, d deployment) (all []
 	return all
 }
 
-// The name of the server moves to another one, as managed services have it, and the old one is made
-// a replica while connections to it live on: whoever holds on to those meets READONLY for ever.
-func TestReplicaOnAnOldConnectionIsLeft(t *testing.T) {
+// The host name of the server moves to another server, as in managed services, and the old server
+// becomes a replica while connections to it stay open: a client that keeps them would get READONLY
+// forever.
+func TestClientsLeaveDemotedServer(t *testing.T) {
 	t.Parallel()
 	first, second := redistest.Start(t), redistest.Start(t)
 	name := redistest.StartProxy(t, first.Addr())
-	d := deployment{fields: "url: " + name.URL() + "\n", topic: "orders", partitions: 4}.hasty()
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
+	d := deployment{fields: "url: " + name.URL() + "\n", topic: "orders", partitions: 4}.withShortTimeouts()
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
 	w := startWriter(t, d)
 	require.NoError(t, w.write(t.Context(), 500))
-	crowd.await(t, 500)
+	consumers.await(t, 500)
 	redistest.Replicate(t, first, second)
 	require.NoError(t, second.Client(t).ReplicaOf(t.Context(), "no", "one").Err())
 	name.Redirect(second.Addr())
 	redistest.Replicate(t, second, first)
 	require.NoError(t, w.write(t.Context(), 500))
-	crowd.await(t, 1000)
+	consumers.await(t, 1000)
 	awaitLagZero(t, second.Client(t), d, 1000)
 }
 
-func TestUsersOfSentinelsAndServersAreApart(t *testing.T) {
+func TestSentinelsAndServersHaveSeparateCredentials(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{
-		Password: "data", SentinelPassword: "watch", DownAfter: noneDies,
+		Password: "data", SentinelPassword: "watch", DownAfter: noFailover,
 		Args:           []string{"--user", "app", "on", ">inside", "~*", "&*", "+@all"},
 		SentinelConfig: []string{"user guard on >outside allchannels +@all"},
 	})
-	const server, sentinels = "username: app\npassword: inside\n", "sentinel_username: guard\nsentinel_password: outside\n"
+	const (
+		server    = "username: app\npassword: inside\n"
+		sentinels = "sentinel_username: guard\nsentinel_password: outside\n"
+	)
 	d := onSentinel(s, server+sentinels)
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
 	require.NoError(t, startWriter(t, d).write(t.Context(), 200))
-	crowd.await(t, 200)
-	for name, trouble := range map[string]struct{ fields, says string }{
-		"no password of the Sentinels":    {server, "`sentinel_username` and `sentinel_password`"},
-		"wrong password of the Sentinels": {server + "sentinel_username: guard\nsentinel_password: inside\n", "`sentinel_password`"},
-		"wrong password of the server":    {sentinels + "username: app\npassword: outside\n", "check `username` and `password`"},
+	consumers.await(t, 200)
+	for name, c := range map[string]struct{ fields, message string }{
+		"no password of the Sentinels": {server, "`sentinel_username` and `sentinel_password`"},
+		"wrong password of the Sentinels": {
+			server + "sentinel_username: guard\nsentinel_password: inside\n",
+			"`sentinel_password`",
+		},
+		"wrong password of the server": {
+			sentinels + "username: app\npassword: outside\n",
+			"check `username` and `password`",
+		},
 	} {
-		t.Run(name, func(t *testing.T) { failsToConnect(t, onSentinel(s, trouble.fields), trouble.says) })
+		t.Run(name, func(t *testing.T) { requireConnectError(t, onSentinel(s, c.fields), c.message) })
 	}
 	t.Run("wrong name of the master", func(t *testing.T) {
 		other := d
 		other.fields = strings.ReplaceAll(d.fields, s.MasterName(), "other")
-		failsToConnect(t, other, "check `master`")
+		requireConnectError(t, other, "check `master`")
 	})
 }
 
-// failsToConnect expects both sides to say something in their first line about the connection, and
-// not to be ready.
-func failsToConnect(t *testing.T, d deployment, says ...string) {
+// requireConnectError checks that input and output log the texts in their first line about the
+// connection, and that neither is ready.
+func requireConnectError(t *testing.T, d deployment, texts ...string) {
 	t.Helper()
-	in, out := newCrowd().member(t, "ann", d), startWriter(t, d)
+	in, out := newConsumers().member(t, "ann", d), startWriter(t, d)
 	for _, s := range []*stream{in, out.stream} {
-		line := logged(t, s.log, "Failed to connect")
-		for _, text := range says {
+		line := awaitLog(t, s.log, "Failed to connect")
+		for _, text := range texts {
 			assert.Contains(t, line, text)
 		}
 		s.awaitReady(t, false)
@@ -189,33 +199,33 @@ func failsToConnect(t *testing.T, d deployment, says ...string) {
 	}
 }
 
-func TestSentinelsThatAreDownAtTheStartAreDoneWithout(t *testing.T) {
+func TestStartWorksWhileSomeSentinelsAreDown(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noFailover})
 	s.Sentinels()[0].Kill(t)
 	s.Sentinels()[1].Pause(t)
 	d := onSentinel(s, "")
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
 	require.NoError(t, startWriter(t, d).write(t.Context(), 200))
-	crowd.await(t, 200)
+	consumers.await(t, 200)
 	s.Sentinels()[1].Resume(t)
 }
 
-// Sentinels name the address under which they see the master, which need not be one that others can
-// reach.
-func TestMasterAtAnAddressThatCannotBeReachedIsClear(t *testing.T) {
+// Sentinels return the address under which they see the master. Clients may not be able to reach
+// it.
+func TestUnreachableMasterAddressIsReported(t *testing.T) {
 	t.Parallel()
-	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noneDies})
+	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: noFailover})
 	for _, sentinel := range s.Sentinels() {
 		client := sentinel.Client(t)
 		require.NoError(t, client.Do(t.Context(), "sentinel", "remove", s.MasterName()).Err())
 		require.NoError(t, client.Do(t.Context(), "sentinel", "monitor", s.MasterName(), "127.0.0.99", 1, 2).Err())
 	}
 	d := onSentinel(s, "")
-	failsToConnect(t, d, "127.0.0.99:1", "the address that it announces")
+	requireConnectError(t, d, "127.0.0.99:1", "the address that it announces")
 	for _, sentinel := range s.Sentinels() {
 		sentinel.Kill(t)
 	}
-	failsToConnect(t, d, "`url` lists the Sentinels")
+	requireConnectError(t, d, "`url` lists the Sentinels")
 }

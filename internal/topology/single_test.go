@@ -13,10 +13,10 @@ func TestUnixSocketWorksLikeAPort(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	d := deployment{fields: "url: unix://" + s.Socket(), topic: "orders", partitions: 4}
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
 	require.NoError(t, startWriter(t, d).write(t.Context(), 1000))
-	crowd.await(t, 1000)
+	consumers.await(t, 1000)
 	awaitLagZero(t, s.Client(t), d, 1000)
-	assert.Zero(t, crowd.repeated())
+	assert.Zero(t, consumers.repeated())
 }

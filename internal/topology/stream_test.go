@@ -19,26 +19,26 @@ import (
 	"github.com/rafka-streams/rafka/internal/logtest"
 )
 
-// deployment is how a test's streams reach Redis: the connection's fields, and the topic.
-// commitPeriod is 50 ms if empty. A session lasts a minute, so that no machine is too slow for it,
-// unless the deployment is hasty.
+// deployment is how a test's streams connect to Redis, and their topic. commitPeriod is 50 ms if
+// empty. A session lasts a minute, so that no machine is too slow for it, unless shortSession is
+// set.
 type deployment struct {
 	fields, topic string
 	partitions    int
 	commitPeriod  string
-	short         bool
+	shortSession  bool
 }
 
-// with is the deployment with more fields of the connection.
+// with returns the deployment with more connection fields.
 func (d deployment) with(fields string) deployment {
 	d.fields += fields
 	return d
 }
 
-// hasty is the deployment with short timeouts and sessions: for tests in which servers are away for
-// longer than that.
-func (d deployment) hasty() deployment {
-	d.short = true
+// withShortTimeouts returns the deployment with short timeouts and sessions, for tests in which
+// servers are down for longer than a session.
+func (d deployment) withShortTimeouts() deployment {
+	d.shortSession = true
 	return d.with(shortTimeouts)
 }
 
@@ -49,13 +49,13 @@ write_timeout: 1s
 `
 
 func (d deployment) session() string {
-	if d.short {
+	if d.shortSession {
 		return "session_timeout: 3s\n"
 	}
 	return "session_timeout: 60s\nheartbeat_interval: 20s\n"
 }
 
-// component is the YAML of an input or an output with the connection's fields and others.
+// component returns the YAML of an input or output with the connection fields and others.
 func (d deployment) component(fields string) string {
 	text := "rafka:\n"
 	for line := range strings.Lines("stream_name: '" + d.topic + "'\n" + d.fields + "\n" + fields) {
@@ -67,23 +67,24 @@ func (d deployment) component(fields string) string {
 // journal collects log lines.
 type journal = logtest.Journal
 
-// stream is one that runs in the real engine.
+// stream is a stream that runs in the real engine.
 type stream struct {
 	log  *journal
 	stop func()
 	mux  *http.ServeMux
-	// within is how long it may take to stop. One that is not connected takes most of it.
+	// within is how long the stream can take to stop. A stream that is not connected takes most of
+	// it.
 	within time.Duration
 }
 
-// ready reports what the engine answers at /ready.
+// ready reports whether the engine's /ready returns 200.
 func (s *stream) ready() bool {
 	w := httptest.NewRecorder()
 	s.mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ready", http.NoBody))
 	return w.Code == http.StatusOK
 }
 
-// awaitReady waits until the engine says so at /ready, or says the contrary.
+// awaitReady waits until ready returns the given value.
 func (s *stream) awaitReady(t *testing.T, ready bool) {
 	t.Helper()
 	require.Eventually(
@@ -91,20 +92,21 @@ func (s *stream) awaitReady(t *testing.T, ready bool) {
 		func() bool { return s.ready() == ready },
 		time.Minute,
 		10*time.Millisecond,
-		"/ready should say %t",
+		"/ready should be %t",
 		ready,
 	)
 }
 
-// logged waits until a line of the log has all of the texts, and returns the first.
-func logged(t *testing.T, log *journal, texts ...string) string {
+// awaitLog waits until a line of the log contains all of the texts, and returns the first such
+// line.
+func awaitLog(t *testing.T, log *journal, texts ...string) string {
 	t.Helper()
 	require.Eventually(
 		t,
 		func() bool { return len(log.Lines(texts...)) > 0 },
 		time.Minute,
 		10*time.Millisecond,
-		"the log should say %q",
+		"the log should contain %q",
 		texts,
 	)
 	return log.Lines(texts...)[0]
@@ -150,8 +152,8 @@ func startWriter(t *testing.T, d deployment) *writer {
 	return startWriterWith(t, d, "")
 }
 
-// startWriterWith is startWriter with more fields of the output. Batches are written at the same
-// time, although there is a key.
+// startWriterWith is startWriter with more output fields. It writes batches concurrently, although
+// there is a key.
 func startWriterWith(t *testing.T, d deployment, more string) *writer {
 	t.Helper()
 	if !strings.Contains(more, "max_in_flight") {

@@ -14,23 +14,23 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// The keys of one topic lie on all nodes: each command has to find them there, and nothing else.
-func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
+// The keys of one topic are on all nodes. Each command has to find its keys there, and no others.
+func TestAdminChangesTopicsAndGroupsOfCluster(t *testing.T) {
 	t.Parallel()
 	const written, partitions, grown = 2000, 8, 12
 	cluster := redistest.StartCluster(t, 3, 0)
 	client := cluster.Client(t)
 	admin := broker.NewAdmin(client)
 	d := onCluster(cluster, "orders", partitions)
-	crowd := newCrowd()
-	ann, stopAnn := crowd.join(t, "ann", d)
-	bob, stopBob := crowd.join(t, "bob", d)
+	consumers := newConsumers()
+	ann, stopAnn := consumers.join(t, "ann", d)
+	bob, stopBob := consumers.join(t, "bob", d)
 	require.NoError(t, startWriter(t, d).write(t.Context(), written))
-	crowd.await(t, written)
+	consumers.await(t, written)
 	awaitLagZero(t, client, d, written)
-	require.Zero(t, crowd.repeated())
+	require.Zero(t, consumers.repeated())
 
-	seek := broker.Seek{Topic: d.topic, Group: "crowd", To: "earliest"}
+	seek := broker.Seek{Topic: d.topic, Group: "readers", To: "earliest"}
 	sought, err := admin.SeekGroup(t.Context(), seek)
 	require.NoError(t, err)
 	lag := int64(0)
@@ -38,14 +38,14 @@ func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
 		lag += p.Lag
 	}
 	assert.EqualValues(t, written, lag)
-	require.Eventually(t, func() bool { return crowd.repeated() >= written }, 2*time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return consumers.repeated() >= written }, 2*time.Minute, 10*time.Millisecond)
 	awaitLagZero(t, client, d, written)
-	assert.Equal(t, written, crowd.repeated(), "each message came once more")
+	assert.Equal(t, written, consumers.repeated(), "each message was read once more")
 
 	_, err = admin.GrowTopic(t.Context(), d.topic, grown)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		group, err := admin.DescribeGroup(t.Context(), d.topic, "crowd")
+		group, err := admin.DescribeGroup(t.Context(), d.topic, "readers")
 		owned := 0
 		for _, p := range group.Partitions {
 			if p.Owner != "" {
@@ -60,13 +60,13 @@ func TestTopicsAndGroupsOfAClusterAreChangedByTheAdmin(t *testing.T) {
 		assert.Empty(t, log.Lines("level=ERROR"))
 	}
 
-	_, err = admin.DeleteGroup(t.Context(), d.topic, "crowd", false)
+	_, err = admin.DeleteGroup(t.Context(), d.topic, "readers", false)
 	require.ErrorAs(t, err, new(*broker.GroupAliveError))
 	_, err = admin.DeleteTopic(t.Context(), broker.TopicDeletion{Topic: d.topic})
 	require.ErrorAs(t, err, new(*broker.GroupAliveError))
 	stopAnn()
 	stopBob()
-	_, err = admin.DeleteGroup(t.Context(), d.topic, "crowd", false)
+	_, err = admin.DeleteGroup(t.Context(), d.topic, "readers", false)
 	require.NoError(t, err)
 	seek.Group = "other"
 	_, err = admin.SeekGroup(t.Context(), seek)

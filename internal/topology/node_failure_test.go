@@ -17,63 +17,63 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestReplicaOfADeadMasterIsUsed(t *testing.T) {
+func TestPromotedReplicaOfDeadMasterIsUsed(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 1)
-	d := onCluster(cluster, "orders", 8).hasty()
-	crowd := newCrowd()
-	crowd.join(t, "ann", d)
-	crowd.join(t, "bob", d)
+	d := onCluster(cluster, "orders", 8).withShortTimeouts()
+	consumers := newConsumers()
+	consumers.join(t, "ann", d)
+	consumers.join(t, "bob", d)
 	w := startWriter(t, d)
 	load := startLoad(t, w)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	dead := cluster.Master(t, "orders:0")
 	dead.Kill(t)
 	cluster.AwaitPromotion(t, "orders:0")
 	promoted := time.Now()
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	written := time.Since(promoted)
-	crowd.awaitCount(t, crowd.count()+500)
+	consumers.awaitCount(t, consumers.count()+500)
 	t.Logf("written again after %s, read again after %s", written, time.Since(promoted))
 	assert.Less(
 		t,
 		time.Since(promoted),
 		20*time.Second,
-		"without waiting for the dead one, or for go-redis to look for masters",
+		"without waiting for the dead node, or for go-redis to refresh the slots",
 	)
 	dead.Restart(t)
 	cluster.Await(t)
-	load.more(t, 500)
+	load.awaitMore(t, 500)
 	n := load.finish(t)
-	crowd.await(t, n)
+	consumers.await(t, n)
 	awaitLagZero(t, cluster.Client(t), d, n)
-	t.Logf("%d of %d repeated", crowd.repeated(), n)
+	t.Logf("%d of %d repeated", consumers.repeated(), n)
 }
 
-// death is a way in which a node of a cluster, which has no replica, can be away.
-type death struct {
-	die, rise func(t *testing.T, node *redistest.Server)
-	// metadata says that the node has the topic's own slot.
-	metadata bool
+// nodeFailure is a way in which a cluster node without a replica can fail.
+type nodeFailure struct {
+	fail, repair func(t *testing.T, node *redistest.Server)
+	// hasMetadata: the node has the topic's own slot.
+	hasMetadata bool
 }
 
-// deaths: a node that is frozen keeps its connections and answers nothing; one that was killed
-// refuses connections.
-var deaths = map[string]death{
-	"frozen": {die: freeze, rise: thaw},
+// nodeFailures: a frozen node keeps its connections and answers nothing; a killed node refuses
+// connections.
+var nodeFailures = map[string]nodeFailure{
+	"frozen": {fail: freeze, repair: thaw},
 	"killed": {
-		die:  func(t *testing.T, node *redistest.Server) { t.Helper(); node.Kill(t) },
-		rise: func(t *testing.T, node *redistest.Server) { t.Helper(); node.Restart(t) },
+		fail:   func(t *testing.T, node *redistest.Server) { t.Helper(); node.Kill(t) },
+		repair: func(t *testing.T, node *redistest.Server) { t.Helper(); node.Restart(t) },
 	},
-	"frozen with the metadata": {die: freeze, rise: thaw, metadata: true},
+	"frozen with the metadata": {fail: freeze, repair: thaw, hasMetadata: true},
 }
 
 func freeze(t *testing.T, node *redistest.Server) { t.Helper(); node.Pause(t) }
 
 func thaw(t *testing.T, node *redistest.Server) { t.Helper(); node.Resume(t) }
 
-// mortals is a cluster in which each node serves without the others and remembers what it served.
-func mortals(t *testing.T) *redistest.Cluster {
+// startIndependentNodes starts a cluster whose nodes serve without each other and keep their data.
+func startIndependentNodes(t *testing.T) *redistest.Cluster {
 	t.Helper()
 	return redistest.StartCluster(
 		t,
@@ -88,15 +88,15 @@ func mortals(t *testing.T) *redistest.Cluster {
 	)
 }
 
-// victim chooses the node that dies, and says which partitions are on it and which are not.
-func (death death) victim(
+// choose returns the node that fails, and which partitions are on it and which are not.
+func (death nodeFailure) choose(
 	t *testing.T,
 	c *redistest.Cluster,
 	d deployment,
 ) (node *redistest.Server, stopped, alive []int) {
 	t.Helper()
-	node = another(t, c, "rafka:{orders}:topic")
-	if death.metadata {
+	node = otherMaster(t, c, "rafka:{orders}:topic")
+	if death.hasMetadata {
 		node = c.Master(t, "rafka:{orders}:topic")
 	}
 	for i := range d.partitions {
@@ -109,29 +109,29 @@ func (death death) victim(
 	return node, stopped, alive
 }
 
-// median is the middle of the durations, which some that are exceptional don't change.
+// median returns the middle of the durations, which a few outliers don't change.
 func median(all []time.Duration) time.Duration {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
 
-// One node that does not answer costs the partitions on the others nothing: they flow, and their
-// leases live on though nothing flows.
-func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
+// A node that does not answer does not affect partitions on other nodes: they are read, and their
+// leases are renewed even while they are idle.
+func TestDeadNodeStopsOnlyReadsOfItsPartitions(t *testing.T) {
 	t.Parallel()
-	for name, death := range deaths {
+	for name, death := range nodeFailures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster := mortals(t)
-			d := onCluster(cluster, "orders", 12).hasty()
+			cluster := startIndependentNodes(t)
+			d := onCluster(cluster, "orders", 12).withShortTimeouts()
 			d.commitPeriod = "1s"
 			client := cluster.Client(t)
 			_, _, err := broker.NewTopics(client).Create(t.Context(), d.topic, d.partitions)
 			require.NoError(t, err)
-			crowd := newCrowd()
-			ann := crowd.member(t, "ann", d)
-			logged(t, ann.log, "reading 12 partitions")
-			dead, stopped, alive := death.victim(t, cluster, d)
+			consumers := newConsumers()
+			ann := consumers.member(t, "ann", d)
+			awaitLog(t, ann.log, "reading 12 partitions")
+			dead, stopped, alive := death.choose(t, cluster, d)
 			n := 0
 			write := func(partitions []int) time.Duration {
 				began := time.Now()
@@ -146,7 +146,7 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 					)
 					n++
 				}
-				crowd.awaitCount(t, n)
+				consumers.awaitCount(t, n)
 				return time.Since(began)
 			}
 			idle, busy := alive[:1], alive[1:]
@@ -154,8 +154,8 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 			for range 20 {
 				before = append(before, write(busy))
 			}
-			write(stopped) // it dies before these are committed
-			death.die(t, dead)
+			write(stopped) // the node fails before these are committed
+			death.fail(t, dead)
 			died := time.Now()
 			for time.Since(died) < 6*time.Second { // twice a session
 				during = append(during, write(busy))
@@ -166,7 +166,7 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 				median(during),
 				median(before),
 			)
-			assert.Less(t, median(during), time.Second, "what a request may take")
+			assert.Less(t, median(during), time.Second, "the limit of a request")
 			ann.awaitReady(t, false)
 			write(idle)
 			for _, line := range ann.log.Lines("Lost the leases") {
@@ -174,33 +174,33 @@ func TestDeadNodeStopsReadingOfItsOwnPartitionsOnly(t *testing.T) {
 				for p := range strings.SplitSeq(list, ",") {
 					lost, err := strconv.Atoi(p)
 					require.NoError(t, err)
-					assert.Contains(t, stopped, lost, "a lease at a node that lives")
+					assert.Contains(t, stopped, lost, "a lease on a live node")
 				}
 			}
-			death.rise(t, dead)
+			death.repair(t, dead)
 			cluster.Await(t)
 			awaitLagZero(t, client, d, n)
-			crowd.await(t, n)
+			consumers.await(t, n)
 			ann.awaitReady(t, true)
-			assert.LessOrEqual(t, crowd.repeated(), len(stopped))
+			assert.LessOrEqual(t, consumers.repeated(), len(stopped))
 		})
 	}
 }
 
-// A batch with messages for a node that is away waits, and keeps one of max_in_flight busy. The
-// others flow as before.
-func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
+// A batch with messages for a failed node waits, and occupies one of max_in_flight. Other batches
+// are written as before.
+func TestDeadNodeStopsOnlyWritesToItsPartitions(t *testing.T) {
 	t.Parallel()
-	for name, death := range deaths {
+	for name, death := range nodeFailures {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster := mortals(t)
+			cluster := startIndependentNodes(t)
 			d := onCluster(cluster, "orders", 12).with("dial_timeout: 8s\nread_timeout: 8s\nwrite_timeout: 8s\n")
 			_, _, err := broker.NewTopics(cluster.Client(t)).Create(t.Context(), d.topic, d.partitions)
 			require.NoError(t, err)
-			dead, stopped, alive := death.victim(t, cluster, d)
-			out, lanes := startLanes(t, d, "max_in_flight: 3\n", alive[1:], append(stopped, alive[0]))
-			flowing, mixed := lanes[0], lanes[1]
+			dead, stopped, alive := death.choose(t, cluster, d)
+			out, writers := startManualWriters(t, d, "max_in_flight: 3\n", alive[1:], append(stopped, alive[0]))
+			flowing, mixed := writers[0], writers[1]
 			write := func() time.Duration {
 				began := time.Now()
 				require.NoError(t, flowing.write(t.Context(), 1))
@@ -211,11 +211,11 @@ func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 			for range 50 {
 				before = append(before, write())
 			}
-			death.die(t, dead)
+			death.fail(t, dead)
 			died := time.Now()
 			written := make(chan error, 1)
 			go func() { written <- mixed.write(context.Background(), 20) }() // ends when the node is back
-			// longer than a topic is taken to be as it was
+			// longer than the output caches the state of a topic
 			for time.Since(died) < 12*time.Second {
 				during = append(during, write())
 			}
@@ -228,24 +228,24 @@ func TestDeadNodeStopsWritingToItsOwnPartitionsOnly(t *testing.T) {
 				median(before),
 			)
 			assert.Less(t, median(during), time.Second)
-			assert.Less(t, slowest, 6*time.Second, "nobody waits until a request to the dead node has failed")
+			assert.Less(t, slowest, 6*time.Second, "no write waits until a request to the dead node has failed")
 			out.awaitReady(t, false)
 			assert.Contains(
 				t,
-				logged(t, out.log, "level=ERROR", "Failed to connect"),
+				awaitLog(t, out.log, "level=ERROR", "Failed to connect"),
 				"rafka:{orders:",
-				"names what is away",
+				"names the failed partition",
 			)
-			death.rise(t, dead)
+			death.repair(t, dead)
 			cluster.Await(t)
 			require.NoError(t, <-written)
 			out.awaitReady(t, true)
 			write()
-			crowd := newCrowd()
-			crowd.join(t, "ann", d)
-			crowd.awaitLanes(t, lanes...)
+			consumers := newConsumers()
+			consumers.join(t, "ann", d)
+			consumers.awaitWriters(t, writers...)
 			awaitLagZero(t, cluster.Client(t), d, len(flowing.numbers())+len(mixed.numbers()))
-			assert.Zero(t, crowd.repeated())
+			assert.Zero(t, consumers.repeated())
 		})
 	}
 }
