@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 // checkKind is stricter than the linter's own check of the choices, which overlooks letter case.
 func checkKind(s settings, p *Problems) bool {
@@ -13,34 +17,34 @@ func checkKind(s settings, p *Problems) bool {
 }
 
 // checkFit refuses what is right by itself and makes no sense together.
-func checkFit(s settings, t target, p *Problems) {
-	local := t.scheme == schemeUnix || t.scheme == schemeEmbedded
+func checkFit(s settings, u parsedURL, p *Problems) {
+	local := u.scheme == schemeUnix || u.scheme == schemeEmbedded
 	switch {
 	case local && s.kind != kindSimple:
-		p.Add(fieldKind, "%s does not fit %s:// addresses: use kind simple, or redis:// addresses", s.kind, t.scheme)
-	case s.kind == kindSimple && len(t.addrs) > 1:
+		p.Add(fieldKind, "%s does not fit %s:// addresses: use kind simple, or redis:// addresses", s.kind, u.scheme)
+	case s.kind == kindSimple && len(u.addrs) > 1:
 		p.Add(
 			fieldURL,
 			"a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address",
 		)
-	case s.kind == kindCluster && (t.db != 0 || t.options.Has("db")):
+	case s.kind == kindCluster && (u.db != 0 || u.options.Has("db")):
 		p.Add(fieldURL, "a cluster has no database numbers: remove the number behind the host, or the option db")
 	}
 	if local && s.tls {
-		p.Add(fieldTLS, "%s:// addresses have no TLS: remove tls.enabled", t.scheme)
+		p.Add(fieldTLS, "%s:// addresses have no TLS: remove tls.enabled", u.scheme)
 	}
-	if t.scheme == schemeEmbedded && (s.username != "" || s.password != "") {
+	if u.scheme == schemeEmbedded && (s.username != "" || s.password != "") {
 		p.Add(fieldPassword, "the embedded server knows no passwords: remove username and password")
 	}
-	checkFailoverFields(s, t, p)
-	if name := t.options.Get(fieldClientName); s.clientName == nil {
+	checkFailoverFields(s, u, p)
+	if name := u.options.Get(fieldClientName); s.clientName == nil {
 		checkClientName(fieldURL, name, p)
 	}
 }
 
-func checkFailoverFields(s settings, t target, p *Problems) {
+func checkFailoverFields(s settings, u parsedURL, p *Problems) {
 	if s.kind == kindFailover {
-		if s.master == "" && t.options.Get("master_name") == "" {
+		if s.master == "" && u.options.Get("master_name") == "" {
 			p.Add(
 				fieldMaster,
 				"is empty, but kind is failover: set it to the name under which the sentinels know the master",
@@ -65,19 +69,24 @@ func checkFailoverFields(s settings, t target, p *Problems) {
 
 // checkURLOptions holds the options of the URL to what the fields are held to. go-redis reads a
 // duration of zero or less as "none".
-func checkURLOptions(t tuning, p *Problems) {
-	for _, o := range []struct {
+func checkURLOptions(o *redis.UniversalOptions, p *Problems) {
+	for _, option := range []struct {
 		name  string
 		value time.Duration
-	}{{"dial_timeout", *t.dial}, {"read_timeout", *t.read}, {"write_timeout", *t.write}, {"pool_timeout", *t.wait}} {
-		if o.value < 0 {
-			p.Add(fieldURL, "the option %s must be greater than zero: use a duration such as 5s", o.name)
+	}{
+		{"dial_timeout", o.DialTimeout},
+		{"read_timeout", o.ReadTimeout},
+		{"write_timeout", o.WriteTimeout},
+		{"pool_timeout", o.PoolTimeout},
+	} {
+		if option.value < 0 {
+			p.Add(fieldURL, "the option %s must be greater than zero: use a duration such as 5s", option.name)
 		}
-		p.AddShort(fieldURL+": the option "+o.name, o.value, leastTimeout)
+		p.AddShort(fieldURL+": the option "+option.name, option.value, leastTimeout)
 	}
-	checkPoolNumber(fieldURL, "the option pool_size ", *t.poolSize, p)
-	checkPoolNumber(fieldURL, "the option min_idle_conns ", *t.minIdle, p)
-	if protocol := *t.protocol; protocol != 0 && protocol != 2 && protocol != 3 {
+	checkPoolNumber(fieldURL, "the option pool_size ", o.PoolSize, p)
+	checkPoolNumber(fieldURL, "the option min_idle_conns ", o.MinIdleConns, p)
+	if protocol := o.Protocol; protocol != 0 && protocol != 2 && protocol != 3 {
 		p.Add(fieldURL, "the option protocol must be 2 or 3")
 	}
 }

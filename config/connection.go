@@ -20,13 +20,10 @@ const (
 // Connection says how Redis is reached: parsed, checked, and nothing opened yet. It does not change
 // and may be used concurrently.
 type Connection struct {
-	kind   string
-	target target
-
-	// One of these is set, by kind. They are what every client starts from; a Role changes a copy.
-	simple   *redis.Options
-	cluster  *redis.ClusterOptions
-	failover *redis.FailoverOptions
+	kind string
+	url  parsedURL
+	// options are what every client starts from; a Role changes a copy.
+	options redis.UniversalOptions
 }
 
 // Parse is ParseConnection for a component that has fields of its own, which check finds wrong or
@@ -75,104 +72,82 @@ func resolve(f Fields) (*Connection, Problems) {
 	s := readSettings(f, &p)
 	c := &Connection{kind: s.kind}
 	kindKnown := checkKind(s, &p)
-	t, targetKnown := parseTarget(s.url, &p)
-	if !kindKnown || !targetKnown {
+	parsed, urlValid := parseURL(s.url, &p)
+	if !kindKnown || !urlValid {
 		return nil, p
 	}
-	c.target = t
 	before := len(p)
-	checkFit(s, t, &p)
+	checkFit(s, parsed, &p)
 	if len(p) > before {
 		return nil, p
 	}
-	if err := c.parseOptions(t); err != nil {
+	options, err := parsed.clientOptions(s.kind)
+	if err != nil {
 		p.AddErr(err)
 		return nil, p
 	}
+	c.url, c.options = parsed, options
 	c.overlay(s, &p)
 	return c, p
 }
 
 // overlay puts the fields over what the URL said.
 func (c *Connection) overlay(s settings, p *Problems) {
-	tune := c.tuning()
-	checkURLOptions(tune, p)
-	if user := c.target.user; user != nil {
-		*tune.username = user.Username()
-		*tune.password, _ = user.Password()
+	o := &c.options
+	checkURLOptions(o, p)
+	if user := c.url.user; user != nil {
+		o.Username = user.Username()
+		o.Password, _ = user.Password()
 	}
-	*tune.username = cmp.Or(s.username, *tune.username)
-	*tune.password = cmp.Or(s.password, *tune.password)
-	if *tune.username != "" && *tune.password == "" {
+	o.Username = cmp.Or(s.username, o.Username)
+	o.Password = cmp.Or(s.password, o.Password)
+	if o.Username != "" && o.Password == "" {
 		p.Add(fieldUsername, "a user name without a password is never sent: set the field password")
 	}
 	switch {
 	case s.clientName != nil:
-		*tune.clientName = *s.clientName
-	case !c.target.options.Has(fieldClientName):
-		*tune.clientName = defaultClientName
+		o.ClientName = *s.clientName
+	case !c.url.options.Has(fieldClientName):
+		o.ClientName = defaultClientName
 	}
-	*tune.poolSize = cmp.Or(s.poolSize, *tune.poolSize)
-	*tune.minIdle = cmp.Or(s.minIdle, *tune.minIdle)
-	*tune.wait = cmp.Or(s.wait, *tune.wait)
-	*tune.dial = cmp.Or(s.dialTimeout, *tune.dial, defaultDialTimeout)
-	*tune.read = cmp.Or(s.readTimeout, *tune.read, defaultReadTimeout)
-	*tune.write = cmp.Or(s.write, *tune.write, defaultWriteTimeout)
-	if c.failover != nil {
-		c.failover.MasterName = cmp.Or(s.master, c.failover.MasterName)
-		c.failover.SentinelUsername, c.failover.SentinelPassword = s.sentinelUsername, s.sentinelPassword
-	}
-}
-
-// tuning points into the options of the connection's kind.
-func (c *Connection) tuning() tuning {
-	switch {
-	case c.cluster != nil:
-		return tuneCluster(c.cluster)
-	case c.failover != nil:
-		return tuneFailover(c.failover)
-	default:
-		return tuneSimple(c.simple)
+	o.PoolSize = cmp.Or(s.poolSize, o.PoolSize)
+	o.MinIdleConns = cmp.Or(s.minIdle, o.MinIdleConns)
+	o.PoolTimeout = cmp.Or(s.wait, o.PoolTimeout)
+	o.DialTimeout = cmp.Or(s.dialTimeout, o.DialTimeout, defaultDialTimeout)
+	o.ReadTimeout = cmp.Or(s.readTimeout, o.ReadTimeout, defaultReadTimeout)
+	o.WriteTimeout = cmp.Or(s.write, o.WriteTimeout, defaultWriteTimeout)
+	if c.kind == kindFailover {
+		o.MasterName = cmp.Or(s.master, o.MasterName)
+		o.SentinelUsername, o.SentinelPassword = s.sentinelUsername, s.sentinelPassword
 	}
 }
 
 // useTLS turns TLS on if the URL or the field says so. A rediss:// URL takes what else there is
 // from the field.
 func (c *Connection) useTLS(custom *tls.Config, enabled bool) {
-	fromURL := *c.tlsOfOptions()
+	fromURL := c.options.TLSConfig
 	if fromURL == nil && !enabled {
 		return
 	}
 	if custom == nil {
 		custom = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	custom.ServerName = cmp.Or(custom.ServerName, c.target.serverName)
+	custom.ServerName = cmp.Or(custom.ServerName, c.url.serverName)
 	if fromURL != nil && fromURL.InsecureSkipVerify {
 		custom.InsecureSkipVerify = true
 	}
-	*c.tlsOfOptions() = custom
-}
-
-func (c *Connection) tlsOfOptions() **tls.Config {
-	switch {
-	case c.cluster != nil:
-		return &c.cluster.TLSConfig
-	case c.failover != nil:
-		return &c.failover.TLSConfig
-	default:
-		return &c.simple.TLSConfig
-	}
+	c.options.TLSConfig = custom
 }
 
 // ReadTimeout is how long a client waits for an answer, unless its role waits less.
-func (c *Connection) ReadTimeout() time.Duration { return *c.tuning().read }
+func (c *Connection) ReadTimeout() time.Duration { return c.options.ReadTimeout }
 
 // Embedded reports whether the server is the one inside this process.
-func (c *Connection) Embedded() bool { return c.target.scheme == schemeEmbedded }
+func (c *Connection) Embedded() bool { return c.url.scheme == schemeEmbedded }
 
 // String names the addresses and the kind, and no credentials.
 func (c Connection) String() string {
-	return fmt.Sprintf("%s://%s (%s)", c.target.scheme, strings.Join(c.target.addrs, ","), c.kind)
+	return fmt.Sprintf("%s://%s (%s)", c.url.scheme, strings.Join(c.url.addrs, ","), c.kind)
 }
 
 // GoString is String, so that %#v shows no credentials either.

@@ -44,7 +44,7 @@ func FuzzURLsHideTheirPasswords(f *testing.F) {
 		text := scheme + "://" + user + ":" + before + secret + after + "@" + rest
 		var p Problems
 		connection, found := resolve(Fields{fieldURL: text, fieldKind: kind, fieldMaster: "m"})
-		parsed, ok := parseTarget(text, &p)
+		parsed, ok := parseURL(text, &p)
 		require.Equal(t, ok, len(p) == 0)
 		requireNamed(t, p)
 		requireNamed(t, found)
@@ -83,11 +83,10 @@ func FuzzURLs(f *testing.F) {
 		if len(found) > 0 {
 			return
 		}
-		tune := c.tuning()
-		require.Positive(t, *tune.dial)
-		require.Positive(t, *tune.read)
-		require.Positive(t, *tune.write)
-		require.GreaterOrEqual(t, *tune.poolSize, 0)
+		require.Positive(t, c.options.DialTimeout)
+		require.Positive(t, c.options.ReadTimeout)
+		require.Positive(t, c.options.WriteTimeout)
+		require.GreaterOrEqual(t, c.options.PoolSize, 0)
 		require.NotEmpty(t, c.String())
 	})
 }

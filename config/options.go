@@ -1,13 +1,13 @@
 package config
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
+	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -37,86 +37,65 @@ const (
 	reasonReplicas = "rafka reads from masters only, since a replica may lag behind what was committed: remove it"
 )
 
-// tuning points at the settings that the options of all three kinds of clients share, so that they
-// are written once.
-type tuning struct {
-	clientName, username, password        *string
-	dial, read, write, wait               *time.Duration
-	poolSize, minIdle, maxRetries         *int
-	dialerRetries, pipelinePool, protocol *int
-	readBuffer, writeBuffer               *int
-	contextTimeout, disableIdentity       *bool
-	onConnect                             *func(context.Context, *redis.Conn) error
-}
-
-func tuneSimple(o *redis.Options) tuning {
-	return tuning{
-		clientName: &o.ClientName, username: &o.Username, password: &o.Password,
-		dial: &o.DialTimeout, read: &o.ReadTimeout, write: &o.WriteTimeout, wait: &o.PoolTimeout,
-		poolSize: &o.PoolSize, minIdle: &o.MinIdleConns, maxRetries: &o.MaxRetries,
-		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
-		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
-		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
-		onConnect: &o.OnConnect,
+// clientOptions returns the options of the URL. go-redis parses them for the given kind of client,
+// since each kind has options of its own.
+func (u *parsedURL) clientOptions(kind string) (redis.UniversalOptions, error) {
+	if err := checkRefused(u.options); err != nil {
+		return redis.UniversalOptions{}, err
 	}
-}
-
-func tuneCluster(o *redis.ClusterOptions) tuning {
-	return tuning{
-		clientName: &o.ClientName, username: &o.Username, password: &o.Password,
-		dial: &o.DialTimeout, read: &o.ReadTimeout, write: &o.WriteTimeout, wait: &o.PoolTimeout,
-		poolSize: &o.PoolSize, minIdle: &o.MinIdleConns, maxRetries: &o.MaxRetries,
-		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
-		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
-		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
-		onConnect: &o.OnConnect,
-	}
-}
-
-func tuneFailover(o *redis.FailoverOptions) tuning {
-	return tuning{
-		clientName: &o.ClientName, username: &o.Username, password: &o.Password,
-		dial: &o.DialTimeout, read: &o.ReadTimeout, write: &o.WriteTimeout, wait: &o.PoolTimeout,
-		poolSize: &o.PoolSize, minIdle: &o.MinIdleConns, maxRetries: &o.MaxRetries,
-		dialerRetries: &o.DialerRetries, pipelinePool: &o.PipelinePoolSize, protocol: &o.Protocol,
-		readBuffer: &o.ReadBufferSize, writeBuffer: &o.WriteBufferSize,
-		contextTimeout: &o.ContextTimeoutEnabled, disableIdentity: &o.DisableIdentity,
-		onConnect: &o.OnConnect,
-	}
-}
-
-// parseOptions has go-redis parse the options of the URL for the kind of client that was asked for.
-func (c *Connection) parseOptions(t target) error {
-	if err := checkRefused(t); err != nil {
-		return err
-	}
-	var err error
-	switch c.kind {
-	case kindCluster:
-		if c.cluster, err = redis.ParseClusterURL(t.url()); err == nil {
-			c.cluster.Addrs = append(slices.Clone(t.addrs), c.cluster.Addrs[1:]...)
-		}
-	case kindFailover:
-		if c.failover, err = redis.ParseFailoverURL(t.url()); err == nil {
-			c.failover.SentinelAddrs = append(slices.Clone(t.addrs), c.failover.SentinelAddrs[1:]...)
-			c.failover.DB, err = t.database(c.failover.DB)
-		}
-	default:
-		if c.simple, err = redis.ParseURL(t.url()); err == nil {
-			c.simple.DB, err = t.database(c.simple.DB)
-		}
+	o, err := u.parseOptions(kind)
+	if err == nil && kind != kindCluster {
+		o.DB, err = u.database(o.DB)
 	}
 	if err != nil {
-		return explainOptions(err)
+		return redis.UniversalOptions{}, explainOptions(err)
 	}
-	return nil
+	return o, nil
+}
+
+func (u *parsedURL) parseOptions(kind string) (o redis.UniversalOptions, err error) {
+	var parsed any
+	var more []string // addresses from the option addr
+	switch kind {
+	case kindCluster:
+		var cluster *redis.ClusterOptions
+		if cluster, err = redis.ParseClusterURL(u.String()); err == nil {
+			parsed, more = cluster, cluster.Addrs[1:]
+		}
+	case kindFailover:
+		var failover *redis.FailoverOptions
+		if failover, err = redis.ParseFailoverURL(u.String()); err == nil {
+			parsed, more = failover, failover.SentinelAddrs[1:]
+		}
+	default:
+		parsed, err = redis.ParseURL(u.String())
+	}
+	if err != nil {
+		return redis.UniversalOptions{}, err
+	}
+	o = universal(parsed)
+	o.Addrs = slices.Concat(u.addrs, more)
+	return o, nil
+}
+
+// universal returns the options of one kind of client as options for any kind: go-redis gives the
+// same option the same name everywhere. Addresses have other names and are left out.
+func universal(parsed any) redis.UniversalOptions {
+	var o redis.UniversalOptions
+	from, to := reflect.ValueOf(parsed).Elem(), reflect.ValueOf(&o).Elem()
+	for i := range to.NumField() {
+		if value := from.FieldByName(to.Type().Field(i).Name); value.IsValid() && to.Field(i).Type() == value.Type() {
+			to.Field(i).Set(value)
+		}
+	}
+	return o
 }
 
 // database is the number of the option db, or else that of the path.
-func (t *target) database(option int) (int, error) {
+func (u *parsedURL) database(option int) (int, error) {
 	switch {
-	case !t.options.Has("db"):
-		return t.db, nil
+	case !u.options.Has("db"):
+		return u.db, nil
 	case option < 0:
 		return 0, errors.New("the option db must not be negative")
 	default:
@@ -124,8 +103,8 @@ func (t *target) database(option int) (int, error) {
 	}
 }
 
-func checkRefused(t target) error {
-	for _, name := range slices.Sorted(maps.Keys(t.options)) {
+func checkRefused(options url.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(options)) {
 		if reason, found := refused[name]; found {
 			return fmt.Errorf("url: the option %s is not supported: %s", name, reason)
 		}

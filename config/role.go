@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
 
 const (
 	defaultClientName   = "rafka"
@@ -66,44 +70,38 @@ func Control(heartbeat time.Duration) Role {
 // Writer is the role of a client that appends.
 func Writer() Role { return Role{conns: writerConns, bulkWrite: true} }
 
-// onCluster is the role for a cluster whose reads may be limited to so many, or are not if that is
-// 0.
-func (r Role) onCluster(t tuning) Role {
-	if r.blocks {
+// apply puts what the role needs over the options of a client.
+func (r Role) apply(o *redis.UniversalOptions, cluster bool) {
+	if r.blocks && cluster {
 		r.conns = clusterReads
-		if *t.poolSize > 0 && *t.wait == 0 {
-			*t.wait = longestTurn
+		if o.PoolSize > 0 && o.PoolTimeout == 0 {
+			o.PoolTimeout = longestTurn
 		}
 	}
-	return r
-}
-
-func (r Role) apply(t tuning) {
 	if r.blocks {
-		*t.read += longestBlock
+		o.ReadTimeout += longestBlock
 	}
-	if *t.wait == 0 {
-		*t.wait = *t.read + time.Second // a request in front may take all its time
+	if o.PoolTimeout == 0 {
+		o.PoolTimeout = o.ReadTimeout + time.Second // a request in front may take all its time
 	}
 	if r.limit > 0 {
-		for _, timeout := range []*time.Duration{t.dial, t.read, t.write, t.wait} {
+		for _, timeout := range []*time.Duration{&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolTimeout} {
 			*timeout = min(*timeout, r.limit)
 		}
 	}
-	if *t.poolSize == 0 || *t.poolSize > r.conns {
-		*t.poolSize = r.conns
+	if o.PoolSize == 0 || o.PoolSize > r.conns {
+		o.PoolSize = r.conns
 	}
-	*t.minIdle = min(*t.minIdle, *t.poolSize)
-	if *t.pipelinePool == 0 {
-		*t.pipelinePool = -1
+	o.MinIdleConns = min(o.MinIdleConns, o.PoolSize)
+	if o.PipelinePoolSize == 0 {
+		o.PipelinePoolSize = -1
 	}
 	if r.bulkReads {
-		*t.readBuffer = bulkBuffer
+		o.ReadBufferSize = bulkBuffer
 	}
 	if r.bulkWrite {
-		*t.writeBuffer = bulkBuffer
+		o.WriteBufferSize = bulkBuffer
 	}
-	*t.maxRetries, *t.dialerRetries = -1, 1
-	*t.contextTimeout, *t.disableIdentity = true, true
-	nameConnections(t)
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.ContextTimeoutEnabled, o.DisableIdentity = true, true
 }

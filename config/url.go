@@ -19,8 +19,8 @@ const (
 	schemeHelp  = "use redis://, rediss://, unix:// or embedded://name"
 )
 
-// target is the field url, taken apart. Nothing but user holds credentials.
-type target struct {
+// parsedURL is the field url, taken apart. Nothing but user holds credentials.
+type parsedURL struct {
 	scheme string
 	// addrs are host:port; the path of a unix socket; the name of an embedded server.
 	addrs []string
@@ -32,34 +32,34 @@ type target struct {
 	options    url.Values
 }
 
-// parseTarget takes the field url apart. net/url repeats the URL in its errors and so does go-redis
+// parseURL takes the field url apart. net/url repeats the URL in its errors and so does go-redis
 // with parts of it; since these may be parts of a password, errors here quote nothing but schemes
 // and names of options.
-func parseTarget(text string, p *Problems) (target, bool) {
+func parseURL(text string, p *Problems) (parsedURL, bool) {
 	before := len(*p)
 	parts := strings.Split(text, ",")
 	if strings.TrimSpace(text) == "" {
 		p.Add(fieldURL, "is empty: set it to the address of Redis, such as redis://localhost:6379")
-		return target{}, false
+		return parsedURL{}, false
 	}
-	var t target
+	var parsed parsedURL
 	for i, part := range parts {
 		u, ok := parseAddress(strings.TrimSpace(part), position(i, len(parts)), p)
 		if !ok {
-			return target{}, false
+			return parsedURL{}, false
 		}
 		if i == 0 {
-			t = readFirst(u, p)
+			parsed = readFirst(u, p)
 		} else {
-			t.checkFollower(u, position(i, len(parts)), p)
+			parsed.checkFollower(u, position(i, len(parts)), p)
 		}
-		t.addAddress(u, position(i, len(parts)), p)
+		parsed.addAddress(u, position(i, len(parts)), p)
 	}
-	checkHidden(text, t.user, p)
+	checkHidden(text, parsed.user, p)
 	if len(*p) > before {
-		return target{}, false
+		return parsedURL{}, false
 	}
-	return t, true
+	return parsed, true
 }
 
 // position says which address of a list is meant; nothing for a single one.
@@ -105,8 +105,8 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 	return nil, false
 }
 
-func readFirst(u *url.URL, p *Problems) target {
-	t := target{scheme: u.Scheme, user: u.User}
+func readFirst(u *url.URL, p *Problems) parsedURL {
+	t := parsedURL{scheme: u.Scheme, user: u.User}
 	var err error
 	if t.options, err = url.ParseQuery(u.RawQuery); err != nil {
 		p.Add(
@@ -127,7 +127,7 @@ func readFirst(u *url.URL, p *Problems) target {
 
 // checkFollower refuses what a further address says differently from the first, since only one of
 // them could hold.
-func (t *target) checkFollower(u *url.URL, where string, p *Problems) {
+func (t *parsedURL) checkFollower(u *url.URL, where string, p *Problems) {
 	if u.Scheme != t.scheme {
 		p.Add(fieldURL, "%shas scheme %q, the first has %q: use one for all", where, u.Scheme, t.scheme)
 		return
@@ -146,7 +146,7 @@ func (t *target) checkFollower(u *url.URL, where string, p *Problems) {
 	}
 }
 
-func (t *target) addAddress(u *url.URL, where string, p *Problems) {
+func (t *parsedURL) addAddress(u *url.URL, where string, p *Problems) {
 	host, port := u.Hostname(), u.Port()
 	switch {
 	case t.scheme == schemeUnix && (host != "" || strings.Trim(u.Path, "/") == ""):
@@ -172,7 +172,7 @@ func (t *target) addAddress(u *url.URL, where string, p *Problems) {
 	}
 }
 
-func (t *target) addHost(host, port string) {
+func (t *parsedURL) addHost(host, port string) {
 	if host == "" {
 		host = "localhost"
 	}
@@ -192,9 +192,9 @@ func validPort(port string) bool {
 	return port == "" || (err == nil && n >= 1 && n <= 65535)
 }
 
-// url is what go-redis parses: without credentials, and with a host that stands in for one that it
+// String is what go-redis parses: without credentials, and with a host that stands in for one that it
 // does not know.
-func (t *target) url() string {
+func (t *parsedURL) String() string {
 	u := url.URL{Scheme: t.scheme, Host: t.addrs[0], RawQuery: t.options.Encode()}
 	switch t.scheme {
 	case schemeUnix:
