@@ -178,7 +178,7 @@ func TestLogsOfGoRedisGoToTheLogger(t *testing.T) {
 	var r recorder
 	RouteLogs(&r)
 	t.Cleanup(func() { RouteLogs(&recorder{}) })
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.Error(t, open(t, "url: redis://u:hunter2@127.0.0.1:1\nkind: failover\nmaster: m", Writer()).Ping(ctx).Err())
 	r.mu.Lock()

@@ -7,13 +7,15 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// told reports whether an error says nothing that an earlier one of the same kind of attempt did
-// not. The texts of network errors differ from one to the next.
+// told reports whether an error gives the same reason as an earlier error of the same kind of
+// attempt. The texts of network errors differ from one to the next, and a request that a loading
+// or busy server rejects may be for other partitions than the request before.
 func told(before, err error) bool {
 	if before == nil {
 		return false
 	}
-	return before.Error() == err.Error() || broker.Unreachable(before) && broker.Unreachable(err)
+	return before.Error() == err.Error() || broker.Unreachable(before) && broker.Unreachable(err) ||
+		broker.Classify(err) == broker.ClassTransient && sameRemedy(before, err)
 }
 
 // sameRemedy reports whether the same is to be done about two errors, of whatever attempts.

@@ -38,7 +38,7 @@ func TestReasonsThatTheLogWasToldOf(t *testing.T) {
 		"too old":                {old, old, true, true},
 		"another permission":     {xread, xadd, false, true},
 		"two refusals that pass": {fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")), false, false},
-		"one of other attempts":  {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), false, true},
+		"one of another attempt": {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), true, true},
 	} {
 		assert.Equal(t, c.told, told(c.before, c.now), what)
 		assert.Equal(t, c.sameRemedy, sameRemedy(c.before, c.now), what)

@@ -155,7 +155,7 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			require.Eventually(
 				t,
 				func() bool { return len(journal.Lines(stuck...)) > 0 },
-				30*time.Second,
+				time.Minute,
 				20*time.Millisecond,
 				"%s",
 				journal,

@@ -121,7 +121,7 @@ output: { rafka: { url: '%s', stream_name: copy, partitions: 4, key: '${! @rafka
 		}
 		return total
 	}
-	require.Eventually(t, func() bool { return written() >= int64(n) }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return written() >= int64(n) }, time.Minute, 10*time.Millisecond)
 	require.NoError(t, stream.StopWithin(10*time.Second))
 	require.NoError(t, <-ended)
 	for p := range 4 {
@@ -192,7 +192,7 @@ output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }',
 	require.Eventually(
 		t,
 		func() bool { return len(log.Lines("Failed to send")) >= 6 },
-		30*time.Second,
+		time.Minute,
 		10*time.Millisecond,
 	)
 	copies := map[string]int{}

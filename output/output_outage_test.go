@@ -240,7 +240,7 @@ func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 		assert.Eventually(
 			t,
 			func() bool { return len(journal.Lines("not retried any more")) == id+1 },
-			time.Second,
+			time.Minute,
 			time.Millisecond,
 		)
 		assert.Len(t, journal.Lines("does not get through and is being retried"), id+1)

@@ -40,7 +40,7 @@ func runEngine(t *testing.T, output string) service.MessageBatchHandlerFunc {
 // sendAll sends each text as a batch of its own, all at once, and returns what became of each.
 func sendAll(t *testing.T, send service.MessageBatchHandlerFunc, texts []string) []error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	errs := make([]error, len(texts))
 	var all sync.WaitGroup

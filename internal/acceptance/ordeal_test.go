@@ -105,7 +105,7 @@ func (b *busy) requireSent(t *testing.T, client *redis.Client) {
 	select {
 	case err := <-b.ended:
 		require.NoError(t, err)
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "the batch is not written")
 	}
 	entries, err := client.XRange(t.Context(), "sent", "-", "+").Result()

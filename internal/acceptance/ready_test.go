@@ -45,7 +45,7 @@ func (p *pipeline) awaitCause(t *testing.T, path, words string) {
 	require.Eventually(t, func() bool {
 		cause, away := p.causes(t)[path]
 		return away && strings.Contains(cause, words)
-	}, 20*time.Second, 20*time.Millisecond, "/ready should say %q of %s", words, path)
+	}, time.Minute, 20*time.Millisecond, "/ready should say %q of %s", words, path)
 }
 
 func TestReadyGivesTheCause(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -261,12 +262,13 @@ func malformed(value any) error {
 }
 
 func cursorNames(cursors []splits.Cursor) string {
-	names := make([]string, 0, 4)
+	names := make([]string, len(cursors))
 	for i, cursor := range cursors {
-		if i == 3 && len(cursors) > 4 {
-			return strings.Join(names, ", ") + " and " + strconv.Itoa(len(cursors)-i) + " more"
-		}
-		names = append(names, cursor.Split.Key)
+		names[i] = cursor.Split.Key
+	}
+	slices.Sort(names) // reads take turns, and a log of the same error should not differ from read to read
+	if len(names) > 4 {
+		return strings.Join(names[:3], ", ") + " and " + strconv.Itoa(len(names)-3) + " more"
 	}
 	return strings.Join(names, ", ")
 }
