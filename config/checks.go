@@ -16,8 +16,8 @@ func checkKind(s settings, p *Problems) bool {
 	return false
 }
 
-// checkFit refuses what is right by itself and makes no sense together.
-func checkFit(s settings, u parsedURL, p *Problems) {
+// checkCombination refuses what is right by itself and makes no sense together.
+func checkCombination(s settings, u parsedURL, p *Problems) {
 	local := u.scheme == schemeUnix || u.scheme == schemeEmbedded
 	switch {
 	case local && s.kind != kindSimple:

@@ -12,16 +12,15 @@ import (
 	"github.com/rafka-streams/rafka/internal/embedded"
 )
 
-// Client is what Open returns, named so that its owners need not know whose client it is.
+// Client is what Open returns.
 type Client = redis.UniversalClient
 
-// Open makes a client for the role, which the caller closes. Nothing is dialled before the first
-// request, unless pool.min_idle asks for connections to be kept ready. An error means that the
-// embedded server could not be started.
+// Open returns a new client for the role. The caller closes it. Nothing is dialled before the first
+// request, unless pool.min_idle is set. Open returns an error only if the embedded server can't be
+// started.
 //
-// The handshake sends no CLIENT SETINFO and asks for no maintenance notifications, since managed
-// services may refuse them. CLIENT SETNAME is sent for people who look at CLIENT LIST, and may be
-// refused.
+// The handshake sends no CLIENT SETINFO and requests no maintenance notifications, since managed
+// services may reject them. CLIENT SETNAME names connections for CLIENT LIST; a server may reject it.
 func (c *Connection) Open(role Role) (Client, error) {
 	o := c.clientOptions(role)
 	if c.Embedded() {
@@ -35,10 +34,10 @@ func (c *Connection) Open(role Role) (Client, error) {
 	switch c.kind {
 	case kindCluster:
 		client := redis.NewClusterClient(o.Cluster())
-		client.AddHook(reloadOnTrouble{client})
+		client.AddHook(reloadOnError{client})
 		return client, nil
 	case kindFailover:
-		bySentinels(o)
+		withSentinelTimeout(o)
 		return redis.NewFailoverClient(o.Failover()), nil
 	default:
 		return redis.NewClient(o.Simple()), nil
@@ -56,8 +55,9 @@ func (c *Connection) clientOptions(role Role) *redis.UniversalOptions {
 	return &o
 }
 
-// nameConnections has connections named after they were made. go-redis would do so while it makes
-// them, and give up those to a server that does not allow it.
+// nameConnections names each connection after its handshake. go-redis would name the connection
+// during the handshake, and close it if the server rejects the name. go-redis has no issue about
+// this; redis-py had the same one (https://github.com/redis/redis-py/issues/2384).
 func nameConnections(o *redis.UniversalOptions) {
 	name := o.ClientName
 	if name == "" {
@@ -67,7 +67,7 @@ func nameConnections(o *redis.UniversalOptions) {
 	o.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
 		err := conn.ClientSetName(ctx, name).Err()
 		if answer := redis.Error(nil); errors.As(err, &answer) {
-			return nil // refused: nothing depends on it
+			return nil // rejected: nothing depends on the name
 		}
 		return err
 	}
@@ -78,14 +78,14 @@ type DebugLogger interface {
 	Debugf(template string, args ...any)
 }
 
-// RouteLogs sends what go-redis would print to stderr to the logger, at debug level: whatever goes
-// wrong reaches the caller of a request as an error anyway. It holds for the whole process, and the
-// last call wins.
+// RouteLogs sends what go-redis would print to stderr to the logger, at debug level: each failure
+// also reaches the caller of a request as an error. RouteLogs applies to the whole process; the last
+// call wins.
 func RouteLogs(logger DebugLogger) { redis.SetLogger(logRoute{logger}) }
 
 type logRoute struct{ logger DebugLogger }
 
-// Printf is what go-redis calls.
+// Printf implements the logger interface of go-redis.
 func (r logRoute) Printf(_ context.Context, format string, args ...any) {
 	r.logger.Debugf("go-redis: "+strings.TrimSpace(format), args...)
 }

@@ -7,34 +7,34 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// reloadOnTrouble has the client of a cluster look for the masters anew whenever a request meets no
-// answer, or a cluster that is down. By itself go-redis does so when a node refers it to another
-// one, and else once a minute: a master that died refers nobody, so its partitions would stand
-// still long after a replica has taken over.
-type reloadOnTrouble struct{ client *redis.ClusterClient }
+// reloadOnError makes the client of a cluster reload its map of slots whenever a request gets no
+// reply or CLUSTERDOWN. go-redis reloads the map when a node redirects the client, and otherwise once
+// a minute: a master that died redirects nothing, so its partitions stood still long after a replica
+// had taken over. https://github.com/redis/go-redis/issues/3979
+type reloadOnError struct{ client *redis.ClusterClient }
 
-var _ redis.Hook = reloadOnTrouble{}
+var _ redis.Hook = reloadOnError{}
 
-// DialHook changes nothing: nodes dial by themselves.
-func (h reloadOnTrouble) DialHook(next redis.DialHook) redis.DialHook { return next }
+// DialHook changes nothing: the clients of the nodes dial.
+func (h reloadOnError) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-// ProcessHook looks at the outcome of a request.
-func (h reloadOnTrouble) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+// ProcessHook checks the outcome of a request.
+func (h reloadOnError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)
-		h.note(ctx, err)
+		h.reloadIfNeeded(ctx, err)
 		return err
 	}
 }
 
-// ProcessPipelineHook looks at the outcome of each request of a pipeline: they may have gone to
+// ProcessPipelineHook checks the outcome of each request of a pipeline: the requests may have gone to
 // different nodes.
-func (h reloadOnTrouble) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (h reloadOnError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		if err != nil && !h.note(ctx, err) {
+		if err != nil && !h.reloadIfNeeded(ctx, err) {
 			for _, cmd := range cmds {
-				if h.note(ctx, cmd.Err()) {
+				if h.reloadIfNeeded(ctx, cmd.Err()) {
 					break
 				}
 			}
@@ -43,9 +43,9 @@ func (h reloadOnTrouble) ProcessPipelineHook(next redis.ProcessPipelineHook) red
 	}
 }
 
-// note reports whether it had the client look: go-redis does that in the background, at most five
-// times a second.
-func (h reloadOnTrouble) note(ctx context.Context, err error) bool {
+// reloadIfNeeded starts a reload if the error suggests that masters have changed, and reports whether
+// it did. go-redis reloads in the background, at most five times a second.
+func (h reloadOnError) reloadIfNeeded(ctx context.Context, err error) bool {
 	var answer redis.Error
 	switch {
 	case err == nil,

@@ -12,18 +12,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sentinelAnswers is how many answers of Sentinels go-redis may wait for in vain before it asks one
-// that lives: it asks the one that it knows twice, and then all at once, the dead one among them.
+// sentinelAnswers is how many Sentinels that don't answer go-redis may wait for before it reaches a
+// Sentinel that does: it queries the Sentinel that it knows twice, and then all of them together.
 const sentinelAnswers = 3
 
-// bySentinels has the time for finding the master by the Sentinels come on top of the time for
-// dialling it. go-redis counts both as dialling, and the answer of a Sentinel may take as long by
-// itself: where one was frozen, or gone with its machine, every attempt was over when it gave that
-// one up, and no connection was ever made.
-func bySentinels(o *redis.UniversalOptions) { o.DialTimeout += sentinelAnswers * o.ReadTimeout }
+// withSentinelTimeout adds the time for the Sentinel lookups to the dial timeout. go-redis counts
+// both as dialling: with one Sentinel frozen, every dial timed out during the lookup.
+// https://github.com/redis/go-redis/issues/3172 reports the same.
+func withSentinelTimeout(o *redis.UniversalOptions) { o.DialTimeout += sentinelAnswers * o.ReadTimeout }
 
-// dialer makes connections within the timeout. go-redis leaves TLS to a dialer that it was given,
-// and the time.
+// dialer returns a function that makes connections within the timeout. go-redis applies neither TLS
+// nor the timeout to connections of a custom dialer.
 func dialer(
 	timeout time.Duration,
 	secure *tls.Config,
@@ -38,16 +37,16 @@ func dialer(
 		if err != nil {
 			return nil, err
 		}
-		return atDoor(conn), nil
+		return detectRejection(conn), nil
 	}
 }
 
-// handshake secures a connection, or closes it. That nobody answered is an error of the operation
-// "handshake": it is what a server does that does not speak TLS.
+// handshake returns the connection with TLS, or closes it. A timeout is an error of the operation
+// "handshake": a server that doesn't speak TLS doesn't answer the handshake.
 func handshake(ctx context.Context, conn net.Conn, addr string, secure *tls.Config) (net.Conn, error) {
 	if secure.ServerName == "" {
 		secure = secure.Clone()
-		secure.ServerName, _, _ = net.SplitHostPort(addr) // or else verifying says that there is none
+		secure.ServerName, _, _ = net.SplitHostPort(addr) // without a name, verification fails
 	}
 	safe := tls.Client(conn, secure)
 	err := safe.HandshakeContext(ctx)
@@ -61,76 +60,80 @@ func handshake(ctx context.Context, conn net.Conn, addr string, secure *tls.Conf
 	return nil, err
 }
 
-// refusals begin what a server says to a connection that it does not let in, before it closes it.
-var refusals = []string{"ERR max number of clients", "DENIED"}
+// rejections are the beginnings of the errors that a server sends to a new connection before it
+// closes the connection.
+var rejections = []string{"ERR max number of clients", "DENIED"}
 
-// RefusedError is what a server said when it did not let a connection in: it reads no request then.
-type RefusedError struct {
-	said string
+// RejectedError is the error of a server that rejected a connection before it read any request.
+type RejectedError struct {
+	text string
 }
 
-// Error is the server's own text.
-func (e *RefusedError) Error() string { return e.said }
+// Error returns the server's own text.
+func (e *RejectedError) Error() string { return e.text }
 
-// Refusal is the server's answer to all that is sent over the connection. It is not marked as an
-// answer of Redis: go-redis would take it for that to its HELLO, go on without, and report a broken
-// pipe.
-func (e *RefusedError) Refusal() string { return e.said }
+// Refusal returns the server's own text, for packages that classify errors. RejectedError is not a
+// redis.Error: go-redis would take it for the reply to HELLO and go on.
+func (e *RejectedError) Refusal() string { return e.text }
 
-// door is a connection of which the first answer may be a refusal.
-type door struct {
+// rejectableConn is a connection that returns the server's rejection as a read and a write error.
+// Otherwise go-redis takes the rejection for the reply to its HELLO, goes on without RESP3, and
+// reports the broken pipe that follows. https://github.com/redis/go-redis/issues/2251 asked for a
+// special treatment of this error, and was closed without one.
+type rejectableConn struct {
 	net.Conn
-	// Both are set by the first Read, before anybody else has the connection.
-	heard   bool
-	refused error
+	// Both are set by the first Read, before the connection is shared.
+	answered bool
+	rejected error
 }
 
-// atDoor has the refusal of a server be the error of the connection.
-func atDoor(conn net.Conn) net.Conn {
-	d := &door{Conn: conn}
+// detectRejection returns a connection that reports the server's rejection.
+func detectRejection(conn net.Conn) net.Conn {
+	c := &rejectableConn{Conn: conn}
 	if raw, ok := conn.(syscall.Conn); ok {
-		return struct { // go-redis looks whether an idle connection still lives, where it can
-			*door
+		return struct { // go-redis checks by syscall.Conn whether an idle connection is still open
+			*rejectableConn
 			syscall.Conn
-		}{d, raw}
+		}{c, raw}
 	}
-	return d
+	return c
 }
 
-// NetConn leads go-redis through TLS to where it can look whether something has come, such as the
-// alert that a certificate is wanted.
-func (d *door) NetConn() net.Conn { return d.Conn }
+// NetConn returns the connection below. go-redis looks there for data that came unasked, such as a
+// TLS alert.
+func (c *rejectableConn) NetConn() net.Conn { return c.Conn }
 
-// Read fails once a refusal has come. go-redis may read ahead and forget the error, so it stays.
-func (d *door) Read(p []byte) (int, error) {
-	if d.refused != nil {
-		return 0, d.refused
+// Read returns the rejection as an error, in this and in every later call: go-redis may drop the
+// first error.
+func (c *rejectableConn) Read(p []byte) (int, error) {
+	if c.rejected != nil {
+		return 0, c.rejected
 	}
-	n, err := d.Conn.Read(p)
-	if d.heard || n == 0 {
+	n, err := c.Conn.Read(p)
+	if c.answered || n == 0 {
 		return n, err
 	}
-	d.heard = true
-	if d.refused = refusalIn(p[:n]); d.refused != nil {
-		return 0, d.refused
+	c.answered = true
+	if c.rejected = rejectionIn(p[:n]); c.rejected != nil {
+		return 0, c.rejected
 	}
 	return n, err
 }
 
-// Write fails likewise.
-func (d *door) Write(p []byte) (int, error) {
-	if d.refused != nil {
-		return 0, d.refused
+// Write returns the rejection as an error once Read has received one.
+func (c *rejectableConn) Write(p []byte) (int, error) {
+	if c.rejected != nil {
+		return 0, c.rejected
 	}
-	return d.Conn.Write(p)
+	return c.Conn.Write(p)
 }
 
-// refusalIn is the refusal that an answer is, if it is one.
-func refusalIn(answer []byte) error {
-	line, _, _ := strings.Cut(string(answer), "\r\n")
+// rejectionIn returns the rejection that the reply consists of, or nil.
+func rejectionIn(reply []byte) error {
+	line, _, _ := strings.Cut(string(reply), "\r\n")
 	text, failed := strings.CutPrefix(line, "-")
-	if failed && slices.ContainsFunc(refusals, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
-		return &RefusedError{said: text}
+	if failed && slices.ContainsFunc(rejections, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
+		return &RejectedError{text: text}
 	}
 	return nil
 }

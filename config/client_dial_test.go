@@ -54,7 +54,7 @@ func TestServerWithTooManyClientsIsHeard(t *testing.T) {
 			client.EvalSha(t.Context(), "0", nil).Err(),
 		} {
 			require.ErrorContains(t, err, "max number of clients reached")
-			refused := (*RefusedError)(nil)
+			refused := (*RejectedError)(nil)
 			require.ErrorAs(t, err, &refused)
 		}
 	}
@@ -100,7 +100,7 @@ func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
 		"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n", "$3\r\nabc",
 	} {
 		ours, theirs := net.Pipe()
-		conn := atDoor(ours)
+		conn := detectRejection(ours)
 		go func() { // ends with the pipe
 			_, _ = theirs.Write([]byte(text))
 			_, _ = theirs.Write([]byte("-DENIED again\r\n"))

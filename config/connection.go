@@ -77,7 +77,7 @@ func resolve(f Fields) (*Connection, Problems) {
 		return nil, p
 	}
 	before := len(p)
-	checkFit(s, parsed, &p)
+	checkCombination(s, parsed, &p)
 	if len(p) > before {
 		return nil, p
 	}
