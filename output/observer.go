@@ -9,6 +9,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/outage"
 )
 
@@ -56,6 +57,19 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	o.gapWarned, o.trimWarned = newRecent[time.Time](now), newRecent[time.Time](now)
 	o.nullKeys = newRecent[struct{}](now)
 	return o
+}
+
+// startAtZero makes the counters of a topic exist before their first event: a counter that appears
+// with its first event hides that event from queries for the increase. Topics that depend on the
+// message have no counters before, since there may be a great many of them.
+func (o *observer) startAtZero(topic broker.Topic) {
+	for partition := range max(topic.Partitions, 1) {
+		for _, c := range []*service.MetricCounter{o.retries, o.duplicates, o.gaps, o.lostEntries} {
+			c.Incr(0, topic.Name, strconv.Itoa(partition))
+		}
+	}
+	o.conflicts.Incr(0, topic.Name)
+	o.lateMessages.Incr(0, topic.Name)
 }
 
 // Retried counts a failed attempt that is followed by another. The first of an outage is logged,

@@ -107,9 +107,11 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	if s.settings.topic != "" {
-		if _, err := s.topics.refresh(ctx, s.settings.topic); err != nil {
+		topic, err := s.topics.refresh(ctx, s.settings.topic)
+		if err != nil {
 			return err
 		}
+		s.observer.startAtZero(topic)
 	}
 	if !s.warned {
 		s.warned = true

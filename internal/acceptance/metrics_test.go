@@ -131,6 +131,12 @@ func TestMetricsOfAPipeline(t *testing.T) {
 		[]string{"rafka_partitions_assigned", "rafka_rebalances_total"},
 		p.metrics.own("group=copier,topic=orders"),
 	)
+	for partition := range 4 {
+		assert.Equal(t, []string{
+			"rafka_append_deduplicated_total", "rafka_append_gaps_total", "rafka_append_lost_entries_total", "rafka_append_retries_total",
+		}, p.metrics.own(fmt.Sprintf("partition=%d,topic=copies", partition)))
+	}
+	assert.Equal(t, []string{"rafka_metadata_dropped_total", "rafka_reordered_total"}, p.metrics.own("topic=copies"))
 	assigned, _ := p.metrics.get("rafka_partitions_assigned{group=copier,topic=orders}")
 	assert.InDelta(t, partitions, assigned, 0)
 
