@@ -52,7 +52,7 @@ func (w *world) wantNewStreamReadOnce(t *testing.T, a *member) {
 	assert.Equal(t, []string{"new", "newer"}, a.texts()[5:])
 	assert.Len(t, a.lostAll(), 1)
 	assert.Empty(t, see(a, func() []error { return a.fenced }))
-	assert.EqualValues(t, 2, w.lease(0).Position.Read)
+	assert.EqualValues(t, 2, w.lease(0).Position.EntriesRead)
 }
 
 // joinBlind joins a member whose reads can be kept from being judged.

@@ -137,7 +137,7 @@ func (r *Reader) look() []look {
 			checked:   h.checked,
 		}
 		if h.probe != nil {
-			l.at.Read = h.probe.before.Read // the count of what lies behind has yet to be judged
+			l.at.EntriesRead = h.probe.before.EntriesRead // the count of what lies behind has yet to be judged
 			l.judged = h.probe.before.Offset
 			l.seen.Exists = true // or nothing could have been read
 		}

@@ -240,7 +240,7 @@ func TestOneMemberReadsEverythingInOrderAndCommits(t *testing.T) {
 		settle(3 * time.Second)
 		w.wantOnce(100, m)
 		for p := range 8 {
-			assert.EqualValues(t, 100, w.lease(p).Position.Read)
+			assert.EqualValues(t, 100, w.lease(p).Position.EntriesRead)
 		}
 	})
 }
@@ -441,7 +441,7 @@ func TestTheRepliesOfCommitsMayBeLost(t *testing.T) {
 		w.fill(10)
 		settle(ttl)
 		w.wantOnce(10, a)
-		assert.EqualValues(t, 10, w.lease(0).Position.Read)
+		assert.EqualValues(t, 10, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -525,7 +525,7 @@ func TestACommitNeverPassesANackedEntry(t *testing.T) {
 			}
 		})
 		settle(5 * time.Second)
-		assert.EqualValues(t, 3, w.lease(0).Position.Read)
+		assert.EqualValues(t, 3, w.lease(0).Position.EntriesRead)
 		assert.GreaterOrEqual(t, m.count(), 10+2, "the nacked one comes again and again")
 		assert.Less(t, m.count(), 10+20, "but not in a busy loop")
 	})
@@ -564,7 +564,7 @@ func TestSkippedNacksAreCountedAndPassedOver(t *testing.T) {
 		settle(3 * time.Second)
 		w.wantOnce(4, m)
 		assert.Equal(t, 4, m.skipped, "which of a batch failed is not known")
-		assert.EqualValues(t, 4, w.lease(0).Position.Read)
+		assert.EqualValues(t, 4, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -650,7 +650,7 @@ func TestAStreamThatWentBackIsReadFromItsBeginningUnderANewEpoch(t *testing.T) {
 		assert.Greater(t, w.lease(0).Epoch, epoch)
 		require.Len(t, a.losses, 1)
 		assert.True(t, a.losses[0].Recreated)
-		assert.EqualValues(t, 3, w.lease(0).Position.Read)
+		assert.EqualValues(t, 3, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -669,7 +669,7 @@ func TestEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 		settle(5 * time.Second)
 		require.Len(t, a.losses, 1)
 		assert.Equal(t, splits.Loss{Split: s, After: a.losses[0].After, Entries: 15, Exact: true}, a.losses[0])
-		assert.EqualValues(t, 30, w.lease(0).Position.Read, "the lost ones are counted as read: the lag is right again")
+		assert.EqualValues(t, 30, w.lease(0).Position.EntriesRead, "the lost ones are counted as read: the lag is right again")
 		assert.Equal(t, 15, a.count())
 	})
 }
@@ -696,7 +696,7 @@ func TestLargeEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 		}
 		assert.Positive(t, lost)
 		assert.EqualValues(t, 100, int64(a.count())+lost)
-		assert.EqualValues(t, 100, w.lease(0).Position.Read)
+		assert.EqualValues(t, 100, w.lease(0).Position.EntriesRead)
 		a.stopGracefully()
 	})
 }
@@ -714,7 +714,7 @@ func TestTheCountIsCorrectedEvenIfTheOffsetWasCommittedBefore(t *testing.T) {
 		w.fill(20)
 		w.store.TrimTo(s, 5)
 		settle(time.Second)
-		assert.EqualValues(t, 30, w.lease(0).Position.Read)
+		assert.EqualValues(t, 30, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -732,7 +732,7 @@ func TestFailOnLossStopsTheSplitBeforeAnythingBehindTheGapIsHandedOut(t *testing
 		settle(time.Minute)
 		assert.Equal(t, 10, a.count())
 		assert.Len(t, a.losses, 1)
-		assert.EqualValues(t, 10, w.lease(0).Position.Read)
+		assert.EqualValues(t, 10, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -819,6 +819,6 @@ func TestLateAcksAfterCloseCommitNothing(t *testing.T) {
 		held.Ack()
 		held.Ack()
 		settle(5 * time.Second)
-		assert.EqualValues(t, 0, w.lease(0).Position.Read)
+		assert.EqualValues(t, 0, w.lease(0).Position.EntriesRead)
 	})
 }

@@ -53,7 +53,7 @@ func TestLagIsCountedAfterAStartInTheMiddle(t *testing.T) {
 			assert.True(t, m.sample().LagExact, name)
 			assert.EqualValues(t, 3000-middle, m.sample().Lag, name)
 			settle(2 * time.Second)
-			assert.EqualValues(t, middle, w.lease(0).Position.Read, "%s: it is stored", name)
+			assert.EqualValues(t, middle, w.lease(0).Position.EntriesRead, "%s: it is stored", name)
 			assert.LessOrEqual(t, m.faults.Counts(splitstest.Count).Calls, 15, "%s: it begins on the nearer side", name)
 			m.stop()
 
@@ -78,7 +78,7 @@ func TestLagIsCountedWhileTheSplitIsRead(t *testing.T) {
 		require.True(t, m.sample().LagExact)
 		settle(time.Second)
 		at := w.lease(0).Position
-		assert.EqualValues(t, 1000, at.Read-w.readBy(m, at.Offset))
+		assert.EqualValues(t, 1000, at.EntriesRead-w.readBy(m, at.Offset))
 	})
 }
 
@@ -109,7 +109,7 @@ func TestDeletedEntriesAreNoLag(t *testing.T) {
 		settle(20 * time.Second)
 		assert.True(t, m.sample().LagExact)
 		assert.Zero(t, m.sample().Lag, "the only entry behind the position was deleted")
-		assert.EqualValues(t, 9, w.lease(0).Position.Read, "what it has read is another matter")
+		assert.EqualValues(t, 9, w.lease(0).Position.EntriesRead, "what it has read is another matter")
 		assert.Empty(t, m.losses)
 	})
 }
@@ -232,7 +232,7 @@ func playCounts(t *testing.T, random *rand.Rand, name string) {
 		case deletes && random.IntN(2) == 0 && len(entries) > 0:
 			w.store.Delete(split, entries[random.IntN(len(entries))].Offset)
 		}
-		if lease, ok := w.store.Lease("g", split); ok && lease.Position.Read >= 0 {
+		if lease, ok := w.store.Lease("g", split); ok && lease.Position.EntriesRead >= 0 {
 			requireCount(t, name, lease.Position, offsets, w.store.Entries(split))
 		}
 	}
@@ -258,9 +258,9 @@ func requireCount(t *testing.T, name string, at splits.Position, added []splits.
 			thereBehind++
 		}
 	}
-	require.LessOrEqual(t, at.Read, upTo+behind-thereBehind, name)
+	require.LessOrEqual(t, at.EntriesRead, upTo+behind-thereBehind, name)
 	if len(there) == len(added) {
-		require.Equal(t, upTo, at.Read, name)
+		require.Equal(t, upTo, at.EntriesRead, name)
 	}
 }
 

@@ -92,19 +92,19 @@ func newHold(lease Lease, at Position, key func(Entry) string) *hold {
 		tracker:   NewTracker(at),
 		lag:       -1,
 		again:     isolation{key: key},
-		accounted: at.Read,
-		told:      at.Read,
+		accounted: at.EntriesRead,
+		told:      at.EntriesRead,
 	}
 }
 
 // accept takes fetched entries into the buffer and moves on.
 func (h *hold) accept(entries []Entry) (size int) {
-	h.buffer = append(h.buffer, run{entries: entries, read: h.next.Read})
+	h.buffer = append(h.buffer, run{entries: entries, read: h.next.EntriesRead})
 	for _, e := range entries {
 		size += e.Size()
 	}
 	h.bytes += size
-	h.next = Position{Offset: entries[len(entries)-1].Offset, Read: after(h.next.Read, len(entries))}
+	h.next = Position{Offset: entries[len(entries)-1].Offset, EntriesRead: after(h.next.EntriesRead, len(entries))}
 	h.fetched += int64(len(entries))
 	return size
 }
@@ -139,7 +139,7 @@ func (h *hold) cut(most int) (entries []Entry, read int64) {
 // after is the Read that n entries further on has.
 func after(read int64, n int) int64 {
 	if read < 0 {
-		return ReadUnknown
+		return CountUnknown
 	}
 	return read + int64(n)
 }
@@ -153,30 +153,30 @@ func (h *hold) shift(offset Offset, lost int64) {
 			b.read += lost
 		}
 	}
-	if h.next.Read >= 0 {
-		h.next.Read += lost
+	if h.next.EntriesRead >= 0 {
+		h.next.EntriesRead += lost
 	}
 }
 
 // correct sets the Read behind n entries that were fetched last, behind a position, now that it is
 // known better.
 func (h *hold) correct(before Position, n int, read int64) {
-	switch was := after(before.Read, n); {
+	switch was := after(before.EntriesRead, n); {
 	case was >= 0 && read >= 0:
 		h.shift(before.Offset, read-was)
 	case read >= 0:
 		h.learn(read)
 	default:
-		h.next.Read = read
+		h.next.EntriesRead = read
 	}
 }
 
 // learn sets the Read of the place where the next fetch goes on, which was not known, and of all
 // that was fetched before it: a commit may already be about that place.
 func (h *hold) learn(read int64) {
-	h.next.Read = read
+	h.next.EntriesRead = read
 	if h.probe != nil {
-		h.probe.before.Read = read - int64(len(h.probe.offsets))
+		h.probe.before.EntriesRead = read - int64(len(h.probe.offsets))
 	}
 	for i := len(h.buffer) - 1; i >= 0; i-- {
 		b := &h.buffer[i]

@@ -256,7 +256,7 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 		h.correct(p.before, len(p.offsets), found.read)
 	}
 	// it belongs to the history that was read
-	h.marks.add(Position{Offset: p.last(), Read: found.read}, p.sum, r.cfg.Now())
+	h.marks.add(Position{Offset: p.last(), EntriesRead: found.read}, p.sum, r.cfg.Now())
 	return &found
 }
 

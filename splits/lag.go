@@ -27,12 +27,12 @@ func (s State) Lag(p Position, accounted int64) Lag {
 		return Lag{Entries: s.Length, Exact: true}
 	}
 	most := s.Length - 1 // the first entry is not behind the position
-	if known := max(p.Read, accounted); known >= 0 && known <= s.Added {
-		most = min(most, s.Added-known)
+	if known := max(p.EntriesRead, accounted); known >= 0 && known <= s.EntriesAdded {
+		most = min(most, s.EntriesAdded-known)
 	}
 	return Lag{
 		Entries: most,
-		Exact:   most == 0 || p.Read >= 0 && s.Added >= p.Read && s.MaxDeleted.Compare(p.Offset) <= 0,
+		Exact:   most == 0 || p.EntriesRead >= 0 && s.EntriesAdded >= p.EntriesRead && s.MaxDeleted.Compare(p.Offset) <= 0,
 	}
 }
 
@@ -40,12 +40,12 @@ func (s State) Lag(p Position, accounted int64) Lag {
 // count. The state may be older than the position. atLeast is what was known before.
 func (s State) accounted(p Position, atLeast int64) int64 {
 	switch {
-	case !s.Exists || s.Added < 0:
-		return max(p.Read, atLeast)
+	case !s.Exists || s.EntriesAdded < 0:
+		return max(p.EntriesRead, atLeast)
 	case s.Last.Compare(p.Offset) <= 0: // the state may be older than the position
-		return max(p.Read, s.Added)
+		return max(p.EntriesRead, s.EntriesAdded)
 	}
-	return s.Added - s.Lag(p, atLeast).Entries
+	return s.EntriesAdded - s.Lag(p, atLeast).Entries
 }
 
 // lagOf is the lag of a split as the auditor found it, in a stream of this state.

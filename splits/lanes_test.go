@@ -52,7 +52,7 @@ func TestANodeThatHangsDelaysNoRenewalOfAnother(t *testing.T) {
 			}
 		}
 		for _, p := range []int{0, 2} {
-			assert.Greater(t, w.lease(p).Position.Read, int64(280), "its commits are not delayed either")
+			assert.Greater(t, w.lease(p).Position.EntriesRead, int64(280), "its commits are not delayed either")
 		}
 		for _, err := range see(m, func() []error { return m.fenced }) {
 			assert.ErrorIs(t, err, splits.ErrExpired)
@@ -170,7 +170,7 @@ func TestANodeThatHangsKeepsNoSplitOfAnotherFromBeingHandedOver(t *testing.T) {
 		settle(100 * time.Millisecond)
 		for p := 0; p < 8; p += 2 {
 			assert.Equal(t, "b", w.lease(p).Owner)
-			assert.EqualValues(t, 3, w.lease(p).Position.Read)
+			assert.EqualValues(t, 3, w.lease(p).Position.EntriesRead)
 		}
 	})
 }

@@ -71,20 +71,20 @@ type finding struct {
 // have been deleted since, the difference is left for later, so that the sum stays right.
 func (p probe) judge(s, seen State) finding {
 	last := p.last()
-	f := finding{read: after(p.before.Read, len(p.offsets))}
+	f := finding{read: after(p.before.EntriesRead, len(p.offsets))}
 	if !s.Exists {
 		return f // whoever asked sees that it is gone
 	}
 	gone := s.Length == 0 || p.before.Offset.Before(s.First) // everything up to the position
-	unread := s.removed() - p.before.Read - int64(s.below(p.offsets))
-	counted := s.Added >= 0 && p.before.Read >= 0
+	unread := s.removed() - p.before.EntriesRead - int64(s.below(p.offsets))
+	counted := s.EntriesAdded >= 0 && p.before.EntriesRead >= 0
 	switch {
-	case s.wentBack(seen, Position{Offset: last, Read: f.read}) || counted && gone && unread < 0:
+	case s.wentBack(seen, Position{Offset: last, EntriesRead: f.read}) || counted && gone && unread < 0:
 		return p.judgeAnew(s, seen)
-	case s.Added >= 0 && s.Last == last:
-		f.read = s.Added
+	case s.EntriesAdded >= 0 && s.Last == last:
+		f.read = s.EntriesAdded
 		if counted {
-			f.lose(p, s.Added-after(p.before.Read, len(p.offsets)), true)
+			f.lose(p, s.EntriesAdded-after(p.before.EntriesRead, len(p.offsets)), true)
 		}
 	case counted && gone:
 		doubtful := int64(s.maybeDeleted(p.offsets))
@@ -107,16 +107,16 @@ func (f *finding) lose(p probe, entries int64, exact bool) {
 func (p probe) judgeAnew(s, seen State) finding {
 	last := p.last()
 	if s.Last.Before(last) || s.hides(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
-		return finding{read: ReadUnknown, back: true}
+		return finding{read: CountUnknown, back: true}
 	}
 	read := s.removed() + int64(len(p.offsets)-s.below(p.offsets))
 	switch {
-	case s.Added < 0:
-		read = ReadUnknown
+	case s.EntriesAdded < 0:
+		read = CountUnknown
 	case s.Last == last:
-		read = s.Added
+		read = s.EntriesAdded
 	}
-	old := p.before.Read
+	old := p.before.EntriesRead
 	for _, o := range p.offsets {
 		if old >= 0 && o.Compare(seen.Last) <= 0 {
 			old++
@@ -132,7 +132,7 @@ func (p probe) judgeAnew(s, seen State) finding {
 }
 
 // removed counts the entries that were ever removed.
-func (s State) removed() int64 { return s.Added - s.Length }
+func (s State) removed() int64 { return s.EntriesAdded - s.Length }
 
 // below counts the entries that have been trimmed off the stream since they were read.
 func (s State) below(entries []Offset) int {
@@ -164,17 +164,17 @@ func (s State) maybeDeleted(entries []Offset) int {
 func (s State) wentBack(seen State, at Position) bool {
 	switch {
 	case !s.Exists:
-		return seen.Exists || at.Read > 0
+		return seen.Exists || at.EntriesRead > 0
 	case s.Last.Before(at.Offset):
 		return true
-	case s.Added < 0:
+	case s.EntriesAdded < 0:
 		return false
-	case s.Added < at.Read:
+	case s.EntriesAdded < at.EntriesRead:
 		return true
-	case !seen.Exists || seen.Added < 0:
+	case !seen.Exists || seen.EntriesAdded < 0:
 		return false
 	}
-	return s.Last.Before(seen.Last) || s.Added < seen.Added || s.removed() < seen.removed() ||
+	return s.Last.Before(seen.Last) || s.EntriesAdded < seen.EntriesAdded || s.removed() < seen.removed() ||
 		s.MaxDeleted.Before(seen.MaxDeleted) ||
 		s.Length > 0 && seen.Length > 0 && s.First.Before(seen.First)
 }
@@ -188,17 +188,17 @@ func (s State) hides(at Offset) bool {
 // vanished is how many entries were seen and not read that a stream which went back does not have
 // any more: at least so many are lost.
 func (s State) vanished(seen State, read int64) int64 {
-	if !seen.Exists || seen.Added < 0 || read < 0 {
+	if !seen.Exists || seen.EntriesAdded < 0 || read < 0 {
 		return 0
 	}
 	kept := read
 	if s.Length > 0 && s.First.Compare(seen.Last) <= 0 {
-		kept = max(read, s.Added) // it may be the same stream, and lack its end alone
+		kept = max(read, s.EntriesAdded) // it may be the same stream, and lack its end alone
 	}
-	return max(0, seen.Added-kept)
+	return max(0, seen.EntriesAdded-kept)
 }
 
 // readUp reports whether nothing was seen of the stream that lies behind the position.
 func (s State) readUp(at Position) bool {
-	return s.Exists && s.Added >= 0 && s.Added <= at.Read && s.Last.Compare(at.Offset) <= 0
+	return s.Exists && s.EntriesAdded >= 0 && s.EntriesAdded <= at.EntriesRead && s.Last.Compare(at.Offset) <= 0
 }

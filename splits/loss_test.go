@@ -12,7 +12,7 @@ import (
 // state of a stream with entries first-0 to last-0, of which so many were ever added.
 func stateOf(first, last int, added int64) State {
 	return State{
-		Exists: true, Length: int64(last - first + 1), Added: added,
+		Exists: true, Length: int64(last - first + 1), EntriesAdded: added,
 		First: Offset{Millis: uint64(first)}, Last: Offset{Millis: uint64(last)},
 	}
 }
@@ -25,7 +25,7 @@ func (s State) deleted(entries int64, highest int) State {
 }
 
 func TestJudgeOfARead(t *testing.T) {
-	emptied := State{Exists: true, Added: 30, Last: Offset{Millis: 30}}
+	emptied := State{Exists: true, EntriesAdded: 30, Last: Offset{Millis: 30}}
 	embedded := stateOf(1, 30, -1)
 	for name, c := range map[string]struct {
 		before Position
@@ -47,8 +47,8 @@ func TestJudgeOfARead(t *testing.T) {
 		"the same, at the tail":           {pos(10, 10), entries(15, 30), stateOf(5, 30, 30).deleted(4, 14), &Loss{Entries: 4, Exact: true}, 30},
 		"some of it deleted since":        {pos(10, 10), entries(15, 30), stateOf(15, 30, 30).deleted(3, 20), &Loss{Entries: 4, Exact: true}, 30},
 		"deleted before the group began":  {pos(0, 4), entries(1, 16), stateOf(1, 30, 34).deleted(0, 500), nil, 20},
-		"count unknown":                   {pos(10, ReadUnknown), entries(15, 20), stateOf(15, 30, 30), nil, ReadUnknown},
-		"count unknown, tail reached":     {pos(10, ReadUnknown), entries(15, 30), stateOf(15, 30, 30), nil, 30},
+		"count unknown":                   {pos(10, CountUnknown), entries(15, 20), stateOf(15, 30, 30), nil, CountUnknown},
+		"count unknown, tail reached":     {pos(10, CountUnknown), entries(15, 30), stateOf(15, 30, 30), nil, 30},
 		"the server does not count":       {pos(10, 10), entries(15, 20), embedded, nil, 16},
 		"the stream is gone since":        {pos(10, 10), entries(11, 20), State{}, nil, 20},
 	} {
@@ -76,12 +76,12 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 		"the same, nothing seen before":           {entries(20, 22), stateOf(20, 22, 3), State{}, false, 3, 0},
 		"the same, more added than read":          {entries(20, 29), stateOf(20, 60, 41), seen, false, 10, 2},
 		"the same, trimmed":                       {entries(22, 29), stateOf(22, 29, 9), seen, false, 9, 2},
-		"recreated, lower ones come first":        {entries(20, 20), stateOf(5, 20, 3), seen, true, ReadUnknown, 0},
-		"recreated, one that never came is first": {entries(20, 20), stateOf(15, 30, 3), seen, true, ReadUnknown, 0},
-		"the same, with as many as had been read": {entries(20, 20), stateOf(0, 20, 11), seen, true, ReadUnknown, 0},
-		"rolled back and written on":              {entries(13, 14), stateOf(1, 14, 9), seen, true, ReadUnknown, 0},
-		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, ReadUnknown, 0},
-		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, ReadUnknown, 0},
+		"recreated, lower ones come first":        {entries(20, 20), stateOf(5, 20, 3), seen, true, CountUnknown, 0},
+		"recreated, one that never came is first": {entries(20, 20), stateOf(15, 30, 3), seen, true, CountUnknown, 0},
+		"the same, with as many as had been read": {entries(20, 20), stateOf(0, 20, 11), seen, true, CountUnknown, 0},
+		"rolled back and written on":              {entries(13, 14), stateOf(1, 14, 9), seen, true, CountUnknown, 0},
+		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, CountUnknown, 0},
+		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, CountUnknown, 0},
 	} {
 		f := probe{before: pos(10, 10)}.and(c.got).judge(c.state, c.seen)
 		assert.Equal(t, c.back, f.back, name)
@@ -111,8 +111,8 @@ func TestAStreamWentBackIfItIsLessThanItWas(t *testing.T) {
 		"at its end":                    {stateOf(1, 5, 5), State{}, pos(5, 5), false},
 		"beyond its end":                {stateOf(1, 5, 5), State{}, pos(6, 6), true},
 		"fewer added than read":         {stateOf(1, 9, 5), State{}, pos(6, 6), true},
-		"trimmed to nothing":            {State{Exists: true, Added: 5, Last: Offset{Millis: 5}}, stateOf(1, 5, 5), pos(5, 5), false},
-		"not there, nor ever read":      {State{}, State{}, pos(5, ReadUnknown), false},
+		"trimmed to nothing":            {State{Exists: true, EntriesAdded: 5, Last: Offset{Millis: 5}}, stateOf(1, 5, 5), pos(5, 5), false},
+		"not there, nor ever read":      {State{}, State{}, pos(5, CountUnknown), false},
 		"not there, and was read":       {State{}, State{}, pos(5, 5), true},
 		"not there, and was seen":       {State{}, stateOf(1, 5, 5), pos(0, 0), true},
 		"unchanged":                     {deleted, deleted, pos(5, 5), false},
@@ -120,8 +120,8 @@ func TestAStreamWentBackIfItIsLessThanItWas(t *testing.T) {
 		"unread entries are gone":       {stateOf(1, 7, 7), stateOf(1, 9, 9), pos(5, 5), true},
 		"the first is another":          {stateOf(3, 12, 20), stateOf(4, 9, 9), pos(5, 5), true},
 		"deleted entries are back":      {stateOf(1, 5, 5), deleted, pos(5, 5), true},
-		"the server does not count":     {stateOf(1, 5, -1), stateOf(1, 9, -1), pos(5, ReadUnknown), false},
-		"the server doesn't, and it is": {stateOf(1, 4, -1), stateOf(1, 9, -1), pos(5, ReadUnknown), true},
+		"the server does not count":     {stateOf(1, 5, -1), stateOf(1, 9, -1), pos(5, CountUnknown), false},
+		"the server doesn't, and it is": {stateOf(1, 4, -1), stateOf(1, 9, -1), pos(5, CountUnknown), true},
 	} {
 		assert.Equal(t, c.want, c.state.wentBack(c.seen, c.at), name)
 	}
@@ -180,7 +180,7 @@ func (m *model) damage() {
 
 func (m *model) state() State {
 	s := State{
-		Exists: true, Length: int64(len(m.present)), Added: m.added,
+		Exists: true, Length: int64(len(m.present)), EntriesAdded: m.added,
 		Last: Offset{Millis: uint64(m.last)}, MaxDeleted: Offset{Millis: uint64(m.maxDeleted)},
 	}
 	if len(m.present) > 0 {
@@ -209,7 +209,7 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 		m.trim(m.random.IntN(5))
 		seen, reported := m.state(), int64(0)
 		m.unread = 0
-		at := Position{Read: seen.removed()}
+		at := Position{EntriesRead: seen.removed()}
 		step := func(count int) {
 			m.damage()
 			got := m.fetch(at.Offset, count)
@@ -227,7 +227,7 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 				reported += f.loss.Entries
 			}
 			require.LessOrEqual(t, reported, m.unread, "seed %d", seed)
-			at = Position{Offset: p.last(), Read: f.read}
+			at = Position{Offset: p.last(), EntriesRead: f.read}
 		}
 		for range 30 {
 			step(1 + m.random.IntN(12))

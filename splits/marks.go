@@ -69,8 +69,8 @@ func (m marks) within(from, to Offset) marks {
 // shift corrects the counts behind offset.
 func (m marks) shift(offset Offset, lost int64) {
 	for i := range m {
-		if m[i].at.Read >= 0 && offset.Before(m[i].at.Offset) {
-			m[i].at.Read += lost
+		if m[i].at.EntriesRead >= 0 && offset.Before(m[i].at.Offset) {
+			m[i].at.EntriesRead += lost
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestMarksWithin(t *testing.T) {
 	assert.Equal(
 		t,
 		[]int64{0, 1, 2, 8, 9},
-		[]int64{m[0].at.Read, m[1].at.Read, m[2].at.Read, m[3].at.Read, m[4].at.Read},
+		[]int64{m[0].at.EntriesRead, m[1].at.EntriesRead, m[2].at.EntriesRead, m[3].at.EntriesRead, m[4].at.EntriesRead},
 	)
 }
 

@@ -72,14 +72,14 @@ func (o Offset) Next() Offset {
 }
 
 // ReadUnknown is the Read of a Position whose count is not known, as after a seek.
-const ReadUnknown int64 = -1
+const CountUnknown int64 = -1
 
 // Position is a place in a split: everything up to and including Offset is behind it.
 type Position struct {
 	Offset Offset
 	// Read counts the entries that were ever added to the stream up to Offset (the entries-read of
 	// a Redis consumer group), or is ReadUnknown.
-	Read int64
+	EntriesRead int64
 }
 
 // tellsMoreThan reports whether the position is worth storing over an older one: it lies further
@@ -87,7 +87,7 @@ type Position struct {
 // since would have them found again by whoever reads on from there.
 func (p Position) tellsMoreThan(stored Position) bool {
 	if p.Offset == stored.Offset {
-		return p.Read >= 0 && p.Read != stored.Read
+		return p.EntriesRead >= 0 && p.EntriesRead != stored.EntriesRead
 	}
 	return stored.Offset.Before(p.Offset)
 }

@@ -121,11 +121,11 @@ func TestAPositionIsStoredIfItTellsMore(t *testing.T) {
 		p, stored Position
 		want      bool
 	}{
-		{"further on", pos(5, ReadUnknown), pos(4, 4), true},
+		{"further on", pos(5, CountUnknown), pos(4, 4), true},
 		{"further back", pos(3, 3), pos(4, 4), false},
 		{"the same", pos(4, 4), pos(4, 4), false},
-		{"the same, the count is known now", pos(4, 4), pos(4, ReadUnknown), true},
-		{"the same, the count was known", pos(4, ReadUnknown), pos(4, 4), false},
+		{"the same, the count is known now", pos(4, 4), pos(4, CountUnknown), true},
+		{"the same, the count was known", pos(4, CountUnknown), pos(4, 4), false},
 		{"the same, the count was corrected", pos(4, 9), pos(4, 4), true},
 	} {
 		assert.Equal(t, c.want, c.p.tellsMoreThan(c.stored), c.name)

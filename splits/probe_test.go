@@ -42,10 +42,10 @@ func TestStreamsOfLargeEntriesAreLookedAtLessOften(t *testing.T) {
 // 3 of the 20 that are gone were read before, 2 by the first read; 15 were lost between the reads.
 func TestWhatWasLostBetweenTheReadsOfAProbeIsCounted(t *testing.T) {
 	p := (*probe)(nil).
-		with(Position{Offset: Offset{Millis: 3}, Read: 3}, read(4, 2, heavyEntry)).
-		with(Position{Offset: Offset{Millis: 5}, Read: 5}, read(21, 4, heavyEntry))
+		with(Position{Offset: Offset{Millis: 3}, EntriesRead: 3}, read(4, 2, heavyEntry)).
+		with(Position{Offset: Offset{Millis: 5}, EntriesRead: 5}, read(21, 4, heavyEntry))
 	f := p.judge(
-		State{Exists: true, Length: 30, Added: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}},
+		State{Exists: true, Length: 30, EntriesAdded: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}},
 		State{},
 	)
 	assert.Equal(t, &Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)

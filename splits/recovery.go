@@ -151,7 +151,7 @@ func (c *claimer) failAgain(l Lease, err error) {
 
 // rewind moves a split whose stream went back to where reading has to go on, or halts it.
 func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error) {
-	read := max(g.end.Read, g.at.Read)
+	read := max(g.end.EntriesRead, g.at.EntriesRead)
 	spent := g.spent(s)
 	loss := Loss{
 		Split: g.lease.Split, After: g.at.Offset, Entries: s.vanished(g.seen, read), Recreated: true, Gone: !s.Exists,
@@ -185,21 +185,21 @@ func (g claimed) spent(s State) bool {
 
 // undone is how many of the entries that were read are gone from a stream that went back.
 func (s State) undone(read int64) int64 {
-	if !s.Exists || s.Added < 0 {
+	if !s.Exists || s.EntriesAdded < 0 {
 		return 0
 	}
-	return max(0, read-s.Added)
+	return max(0, read-s.EntriesAdded)
 }
 
 // resumeAt finds the position from which a stream that went back has to be read so that nothing is
 // passed over.
 func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, error) {
-	begin := Position{Read: ReadUnknown} // the first entry
-	if s.Added >= 0 {
-		begin.Read = s.removed()
+	begin := Position{EntriesRead: CountUnknown} // the first entry
+	if s.EntriesAdded >= 0 {
+		begin.EntriesRead = s.removed()
 	}
 	if !s.hides(g.at.Offset) {
-		return Position{Offset: g.at.Offset, Read: begin.Read}, nil // all that is there lies behind it
+		return Position{Offset: g.at.Offset, EntriesRead: begin.EntriesRead}, nil // all that is there lies behind it
 	}
 	if s.Length == 0 {
 		return begin, nil
@@ -215,8 +215,8 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 	if g.at.Offset.Compare(to.Offset) <= 0 {
 		to = g.at // not acknowledged beyond
 	}
-	if !g.parts(s, *known) || s.Added < to.Read {
-		to.Read = ReadUnknown
+	if !g.parts(s, *known) || s.EntriesAdded < to.EntriesRead {
+		to.EntriesRead = CountUnknown
 	}
 	return to, nil
 }

@@ -60,7 +60,7 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 		settle(20 * time.Second)
 		assert.Equal(t, []string{"low", "high"}, a.texts()[5:])
 		assert.Len(t, a.lostAll(), 1)
-		assert.EqualValues(t, 2, w.lease(0).Position.Read)
+		assert.EqualValues(t, 2, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -204,7 +204,7 @@ func TestEntriesOfARecreatedStreamAreReadOnce(t *testing.T) {
 				require.Len(t, losses, 1)
 				assert.True(t, losses[0].Recreated)
 				assert.Zero(t, losses[0].Entries)
-				assert.Equal(t, c.read, w.lease(0).Position.Read)
+				assert.Equal(t, c.read, w.lease(0).Position.EntriesRead)
 			})
 		})
 	}
@@ -271,7 +271,7 @@ func TestARolledBackStreamIsReadOnWhereTheHistoriesPart(t *testing.T) {
 				settle(10 * time.Second)
 				assert.Contains(t, a.texts(), "z")
 				assert.Len(t, a.lostAll(), 1)
-				assert.EqualValues(t, 100+len(c.write)+1, w.lease(0).Position.Read)
+				assert.EqualValues(t, 100+len(c.write)+1, w.lease(0).Position.EntriesRead)
 			})
 		})
 	}
@@ -307,7 +307,7 @@ func TestAWrongCountOfAnUnseenRollbackIsNotBelievedForEver(t *testing.T) {
 		settle(time.Minute)
 		assert.LessOrEqual(t, a.count(), 7+2*(3+4), "each comes twice at most")
 		assert.LessOrEqual(t, len(a.lostAll()), 1)
-		assert.EqualValues(t, 5+3+4, w.lease(0).Position.Read)
+		assert.EqualValues(t, 5+3+4, w.lease(0).Position.EntriesRead)
 	})
 }
 
@@ -553,7 +553,7 @@ func TestACorrectedCountIsCommittedThoughNothingMoreIsRead(t *testing.T) {
 		b := w.join("b", func(c *splits.Config, _ *member) { c.CommitEvery = 10 * time.Millisecond })
 		settle(5 * time.Second)
 		require.Len(t, b.lostAll(), 1)
-		assert.EqualValues(t, 30, w.lease(0).Position.Read)
+		assert.EqualValues(t, 30, w.lease(0).Position.EntriesRead)
 		b.stop()
 		c := w.join("c")
 		settle(3 * time.Second)

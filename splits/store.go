@@ -219,7 +219,7 @@ type State struct {
 	// Last is the last generated offset, which may belong to an entry that is gone.
 	Last Offset
 	// Added counts the entries ever added; -1 on servers that do not tell.
-	Added int64
+	EntriesAdded int64
 	// MaxDeleted is the highest offset ever removed by XDEL; zero if none was or the server does
 	// not tell.
 	MaxDeleted Offset

@@ -44,7 +44,7 @@ const (
 // newTally begins a count for a split in a stream of this state.
 func newTally(l look, s State) *tally {
 	t := &tally{from: l.done.Offset, start: s, fetched: l.fetched, upTo: s.Last, slice: firstSlice}
-	if l.next.Read < 0 && s.MaxDeleted.Compare(l.next.Offset) <= 0 {
+	if l.next.EntriesRead < 0 && s.MaxDeleted.Compare(l.next.Offset) <= 0 {
 		t.from, t.learns = l.next.Offset, true
 	}
 	t.cursor = t.from
@@ -91,12 +91,12 @@ func (t *tally) add(c Counted) bool {
 // changed.
 func (t *tally) read(s State) (int64, bool) {
 	switch {
-	case !s.Exists || s.Added < t.start.Added || !t.learns:
+	case !s.Exists || s.EntriesAdded < t.start.EntriesAdded || !t.learns:
 		return 0, false
 	case t.front:
 		return t.start.removed() + t.counted, s.MaxDeleted.Before(t.start.First)
 	}
-	return t.start.Added - t.counted, s.Length > 0 && s.First.Compare(t.from) <= 0 && s.MaxDeleted.Compare(t.from) <= 0
+	return t.start.EntriesAdded - t.counted, s.Length > 0 && s.First.Compare(t.from) <= 0 && s.MaxDeleted.Compare(t.from) <= 0
 }
 
 // wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
@@ -106,7 +106,7 @@ func (r *Reader) wantCount(l look, s State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := l.hold
-	if h.phase != reading || h.back || h.halt != nil || h.tally != nil || now.Before(h.countAfter) || s.Added < 0 {
+	if h.phase != reading || h.back || h.halt != nil || h.tally != nil || now.Before(h.countAfter) || s.EntriesAdded < 0 {
 		return
 	}
 	h.tally = newTally(l, s)
@@ -124,11 +124,11 @@ func (r *Reader) settleCount(l *look, s State) {
 		return
 	}
 	h.tally, h.countAfter = nil, r.cfg.Now().Add(countAgainSoon)
-	if read, ok := t.read(s); ok && h.next.Read < 0 {
+	if read, ok := t.read(s); ok && h.next.EntriesRead < 0 {
 		h.learn(read + h.fetched - t.fetched)
 	}
-	if !t.learns && s.Added >= t.start.Added {
-		h.accounted = max(h.accounted, t.start.Added-t.counted)
+	if !t.learns && s.EntriesAdded >= t.start.EntriesAdded {
+		h.accounted = max(h.accounted, t.start.EntriesAdded-t.counted)
 		h.checked = checked{at: t.from, removed: s.removed(), valid: s.removed() == t.start.removed()}
 	}
 	if done := h.tracker.Done(); done.Offset == l.done.Offset {
@@ -139,7 +139,7 @@ func (r *Reader) settleCount(l *look, s State) {
 
 // forgetCounts drops what was counted of a stream that was recreated. The lock is held.
 func (h *hold) forgetCounts() {
-	h.tally, h.accounted, h.told, h.checked = nil, ReadUnknown, ReadUnknown, checked{}
+	h.tally, h.accounted, h.told, h.checked = nil, CountUnknown, CountUnknown, checked{}
 }
 
 // slice is one slice that is to be counted.

@@ -69,7 +69,7 @@ func TestTalliedCountIsTheTruth(t *testing.T) {
 			continue
 		}
 		i := random.IntN(len(every))
-		at := Position{Offset: Offset{Millis: uint64(every[i])}, Read: ReadUnknown}
+		at := Position{Offset: Offset{Millis: uint64(every[i])}, EntriesRead: CountUnknown}
 		state := m.state()
 		if at.Offset.Before(state.First) {
 			continue // no need to count

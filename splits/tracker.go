@@ -121,7 +121,7 @@ func (s *Span) absorb(next *Span) bool {
 
 // position is the place behind the first n entries of the span, n > 0.
 func (s *Span) position(n int) Position {
-	at := Position{Offset: s.last, Read: after(s.read, n)}
+	at := Position{Offset: s.last, EntriesRead: after(s.read, n)}
 	if n < s.size {
 		at.Offset = s.entries[n-1].Offset
 	}
@@ -163,8 +163,8 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 			s.read += lost // of a span that is resolved, the end alone counts
 		}
 	}
-	if t.done.Read >= 0 && offset.Before(t.done.Offset) {
-		t.done.Read += lost
+	if t.done.EntriesRead >= 0 && offset.Before(t.done.Offset) {
+		t.done.EntriesRead += lost
 	}
 }
 
@@ -177,7 +177,7 @@ func (t *Tracker) Learn(end int64) {
 		}
 		end = s.read + int64(s.passed) // only the first span has passed any
 	}
-	if t.done.Read < 0 {
-		t.done.Read = end
+	if t.done.EntriesRead < 0 {
+		t.done.EntriesRead = end
 	}
 }

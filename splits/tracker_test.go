@@ -48,12 +48,12 @@ func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 }
 
 func TestAnUnknownCountStaysUnknown(t *testing.T) {
-	tr := NewTracker(pos(10, ReadUnknown))
-	s := tr.Track(entries(11, 11), ReadUnknown, time.Time{})
+	tr := NewTracker(pos(10, CountUnknown))
+	s := tr.Track(entries(11, 11), CountUnknown, time.Time{})
 	tr.Resolve(s, 0)
-	assert.Equal(t, pos(11, ReadUnknown), tr.Done())
+	assert.Equal(t, pos(11, CountUnknown), tr.Done())
 	tr.Shift(pos(10, 0).Offset, 3)
-	assert.Equal(t, pos(11, ReadUnknown), tr.Done())
+	assert.Equal(t, pos(11, CountUnknown), tr.Done())
 }
 
 func TestShiftCorrectsWhatLiesBehindTheLoss(t *testing.T) {
@@ -102,18 +102,18 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 }
 
 func TestLearnCountsBackFromTheEnd(t *testing.T) {
-	tracker := NewTracker(pos(10, ReadUnknown))
+	tracker := NewTracker(pos(10, CountUnknown))
 	first, second := tracker.Track(
 		entries(11, 12),
-		ReadUnknown,
+		CountUnknown,
 		time.Time{},
 	), tracker.Track(
 		entries(13, 15),
-		ReadUnknown,
+		CountUnknown,
 		time.Time{},
 	)
 	tracker.Resolve(first, 0)
-	assert.Equal(t, pos(11, ReadUnknown), tracker.Done())
+	assert.Equal(t, pos(11, CountUnknown), tracker.Done())
 	tracker.Learn(40)
 	assert.Equal(t, pos(11, 36), tracker.Done(), "one of the first span and three of the second lie behind it")
 	tracker.Resolve(first, 1)
@@ -126,17 +126,17 @@ func TestLearnCountsBackFromTheEnd(t *testing.T) {
 }
 
 func TestLearnKeepsCountsThatAreKnown(t *testing.T) {
-	tracker := NewTracker(pos(10, ReadUnknown))
-	tracker.Track(entries(11, 12), ReadUnknown, time.Time{})
+	tracker := NewTracker(pos(10, CountUnknown))
+	tracker.Track(entries(11, 12), CountUnknown, time.Time{})
 	tracker.Track(entries(13, 13), 20, time.Time{}) // something was lost before it
-	tracker.Track(entries(14, 15), ReadUnknown, time.Time{})
+	tracker.Track(entries(14, 15), CountUnknown, time.Time{})
 	tracker.Learn(40)
 	assert.Equal(t, pos(10, 18), tracker.Done())
 	assert.Equal(t, pos(15, 40), tracker.End())
 }
 
 func TestLearnSetsTheCountOfWhatIsDone(t *testing.T) {
-	tracker := NewTracker(pos(10, ReadUnknown))
+	tracker := NewTracker(pos(10, CountUnknown))
 	tracker.Learn(11)
 	assert.Equal(t, pos(10, 11), tracker.Done())
 }

@@ -142,7 +142,7 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 	lease := splits.Lease{Split: view.Splits[0], Member: member, Epoch: granted.Epoch}
 	require.NoError(
 		t,
-		leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.Read}})[0],
+		leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.EntriesRead}})[0],
 	)
 }
 
@@ -168,7 +168,7 @@ func TestGroupCommands(t *testing.T) {
 		"orders",
 		"billing",
 		"rafka/host/1",
-		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, EntriesRead: 1},
 	)
 	joinGroup(t, client, "events", "audit", "rafka/host/2", splits.Position{})
 

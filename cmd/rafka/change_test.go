@@ -95,7 +95,7 @@ func TestGroupSeekCommand(t *testing.T) {
 		"orders",
 		"billing",
 		"rafka/host/1",
-		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, EntriesRead: 1},
 	)
 
 	seek := []string{"group", "seek", "billing", "--topic", "orders", "--to"}
@@ -160,7 +160,7 @@ func TestGroupDeleteCommand(t *testing.T) {
 		"orders",
 		"billing",
 		"rafka/host/1",
-		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, Read: 1},
+		splits.Position{Offset: splits.Offset{Millis: 5, Seq: 1}, EntriesRead: 1},
 	)
 
 	remove := []string{"group", "delete", "billing", "--topic", "orders"}

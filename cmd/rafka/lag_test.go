@@ -268,7 +268,7 @@ func TestLagOfAGroupThatDoesNotRunIsABound(t *testing.T) {
 		"orders",
 		"billing",
 		"rafka/host/1",
-		splits.Position{Offset: splits.Offset{Millis: 40}, Read: 40},
+		splits.Position{Offset: splits.Offset{Millis: 40}, EntriesRead: 40},
 	)
 	lag, exact := described(t)
 	assert.Equal(t, "60", lag)

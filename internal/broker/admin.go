@@ -122,7 +122,7 @@ func (a *Admin) DescribeTopic(ctx context.Context, name string) (TopicDescriptio
 			Key:       all[i].Key,
 			Exists:    s.Exists,
 			Length:    s.Length,
-			Added:     s.Added,
+			Added:     s.EntriesAdded,
 			First:     s.First,
 			Last:      s.Last,
 			Error:     errorText(s.Err),

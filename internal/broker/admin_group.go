@@ -198,7 +198,7 @@ func (a *Admin) positions(
 	partitions := make([]GroupPartition, len(all))
 	for i, split := range all {
 		p := &partitions[i]
-		*p = GroupPartition{Split: split, read: splits.ReadUnknown, accounted: splits.ReadUnknown}
+		*p = GroupPartition{Split: split, read: splits.CountUnknown, accounted: splits.CountUnknown}
 		err := answerOf(leases[i])
 		if err == nil {
 			err = p.fill(reply(leases[i].Val()), leaseKey(split.Key, group), now)
@@ -238,7 +238,7 @@ func (p *GroupPartition) fill(stored reply, key string, now int64) error {
 func (p *GroupPartition) setLag(s splits.State) {
 	lag := splits.Lag{Entries: s.Length, Exact: s.Length == 0} // what the group will read is not decided yet
 	if p.Committed != nil {
-		lag = s.Lag(splits.Position{Offset: *p.Committed, Read: p.read}, p.accounted)
+		lag = s.Lag(splits.Position{Offset: *p.Committed, EntriesRead: p.read}, p.accounted)
 	}
 	p.Lag, p.LagExact = lag.Entries, lag.Exact
 	p.reachable = p.Committed != nil && p.Committed.Before(s.Last)

@@ -115,7 +115,7 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (Sought, error) {
 	}
 	for i := range sought.Partitions {
 		p := &sought.Partitions[i]
-		lag := states[i].Lag(splits.Position{Offset: p.After, Read: p.read}, splits.ReadUnknown)
+		lag := states[i].Lag(splits.Position{Offset: p.After, EntriesRead: p.read}, splits.CountUnknown)
 		p.Lag, p.LagExact = lag.Entries, lag.Exact
 	}
 	return sought, nil

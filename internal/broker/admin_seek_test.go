@@ -54,7 +54,7 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 		}{
 			"earliest":             {position(0, 0, s.counted(2)), 4},
 			"latest":               {position(15, 0, s.counted(6)), 0},
-			"13":                   {splits.Position{Offset: splits.Offset{Millis: 13}.Prev(), Read: -1}, -3},
+			"13":                   {splits.Position{Offset: splits.Offset{Millis: 13}.Prev(), EntriesRead: -1}, -3},
 			"13-5":                 {position(13, 4, -1), -3},
 			"11-1":                 {position(11, 0, s.counted(2)), 4},
 			"16-0":                 {position(15, 0, s.counted(6)), 0},

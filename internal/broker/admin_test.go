@@ -138,7 +138,7 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 		for i, p := range map[int]splits.Position{1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1)} {
 			require.NoError(
 				t,
-				l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.Read}})[0],
+				l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.EntriesRead}})[0],
 			)
 		}
 		require.NoError(t, l.Release(t.Context(), leases[2:3])[0])
@@ -244,9 +244,9 @@ func TestDescribeGroupSaysWhatIsWrong(t *testing.T) {
 
 func TestLagIsABoundUntilItIsKnown(t *testing.T) {
 	at := func(ms uint64) *splits.Offset { return &splits.Offset{Millis: ms} }
-	state := splits.State{Exists: true, Length: 4, First: *at(4), Last: *at(10), Added: 9}
+	state := splits.State{Exists: true, Length: 4, First: *at(4), Last: *at(10), EntriesAdded: 9}
 	uncounted := state
-	uncounted.Added = -1
+	uncounted.EntriesAdded = -1
 	for name, test := range map[string]struct {
 		committed *splits.Offset
 		read      int64
@@ -266,7 +266,7 @@ func TestLagIsABoundUntilItIsKnown(t *testing.T) {
 		"before the first":     {at(3), -1, state, 4, true},
 		"stream is gone":       {at(5), 6, splits.State{}, 0, true},
 	} {
-		p := GroupPartition{Committed: test.committed, read: test.read, accounted: splits.ReadUnknown}
+		p := GroupPartition{Committed: test.committed, read: test.read, accounted: splits.CountUnknown}
 		p.setLag(test.state)
 		assert.Equal(t, test.want, p.Lag, name)
 		assert.Equal(t, test.exact, p.LagExact, name)

@@ -95,7 +95,7 @@ func (s testServer) mirrorPosition(t *testing.T, split splits.Split, group strin
 		}
 		offset, err := splits.ParseOffset(g.LastDeliveredID)
 		require.NoError(t, err)
-		return splits.Position{Offset: offset, Read: g.EntriesRead}, true
+		return splits.Position{Offset: offset, EntriesRead: g.EntriesRead}, true
 	}
 	return splits.Position{}, false
 }

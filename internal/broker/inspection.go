@@ -188,7 +188,7 @@ func (info streamInfo) fill(state *splits.State) (err error) {
 	if state.Length, err = info.count("length", 0); err != nil {
 		return err
 	}
-	if state.Added, err = info.count("entries-added", -1); err != nil {
+	if state.EntriesAdded, err = info.count("entries-added", -1); err != nil {
 		return err
 	}
 	if state.Last, err = info.offset("last-generated-id"); err != nil {

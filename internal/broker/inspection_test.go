@@ -29,16 +29,16 @@ func TestStateOfManySplits(t *testing.T) {
 		states, err := NewLog(s.client, s.client).State(ctx, all)
 		require.NoError(t, err)
 		assert.Equal(t, splits.State{
-			Exists:     true,
-			Length:     2,
-			First:      splits.Offset{Millis: 1, Seq: 1},
-			Last:       splits.Offset{Millis: 3, Seq: 3},
-			Added:      3,
-			MaxDeleted: splits.Offset{Millis: 2, Seq: 2},
+			Exists:       true,
+			Length:       2,
+			First:        splits.Offset{Millis: 1, Seq: 1},
+			Last:         splits.Offset{Millis: 3, Seq: 3},
+			EntriesAdded: 3,
+			MaxDeleted:   splits.Offset{Millis: 2, Seq: 2},
 		}, states[0])
 		assert.Equal(t, splits.State{}, states[1])
 		assert.Equal(t, ClassWrongType, Classify(states[2].Err), states[2].Err)
-		assert.Equal(t, splits.State{Exists: true, Last: splits.Offset{Millis: 9, Seq: 9}, Added: 1}, states[3])
+		assert.Equal(t, splits.State{Exists: true, Last: splits.Offset{Millis: 9, Seq: 9}, EntriesAdded: 1}, states[3])
 		states, err = NewLog(s.client, s.client).State(ctx, nil)
 		require.NoError(t, err)
 		assert.Empty(t, states)
@@ -71,14 +71,14 @@ func TestStateOfTheEmbeddedServer(t *testing.T) {
 		s.add(t, "s", "2-2")
 		l := NewLog(s.client, s.client)
 		want := splits.State{
-			Exists: true,
-			Length: 2,
-			First:  splits.Offset{Millis: 1, Seq: 1},
-			Last:   splits.Offset{Millis: 2, Seq: 2},
-			Added:  2,
+			Exists:       true,
+			Length:       2,
+			First:        splits.Offset{Millis: 1, Seq: 1},
+			Last:         splits.Offset{Millis: 2, Seq: 2},
+			EntriesAdded: 2,
 		}
 		if s.embedded {
-			want.Added = -1
+			want.EntriesAdded = -1
 		}
 		for range 2 { // the second time it is known how much the server tells
 			states, err := l.State(t.Context(), []splits.Split{plainSplit("s"), plainSplit("missing")})
@@ -119,11 +119,11 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 		}
 		all := []splits.Split{plainSplit("large"), plainSplit("small"), plainSplit("missing")}
 		want := splits.State{
-			Exists: true,
-			Length: 3,
-			First:  splits.Offset{Millis: 1},
-			Last:   splits.Offset{Millis: 3},
-			Added:  3,
+			Exists:       true,
+			Length:       3,
+			First:        splits.Offset{Millis: 1},
+			Last:         splits.Offset{Millis: 3},
+			EntriesAdded: 3,
 		}
 		l := NewLog(s.client, s.client)
 		for range 3 {

@@ -123,7 +123,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 			ttl,
 			c.Lease,
 			c.Position.Offset.String(),
-			c.Position.Read,
+			c.Position.EntriesRead,
 			c.Accounted,
 		)
 	}
@@ -140,8 +140,8 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 			ttl,
 			lease,
 			"",
-			splits.ReadUnknown,
-			splits.ReadUnknown,
+			splits.CountUnknown,
+			splits.CountUnknown,
 		)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
@@ -155,8 +155,8 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) 
 		ttl,
 		c.Lease,
 		c.Position.Offset.String(),
-		c.Position.Read,
-		splits.ReadUnknown,
+		c.Position.EntriesRead,
+		splits.CountUnknown,
 	)
 	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
@@ -200,8 +200,8 @@ func (l *Leases) positionCall(
 		l.unused,
 		l.group,
 		offset,
-		max(read, splits.ReadUnknown),
-		max(accounted, splits.ReadUnknown),
+		max(read, splits.CountUnknown),
+		max(accounted, splits.CountUnknown),
 	)
 }
 
@@ -267,7 +267,7 @@ func decodeGranted(words reply) (g splits.Granted, err error) {
 	if g.Position.Offset, err = splits.ParseOffset(words.word(2)); err != nil {
 		return g, err
 	}
-	if g.Position.Read, err = words.signed(3); err != nil {
+	if g.Position.EntriesRead, err = words.signed(3); err != nil {
 		return g, err
 	}
 	attempts, err := words.signed(4)

@@ -44,7 +44,7 @@ func commit(t *testing.T, l *Leases, lease splits.Lease, ms, seq uint64, read in
 }
 
 func position(ms, seq uint64, read int64) splits.Position {
-	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, Read: read}
+	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
 }
 
 // expire dates the lease back, as if its ttl had passed.
@@ -76,7 +76,7 @@ func TestClaimResolvesTheStart(t *testing.T) {
 		require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
 		known := func(n int64) int64 {
 			if s.embedded {
-				return splits.ReadUnknown
+				return splits.CountUnknown
 			}
 			return n
 		}
@@ -87,7 +87,7 @@ func TestClaimResolvesTheStart(t *testing.T) {
 			"earliest": {splits.Earliest(), position(0, 0, known(1))},
 			"latest":   {splits.Latest(), position(13, 0, known(4))},
 			"at":       {splits.StartAt(splits.Offset{Millis: 12, Seq: 5}), position(12, 4, -1)},
-			"at 12-0":  {splits.StartAt(splits.Offset{Millis: 12}), splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), Read: -1}},
+			"at 12-0":  {splits.StartAt(splits.Offset{Millis: 12}), splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), EntriesRead: -1}},
 		} {
 			l := NewLeases(s.client, LeasesOptions{Topic: "orders", Group: name})
 			g := claim(t, l, "m1", test.start)
@@ -217,9 +217,9 @@ func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
 			assert.Equal(t, "9-9223372036854775808", s.field(t, testLease, "offset"))
 			assert.Equal(t, "7", s.field(t, testLease, "read"))
 		}
-		require.NoError(t, commit(t, l, lease, 9, 1<<63, splits.ReadUnknown))
+		require.NoError(t, commit(t, l, lease, 9, 1<<63, splits.CountUnknown))
 		assert.Equal(t, "7", s.field(t, testLease, "read"), "what is known of a place stays known")
-		require.NoError(t, commit(t, l, lease, 10, 0, splits.ReadUnknown))
+		require.NoError(t, commit(t, l, lease, 10, 0, splits.CountUnknown))
 		assert.Equal(t, "10-0", s.field(t, testLease, "offset"), "longer is larger, though less as text")
 		assert.Equal(t, "-1", s.field(t, testLease, "read"))
 	})

@@ -47,12 +47,12 @@ func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
 		s.add(t, testSplit.Key, id)
 	}
 	lease, _ := granted(t, l, "m1")
-	bound := splits.Commit{Lease: lease, Position: position(2, 0, splits.ReadUnknown), Accounted: 1}
+	bound := splits.Commit{Lease: lease, Position: position(2, 0, splits.CountUnknown), Accounted: 1}
 	require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{bound})[0])
 	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "the upper bound")
 	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
 	lease, g := granted(t, l, "m2")
-	assert.Equal(t, position(2, 0, splits.ReadUnknown), g.Position)
+	assert.Equal(t, position(2, 0, splits.CountUnknown), g.Position)
 	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "it is still shown")
 
 	require.NoError(t, commit(t, l, lease, 2, 0, 2))

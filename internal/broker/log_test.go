@@ -107,7 +107,7 @@ func TestFetchInspectsInTheSameRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 3)
 		assert.Equal(t, &splits.State{
-			Exists: true, Length: 3, First: splits.Offset{Millis: 3}, Last: splits.Offset{Millis: 5}, Added: 5,
+			Exists: true, Length: 3, First: splits.Offset{Millis: 3}, Last: splits.Offset{Millis: 5}, EntriesAdded: 5,
 		}, fetched[0].State)
 		assert.Nil(t, fetched[1].State)
 		assert.Equal(t, &splits.State{}, fetched[2].State)

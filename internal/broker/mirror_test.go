@@ -160,10 +160,10 @@ func TestMirrorOfAnUnknownCountIsABackupToo(t *testing.T) {
 	}
 	require.NoError(t, s.client.XDel(t.Context(), testSplit.Key, "3-0").Err())
 	lease, _ := granted(t, l, "m1")
-	require.NoError(t, commit(t, l, lease, 2, 0, splits.ReadUnknown))
+	require.NoError(t, commit(t, l, lease, 2, 0, splits.CountUnknown))
 	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
 	_, g := granted(t, l, "m1")
-	assert.Equal(t, position(2, 0, splits.ReadUnknown), g.Position)
+	assert.Equal(t, position(2, 0, splits.CountUnknown), g.Position)
 }
 
 func TestRedisConsumerGroupNamesMayHoldAnything(t *testing.T) {
@@ -190,7 +190,7 @@ func TestLeasesDoWithoutPermissionForTheMirrorAndTheHints(t *testing.T) {
 		limited := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = user, "any" })}
 		l := limited.leases()
 		lease, g := granted(t, l, user)
-		assert.LessOrEqual(t, g.Position.Read, int64(1))
+		assert.LessOrEqual(t, g.Position.EntriesRead, int64(1))
 		require.NoError(t, commit(t, l, lease, 1, 0, 1))
 		require.NoError(t, l.Release(t.Context(), []splits.Lease{lease})[0])
 		assert.Nil(t, s.mirrorOf(t))

@@ -145,10 +145,10 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic Topic) {
 		fetched, err := log.Fetch(ctx, splits.FetchRequest{Cursors: []splits.Cursor{cursor}, Count: 10})
 		require.NoError(t, err)
 		require.Len(t, fetched[0].Entries, 1)
-		at := splits.Position{Offset: fetched[0].Entries[0].Offset, Read: 1}
+		at := splits.Position{Offset: fetched[0].Entries[0].Offset, EntriesRead: 1}
 		require.NoError(
 			t,
-			leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at, Accounted: at.Read}})[0],
+			leases.Commit(ctx, testTTL, []splits.Commit{{Lease: lease, Position: at, Accounted: at.EntriesRead}})[0],
 		)
 		require.NoError(t, leases.Renew(ctx, testTTL, []splits.Lease{lease})[0])
 		require.NoError(t, leases.Reset(ctx, testTTL, splits.Commit{Lease: lease, Position: at}))

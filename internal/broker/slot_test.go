@@ -94,7 +94,7 @@ func TestReadingAndWritingOnACluster(t *testing.T) {
 		)
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 1)
-		assert.EqualValues(t, 1, fetched[0].State.Added)
+		assert.EqualValues(t, 1, fetched[0].State.EntriesAdded)
 	}
 	assert.Len(t, shards, 8)
 	states, err := l.State(ctx, topic.Splits())

@@ -209,7 +209,7 @@ func (s *scene) commit(ttl time.Duration, lease splits.Lease, position splits.Po
 		s.leases.Commit(
 			s.Context(),
 			ttl,
-			[]splits.Commit{{Lease: lease, Position: position, Accounted: position.Read}},
+			[]splits.Commit{{Lease: lease, Position: position, Accounted: position.EntriesRead}},
 		),
 	)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func at(ms, seq uint64, read int64) splits.Position {
-	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, Read: read}
+	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
 }
 
 // fenceScenarios are about what a member may do under a lease, and when it may not any more.
@@ -26,7 +26,7 @@ var fenceScenarios = []scenario{
 		for _, position := range []splits.Position{
 			at(9007199254740993, 9007199254740995, 9007199254740997),
 			at(math.MaxUint64-1, math.MaxUint64, math.MaxInt64),
-			at(math.MaxUint64, math.MaxUint64-1, splits.ReadUnknown),
+			at(math.MaxUint64, math.MaxUint64-1, splits.CountUnknown),
 		} {
 			require.NoError(s, s.commit(long, lease, position))
 			_, granted := s.claim("a", long, s.plain())
@@ -133,16 +133,16 @@ var fenceScenarios = []scenario{
 	}},
 	{"CommitOfTheSameOffsetIsNoError", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
-		require.NoError(s, s.commit(long, lease, at(10, 0, splits.ReadUnknown)))
+		require.NoError(s, s.commit(long, lease, at(10, 0, splits.CountUnknown)))
 		require.NoError(s, s.commit(long, lease, at(10, 0, 7)))
 		assert.Equal(s, at(10, 0, 7), s.committed(lease), "what was unknown is known now")
 	}},
 	{"ResetGoesDown", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
 		require.NoError(s, s.commit(long, lease, at(10, 0, 9)))
-		require.NoError(s, s.reset(long, lease, at(3, 2, splits.ReadUnknown)))
+		require.NoError(s, s.reset(long, lease, at(3, 2, splits.CountUnknown)))
 		require.NoError(s, s.commit(long, lease, at(2, 0, 1)), "from there on, lower commits are kept out again")
-		assert.Equal(s, at(3, 2, splits.ReadUnknown), s.committed(lease))
+		assert.Equal(s, at(3, 2, splits.CountUnknown), s.committed(lease))
 	}},
 	{"RequestsOfOneCallAreIndependent", func(s *scene) {
 		all := s.create(3)
@@ -180,12 +180,12 @@ var fenceScenarios = []scenario{
 		offsets := s.fill(s.plain(), 5)
 		lease, _ := s.claim("a", long, s.plain())
 		s.requireMirror(splits.Position{})
-		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[2], Read: 3}))
-		s.requireMirror(splits.Position{Offset: offsets[2], Read: 3})
-		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[1], Read: 2}))
-		s.requireMirror(splits.Position{Offset: offsets[2], Read: 3})
-		require.NoError(s, s.reset(long, lease, splits.Position{Offset: offsets[0], Read: 1}))
-		s.requireMirror(splits.Position{Offset: offsets[0], Read: 1})
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[2], EntriesRead: 3}))
+		s.requireMirror(splits.Position{Offset: offsets[2], EntriesRead: 3})
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[1], EntriesRead: 2}))
+		s.requireMirror(splits.Position{Offset: offsets[2], EntriesRead: 3})
+		require.NoError(s, s.reset(long, lease, splits.Position{Offset: offsets[0], EntriesRead: 1}))
+		s.requireMirror(splits.Position{Offset: offsets[0], EntriesRead: 1})
 	}},
 	{"NoStreamIsCreatedByReading", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
@@ -203,8 +203,8 @@ var fenceScenarios = []scenario{
 		_, there := s.Mirror(theGroup, s.plain())
 		assert.False(s, there)
 		offsets := s.fill(s.plain(), 2)
-		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], Read: 1}))
-		s.requireMirror(splits.Position{Offset: offsets[0], Read: 1})
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], EntriesRead: 1}))
+		s.requireMirror(splits.Position{Offset: offsets[0], EntriesRead: 1})
 	}},
 	{"MirrorIsTheBackupOfTheLease", func(s *scene) {
 		if s.Mirror == nil {
@@ -212,12 +212,12 @@ var fenceScenarios = []scenario{
 		}
 		offsets := s.fill(s.plain(), 3)
 		lease, _ := s.claim("a", long, s.plain())
-		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[1], Read: 2}))
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[1], EntriesRead: 2}))
 		s.pass(20 * time.Millisecond)
 		s.DropLease(theGroup, s.plain())
 		s.requireFenced(lease)
 		again, granted := s.claim("b", long, s.plain())
-		assert.Equal(s, splits.Position{Offset: offsets[1], Read: 2}, granted.Position)
+		assert.Equal(s, splits.Position{Offset: offsets[1], EntriesRead: 2}, granted.Position)
 		assert.Greater(s, again.Epoch, lease.Epoch)
 	}},
 }

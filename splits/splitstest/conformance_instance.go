@@ -28,8 +28,8 @@ var instanceScenarios = []scenario{
 			lease, granted := s.claim(owner, long, split)
 			assert.Greater(s, lease.Epoch, last.Epoch)
 			if i > 0 {
-				assert.EqualValues(s, i, granted.Position.Read, "it goes on where the earlier one stopped")
-				at := splits.Position{Offset: splits.Offset{Millis: 99}, Read: 99}
+				assert.EqualValues(s, i, granted.Position.EntriesRead, "it goes on where the earlier one stopped")
+				at := splits.Position{Offset: splits.Offset{Millis: 99}, EntriesRead: 99}
 				require.ErrorIs(s, s.commit(long, last, at), splits.ErrFenced)
 				require.ErrorIs(s, s.renew(long, last), splits.ErrFenced)
 				require.ErrorIs(s, s.reset(long, last, at), splits.ErrFenced)
@@ -40,7 +40,7 @@ var instanceScenarios = []scenario{
 				s.commit(
 					long,
 					lease,
-					splits.Position{Offset: splits.Offset{Millis: uint64(i + 1)}, Read: int64(i + 1)},
+					splits.Position{Offset: splits.Offset{Millis: uint64(i + 1)}, EntriesRead: int64(i + 1)},
 				),
 			)
 			last = lease

@@ -39,11 +39,11 @@ var leaseScenarios = []scenario{
 	}},
 	{"ReleasedLeaseIsFreeAtOnce", func(s *scene) {
 		first, _ := s.claim("a", long, s.plain())
-		require.NoError(s, s.commit(long, first, splits.Position{Offset: splits.Offset{Millis: 7}, Read: 3}))
+		require.NoError(s, s.commit(long, first, splits.Position{Offset: splits.Offset{Millis: 7}, EntriesRead: 3}))
 		require.NoError(s, s.release(first))
 		second, granted := s.claim("b", long, s.plain())
 		assert.Greater(s, second.Epoch, first.Epoch)
-		assert.Equal(s, splits.Position{Offset: splits.Offset{Millis: 7}, Read: 3}, granted.Position)
+		assert.Equal(s, splits.Position{Offset: splits.Offset{Millis: 7}, EntriesRead: 3}, granted.Position)
 	}},
 	{"OwnerIsGrantedAgainUnderANewEpoch", func(s *scene) {
 		first, _ := s.claim("a", short, s.plain())
@@ -144,7 +144,7 @@ var leaseScenarios = []scenario{
 		assert.Equal(s, 1, granted.Attempts)
 		lease, granted := s.takeOver("c", short, s.plain())
 		assert.Equal(s, 2, granted.Attempts)
-		require.NoError(s, s.commit(short, lease, splits.Position{Offset: splits.Offset{Millis: 5}, Read: 1}))
+		require.NoError(s, s.commit(short, lease, splits.Position{Offset: splits.Offset{Millis: 5}, EntriesRead: 1}))
 		lease, granted = s.takeOver("d", long, s.plain())
 		assert.Equal(s, 1, granted.Attempts, "the offset has moved since c's claim")
 		require.NoError(s, s.release(lease))

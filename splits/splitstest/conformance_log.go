@@ -191,12 +191,12 @@ var stateScenarios = []scenario{
 	}},
 	{"FilledStreamIsDescribed", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
-		s.requireState(splits.State{Exists: true, Length: 3, First: offsets[0], Last: offsets[2], Added: 3})
+		s.requireState(splits.State{Exists: true, Length: 3, First: offsets[0], Last: offsets[2], EntriesAdded: 3})
 	}},
 	{"TrimmedStreamIsDescribed", func(s *scene) {
 		offsets := s.fill(s.plain(), 5)
 		s.TrimTo(s.plain(), 2)
-		s.requireState(splits.State{Exists: true, Length: 2, First: offsets[3], Last: offsets[4], Added: 5})
+		s.requireState(splits.State{Exists: true, Length: 2, First: offsets[3], Last: offsets[4], EntriesAdded: 5})
 	}},
 	{"DeletedEntriesAreTold", func(s *scene) {
 		offsets := s.fill(s.plain(), 5)
@@ -204,40 +204,40 @@ var stateScenarios = []scenario{
 		s.Delete(s.plain(), offsets[1])
 		s.requireState(
 			splits.State{
-				Exists:     true,
-				Length:     3,
-				First:      offsets[0],
-				Last:       offsets[4],
-				Added:      5,
-				MaxDeleted: offsets[3],
+				Exists:       true,
+				Length:       3,
+				First:        offsets[0],
+				Last:         offsets[4],
+				EntriesAdded: 5,
+				MaxDeleted:   offsets[3],
 			},
 		)
 		s.Delete(s.plain(), offsets[4])
 		s.requireState(
 			splits.State{
-				Exists:     true,
-				Length:     2,
-				First:      offsets[0],
-				Last:       offsets[4],
-				Added:      5,
-				MaxDeleted: offsets[4],
+				Exists:       true,
+				Length:       2,
+				First:        offsets[0],
+				Last:         offsets[4],
+				EntriesAdded: 5,
+				MaxDeleted:   offsets[4],
 			},
 		)
 	}},
 	{"EmptiedStreamKeepsItsLastOffset", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		s.TrimTo(s.plain(), 0)
-		s.requireState(splits.State{Exists: true, Last: offsets[2], Added: 3})
+		s.requireState(splits.State{Exists: true, Last: offsets[2], EntriesAdded: 3})
 		next := s.fill(s.plain(), 1)
 		assert.True(s, offsets[2].Before(next[0]))
-		s.requireState(splits.State{Exists: true, Length: 1, First: next[0], Last: next[0], Added: 4})
+		s.requireState(splits.State{Exists: true, Length: 1, First: next[0], Last: next[0], EntriesAdded: 4})
 	}},
 	{"RecreatedStreamStartsAnew", func(s *scene) {
 		s.fill(s.plain(), 3)
 		s.Drop(s.plain())
 		assert.Equal(s, splits.State{}, s.state(s.plain())[0])
 		offsets := s.fill(s.plain(), 1)
-		s.requireState(splits.State{Exists: true, Length: 1, First: offsets[0], Last: offsets[0], Added: 1})
+		s.requireState(splits.State{Exists: true, Length: 1, First: offsets[0], Last: offsets[0], EntriesAdded: 1})
 	}},
 	{"StatesHaveTheOrderOfTheSplits", func(s *scene) {
 		all := s.create(3)
@@ -255,7 +255,7 @@ var stateScenarios = []scenario{
 func (s *scene) requireState(want splits.State) {
 	s.Helper()
 	if s.NoExactCounts {
-		want.Added, want.MaxDeleted = -1, splits.Offset{}
+		want.EntriesAdded, want.MaxDeleted = -1, splits.Offset{}
 	}
 	assert.Equal(s, want, s.state(s.plain())[0])
 }

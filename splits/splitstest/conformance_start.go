@@ -12,31 +12,31 @@ var startScenarios = []scenario{
 	{"EarliestStartsBeforeTheFirstEntry", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		position := s.first(splits.Earliest())
-		assert.Equal(s, s.exactly(0), position.Read)
+		assert.Equal(s, s.exactly(0), position.EntriesRead)
 		assert.Equal(s, offsets, s.offsetsAfter(position.Offset))
 	}},
 	{"EarliestOfATrimmedStreamCountsWhatIsGoneAsRead", func(s *scene) {
 		offsets := s.fill(s.plain(), 5)
 		s.TrimTo(s.plain(), 2)
 		position := s.first(splits.Earliest())
-		assert.Equal(s, s.exactly(3), position.Read)
+		assert.Equal(s, s.exactly(3), position.EntriesRead)
 		assert.Equal(s, offsets[3:], s.offsetsAfter(position.Offset))
 	}},
 	{"LatestStartsBehindTheLastEntry", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		position := s.first(splits.Latest())
-		assert.Equal(s, splits.Position{Offset: offsets[2], Read: s.exactly(3)}, position)
+		assert.Equal(s, splits.Position{Offset: offsets[2], EntriesRead: s.exactly(3)}, position)
 		assert.Empty(s, s.offsetsAfter(position.Offset))
 	}},
 	{"LatestOfAnEmptiedStreamIsItsLastGeneratedOffset", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		s.TrimTo(s.plain(), 0)
-		assert.Equal(s, splits.Position{Offset: offsets[2], Read: s.exactly(3)}, s.first(splits.Latest()))
+		assert.Equal(s, splits.Position{Offset: offsets[2], EntriesRead: s.exactly(3)}, s.first(splits.Latest()))
 	}},
 	{"StartAtIncludesTheOffset", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		position := s.first(splits.StartAt(offsets[1]))
-		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), Read: splits.ReadUnknown}, position)
+		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), EntriesRead: splits.CountUnknown}, position)
 		assert.Equal(s, offsets[1:], s.offsetsAfter(position.Offset))
 	}},
 	// Reading behind an offset that the stream has not reached could last for ever: it would count
@@ -45,18 +45,18 @@ var startScenarios = []scenario{
 		offsets := s.fill(s.plain(), 3)
 		last := offsets[2]
 		position := s.first(splits.StartAt(splits.Offset{Millis: last.Millis, Seq: last.Seq + 5}))
-		assert.Equal(s, splits.Position{Offset: last, Read: s.exactly(3)}, position)
+		assert.Equal(s, splits.Position{Offset: last, EntriesRead: s.exactly(3)}, position)
 	}},
 	{"StartAtBeforeTheFirstEntryCountsWhatIsGoneAsRead", func(s *scene) {
 		offsets := s.fill(s.plain(), 5)
 		s.TrimTo(s.plain(), 2)
 		position := s.first(splits.StartAt(offsets[1]))
-		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), Read: s.exactly(3)}, position)
+		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), EntriesRead: s.exactly(3)}, position)
 		assert.Equal(s, offsets[3:], s.offsetsAfter(position.Offset))
 	}},
 	{"StartAtAWholeMillisecondIsExact", func(s *scene) {
 		o := splits.Offset{Millis: 9007199254740993}
-		assert.Equal(s, splits.Position{Offset: o.Prev(), Read: splits.ReadUnknown}, s.first(splits.StartAt(o)))
+		assert.Equal(s, splits.Position{Offset: o.Prev(), EntriesRead: splits.CountUnknown}, s.first(splits.StartAt(o)))
 	}},
 	{"MissingStreamStartsAtZero", func(s *scene) {
 		all := s.create(2)
@@ -82,11 +82,11 @@ var startScenarios = []scenario{
 	{"StoredPositionBeatsTheStart", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		lease, _ := s.claim("a", long, s.plain())
-		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], Read: 1}))
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], EntriesRead: 1}))
 		for _, start := range []splits.Start{splits.Latest(), splits.StartAt(offsets[2]), splits.Earliest()} {
 			granted := s.claimOne("a", long, s.plain(), start)
 			require.NoError(s, granted.Err)
-			assert.Equal(s, splits.Position{Offset: offsets[0], Read: 1}, granted.Position)
+			assert.Equal(s, splits.Position{Offset: offsets[0], EntriesRead: 1}, granted.Position)
 		}
 	}},
 	{"PositionOutlivesTheStream", func(s *scene) {

@@ -132,13 +132,13 @@ func (s *Store) resolve(claim splits.Claim) (splits.Position, error) {
 	at = at.Prev()
 	switch {
 	case claim.Start.IsLatest(), isAt && state.Exists && state.Last.Before(at):
-		return splits.Position{Offset: state.Last, Read: state.Added}, nil
+		return splits.Position{Offset: state.Last, EntriesRead: state.EntriesAdded}, nil
 	case isAt && (!at.Before(state.First) || state.Length == 0):
-		return splits.Position{Offset: at, Read: splits.ReadUnknown}, nil
+		return splits.Position{Offset: at, EntriesRead: splits.CountUnknown}, nil
 	case isAt:
-		return splits.Position{Offset: at, Read: state.Added - state.Length}, nil
+		return splits.Position{Offset: at, EntriesRead: state.EntriesAdded - state.Length}, nil
 	}
-	return splits.Position{Read: state.Added - state.Length}, nil
+	return splits.Position{EntriesRead: state.EntriesAdded - state.Length}, nil
 }
 
 // Commit implements splits.Leases.
@@ -203,7 +203,7 @@ func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *le
 // advance stores a position unless it is lower than the stored one. At the same place, what is
 // known of it stays known.
 func (r *leaseRecord) advance(to splits.Position) {
-	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.Read == splits.ReadUnknown {
+	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.EntriesRead == splits.CountUnknown {
 		return
 	}
 	r.position = to

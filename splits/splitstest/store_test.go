@@ -118,7 +118,7 @@ func TestAppendAtRefusesOffsetsThatAreNotNew(t *testing.T) {
 	states, err := store.Log().State(t.Context(), []splits.Split{split})
 	require.NoError(t, err)
 	last := splits.Offset{Millis: 5, Seq: 2}
-	assert.Equal(t, []splits.State{{Exists: true, Length: 1, First: last, Last: last, Added: 2}}, states)
+	assert.Equal(t, []splits.State{{Exists: true, Length: 1, First: last, Last: last, EntriesAdded: 2}}, states)
 }
 
 func TestRestoreTakesEverythingBack(t *testing.T) {

@@ -83,11 +83,11 @@ func (s *stream) describe() splits.State {
 		return splits.State{}
 	}
 	d := splits.State{
-		Exists:     true,
-		Length:     int64(len(s.entries)),
-		Last:       s.last,
-		Added:      s.added,
-		MaxDeleted: s.maxDeleted,
+		Exists:       true,
+		Length:       int64(len(s.entries)),
+		Last:         s.last,
+		EntriesAdded: s.added,
+		MaxDeleted:   s.maxDeleted,
 	}
 	if len(s.entries) > 0 {
 		d.First = s.entries[0].Offset
