@@ -11,7 +11,7 @@ import (
 func (o *observer) Lost(all []splits.Loss) {
 	var removed, recreated, gone, spent []splits.Loss
 	for _, l := range all {
-		if l.Spent {
+		if l.FullyRead {
 			spent = append(spent, l)
 			continue
 		}
@@ -83,7 +83,7 @@ func (o *observer) tellLost(all []splits.Loss, text string) {
 	var where []splits.Split
 	for _, l := range all {
 		total += l.Entries
-		undone += l.Undone
+		undone += l.ReadLost
 		exact = exact && (l.Exact || l.Recreated)
 		where = append(where, l.Split)
 	}

@@ -71,7 +71,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 		Topic: s.topic, Group: s.group, KeepUnused: eviction.ExpiringKeys, Warn: o.mirrorWarning,
 	})
 	cfg.Leases, cfg.Node = leases, leases.Node
-	cfg.Log, cfg.Shard = log, log.Shard
+	cfg.Streams, cfg.FetchGroup = log, log.Shard
 	cfg.OrderKey = orderKey
 	cfg.Failures = failures
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }

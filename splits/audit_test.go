@@ -59,8 +59,8 @@ func (w *world) wantNewStreamReadOnce(t *testing.T, a *member) {
 func (w *world) joinBlind() (*member, *blind) {
 	var log *blind
 	a := w.join("a", audited, func(c *splits.Config, _ *member) {
-		log = &blind{Log: c.Log}
-		c.Log = log
+		log = &blind{Streams: c.Streams}
+		c.Streams = log
 	})
 	settle(20 * time.Second)
 	return a, log

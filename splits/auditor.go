@@ -44,7 +44,7 @@ func (a *auditor) step(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Heartbeat)
 	defer cancel()
-	states, err := a.cfg.Log.State(ctx, splits)
+	states, err := a.cfg.Streams.State(ctx, splits)
 	if err != nil {
 		a.health.fail("sampling", err)
 		return false

@@ -60,7 +60,7 @@ func TestABlockedPipelineCostsNothingHoweverLong(t *testing.T) {
 // careful is a Log that holds the reads to what README says: after an entry over 1 MiB the next
 // reads have one entry of each split.
 type careful struct {
-	splits.Log
+	splits.Streams
 	t *testing.T
 
 	mu    sync.Mutex
@@ -75,7 +75,7 @@ func (c *careful) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 		assert.Equal(c.t, 1, req.Count, "%d reads after an entry over 1 MiB", c.since)
 	}
 	c.mu.Unlock()
-	fetched, err := c.Log.Fetch(ctx, req)
+	fetched, err := c.Streams.Fetch(ctx, req)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	came := false
@@ -115,7 +115,7 @@ func TestEntriesOfAllSizesStayWithinTheBound(t *testing.T) {
 		guard := &careful{t: t, since: 16}
 		a, m := w.metered(slowly, func(c *splits.Config, _ *member) {
 			c.FetchMax = 50 * mega
-			guard.Log, c.Log = c.Log, guard
+			guard.Streams, c.Streams = c.Streams, guard
 		})
 		settle(2 * time.Hour)
 		w.wantOnce(each, a)

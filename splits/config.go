@@ -5,12 +5,12 @@ import "time"
 // Config is what a Consumer needs to know. Group, Leases, Log, Member, TTL and Heartbeat are
 // required; the zero value of everything else has a sensible meaning.
 type Config struct {
-	Group  Group
-	Leases Leases
-	Log    Log
+	Group   Group
+	Leases  Leases
+	Streams Streams
 	// Shard names the server, or the part of it, that one fetch request may span. Nil: all splits
 	// are in one.
-	Shard func(Split) string
+	FetchGroup func(Split) string
 	// Node names the server that holds a split, as far as is known: requests to different ones do
 	// not wait for each other. It must not block. Nil: there is one.
 	Node func(Split) string
@@ -102,8 +102,8 @@ func (c Config) withDefaults() Config {
 	if c.Owner == "" {
 		c.Owner = c.Member
 	}
-	if c.Shard == nil {
-		c.Shard = func(Split) string { return "" }
+	if c.FetchGroup == nil {
+		c.FetchGroup = func(Split) string { return "" }
 	}
 	if c.Node == nil {
 		c.Node = func(Split) string { return "" }

@@ -89,7 +89,7 @@ func (c *Consumer) listen(ctx context.Context) {
 func (c *Consumer) read(holds []*hold) {
 	shards := map[string][]*hold{}
 	for _, h := range holds {
-		shard := c.cfg.Shard(h.lease.Split)
+		shard := c.cfg.FetchGroup(h.lease.Split)
 		shards[shard] = append(shards[shard], h)
 	}
 	c.reads.Go(func() { // ends with its reads
@@ -106,7 +106,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 	f := c.fetchers[shard]
 	if f == nil {
 		f = &fetcher{
-			shard: shard, reader: c.reader, log: c.cfg.Log, cfg: c.cfg, health: c.health,
+			group: shard, reader: c.reader, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
 			room: c.reader.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
 			turn: make(chan struct{}, 1),
 		}

@@ -81,7 +81,7 @@ func (c *counter) step(ctx context.Context) (wait time.Duration) {
 func (c *counter) count(ctx context.Context, s slice) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
-	counted, err := c.cfg.Log.Count(ctx, s.req)
+	counted, err := c.cfg.Streams.Count(ctx, s.req)
 	// after an error the lag stays a bound; other requests show trouble with the store
 	c.reader.counted(s, counted, err)
 	return counted.Took

@@ -151,14 +151,14 @@ func TestCountThatFailsLeavesTheBound(t *testing.T) {
 
 // slowLog takes time to count.
 type slowLog struct {
-	splits.Log
+	splits.Streams
 	mu     sync.Mutex
 	worked time.Duration
 	most   time.Duration
 }
 
 func (l *slowLog) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
-	counted, err := l.Log.Count(ctx, req)
+	counted, err := l.Streams.Count(ctx, req)
 	counted.Took = time.Duration(req.Most) * 10 * time.Microsecond
 	time.Sleep(counted.Took)
 	l.mu.Lock()
@@ -180,7 +180,7 @@ func TestCountingTakesLittleOfTheStoresTime(t *testing.T) {
 		w := newWorld(t, 1)
 		_, start := w.begin(60_000, 30_000)
 		log := &slowLog{}
-		m := w.join("a", stuck(start), func(c *splits.Config, _ *member) { log.Log, c.Log = c.Log, log })
+		m := w.join("a", stuck(start), func(c *splits.Config, _ *member) { log.Streams, c.Streams = c.Streams, log })
 		settle(16 * time.Second)
 		assert.False(t, m.sample().LagExact)
 		worked, most := log.work()

@@ -33,7 +33,7 @@ func (f *fetcher) unintended(ctx context.Context, losses []Loss, leases []Lease)
 		if errors.Is(err, ErrDeleted) {
 			continue
 		}
-		l.Spent = l.Spent && err == nil // else the store has lost more than the stream
+		l.FullyRead = l.FullyRead && err == nil // else the store has lost more than the stream
 		all = append(all, l)
 	}
 	return all

@@ -30,7 +30,7 @@ func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
 					settle(time.Minute)
 					require.Len(t, a.lostAll(), 1)
 					loss := a.lostAll()[0]
-					assert.True(t, loss.Spent)
+					assert.True(t, loss.FullyRead)
 					assert.False(t, loss.Stopped)
 					assert.Zero(t, loss.Entries)
 					w.note("later")
@@ -60,7 +60,7 @@ func TestAStreamThatGoesAwayWithThePositionIsNotSpent(t *testing.T) {
 				release()
 				settle(time.Minute)
 				require.Len(t, a.lostAll(), 1)
-				assert.False(t, a.lostAll()[0].Spent)
+				assert.False(t, a.lostAll()[0].FullyRead)
 			})
 		})
 	}
@@ -93,7 +93,7 @@ func TestASeekHidesNoLoss(t *testing.T) {
 		w.store.Drop(w.only())
 		settle(20 * time.Second)
 		require.Len(t, a.lostAll(), 1)
-		assert.False(t, a.lostAll()[0].Spent)
+		assert.False(t, a.lostAll()[0].FullyRead)
 	})
 }
 

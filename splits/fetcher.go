@@ -31,12 +31,12 @@ const (
 // splits, and one beside it that may take long, for splits on trial, or that must not wait for the
 // first, for splits that were just claimed.
 type fetcher struct {
-	shard  string
-	reader *Reader
-	log    Log
-	cfg    Config
-	health *health
-	room   signal
+	group   string
+	reader  *Reader
+	streams Streams
+	cfg     Config
+	health  *health
+	room    signal
 	// retryNow cuts a back-off short: the store can be reached again.
 	retryNow signal
 	// spawn starts a goroutine that Close joins. The goroutine of run calls it.
@@ -77,9 +77,9 @@ func (f *fetcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		f.startTrials(ctx)
 		full, most := f.sizes.most(f.reader.spare())
-		sel := f.reader.fetchable(f.shard, full, most)
+		sel := f.reader.fetchable(f.group, full, most)
 		if len(sel.items) == 0 {
-			if !f.reader.holdsIn(f.shard) {
+			if !f.reader.holdsIn(f.group) {
 				f.health.ok(f.part()) // nothing to read is no trouble
 			}
 			_ = sleepOr(ctx, sel.wait, f.room)
@@ -157,7 +157,7 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 		}
 	}
 	began := f.cfg.Now()
-	fetched, err = f.log.Fetch(ctx, FetchRequest{Cursors: cursors(r.items), Count: r.count, Block: r.block})
+	fetched, err = f.streams.Fetch(ctx, FetchRequest{Cursors: cursors(r.items), Count: r.count, Block: r.block})
 	return fetched, f.cfg.Now().Sub(began), err
 }
 
@@ -187,7 +187,7 @@ func (f *fetcher) foresee(ctx context.Context, r *request) {
 // splits.
 func (f *fetcher) peek(ctx context.Context, items []intake) (next []Peeked, err error) {
 	for some := range slices.Chunk(items[:min(mostPeeks, len(items))], peeksAtOnce) {
-		peeked, err := f.log.Peek(ctx, cursors(some))
+		peeked, err := f.streams.Peek(ctx, cursors(some))
 		if err != nil {
 			return nil, err
 		}
@@ -212,7 +212,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		return false
 	case !errors.Is(err, ErrUnfinished): // an outage, whatever was read
 		f.reader.abandon(r.items)
-		f.reader.endTrials(f.shard)
+		f.reader.endTrials(f.group)
 		f.sizes.forget()
 		f.health.fail(f.part(), err)
 		return false
@@ -237,7 +237,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	return true
 }
 
-func (f *fetcher) part() string { return "reading " + f.shard }
+func (f *fetcher) part() string { return "reading " + f.group }
 
 // inspectNow asks for the state of the streams before anything of the read is handed out: where a
 // loss is to stop a split, the entries behind it must not flow first.
@@ -252,7 +252,7 @@ func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetc
 	if len(splits) == 0 {
 		return nil
 	}
-	states, err := f.log.State(ctx, splits)
+	states, err := f.streams.State(ctx, splits)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (f *fetcher) startTrials(ctx context.Context) {
 
 // nextTrial is the next request of trials that are due; it has no items if there is none.
 func (f *fetcher) nextTrial() request {
-	items, like := f.reader.onTrial(f.shard)
+	items, like := f.reader.onTrial(f.group)
 	if len(items) == 0 {
 		return request{}
 	}

@@ -16,7 +16,7 @@ import (
 
 // distant is a Log each of whose reads takes a millisecond. It notes how many splits each names.
 type distant struct {
-	splits.Log
+	splits.Streams
 
 	mu    sync.Mutex
 	named []int
@@ -27,7 +27,7 @@ func (d *distant) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	d.named = append(d.named, len(req.Cursors))
 	d.mu.Unlock()
 	time.Sleep(time.Millisecond)
-	return d.Log.Fetch(ctx, req)
+	return d.Streams.Fetch(ctx, req)
 }
 
 // take returns what was noted since the last call.
@@ -41,7 +41,7 @@ func (d *distant) take() (named []int) {
 // far joins a member that reads from afar.
 func (w *world) far(change ...func(*splits.Config, *member)) (*member, *distant) {
 	d := &distant{}
-	return w.join("a", append(change, func(c *splits.Config, _ *member) { d.Log = c.Log; c.Log = d })...), d
+	return w.join("a", append(change, func(c *splits.Config, _ *member) { d.Streams = c.Streams; c.Streams = d })...), d
 }
 
 func TestABusySplitFlowsAsIfItWereAlone(t *testing.T) {

@@ -54,7 +54,7 @@ func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 	defer r.mu.Unlock()
 	for s, h := range r.holds { // in another order each time
 		switch {
-		case r.cfg.Shard(s) != shard:
+		case r.cfg.FetchGroup(s) != shard:
 		case h.trial != nil: // it is read by itself
 			sel.all = sel.all && h.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
 			if h.paused.After(now) {
@@ -268,7 +268,7 @@ func (r *Reader) dropBuffer(h *hold) {
 
 // wakeFetcher tells the fetcher of a split that there may be something to fetch. The lock is held.
 func (r *Reader) wakeFetcher(s Split) {
-	if room := r.room[r.cfg.Shard(s)]; room != nil {
+	if room := r.room[r.cfg.FetchGroup(s)]; room != nil {
 		room.raise()
 	}
 }
@@ -295,7 +295,7 @@ func (r *Reader) holdsIn(shard string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s := range r.holds {
-		if r.cfg.Shard(s) == shard {
+		if r.cfg.FetchGroup(s) == shard {
 			return true
 		}
 	}

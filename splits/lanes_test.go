@@ -19,7 +19,7 @@ import (
 // nodeOf spreads the splits over two nodes: those of even and of odd numbers.
 func nodeOf(s splits.Split) string { return []string{"even", "odd"}[s.Partition%2] }
 
-func onNodes(cfg *splits.Config, _ *member) { cfg.Node, cfg.Shard = nodeOf, nodeOf }
+func onNodes(cfg *splits.Config, _ *member) { cfg.Node, cfg.FetchGroup = nodeOf, nodeOf }
 
 // strike gives a fault to all calls of the methods that name a split of the node.
 func (m *member) strike(node string, fault splitstest.Fault, methods ...splitstest.Method) {

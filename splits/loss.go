@@ -17,9 +17,9 @@ type Loss struct {
 	Recreated, Gone bool
 	// Spent says that the stream alone went away after everything that was seen of it had been
 	// read, as one that expires does. Nothing is known to be lost.
-	Spent bool
+	FullyRead bool
 	// Undone is how many entries that had been read went with it, as far as the counts tell.
-	Undone int64
+	ReadLost int64
 	// From is the position behind which reading goes on, if Recreated or Gone.
 	From Offset
 	// Stopped says that the split is not read on, for Config.FailOnLoss is set.
@@ -127,7 +127,7 @@ func (p probe) judgeAnew(s, seen State) finding {
 		Entries:   s.vanished(seen, old),
 		Recreated: true,
 		From:      p.before.Offset,
-		Spent:     seen.readUp(p.before),
+		FullyRead: seen.readUp(p.before),
 	}}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // meter is a Log that notes how much its replies have, and how much is buffered when they arrive.
 type meter struct {
-	splits.Log
+	splits.Streams
 	buffered func() int
 
 	mu    sync.Mutex
@@ -25,7 +25,7 @@ type meter struct {
 }
 
 func (m *meter) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
-	fetched, err := m.Log.Fetch(ctx, req)
+	fetched, err := m.Streams.Fetch(ctx, req)
 	size := 0
 	for _, f := range fetched {
 		for _, e := range f.Entries {
@@ -46,7 +46,7 @@ func (w *world) metered(change ...func(*splits.Config, *member)) (*member, *mete
 	var joined *member
 	ready := make(chan struct{})
 	meter.buffered = func() int { <-ready; return splits.Buffered(joined.Consumer) }
-	joined = w.join("a", append(change, func(c *splits.Config, _ *member) { meter.Log = c.Log; c.Log = meter })...)
+	joined = w.join("a", append(change, func(c *splits.Config, _ *member) { meter.Streams = c.Streams; c.Streams = meter })...)
 	close(ready)
 	return joined, meter
 }

@@ -95,7 +95,7 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
-	states, err := c.cfg.Log.State(ctx, splits)
+	states, err := c.cfg.Streams.State(ctx, splits)
 	if err != nil {
 		states = make([]State, len(got))
 		for i := range states {
@@ -155,7 +155,7 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error)
 	spent := g.spent(s)
 	loss := Loss{
 		Split: g.lease.Split, After: g.at.Offset, Entries: s.vanished(g.seen, read), Recreated: true, Gone: !s.Exists,
-		Spent: spent, Stopped: c.cfg.FailOnLoss && !spent,
+		FullyRead: spent, Stopped: c.cfg.FailOnLoss && !spent,
 	}
 	if loss.Stopped {
 		g.halt = &LossError{Loss: loss}
@@ -171,7 +171,7 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error)
 		}
 	}
 	if loss.From = to.Offset; to.Offset != (Offset{}) {
-		loss.Undone = s.undone(read)
+		loss.ReadLost = s.undone(read)
 	}
 	g.at, g.memory = to, memory{seen: s, marks: g.marks.within(Offset{}, to.Offset)}
 	return loss, nil
@@ -250,7 +250,7 @@ func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *ma
 
 // has asks whether the stream has the entry of the mark.
 func (c *claimer) has(ctx context.Context, s Split, m mark) (bool, error) {
-	fetched, err := c.cfg.Log.Fetch(
+	fetched, err := c.cfg.Streams.Fetch(
 		ctx,
 		FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1},
 	)

@@ -51,7 +51,7 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 		require.Len(t, losses, 1)
 		assert.Equal(
 			t,
-			splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true, Spent: true},
+			splits.Loss{Split: w.only(), After: losses[0].After, Recreated: true, Gone: true, FullyRead: true},
 			losses[0],
 		)
 		assert.Equal(t, splits.Position{}, w.lease(0).Position)
@@ -66,7 +66,7 @@ func TestAStreamThatIsGoneIsToldOnceAndReadFromItsBeginningWhenItComesBack(t *te
 
 // blind is a Log that does not answer reads which ask for the state of a stream.
 type blind struct {
-	splits.Log
+	splits.Streams
 	on atomic.Bool
 }
 
@@ -74,7 +74,7 @@ func (b *blind) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fe
 	if b.on.Load() && slices.ContainsFunc(req.Cursors, func(c splits.Cursor) bool { return c.Inspect }) {
 		return nil, splitstest.ErrOutage
 	}
-	return b.Log.Fetch(ctx, req)
+	return b.Streams.Fetch(ctx, req)
 }
 
 // The stream changed before any state of it had been seen: all that is known of it is what came
@@ -86,8 +86,8 @@ func TestAStreamThatIsGoneRightAfterItsFirstEntriesIsReadFromItsBeginningWhenItC
 				w := newWorld(t, 1)
 				var log *blind
 				a := w.join("a", func(c *splits.Config, _ *member) {
-					log = &blind{Log: c.Log}
-					c.Log, c.SampleEvery = log, 100*time.Millisecond
+					log = &blind{Streams: c.Streams}
+					c.Streams, c.SampleEvery = log, 100*time.Millisecond
 				})
 				comeBack := func() { require.True(t, w.store.AppendAt(w.only(), splits.Offset{Millis: 5}, "n", "low")) }
 				settle(3 * time.Second)
@@ -114,12 +114,12 @@ func TestAStreamThatIsGoneRightAfterItsFirstEntriesIsReadFromItsBeginningWhenItC
 
 // dropping is a Log whose stream is gone as soon as entries of it were read.
 type dropping struct {
-	splits.Log
+	splits.Streams
 	drop func()
 }
 
 func (d *dropping) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
-	fetched, err := d.Log.Fetch(ctx, req)
+	fetched, err := d.Streams.Fetch(ctx, req)
 	if d.drop != nil && err == nil && len(fetched[0].Entries) > 0 {
 		d.drop()
 		d.drop = nil
@@ -134,7 +134,7 @@ func TestAReadThatSeesItsStreamGoneHasItBegunAnew(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 1)
 			a := w.join("a", func(c *splits.Config, _ *member) {
-				c.Log = &dropping{c.Log, func() { w.store.Drop(w.only()) }}
+				c.Streams = &dropping{c.Streams, func() { w.store.Drop(w.only()) }}
 				c.SampleEvery, c.FailOnLoss = time.Hour, fail
 			})
 			settle(3 * time.Second)
@@ -265,8 +265,8 @@ func TestARolledBackStreamIsReadOnWhereTheHistoriesPart(t *testing.T) {
 				require.Len(t, losses, 1)
 				assert.Zero(t, losses[0].Entries)
 				assert.NotZero(t, losses[0].From, "not from the beginning")
-				assert.Positive(t, losses[0].Undone)
-				assert.LessOrEqual(t, losses[0].Undone, int64(3))
+				assert.Positive(t, losses[0].ReadLost)
+				assert.LessOrEqual(t, losses[0].ReadLost, int64(3))
 				w.note("z")
 				settle(10 * time.Second)
 				assert.Contains(t, a.texts(), "z")

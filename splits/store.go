@@ -133,7 +133,7 @@ type Commit struct {
 }
 
 // Log is the entries of splits.
-type Log interface {
+type Streams interface {
 	// Fetch reads entries behind each cursor. The answers have the order of the cursors; an error
 	// is that of the whole request. It is ErrUnfinished if a smaller request might succeed.
 	Fetch(ctx context.Context, req FetchRequest) ([]Fetched, error)

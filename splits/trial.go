@@ -117,7 +117,7 @@ func (r *Reader) endTrials(shard string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for s, h := range r.holds {
-		if h.trial != nil && r.cfg.Shard(s) == shard {
+		if h.trial != nil && r.cfg.FetchGroup(s) == shard {
 			h.trial = nil
 		}
 	}
@@ -131,7 +131,7 @@ func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	due := func(s Split, h *hold) bool {
-		return h.trial != nil && r.cfg.Shard(s) == shard && h.mayFetch() && !h.paused.After(now) && r.hasRoom(h)
+		return h.trial != nil && r.cfg.FetchGroup(s) == shard && h.mayFetch() && !h.paused.After(now) && r.hasRoom(h)
 	}
 	var first *hold
 	for s, h := range r.holds {

@@ -37,7 +37,7 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 		Leases: func(topic, group string) splits.Leases {
 			return NewLeases(s.client, LeasesOptions{Topic: topic, Group: group})
 		},
-		Log: func(string) splits.Log { return NewLog(s.client, s.client) },
+		Log: func(string) splits.Streams { return NewLog(s.client, s.client) },
 		SetPartitions: func(topic string, partitions int) {
 			s.set(t, topicKey(topic), "partitions", partitions)
 		},

@@ -33,7 +33,7 @@ type Log struct {
 	narrowUntil time.Time
 }
 
-var _ splits.Log = (*Log)(nil)
+var _ splits.Streams = (*Log)(nil)
 
 // NewLog returns a Log that reads entries on the blocking client, whether it waits for them or not:
 // they may take as long as its timeouts allow. It does all else, whose answers are small, on the

@@ -107,7 +107,7 @@ func (l clientLeases) Renew(ctx context.Context, ttl time.Duration, leases []spl
 }
 
 type clientLog struct {
-	splits.Log
+	splits.Streams
 	*clientView
 }
 
@@ -118,7 +118,7 @@ func (l clientLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits
 		requested[i] = c.Split
 	}
 	before := l.oracle.positions(requested)
-	fetched, err := l.Log.Fetch(ctx, req)
+	fetched, err := l.Streams.Fetch(ctx, req)
 	if err != nil {
 		return fetched, err
 	}
@@ -135,7 +135,7 @@ func (l clientLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits
 
 func (l clientLog) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	before := l.oracle.positions(all)
-	states, err := l.Log.State(ctx, all)
+	states, err := l.Streams.State(ctx, all)
 	if err != nil {
 		return states, err
 	}

@@ -119,12 +119,12 @@ func (l *auditedLeases) Release(ctx context.Context, leases []splits.Lease) []er
 }
 
 type auditedLog struct {
-	splits.Log
+	splits.Streams
 	oracle *oracle
 }
 
 func (l *auditedLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
-	fetched, err := l.Log.Fetch(ctx, req)
+	fetched, err := l.Streams.Fetch(ctx, req)
 	for i, f := range fetched {
 		if n := len(f.Entries); n > 0 {
 			l.oracle.noteFetch(req.Cursors[i].Split, f.Entries[n-1].Offset, false)

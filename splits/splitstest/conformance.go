@@ -22,7 +22,7 @@ type Harness struct {
 	// process.
 	Group  func(topic, group string) splits.Group
 	Leases func(topic, group string) splits.Leases
-	Log    func(topic string) splits.Log
+	Log    func(topic string) splits.Streams
 
 	// SetPartitions creates the topic, or grows it.
 	SetPartitions func(topic string, partitions int)
@@ -112,7 +112,7 @@ type scene struct {
 	topic  string
 	group  splits.Group
 	leases splits.Leases
-	log    splits.Log
+	log    splits.Streams
 }
 
 const theGroup = "group"

@@ -23,7 +23,7 @@ func memory(*testing.T) Harness {
 		},
 		Group:         func(topic, group string) splits.Group { return store.Group(topic, group) },
 		Leases:        func(_, group string) splits.Leases { return store.Leases(group) },
-		Log:           func(string) splits.Log { return store.Log() },
+		Log:           func(string) splits.Streams { return store.Log() },
 		SetPartitions: store.SetPartitions,
 		Append:        store.Append,
 		TrimTo:        store.TrimTo,
@@ -54,7 +54,7 @@ func TestHarmlessFaultsConform(t *testing.T) {
 				group, leases, log := h.Group, h.Leases, h.Log
 				h.Group = func(topic, name string) splits.Group { return faults.Group(group(topic, name)) }
 				h.Leases = func(topic, name string) splits.Leases { return faults.Leases(leases(topic, name)) }
-				h.Log = func(topic string) splits.Log { return faults.Log(log(topic)) }
+				h.Log = func(topic string) splits.Streams { return faults.Log(log(topic)) }
 				c.Run(t, h)
 			})
 		})

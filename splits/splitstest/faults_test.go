@@ -22,7 +22,7 @@ type harmed struct {
 	split  splits.Split
 	group  splits.Group
 	leases splits.Leases
-	log    splits.Log
+	log    splits.Streams
 }
 
 func harm(t *testing.T, test func(t *testing.T, h *harmed)) {

@@ -192,7 +192,7 @@ func (l *faultyLeases) run(ctx context.Context, call Call, do func(context.Conte
 }
 
 type faultyLog struct {
-	inner  splits.Log
+	inner  splits.Streams
 	faults *Faults
 }
 

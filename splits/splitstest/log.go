@@ -10,7 +10,7 @@ import (
 // Log is the splits.Log of a Store.
 type Log struct{ store *Store }
 
-var _ splits.Log = (*Log)(nil)
+var _ splits.Streams = (*Log)(nil)
 
 // Log returns the entries of all splits of the store.
 func (s *Store) Log() *Log { return &Log{s} }
