@@ -15,7 +15,7 @@ var ErrRolledBack = errors.New("the stream was recreated or rolled back")
 // that went back behind what was read, where a read would wait for ever.
 type auditor struct {
 	cfg    Config
-	reader *Reader
+	set    *splitSet
 	health *health
 }
 
@@ -32,7 +32,7 @@ func (a *auditor) run(stop, calls context.Context) {
 func (a *auditor) step(ctx context.Context) bool {
 	// Positions first: a healthy stream is never behind a position that was taken before it was
 	// asked.
-	looks := a.reader.look()
+	looks := a.set.snapshots()
 	splits := make([]Split, len(looks))
 	for i, l := range looks {
 		splits[i] = l.lease.Split
@@ -60,21 +60,21 @@ func (a *auditor) step(ctx context.Context) bool {
 				back = append(back, l)
 			} // else the next read shows it: all that is there lies behind the position, or was read
 		default:
-			a.reader.see(l.hold, states[i])
-			a.reader.settleCount(&l, states[i])
+			a.set.observe(l.hold, states[i])
+			a.set.finishCount(&l, states[i])
 			samples = append(samples, a.sample(l, states[i]))
 		}
 	}
-	a.reader.wentBack(back)
+	a.set.endRolledBack(back)
 	a.cfg.Observer.Sampled(samples)
 	return true
 }
 
 func (a *auditor) sample(l look, s State) Sample {
 	lag := l.lagOf(s)
-	a.reader.noteLag(l.hold, lag.Entries)
+	a.set.setLag(l.hold, lag.Entries)
 	if !lag.Exact {
-		a.reader.wantCount(l, s)
+		a.set.startCount(l, s)
 	}
 	sample := Sample{Split: l.lease.Split, Lag: lag.Entries, LagExact: lag.Exact, LastRead: l.lastRead}
 	now := a.cfg.Now()
@@ -115,11 +115,11 @@ type look struct {
 	checked            checked
 }
 
-func (r *Reader) look() []look {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	looks := make([]look, 0, len(r.holds))
-	for _, h := range r.holds {
+func (set *splitSet) snapshots() []look {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	looks := make([]look, 0, len(set.splits))
+	for _, h := range set.splits {
 		l := look{
 			hold:      h,
 			lease:     h.lease,
@@ -143,7 +143,7 @@ func (r *Reader) look() []look {
 		}
 		l.oldest, _ = h.oldest()
 		_, l.since, _ = h.tracker.Oldest()
-		l.bound = r.cfg.Unordered && h.tracker.Ahead() >= r.cfg.MaxAhead
+		l.bound = set.cfg.Unordered && h.tracker.Ahead() >= set.cfg.MaxAhead
 		looks = append(looks, l)
 	}
 	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })
@@ -154,25 +154,25 @@ func (r *Reader) look() []look {
 // claimed and reported together. A look may be overdue: if a read has brought something since, the
 // answer may be about a stream that is gone, and the reads have judged the one that came after it.
 // Where they have not, reading stands still, and the next look finds the same.
-func (r *Reader) wentBack(looks []look) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) endRolledBack(looks []look) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, l := range looks {
 		if l.hold.phase == reading && l.hold.news == l.news { // in another phase the next owner will see it
-			r.goBack(l.hold)
+			set.markRolledBack(l.hold)
 		}
 	}
 }
 
-func (r *Reader) see(h *hold, s State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h.see(s)
+func (set *splitSet) observe(h *hold, s State) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	h.observe(s)
 }
 
-func (r *Reader) noteLag(h *hold, lag int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) setLag(h *hold, lag int64) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h.lag = lag
 }
 
@@ -183,17 +183,17 @@ const stallAfter = 10 * time.Second
 // checkStall reports how long every split that has entries has waited for an acknowledgement, if
 // that is worth telling and has not been told; else 0. Poll calls it when it finds nothing to hand
 // out.
-func (r *Reader) checkStall(now, began time.Time) time.Duration {
+func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 	if now.Sub(began) < stallAfter {
 		return 0
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stalled {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.stalled {
 		return 0
 	}
 	var shortest time.Duration
-	for _, h := range r.holds {
+	for _, h := range set.splits {
 		if len(h.buffer) == 0 {
 			continue
 		}
@@ -204,6 +204,6 @@ func (r *Reader) checkStall(now, began time.Time) time.Duration {
 			shortest = waited
 		}
 	}
-	r.stalled = shortest > 0
+	set.stalled = shortest > 0
 	return shortest
 }

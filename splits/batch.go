@@ -17,7 +17,7 @@ type Batch struct {
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
 
-	reader   *Reader
+	set      *splitSet
 	hold     *hold
 	piece    piece
 	flight   flight
@@ -32,9 +32,9 @@ func (b *Batch) Ack() {
 	if b.resolved.Swap(true) {
 		return
 	}
-	b.reader.cfg.Failures.accepted(&b.flight)
-	if passed := b.reader.acknowledge(b); passed != nil {
-		b.reader.cfg.Observer.Recovered(*passed)
+	b.set.cfg.Failures.accepted(&b.flight)
+	if passed := b.set.acknowledge(b); passed != nil {
+		b.set.cfg.Observer.Recovered(*passed)
 	}
 }
 
@@ -47,8 +47,8 @@ func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {
 		return
 	}
-	cfg := b.reader.cfg
-	certain, counts := b.reader.reject(b, cause, suspects)
+	cfg := b.set.cfg
+	certain, counts := b.set.reject(b, cause, suspects)
 	cfg.Failures.failed(&b.flight, certain)
 	switch {
 	case !counts:
@@ -56,7 +56,7 @@ func (b *Batch) Nack(cause error, suspects []int) {
 		cfg.Observer.Skipped(b.Split, len(b.Entries))
 	default:
 		cfg.Observer.Redelivered(b.Split, len(b.Entries))
-		if failing := b.reader.failing(b, cause); failing != nil {
+		if failing := b.set.failing(b, cause); failing != nil {
 			cfg.Observer.Failing(*failing)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // each node, so that a node that hangs delays the claims of no other.
 type claimer struct {
 	cfg    Config
-	reader *Reader
+	set    *splitSet
 	health *health
 	// added hands over splits that were just claimed, for their first read. It must not block.
 	added func(holds []*hold)
@@ -56,10 +56,10 @@ func (w wish) equal(o wish) bool {
 // idleClaimer is how long the claimer sleeps when nothing is due.
 const idleClaimer = time.Minute
 
-func newClaimer(cfg Config, r *Reader, h *health) *claimer {
+func newClaimer(cfg Config, set *splitSet, h *health) *claimer {
 	return &claimer{
 		cfg:      cfg,
-		reader:   r,
+		set:      set,
 		health:   h,
 		planned:  newSignal(),
 		hint:     newSignal(),
@@ -106,7 +106,7 @@ func (c *claimer) run(stop, calls context.Context) {
 			c.hints++
 			clear(c.retryAt)
 		case <-c.planned:
-		case <-c.reader.changed:
+		case <-c.set.changed:
 		case <-timer.C:
 		}
 		timer.Reset(c.step(calls))
@@ -123,8 +123,8 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 			c.mend(s)
 		}
 	}
-	missing := c.reader.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
-	gone, next := c.reader.retire(w.standBy)
+	missing := c.set.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
+	gone, next := c.set.takeDrained(w.standBy)
 	c.giveUp(ctx, append(gone, c.unwanted(w.splits)...))
 	next = min(next, c.claim(ctx, w, missing))
 	c.report(w)
@@ -133,7 +133,7 @@ func (c *claimer) step(ctx context.Context) time.Duration {
 
 // takeLost takes note of leases that ended against our will, and tells the Observer.
 func (c *claimer) takeLost() {
-	for cause, leases := range c.reader.takeLost() {
+	for cause, leases := range c.set.takeLost() {
 		lost := make([]Split, len(leases))
 		for i, l := range leases {
 			lost[i] = l.Split
@@ -156,7 +156,7 @@ func (c *claimer) report(w wish) {
 			return
 		}
 	}
-	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Owner, w.version, c.reader.count()
+	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Owner, w.version, c.set.count()
 	c.cfg.Observer.Rebalanced(c.news)
 	c.news = Rebalance{}
 }
@@ -261,7 +261,7 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 		if g.halt != nil {
 			c.health.failSplit(g.lease.Split, g.halt)
 		}
-		holds = append(holds, c.reader.add(g))
+		holds = append(holds, c.set.add(g))
 		c.news.Added = append(c.news.Added, g.lease.Split)
 	}
 	return holds

@@ -14,7 +14,7 @@ import (
 // changes nodes meanwhile.
 type committer struct {
 	cfg    Config
-	reader *Reader
+	set    *splitSet
 	health *health
 
 	// The rest belongs to the goroutine of run.
@@ -29,8 +29,8 @@ const (
 	looks = 20
 )
 
-func newCommitter(cfg Config, r *Reader, h *health) *committer {
-	return &committer{cfg: cfg, reader: r, health: h, lanes: newLanes(), failing: map[string]bool{}}
+func newCommitter(cfg Config, set *splitSet, h *health) *committer {
+	return &committer{cfg: cfg, set: set, health: h, lanes: newLanes(), failing: map[string]bool{}}
 }
 
 // run works until stop ends; its calls end with calls.
@@ -52,11 +52,11 @@ func (c *committer) run(stop, calls context.Context) {
 
 // step has every node that is not busy store and renew what is due there.
 func (c *committer) step(ctx context.Context) {
-	for node, due := range byNode(c.cfg.Node, c.reader.due(), func(e errand) Split { return e.lease.Split }) {
+	for node, due := range byNode(c.cfg.Node, c.set.dueTasks(), func(e errand) Split { return e.lease.Split }) {
 		if c.lanes.busy[node] {
 			continue
 		}
-		c.reader.begin(due)
+		c.set.beginTasks(due)
 		c.lanes.start(node, func() func() {
 			err := c.serve(ctx, due)
 			return func() { c.note(node, err) }
@@ -85,7 +85,7 @@ func (c *committer) forget() {
 	if len(c.failing) == 0 {
 		return
 	}
-	held := byNode(c.cfg.Node, c.reader.held(), func(s Split) Split { return s })
+	held := byNode(c.cfg.Node, c.set.list(), func(s Split) Split { return s })
 	for node := range c.failing {
 		if held[node] == nil {
 			c.note(node, nil)
@@ -96,7 +96,7 @@ func (c *committer) forget() {
 // serve commits and renews what is due on one node. It returns the first error that leaves an
 // outcome open.
 func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
-	defer c.reader.finish(due)
+	defer c.set.finishTasks(due)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
 	var commits []Commit
@@ -130,10 +130,10 @@ func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 func (c *committer) settle(lease Lease, stored *Commit, sent time.Time, err error) error {
 	switch {
 	case err == nil:
-		c.reader.renewed(lease, stored, trustedUntil(sent, c.cfg.TTL))
+		c.set.renewed(lease, stored, trustedUntil(sent, c.cfg.TTL))
 		return nil
 	case errors.Is(err, ErrFenced):
-		c.reader.fenced(lease, causeOf(err))
+		c.set.fenced(lease, causeOf(err))
 		return nil
 	}
 	return err
@@ -150,20 +150,20 @@ type errand struct {
 
 // due collects what is to be stored and renewed, save for leases with a call under way, and drops
 // leases that have run out.
-func (r *Reader) due() (all []errand) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, h := range r.holds {
+func (set *splitSet) dueTasks() (all []errand) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for _, h := range set.splits {
 		done := h.tracker.Done()
 		accounted := h.account(done)
 		switch {
 		case !h.lease.Trusted(now):
-			r.loseLocked(h, ErrExpired)
+			set.lose(h, ErrExpired)
 		case h.calling:
-		case (done.tellsMoreThan(h.stored) || accounted > h.told) && now.Sub(h.committedAt) >= r.cfg.CommitEvery:
+		case (done.tellsMoreThan(h.stored) || accounted > h.told) && now.Sub(h.committedAt) >= set.cfg.CommitEvery:
 			all = append(all, errand{h, h.lease, &done, accounted})
-		case h.lease.TrustedUntil.Sub(now) <= r.cfg.TTL-r.cfg.TTL/leaseMargin-r.cfg.TTL/renewals:
+		case h.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, errand{h, h.lease, nil, 0})
 		}
 	}
@@ -171,10 +171,10 @@ func (r *Reader) due() (all []errand) {
 }
 
 // begin marks leases for which a call is now made.
-func (r *Reader) begin(all []errand) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) beginTasks(all []errand) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, e := range all {
 		e.hold.calling = true
 		if e.at != nil {
@@ -184,19 +184,19 @@ func (r *Reader) begin(all []errand) {
 }
 
 // finish takes the marks of begin back.
-func (r *Reader) finish(all []errand) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) finishTasks(all []errand) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, e := range all {
 		e.hold.calling = false
 	}
 }
 
 // renewed notes that the store extended a lease, and stored a position with it.
-func (r *Reader) renewed(lease Lease, stored *Commit, until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h := r.holds[lease.Split]
+func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	h := set.splits[lease.Split]
 	if h == nil || h.lease.Epoch != lease.Epoch {
 		return
 	}
@@ -213,10 +213,10 @@ func (r *Reader) renewed(lease Lease, stored *Commit, until time.Time) {
 }
 
 // fenced ends the hold of a lease that is not ours any more.
-func (r *Reader) fenced(lease Lease, cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if h := r.holds[lease.Split]; h != nil && h.lease.Epoch == lease.Epoch {
-		r.loseLocked(h, cause)
+func (set *splitSet) fenced(lease Lease, cause error) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if h := set.splits[lease.Split]; h != nil && h.lease.Epoch == lease.Epoch {
+		set.lose(h, cause)
 	}
 }

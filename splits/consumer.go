@@ -14,7 +14,7 @@ import (
 type Consumer struct {
 	cfg        Config
 	health     *health
-	reader     *Reader
+	set        *splitSet
 	claimer    *claimer
 	enumerator *Enumerator
 
@@ -37,11 +37,11 @@ func NewConsumer(cfg Config) *Consumer {
 	c := &Consumer{
 		cfg:      cfg,
 		health:   newHealth(cfg.Observer, cfg.Now),
-		reader:   newReader(cfg),
+		set:      newSplitSet(cfg),
 		fetchers: map[string]*fetcher{},
 		relisten: newSignal(),
 	}
-	c.claimer = newClaimer(cfg, c.reader, c.health)
+	c.claimer = newClaimer(cfg, c.set, c.health)
 	c.claimer.added = c.read
 	c.enumerator = newEnumerator(cfg, c.health, c.claimer.follow)
 	c.health.mended = c.retryNow
@@ -54,9 +54,9 @@ func (c *Consumer) Start() {
 	running, stop := context.WithCancel(context.Background())
 	calls, sever := context.WithCancel(context.Background())
 	c.running, c.stop, c.sever = running, stop, sever
-	committer := newCommitter(c.cfg, c.reader, c.health)
-	auditor := &auditor{cfg: c.cfg, reader: c.reader, health: c.health}
-	counter := newCounter(c.cfg, c.reader)
+	committer := newCommitter(c.cfg, c.set, c.health)
+	auditor := &auditor{cfg: c.cfg, set: c.set, health: c.health}
+	counter := newCounter(c.cfg, c.set)
 	// All of these end with Close, which joins them. The loops finish the call that they are in: a
 	// beat or a claim that is applied after the member has left would keep splits from the others
 	// for a whole ttl.
@@ -106,8 +106,8 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 	f := c.fetchers[shard]
 	if f == nil {
 		f = &fetcher{
-			group: shard, reader: c.reader, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
-			room: c.reader.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
+			group: shard, set: c.set, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
+			room: c.set.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
 			turn: make(chan struct{}, 1),
 		}
 		f.turn <- struct{}{}
@@ -138,7 +138,7 @@ const graceForTrouble = time.Second
 // Await tells when polling makes sense again.
 func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	began := c.cfg.Now()
-	return c.reader.poll(ctx, func() error {
+	return c.set.poll(ctx, func() error {
 		if c.cfg.Now().Sub(began) < graceForTrouble {
 			return nil
 		}
@@ -155,10 +155,10 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 func (c *Consumer) Await(ctx context.Context) error {
 	for {
 		changed, err := c.health.trouble(0)
-		if c.reader.isClosed() {
+		if c.set.isClosed() {
 			return ErrClosed
 		}
-		if c.reader.hasReady() || (err == nil && c.enumerator.joinedGroup()) {
+		if c.set.hasReady() || (err == nil && c.enumerator.joinedGroup()) {
 			return nil
 		}
 		select {
@@ -182,7 +182,7 @@ func errOr(err, otherwise error) error {
 }
 
 // Owned returns how many splits the member holds.
-func (c *Consumer) Owned() int { return c.reader.count() }
+func (c *Consumer) Owned() int { return c.set.count() }
 
 // Close leaves the group, unless the member is static: nothing more is handed out, what was
 // acknowledged is committed, every split is released, and only then are the reads joined, which
@@ -196,7 +196,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 }
 
 func (c *Consumer) close(ctx context.Context) error {
-	c.reader.close()
+	c.set.close()
 	if c.stop == nil {
 		return nil
 	}

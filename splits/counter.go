@@ -9,8 +9,8 @@ import (
 // goroutine of its own, with a lane for each node: one slice is under way there at a time, and most
 // of the time none.
 type counter struct {
-	cfg    Config
-	reader *Reader
+	cfg Config
+	set *splitSet
 
 	// The rest belongs to the goroutine of run.
 	lanes lanes
@@ -31,8 +31,8 @@ const (
 	leastRest = time.Millisecond
 )
 
-func newCounter(cfg Config, r *Reader) *counter {
-	return &counter{cfg: cfg, reader: r, lanes: newLanes(), rests: map[string]time.Time{}}
+func newCounter(cfg Config, set *splitSet) *counter {
+	return &counter{cfg: cfg, set: set, lanes: newLanes(), rests: map[string]time.Time{}}
 }
 
 // run works until stop ends; its calls end with calls.
@@ -46,7 +46,7 @@ func (c *counter) run(stop, calls context.Context) {
 			return
 		case end := <-c.lanes.landed:
 			c.lanes.land(end)
-		case <-c.reader.counting:
+		case <-c.set.countWanted:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -60,7 +60,7 @@ const idleCounter = time.Minute
 func (c *counter) step(ctx context.Context) (wait time.Duration) {
 	now := c.cfg.Now()
 	wait = idleCounter
-	for node, due := range byNode(c.cfg.Node, c.reader.slices(), func(s slice) Split { return s.req.Split }) {
+	for node, due := range byNode(c.cfg.Node, c.set.nextSlices(), func(s slice) Split { return s.req.Split }) {
 		if rest := c.rests[node].Sub(now); rest > 0 {
 			wait = min(wait, rest)
 			continue
@@ -83,7 +83,7 @@ func (c *counter) count(ctx context.Context, s slice) time.Duration {
 	defer cancel()
 	counted, err := c.cfg.Streams.Count(ctx, s.req)
 	// after an error the lag stays a bound; other requests show trouble with the store
-	c.reader.counted(s, counted, err)
+	c.set.addSlice(s, counted, err)
 	return counted.Took
 }
 

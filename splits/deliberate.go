@@ -28,7 +28,7 @@ func (f *fetcher) unintended(ctx context.Context, losses []Loss, leases []Lease)
 		lease, err := anew[0], answers[0]
 		anew, answers = anew[1:], answers[1:]
 		if errors.Is(err, ErrFenced) {
-			f.reader.fenced(lease, causeOf(err))
+			f.set.fenced(lease, causeOf(err))
 		}
 		if errors.Is(err, ErrDeleted) {
 			continue

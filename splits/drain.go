@@ -23,24 +23,24 @@ func (g retired) split() Split { return g.lease.Split }
 // reconcile turns the set of held splits towards the wish: splits not in it begin to drain until
 // drainBy at the latest, and splits that drain but are wished for again go on. It returns the
 // splits in the wish that are not held.
-func (r *Reader) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
+func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
 	wanted := make(map[Split]bool, len(wish))
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, s := range wish {
 		wanted[s] = true
-		if r.holds[s] == nil {
+		if set.splits[s] == nil {
 			missing = append(missing, s)
 		}
 	}
-	for s, h := range r.holds {
+	for s, h := range set.splits {
 		switch {
 		case !wanted[s] && h.phase == reading:
 			h.phase, h.drainBy = draining, drainBy
-			r.dropBuffer(h)
-			r.wakeAllFetchers()
+			set.dropBuffer(h)
+			set.wakeAllFetchers()
 		case wanted[s] && h.phase == draining:
-			r.undrain(h)
+			set.stopDraining(h)
 		}
 	}
 	return missing
@@ -48,23 +48,23 @@ func (r *Reader) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
 
 // undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts
 // again behind what was handed out. The lock is held.
-func (r *Reader) undrain(h *hold) {
+func (set *splitSet) stopDraining(h *hold) {
 	h.phase = reading
 	h.next = h.tracker.End()
 	h.probe = nil
-	r.delay(h)
-	r.wakeFetcher(h.lease.Split)
-	r.enqueue(h)
+	set.delay(h)
+	set.wakeFetcher(h.lease.Split)
+	set.enqueue(h)
 }
 
 // retire ends the splits that have drained, or all of them, and returns their last positions. next
 // is the time until the next one's patience ends.
-func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
-	now := r.cfg.Now()
+func (set *splitSet) takeDrained(all bool) (gone []retired, next time.Duration) {
+	now := set.cfg.Now()
 	next = idleClaimer
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, h := range r.holds {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for _, h := range set.splits {
 		if !all && h.phase != draining {
 			continue
 		}
@@ -75,21 +75,21 @@ func (r *Reader) retire(all bool) (gone []retired, next time.Duration) {
 		done := h.tracker.Done()
 		gone = append(gone, retired{lease: h.lease, done: done, stored: !done.tellsMoreThan(h.stored)})
 		gone[len(gone)-1].accounted = h.account(done)
-		r.end(h, ErrRevoked)
+		set.end(h, ErrRevoked)
 	}
 	return gone, next
 }
 
 // count is the number of splits held.
-func (r *Reader) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.holds)
+func (set *splitSet) count() int {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return len(set.splits)
 }
 
 // held lists the splits that are held.
-func (r *Reader) held() []Split {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Collect(maps.Keys(r.holds))
+func (set *splitSet) list() []Split {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return slices.Collect(maps.Keys(set.splits))
 }

@@ -32,7 +32,7 @@ const (
 // first, for splits that were just claimed.
 type fetcher struct {
 	group   string
-	reader  *Reader
+	set     *splitSet
 	streams Streams
 	cfg     Config
 	health  *health
@@ -76,10 +76,10 @@ func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
 		f.startTrials(ctx)
-		full, most := f.sizes.most(f.reader.spare())
-		sel := f.reader.fetchable(f.group, full, most)
+		full, most := f.sizes.most(f.set.freeBytes())
+		sel := f.set.planFetch(f.group, full, most)
 		if len(sel.items) == 0 {
-			if !f.reader.holdsIn(f.group) {
+			if !f.set.ownsIn(f.group) {
 				f.health.ok(f.part()) // nothing to read is no trouble
 			}
 			_ = sleepOr(ctx, sel.wait, f.room)
@@ -100,7 +100,7 @@ func (f *fetcher) run(ctx context.Context) {
 
 func (f *fetcher) requestFor(sel selection) request {
 	req := request{items: sel.items}
-	req.count, req.full = f.sizes.count(sel.behind, len(sel.items), f.reader.spare())
+	req.count, req.full = f.sizes.count(sel.behind, len(sel.items), f.set.freeBytes())
 	if sel.all {
 		req.block = blockFor
 	}
@@ -133,7 +133,7 @@ func (f *fetcher) fetch(ctx context.Context, r request) outcome {
 	}
 	f.unanswered.Store(0)
 	f.health.ok(f.part())
-	report := f.reader.deliver(r.items, r.count, r.full, fetched)
+	report := f.set.deliver(r.items, r.count, r.full, fetched)
 	report.took, report.within = max(0, took-r.block), f.cfg.FetchWithin
 	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
 	f.tell(ctx, report)
@@ -173,14 +173,14 @@ func (f *fetcher) foresee(ctx context.Context, r *request) {
 	if f.sizes.unknown() {
 		return // there is no entry yet
 	}
-	if r.items = f.reader.setLargeAside(r.items, next); len(r.items) == 0 {
+	if r.items = f.set.putLargeOnTrial(r.items, next); len(r.items) == 0 {
 		return
 	}
-	if most, _ := f.sizes.most(f.reader.spare()); len(r.items) > most {
-		f.reader.abandon(r.items[most:])
+	if most, _ := f.sizes.most(f.set.freeBytes()); len(r.items) > most {
+		f.set.cancelFetch(r.items[most:])
 		r.items, r.block = r.items[:most], 0
 	}
-	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.reader.spare())
+	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.set.freeBytes())
 }
 
 // peek describes the next entries of some splits, in their order; there may be fewer answers than
@@ -208,11 +208,11 @@ func cursors(items []intake) []Cursor {
 func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	switch {
 	case ctx.Err() != nil:
-		f.reader.abandon(r.items)
+		f.set.cancelFetch(r.items)
 		return false
 	case !errors.Is(err, ErrUnfinished): // an outage, whatever was read
-		f.reader.abandon(r.items)
-		f.reader.endTrials(f.group)
+		f.set.cancelFetch(r.items)
+		f.set.endTrials(f.group)
 		f.sizes.forget()
 		f.health.fail(f.part(), err)
 		return false
@@ -221,12 +221,12 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	if unreachable != nil && ctx.Err() == nil {
 		// connections that are there break at once in an outage: the next request shows more
 		if f.unanswered.Add(1) == 1 {
-			f.reader.abandon(r.items)
+			f.set.cancelFetch(r.items)
 			return false
 		}
 		f.health.fail(f.part(), err)
 	}
-	onTrial, failures := f.reader.setBack(r.items, next, r.count)
+	onTrial, failures := f.set.putOnTrial(r.items, next, r.count)
 	f.sizes.expect(next)
 	if !onTrial {
 		f.sizes.failed(len(r.items)*r.count, f.cfg.Now())

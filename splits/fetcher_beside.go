@@ -25,19 +25,19 @@ func (f *fetcher) startTrials(ctx context.Context) {
 			}
 			r = f.nextTrial()
 		}
-		f.reader.abandon(r.items)
+		f.set.cancelFetch(r.items)
 	})
 }
 
 // nextTrial is the next request of trials that are due; it has no items if there is none.
 func (f *fetcher) nextTrial() request {
-	items, like := f.reader.onTrial(f.group)
+	items, like := f.set.planTrial(f.group)
 	if len(items) == 0 {
 		return request{}
 	}
 	count := like.count
 	if count > 1 {
-		most, _ := f.sizes.count(len(items), len(items), f.reader.spare())
+		most, _ := f.sizes.count(len(items), len(items), f.set.freeBytes())
 		count = min(count, most)
 	}
 	return request{items: items, count: count, full: count, failures: like.failures}
@@ -56,13 +56,13 @@ func (f *fetcher) readFirst(ctx context.Context, holds []*hold) {
 		return
 	}
 	defer f.leaveBeside()
-	_, most := f.sizes.most(f.reader.spare())
-	items := f.reader.firstFetch(holds, most)
+	_, most := f.sizes.most(f.set.freeBytes())
+	items := f.set.planFirstFetch(holds, most)
 	if len(items) == 0 {
 		return
 	}
 	req := request{items: items}
-	req.count, req.full = f.sizes.count(len(items), len(items), f.reader.spare())
+	req.count, req.full = f.sizes.count(len(items), len(items), f.set.freeBytes())
 	_ = f.fetch(ctx, req) // health knows of an error, and the main request tries again
 }
 

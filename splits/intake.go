@@ -46,15 +46,15 @@ func (s *selection) add(h *hold) {
 // fetchable selects splits of a shard that have room, up to most, of which mostFull may be full,
 // and marks them as being fetched. Beside splits with a backlog, quiet ones are named every
 // lookAgain only, so that one busy split among a thousand flows as if it were alone.
-func (r *Reader) fetchable(shard string, mostFull, most int) selection {
-	now := r.cfg.Now()
+func (set *splitSet) planFetch(shard string, mostFull, most int) selection {
+	now := set.cfg.Now()
 	sel := selection{all: true, wait: idleFetcher}
 	var quiet []*hold
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s, h := range r.holds { // in another order each time
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s, h := range set.splits { // in another order each time
 		switch {
-		case r.cfg.FetchGroup(s) != shard:
+		case set.cfg.FetchGroup(s) != shard:
 		case h.trial != nil: // it is read by itself
 			sel.all = sel.all && h.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
 			if h.paused.After(now) {
@@ -63,7 +63,7 @@ func (r *Reader) fetchable(shard string, mostFull, most int) selection {
 		case !h.mayFetch():
 		case h.paused.After(now):
 			sel.wait = min(sel.wait, h.paused.Sub(now))
-		case !r.hasRoom(h):
+		case !set.hasRoom(h):
 			sel.all = false
 		case !h.mayBeBehind(now):
 			quiet = append(quiet, h)
@@ -103,33 +103,33 @@ func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need
 // not wait for a blocked fetcher.
-func (r *Reader) firstFetch(holds []*hold, most int) []intake {
+func (set *splitSet) planFirstFetch(holds []*hold, most int) []intake {
 	var sel selection
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, h := range holds {
-		if h.mayFetch() && h.trial == nil && r.hasRoom(h) && len(sel.items) < most {
+		if h.mayFetch() && h.trial == nil && set.hasRoom(h) && len(sel.items) < most {
 			sel.add(h)
 		}
 	}
 	return sel.items
 }
 
-func (r *Reader) hasRoom(h *hold) bool {
-	return h.bytes < r.cfg.SplitBuffer && r.buffered < r.cfg.FetchMax
+func (set *splitSet) hasRoom(h *hold) bool {
+	return h.bytes < set.cfg.SplitBuffer && set.buffered < set.cfg.FetchMax
 }
 
 // spare is how many bytes may still be fetched ahead.
-func (r *Reader) spare() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return max(0, r.cfg.FetchMax-r.buffered)
+func (set *splitSet) freeBytes() int {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return max(0, set.cfg.FetchMax-set.buffered)
 }
 
 // abandon takes back the marks of a request that failed as a whole.
-func (r *Reader) abandon(items []intake) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) cancelFetch(items []intake) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for _, it := range items {
 		it.hold.fetching = false
 	}
@@ -148,11 +148,11 @@ type intakeReport struct {
 
 // deliver takes in the answers to a request for count entries of each split, of which full tell of
 // a backlog.
-func (r *Reader) deliver(items []intake, count, full int, fetched []Fetched) intakeReport {
-	now := r.cfg.Now()
+func (set *splitSet) deliver(items []intake, count, full int, fetched []Fetched) intakeReport {
+	now := set.cfg.Now()
 	report := intakeReport{failed: map[Split]error{}}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for i, it := range items {
 		h := it.hold
 		h.fetching = false
@@ -162,16 +162,16 @@ func (r *Reader) deliver(items []intake, count, full int, fetched []Fetched) int
 		n := len(fetched[i].Entries)
 		h.full, h.lookedAt = n >= full || h.full && n >= count, now
 		h.trial = h.trial.after(n, count)
-		r.deliverOne(it, fetched[i], now, &report)
+		set.deliverSplit(it, fetched[i], now, &report)
 	}
 	return report
 }
 
-func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeReport) {
+func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *intakeReport) {
 	h := it.hold
 	s := h.lease.Split
 	if f.Err != nil {
-		h.pause(now, r.cfg.Backoff)
+		h.pause(now, set.cfg.Backoff)
 		report.failed[s] = f.Err
 		return
 	}
@@ -180,14 +180,14 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 		report.mended = append(report.mended, s)
 	}
 	p := h.probe
-	if r.cfg.FailOnLoss && len(f.Entries) > 0 {
+	if set.cfg.FailOnLoss && len(f.Entries) > 0 {
 		p = (*probe)(nil).with(h.next, f.Entries) // judged before anything of it is handed out
 	}
 	var found *finding
 	if f.State != nil && p != nil {
 		h.probe = nil
 		h.news++
-		if found = r.judge(it, *p, *f.State, report); found == nil {
+		if found = set.judge(it, *p, *f.State, report); found == nil {
 			return
 		}
 	}
@@ -197,49 +197,49 @@ func (r *Reader) deliverOne(it intake, f Fetched, now time.Time, report *intakeR
 		}
 		return
 	}
-	if !r.cfg.FailOnLoss {
+	if !set.cfg.FailOnLoss {
 		h.probe = h.probe.with(h.next, f.Entries)
 	}
-	r.accept(h, f.Entries, now, report)
-	if r.cfg.FailOnLoss && found != nil {
+	set.accept(h, f.Entries, now, report)
+	if set.cfg.FailOnLoss && found != nil {
 		h.correct(p.before, len(p.offsets), found.read)
 		if !f.State.Exists {
-			r.goBack(h) // once what was read of it has been handed out
+			set.markRolledBack(h) // once what was read of it has been handed out
 		}
 	}
 }
 
-func (r *Reader) accept(h *hold, entries []Entry, now time.Time, report *intakeReport) {
+func (set *splitSet) accept(h *hold, entries []Entry, now time.Time, report *intakeReport) {
 	h.lastRead = now
 	h.news++
 	size := h.accept(entries)
-	r.buffered += size
+	set.buffered += size
 	report.entries += len(entries)
 	report.bytes += size
 	report.fullest = max(report.fullest, len(entries))
 	for _, e := range entries {
 		report.largest = max(report.largest, e.Size())
 	}
-	r.enqueue(h)
+	set.enqueue(h)
 }
 
 // judge works out whether a read jumped over lost entries, and corrects the counts behind it. It
 // returns nil if the split is not to be read on under this lease.
-func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *finding {
+func (set *splitSet) judge(it intake, p probe, state State, report *intakeReport) *finding {
 	h := it.hold
-	if !state.Exists && !r.cfg.FailOnLoss { // it may be there again before anybody else looks
-		r.goBack(h)
+	if !state.Exists && !set.cfg.FailOnLoss { // it may be there again before anybody else looks
+		set.markRolledBack(h)
 		return nil
 	}
 	found := p.judge(state, it.seen)
 	// whether it stops the split is known at the claim
-	if found.back || found.loss != nil && found.loss.Recreated && r.cfg.FailOnLoss {
-		r.goBack(h)
+	if found.back || found.loss != nil && found.loss.Recreated && set.cfg.FailOnLoss {
+		set.markRolledBack(h)
 		return nil
 	}
 	if found.loss != nil {
 		loss := *found.loss
-		loss.Split, loss.Stopped = h.lease.Split, r.cfg.FailOnLoss
+		loss.Split, loss.Stopped = h.lease.Split, set.cfg.FailOnLoss
 		report.losses, report.leases = append(report.losses, loss), append(report.leases, h.lease)
 		if loss.Stopped {
 			h.halt = &LossError{Loss: loss}
@@ -251,51 +251,51 @@ func (r *Reader) judge(it intake, p probe, state State, report *intakeReport) *f
 			h.forgetCounts()
 		}
 	}
-	h.see(state)
-	if !r.cfg.FailOnLoss {
+	h.observe(state)
+	if !set.cfg.FailOnLoss {
 		h.correct(p.before, len(p.offsets), found.read)
 	}
 	// it belongs to the history that was read
-	h.marks.add(Position{Offset: p.last(), EntriesRead: found.read}, p.sum, r.cfg.Now())
+	h.marks.add(Position{Offset: p.last(), EntriesRead: found.read}, p.sum, set.cfg.Now())
 	return &found
 }
 
-func (r *Reader) dropBuffer(h *hold) {
-	r.buffered -= h.bytes
+func (set *splitSet) dropBuffer(h *hold) {
+	set.buffered -= h.bytes
 	h.fetched -= h.bufferedEntries()
 	h.buffer, h.bytes = nil, 0
 }
 
 // wakeFetcher tells the fetcher of a split that there may be something to fetch. The lock is held.
-func (r *Reader) wakeFetcher(s Split) {
-	if room := r.room[r.cfg.FetchGroup(s)]; room != nil {
+func (set *splitSet) wakeFetcher(s Split) {
+	if room := set.room[set.cfg.FetchGroup(s)]; room != nil {
 		room.raise()
 	}
 }
 
 // wakeAllFetchers is wakeFetcher for every shard. The lock is held.
-func (r *Reader) wakeAllFetchers() {
-	for _, room := range r.room {
+func (set *splitSet) wakeAllFetchers() {
+	for _, room := range set.room {
 		room.raise()
 	}
 }
 
 // roomSignal returns the signal that wakes the fetcher of a shard.
-func (r *Reader) roomSignal(shard string) signal {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.room[shard] == nil {
-		r.room[shard] = newSignal()
+func (set *splitSet) roomSignal(shard string) signal {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.room[shard] == nil {
+		set.room[shard] = newSignal()
 	}
-	return r.room[shard]
+	return set.room[shard]
 }
 
 // holdsIn reports whether any split of the shard is held.
-func (r *Reader) holdsIn(shard string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s := range r.holds {
-		if r.cfg.FetchGroup(s) == shard {
+func (set *splitSet) ownsIn(shard string) bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s := range set.splits {
+		if set.cfg.FetchGroup(s) == shard {
 			return true
 		}
 	}

@@ -10,14 +10,14 @@ import (
 
 // distrustHints is for how long hints are not trusted after one was wrong: pipelines that give
 // wrong hints go on doing so.
-const distrustHints = time.Minute
+const ignoreHintsFor = time.Minute
 
 // acknowledge takes in that a batch was processed. It returns the failure that this ends, if one
 // was reported.
-func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h := b.hold
 	if h.phase == over {
 		return nil
@@ -26,72 +26,72 @@ func (r *Reader) acknowledge(b *Batch) (recovered *Failing) {
 		f := h.failing(l, now)
 		recovered = &f
 	}
-	r.resolve(b)
+	set.resolve(b)
 	h.again.accept(b.piece, now)
 	if h.again.began.IsZero() {
 		h.reported = time.Time{}
 	}
-	r.landed(h, now)
+	set.batchReturned(h, now)
 	return recovered
 }
 
 // reject takes in that a batch failed, and reports whether that counts. If the batch had one entry,
 // certain is to be called once it is known that no other batch failed that was in flight meanwhile.
-func (r *Reader) reject(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h := b.hold
 	if h.phase == over {
 		return nil, false
 	}
-	if r.cfg.SkipNacked {
-		r.resolve(b)
-		r.landed(h, now)
+	if set.cfg.SkipNacked {
+		set.resolve(b)
+		set.batchReturned(h, now)
 		return nil, true
 	}
 	for _, ref := range b.piece.refs {
 		ref.span.own() // acknowledged entries of it are to be dropped
 	}
-	if now.Before(r.halving) {
+	if now.Before(set.ignoreHintsUntil) {
 		suspects = nil
 	}
 	if h.again.fail(b.piece, sorted(suspects), cause, now) {
-		r.halving = now.Add(distrustHints)
+		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
 	}
-	r.landed(h, now)
+	set.batchReturned(h, now)
 	if len(b.piece.refs) > 1 {
 		return nil, true
 	}
 	l := h.again.find(b.piece.refs[0])
-	return func() { r.certain(l) }, true
+	return func() { set.confirmFailure(l) }, true
 }
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
 
 // resolve marks all entries of a batch as done with.
-func (r *Reader) resolve(b *Batch) {
+func (set *splitSet) resolve(b *Batch) {
 	for _, ref := range b.piece.refs {
 		b.hold.tracker.Resolve(ref.span, ref.index)
 	}
 }
 
 // landed goes on with a split after a batch of it came back.
-func (r *Reader) landed(h *hold, now time.Time) {
+func (set *splitSet) batchReturned(h *hold, now time.Time) {
 	h.inflight--
 	h.since = now
 	if h.phase == draining {
-		r.changed.raise()
+		set.changed.raise()
 		return
 	}
-	r.enqueue(h)
-	r.endIfBack(h)
+	set.enqueue(h)
+	set.endIfRolledBack(h)
 }
 
 // certain counts a failure that is the entry's own.
-func (r *Reader) certain(l *lone) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) confirmFailure(l *lone) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	l.certain++
 }
 
@@ -125,10 +125,10 @@ const (
 )
 
 // failing returns what is to be reported after a batch failed; nil if nothing is now.
-func (r *Reader) failing(b *Batch, cause error) *Failing {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) failing(b *Batch, cause error) *Failing {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h := b.hold
 	switch {
 	case h.again.empty() || now.Sub(h.again.began) < reportFailingAfter:

@@ -11,104 +11,104 @@ import (
 // resolved. It starts no goroutine and does no I/O: the fetchers fill it, Poll empties it, the
 // Committer reads positions off it and the Claimer adds and removes splits. One lock guards
 // everything, so "is this lease over?" and "mark this offset" are one step.
-type Reader struct {
+type splitSet struct {
 	cfg Config
 
-	mu       sync.Mutex
-	holds    map[Split]*hold
-	ready    []*hold           // splits with something to hand out, served in turn
-	delayed  []*hold           // splits with something to hand out again that is not due yet
-	buffered int               // bytes of all buffers
-	lost     map[error][]Lease // those that ended against our will, by cause
-	closed   bool
-	stalled  bool             // the Observer has been told
-	memories map[Split]memory // of splits that were held
-	halving  time.Time        // until then hints are not trusted: one was wrong
+	mu               sync.Mutex
+	splits           map[Split]*hold
+	ready            []*hold           // splits with something to hand out, served in turn
+	delayed          []*hold           // splits with something to hand out again that is not due yet
+	buffered         int               // bytes of all buffers
+	lost             map[error][]Lease // those that ended against our will, by cause
+	closed           bool
+	stalled          bool             // the Observer has been told
+	memories         map[Split]memory // of splits that were held
+	ignoreHintsUntil time.Time        // until then hints are not trusted: one was wrong
 
-	readable signal            // for Poll: something may be ready
-	changed  signal            // for the Claimer: a drain ended or a lease was lost
-	counting signal            // for the counter: there is something to count
-	room     map[string]signal // for the fetcher of each shard: it has something to fetch
+	readable    signal            // for Poll: something may be ready
+	changed     signal            // for the Claimer: a drain ended or a lease was lost
+	countWanted signal            // for the counter: there is something to count
+	room        map[string]signal // for the fetcher of each shard: it has something to fetch
 }
 
-func newReader(cfg Config) *Reader {
-	return &Reader{
-		cfg:      cfg,
-		holds:    map[Split]*hold{},
-		lost:     map[error][]Lease{},
-		room:     map[string]signal{},
-		memories: map[Split]memory{},
-		readable: newSignal(),
-		changed:  newSignal(),
-		counting: newSignal(),
+func newSplitSet(cfg Config) *splitSet {
+	return &splitSet{
+		cfg:         cfg,
+		splits:      map[Split]*hold{},
+		lost:        map[error][]Lease{},
+		room:        map[string]signal{},
+		memories:    map[Split]memory{},
+		readable:    newSignal(),
+		changed:     newSignal(),
+		countWanted: newSignal(),
 	}
 }
 
 // add takes on a split that was just claimed.
-func (r *Reader) add(c claimed) *hold {
-	key := r.cfg.OrderKey
-	if r.cfg.Unordered {
+func (set *splitSet) add(c claimed) *hold {
+	key := set.cfg.OrderKey
+	if set.cfg.Unordered {
 		key = nil
 	}
 	h := newHold(c.lease, c.at, key)
 	h.seen, h.marks, h.halt = c.seen, c.marks, c.halt
-	h.committedAt = r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if old := r.holds[c.lease.Split]; old != nil {
-		r.end(old, ErrRevoked)
+	h.committedAt = set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if old := set.splits[c.lease.Split]; old != nil {
+		set.end(old, ErrRevoked)
 	}
-	delete(r.memories, c.lease.Split)
-	r.holds[c.lease.Split] = h
-	r.wakeFetcher(c.lease.Split)
+	delete(set.memories, c.lease.Split)
+	set.splits[c.lease.Split] = h
+	set.wakeFetcher(c.lease.Split)
 	return h
 }
 
 // end closes a hold for good: from here on acknowledgements under it change nothing. The lock is
 // held.
-func (r *Reader) end(h *hold, cause error) {
+func (set *splitSet) end(h *hold, cause error) {
 	if h.phase == over {
 		return
 	}
 	h.phase = over
-	r.buffered -= h.bytes
+	set.buffered -= h.bytes
 	h.buffer, h.bytes = nil, 0
-	if r.holds[h.lease.Split] == h {
-		delete(r.holds, h.lease.Split)
+	if set.splits[h.lease.Split] == h {
+		delete(set.splits, h.lease.Split)
 	}
 	h.again = isolation{}
 	h.cancel(cause)
-	r.wakeAllFetchers() // their shares of the common buffer have grown
+	set.wakeAllFetchers() // their shares of the common buffer have grown
 }
 
 // loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
 // The lock is held.
-func (r *Reader) loseLocked(h *hold, cause error) {
+func (set *splitSet) lose(h *hold, cause error) {
 	if h.phase == over {
 		return
 	}
-	r.remember(h, cause)
-	r.end(h, cause)
-	r.lost[cause] = append(r.lost[cause], h.lease)
-	r.changed.raise()
+	set.remember(h, cause)
+	set.end(h, cause)
+	set.lost[cause] = append(set.lost[cause], h.lease)
+	set.changed.raise()
 }
 
 // takeLost returns the leases that were lost since the last call, by cause.
-func (r *Reader) takeLost() map[error][]Lease {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	lost := r.lost
-	r.lost = map[error][]Lease{}
+func (set *splitSet) takeLost() map[error][]Lease {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	lost := set.lost
+	set.lost = map[error][]Lease{}
 	return lost
 }
 
 // poll returns the next batch, waiting for one until ctx ends (then its error), the Reader is
 // closed (ErrClosed) or giveUp, asked whenever there is nothing to hand out, returns an error.
 // Splits with entries are served in turn. One goroutine polls at a time.
-func (r *Reader) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
-	began := r.cfg.Now()
+func (set *splitSet) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
+	began := set.cfg.Now()
 	for {
-		b, wait, closed := r.take()
+		b, wait, closed := set.nextBatch()
 		if b != nil {
 			return b, nil
 		}
@@ -118,10 +118,10 @@ func (r *Reader) poll(ctx context.Context, giveUp func() error) (*Batch, error) 
 		if err := giveUp(); err != nil {
 			return nil, err
 		}
-		if stalled := r.checkStall(r.cfg.Now(), began); stalled > 0 {
-			r.cfg.Observer.Stalled(stalled)
+		if stalled := set.checkStall(set.cfg.Now(), began); stalled > 0 {
+			set.cfg.Observer.Stalled(stalled)
 		}
-		if err := sleepOr(ctx, wait, r.readable); err != nil {
+		if err := sleepOr(ctx, wait, set.readable); err != nil {
 			return nil, err
 		}
 	}
@@ -146,20 +146,20 @@ const pollEvery = time.Second
 
 // take hands out the next batch that is ready, or says how long nothing will be unless something
 // changes.
-func (r *Reader) take() (b *Batch, wait time.Duration, closed bool) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
+func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.closed {
 		return nil, 0, true
 	}
-	wait = r.wakeDelayed(now)
-	for len(r.ready) > 0 {
-		h := r.ready[0]
-		r.ready[0] = nil
-		r.ready = r.ready[1:]
+	wait = set.wakeDelayed(now)
+	for len(set.ready) > 0 {
+		h := set.ready[0]
+		set.ready[0] = nil
+		set.ready = set.ready[1:]
 		h.queued = false
-		if b = r.handOut(h, now); b != nil {
+		if b = set.handOut(h, now); b != nil {
 			return b, 0, false
 		}
 	}
@@ -168,9 +168,9 @@ func (r *Reader) take() (b *Batch, wait time.Duration, closed bool) {
 
 // wakeDelayed queues the splits that have something to hand out again now, and returns the time
 // until the next one has.
-func (r *Reader) wakeDelayed(now time.Time) time.Duration {
+func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 	wait := pollEvery
-	r.delayed = slices.DeleteFunc(r.delayed, func(h *hold) bool {
+	set.delayed = slices.DeleteFunc(set.delayed, func(h *hold) bool {
 		left := h.again.wait(now)
 		if h.phase != reading || left < 0 {
 			return true
@@ -179,7 +179,7 @@ func (r *Reader) wakeDelayed(now time.Time) time.Duration {
 			wait = min(wait, left)
 			return false
 		}
-		r.enqueue(h)
+		set.enqueue(h)
 		return true
 	})
 	return wait
@@ -187,61 +187,61 @@ func (r *Reader) wakeDelayed(now time.Time) time.Duration {
 
 // handOut cuts the next batch of a split, or returns nil if it has none to give now. The lease is
 // checked here and now: timers fire late in a process that was paused.
-func (r *Reader) handOut(h *hold, now time.Time) *Batch {
-	if h.phase != reading || h.inflight > 0 && !r.cfg.Unordered {
+func (set *splitSet) handOut(h *hold, now time.Time) *Batch {
+	if h.phase != reading || h.inflight > 0 && !set.cfg.Unordered {
 		return nil
 	}
 	if !h.lease.Trusted(now) {
-		r.loseLocked(h, ErrExpired)
+		set.lose(h, ErrExpired)
 		return nil
 	}
-	b := &Batch{Split: h.lease.Split, Lag: h.lag, reader: r, hold: h}
+	b := &Batch{Split: h.lease.Split, Lag: h.lag, set: set, hold: h}
 	if p, again := h.again.next(now); again {
-		b.handsOutAgain(p)
-	} else if len(h.buffer) > 0 && r.mayTrack(h) > 0 && (r.cfg.Unordered || h.again.empty()) { // nothing newer before it
-		r.handOutNew(h, b, now)
+		b.redeliver(p)
+	} else if len(h.buffer) > 0 && set.maxNewEntries(h) > 0 && (set.cfg.Unordered || h.again.empty()) { // nothing newer before it
+		set.handOutNew(h, b, now)
 	} else {
-		r.delay(h)
+		set.delay(h)
 		return nil
 	}
 	b.piece.at, b.Deliveries = now, b.piece.deliveries+1
-	r.cfg.Failures.handedOut(&b.flight, r)
+	set.cfg.Failures.handedOut(&b.flight, set)
 	if h.inflight++; h.inflight == 1 {
 		h.since = now
 	}
-	if r.cfg.Unordered {
-		r.enqueue(h)
+	if set.cfg.Unordered {
+		set.enqueue(h)
 	}
 	return b
 }
 
 // mayTrack is how many more entries of the split may be in flight.
-func (r *Reader) mayTrack(h *hold) int {
-	if !r.cfg.Unordered {
-		return r.cfg.BatchSize
+func (set *splitSet) maxNewEntries(h *hold) int {
+	if !set.cfg.Unordered {
+		return set.cfg.BatchSize
 	}
-	return min(r.cfg.BatchSize, r.cfg.CheckpointLimit-h.tracker.Pending(), r.cfg.MaxAhead-h.tracker.Ahead())
+	return min(set.cfg.BatchSize, set.cfg.CheckpointLimit-h.tracker.Pending(), set.cfg.MaxAhead-h.tracker.Ahead())
 }
 
-func (r *Reader) handOutNew(h *hold, b *Batch, now time.Time) {
-	held, full := h.bytes, r.buffered >= r.cfg.FetchMax
-	entries, read := h.cut(r.mayTrack(h))
-	r.buffered -= held - h.bytes
+func (set *splitSet) handOutNew(h *hold, b *Batch, now time.Time) {
+	held, full := h.bytes, set.buffered >= set.cfg.FetchMax
+	entries, read := h.cut(set.maxNewEntries(h))
+	set.buffered -= held - h.bytes
 	span := h.tracker.Track(entries, read, now)
 	b.Entries, b.piece.refs = entries, make([]ref, len(entries))
 	for i := range entries {
 		b.piece.refs[i] = ref{span, i}
 	}
 	switch {
-	case full && r.buffered < r.cfg.FetchMax:
-		r.wakeAllFetchers()
-	case r.hasRoom(h):
-		r.wakeFetcher(h.lease.Split)
+	case full && set.buffered < set.cfg.FetchMax:
+		set.wakeAllFetchers()
+	case set.hasRoom(h):
+		set.wakeFetcher(h.lease.Split)
 	}
 }
 
 // handsOutAgain makes the batch one of entries that were rejected.
-func (b *Batch) handsOutAgain(p piece) {
+func (b *Batch) redeliver(p piece) {
 	b.piece = p
 	b.Entries = make([]Entry, len(p.refs))
 	for i, ref := range p.refs {
@@ -250,43 +250,43 @@ func (b *Batch) handsOutAgain(p piece) {
 }
 
 // enqueue puts a split in line for Poll if it is not there. The lock is held.
-func (r *Reader) enqueue(h *hold) {
+func (set *splitSet) enqueue(h *hold) {
 	if h.phase != reading || h.queued {
 		return
 	}
 	h.queued = true
-	r.ready = append(r.ready, h)
-	r.readable.raise()
+	set.ready = append(set.ready, h)
+	set.readable.raise()
 }
 
 // delay has Poll look at the split again when it has something to hand out again, if it will have.
 // The lock is held.
-func (r *Reader) delay(h *hold) {
-	if h.again.empty() || slices.Contains(r.delayed, h) {
+func (set *splitSet) delay(h *hold) {
+	if h.again.empty() || slices.Contains(set.delayed, h) {
 		return
 	}
-	r.delayed = append(r.delayed, h)
-	r.readable.raise()
+	set.delayed = append(set.delayed, h)
+	set.readable.raise()
 }
 
 // hasReady reports whether there is something to hand out.
-func (r *Reader) hasReady() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.ready) > 0
+func (set *splitSet) hasReady() bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return len(set.ready) > 0
 }
 
-func (r *Reader) isClosed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.closed
+func (set *splitSet) isClosed() bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.closed
 }
 
 // close ends Poll. Holds stay, for their last positions are yet to be committed.
-func (r *Reader) close() {
-	r.cfg.Failures.forget(r)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	r.readable.raise()
+func (set *splitSet) close() {
+	set.cfg.Failures.forget(set)
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.closed = true
+	set.readable.raise()
 }

@@ -23,9 +23,9 @@ type memory struct {
 // remember keeps what is known of the stream for when the split, whose lease was lost, is claimed
 // anew. Of one that was halted or deleted nothing is: the operator who moved its position, or
 // deleted it, knows of the loss. The lock is held.
-func (r *Reader) remember(h *hold, cause error) {
+func (set *splitSet) remember(h *hold, cause error) {
 	if h.halt == nil && !errors.Is(cause, ErrDeleted) {
-		r.memories[h.lease.Split] = memory{
+		set.memories[h.lease.Split] = memory{
 			seen:  h.seen,
 			end:   h.tracker.End(),
 			marks: h.marks,
@@ -38,10 +38,10 @@ func (r *Reader) remember(h *hold, cause error) {
 
 // recall returns what was known of the stream of a split when its lease was lost. If the position
 // has moved on since, another member had the split, and will have judged.
-func (r *Reader) recall(s Split, at Position) memory {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := r.memories[s]
+func (set *splitSet) recall(s Split, at Position) memory {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	m := set.memories[s]
 	if m.end.Offset.Before(at.Offset) {
 		return memory{}
 	}
@@ -51,19 +51,19 @@ func (r *Reader) recall(s Split, at Position) memory {
 // goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was
 // fetched is still handed out, for the stream may not have it any more; then the hold ends, and the
 // split is claimed anew. The lock is held.
-func (r *Reader) goBack(h *hold) {
+func (set *splitSet) markRolledBack(h *hold) {
 	h.back = true
-	r.endIfBack(h)
+	set.endIfRolledBack(h)
 }
 
-func (r *Reader) endIfBack(h *hold) {
+func (set *splitSet) endIfRolledBack(h *hold) {
 	if h.back && h.inflight == 0 && len(h.buffer) == 0 && h.again.empty() {
-		r.loseLocked(h, ErrRolledBack)
+		set.lose(h, ErrRolledBack)
 	}
 }
 
 // see notes a state of the stream, unless a newer one is known.
-func (h *hold) see(s State) {
+func (h *hold) observe(s State) {
 	if s.Exists && !s.wentBack(h.seen, Position{}) {
 		h.seen = s
 	}
@@ -105,7 +105,7 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 	var losses []Loss
 	var deleted []Split
 	for i, g := range got {
-		if g.memory = c.reader.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
+		if g.memory = c.set.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
 			if g.back {
 				deleted = append(deleted, g.lease.Split)
 			}

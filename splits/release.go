@@ -37,7 +37,7 @@ func (c *claimer) giveUp(ctx context.Context, gone []retired) {
 // close gives up everything once run has returned. A node that hangs keeps the splits of no other
 // from being released.
 func (c *claimer) close(ctx context.Context) {
-	gone, _ := c.reader.retire(true)
+	gone, _ := c.set.takeDrained(true)
 	c.takeLost()
 	gone = append(gone, c.unwanted(nil)...)
 	for node, gone := range byNode(c.cfg.Node, append(c.leaving, gone...), retired.split) {

@@ -101,29 +101,29 @@ func (t *tally) read(s State) (int64, bool) {
 
 // wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
 // last one was not long ago.
-func (r *Reader) wantCount(l look, s State) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) startCount(l look, s State) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h := l.hold
 	if h.phase != reading || h.back || h.halt != nil || h.tally != nil || now.Before(h.countAfter) || s.EntriesAdded < 0 {
 		return
 	}
 	h.tally = newTally(l, s)
-	r.counting.raise()
+	set.countWanted.raise()
 }
 
 // settleCount takes in a count that is complete, now that the state of the stream behind it is
 // known.
-func (r *Reader) settleCount(l *look, s State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) finishCount(l *look, s State) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h := l.hold
 	t := h.tally
 	if t == nil || !t.done || h.phase != reading {
 		return
 	}
-	h.tally, h.countAfter = nil, r.cfg.Now().Add(countAgainSoon)
+	h.tally, h.countAfter = nil, set.cfg.Now().Add(countAgainSoon)
 	if read, ok := t.read(s); ok && h.next.EntriesRead < 0 {
 		h.learn(read + h.fetched - t.fetched)
 	}
@@ -150,10 +150,10 @@ type slice struct {
 }
 
 // slices lists what is to be counted next, of each split with a count under way.
-func (r *Reader) slices() (all []slice) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s, h := range r.holds {
+func (set *splitSet) nextSlices() (all []slice) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s, h := range set.splits {
 		if t := h.tally; t != nil && !t.done {
 			all = append(all, slice{h, t, t.request(s)})
 		}
@@ -162,10 +162,10 @@ func (r *Reader) slices() (all []slice) {
 }
 
 // counted takes in a slice and says how large the next one is to be.
-func (r *Reader) counted(s slice, c Counted, err error) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) addSlice(s slice, c Counted, err error) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	h, t := s.hold, s.tally
 	switch {
 	case h.tally != t:

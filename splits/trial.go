@@ -70,10 +70,10 @@ func (t *trial) before(other *trial) bool {
 // setBack puts the splits of a request for count entries of each on trial, since it failed. It
 // returns whether they were on trial before, and how often in a row the smallest request of all has
 // failed for them now. next describes the next entries of the first of them.
-func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool, failures int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.cfg.Now()
+func (set *splitSet) putOnTrial(items []intake, next []Peeked, count int) (onTrial bool, failures int) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	now := set.cfg.Now()
 	for i, it := range items {
 		h := it.hold
 		h.fetching = false
@@ -83,7 +83,7 @@ func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool
 			h.trial.next = next[i].Size
 		}
 		if failures = h.trial.failures; failures > 0 {
-			h.pause(now, r.cfg.Backoff)
+			h.pause(now, set.cfg.Backoff)
 		}
 	}
 	return onTrial, failures
@@ -91,7 +91,7 @@ func (r *Reader) setBack(items []intake, next []Peeked, count int) (onTrial bool
 
 // setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless
 // that is so for all. It returns the others. next describes the next entries of the first of them.
-func (r *Reader) setLargeAside(items []intake, next []Peeked) (others []intake) {
+func (set *splitSet) putLargeOnTrial(items []intake, next []Peeked) (others []intake) {
 	large := func(i int) bool { return i < len(next) && next[i].Size > replyBytes }
 	for i := range items {
 		if !large(i) {
@@ -101,8 +101,8 @@ func (r *Reader) setLargeAside(items []intake, next []Peeked) (others []intake) 
 	if len(others) == 0 || len(others) == len(items) {
 		return items
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	for i, it := range items {
 		if large(i) {
 			it.hold.fetching = false
@@ -113,11 +113,11 @@ func (r *Reader) setLargeAside(items []intake, next []Peeked) (others []intake) 
 }
 
 // endTrials ends all trials of a shard: the failures turned out to be an outage.
-func (r *Reader) endTrials(shard string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for s, h := range r.holds {
-		if h.trial != nil && r.cfg.FetchGroup(s) == shard {
+func (set *splitSet) endTrials(shard string) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s, h := range set.splits {
+		if h.trial != nil && set.cfg.FetchGroup(s) == shard {
 			h.trial = nil
 		}
 	}
@@ -126,15 +126,15 @@ func (r *Reader) endTrials(shard string) {
 // onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those
 // that failed alone come last, and before them those with large entries: they may take all the time
 // that a request has, and then delay no others.
-func (r *Reader) onTrial(shard string) (items []intake, like trial) {
-	now := r.cfg.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (set *splitSet) planTrial(shard string) (items []intake, like trial) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
 	due := func(s Split, h *hold) bool {
-		return h.trial != nil && r.cfg.FetchGroup(s) == shard && h.mayFetch() && !h.paused.After(now) && r.hasRoom(h)
+		return h.trial != nil && set.cfg.FetchGroup(s) == shard && h.mayFetch() && !h.paused.After(now) && set.hasRoom(h)
 	}
 	var first *hold
-	for s, h := range r.holds {
+	for s, h := range set.splits {
 		if due(s, h) && (first == nil || h.trial.before(first.trial)) {
 			first = h
 		}
@@ -145,7 +145,7 @@ func (r *Reader) onTrial(shard string) (items []intake, like trial) {
 	like = *first.trial
 	var sel selection
 	sel.add(first)
-	for s, h := range r.holds {
+	for s, h := range set.splits {
 		if len(sel.items) < like.splits && due(s, h) && h.trial.splits == like.splits && h.trial.count == like.count {
 			sel.add(h)
 		}
