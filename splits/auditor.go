@@ -96,7 +96,7 @@ func (a *auditor) sample(l look, s State) Sample {
 
 // look is one split as the auditor finds it.
 type look struct {
-	hold     *hold
+	hold     *ownedSplit
 	lease    Lease
 	news     int      // of the hold
 	at       Position // up to which the stream is known to be the one that was read
@@ -112,38 +112,38 @@ type look struct {
 	lastRead time.Time
 	// What is known from counting, see hold.
 	fetched, accounted int64
-	checked            checked
+	checked            exactCount
 }
 
 func (set *splitSet) snapshots() []look {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	looks := make([]look, 0, len(set.splits))
-	for _, h := range set.splits {
+	for _, o := range set.splits {
 		l := look{
-			hold:      h,
-			lease:     h.lease,
-			news:      h.news,
-			at:        h.next,
-			judged:    h.next.Offset,
-			seen:      h.seen,
-			settled:   h.back || h.halt != nil,
-			done:      h.tracker.Done(),
-			next:      h.next,
-			ahead:     h.ahead(),
-			lastRead:  h.lastRead,
-			fetched:   h.fetched,
-			accounted: h.accounted,
-			checked:   h.checked,
+			hold:      o,
+			lease:     o.lease,
+			news:      o.answers,
+			at:        o.next,
+			judged:    o.next.Offset,
+			seen:      o.lastState,
+			settled:   o.rolledBack || o.stopped != nil,
+			done:      o.tracker.Done(),
+			next:      o.next,
+			ahead:     o.fetchedAhead(),
+			lastRead:  o.lastRead,
+			fetched:   o.entriesFetched,
+			accounted: o.accounted,
+			checked:   o.exact,
 		}
-		if h.probe != nil {
-			l.at.EntriesRead = h.probe.before.EntriesRead // the count of what lies behind has yet to be judged
-			l.judged = h.probe.before.Offset
+		if o.unchecked != nil {
+			l.at.EntriesRead = o.unchecked.before.EntriesRead // the count of what lies behind has yet to be judged
+			l.judged = o.unchecked.before.Offset
 			l.seen.Exists = true // or nothing could have been read
 		}
-		l.oldest, _ = h.oldest()
-		_, l.since, _ = h.tracker.Oldest()
-		l.bound = set.cfg.Unordered && h.tracker.Ahead() >= set.cfg.MaxAhead
+		l.oldest, _ = o.oldest()
+		_, l.since, _ = o.tracker.Oldest()
+		l.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
 		looks = append(looks, l)
 	}
 	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })
@@ -158,22 +158,22 @@ func (set *splitSet) endRolledBack(looks []look) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, l := range looks {
-		if l.hold.phase == reading && l.hold.news == l.news { // in another phase the next owner will see it
+		if l.hold.phase == reading && l.hold.answers == l.news { // in another phase the next owner will see it
 			set.markRolledBack(l.hold)
 		}
 	}
 }
 
-func (set *splitSet) observe(h *hold, s State) {
+func (set *splitSet) observe(o *ownedSplit, s State) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h.observe(s)
+	o.observe(s)
 }
 
-func (set *splitSet) setLag(h *hold, lag int64) {
+func (set *splitSet) setLag(o *ownedSplit, lag int64) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h.lag = lag
+	o.lag = lag
 }
 
 // stallAfter is how long an acknowledgement may take before the user is told what usually causes
@@ -193,14 +193,14 @@ func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 		return 0
 	}
 	var shortest time.Duration
-	for _, h := range set.splits {
-		if len(h.buffer) == 0 {
+	for _, o := range set.splits {
+		if len(o.buffer) == 0 {
 			continue
 		}
-		if h.inflight == 0 || now.Sub(h.since) < stallAfter {
+		if o.inflight == 0 || now.Sub(o.oldestSince) < stallAfter {
 			return 0
 		}
-		if waited := now.Sub(h.since); shortest == 0 || waited < shortest {
+		if waited := now.Sub(o.oldestSince); shortest == 0 || waited < shortest {
 			shortest = waited
 		}
 	}

@@ -18,7 +18,7 @@ type Batch struct {
 	Lag int64
 
 	set      *splitSet
-	hold     *hold
+	hold     *ownedSplit
 	piece    piece
 	flight   flight
 	resolved atomic.Bool

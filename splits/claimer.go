@@ -16,7 +16,7 @@ type claimer struct {
 	set    *splitSet
 	health *health
 	// added hands over splits that were just claimed, for their first read. It must not block.
-	added func(holds []*hold)
+	added func(owned []*ownedSplit)
 
 	planned signal // the wish changed
 	hint    signal // something changed elsewhere: a lease may be free
@@ -196,8 +196,8 @@ func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
 		defer cancel()
 		granted := c.cfg.Leases.Claim(asking, c.cfg.Owner, c.cfg.TTL, claims)
 		return func() {
-			if holds := c.take(ctx, answers{node, sent, hints, claims, granted}); len(holds) > 0 {
-				c.added(holds)
+			if owned := c.take(ctx, answers{node, sent, hints, claims, granted}); len(owned) > 0 {
+				c.added(owned)
 			}
 		}
 	})
@@ -224,7 +224,7 @@ type answers struct {
 }
 
 // take adds what was granted to the Reader and plans another attempt for the rest.
-func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
+func (c *claimer) take(ctx context.Context, a answers) (owned []*ownedSplit) {
 	var wait time.Duration // before claims that failed are tried again
 	var got []claimed
 	for i, g := range a.granted {
@@ -261,10 +261,10 @@ func (c *claimer) take(ctx context.Context, a answers) (holds []*hold) {
 		if g.halt != nil {
 			c.health.failSplit(g.lease.Split, g.halt)
 		}
-		holds = append(holds, c.set.add(g))
+		owned = append(owned, c.set.add(g))
 		c.news.Added = append(c.news.Added, g.lease.Split)
 	}
-	return holds
+	return owned
 }
 
 // pause is how long to wait before claims on a node are tried again: at most a heartbeat, so that

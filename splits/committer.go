@@ -141,7 +141,7 @@ func (c *committer) settle(lease Lease, stored *Commit, sent time.Time, err erro
 
 // errand is what is to be done for one lease: a position to store, or, without one, a renewal.
 type errand struct {
-	hold  *hold
+	hold  *ownedSplit
 	lease Lease
 	at    *Position
 	// accounted goes with at, see Commit.
@@ -154,17 +154,17 @@ func (set *splitSet) dueTasks() (all []errand) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, h := range set.splits {
-		done := h.tracker.Done()
-		accounted := h.account(done)
+	for _, o := range set.splits {
+		done := o.tracker.Done()
+		accounted := o.updateAccounted(done)
 		switch {
-		case !h.lease.Trusted(now):
-			set.lose(h, ErrExpired)
-		case h.calling:
-		case (done.tellsMoreThan(h.stored) || accounted > h.told) && now.Sub(h.committedAt) >= set.cfg.CommitEvery:
-			all = append(all, errand{h, h.lease, &done, accounted})
-		case h.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
-			all = append(all, errand{h, h.lease, nil, 0})
+		case !o.lease.Trusted(now):
+			set.lose(o, ErrExpired)
+		case o.callInFlight:
+		case (done.tellsMoreThan(o.stored) || accounted > o.storedAccounted) && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
+			all = append(all, errand{o, o.lease, &done, accounted})
+		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
+			all = append(all, errand{o, o.lease, nil, 0})
 		}
 	}
 	return all
@@ -176,7 +176,7 @@ func (set *splitSet) beginTasks(all []errand) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, e := range all {
-		e.hold.calling = true
+		e.hold.callInFlight = true
 		if e.at != nil {
 			e.hold.committedAt = now
 		}
@@ -188,7 +188,7 @@ func (set *splitSet) finishTasks(all []errand) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, e := range all {
-		e.hold.calling = false
+		e.hold.callInFlight = false
 	}
 }
 
@@ -196,27 +196,27 @@ func (set *splitSet) finishTasks(all []errand) {
 func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h := set.splits[lease.Split]
-	if h == nil || h.lease.Epoch != lease.Epoch {
+	o := set.splits[lease.Split]
+	if o == nil || o.lease.Epoch != lease.Epoch {
 		return
 	}
-	if until.After(h.lease.TrustedUntil) {
-		h.lease.TrustedUntil = until
+	if until.After(o.lease.TrustedUntil) {
+		o.lease.TrustedUntil = until
 	}
 	if stored == nil {
 		return
 	}
-	if stored.Position.tellsMoreThan(h.stored) {
-		h.stored = stored.Position
+	if stored.Position.tellsMoreThan(o.stored) {
+		o.stored = stored.Position
 	}
-	h.told = stored.Accounted
+	o.storedAccounted = stored.Accounted
 }
 
 // fenced ends the hold of a lease that is not ours any more.
 func (set *splitSet) fenced(lease Lease, cause error) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	if h := set.splits[lease.Split]; h != nil && h.lease.Epoch == lease.Epoch {
-		set.lose(h, cause)
+	if o := set.splits[lease.Split]; o != nil && o.lease.Epoch == lease.Epoch {
+		set.lose(o, cause)
 	}
 }

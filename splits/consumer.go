@@ -86,11 +86,11 @@ func (c *Consumer) listen(ctx context.Context) {
 
 // read gives splits that were just claimed their first read, and their shards a fetcher. It does
 // not wait for the read, which may take longer than anything else that the claimer does.
-func (c *Consumer) read(holds []*hold) {
-	shards := map[string][]*hold{}
-	for _, h := range holds {
-		shard := c.cfg.FetchGroup(h.lease.Split)
-		shards[shard] = append(shards[shard], h)
+func (c *Consumer) read(owned []*ownedSplit) {
+	shards := map[string][]*ownedSplit{}
+	for _, o := range owned {
+		shard := c.cfg.FetchGroup(o.lease.Split)
+		shards[shard] = append(shards[shard], o)
 	}
 	c.reads.Go(func() { // ends with its reads
 		for shard, added := range shards {

@@ -60,7 +60,7 @@ const idleCounter = time.Minute
 func (c *counter) step(ctx context.Context) (wait time.Duration) {
 	now := c.cfg.Now()
 	wait = idleCounter
-	for node, due := range byNode(c.cfg.Node, c.set.nextSlices(), func(s slice) Split { return s.req.Split }) {
+	for node, due := range byNode(c.cfg.Node, c.set.nextSlices(), func(s countSlice) Split { return s.req.Split }) {
 		if rest := c.rests[node].Sub(now); rest > 0 {
 			wait = min(wait, rest)
 			continue
@@ -78,7 +78,7 @@ func (c *counter) step(ctx context.Context) (wait time.Duration) {
 }
 
 // count has the store count one slice and returns how long it worked.
-func (c *counter) count(ctx context.Context, s slice) time.Duration {
+func (c *counter) count(ctx context.Context, s countSlice) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
 	counted, err := c.cfg.Streams.Count(ctx, s.req)

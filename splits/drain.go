@@ -33,14 +33,14 @@ func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split
 			missing = append(missing, s)
 		}
 	}
-	for s, h := range set.splits {
+	for s, o := range set.splits {
 		switch {
-		case !wanted[s] && h.phase == reading:
-			h.phase, h.drainBy = draining, drainBy
-			set.dropBuffer(h)
+		case !wanted[s] && o.phase == reading:
+			o.phase, o.drainBy = draining, drainBy
+			set.dropBuffer(o)
 			set.wakeAllFetchers()
-		case wanted[s] && h.phase == draining:
-			set.stopDraining(h)
+		case wanted[s] && o.phase == draining:
+			set.stopDraining(o)
 		}
 	}
 	return missing
@@ -48,13 +48,13 @@ func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split
 
 // undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts
 // again behind what was handed out. The lock is held.
-func (set *splitSet) stopDraining(h *hold) {
-	h.phase = reading
-	h.next = h.tracker.End()
-	h.probe = nil
-	set.delay(h)
-	set.wakeFetcher(h.lease.Split)
-	set.enqueue(h)
+func (set *splitSet) stopDraining(o *ownedSplit) {
+	o.phase = reading
+	o.next = o.tracker.End()
+	o.unchecked = nil
+	set.delay(o)
+	set.wakeFetcher(o.lease.Split)
+	set.enqueue(o)
 }
 
 // retire ends the splits that have drained, or all of them, and returns their last positions. next
@@ -64,18 +64,18 @@ func (set *splitSet) takeDrained(all bool) (gone []retired, next time.Duration) 
 	next = idleClaimer
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, h := range set.splits {
-		if !all && h.phase != draining {
+	for _, o := range set.splits {
+		if !all && o.phase != draining {
 			continue
 		}
-		if !all && h.inflight > 0 && h.drainBy.After(now) {
-			next = min(next, h.drainBy.Sub(now))
+		if !all && o.inflight > 0 && o.drainBy.After(now) {
+			next = min(next, o.drainBy.Sub(now))
 			continue
 		}
-		done := h.tracker.Done()
-		gone = append(gone, retired{lease: h.lease, done: done, stored: !done.tellsMoreThan(h.stored)})
-		gone[len(gone)-1].accounted = h.account(done)
-		set.end(h, ErrRevoked)
+		done := o.tracker.Done()
+		gone = append(gone, retired{lease: o.lease, done: done, stored: !done.tellsMoreThan(o.stored)})
+		gone[len(gone)-1].accounted = o.updateAccounted(done)
+		set.end(o, ErrRevoked)
 	}
 	return gone, next
 }

@@ -50,14 +50,14 @@ func (f *fetcher) leaveBeside() {
 
 // readFirst reads splits that were just claimed for the first time, unless there is a request
 // beside the main one already: then the main one reads them.
-func (f *fetcher) readFirst(ctx context.Context, holds []*hold) {
+func (f *fetcher) readFirst(ctx context.Context, owned []*ownedSplit) {
 	if !f.beside.CompareAndSwap(false, true) {
 		f.room.raise()
 		return
 	}
 	defer f.leaveBeside()
 	_, most := f.sizes.most(f.set.freeBytes())
-	items := f.set.planFirstFetch(holds, most)
+	items := f.set.planFirstFetch(owned, most)
 	if len(items) == 0 {
 		return
 	}

@@ -7,7 +7,7 @@ import "time"
 
 // intake is one split in a fetch request.
 type intake struct {
-	hold   *hold
+	hold   *ownedSplit
 	cursor Cursor
 	seen   State // what was known of the stream before it was asked
 }
@@ -32,15 +32,15 @@ type selection struct {
 }
 
 // add marks a split as being fetched and puts it into the request. The lock of the Reader is held.
-func (s *selection) add(h *hold) {
-	h.fetching = true
-	inspect := h.probe.due()
-	if inspect && h.probe.heavy() {
-		if s.heavy++; s.heavy > mostHeavyLooks {
+func (s *selection) add(o *ownedSplit) {
+	o.fetching = true
+	inspect := o.unchecked.due()
+	if inspect && o.unchecked.large() {
+		if s.heavy++; s.heavy > maxLargeStates {
 			inspect = false // another request will look
 		}
 	}
-	s.items = append(s.items, intake{h, Cursor{Split: h.lease.Split, After: h.next.Offset, Inspect: inspect}, h.seen})
+	s.items = append(s.items, intake{o, Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}, o.lastState})
 }
 
 // fetchable selects splits of a shard that have room, up to most, of which mostFull may be full,
@@ -49,42 +49,42 @@ func (s *selection) add(h *hold) {
 func (set *splitSet) planFetch(shard string, mostFull, most int) selection {
 	now := set.cfg.Now()
 	sel := selection{all: true, wait: idleFetcher}
-	var quiet []*hold
+	var quiet []*ownedSplit
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for s, h := range set.splits { // in another order each time
+	for s, o := range set.splits { // in another order each time
 		switch {
 		case set.cfg.FetchGroup(s) != shard:
-		case h.trial != nil: // it is read by itself
-			sel.all = sel.all && h.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
-			if h.paused.After(now) {
-				sel.wait = min(sel.wait, h.paused.Sub(now))
+		case o.trial != nil: // it is read by itself
+			sel.all = sel.all && o.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
+			if o.pausedUntil.After(now) {
+				sel.wait = min(sel.wait, o.pausedUntil.Sub(now))
 			}
-		case !h.mayFetch():
-		case h.paused.After(now):
-			sel.wait = min(sel.wait, h.paused.Sub(now))
-		case !set.hasRoom(h):
+		case !o.canFetch():
+		case o.pausedUntil.After(now):
+			sel.wait = min(sel.wait, o.pausedUntil.Sub(now))
+		case !set.hasRoom(o):
 			sel.all = false
-		case !h.mayBeBehind(now):
-			quiet = append(quiet, h)
-		case sel.behind == min(mostBehind, most) || h.mayBring() && sel.full == mostFull:
+		case !o.mayHaveBacklog(now):
+			quiet = append(quiet, o)
+		case sel.behind == min(mostBehind, most) || o.mayReturnEntries() && sel.full == mostFull:
 			sel.more, sel.all = true, false
 		default:
-			sel.add(h)
+			sel.add(o)
 			sel.behind++
-			if h.mayBring() {
+			if o.mayReturnEntries() {
 				sel.full++
 			}
 		}
 	}
-	for _, h := range quiet {
+	for _, o := range quiet {
 		switch {
-		case sel.behind > 0 && now.Sub(h.lookedAt) < lookAgain:
+		case sel.behind > 0 && now.Sub(o.answeredAt) < lookAgain:
 			sel.more, sel.all = true, false
 		case len(sel.items) == most:
 			sel.all = false
 		default:
-			sel.add(h)
+			sel.add(o)
 		}
 	}
 	return sel
@@ -92,31 +92,35 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) selection {
 
 // mayBeBehind reports whether the split may have a backlog: the last read had as many entries as
 // were asked for, or is too long ago to tell.
-func (h *hold) mayBeBehind(now time.Time) bool { return h.full || now.Sub(h.lookedAt) > blockFor }
+func (o *ownedSplit) mayHaveBacklog(now time.Time) bool {
+	return o.backlogged || now.Sub(o.answeredAt) > blockFor
+}
 
 // mayBring reports whether a read probably brings entries: the last one brought as many as were
 // asked for, or there was none yet.
-func (h *hold) mayBring() bool { return h.full || h.lookedAt.IsZero() }
+func (o *ownedSplit) mayReturnEntries() bool { return o.backlogged || o.answeredAt.IsZero() }
 
 // mayFetch reports whether the split is one that a request may be made for now.
-func (h *hold) mayFetch() bool { return h.phase == reading && !h.fetching && !h.back && h.halt == nil }
+func (o *ownedSplit) canFetch() bool {
+	return o.phase == reading && !o.fetching && !o.rolledBack && o.stopped == nil
+}
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need
 // not wait for a blocked fetcher.
-func (set *splitSet) planFirstFetch(holds []*hold, most int) []intake {
+func (set *splitSet) planFirstFetch(owned []*ownedSplit, most int) []intake {
 	var sel selection
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, h := range holds {
-		if h.mayFetch() && h.trial == nil && set.hasRoom(h) && len(sel.items) < most {
-			sel.add(h)
+	for _, o := range owned {
+		if o.canFetch() && o.trial == nil && set.hasRoom(o) && len(sel.items) < most {
+			sel.add(o)
 		}
 	}
 	return sel.items
 }
 
-func (set *splitSet) hasRoom(h *hold) bool {
-	return h.bytes < set.cfg.SplitBuffer && set.buffered < set.cfg.FetchMax
+func (set *splitSet) hasRoom(o *ownedSplit) bool {
+	return o.bytes < set.cfg.SplitBuffer && set.buffered < set.cfg.FetchMax
 }
 
 // spare is how many bytes may still be fetched ahead.
@@ -154,65 +158,65 @@ func (set *splitSet) deliver(items []intake, count, full int, fetched []Fetched)
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for i, it := range items {
-		h := it.hold
-		h.fetching = false
-		if !h.mayFetch() || h.next.Offset != it.cursor.After {
+		o := it.hold
+		o.fetching = false
+		if !o.canFetch() || o.next.Offset != it.cursor.After {
 			continue // it was given up or moved while the request was under way
 		}
 		n := len(fetched[i].Entries)
-		h.full, h.lookedAt = n >= full || h.full && n >= count, now
-		h.trial = h.trial.after(n, count)
+		o.backlogged, o.answeredAt = n >= full || o.backlogged && n >= count, now
+		o.trial = o.trial.after(n, count)
 		set.deliverSplit(it, fetched[i], now, &report)
 	}
 	return report
 }
 
 func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *intakeReport) {
-	h := it.hold
-	s := h.lease.Split
+	o := it.hold
+	s := o.lease.Split
 	if f.Err != nil {
-		h.pause(now, set.cfg.Backoff)
+		o.pause(now, set.cfg.Backoff)
 		report.failed[s] = f.Err
 		return
 	}
-	if h.retry != nil {
-		h.retry = nil
+	if o.readBackoff != nil {
+		o.readBackoff = nil
 		report.mended = append(report.mended, s)
 	}
-	p := h.probe
+	p := o.unchecked
 	if set.cfg.FailOnLoss && len(f.Entries) > 0 {
-		p = (*probe)(nil).with(h.next, f.Entries) // judged before anything of it is handed out
+		p = (*uncheckedReads)(nil).with(o.next, f.Entries) // judged before anything of it is handed out
 	}
 	var found *finding
 	if f.State != nil && p != nil {
-		h.probe = nil
-		h.news++
+		o.unchecked = nil
+		o.answers++
 		if found = set.judge(it, *p, *f.State, report); found == nil {
 			return
 		}
 	}
 	if len(f.Entries) == 0 {
-		if h.probe != nil {
-			h.probe.quiet = true
+		if o.unchecked != nil {
+			o.unchecked.quiet = true
 		}
 		return
 	}
 	if !set.cfg.FailOnLoss {
-		h.probe = h.probe.with(h.next, f.Entries)
+		o.unchecked = o.unchecked.with(o.next, f.Entries)
 	}
-	set.accept(h, f.Entries, now, report)
+	set.accept(o, f.Entries, now, report)
 	if set.cfg.FailOnLoss && found != nil {
-		h.correct(p.before, len(p.offsets), found.read)
+		o.correctCount(p.before, len(p.offsets), found.read)
 		if !f.State.Exists {
-			set.markRolledBack(h) // once what was read of it has been handed out
+			set.markRolledBack(o) // once what was read of it has been handed out
 		}
 	}
 }
 
-func (set *splitSet) accept(h *hold, entries []Entry, now time.Time, report *intakeReport) {
-	h.lastRead = now
-	h.news++
-	size := h.accept(entries)
+func (set *splitSet) accept(o *ownedSplit, entries []Entry, now time.Time, report *intakeReport) {
+	o.lastRead = now
+	o.answers++
+	size := o.accept(entries)
 	set.buffered += size
 	report.entries += len(entries)
 	report.bytes += size
@@ -220,50 +224,50 @@ func (set *splitSet) accept(h *hold, entries []Entry, now time.Time, report *int
 	for _, e := range entries {
 		report.largest = max(report.largest, e.Size())
 	}
-	set.enqueue(h)
+	set.enqueue(o)
 }
 
 // judge works out whether a read jumped over lost entries, and corrects the counts behind it. It
 // returns nil if the split is not to be read on under this lease.
-func (set *splitSet) judge(it intake, p probe, state State, report *intakeReport) *finding {
-	h := it.hold
+func (set *splitSet) judge(it intake, p uncheckedReads, state State, report *intakeReport) *finding {
+	o := it.hold
 	if !state.Exists && !set.cfg.FailOnLoss { // it may be there again before anybody else looks
-		set.markRolledBack(h)
+		set.markRolledBack(o)
 		return nil
 	}
 	found := p.judge(state, it.seen)
 	// whether it stops the split is known at the claim
 	if found.back || found.loss != nil && found.loss.Recreated && set.cfg.FailOnLoss {
-		set.markRolledBack(h)
+		set.markRolledBack(o)
 		return nil
 	}
 	if found.loss != nil {
 		loss := *found.loss
-		loss.Split, loss.Stopped = h.lease.Split, set.cfg.FailOnLoss
-		report.losses, report.leases = append(report.losses, loss), append(report.leases, h.lease)
+		loss.Split, loss.Stopped = o.lease.Split, set.cfg.FailOnLoss
+		report.losses, report.leases = append(report.losses, loss), append(report.leases, o.lease)
 		if loss.Stopped {
-			h.halt = &LossError{Loss: loss}
-			report.failed[loss.Split] = h.halt
+			o.stopped = &LossError{Loss: loss}
+			report.failed[loss.Split] = o.stopped
 			return nil
 		}
 		if loss.Recreated {
-			h.seen, h.marks = State{}, nil
-			h.forgetCounts()
+			o.lastState, o.fingerprints = State{}, nil
+			o.forgetCounts()
 		}
 	}
-	h.observe(state)
+	o.observe(state)
 	if !set.cfg.FailOnLoss {
-		h.correct(p.before, len(p.offsets), found.read)
+		o.correctCount(p.before, len(p.offsets), found.read)
 	}
 	// it belongs to the history that was read
-	h.marks.add(Position{Offset: p.last(), EntriesRead: found.read}, p.sum, set.cfg.Now())
+	o.fingerprints.add(Position{Offset: p.last(), EntriesRead: found.read}, p.sum, set.cfg.Now())
 	return &found
 }
 
-func (set *splitSet) dropBuffer(h *hold) {
-	set.buffered -= h.bytes
-	h.fetched -= h.bufferedEntries()
-	h.buffer, h.bytes = nil, 0
+func (set *splitSet) dropBuffer(o *ownedSplit) {
+	set.buffered -= o.bytes
+	o.entriesFetched -= o.bufferedEntries()
+	o.buffer, o.bytes = nil, 0
 }
 
 // wakeFetcher tells the fetcher of a split that there may be something to fetch. The lock is held.

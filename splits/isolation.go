@@ -41,7 +41,7 @@ type isolation struct {
 
 // piece is a batch, or a part of one that failed.
 type piece struct {
-	refs       []ref
+	refs       []entryRef
 	at         time.Time // when it was handed out
 	deliveries int       // how often it was handed out before
 	suspect    bool      // it is one entry that a hint named
@@ -51,14 +51,14 @@ type piece struct {
 
 // lone is an entry that failed alone.
 type lone struct {
-	ref       ref
+	ref       entryRef
 	attempts  int // deliveries of this entry alone that failed
 	certain   int // of these, deliveries during which no other batch of the process failed
 	total     int // deliveries, alone or with others
 	due       time.Time
-	out       bool  // it is handed out
-	followers []ref // entries behind it that have the same key, in order
-	cause     error // of the last failure
+	out       bool       // it is handed out
+	followers []entryRef // entries behind it that have the same key, in order
+	cause     error      // of the last failure
 }
 
 // Waits before an entry that failed alone is handed out again, and after a round in which nothing
@@ -104,7 +104,7 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 	}
 	l.out = true
 	i.out++
-	return piece{refs: []ref{l.ref}, deliveries: l.total, lone: l}, true
+	return piece{refs: []entryRef{l.ref}, deliveries: l.total, lone: l}, true
 }
 
 // wait is the time until next has something, if nothing happens before. It is negative if nothing
@@ -145,7 +145,7 @@ func (i *isolation) holdBack(p piece) piece {
 			failed[key] = l
 		}
 	}
-	var pass []ref
+	var pass []entryRef
 	for _, r := range p.refs {
 		if l := failed[i.key(r.entry())]; l != nil {
 			l.followers = append(l.followers, r)
@@ -267,7 +267,7 @@ func (i *isolation) accept(p piece, now time.Time) {
 }
 
 // find returns the entry among those that failed alone.
-func (i *isolation) find(r ref) *lone {
+func (i *isolation) find(r entryRef) *lone {
 	for _, l := range i.lone {
 		if l.ref == r {
 			return l

@@ -71,7 +71,7 @@ func (s *sink) batch(from, to int) {
 	span := tracker.Track(all, 0, s.now)
 	p := piece{}
 	for i := range all {
-		p.refs = append(p.refs, ref{span, i})
+		p.refs = append(p.refs, entryRef{span, i})
 	}
 	s.take(p)
 }

@@ -63,21 +63,21 @@ func (l look) lagOf(s State) Lag {
 }
 
 // checked says that a count was exact, for as long as nothing is removed.
-type checked struct {
+type exactCount struct {
 	at      Offset
 	removed int64
 	valid   bool
 }
 
-func (c checked) holds(at Offset, s State) bool {
+func (c exactCount) holds(at Offset, s State) bool {
 	return c.valid && c.at == at && c.removed == s.removed()
 }
 
 // ahead is how many entries were fetched behind the position that may be committed.
-func (h *hold) ahead() int64 { return int64(h.tracker.Ahead()) + h.bufferedEntries() }
+func (o *ownedSplit) fetchedAhead() int64 { return int64(o.tracker.Ahead()) + o.bufferedEntries() }
 
-func (h *hold) bufferedEntries() (n int64) {
-	for _, b := range h.buffer {
+func (o *ownedSplit) bufferedEntries() (n int64) {
+	for _, b := range o.buffer {
 		n += int64(len(b.entries))
 	}
 	return n
@@ -85,7 +85,7 @@ func (h *hold) bufferedEntries() (n int64) {
 
 // account is what a commit of the position says beside it. It never falls while the stream is the
 // same. The lock is held.
-func (h *hold) account(at Position) int64 {
-	h.accounted = max(h.accounted, h.seen.accounted(at, h.accounted))
-	return h.accounted
+func (o *ownedSplit) updateAccounted(at Position) int64 {
+	o.accounted = max(o.accounted, o.lastState.accounted(at, o.accounted))
+	return o.accounted
 }

@@ -28,7 +28,7 @@ type Loss struct {
 
 // probe remembers reads that returned data until the state of the stream has been seen. It does not
 // keep the data: of a topic of large entries that would be more than all buffers.
-type probe struct {
+type uncheckedReads struct {
 	before  Position
 	offsets []Offset // of the entries that came
 	sum     uint64   // of the last one, and its bytes
@@ -37,7 +37,7 @@ type probe struct {
 }
 
 // and is the probe after some more entries.
-func (p probe) and(entries []Entry) probe {
+func (p uncheckedReads) and(entries []Entry) uncheckedReads {
 	p.offsets = slices.Grow(p.offsets, len(entries))
 	for _, e := range entries {
 		p.offsets = append(p.offsets, e.Offset)
@@ -48,7 +48,7 @@ func (p probe) and(entries []Entry) probe {
 }
 
 // last is the offset of the last entry that came.
-func (p probe) last() Offset { return p.offsets[len(p.offsets)-1] }
+func (p uncheckedReads) last() Offset { return p.offsets[len(p.offsets)-1] }
 
 // finding is what the state of a stream tells about a read.
 type finding struct {
@@ -69,9 +69,9 @@ type finding struct {
 // everything up to the position is gone: then all that was removed, less what is accounted for,
 // less those of this read that have been removed since, was never read. Where some of this read may
 // have been deleted since, the difference is left for later, so that the sum stays right.
-func (p probe) judge(s, seen State) finding {
+func (p uncheckedReads) judge(s, seen State) finding {
 	last := p.last()
-	f := finding{read: after(p.before.EntriesRead, len(p.offsets))}
+	f := finding{read: addCount(p.before.EntriesRead, len(p.offsets))}
 	if !s.Exists {
 		return f // whoever asked sees that it is gone
 	}
@@ -84,7 +84,7 @@ func (p probe) judge(s, seen State) finding {
 	case s.EntriesAdded >= 0 && s.Last == last:
 		f.read = s.EntriesAdded
 		if counted {
-			f.lose(p, s.EntriesAdded-after(p.before.EntriesRead, len(p.offsets)), true)
+			f.lose(p, s.EntriesAdded-addCount(p.before.EntriesRead, len(p.offsets)), true)
 		}
 	case counted && gone:
 		doubtful := int64(s.maybeDeleted(p.offsets))
@@ -95,7 +95,7 @@ func (p probe) judge(s, seen State) finding {
 	return f
 }
 
-func (f *finding) lose(p probe, entries int64, exact bool) {
+func (f *finding) lose(p uncheckedReads, entries int64, exact bool) {
 	if entries > 0 {
 		f.loss = &Loss{After: p.before.Offset, Entries: entries, Exact: exact}
 	}
@@ -104,7 +104,7 @@ func (f *finding) lose(p probe, entries int64, exact bool) {
 // judgeAnew judges a read of a stream that is not the one that was read before. If nothing is there
 // up to the position, nor up to the first entry that came, the read began where the stream does,
 // and only the counts are wrong.
-func (p probe) judgeAnew(s, seen State) finding {
+func (p uncheckedReads) judgeAnew(s, seen State) finding {
 	last := p.last()
 	if s.Last.Before(last) || s.hides(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
 		return finding{read: CountUnknown, back: true}

@@ -52,7 +52,7 @@ func TestJudgeOfARead(t *testing.T) {
 		"the server does not count":       {pos(10, 10), entries(15, 20), embedded, nil, 16},
 		"the stream is gone since":        {pos(10, 10), entries(11, 20), State{}, nil, 20},
 	} {
-		f := probe{before: c.before}.and(c.got).judge(c.state, State{})
+		f := uncheckedReads{before: c.before}.and(c.got).judge(c.state, State{})
 		if c.loss != nil {
 			c.loss.After = c.before.Offset
 		}
@@ -83,7 +83,7 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, CountUnknown, 0},
 		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, CountUnknown, 0},
 	} {
-		f := probe{before: pos(10, 10)}.and(c.got).judge(c.state, c.seen)
+		f := uncheckedReads{before: pos(10, 10)}.and(c.got).judge(c.state, c.seen)
 		assert.Equal(t, c.back, f.back, name)
 		assert.Equal(t, c.read, f.read, name)
 		if c.back {
@@ -216,7 +216,7 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 			if len(got) == 0 {
 				return
 			}
-			p := probe{before: at}.and(got)
+			p := uncheckedReads{before: at}.and(got)
 			m.damage() // before the state is asked for
 			state := m.state()
 			f := p.judge(state, seen)
@@ -233,7 +233,7 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 			step(1 + m.random.IntN(12))
 		}
 		m.add(1)
-		p := probe{before: at}.and(m.fetch(at.Offset, 1<<30))
+		p := uncheckedReads{before: at}.and(m.fetch(at.Offset, 1<<30))
 		if f := p.judge(m.state(), seen); f.loss != nil {
 			reported += f.loss.Entries
 		}

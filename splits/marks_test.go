@@ -9,16 +9,16 @@ import (
 )
 
 func TestMarksAreApartButForTheNewest(t *testing.T) {
-	var m marks
+	var m fingerprints
 	now := time.Now()
 	for i := 1; i <= 1000; i++ {
 		m.add(pos(i, int64(i)), sumOf(entries(i, i)[0]), now)
 		require.Equal(t, pos(i, int64(i)), m[len(m)-1].at)
-		now = now.Add(markEvery / 10)
+		now = now.Add(fingerprintEvery / 10)
 	}
-	require.Len(t, m, mostMarks)
+	require.Len(t, m, maxFingerprints)
 	for i := 1; i < len(m)-1; i++ {
-		require.GreaterOrEqual(t, m[i].made.Sub(m[i-1].made), markEvery)
+		require.GreaterOrEqual(t, m[i].madeAt.Sub(m[i-1].madeAt), fingerprintEvery)
 	}
 	now = now.Add(time.Hour)
 	m.add(pos(2000, 2000), sumOf(entries(2000, 2000)[0]), now)
@@ -26,7 +26,7 @@ func TestMarksAreApartButForTheNewest(t *testing.T) {
 }
 
 func TestMarksWithin(t *testing.T) {
-	var m marks
+	var m fingerprints
 	for i := range 5 {
 		m.add(pos(10*i, int64(i)), sumOf(Entry{}), time.Now().Add(time.Duration(i)*time.Second))
 	}
@@ -43,8 +43,8 @@ func TestMarksWithin(t *testing.T) {
 
 func TestAMarkIsItsEntryOnly(t *testing.T) {
 	e := Entry{Offset: pos(7, 0).Offset, Fields: []string{"a", "b"}}
-	m := mark{at: pos(7, 7), sum: sumOf(e)}
-	assert.True(t, m.is(Entry{Offset: e.Offset, Fields: []string{"a", "b"}}))
-	assert.False(t, m.is(Entry{Offset: e.Offset, Fields: []string{"ab", ""}}))
-	assert.False(t, m.is(Entry{Offset: pos(8, 0).Offset, Fields: e.Fields}))
+	m := fingerprint{at: pos(7, 7), sum: sumOf(e)}
+	assert.True(t, m.matches(Entry{Offset: e.Offset, Fields: []string{"a", "b"}}))
+	assert.False(t, m.matches(Entry{Offset: e.Offset, Fields: []string{"ab", ""}}))
+	assert.False(t, m.matches(Entry{Offset: pos(8, 0).Offset, Fields: e.Fields}))
 }

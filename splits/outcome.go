@@ -18,20 +18,20 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h := b.hold
-	if h.phase == over {
+	o := b.hold
+	if o.phase == ended {
 		return nil
 	}
-	if l := b.piece.lone; l != nil && !h.reported.IsZero() {
-		f := h.failing(l, now)
+	if l := b.piece.lone; l != nil && !o.reportedAt.IsZero() {
+		f := o.failing(l, now)
 		recovered = &f
 	}
 	set.resolve(b)
-	h.again.accept(b.piece, now)
-	if h.again.began.IsZero() {
-		h.reported = time.Time{}
+	o.isolation.accept(b.piece, now)
+	if o.isolation.began.IsZero() {
+		o.reportedAt = time.Time{}
 	}
-	set.batchReturned(h, now)
+	set.batchReturned(o, now)
 	return recovered
 }
 
@@ -41,13 +41,13 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h := b.hold
-	if h.phase == over {
+	o := b.hold
+	if o.phase == ended {
 		return nil, false
 	}
 	if set.cfg.SkipNacked {
 		set.resolve(b)
-		set.batchReturned(h, now)
+		set.batchReturned(o, now)
 		return nil, true
 	}
 	for _, ref := range b.piece.refs {
@@ -56,14 +56,14 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	if now.Before(set.ignoreHintsUntil) {
 		suspects = nil
 	}
-	if h.again.fail(b.piece, sorted(suspects), cause, now) {
+	if o.isolation.fail(b.piece, sorted(suspects), cause, now) {
 		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
 	}
-	set.batchReturned(h, now)
+	set.batchReturned(o, now)
 	if len(b.piece.refs) > 1 {
 		return nil, true
 	}
-	l := h.again.find(b.piece.refs[0])
+	l := o.isolation.find(b.piece.refs[0])
 	return func() { set.confirmFailure(l) }, true
 }
 
@@ -77,15 +77,15 @@ func (set *splitSet) resolve(b *Batch) {
 }
 
 // landed goes on with a split after a batch of it came back.
-func (set *splitSet) batchReturned(h *hold, now time.Time) {
-	h.inflight--
-	h.since = now
-	if h.phase == draining {
+func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
+	o.inflight--
+	o.oldestSince = now
+	if o.phase == draining {
 		set.changed.raise()
 		return
 	}
-	set.enqueue(h)
-	set.endIfRolledBack(h)
+	set.enqueue(o)
+	set.endIfRolledBack(o)
 }
 
 // certain counts a failure that is the entry's own.
@@ -129,39 +129,39 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	h := b.hold
+	o := b.hold
 	switch {
-	case h.again.empty() || now.Sub(h.again.began) < reportFailingAfter:
+	case o.isolation.empty() || now.Sub(o.isolation.began) < reportFailingAfter:
 		return nil
-	case !h.reported.IsZero() && now.Sub(h.reported) < reportFailingEvery:
+	case !o.reportedAt.IsZero() && now.Sub(o.reportedAt) < reportFailingEvery:
 		return nil
 	}
-	h.reported = now
+	o.reportedAt = now
 	var f Failing
-	if l := h.again.first(); l != nil {
-		f = h.failing(l, now)
+	if l := o.isolation.first(); l != nil {
+		f = o.failing(l, now)
 	} else {
 		first := b.Entries[0]
 		f = Failing{
 			Split:  b.Split,
 			Offset: first.Offset,
 			Among:  len(b.Entries),
-			For:    now.Sub(h.again.began),
+			For:    now.Sub(o.isolation.began),
 			Cause:  cause,
 		}
 	}
-	f.Waits = h.again.key != nil
+	f.Waits = o.isolation.key != nil
 	return &f
 }
 
 // failing describes an entry that failed alone.
-func (h *hold) failing(l *lone, now time.Time) Failing {
+func (o *ownedSplit) failing(l *lone, now time.Time) Failing {
 	f := Failing{
-		Split: h.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.certain,
-		Others: len(h.again.lone) - 1, For: now.Sub(h.again.began), Cause: l.cause,
+		Split: o.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.certain,
+		Others: len(o.isolation.lone) - 1, For: now.Sub(o.isolation.began), Cause: l.cause,
 	}
-	if h.again.key != nil {
-		f.Key = h.again.key(l.ref.entry())
+	if o.isolation.key != nil {
+		f.Key = o.isolation.key(l.ref.entry())
 	}
 	return f
 }

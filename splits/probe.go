@@ -5,25 +5,25 @@ package splits
 // is counted all the same.
 const (
 	// heavyEntry is the size from which a look is put off,
-	heavyEntry = 16 << 10
+	largeStateEntry = 16 << 10
 	// until so many entries have come, or none did.
-	heavyProbe = 16
+	maxUnchecked = 16
 	// mostHeavyLooks is how many of those one request has.
-	mostHeavyLooks = 8
+	maxLargeStates = 8
 )
 
 // due reports whether the next read is to look at the stream; a nil probe never is.
-func (p *probe) due() bool {
-	return p != nil && (p.quiet || len(p.offsets) >= heavyProbe || !p.heavy())
+func (p *uncheckedReads) due() bool {
+	return p != nil && (p.quiet || len(p.offsets) >= maxUnchecked || !p.large())
 }
 
-func (p *probe) heavy() bool { return p.size >= heavyEntry }
+func (p *uncheckedReads) large() bool { return p.size >= largeStateEntry }
 
 // with is the probe after one more read, which had entries behind a position; p is nil if there is
 // none. One that should have been judged keeps nothing of earlier reads: the store could not tell
 // when it was asked.
-func (p *probe) with(before Position, entries []Entry) *probe {
-	next := probe{before: before}
+func (p *uncheckedReads) with(before Position, entries []Entry) *uncheckedReads {
+	next := uncheckedReads{before: before}
 	if p != nil && !p.due() {
 		next = *p
 	}

@@ -15,9 +15,9 @@ type splitSet struct {
 	cfg Config
 
 	mu               sync.Mutex
-	splits           map[Split]*hold
-	ready            []*hold           // splits with something to hand out, served in turn
-	delayed          []*hold           // splits with something to hand out again that is not due yet
+	splits           map[Split]*ownedSplit
+	ready            []*ownedSplit     // splits with something to hand out, served in turn
+	delayed          []*ownedSplit     // splits with something to hand out again that is not due yet
 	buffered         int               // bytes of all buffers
 	lost             map[error][]Lease // those that ended against our will, by cause
 	closed           bool
@@ -34,7 +34,7 @@ type splitSet struct {
 func newSplitSet(cfg Config) *splitSet {
 	return &splitSet{
 		cfg:         cfg,
-		splits:      map[Split]*hold{},
+		splits:      map[Split]*ownedSplit{},
 		lost:        map[error][]Lease{},
 		room:        map[string]signal{},
 		memories:    map[Split]memory{},
@@ -45,51 +45,51 @@ func newSplitSet(cfg Config) *splitSet {
 }
 
 // add takes on a split that was just claimed.
-func (set *splitSet) add(c claimed) *hold {
+func (set *splitSet) add(c claimed) *ownedSplit {
 	key := set.cfg.OrderKey
 	if set.cfg.Unordered {
 		key = nil
 	}
-	h := newHold(c.lease, c.at, key)
-	h.seen, h.marks, h.halt = c.seen, c.marks, c.halt
-	h.committedAt = set.cfg.Now()
+	o := newOwnedSplit(c.lease, c.at, key)
+	o.lastState, o.fingerprints, o.stopped = c.seen, c.marks, c.halt
+	o.committedAt = set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if old := set.splits[c.lease.Split]; old != nil {
 		set.end(old, ErrRevoked)
 	}
 	delete(set.memories, c.lease.Split)
-	set.splits[c.lease.Split] = h
+	set.splits[c.lease.Split] = o
 	set.wakeFetcher(c.lease.Split)
-	return h
+	return o
 }
 
 // end closes a hold for good: from here on acknowledgements under it change nothing. The lock is
 // held.
-func (set *splitSet) end(h *hold, cause error) {
-	if h.phase == over {
+func (set *splitSet) end(o *ownedSplit, cause error) {
+	if o.phase == ended {
 		return
 	}
-	h.phase = over
-	set.buffered -= h.bytes
-	h.buffer, h.bytes = nil, 0
-	if set.splits[h.lease.Split] == h {
-		delete(set.splits, h.lease.Split)
+	o.phase = ended
+	set.buffered -= o.bytes
+	o.buffer, o.bytes = nil, 0
+	if set.splits[o.lease.Split] == o {
+		delete(set.splits, o.lease.Split)
 	}
-	h.again = isolation{}
-	h.cancel(cause)
+	o.isolation = isolation{}
+	o.cancel(cause)
 	set.wakeAllFetchers() // their shares of the common buffer have grown
 }
 
 // loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
 // The lock is held.
-func (set *splitSet) lose(h *hold, cause error) {
-	if h.phase == over {
+func (set *splitSet) lose(o *ownedSplit, cause error) {
+	if o.phase == ended {
 		return
 	}
-	set.remember(h, cause)
-	set.end(h, cause)
-	set.lost[cause] = append(set.lost[cause], h.lease)
+	set.remember(o, cause)
+	set.end(o, cause)
+	set.lost[cause] = append(set.lost[cause], o.lease)
 	set.changed.raise()
 }
 
@@ -155,11 +155,11 @@ func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	}
 	wait = set.wakeDelayed(now)
 	for len(set.ready) > 0 {
-		h := set.ready[0]
+		o := set.ready[0]
 		set.ready[0] = nil
 		set.ready = set.ready[1:]
-		h.queued = false
-		if b = set.handOut(h, now); b != nil {
+		o.queued = false
+		if b = set.handOut(o, now); b != nil {
 			return b, 0, false
 		}
 	}
@@ -170,16 +170,16 @@ func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 // until the next one has.
 func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 	wait := pollEvery
-	set.delayed = slices.DeleteFunc(set.delayed, func(h *hold) bool {
-		left := h.again.wait(now)
-		if h.phase != reading || left < 0 {
+	set.delayed = slices.DeleteFunc(set.delayed, func(o *ownedSplit) bool {
+		left := o.isolation.wait(now)
+		if o.phase != reading || left < 0 {
 			return true
 		}
 		if left > 0 {
 			wait = min(wait, left)
 			return false
 		}
-		set.enqueue(h)
+		set.enqueue(o)
 		return true
 	})
 	return wait
@@ -187,56 +187,56 @@ func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 
 // handOut cuts the next batch of a split, or returns nil if it has none to give now. The lease is
 // checked here and now: timers fire late in a process that was paused.
-func (set *splitSet) handOut(h *hold, now time.Time) *Batch {
-	if h.phase != reading || h.inflight > 0 && !set.cfg.Unordered {
+func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
+	if o.phase != reading || o.inflight > 0 && !set.cfg.Unordered {
 		return nil
 	}
-	if !h.lease.Trusted(now) {
-		set.lose(h, ErrExpired)
+	if !o.lease.Trusted(now) {
+		set.lose(o, ErrExpired)
 		return nil
 	}
-	b := &Batch{Split: h.lease.Split, Lag: h.lag, set: set, hold: h}
-	if p, again := h.again.next(now); again {
+	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, hold: o}
+	if p, again := o.isolation.next(now); again {
 		b.redeliver(p)
-	} else if len(h.buffer) > 0 && set.maxNewEntries(h) > 0 && (set.cfg.Unordered || h.again.empty()) { // nothing newer before it
-		set.handOutNew(h, b, now)
+	} else if len(o.buffer) > 0 && set.maxNewEntries(o) > 0 && (set.cfg.Unordered || o.isolation.empty()) { // nothing newer before it
+		set.handOutNew(o, b, now)
 	} else {
-		set.delay(h)
+		set.delay(o)
 		return nil
 	}
 	b.piece.at, b.Deliveries = now, b.piece.deliveries+1
 	set.cfg.Failures.handedOut(&b.flight, set)
-	if h.inflight++; h.inflight == 1 {
-		h.since = now
+	if o.inflight++; o.inflight == 1 {
+		o.oldestSince = now
 	}
 	if set.cfg.Unordered {
-		set.enqueue(h)
+		set.enqueue(o)
 	}
 	return b
 }
 
 // mayTrack is how many more entries of the split may be in flight.
-func (set *splitSet) maxNewEntries(h *hold) int {
+func (set *splitSet) maxNewEntries(o *ownedSplit) int {
 	if !set.cfg.Unordered {
 		return set.cfg.BatchSize
 	}
-	return min(set.cfg.BatchSize, set.cfg.CheckpointLimit-h.tracker.Pending(), set.cfg.MaxAhead-h.tracker.Ahead())
+	return min(set.cfg.BatchSize, set.cfg.CheckpointLimit-o.tracker.Pending(), set.cfg.MaxAhead-o.tracker.Ahead())
 }
 
-func (set *splitSet) handOutNew(h *hold, b *Batch, now time.Time) {
-	held, full := h.bytes, set.buffered >= set.cfg.FetchMax
-	entries, read := h.cut(set.maxNewEntries(h))
-	set.buffered -= held - h.bytes
-	span := h.tracker.Track(entries, read, now)
-	b.Entries, b.piece.refs = entries, make([]ref, len(entries))
+func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) {
+	held, full := o.bytes, set.buffered >= set.cfg.FetchMax
+	entries, read := o.takeBuffered(set.maxNewEntries(o))
+	set.buffered -= held - o.bytes
+	span := o.tracker.Track(entries, read, now)
+	b.Entries, b.piece.refs = entries, make([]entryRef, len(entries))
 	for i := range entries {
-		b.piece.refs[i] = ref{span, i}
+		b.piece.refs[i] = entryRef{span, i}
 	}
 	switch {
 	case full && set.buffered < set.cfg.FetchMax:
 		set.wakeAllFetchers()
-	case set.hasRoom(h):
-		set.wakeFetcher(h.lease.Split)
+	case set.hasRoom(o):
+		set.wakeFetcher(o.lease.Split)
 	}
 }
 
@@ -250,22 +250,22 @@ func (b *Batch) redeliver(p piece) {
 }
 
 // enqueue puts a split in line for Poll if it is not there. The lock is held.
-func (set *splitSet) enqueue(h *hold) {
-	if h.phase != reading || h.queued {
+func (set *splitSet) enqueue(o *ownedSplit) {
+	if o.phase != reading || o.queued {
 		return
 	}
-	h.queued = true
-	set.ready = append(set.ready, h)
+	o.queued = true
+	set.ready = append(set.ready, o)
 	set.readable.raise()
 }
 
 // delay has Poll look at the split again when it has something to hand out again, if it will have.
 // The lock is held.
-func (set *splitSet) delay(h *hold) {
-	if h.again.empty() || slices.Contains(set.delayed, h) {
+func (set *splitSet) delay(o *ownedSplit) {
+	if o.isolation.empty() || slices.Contains(set.delayed, o) {
 		return
 	}
-	set.delayed = append(set.delayed, h)
+	set.delayed = append(set.delayed, o)
 	set.readable.raise()
 }
 

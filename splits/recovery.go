@@ -11,7 +11,7 @@ type memory struct {
 	seen State // the newest state of the stream while it was the one that was read; zero if none was seen
 	// end is the position behind the last entry that was handed out.
 	end   Position
-	marks marks
+	marks fingerprints
 	// back says that the hold ended because the stream went back.
 	back bool
 	// epoch is that of the lease.
@@ -23,15 +23,15 @@ type memory struct {
 // remember keeps what is known of the stream for when the split, whose lease was lost, is claimed
 // anew. Of one that was halted or deleted nothing is: the operator who moved its position, or
 // deleted it, knows of the loss. The lock is held.
-func (set *splitSet) remember(h *hold, cause error) {
-	if h.halt == nil && !errors.Is(cause, ErrDeleted) {
-		set.memories[h.lease.Split] = memory{
-			seen:  h.seen,
-			end:   h.tracker.End(),
-			marks: h.marks,
-			back:  h.back,
-			epoch: h.lease.Epoch,
-			done:  h.tracker.Done(),
+func (set *splitSet) remember(o *ownedSplit, cause error) {
+	if o.stopped == nil && !errors.Is(cause, ErrDeleted) {
+		set.memories[o.lease.Split] = memory{
+			seen:  o.lastState,
+			end:   o.tracker.End(),
+			marks: o.fingerprints,
+			back:  o.rolledBack,
+			epoch: o.lease.Epoch,
+			done:  o.tracker.Done(),
 		}
 	}
 }
@@ -51,21 +51,21 @@ func (set *splitSet) recall(s Split, at Position) memory {
 // goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was
 // fetched is still handed out, for the stream may not have it any more; then the hold ends, and the
 // split is claimed anew. The lock is held.
-func (set *splitSet) markRolledBack(h *hold) {
-	h.back = true
-	set.endIfRolledBack(h)
+func (set *splitSet) markRolledBack(o *ownedSplit) {
+	o.rolledBack = true
+	set.endIfRolledBack(o)
 }
 
-func (set *splitSet) endIfRolledBack(h *hold) {
-	if h.back && h.inflight == 0 && len(h.buffer) == 0 && h.again.empty() {
-		set.lose(h, ErrRolledBack)
+func (set *splitSet) endIfRolledBack(o *ownedSplit) {
+	if o.rolledBack && o.inflight == 0 && len(o.buffer) == 0 && o.isolation.empty() {
+		set.lose(o, ErrRolledBack)
 	}
 }
 
 // see notes a state of the stream, unless a newer one is known.
-func (h *hold) observe(s State) {
-	if s.Exists && !s.wentBack(h.seen, Position{}) {
-		h.seen = s
+func (o *ownedSplit) observe(s State) {
+	if s.Exists && !s.wentBack(o.lastState, Position{}) {
+		o.lastState = s
 	}
 }
 
@@ -224,14 +224,14 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 // parts reports whether the histories are known to part behind a mark that the stream has:
 // something that was read behind it is gone. Else they parted before, unseen, and the count at the
 // mark is that of neither.
-func (g claimed) parts(s State, known mark) bool {
+func (g claimed) parts(s State, known fingerprint) bool {
 	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.marks[len(g.marks)-1].at.Offset)
 }
 
 // lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are
 // searched by halves: of a history that parts from the one that was read, all marks before the
 // parting are there and none behind it.
-func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *mark, err error) {
+func (c *claimer) lastKnown(ctx context.Context, s Split, all fingerprints) (newest *fingerprint, err error) {
 	low, high := 0, len(all)
 	for low < high {
 		middle := (low + high) / 2
@@ -249,7 +249,7 @@ func (c *claimer) lastKnown(ctx context.Context, s Split, all marks) (newest *ma
 }
 
 // has asks whether the stream has the entry of the mark.
-func (c *claimer) has(ctx context.Context, s Split, m mark) (bool, error) {
+func (c *claimer) has(ctx context.Context, s Split, m fingerprint) (bool, error) {
 	fetched, err := c.cfg.Streams.Fetch(
 		ctx,
 		FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1},
@@ -260,5 +260,5 @@ func (c *claimer) has(ctx context.Context, s Split, m mark) (bool, error) {
 	if fetched[0].Err != nil {
 		return false, fetched[0].Err
 	}
-	return len(fetched[0].Entries) > 0 && m.is(fetched[0].Entries[0]), nil
+	return len(fetched[0].Entries) > 0 && m.matches(fetched[0].Entries[0]), nil
 }

@@ -74,7 +74,7 @@ func TestTalliedCountIsTheTruth(t *testing.T) {
 		if at.Offset.Before(state.First) {
 			continue // no need to count
 		}
-		tally := newTally(look{done: at, next: at}, state)
+		tally := newCountJob(look{done: at, next: at}, state)
 		ok := true
 		for ok && !tally.done {
 			for range random.IntN(3) {
@@ -89,7 +89,7 @@ func TestTalliedCountIsTheTruth(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if read, ok := tally.read(m.state()); ok {
+		if read, ok := tally.result(m.state()); ok {
 			believed[tally.front]++
 			require.EqualValues(t, i+1, read, "seed %d, from the front: %t", seed, tally.front)
 		}

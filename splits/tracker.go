@@ -111,7 +111,7 @@ func (t *Tracker) compact(s *Span) {
 // absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing
 // is known to be lost between them.
 func (s *Span) absorb(next *Span) bool {
-	if s.open > 0 || next.open > 0 || next.read != after(s.read, s.size) {
+	if s.open > 0 || next.open > 0 || next.read != addCount(s.read, s.size) {
 		return false
 	}
 	s.last = next.last
@@ -121,7 +121,7 @@ func (s *Span) absorb(next *Span) bool {
 
 // position is the place behind the first n entries of the span, n > 0.
 func (s *Span) position(n int) Position {
-	at := Position{Offset: s.last, EntriesRead: after(s.read, n)}
+	at := Position{Offset: s.last, EntriesRead: addCount(s.read, n)}
 	if n < s.size {
 		at.Offset = s.entries[n-1].Offset
 	}

@@ -75,15 +75,15 @@ func (set *splitSet) putOnTrial(items []intake, next []Peeked, count int) (onTri
 	defer set.mu.Unlock()
 	now := set.cfg.Now()
 	for i, it := range items {
-		h := it.hold
-		h.fetching = false
-		onTrial = onTrial || h.trial != nil
-		h.trial = h.trial.narrower(len(items), count)
+		o := it.hold
+		o.fetching = false
+		onTrial = onTrial || o.trial != nil
+		o.trial = o.trial.narrower(len(items), count)
 		if i < len(next) {
-			h.trial.next = next[i].Size
+			o.trial.next = next[i].Size
 		}
-		if failures = h.trial.failures; failures > 0 {
-			h.pause(now, set.cfg.Backoff)
+		if failures = o.trial.failures; failures > 0 {
+			o.pause(now, set.cfg.Backoff)
 		}
 	}
 	return onTrial, failures
@@ -116,9 +116,9 @@ func (set *splitSet) putLargeOnTrial(items []intake, next []Peeked) (others []in
 func (set *splitSet) endTrials(shard string) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for s, h := range set.splits {
-		if h.trial != nil && set.cfg.FetchGroup(s) == shard {
-			h.trial = nil
+	for s, o := range set.splits {
+		if o.trial != nil && set.cfg.FetchGroup(s) == shard {
+			o.trial = nil
 		}
 	}
 }
@@ -130,13 +130,13 @@ func (set *splitSet) planTrial(shard string) (items []intake, like trial) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	due := func(s Split, h *hold) bool {
-		return h.trial != nil && set.cfg.FetchGroup(s) == shard && h.mayFetch() && !h.paused.After(now) && set.hasRoom(h)
+	due := func(s Split, o *ownedSplit) bool {
+		return o.trial != nil && set.cfg.FetchGroup(s) == shard && o.canFetch() && !o.pausedUntil.After(now) && set.hasRoom(o)
 	}
-	var first *hold
-	for s, h := range set.splits {
-		if due(s, h) && (first == nil || h.trial.before(first.trial)) {
-			first = h
+	var first *ownedSplit
+	for s, o := range set.splits {
+		if due(s, o) && (first == nil || o.trial.before(first.trial)) {
+			first = o
 		}
 	}
 	if first == nil {
@@ -145,18 +145,18 @@ func (set *splitSet) planTrial(shard string) (items []intake, like trial) {
 	like = *first.trial
 	var sel selection
 	sel.add(first)
-	for s, h := range set.splits {
-		if len(sel.items) < like.splits && due(s, h) && h.trial.splits == like.splits && h.trial.count == like.count {
-			sel.add(h)
+	for s, o := range set.splits {
+		if len(sel.items) < like.splits && due(s, o) && o.trial.splits == like.splits && o.trial.count == like.count {
+			sel.add(o)
 		}
 	}
 	return sel.items, like
 }
 
 // pause keeps the split from being fetched for a while, which grows until it can be read again.
-func (h *hold) pause(now time.Time, backoff func() Backoff) {
-	if h.retry == nil {
-		h.retry = backoff()
+func (o *ownedSplit) pause(now time.Time, backoff func() Backoff) {
+	if o.readBackoff == nil {
+		o.readBackoff = backoff()
 	}
-	h.paused = now.Add(h.retry.NextBackOff())
+	o.pausedUntil = now.Add(o.readBackoff.NextBackOff())
 }

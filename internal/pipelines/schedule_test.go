@@ -54,8 +54,8 @@ type schedule struct {
 	tally    *tally
 }
 
-func newSchedule(troubles []trouble, t *tally) *schedule {
-	s := &schedule{troubles: troubles, left: make([]int, len(troubles)), writes: map[string]int{}, tally: t}
+func newSchedule(troubles []trouble, job *tally) *schedule {
+	s := &schedule{troubles: troubles, left: make([]int, len(troubles)), writes: map[string]int{}, tally: job}
 	for i, trouble := range troubles {
 		s.left[i] = trouble.times
 	}

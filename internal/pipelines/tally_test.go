@@ -17,29 +17,29 @@ type tally struct {
 
 func newTally() *tally { return &tally{counts: map[string]map[string]int{}} }
 
-func (t *tally) hit(group, what string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.counts[group] == nil {
-		t.counts[group] = map[string]int{}
+func (job *tally) hit(group, what string) {
+	job.mu.Lock()
+	defer job.mu.Unlock()
+	if job.counts[group] == nil {
+		job.counts[group] = map[string]int{}
 	}
-	t.counts[group][what]++
+	job.counts[group][what]++
 }
 
 // size is how many different things of a group were counted.
-func (t *tally) size(group string) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.counts[group])
+func (job *tally) size(group string) int {
+	job.mu.Lock()
+	defer job.mu.Unlock()
+	return len(job.counts[group])
 }
 
 // String is one line for each group.
-func (t *tally) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (job *tally) String() string {
+	job.mu.Lock()
+	defer job.mu.Unlock()
 	var out strings.Builder
-	for _, group := range slices.Sorted(maps.Keys(t.counts)) {
-		counts := t.counts[group]
+	for _, group := range slices.Sorted(maps.Keys(job.counts)) {
+		counts := job.counts[group]
 		fmt.Fprintf(&out, "%s (%d):", group, len(counts))
 		for _, what := range slices.Sorted(maps.Keys(counts)) {
 			fmt.Fprintf(&out, " %s %d,", what, counts[what])

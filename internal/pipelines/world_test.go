@@ -32,10 +32,10 @@ type world struct {
 	written chan struct{} // holds one: a sink took something
 }
 
-func newWorld(p *plan, t *tally) *world {
+func newWorld(p *plan, job *tally) *world {
 	return &world{
 		plan:      p,
-		schedule:  newSchedule(p.troubles, t),
+		schedule:  newSchedule(p.troubles, job),
 		delivered: map[string]map[token]bool{},
 		written:   make(chan struct{}, 1),
 	}
