@@ -51,16 +51,16 @@ func (a *auditor) step(ctx context.Context) bool {
 	}
 	a.health.ok("sampling")
 	samples := make([]Sample, 0, len(looks))
-	var back []look
+	var back []splitSnapshot
 	for i, l := range looks {
 		switch {
 		case states[i].Err != nil:
-		case !l.settled && states[i].wentBack(l.seen, l.at):
-			if states[i].hides(l.judged) || states[i].Last.Before(l.at.Offset) {
+		case !l.decided && states[i].rolledBackFrom(l.lastState, l.knownUpTo):
+			if states[i].hasEntriesUpTo(l.checkedUpTo) || states[i].Last.Before(l.knownUpTo.Offset) {
 				back = append(back, l)
 			} // else the next read shows it: all that is there lies behind the position, or was read
 		default:
-			a.set.observe(l.hold, states[i])
+			a.set.observe(l.split, states[i])
 			a.set.finishCount(&l, states[i])
 			samples = append(samples, a.sample(l, states[i]))
 		}
@@ -70,9 +70,9 @@ func (a *auditor) step(ctx context.Context) bool {
 	return true
 }
 
-func (a *auditor) sample(l look, s State) Sample {
+func (a *auditor) sample(l splitSnapshot, s State) Sample {
 	lag := l.lagOf(s)
-	a.set.setLag(l.hold, lag.Entries)
+	a.set.setLag(l.split, lag.Entries)
 	if !lag.Exact {
 		a.set.startCount(l, s)
 	}
@@ -95,58 +95,58 @@ func (a *auditor) sample(l look, s State) Sample {
 }
 
 // look is one split as the auditor finds it.
-type look struct {
-	hold     *ownedSplit
-	lease    Lease
-	news     int      // of the hold
-	at       Position // up to which the stream is known to be the one that was read
-	judged   Offset   // behind it are entries that were read and whose stream has not been looked at since
-	seen     State
-	settled  bool // it is known already that the stream is not what it was
-	done     Position
-	next     Position  // where the next fetch goes on
-	ahead    int64     // entries fetched between done and next
-	oldest   Offset    // first entry fetched and not acknowledged; zero if none is
-	since    time.Time // when the first entry that is not acknowledged was handed out first; zero if none is
-	bound    bool      // nothing newer is handed out before that entry is acknowledged
-	lastRead time.Time
+type splitSnapshot struct {
+	split       *ownedSplit
+	lease       Lease
+	answers     int      // of the hold
+	knownUpTo   Position // up to which the stream is known to be the one that was read
+	checkedUpTo Offset   // behind it are entries that were read and whose stream has not been looked at since
+	lastState   State
+	decided     bool // it is known already that the stream is not what it was
+	done        Position
+	next        Position  // where the next fetch goes on
+	ahead       int64     // entries fetched between done and next
+	oldest      Offset    // first entry fetched and not acknowledged; zero if none is
+	since       time.Time // when the first entry that is not acknowledged was handed out first; zero if none is
+	bound       bool      // nothing newer is handed out before that entry is acknowledged
+	lastRead    time.Time
 	// What is known from counting, see hold.
-	fetched, accounted int64
-	checked            exactCount
+	entriesFetched, accounted int64
+	exact                     exactCount
 }
 
-func (set *splitSet) snapshots() []look {
+func (set *splitSet) snapshots() []splitSnapshot {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	looks := make([]look, 0, len(set.splits))
+	looks := make([]splitSnapshot, 0, len(set.splits))
 	for _, o := range set.splits {
-		l := look{
-			hold:      o,
-			lease:     o.lease,
-			news:      o.answers,
-			at:        o.next,
-			judged:    o.next.Offset,
-			seen:      o.lastState,
-			settled:   o.rolledBack || o.stopped != nil,
-			done:      o.tracker.Done(),
-			next:      o.next,
-			ahead:     o.fetchedAhead(),
-			lastRead:  o.lastRead,
-			fetched:   o.entriesFetched,
-			accounted: o.accounted,
-			checked:   o.exact,
+		l := splitSnapshot{
+			split:          o,
+			lease:          o.lease,
+			answers:        o.answers,
+			knownUpTo:      o.next,
+			checkedUpTo:    o.next.Offset,
+			lastState:      o.lastState,
+			decided:        o.rolledBack || o.stopped != nil,
+			done:           o.tracker.Done(),
+			next:           o.next,
+			ahead:          o.fetchedAhead(),
+			lastRead:       o.lastRead,
+			entriesFetched: o.entriesFetched,
+			accounted:      o.accounted,
+			exact:          o.exact,
 		}
 		if o.unchecked != nil {
-			l.at.EntriesRead = o.unchecked.before.EntriesRead // the count of what lies behind has yet to be judged
-			l.judged = o.unchecked.before.Offset
-			l.seen.Exists = true // or nothing could have been read
+			l.knownUpTo.EntriesRead = o.unchecked.before.EntriesRead // the count of what lies behind has yet to be judged
+			l.checkedUpTo = o.unchecked.before.Offset
+			l.lastState.Exists = true // or nothing could have been read
 		}
 		l.oldest, _ = o.oldest()
 		_, l.since, _ = o.tracker.Oldest()
 		l.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
 		looks = append(looks, l)
 	}
-	slices.SortFunc(looks, func(a, b look) int { return a.lease.Split.Partition - b.lease.Split.Partition })
+	slices.SortFunc(looks, func(a, b splitSnapshot) int { return a.lease.Split.Partition - b.lease.Split.Partition })
 	return looks
 }
 
@@ -154,12 +154,12 @@ func (set *splitSet) snapshots() []look {
 // claimed and reported together. A look may be overdue: if a read has brought something since, the
 // answer may be about a stream that is gone, and the reads have judged the one that came after it.
 // Where they have not, reading stands still, and the next look finds the same.
-func (set *splitSet) endRolledBack(looks []look) {
+func (set *splitSet) endRolledBack(looks []splitSnapshot) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, l := range looks {
-		if l.hold.phase == reading && l.hold.answers == l.news { // in another phase the next owner will see it
-			set.markRolledBack(l.hold)
+		if l.split.phase == reading && l.split.answers == l.answers { // in another phase the next owner will see it
+			set.markRolledBack(l.split)
 		}
 	}
 }

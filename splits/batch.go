@@ -20,7 +20,7 @@ type Batch struct {
 	set      *splitSet
 	hold     *ownedSplit
 	piece    piece
-	flight   flight
+	inFlight inFlightBatch
 	resolved atomic.Bool
 }
 
@@ -32,7 +32,7 @@ func (b *Batch) Ack() {
 	if b.resolved.Swap(true) {
 		return
 	}
-	b.set.cfg.Failures.accepted(&b.flight)
+	b.set.cfg.Failures.accepted(&b.inFlight)
 	if passed := b.set.acknowledge(b); passed != nil {
 		b.set.cfg.Observer.Recovered(*passed)
 	}
@@ -49,7 +49,7 @@ func (b *Batch) Nack(cause error, suspects []int) {
 	}
 	cfg := b.set.cfg
 	certain, counts := b.set.reject(b, cause, suspects)
-	cfg.Failures.failed(&b.flight, certain)
+	cfg.Failures.failed(&b.inFlight, certain)
 	switch {
 	case !counts:
 	case cfg.SkipNacked:

@@ -7,7 +7,7 @@ const (
 	freeBudget = 64 << 20
 	// paceShare is the part of the time for an answer that an answer should take: the size of the
 	// next one is an estimate.
-	paceShare = 4
+	answerTimeShare = 4
 	// sampleBytes is the size from which the time of an answer shows the speed of the connection.
 	sampleBytes = 64 << 10
 	// smallAnswer is the size up to which the time of an answer is the delay of the connection.
@@ -15,11 +15,11 @@ const (
 
 	// leastCeiling is the lowest size that is remembered as too large: an outage is more likely the
 	// reason of failures below it.
-	leastCeiling = 128 << 10
+	minCeiling = 128 << 10
 	// A size that was too large is not tried again for a while, which doubles each time up to the
 	// longest.
-	ceilingFor     = time.Minute
-	longestCeiling = 16 * time.Minute
+	ceilingFor    = time.Minute
+	maxCeilingFor = 16 * time.Minute
 )
 
 // budget is how many bytes an answer may have so that it arrives in time, as far as earlier answers
@@ -38,7 +38,7 @@ type budget struct {
 func (b *budget) bound(n int) int {
 	switch {
 	case !b.known:
-		return min(n, replyBytes)
+		return min(n, targetReplyBytes)
 	case b.bytes > 0:
 		return min(n, b.bytes)
 	}
@@ -52,7 +52,7 @@ func (b *budget) succeeded(bytes int, took, within time.Duration, now time.Time)
 			b.latency = took
 		}
 	}
-	aim := within / paceShare
+	aim := within / answerTimeShare
 	net := max(took-b.latency, time.Microsecond)
 	switch {
 	case within <= 0 || bytes == 0:
@@ -89,16 +89,16 @@ func (b *budget) failed(bytes int, now time.Time) {
 	bytes = b.bound(bytes)
 	b.set(bytes / 2)
 	if !now.Before(b.until) {
-		b.lasts = min(2*b.lasts, longestCeiling)
+		b.lasts = min(2*b.lasts, maxCeilingFor)
 	}
 	b.lasts = max(b.lasts, ceilingFor)
-	if bytes >= leastCeiling {
+	if bytes >= minCeiling {
 		b.ceiling, b.until = bytes, now.Add(b.lasts)
 	}
 }
 
 // forget drops what failures taught: they turned out to be an outage.
-func (b *budget) forget() {
+func (b *budget) forgetFailures() {
 	if b.lasts > 0 {
 		*b = budget{latency: b.latency}
 	}

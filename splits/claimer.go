@@ -16,31 +16,31 @@ type claimer struct {
 	set    *splitSet
 	health *health
 	// added hands over splits that were just claimed, for their first read. It must not block.
-	added func(owned []*ownedSplit)
+	onAdded func(owned []*ownedSplit)
 
 	planned signal // the wish changed
 	hint    signal // something changed elsewhere: a lease may be free
 
-	mu   sync.Mutex
-	wish wish
+	mu         sync.Mutex
+	assignment assignment
 
 	// The rest belongs to the goroutine of run.
-	lanes    lanes
+	calls    nodeCalls
 	backoffs map[string]Backoff // of the nodes where claims fail
 	retryAt  map[Split]time.Time
 	busy     map[Split]bool // is being claimed, or given up and not released yet
 	held     map[Split]bool // was ever ours
 	failing  map[Split]bool // the last attempt to claim it failed
-	leaving  []retired      // to be released when their node's lane is free
+	leaving  []drainedSplit // to be released when their node's lane is free
 	// leases of ours under which nothing is read: the stream went back, and the split has yet to be
 	// claimed anew
-	unread map[Split]Lease
-	hints  int       // counts the hints that came
-	news   Rebalance // what the Observer has not been told
+	unread    map[Split]Lease
+	hints     int       // counts the hints that came
+	rebalance Rebalance // what the Observer has not been told
 }
 
 // wish is what the plan wants this member to read.
-type wish struct {
+type assignment struct {
 	version uint64
 	splits  []Split
 	initial int
@@ -48,9 +48,9 @@ type wish struct {
 	standBy bool
 }
 
-func (w wish) equal(o wish) bool {
-	return w.version == o.version && w.initial == o.initial && w.standBy == o.standBy &&
-		slices.Equal(w.splits, o.splits)
+func (a assignment) equal(o assignment) bool {
+	return a.version == o.version && a.initial == o.initial && a.standBy == o.standBy &&
+		slices.Equal(a.splits, o.splits)
 }
 
 // idleClaimer is how long the claimer sleeps when nothing is due.
@@ -63,7 +63,7 @@ func newClaimer(cfg Config, set *splitSet, h *health) *claimer {
 		health:   h,
 		planned:  newSignal(),
 		hint:     newSignal(),
-		lanes:    newLanes(),
+		calls:    newNodeCalls(),
 		backoffs: map[string]Backoff{},
 		retryAt:  map[Split]time.Time{},
 		busy:     map[Split]bool{},
@@ -74,20 +74,20 @@ func newClaimer(cfg Config, set *splitSet, h *health) *claimer {
 }
 
 // follow sets the wish.
-func (c *claimer) follow(w wish) {
+func (c *claimer) setAssignment(a assignment) {
 	c.mu.Lock()
-	changed := !c.wish.equal(w)
-	c.wish = w
+	changed := !c.assignment.equal(a)
+	c.assignment = a
 	c.mu.Unlock()
 	if changed {
 		c.planned.raise()
 	}
 }
 
-func (c *claimer) wished() wish {
+func (c *claimer) currentAssignment() assignment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wish
+	return c.assignment
 }
 
 // run works until stop ends. Calls that have begun are finished, under calls: a claim whose answer
@@ -98,10 +98,10 @@ func (c *claimer) run(stop, calls context.Context) {
 	for {
 		select {
 		case <-stop.Done():
-			c.lanes.join()
+			c.calls.wait()
 			return
-		case end := <-c.lanes.landed:
-			c.lanes.land(end)
+		case end := <-c.calls.done:
+			c.calls.complete(end)
 		case <-c.hint:
 			c.hints++
 			clear(c.retryAt)
@@ -117,17 +117,17 @@ func (c *claimer) run(stop, calls context.Context) {
 // step.
 func (c *claimer) step(ctx context.Context) time.Duration {
 	c.takeLost()
-	w := c.wished()
+	a := c.currentAssignment()
 	for s := range c.failing {
-		if !slices.Contains(w.splits, s) {
+		if !slices.Contains(a.splits, s) {
 			c.mend(s)
 		}
 	}
-	missing := c.set.reconcile(w.splits, c.cfg.Now().Add(c.cfg.DrainFor))
-	gone, next := c.set.takeDrained(w.standBy)
-	c.giveUp(ctx, append(gone, c.unwanted(w.splits)...))
-	next = min(next, c.claim(ctx, w, missing))
-	c.report(w)
+	missing := c.set.reconcile(a.splits, c.cfg.Now().Add(c.cfg.DrainFor))
+	gone, next := c.set.takeDrained(a.standBy)
+	c.giveUp(ctx, append(gone, c.unwanted(a.splits)...))
+	next = min(next, c.claim(ctx, a, missing))
+	c.report(a)
 	return next
 }
 
@@ -147,23 +147,23 @@ func (c *claimer) takeLost() {
 }
 
 // report tells the Observer what was taken on and given up, once for all nodes that answer.
-func (c *claimer) report(w wish) {
-	if len(c.news.Added)+len(c.news.Revoked) == 0 {
+func (c *claimer) report(a assignment) {
+	if len(c.rebalance.Added)+len(c.rebalance.Revoked) == 0 {
 		return
 	}
-	for node := range c.lanes.busy {
+	for node := range c.calls.busy {
 		if c.backoffs[node] == nil {
 			return
 		}
 	}
-	c.news.Member, c.news.Version, c.news.Owned = c.cfg.Owner, w.version, c.set.count()
-	c.cfg.Observer.Rebalanced(c.news)
-	c.news = Rebalance{}
+	c.rebalance.Member, c.rebalance.Version, c.rebalance.Owned = c.cfg.Owner, a.version, c.set.count()
+	c.cfg.Observer.Rebalanced(c.rebalance)
+	c.rebalance = Rebalance{}
 }
 
 // claim tries to take on the missing splits that are due, and returns the time until the next is
 // due.
-func (c *claimer) claim(ctx context.Context, w wish, missing []Split) (next time.Duration) {
+func (c *claimer) claim(ctx context.Context, a assignment, missing []Split) (next time.Duration) {
 	now := c.cfg.Now()
 	next = idleClaimer
 	var due []Claim
@@ -175,29 +175,29 @@ func (c *claimer) claim(ctx context.Context, w wish, missing []Split) (next time
 			next = min(next, left)
 			continue
 		}
-		due = append(due, Claim{Split: s, Start: c.start(s, w.initial)})
+		due = append(due, Claim{Split: s, Start: c.start(s, a.initial)})
 	}
-	for node, claims := range byNode(c.cfg.Node, due, func(c Claim) Split { return c.Split }) {
-		if !c.lanes.busy[node] {
-			c.ask(ctx, node, claims)
+	for node, claims := range groupByNode(c.cfg.Node, due, func(c Claim) Split { return c.Split }) {
+		if !c.calls.busy[node] {
+			c.sendClaims(ctx, node, claims)
 		}
 	}
 	return next
 }
 
 // ask sends the claims that are due on one node. Trust is counted from here.
-func (c *claimer) ask(ctx context.Context, node string, claims []Claim) {
+func (c *claimer) sendClaims(ctx context.Context, node string, claims []Claim) {
 	for _, claim := range claims {
 		c.busy[claim.Split] = true
 	}
 	sent, hints := c.cfg.Now(), c.hints
-	c.lanes.start(node, func() func() {
+	c.calls.start(node, func() func() {
 		asking, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 		defer cancel()
 		granted := c.cfg.Leases.Claim(asking, c.cfg.Owner, c.cfg.TTL, claims)
 		return func() {
-			if owned := c.take(ctx, answers{node, sent, hints, claims, granted}); len(owned) > 0 {
-				c.added(owned)
+			if owned := c.handleGranted(ctx, claimAnswers{node, sent, hints, claims, granted}); len(owned) > 0 {
+				c.onAdded(owned)
 			}
 		}
 	})
@@ -215,7 +215,7 @@ func (c *claimer) start(s Split, initial int) Start {
 }
 
 // answers are those to the claims on one node.
-type answers struct {
+type claimAnswers struct {
 	node    string
 	sent    time.Time
 	hints   int // those that had come when the claims were sent
@@ -224,9 +224,9 @@ type answers struct {
 }
 
 // take adds what was granted to the Reader and plans another attempt for the rest.
-func (c *claimer) take(ctx context.Context, a answers) (owned []*ownedSplit) {
+func (c *claimer) handleGranted(ctx context.Context, a claimAnswers) (owned []*ownedSplit) {
 	var wait time.Duration // before claims that failed are tried again
-	var got []claimed
+	var got []claimedSplit
 	for i, g := range a.granted {
 		s := a.claims[i].Split
 		delete(c.retryAt, s)
@@ -251,18 +251,18 @@ func (c *claimer) take(ctx context.Context, a answers) (owned []*ownedSplit) {
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		got = append(got, claimed{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
+		got = append(got, claimedSplit{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
 	}
 	if wait == 0 {
 		delete(c.backoffs, a.node)
 	}
-	for _, g := range c.recover(ctx, got) {
+	for _, g := range c.resume(ctx, got) {
 		c.held[g.lease.Split] = true
-		if g.halt != nil {
-			c.health.failSplit(g.lease.Split, g.halt)
+		if g.stopped != nil {
+			c.health.failSplit(g.lease.Split, g.stopped)
 		}
 		owned = append(owned, c.set.add(g))
-		c.news.Added = append(c.news.Added, g.lease.Split)
+		c.rebalance.Added = append(c.rebalance.Added, g.lease.Split)
 	}
 	return owned
 }

@@ -18,7 +18,7 @@ type committer struct {
 	health *health
 
 	// The rest belongs to the goroutine of run.
-	lanes   lanes
+	calls   nodeCalls
 	failing map[string]bool // nodes whose last call failed
 }
 
@@ -26,24 +26,24 @@ const (
 	// renewals is how many renewals fit into a ttl: three may fail.
 	renewals = 4
 	// looks is how often within a ttl the committer looks what is due, and tries again what failed.
-	looks = 20
+	commitLooks = 20
 )
 
 func newCommitter(cfg Config, set *splitSet, h *health) *committer {
-	return &committer{cfg: cfg, set: set, health: h, lanes: newLanes(), failing: map[string]bool{}}
+	return &committer{cfg: cfg, set: set, health: h, calls: newNodeCalls(), failing: map[string]bool{}}
 }
 
 // run works until stop ends; its calls end with calls.
 func (c *committer) run(stop, calls context.Context) {
-	ticker := time.NewTicker(min(c.cfg.CommitEvery, c.cfg.TTL/looks))
+	ticker := time.NewTicker(min(c.cfg.CommitEvery, c.cfg.TTL/commitLooks))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-stop.Done():
-			c.lanes.join()
+			c.calls.wait()
 			return
-		case end := <-c.lanes.landed:
-			c.lanes.land(end)
+		case end := <-c.calls.done:
+			c.calls.complete(end)
 		case <-ticker.C:
 			c.step(calls)
 		}
@@ -52,21 +52,21 @@ func (c *committer) run(stop, calls context.Context) {
 
 // step has every node that is not busy store and renew what is due there.
 func (c *committer) step(ctx context.Context) {
-	for node, due := range byNode(c.cfg.Node, c.set.dueTasks(), func(e errand) Split { return e.lease.Split }) {
-		if c.lanes.busy[node] {
+	for node, due := range groupByNode(c.cfg.Node, c.set.dueTasks(), func(task commitTask) Split { return task.lease.Split }) {
+		if c.calls.busy[node] {
 			continue
 		}
 		c.set.beginTasks(due)
-		c.lanes.start(node, func() func() {
-			err := c.serve(ctx, due)
-			return func() { c.note(node, err) }
+		c.calls.start(node, func() func() {
+			err := c.send(ctx, due)
+			return func() { c.setHealth(node, err) }
 		})
 	}
-	c.forget()
+	c.forgetIdleNodes()
 }
 
 // note says how the last call went.
-func (c *committer) note(node string, err error) {
+func (c *committer) setHealth(node string, err error) {
 	if err != nil {
 		c.failing[node] = true
 		c.health.fail(committing(node), err)
@@ -81,31 +81,31 @@ func committing(node string) string { return "committing " + node }
 
 // forget drops the trouble with nodes where nothing is held any more: there is nothing that could
 // fail.
-func (c *committer) forget() {
+func (c *committer) forgetIdleNodes() {
 	if len(c.failing) == 0 {
 		return
 	}
-	held := byNode(c.cfg.Node, c.set.list(), func(s Split) Split { return s })
+	held := groupByNode(c.cfg.Node, c.set.list(), func(s Split) Split { return s })
 	for node := range c.failing {
 		if held[node] == nil {
-			c.note(node, nil)
+			c.setHealth(node, nil)
 		}
 	}
 }
 
 // serve commits and renews what is due on one node. It returns the first error that leaves an
 // outcome open.
-func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
+func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	defer c.set.finishTasks(due)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
 	var commits []Commit
 	var leases []Lease
-	for _, e := range due {
-		if e.at != nil {
-			commits = append(commits, Commit{Lease: e.lease, Position: *e.at, Accounted: e.accounted})
+	for _, task := range due {
+		if task.position != nil {
+			commits = append(commits, Commit{Lease: task.lease, Position: *task.position, Accounted: task.accounted})
 		} else {
-			leases = append(leases, e.lease)
+			leases = append(leases, task.lease)
 		}
 	}
 	if len(commits) > 0 {
@@ -114,20 +114,20 @@ func (c *committer) serve(ctx context.Context, due []errand) (failed error) {
 			if err == nil {
 				c.cfg.Observer.Committed(commits[i].Lease.Split, commits[i].Position)
 			}
-			failed = cmp.Or(failed, c.settle(commits[i].Lease, &commits[i], sent, err))
+			failed = cmp.Or(failed, c.handleAnswer(commits[i].Lease, &commits[i], sent, err))
 		}
 	}
 	if len(leases) > 0 {
 		sent := c.cfg.Now()
 		for i, err := range c.cfg.Leases.Renew(ctx, c.cfg.TTL, leases) {
-			failed = cmp.Or(failed, c.settle(leases[i], nil, sent, err))
+			failed = cmp.Or(failed, c.handleAnswer(leases[i], nil, sent, err))
 		}
 	}
 	return failed
 }
 
 // settle takes the answer for one lease; it returns an error that leaves the outcome open.
-func (c *committer) settle(lease Lease, stored *Commit, sent time.Time, err error) error {
+func (c *committer) handleAnswer(lease Lease, stored *Commit, sent time.Time, err error) error {
 	switch {
 	case err == nil:
 		c.set.renewed(lease, stored, trustedUntil(sent, c.cfg.TTL))
@@ -140,17 +140,17 @@ func (c *committer) settle(lease Lease, stored *Commit, sent time.Time, err erro
 }
 
 // errand is what is to be done for one lease: a position to store, or, without one, a renewal.
-type errand struct {
-	hold  *ownedSplit
-	lease Lease
-	at    *Position
+type commitTask struct {
+	split    *ownedSplit
+	lease    Lease
+	position *Position
 	// accounted goes with at, see Commit.
 	accounted int64
 }
 
 // due collects what is to be stored and renewed, save for leases with a call under way, and drops
 // leases that have run out.
-func (set *splitSet) dueTasks() (all []errand) {
+func (set *splitSet) dueTasks() (all []commitTask) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -161,34 +161,34 @@ func (set *splitSet) dueTasks() (all []errand) {
 		case !o.lease.Trusted(now):
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
-		case (done.tellsMoreThan(o.stored) || accounted > o.storedAccounted) && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
-			all = append(all, errand{o, o.lease, &done, accounted})
+		case (done.worthStoringOver(o.stored) || accounted > o.storedAccounted) && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
+			all = append(all, commitTask{o, o.lease, &done, accounted})
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
-			all = append(all, errand{o, o.lease, nil, 0})
+			all = append(all, commitTask{o, o.lease, nil, 0})
 		}
 	}
 	return all
 }
 
 // begin marks leases for which a call is now made.
-func (set *splitSet) beginTasks(all []errand) {
+func (set *splitSet) beginTasks(all []commitTask) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, e := range all {
-		e.hold.callInFlight = true
-		if e.at != nil {
-			e.hold.committedAt = now
+	for _, task := range all {
+		task.split.callInFlight = true
+		if task.position != nil {
+			task.split.committedAt = now
 		}
 	}
 }
 
 // finish takes the marks of begin back.
-func (set *splitSet) finishTasks(all []errand) {
+func (set *splitSet) finishTasks(all []commitTask) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, e := range all {
-		e.hold.callInFlight = false
+	for _, task := range all {
+		task.split.callInFlight = false
 	}
 }
 
@@ -206,7 +206,7 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	if stored == nil {
 		return
 	}
-	if stored.Position.tellsMoreThan(o.stored) {
+	if stored.Position.worthStoringOver(o.stored) {
 		o.stored = stored.Position
 	}
 	o.storedAccounted = stored.Accounted

@@ -112,7 +112,7 @@ func (c Config) withDefaults() Config {
 		c.OrderKey = func(Entry) string { return "" }
 	}
 	if c.Backoff == nil {
-		c.Backoff = func() Backoff { return &doubling{} }
+		c.Backoff = func() Backoff { return &doublingBackoff{} }
 	}
 	if c.Observer == nil {
 		c.Observer = NopObserver{}
@@ -131,11 +131,11 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // doubling is the default Backoff, without jitter.
-type doubling struct{ last time.Duration }
+type doublingBackoff struct{ last time.Duration }
 
-func (d *doubling) NextBackOff() time.Duration {
+func (d *doublingBackoff) NextBackOff() time.Duration {
 	d.last = min(max(2*d.last, 100*time.Millisecond), 30*time.Second)
 	return d.last
 }
 
-func (d *doubling) Reset() { d.last = 0 }
+func (d *doublingBackoff) Reset() { d.last = 0 }

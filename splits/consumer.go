@@ -16,16 +16,16 @@ type Consumer struct {
 	health     *health
 	set        *splitSet
 	claimer    *claimer
-	enumerator *Enumerator
+	enumerator *enumerator
 
-	running context.Context    // ends when the loops and the reads are to end
-	stop    context.CancelFunc // ends running
-	sever   context.CancelFunc // ends the calls of the loops
-	loops   sync.WaitGroup     // enumerator, claimer, committer, auditor, counter
-	reads   sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
-	closed  sync.Once
+	running     context.Context    // ends when the loops and the reads are to end
+	stop        context.CancelFunc // ends running
+	cancelCalls context.CancelFunc // ends the calls of the loops
+	loops       sync.WaitGroup     // enumerator, claimer, committer, auditor, counter
+	reads       sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
+	closed      sync.Once
 	// relisten cuts the back-off of the subscription short.
-	relisten signal
+	resubscribe signal
 
 	mu       sync.Mutex
 	fetchers map[string]*fetcher
@@ -35,16 +35,16 @@ type Consumer struct {
 func NewConsumer(cfg Config) *Consumer {
 	cfg = cfg.withDefaults()
 	c := &Consumer{
-		cfg:      cfg,
-		health:   newHealth(cfg.Observer, cfg.Now),
-		set:      newSplitSet(cfg),
-		fetchers: map[string]*fetcher{},
-		relisten: newSignal(),
+		cfg:         cfg,
+		health:      newHealth(cfg.Observer, cfg.Now),
+		set:         newSplitSet(cfg),
+		fetchers:    map[string]*fetcher{},
+		resubscribe: newSignal(),
 	}
 	c.claimer = newClaimer(cfg, c.set, c.health)
-	c.claimer.added = c.read
-	c.enumerator = newEnumerator(cfg, c.health, c.claimer.follow)
-	c.health.mended = c.retryNow
+	c.claimer.onAdded = c.startReads
+	c.enumerator = newEnumerator(cfg, c.health, c.claimer.setAssignment)
+	c.health.onRecovered = c.retryNow
 	return c
 }
 
@@ -53,7 +53,7 @@ func NewConsumer(cfg Config) *Consumer {
 func (c *Consumer) Start() {
 	running, stop := context.WithCancel(context.Background())
 	calls, sever := context.WithCancel(context.Background())
-	c.running, c.stop, c.sever = running, stop, sever
+	c.running, c.stop, c.cancelCalls = running, stop, sever
 	committer := newCommitter(c.cfg, c.set, c.health)
 	auditor := &auditor{cfg: c.cfg, set: c.set, health: c.health}
 	counter := newCounter(c.cfg, c.set)
@@ -80,13 +80,13 @@ func (c *Consumer) listen(ctx context.Context) {
 		if c.cfg.Now().Sub(began) > time.Minute {
 			backoff.Reset()
 		}
-		_ = sleepOr(ctx, backoff.NextBackOff(), c.relisten) // hints only save time: trouble with them alone is none
+		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe) // hints only save time: trouble with them alone is none
 	}
 }
 
 // read gives splits that were just claimed their first read, and their shards a fetcher. It does
 // not wait for the read, which may take longer than anything else that the claimer does.
-func (c *Consumer) read(owned []*ownedSplit) {
+func (c *Consumer) startReads(owned []*ownedSplit) {
 	shards := map[string][]*ownedSplit{}
 	for _, o := range owned {
 		shard := c.cfg.FetchGroup(o.lease.Split)
@@ -108,9 +108,9 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 		f = &fetcher{
 			group: shard, set: c.set, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
 			room: c.set.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
-			turn: make(chan struct{}, 1),
+			exclusive: make(chan struct{}, 1),
 		}
-		f.turn <- struct{}{}
+		f.exclusive <- struct{}{}
 		c.fetchers[shard] = f
 		c.reads.Go(func() { f.run(c.running) }) // ends with Close
 	}
@@ -121,7 +121,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 func (c *Consumer) retryNow() {
 	c.enumerator.wake.raise()
 	c.claimer.hint.raise()
-	c.relisten.raise()
+	c.resubscribe.raise()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.fetchers {
@@ -130,7 +130,7 @@ func (c *Consumer) retryNow() {
 }
 
 // graceForTrouble is how long there may be trouble before Poll gives up waiting.
-const graceForTrouble = time.Second
+const unavailableAfter = time.Second
 
 // Poll returns the next batch. It waits until there is one; until ctx ends (then its error); until
 // the consumer is closed (ErrClosed); or, while there is nothing to hand out, until the store has
@@ -139,10 +139,10 @@ const graceForTrouble = time.Second
 func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	began := c.cfg.Now()
 	return c.set.poll(ctx, func() error {
-		if c.cfg.Now().Sub(began) < graceForTrouble {
+		if c.cfg.Now().Sub(began) < unavailableAfter {
 			return nil
 		}
-		if _, err := c.health.trouble(graceForTrouble); err != nil {
+		if _, err := c.health.longestProblem(unavailableAfter); err != nil {
 			return &UnavailableError{Cause: err}
 		}
 		return nil
@@ -154,7 +154,7 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 // none.
 func (c *Consumer) Await(ctx context.Context) error {
 	for {
-		changed, err := c.health.trouble(0)
+		changed, err := c.health.longestProblem(0)
 		if c.set.isClosed() {
 			return ErrClosed
 		}
@@ -209,7 +209,7 @@ func (c *Consumer) close(ctx context.Context) error {
 		defer cancel()
 		err = c.cfg.Group.Leave(leaving, c.cfg.Member)
 	}
-	c.sever()
+	c.cancelCalls()
 	c.reads.Wait()
 	if err != nil && !errors.Is(err, ErrFenced) {
 		return fmt.Errorf("leaving the group: %w", err)

@@ -13,26 +13,26 @@ type counter struct {
 	set *splitSet
 
 	// The rest belongs to the goroutine of run.
-	lanes lanes
-	rests map[string]time.Time // nodes are left alone until then
+	calls       nodeCalls
+	pausedUntil map[string]time.Time // nodes are left alone until then
 }
 
 const (
 	// firstSlice and mostSlice are how many entries the first slice has, and any at most.
-	firstSlice, mostSlice = 4, 500
+	firstSlice, maxSlice = 4, 500
 	// sliceBytes is how many bytes the entries of a slice may have: the store makes a copy of each.
 	sliceBytes = 256 << 10
 	// sliceTime is how long the store may work on a slice, which keeps all its other clients
 	// waiting.
 	sliceTime = 2 * time.Millisecond
 	// restFactor makes slices take 2 % of the time.
-	restFactor = 49
+	pauseFactor = 49
 	// leastRest keeps a store that is too fast to be measured from being asked all the time.
-	leastRest = time.Millisecond
+	minPause = time.Millisecond
 )
 
 func newCounter(cfg Config, set *splitSet) *counter {
-	return &counter{cfg: cfg, set: set, lanes: newLanes(), rests: map[string]time.Time{}}
+	return &counter{cfg: cfg, set: set, calls: newNodeCalls(), pausedUntil: map[string]time.Time{}}
 }
 
 // run works until stop ends; its calls end with calls.
@@ -42,10 +42,10 @@ func (c *counter) run(stop, calls context.Context) {
 		select {
 		case <-stop.Done():
 			timer.Stop()
-			c.lanes.join()
+			c.calls.wait()
 			return
-		case end := <-c.lanes.landed:
-			c.lanes.land(end)
+		case end := <-c.calls.done:
+			c.calls.complete(end)
 		case <-c.set.countWanted:
 		case <-timer.C:
 		}
@@ -60,18 +60,18 @@ const idleCounter = time.Minute
 func (c *counter) step(ctx context.Context) (wait time.Duration) {
 	now := c.cfg.Now()
 	wait = idleCounter
-	for node, due := range byNode(c.cfg.Node, c.set.nextSlices(), func(s countSlice) Split { return s.req.Split }) {
-		if rest := c.rests[node].Sub(now); rest > 0 {
+	for node, due := range groupByNode(c.cfg.Node, c.set.nextSlices(), func(s countSlice) Split { return s.req.Split }) {
+		if rest := c.pausedUntil[node].Sub(now); rest > 0 {
 			wait = min(wait, rest)
 			continue
 		}
-		if c.lanes.busy[node] {
+		if c.calls.busy[node] {
 			continue // its landing wakes
 		}
 		next := due[0] // of a map: another one each time
-		c.lanes.start(node, func() func() {
+		c.calls.start(node, func() func() {
 			worked := c.count(ctx, next)
-			return func() { c.rests[node] = c.cfg.Now().Add(max(leastRest, restFactor*worked)) }
+			return func() { c.pausedUntil[node] = c.cfg.Now().Add(max(minPause, pauseFactor*worked)) }
 		})
 	}
 	return wait
@@ -96,5 +96,5 @@ func nextSlice(asked int, c Counted) int {
 	if c.Size > 0 {
 		next = min(next, sliceBytes/c.Size)
 	}
-	return min(max(next, 2), mostSlice) // the first of a slice was counted before
+	return min(max(next, 2), maxSlice) // the first of a slice was counted before
 }

@@ -7,7 +7,7 @@ import (
 
 // unintended returns the losses without those of streams that an operator deleted with their topic.
 // A stream that was recreated looks the same either way, so the leases are asked for.
-func (f *fetcher) unintended(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
+func (f *fetcher) withoutDeleted(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
 	var anew []Lease
 	for i, l := range losses {
 		if l.Recreated {

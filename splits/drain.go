@@ -9,7 +9,7 @@ import (
 // The side of a Reader that the Claimer sees: giving splits up.
 
 // retired is a split that is given up: nothing under its lease counts any more, save this position.
-type retired struct {
+type drainedSplit struct {
 	lease  Lease
 	done   Position
 	stored bool // done is what the store has
@@ -18,7 +18,7 @@ type retired struct {
 	unread    bool // nothing was read under it, and it counted as lost already
 }
 
-func (g retired) split() Split { return g.lease.Split }
+func (d drainedSplit) split() Split { return d.lease.Split }
 
 // reconcile turns the set of held splits towards the wish: splits not in it begin to drain until
 // drainBy at the latest, and splits that drain but are wished for again go on. It returns the
@@ -59,7 +59,7 @@ func (set *splitSet) stopDraining(o *ownedSplit) {
 
 // retire ends the splits that have drained, or all of them, and returns their last positions. next
 // is the time until the next one's patience ends.
-func (set *splitSet) takeDrained(all bool) (gone []retired, next time.Duration) {
+func (set *splitSet) takeDrained(all bool) (gone []drainedSplit, next time.Duration) {
 	now := set.cfg.Now()
 	next = idleClaimer
 	set.mu.Lock()
@@ -73,7 +73,7 @@ func (set *splitSet) takeDrained(all bool) (gone []retired, next time.Duration) 
 			continue
 		}
 		done := o.tracker.Done()
-		gone = append(gone, retired{lease: o.lease, done: done, stored: !done.tellsMoreThan(o.stored)})
+		gone = append(gone, drainedSplit{lease: o.lease, done: done, stored: !done.worthStoringOver(o.stored)})
 		gone[len(gone)-1].accounted = o.updateAccounted(done)
 		set.end(o, ErrRevoked)
 	}

@@ -11,29 +11,29 @@ import (
 // Enumerator keeps up the membership and the plan: it beats, discovers the splits of the topic,
 // proposes a plan when the group has changed, and tells the claimer which splits the plan gives to
 // this member.
-type Enumerator struct {
-	cfg    Config
-	health *health
-	follow func(wish)
-	wake   signal
-	beaten signal      // raised by every beat that succeeded
-	joined atomic.Bool // has beaten before
+type enumerator struct {
+	cfg           Config
+	health        *health
+	setAssignment func(assignment)
+	wake          signal
+	beaten        signal      // raised by every beat that succeeded
+	joined        atomic.Bool // has beaten before
 
 	plan Plan // the newest one known; belongs to the goroutine of run
 }
 
-func newEnumerator(cfg Config, h *health, follow func(wish)) *Enumerator {
-	return &Enumerator{cfg: cfg, health: h, follow: follow, wake: newSignal(), beaten: newSignal()}
+func newEnumerator(cfg Config, h *health, follow func(assignment)) *enumerator {
+	return &enumerator{cfg: cfg, health: h, setAssignment: follow, wake: newSignal(), beaten: newSignal()}
 }
 
 // joinedGroup reports whether a beat has succeeded.
-func (e *Enumerator) joinedGroup() bool { return e.joined.Load() }
+func (e *enumerator) joinedGroup() bool { return e.joined.Load() }
 
 // beatGap is the least time between beats that were asked for by hints, which come in swarms.
 const beatGap = 5 * time.Millisecond
 
 // run beats until stop ends; its calls end with calls.
-func (e *Enumerator) run(stop, calls context.Context) {
+func (e *enumerator) run(stop, calls context.Context) {
 	backoff := e.cfg.Backoff()
 	for stop.Err() == nil {
 		next, err := e.step(calls)
@@ -54,7 +54,7 @@ func (e *Enumerator) run(stop, calls context.Context) {
 }
 
 // step beats once, and plans if nobody has yet. It returns the time until the next beat.
-func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
+func (e *enumerator) step(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Heartbeat)
 	defer cancel()
 	beat := Beat{Member: e.cfg.Member, TTL: e.cfg.TTL, Planned: e.plan.Version, Rejoin: e.joined.Load()}
@@ -74,12 +74,12 @@ func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 	if view.Plan != nil {
 		e.plan = *view.Plan
 	}
-	e.follow(e.wish(view)) // whatever becomes of a proposal
+	e.setAssignment(e.assignmentOf(view)) // whatever becomes of a proposal
 	if view.Version != view.Planned {
 		if err := e.propose(ctx, view); err != nil {
 			return 0, err
 		}
-		e.follow(e.wish(view))
+		e.setAssignment(e.assignmentOf(view))
 	}
 	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from
 	// doing so at once.
@@ -89,15 +89,15 @@ func (e *Enumerator) step(ctx context.Context) (time.Duration, error) {
 
 // standBy has everything given up, for a later incarnation of the member lives. Beating goes on,
 // for that is how the end of the other's session is noticed; it changes nothing until then.
-func (e *Enumerator) standBy(err *SupersededError) {
+func (e *enumerator) standBy(err *SupersededError) {
 	e.plan = Plan{}
 	e.health.failMember(e.cfg.Member, err)
-	e.follow(wish{standBy: true})
+	e.setAssignment(assignment{standBy: true})
 }
 
 // propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat
 // sees what came of it.
-func (e *Enumerator) propose(ctx context.Context, view View) error {
+func (e *enumerator) propose(ctx context.Context, view View) error {
 	plan := Plan{Version: view.Version, Assignments: Assign(view.Members, len(view.Splits), e.plan.Assignments)}
 	stored, err := e.cfg.Group.Propose(ctx, plan)
 	switch {
@@ -112,12 +112,12 @@ func (e *Enumerator) propose(ctx context.Context, view View) error {
 }
 
 // wish is what the newest plan gives to this member of the splits that there are.
-func (e *Enumerator) wish(view View) wish {
-	w := wish{version: e.plan.Version, initial: view.Initial}
+func (e *enumerator) assignmentOf(view View) assignment {
+	a := assignment{version: e.plan.Version, initial: view.Initial}
 	for _, p := range e.plan.Assignments[e.cfg.Member] {
 		if p >= 0 && p < len(view.Splits) {
-			w.splits = append(w.splits, view.Splits[p])
+			a.splits = append(a.splits, view.Splits[p])
 		}
 	}
-	return w
+	return a
 }

@@ -30,9 +30,9 @@ func TestWhatABeatTellsIsFollowedThoughTheProposalFails(t *testing.T) {
 		Plan: &Plan{Version: 2, Assignments: map[string][]int{"a": {0}}},
 	}
 	cfg := Config{Group: replanned{view: view}, Member: "a", TTL: time.Minute, Heartbeat: time.Second}.withDefaults()
-	var followed []wish
-	e := newEnumerator(cfg, newHealth(cfg.Observer, cfg.Now), func(w wish) { followed = append(followed, w) })
+	var followed []assignment
+	e := newEnumerator(cfg, newHealth(cfg.Observer, cfg.Now), func(a assignment) { followed = append(followed, a) })
 	_, err := e.step(t.Context())
 	require.Error(t, err)
-	assert.Equal(t, []wish{{version: 2, splits: []Split{split}}}, followed)
+	assert.Equal(t, []assignment{{version: 2, splits: []Split{split}}}, followed)
 }

@@ -9,12 +9,12 @@ import (
 // flights are batches in flight, by name, and how often the failure of one was found to be certain.
 type flights struct {
 	*Failures
-	of      map[string]*flight
+	of      map[string]*inFlightBatch
 	certain map[string]int
 }
 
 func newFlights(names ...string) flights {
-	f := flights{NewFailures(), map[string]*flight{}, map[string]int{}}
+	f := flights{NewFailures(), map[string]*inFlightBatch{}, map[string]int{}}
 	for _, name := range names {
 		f.out(name)
 	}
@@ -22,7 +22,7 @@ func newFlights(names ...string) flights {
 }
 
 func (f flights) out(name string) {
-	f.of[name] = &flight{}
+	f.of[name] = &inFlightBatch{}
 	f.handedOut(f.of[name], f)
 }
 
@@ -69,11 +69,11 @@ func TestFailureWithoutOneEntryIsNeverCertain(t *testing.T) {
 
 func TestBatchesOfAClosedConsumerAreForgotten(t *testing.T) {
 	f := newFlights("a")
-	gone := &flight{}
+	gone := &inFlightBatch{}
 	f.handedOut(gone, "another owner")
 	f.nack("a")
 	assert.Zero(t, f.certain["a"])
 	f.forget("another owner")
 	assert.Equal(t, 1, f.certain["a"])
-	assert.Empty(t, f.Failures.out)
+	assert.Empty(t, f.Failures.inFlight)
 }

@@ -17,14 +17,14 @@ const (
 	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had
 	// nothing: a blocking request would keep the others waiting once they have room again. It also
 	// is how often it looks at quiet splits while others have a backlog.
-	lookAgain = 5 * time.Millisecond
+	idlePoll = 5 * time.Millisecond
 )
 
 // For how many splits the size of the next entry is asked: the store has to look at the whole
 // entries.
 const (
 	peeksAtOnce = 4
-	mostPeeks   = 16
+	maxPeeks    = 16
 )
 
 // fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all
@@ -42,19 +42,19 @@ type fetcher struct {
 	// spawn starts a goroutine that Close joins. The goroutine of run calls it.
 	spawn func(func())
 	// beside is true while there is a request beside the main one.
-	beside atomic.Bool
+	sideBusy atomic.Bool
 	// unanswered counts requests in a row that did not arrive while the store answered nothing else
 	// either.
 	unanswered atomic.Int32
 
-	sizes sizes
+	sizes fetchSizer
 	// turn holds one token, which a request takes that should have the connection for itself.
-	turn chan struct{}
+	exclusive chan struct{}
 }
 
 // request is one fetch request.
 type request struct {
-	items []intake
+	items []fetchItem
 	// count is how many entries of each split to ask for; full is how many tell of a backlog.
 	count, full int
 	block       time.Duration
@@ -63,12 +63,12 @@ type request struct {
 }
 
 // outcome is what became of a request.
-type outcome struct {
+type requestResult struct {
 	entries int
 	err     error
 	// aside says that the splits of the request, which failed, are on trial: others can be read
 	// meanwhile.
-	aside bool
+	onTrial bool
 }
 
 // run fetches until ctx ends. A blocked request may outlive ctx for as long as it blocks.
@@ -76,21 +76,21 @@ func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
 		f.startTrials(ctx)
-		full, most := f.sizes.most(f.set.freeBytes())
-		sel := f.set.planFetch(f.group, full, most)
-		if len(sel.items) == 0 {
+		full, most := f.sizes.maxSplits(f.set.freeBytes())
+		plan := f.set.planFetch(f.group, full, most)
+		if len(plan.items) == 0 {
 			if !f.set.ownsIn(f.group) {
 				f.health.ok(f.part()) // nothing to read is no trouble
 			}
-			_ = sleepOr(ctx, sel.wait, f.room)
+			_ = sleepOr(ctx, plan.wait, f.room)
 			continue
 		}
-		out := f.fetch(ctx, f.requestFor(sel))
+		out := f.fetch(ctx, f.requestFor(plan))
 		switch {
-		case out.err != nil && !out.aside:
-			f.rest(ctx, backoff)
-		case out.err == nil && out.entries == 0 && !sel.all && !sel.more:
-			_ = sleepOr(ctx, lookAgain, f.room)
+		case out.err != nil && !out.onTrial:
+			f.backOff(ctx, backoff)
+		case out.err == nil && out.entries == 0 && !plan.all && !plan.more:
+			_ = sleepOr(ctx, idlePoll, f.room)
 			fallthrough
 		default:
 			backoff.Reset()
@@ -98,10 +98,10 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-func (f *fetcher) requestFor(sel selection) request {
-	req := request{items: sel.items}
-	req.count, req.full = f.sizes.count(sel.behind, len(sel.items), f.set.freeBytes())
-	if sel.all {
+func (f *fetcher) requestFor(plan fetchPlan) request {
+	req := request{items: plan.items}
+	req.count, req.full = f.sizes.count(plan.backlogged, len(plan.items), f.set.freeBytes())
+	if plan.all {
 		req.block = blockFor
 	}
 	return req
@@ -110,7 +110,7 @@ func (f *fetcher) requestFor(sel selection) request {
 // rest waits after a failure, for no longer than a heartbeat: reading once per interval is no
 // burden. When the store can be reached again the waits begin anew, for after a failover each
 // client finds the new master by itself, and the one for reads may be the last.
-func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
+func (f *fetcher) backOff(ctx context.Context, backoff Backoff) {
 	select {
 	case <-f.retryNow:
 		backoff.Reset()
@@ -120,29 +120,29 @@ func (f *fetcher) rest(ctx context.Context, backoff Backoff) {
 }
 
 // fetch sends one request and takes in the answer.
-func (f *fetcher) fetch(ctx context.Context, r request) outcome {
+func (f *fetcher) fetch(ctx context.Context, r request) requestResult {
 	if f.sizes.unknown() {
-		f.foresee(ctx, &r)
+		f.sizeFirstRequest(ctx, &r)
 	}
 	fetched, took, err := f.send(ctx, r)
 	if err == nil && f.cfg.FailOnLoss {
 		err = f.inspectNow(ctx, r.items, fetched)
 	}
 	if err != nil {
-		return outcome{err: err, aside: f.fail(ctx, r, err)}
+		return requestResult{err: err, onTrial: f.fail(ctx, r, err)}
 	}
 	f.unanswered.Store(0)
 	f.health.ok(f.part())
 	report := f.set.deliver(r.items, r.count, r.full, fetched)
 	report.took, report.within = max(0, took-r.block), f.cfg.FetchWithin
 	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
-	f.tell(ctx, report)
+	f.report(ctx, report)
 	if report.entries > 0 {
 		// whoever polls goes first: the next request would keep him waiting, for as long as it
 		// takes to send
 		runtime.Gosched()
 	}
-	return outcome{entries: report.entries}
+	return requestResult{entries: report.entries}
 }
 
 // send sends a request, and returns how long the answer took.
@@ -150,8 +150,8 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 	// one that failed with the connection for itself must not keep others from it
 	if f.sizes.tight() && r.failures < 2 {
 		select {
-		case <-f.turn:
-			defer func() { f.turn <- struct{}{} }()
+		case <-f.exclusive:
+			defer func() { f.exclusive <- struct{}{} }()
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		}
@@ -164,19 +164,19 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 // foresee makes the first request of all as large as it should be: it asks for the size of the
 // entries. Splits whose next entry is larger than an answer should be are left to requests of their
 // own, if there are others.
-func (f *fetcher) foresee(ctx context.Context, r *request) {
+func (f *fetcher) sizeFirstRequest(ctx context.Context, r *request) {
 	next, err := f.peek(ctx, r.items)
 	if err != nil {
 		return // the request itself will show what is wrong
 	}
-	f.sizes.expect(next)
+	f.sizes.learnPeeked(next)
 	if f.sizes.unknown() {
 		return // there is no entry yet
 	}
 	if r.items = f.set.putLargeOnTrial(r.items, next); len(r.items) == 0 {
 		return
 	}
-	if most, _ := f.sizes.most(f.set.freeBytes()); len(r.items) > most {
+	if most, _ := f.sizes.maxSplits(f.set.freeBytes()); len(r.items) > most {
 		f.set.cancelFetch(r.items[most:])
 		r.items, r.block = r.items[:most], 0
 	}
@@ -185,8 +185,8 @@ func (f *fetcher) foresee(ctx context.Context, r *request) {
 
 // peek describes the next entries of some splits, in their order; there may be fewer answers than
 // splits.
-func (f *fetcher) peek(ctx context.Context, items []intake) (next []Peeked, err error) {
-	for some := range slices.Chunk(items[:min(mostPeeks, len(items))], peeksAtOnce) {
+func (f *fetcher) peek(ctx context.Context, items []fetchItem) (next []Peeked, err error) {
+	for some := range slices.Chunk(items[:min(maxPeeks, len(items))], peeksAtOnce) {
 		peeked, err := f.streams.Peek(ctx, cursors(some))
 		if err != nil {
 			return nil, err
@@ -196,10 +196,10 @@ func (f *fetcher) peek(ctx context.Context, items []intake) (next []Peeked, err 
 	return next, nil
 }
 
-func cursors(items []intake) []Cursor {
+func cursors(items []fetchItem) []Cursor {
 	all := make([]Cursor, len(items))
-	for i, it := range items {
-		all[i] = it.cursor
+	for i, item := range items {
+		all[i] = item.cursor
 	}
 	return all
 }
@@ -213,7 +213,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	case !errors.Is(err, ErrUnfinished): // an outage, whatever was read
 		f.set.cancelFetch(r.items)
 		f.set.endTrials(f.group)
-		f.sizes.forget()
+		f.sizes.forgetFailures()
 		f.health.fail(f.part(), err)
 		return false
 	}
@@ -227,9 +227,9 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		f.health.fail(f.part(), err)
 	}
 	onTrial, failures := f.set.putOnTrial(r.items, next, r.count)
-	f.sizes.expect(next)
+	f.sizes.learnPeeked(next)
 	if !onTrial {
-		f.sizes.failed(len(r.items)*r.count, f.cfg.Now())
+		f.sizes.requestFailed(len(r.items)*r.count, f.cfg.Now())
 	}
 	if unreachable == nil && failures > 0 {
 		f.reportEntry(r.items[0].cursor, next[0], failures, err)
@@ -241,7 +241,7 @@ func (f *fetcher) part() string { return "reading " + f.group }
 
 // inspectNow asks for the state of the streams before anything of the read is handed out: where a
 // loss is to stop a split, the entries behind it must not flow first.
-func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetched) error {
+func (f *fetcher) inspectNow(ctx context.Context, items []fetchItem, fetched []Fetched) error {
 	var splits []Split
 	var at []int
 	for i := range fetched {
@@ -267,14 +267,14 @@ func (f *fetcher) inspectNow(ctx context.Context, items []intake, fetched []Fetc
 }
 
 // tell passes on what a delivery brought to light.
-func (f *fetcher) tell(ctx context.Context, report intakeReport) {
+func (f *fetcher) report(ctx context.Context, report fetchResult) {
 	for s, err := range report.failed {
 		f.health.failSplit(s, err)
 	}
-	for _, s := range report.mended {
+	for _, s := range report.recovered {
 		f.health.ok(s.Key)
 	}
-	if losses := f.unintended(ctx, report.losses, report.leases); len(losses) > 0 {
+	if losses := f.withoutDeleted(ctx, report.losses, report.leases); len(losses) > 0 {
 		f.cfg.Observer.Lost(losses)
 	}
 }

@@ -7,20 +7,20 @@ import "context"
 // startTrials reads the splits that are on trial and due, in a goroutine that ends when none is
 // left or ctx ends, unless there is a request beside the main one already.
 func (f *fetcher) startTrials(ctx context.Context) {
-	if !f.beside.CompareAndSwap(false, true) {
+	if !f.sideBusy.CompareAndSwap(false, true) {
 		return
 	}
 	first := f.nextTrial()
 	if len(first.items) == 0 {
-		f.beside.Store(false)
+		f.sideBusy.Store(false)
 		return
 	}
 	f.spawn(func() {
-		defer f.leaveBeside()
+		defer f.endSideRequest()
 		r := first
 		for len(r.items) > 0 && ctx.Err() == nil {
 			out := f.fetch(ctx, r)
-			if out.err != nil && !out.aside {
+			if out.err != nil && !out.onTrial {
 				return // the main request waits until the store can be reached
 			}
 			r = f.nextTrial()
@@ -43,20 +43,20 @@ func (f *fetcher) nextTrial() request {
 	return request{items: items, count: count, full: count, failures: like.failures}
 }
 
-func (f *fetcher) leaveBeside() {
-	f.beside.Store(false)
+func (f *fetcher) endSideRequest() {
+	f.sideBusy.Store(false)
 	f.room.raise() // the main request may have found these splits busy, and sleep
 }
 
 // readFirst reads splits that were just claimed for the first time, unless there is a request
 // beside the main one already: then the main one reads them.
 func (f *fetcher) readFirst(ctx context.Context, owned []*ownedSplit) {
-	if !f.beside.CompareAndSwap(false, true) {
+	if !f.sideBusy.CompareAndSwap(false, true) {
 		f.room.raise()
 		return
 	}
-	defer f.leaveBeside()
-	_, most := f.sizes.most(f.set.freeBytes())
+	defer f.endSideRequest()
+	_, most := f.sizes.maxSplits(f.set.freeBytes())
 	items := f.set.planFirstFetch(owned, most)
 	if len(items) == 0 {
 		return

@@ -42,7 +42,7 @@ type ownedSplit struct {
 	lastRead     time.Time
 
 	// Handing out.
-	tracker     *Tracker
+	tracker     *tracker
 	isolation   isolation // what was rejected
 	inflight    int
 	oldestSince time.Time // when the oldest batch in flight was handed out
@@ -73,7 +73,7 @@ type fetchedRun struct {
 
 // ref is one tracked entry.
 type entryRef struct {
-	span  *Span
+	span  *span
 	index int
 }
 
@@ -89,7 +89,7 @@ func newOwnedSplit(lease Lease, at Position, key func(Entry) string) *ownedSplit
 		cancel:          cancel,
 		next:            at,
 		stored:          at,
-		tracker:         NewTracker(at),
+		tracker:         newTracker(at),
 		lag:             -1,
 		isolation:       isolation{key: key},
 		accounted:       at.EntriesRead,

@@ -6,10 +6,10 @@ import "time"
 // fetched of them.
 
 // intake is one split in a fetch request.
-type intake struct {
-	hold   *ownedSplit
-	cursor Cursor
-	seen   State // what was known of the stream before it was asked
+type fetchItem struct {
+	split     *ownedSplit
+	cursor    Cursor
+	lastState State // what was known of the stream before it was asked
 }
 
 // idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
@@ -18,37 +18,37 @@ const idleFetcher = time.Minute
 // mostBehind is how many splits with a backlog one request names: a few that return many entries
 // each cost less, on both sides, than many that return a few each. The others have their turn with
 // the next requests.
-const mostBehind = 16
+const maxBacklogged = 16
 
 // selection is what one fetch request is to name.
-type selection struct {
-	items  []intake
-	behind int           // how many of them have a backlog, as far as anybody knows
-	full   int           // how many of those probably bring entries
-	more   bool          // some were left out that the next request will name
-	all    bool          // none was left out at all: the request may block
-	wait   time.Duration // when to look again, if there are no items and nothing happens before
-	heavy  int           // how many of them bring two large entries along, since their streams are looked at
+type fetchPlan struct {
+	items       []fetchItem
+	backlogged  int           // how many of them have a backlog, as far as anybody knows
+	full        int           // how many of those probably bring entries
+	more        bool          // some were left out that the next request will name
+	all         bool          // none was left out at all: the request may block
+	wait        time.Duration // when to look again, if there are no items and nothing happens before
+	largeStates int           // how many of them bring two large entries along, since their streams are looked at
 }
 
 // add marks a split as being fetched and puts it into the request. The lock of the Reader is held.
-func (s *selection) add(o *ownedSplit) {
+func (s *fetchPlan) add(o *ownedSplit) {
 	o.fetching = true
 	inspect := o.unchecked.due()
 	if inspect && o.unchecked.large() {
-		if s.heavy++; s.heavy > maxLargeStates {
+		if s.largeStates++; s.largeStates > maxLargeStates {
 			inspect = false // another request will look
 		}
 	}
-	s.items = append(s.items, intake{o, Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}, o.lastState})
+	s.items = append(s.items, fetchItem{o, Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}, o.lastState})
 }
 
 // fetchable selects splits of a shard that have room, up to most, of which mostFull may be full,
 // and marks them as being fetched. Beside splits with a backlog, quiet ones are named every
 // lookAgain only, so that one busy split among a thousand flows as if it were alone.
-func (set *splitSet) planFetch(shard string, mostFull, most int) selection {
+func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 	now := set.cfg.Now()
-	sel := selection{all: true, wait: idleFetcher}
+	plan := fetchPlan{all: true, wait: idleFetcher}
 	var quiet []*ownedSplit
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -56,38 +56,38 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) selection {
 		switch {
 		case set.cfg.FetchGroup(s) != shard:
 		case o.trial != nil: // it is read by itself
-			sel.all = sel.all && o.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
+			plan.all = plan.all && o.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
 			if o.pausedUntil.After(now) {
-				sel.wait = min(sel.wait, o.pausedUntil.Sub(now))
+				plan.wait = min(plan.wait, o.pausedUntil.Sub(now))
 			}
 		case !o.canFetch():
 		case o.pausedUntil.After(now):
-			sel.wait = min(sel.wait, o.pausedUntil.Sub(now))
+			plan.wait = min(plan.wait, o.pausedUntil.Sub(now))
 		case !set.hasRoom(o):
-			sel.all = false
+			plan.all = false
 		case !o.mayHaveBacklog(now):
 			quiet = append(quiet, o)
-		case sel.behind == min(mostBehind, most) || o.mayReturnEntries() && sel.full == mostFull:
-			sel.more, sel.all = true, false
+		case plan.backlogged == min(maxBacklogged, most) || o.mayReturnEntries() && plan.full == mostFull:
+			plan.more, plan.all = true, false
 		default:
-			sel.add(o)
-			sel.behind++
+			plan.add(o)
+			plan.backlogged++
 			if o.mayReturnEntries() {
-				sel.full++
+				plan.full++
 			}
 		}
 	}
 	for _, o := range quiet {
 		switch {
-		case sel.behind > 0 && now.Sub(o.answeredAt) < lookAgain:
-			sel.more, sel.all = true, false
-		case len(sel.items) == most:
-			sel.all = false
+		case plan.backlogged > 0 && now.Sub(o.answeredAt) < idlePoll:
+			plan.more, plan.all = true, false
+		case len(plan.items) == most:
+			plan.all = false
 		default:
-			sel.add(o)
+			plan.add(o)
 		}
 	}
-	return sel
+	return plan
 }
 
 // mayBeBehind reports whether the split may have a backlog: the last read had as many entries as
@@ -107,16 +107,16 @@ func (o *ownedSplit) canFetch() bool {
 
 // firstFetch is fetchable for splits of one shard that were just added: their own first read need
 // not wait for a blocked fetcher.
-func (set *splitSet) planFirstFetch(owned []*ownedSplit, most int) []intake {
-	var sel selection
+func (set *splitSet) planFirstFetch(owned []*ownedSplit, most int) []fetchItem {
+	var plan fetchPlan
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, o := range owned {
-		if o.canFetch() && o.trial == nil && set.hasRoom(o) && len(sel.items) < most {
-			sel.add(o)
+		if o.canFetch() && o.trial == nil && set.hasRoom(o) && len(plan.items) < most {
+			plan.add(o)
 		}
 	}
-	return sel.items
+	return plan.items
 }
 
 func (set *splitSet) hasRoom(o *ownedSplit) bool {
@@ -131,48 +131,48 @@ func (set *splitSet) freeBytes() int {
 }
 
 // abandon takes back the marks of a request that failed as a whole.
-func (set *splitSet) cancelFetch(items []intake) {
+func (set *splitSet) cancelFetch(items []fetchItem) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, it := range items {
-		it.hold.fetching = false
+	for _, item := range items {
+		item.split.fetching = false
 	}
 }
 
 // intakeReport is what a delivery brought to light, to be told outside of the lock.
-type intakeReport struct {
+type fetchResult struct {
 	entries, bytes, largest int
 	fullest                 int // most entries of one split
 	losses                  []Loss
 	leases                  []Lease         // under which they were found
 	failed                  map[Split]error // can't be read now
-	mended                  []Split         // can be read again
+	recovered               []Split         // can be read again
 	took, within            time.Duration   // how long the answer took, of the time that there was for it
 }
 
 // deliver takes in the answers to a request for count entries of each split, of which full tell of
 // a backlog.
-func (set *splitSet) deliver(items []intake, count, full int, fetched []Fetched) intakeReport {
+func (set *splitSet) deliver(items []fetchItem, count, full int, fetched []Fetched) fetchResult {
 	now := set.cfg.Now()
-	report := intakeReport{failed: map[Split]error{}}
+	report := fetchResult{failed: map[Split]error{}}
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for i, it := range items {
-		o := it.hold
+	for i, item := range items {
+		o := item.split
 		o.fetching = false
-		if !o.canFetch() || o.next.Offset != it.cursor.After {
+		if !o.canFetch() || o.next.Offset != item.cursor.After {
 			continue // it was given up or moved while the request was under way
 		}
 		n := len(fetched[i].Entries)
 		o.backlogged, o.answeredAt = n >= full || o.backlogged && n >= count, now
 		o.trial = o.trial.after(n, count)
-		set.deliverSplit(it, fetched[i], now, &report)
+		set.deliverSplit(item, fetched[i], now, &report)
 	}
 	return report
 }
 
-func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *intakeReport) {
-	o := it.hold
+func (set *splitSet) deliverSplit(item fetchItem, f Fetched, now time.Time, report *fetchResult) {
+	o := item.split
 	s := o.lease.Split
 	if f.Err != nil {
 		o.pause(now, set.cfg.Backoff)
@@ -181,7 +181,7 @@ func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *i
 	}
 	if o.readBackoff != nil {
 		o.readBackoff = nil
-		report.mended = append(report.mended, s)
+		report.recovered = append(report.recovered, s)
 	}
 	p := o.unchecked
 	if set.cfg.FailOnLoss && len(f.Entries) > 0 {
@@ -191,7 +191,7 @@ func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *i
 	if f.State != nil && p != nil {
 		o.unchecked = nil
 		o.answers++
-		if found = set.judge(it, *p, *f.State, report); found == nil {
+		if found = set.judge(item, *p, *f.State, report); found == nil {
 			return
 		}
 	}
@@ -213,7 +213,7 @@ func (set *splitSet) deliverSplit(it intake, f Fetched, now time.Time, report *i
 	}
 }
 
-func (set *splitSet) accept(o *ownedSplit, entries []Entry, now time.Time, report *intakeReport) {
+func (set *splitSet) accept(o *ownedSplit, entries []Entry, now time.Time, report *fetchResult) {
 	o.lastRead = now
 	o.answers++
 	size := o.accept(entries)
@@ -229,13 +229,13 @@ func (set *splitSet) accept(o *ownedSplit, entries []Entry, now time.Time, repor
 
 // judge works out whether a read jumped over lost entries, and corrects the counts behind it. It
 // returns nil if the split is not to be read on under this lease.
-func (set *splitSet) judge(it intake, p uncheckedReads, state State, report *intakeReport) *finding {
-	o := it.hold
+func (set *splitSet) judge(item fetchItem, p uncheckedReads, state State, report *fetchResult) *finding {
+	o := item.split
 	if !state.Exists && !set.cfg.FailOnLoss { // it may be there again before anybody else looks
 		set.markRolledBack(o)
 		return nil
 	}
-	found := p.judge(state, it.seen)
+	found := p.judge(state, item.lastState)
 	// whether it stops the split is known at the claim
 	if found.back || found.loss != nil && found.loss.Recreated && set.cfg.FailOnLoss {
 		set.markRolledBack(o)

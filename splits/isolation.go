@@ -28,53 +28,53 @@ type isolation struct {
 	// key is the order key of an entry; nil if entries have no order.
 	key func(Entry) string
 
-	pieces []piece   // yet to be handed out, in the order of their offsets
-	lone   []*lone   // entries that failed alone and have not been accepted since
-	began  time.Time // when the first batch failed that has an entry here; zero if there is none
+	pieces       []piece        // yet to be handed out, in the order of their offsets
+	loneFailures []*loneFailure // entries that failed alone and have not been accepted since
+	failingSince time.Time      // when the first batch failed that has an entry here; zero if there is none
 
-	out       int       // pieces that are handed out
-	rounds    int       // that ended without anything accepted
-	accepted  bool      // something was, in this round
-	ended     time.Time // when the last round did
-	notBefore time.Time // nothing is handed out again before then
+	piecesOut  int       // pieces that are handed out
+	rounds     int       // that ended without anything accepted
+	accepted   bool      // something was, in this round
+	roundEnded time.Time // when the last round did
+	notBefore  time.Time // nothing is handed out again before then
 }
 
 // piece is a batch, or a part of one that failed.
 type piece struct {
-	refs       []entryRef
-	at         time.Time // when it was handed out
-	deliveries int       // how often it was handed out before
-	suspect    bool      // it is one entry that a hint named
-	hinted     bool      // it was cut off at the suspects of a hint
-	lone       *lone     // set if it is an entry that failed alone before
+	refs        []entryRef
+	handedOutAt time.Time    // when it was handed out
+	deliveries  int          // how often it was handed out before
+	suspect     bool         // it is one entry that a hint named
+	hinted      bool         // it was cut off at the suspects of a hint
+	lone        *loneFailure // set if it is an entry that failed alone before
 }
 
 // lone is an entry that failed alone.
-type lone struct {
-	ref       entryRef
-	attempts  int // deliveries of this entry alone that failed
-	certain   int // of these, deliveries during which no other batch of the process failed
-	total     int // deliveries, alone or with others
-	due       time.Time
-	out       bool       // it is handed out
-	followers []entryRef // entries behind it that have the same key, in order
-	cause     error      // of the last failure
+type loneFailure struct {
+	ref        entryRef
+	attempts   int // deliveries of this entry alone that failed
+	confirmed  int // of these, deliveries during which no other batch of the process failed
+	deliveries int // deliveries, alone or with others
+	due        time.Time
+	out        bool       // it is handed out
+	followers  []entryRef // entries behind it that have the same key, in order
+	cause      error      // of the last failure
 }
 
 // Waits before an entry that failed alone is handed out again, and after a round in which nothing
 // was accepted.
 const (
-	firstRetry  = 10 * time.Millisecond
-	latestRetry = 5 * time.Second
+	minRetryWait = 10 * time.Millisecond
+	maxRetryWait = 5 * time.Second
 )
 
 // retryAfter is the wait after n failures: it doubles, and a part of it differs from entry to
 // entry. An output that merges the batches of several splits would otherwise merge the same entries
 // again and again, and reject them all for one of them.
-func retryAfter(n int, at Offset) time.Duration {
-	wait := latestRetry
+func retryWait(n int, at Offset) time.Duration {
+	wait := maxRetryWait
 	if doublings := n - 1; doublings < 10 {
-		wait = min(firstRetry<<doublings, latestRetry)
+		wait = min(minRetryWait<<doublings, maxRetryWait)
 	}
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(at.String())) // never fails
@@ -83,7 +83,7 @@ func retryAfter(n int, at Offset) time.Duration {
 }
 
 // empty reports whether there is nothing to hand out again.
-func (i *isolation) empty() bool { return len(i.pieces) == 0 && len(i.lone) == 0 }
+func (i *isolation) empty() bool { return len(i.pieces) == 0 && len(i.loneFailures) == 0 }
 
 // next returns what is to be handed out again now, if anything is.
 func (i *isolation) next(now time.Time) (piece, bool) {
@@ -94,7 +94,7 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 		p := i.holdBack(i.pieces[0])
 		i.pieces = i.pieces[1:]
 		if len(p.refs) > 0 {
-			i.out++
+			i.piecesOut++
 			return p, true
 		}
 	}
@@ -103,8 +103,8 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 		return piece{}, false
 	}
 	l.out = true
-	i.out++
-	return piece{refs: []entryRef{l.ref}, deliveries: l.total, lone: l}, true
+	i.piecesOut++
+	return piece{refs: []entryRef{l.ref}, deliveries: l.deliveries, lone: l}, true
 }
 
 // wait is the time until next has something, if nothing happens before. It is negative if nothing
@@ -124,8 +124,8 @@ func (i *isolation) wait(now time.Time) time.Duration {
 }
 
 // earliest is the entry that failed alone and is due first, of those that are not handed out.
-func (i *isolation) earliest() (first *lone) {
-	for _, l := range i.lone {
+func (i *isolation) earliest() (first *loneFailure) {
+	for _, l := range i.loneFailures {
 		if !l.out && (first == nil || l.due.Before(first.due)) {
 			first = l
 		}
@@ -136,11 +136,11 @@ func (i *isolation) earliest() (first *lone) {
 // holdBack returns the piece without the entries that have to wait for one of their key that failed
 // alone.
 func (i *isolation) holdBack(p piece) piece {
-	if i.key == nil || len(i.lone) == 0 {
+	if i.key == nil || len(i.loneFailures) == 0 {
 		return p
 	}
-	failed := make(map[string]*lone, len(i.lone))
-	for _, l := range i.lone {
+	failed := make(map[string]*loneFailure, len(i.loneFailures))
+	for _, l := range i.loneFailures {
 		if key := i.key(l.ref.entry()); key != "" {
 			failed[key] = l
 		}
@@ -161,17 +161,17 @@ func (i *isolation) holdBack(p piece) piece {
 // is nil where there is no hint or none is to be trusted. It reports whether the failure proved the
 // hint wrong that the piece was cut by.
 func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (misled bool) {
-	if i.began.IsZero() {
-		i.began = now
+	if i.failingSince.IsZero() {
+		i.failingSince = now
 	}
-	i.back(p)
+	i.returned(p)
 	p.deliveries++
 	if len(p.refs) == 1 {
 		i.failAlone(p, cause, now)
 		return false
 	}
 	misled = p.hinted && !p.suspect
-	if misled || !telling(suspects, len(p.refs)) {
+	if misled || !usableHint(suspects, len(p.refs)) {
 		half := (len(p.refs) + 1) / 2
 		i.putBack(p.part(0, half), p.part(half, len(p.refs)))
 		return misled
@@ -181,7 +181,7 @@ func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (m
 }
 
 // telling reports whether a hint names some entries of n, but not all of them.
-func telling(suspects []int, n int) bool {
+func usableHint(suspects []int, n int) bool {
 	return len(suspects) > 0 && len(suspects) < n && suspects[0] >= 0 && suspects[len(suspects)-1] < n
 }
 
@@ -216,13 +216,13 @@ func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.
 func (i *isolation) failAlone(p piece, cause error, now time.Time) {
 	l := p.lone
 	if l == nil {
-		l = &lone{ref: p.refs[0]}
-		i.lone = append(i.lone, l)
+		l = &loneFailure{ref: p.refs[0]}
+		i.loneFailures = append(i.loneFailures, l)
 	}
 	l.attempts++
-	l.total, l.out, l.cause = p.deliveries, false, cause
-	l.due = now.Add(retryAfter(l.attempts, l.ref.entry().Offset))
-	if p.at.After(i.ended) {
+	l.deliveries, l.out, l.cause = p.deliveries, false, cause
+	l.due = now.Add(retryWait(l.attempts, l.ref.entry().Offset))
+	if p.handedOutAt.After(i.roundEnded) {
 		i.endRound(l.ref.entry().Offset, now)
 	}
 }
@@ -233,15 +233,15 @@ func (i *isolation) endRound(at Offset, now time.Time) {
 	if i.accepted {
 		i.rounds = 0
 	} else {
-		i.notBefore = now.Add(retryAfter(i.rounds, at))
+		i.notBefore = now.Add(retryWait(i.rounds, at))
 	}
-	i.accepted, i.ended = false, now
+	i.accepted, i.roundEnded = false, now
 }
 
 // back takes note that a batch is not in flight any more.
-func (i *isolation) back(p piece) {
+func (i *isolation) returned(p piece) {
 	if p.deliveries > 0 {
-		i.out--
+		i.piecesOut--
 	}
 }
 
@@ -249,26 +249,26 @@ func (i *isolation) back(p piece) {
 // was, all that failed in them is due at once: whatever was down is up again.
 func (i *isolation) accept(p piece, now time.Time) {
 	if i.rounds > 1 {
-		for _, l := range i.lone {
+		for _, l := range i.loneFailures {
 			l.due = now
 		}
 	}
-	i.back(p)
+	i.returned(p)
 	i.accepted, i.rounds, i.notBefore = true, 0, time.Time{}
 	if l := p.lone; l != nil {
-		i.lone = slices.DeleteFunc(i.lone, func(other *lone) bool { return other == l })
+		i.loneFailures = slices.DeleteFunc(i.loneFailures, func(other *loneFailure) bool { return other == l })
 		if len(l.followers) > 0 {
 			i.putBack(piece{refs: l.followers, deliveries: 1})
 		}
 	}
-	if i.empty() && i.out == 0 {
-		i.began = time.Time{}
+	if i.empty() && i.piecesOut == 0 {
+		i.failingSince = time.Time{}
 	}
 }
 
 // find returns the entry among those that failed alone.
-func (i *isolation) find(r entryRef) *lone {
-	for _, l := range i.lone {
+func (i *isolation) find(r entryRef) *loneFailure {
+	for _, l := range i.loneFailures {
 		if l.ref == r {
 			return l
 		}
@@ -277,8 +277,8 @@ func (i *isolation) find(r entryRef) *lone {
 }
 
 // first returns the first entry of those that failed alone, by offset; nil if none did.
-func (i *isolation) first() (first *lone) {
-	for _, l := range i.lone {
+func (i *isolation) first() (first *loneFailure) {
+	for _, l := range i.loneFailures {
 		if first == nil || l.ref.entry().Offset.Before(first.ref.entry().Offset) {
 			first = l
 		}

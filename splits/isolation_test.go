@@ -50,7 +50,7 @@ func (s *sink) take(p piece) {
 	}
 	s.log = append(s.log, strings.Trim(fmt.Sprint(numbers), "[]"))
 	s.delivered += len(numbers)
-	p.at = s.now
+	p.handedOutAt = s.now
 	if !failed {
 		s.got = append(s.got, numbers...)
 		s.accept(p, s.now)
@@ -66,7 +66,7 @@ func (s *sink) take(p piece) {
 
 // batch has the sink take a new batch with the entries from one number to another.
 func (s *sink) batch(from, to int) {
-	tracker := NewTracker(Position{})
+	tracker := newTracker(Position{})
 	all := entries(from, to)
 	span := tracker.Track(all, 0, s.now)
 	p := piece{}
@@ -116,7 +116,7 @@ func TestHintCutsABatchAtItsSuspects(t *testing.T) {
 	s.goOn(10)
 	assert.Equal(t, []int{1, 2, 4, 6, 7, 3, 5}, s.got)
 	assert.True(t, s.empty())
-	assert.Zero(t, s.began)
+	assert.Zero(t, s.failingSince)
 }
 
 func TestBatchWithoutAHintIsHalved(t *testing.T) {
@@ -163,7 +163,7 @@ func TestEntryThatFailsAloneBacksOff(t *testing.T) {
 	s.batch(1, 2)
 	s.goOn(100)
 	assert.Greater(t, s.waited, 60*time.Second, "of 100 attempts most wait for seconds")
-	assert.LessOrEqual(t, s.wait(s.now), latestRetry)
+	assert.LessOrEqual(t, s.wait(s.now), maxRetryWait)
 }
 
 // An outage costs few attempts, however many entries wait, and is over at once when it is over.
@@ -178,7 +178,7 @@ func TestOutageIsMetWithFewAttempts(t *testing.T) {
 	s.down, s.waited = false, 0
 	s.goOn(1000)
 	assert.Len(t, s.got, 500)
-	assert.LessOrEqual(t, s.waited, latestRetry)
+	assert.LessOrEqual(t, s.waited, maxRetryWait)
 }
 
 // One bad entry of 500: few are delivered twice, and the others do not wait.
@@ -191,7 +191,7 @@ func TestCostOfOneBadEntry(t *testing.T) {
 		}
 		t.Logf("entry %d without a hint: %d deliveries, %s of waiting", bad, s.delivered, s.waited)
 		assert.LessOrEqual(t, s.delivered, 500+1000)
-		assert.LessOrEqual(t, s.waited, 2*firstRetry)
+		assert.LessOrEqual(t, s.waited, 2*minRetryWait)
 
 		s = newSink(nil, bad)
 		s.hint = hintFor(bad)
@@ -249,6 +249,6 @@ func TestEverythingIsAcceptedOnceAndEachKeyInOrder(t *testing.T) {
 		slices.Sort(s.got)
 		assert.Len(t, slices.Compact(slices.Clone(s.got)), n, "seed %d", seed)
 		assert.Len(t, s.got, n, "seed %d", seed)
-		assert.True(t, s.empty() && s.out == 0 && s.began.IsZero(), "seed %d", seed)
+		assert.True(t, s.empty() && s.piecesOut == 0 && s.failingSince.IsZero(), "seed %d", seed)
 	}
 }

@@ -49,14 +49,14 @@ func (s State) accounted(p Position, atLeast int64) int64 {
 }
 
 // lagOf is the lag of a split as the auditor found it, in a stream of this state.
-func (l look) lagOf(s State) Lag {
+func (l splitSnapshot) lagOf(s State) Lag {
 	lag := s.Lag(l.done, l.accounted)
 	switch {
 	case lag.Exact:
 	case s.Last.Compare(l.next.Offset) <= 0: // all that lies behind is in our hands
 		lag.Entries = min(lag.Entries, l.ahead)
 		lag.Exact = s.MaxDeleted.Compare(l.done.Offset) <= 0 && !s.Last.Before(l.done.Offset)
-	case l.checked.holds(l.done.Offset, s):
+	case l.exact.holds(l.done.Offset, s):
 		lag.Exact = true
 	}
 	return lag

@@ -76,10 +76,10 @@ func (p uncheckedReads) judge(s, seen State) finding {
 		return f // whoever asked sees that it is gone
 	}
 	gone := s.Length == 0 || p.before.Offset.Before(s.First) // everything up to the position
-	unread := s.removed() - p.before.EntriesRead - int64(s.below(p.offsets))
+	unread := s.removed() - p.before.EntriesRead - int64(s.trimmedOf(p.offsets))
 	counted := s.EntriesAdded >= 0 && p.before.EntriesRead >= 0
 	switch {
-	case s.wentBack(seen, Position{Offset: last, EntriesRead: f.read}) || counted && gone && unread < 0:
+	case s.rolledBackFrom(seen, Position{Offset: last, EntriesRead: f.read}) || counted && gone && unread < 0:
 		return p.judgeAnew(s, seen)
 	case s.EntriesAdded >= 0 && s.Last == last:
 		f.read = s.EntriesAdded
@@ -87,7 +87,7 @@ func (p uncheckedReads) judge(s, seen State) finding {
 			f.lose(p, s.EntriesAdded-addCount(p.before.EntriesRead, len(p.offsets)), true)
 		}
 	case counted && gone:
-		doubtful := int64(s.maybeDeleted(p.offsets))
+		doubtful := int64(s.maybeDeletedOf(p.offsets))
 		unread = max(0, unread-doubtful)
 		f.read += unread
 		f.lose(p, unread, doubtful == 0)
@@ -106,10 +106,10 @@ func (f *finding) lose(p uncheckedReads, entries int64, exact bool) {
 // and only the counts are wrong.
 func (p uncheckedReads) judgeAnew(s, seen State) finding {
 	last := p.last()
-	if s.Last.Before(last) || s.hides(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
+	if s.Last.Before(last) || s.hasEntriesUpTo(p.before.Offset) || s.Length > 0 && s.First.Before(p.offsets[0]) {
 		return finding{read: CountUnknown, back: true}
 	}
-	read := s.removed() + int64(len(p.offsets)-s.below(p.offsets))
+	read := s.removed() + int64(len(p.offsets)-s.trimmedOf(p.offsets))
 	switch {
 	case s.EntriesAdded < 0:
 		read = CountUnknown
@@ -124,10 +124,10 @@ func (p uncheckedReads) judgeAnew(s, seen State) finding {
 	}
 	return finding{read: read, loss: &Loss{
 		After:     p.before.Offset,
-		Entries:   s.vanished(seen, old),
+		Entries:   s.lostUnread(seen, old),
 		Recreated: true,
 		From:      p.before.Offset,
-		FullyRead: seen.readUp(p.before),
+		FullyRead: seen.fullyReadAt(p.before),
 	}}
 }
 
@@ -135,7 +135,7 @@ func (p uncheckedReads) judgeAnew(s, seen State) finding {
 func (s State) removed() int64 { return s.EntriesAdded - s.Length }
 
 // below counts the entries that have been trimmed off the stream since they were read.
-func (s State) below(entries []Offset) int {
+func (s State) trimmedOf(entries []Offset) int {
 	if s.Length == 0 {
 		return len(entries)
 	}
@@ -148,9 +148,9 @@ func (s State) below(entries []Offset) int {
 
 // maybeDeleted counts the entries that are not below the first one of the stream and may have been
 // deleted since they were read.
-func (s State) maybeDeleted(entries []Offset) int {
+func (s State) maybeDeletedOf(entries []Offset) int {
 	n := 0
-	for _, o := range entries[s.below(entries):] {
+	for _, o := range entries[s.trimmedOf(entries):] {
 		if s.First.Before(o) && o.Compare(s.MaxDeleted) <= 0 {
 			n++
 		}
@@ -161,7 +161,7 @@ func (s State) maybeDeleted(entries []Offset) int {
 // wentBack reports whether the stream is not what it was when it was seen, or can't have held
 // everything up to the position: reading behind that could wait for ever. Whatever a stream counts
 // only grows. A seen State that does not exist is none.
-func (s State) wentBack(seen State, at Position) bool {
+func (s State) rolledBackFrom(seen State, at Position) bool {
 	switch {
 	case !s.Exists:
 		return seen.Exists || at.EntriesRead > 0
@@ -181,13 +181,13 @@ func (s State) wentBack(seen State, at Position) bool {
 
 // hides reports whether a stream that went back holds, or may come to hold, entries at or below the
 // offset.
-func (s State) hides(at Offset) bool {
+func (s State) hasEntriesUpTo(at Offset) bool {
 	return !s.Exists || s.Last.Before(at) || s.Length > 0 && s.First.Compare(at) <= 0
 }
 
 // vanished is how many entries were seen and not read that a stream which went back does not have
 // any more: at least so many are lost.
-func (s State) vanished(seen State, read int64) int64 {
+func (s State) lostUnread(seen State, read int64) int64 {
 	if !seen.Exists || seen.EntriesAdded < 0 || read < 0 {
 		return 0
 	}
@@ -199,6 +199,6 @@ func (s State) vanished(seen State, read int64) int64 {
 }
 
 // readUp reports whether nothing was seen of the stream that lies behind the position.
-func (s State) readUp(at Position) bool {
+func (s State) fullyReadAt(at Position) bool {
 	return s.Exists && s.EntriesAdded >= 0 && s.EntriesAdded <= at.EntriesRead && s.Last.Compare(at.Offset) <= 0
 }

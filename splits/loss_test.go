@@ -123,7 +123,7 @@ func TestAStreamWentBackIfItIsLessThanItWas(t *testing.T) {
 		"the server does not count":     {stateOf(1, 5, -1), stateOf(1, 9, -1), pos(5, CountUnknown), false},
 		"the server doesn't, and it is": {stateOf(1, 4, -1), stateOf(1, 9, -1), pos(5, CountUnknown), true},
 	} {
-		assert.Equal(t, c.want, c.state.wentBack(c.seen, c.at), name)
+		assert.Equal(t, c.want, c.state.rolledBackFrom(c.seen, c.at), name)
 	}
 }
 

@@ -85,7 +85,7 @@ type Position struct {
 // tellsMoreThan reports whether the position is worth storing over an older one: it lies further
 // on, or what it counts is known better now. A count that was stored without losses that were found
 // since would have them found again by whoever reads on from there.
-func (p Position) tellsMoreThan(stored Position) bool {
+func (p Position) worthStoringOver(stored Position) bool {
 	if p.Offset == stored.Offset {
 		return p.EntriesRead >= 0 && p.EntriesRead != stored.EntriesRead
 	}

@@ -34,7 +34,7 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 		back, err := ParseOffset(o.String())
 		require.NoError(t, err)
 		require.Equal(t, o, back)
-		require.True(t, Position{Offset: o}.tellsMoreThan(Position{Offset: p}) == p.Before(o) || o == p)
+		require.True(t, Position{Offset: o}.worthStoringOver(Position{Offset: p}) == p.Before(o) || o == p)
 	})
 }
 

@@ -128,6 +128,6 @@ func TestAPositionIsStoredIfItTellsMore(t *testing.T) {
 		{"the same, the count was known", pos(4, CountUnknown), pos(4, 4), false},
 		{"the same, the count was corrected", pos(4, 9), pos(4, 4), true},
 	} {
-		assert.Equal(t, c.want, c.p.tellsMoreThan(c.stored), c.name)
+		assert.Equal(t, c.want, c.p.worthStoringOver(c.stored), c.name)
 	}
 }

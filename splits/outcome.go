@@ -28,7 +28,7 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	}
 	set.resolve(b)
 	o.isolation.accept(b.piece, now)
-	if o.isolation.began.IsZero() {
+	if o.isolation.failingSince.IsZero() {
 		o.reportedAt = time.Time{}
 	}
 	set.batchReturned(o, now)
@@ -89,10 +89,10 @@ func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
 }
 
 // certain counts a failure that is the entry's own.
-func (set *splitSet) confirmFailure(l *lone) {
+func (set *splitSet) confirmFailure(l *loneFailure) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	l.certain++
+	l.confirmed++
 }
 
 // Failing is an entry that keeps failing.
@@ -131,7 +131,7 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	defer set.mu.Unlock()
 	o := b.hold
 	switch {
-	case o.isolation.empty() || now.Sub(o.isolation.began) < reportFailingAfter:
+	case o.isolation.empty() || now.Sub(o.isolation.failingSince) < reportFailingAfter:
 		return nil
 	case !o.reportedAt.IsZero() && now.Sub(o.reportedAt) < reportFailingEvery:
 		return nil
@@ -146,7 +146,7 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 			Split:  b.Split,
 			Offset: first.Offset,
 			Among:  len(b.Entries),
-			For:    now.Sub(o.isolation.began),
+			For:    now.Sub(o.isolation.failingSince),
 			Cause:  cause,
 		}
 	}
@@ -155,10 +155,10 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 }
 
 // failing describes an entry that failed alone.
-func (o *ownedSplit) failing(l *lone, now time.Time) Failing {
+func (o *ownedSplit) failing(l *loneFailure, now time.Time) Failing {
 	f := Failing{
-		Split: o.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.certain,
-		Others: len(o.isolation.lone) - 1, For: now.Sub(o.isolation.began), Cause: l.cause,
+		Split: o.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.confirmed,
+		Others: len(o.isolation.loneFailures) - 1, For: now.Sub(o.isolation.failingSince), Cause: l.cause,
 	}
 	if o.isolation.key != nil {
 		f.Key = o.isolation.key(l.ref.entry())

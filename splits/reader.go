@@ -21,9 +21,9 @@ type splitSet struct {
 	buffered         int               // bytes of all buffers
 	lost             map[error][]Lease // those that ended against our will, by cause
 	closed           bool
-	stalled          bool             // the Observer has been told
-	memories         map[Split]memory // of splits that were held
-	ignoreHintsUntil time.Time        // until then hints are not trusted: one was wrong
+	stalled          bool                   // the Observer has been told
+	memories         map[Split]streamMemory // of splits that were held
+	ignoreHintsUntil time.Time              // until then hints are not trusted: one was wrong
 
 	readable    signal            // for Poll: something may be ready
 	changed     signal            // for the Claimer: a drain ended or a lease was lost
@@ -37,7 +37,7 @@ func newSplitSet(cfg Config) *splitSet {
 		splits:      map[Split]*ownedSplit{},
 		lost:        map[error][]Lease{},
 		room:        map[string]signal{},
-		memories:    map[Split]memory{},
+		memories:    map[Split]streamMemory{},
 		readable:    newSignal(),
 		changed:     newSignal(),
 		countWanted: newSignal(),
@@ -45,13 +45,13 @@ func newSplitSet(cfg Config) *splitSet {
 }
 
 // add takes on a split that was just claimed.
-func (set *splitSet) add(c claimed) *ownedSplit {
+func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	key := set.cfg.OrderKey
 	if set.cfg.Unordered {
 		key = nil
 	}
 	o := newOwnedSplit(c.lease, c.at, key)
-	o.lastState, o.fingerprints, o.stopped = c.seen, c.marks, c.halt
+	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
 	o.committedAt = set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -204,8 +204,8 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		set.delay(o)
 		return nil
 	}
-	b.piece.at, b.Deliveries = now, b.piece.deliveries+1
-	set.cfg.Failures.handedOut(&b.flight, set)
+	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
+	set.cfg.Failures.handedOut(&b.inFlight, set)
 	if o.inflight++; o.inflight == 1 {
 		o.oldestSince = now
 	}

@@ -7,13 +7,13 @@ import (
 )
 
 // memory is what stays known of the stream of a split when a hold ends, for the next one.
-type memory struct {
-	seen State // the newest state of the stream while it was the one that was read; zero if none was seen
+type streamMemory struct {
+	lastState State // the newest state of the stream while it was the one that was read; zero if none was seen
 	// end is the position behind the last entry that was handed out.
-	end   Position
-	marks fingerprints
+	end          Position
+	fingerprints fingerprints
 	// back says that the hold ended because the stream went back.
-	back bool
+	rolledBack bool
 	// epoch is that of the lease.
 	epoch uint64
 	// done is the position up to which everything was acknowledged.
@@ -25,25 +25,25 @@ type memory struct {
 // deleted it, knows of the loss. The lock is held.
 func (set *splitSet) remember(o *ownedSplit, cause error) {
 	if o.stopped == nil && !errors.Is(cause, ErrDeleted) {
-		set.memories[o.lease.Split] = memory{
-			seen:  o.lastState,
-			end:   o.tracker.End(),
-			marks: o.fingerprints,
-			back:  o.rolledBack,
-			epoch: o.lease.Epoch,
-			done:  o.tracker.Done(),
+		set.memories[o.lease.Split] = streamMemory{
+			lastState:    o.lastState,
+			end:          o.tracker.End(),
+			fingerprints: o.fingerprints,
+			rolledBack:   o.rolledBack,
+			epoch:        o.lease.Epoch,
+			done:         o.tracker.Done(),
 		}
 	}
 }
 
 // recall returns what was known of the stream of a split when its lease was lost. If the position
 // has moved on since, another member had the split, and will have judged.
-func (set *splitSet) recall(s Split, at Position) memory {
+func (set *splitSet) recall(s Split, at Position) streamMemory {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	m := set.memories[s]
 	if m.end.Offset.Before(at.Offset) {
-		return memory{}
+		return streamMemory{}
 	}
 	return m
 }
@@ -64,28 +64,28 @@ func (set *splitSet) endIfRolledBack(o *ownedSplit) {
 
 // see notes a state of the stream, unless a newer one is known.
 func (o *ownedSplit) observe(s State) {
-	if s.Exists && !s.wentBack(o.lastState, Position{}) {
+	if s.Exists && !s.rolledBackFrom(o.lastState, Position{}) {
 		o.lastState = s
 	}
 }
 
 // claimed is a lease that was just granted, the position that came with it, and what is known of
 // the stream.
-type claimed struct {
+type claimedSplit struct {
 	lease Lease
 	at    Position
-	memory
+	streamMemory
 	// deleted and resolved are those of the claim's answer.
 	deleted  uint64
 	resolved bool
 	// halt is why the split must not be read.
-	halt error
+	stopped error
 }
 
 // recover looks whether the streams are the ones in which the stored positions were reached. One
 // that is not was recreated or rolled back, and waiting there could last for ever: it is begun
 // anew, under the new epoch, so that no late commit of an old position can undo that.
-func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
+func (c *claimer) resume(ctx context.Context, got []claimedSplit) (kept []claimedSplit) {
 	if len(got) == 0 {
 		return nil
 	}
@@ -105,19 +105,19 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 	var losses []Loss
 	var deleted []Split
 	for i, g := range got {
-		if g.memory = c.set.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
-			if g.back {
+		if g.streamMemory = c.set.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
+			if g.rolledBack {
 				deleted = append(deleted, g.lease.Split)
 			}
-			g.memory = memory{} // the stream is another one on purpose
+			g.streamMemory = streamMemory{} // the stream is another one on purpose
 		}
 		s := states[i]
 		switch {
-		case s.Err != nil && g.back:
+		case s.Err != nil && g.rolledBack:
 			c.failAgain(g.lease, s.Err)
 			continue
 		case s.Err != nil: // the reads will tell, and the auditor looks again
-		case g.back || s.wentBack(g.seen, g.at):
+		case g.rolledBack || s.rolledBackFrom(g.lastState, g.at):
 			loss, err := c.rewind(ctx, &g, s)
 			if err != nil {
 				c.failAgain(g.lease, err)
@@ -125,7 +125,7 @@ func (c *claimer) recover(ctx context.Context, got []claimed) (kept []claimed) {
 			}
 			losses = append(losses, loss)
 		default:
-			g.seen = s
+			g.lastState = s
 		}
 		kept = append(kept, g)
 	}
@@ -150,15 +150,15 @@ func (c *claimer) failAgain(l Lease, err error) {
 }
 
 // rewind moves a split whose stream went back to where reading has to go on, or halts it.
-func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error) {
+func (c *claimer) rewind(ctx context.Context, g *claimedSplit, s State) (Loss, error) {
 	read := max(g.end.EntriesRead, g.at.EntriesRead)
-	spent := g.spent(s)
+	spent := g.fullyRead(s)
 	loss := Loss{
-		Split: g.lease.Split, After: g.at.Offset, Entries: s.vanished(g.seen, read), Recreated: true, Gone: !s.Exists,
+		Split: g.lease.Split, After: g.at.Offset, Entries: s.lostUnread(g.lastState, read), Recreated: true, Gone: !s.Exists,
 		FullyRead: spent, Stopped: c.cfg.FailOnLoss && !spent,
 	}
 	if loss.Stopped {
-		g.halt = &LossError{Loss: loss}
+		g.stopped = &LossError{Loss: loss}
 		return loss, nil
 	}
 	to, err := c.resumeAt(ctx, *g, s)
@@ -171,20 +171,20 @@ func (c *claimer) rewind(ctx context.Context, g *claimed, s State) (Loss, error)
 		}
 	}
 	if loss.From = to.Offset; to.Offset != (Offset{}) {
-		loss.ReadLost = s.undone(read)
+		loss.ReadLost = s.lostRead(read)
 	}
-	g.at, g.memory = to, memory{seen: s, marks: g.marks.within(Offset{}, to.Offset)}
+	g.at, g.streamMemory = to, streamMemory{lastState: s, fingerprints: g.fingerprints.within(Offset{}, to.Offset)}
 	return loss, nil
 }
 
 // spent reports whether the stream went away after all that was seen of it had been acknowledged,
 // and nothing else did: had the store lost more, the position would be gone too.
-func (g claimed) spent(s State) bool {
-	return g.seen.readUp(g.done) && !g.resolved && (!s.Exists || !s.hides(g.at.Offset))
+func (g claimedSplit) fullyRead(s State) bool {
+	return g.lastState.fullyReadAt(g.done) && !g.resolved && (!s.Exists || !s.hasEntriesUpTo(g.at.Offset))
 }
 
 // undone is how many of the entries that were read are gone from a stream that went back.
-func (s State) undone(read int64) int64 {
+func (s State) lostRead(read int64) int64 {
 	if !s.Exists || s.EntriesAdded < 0 {
 		return 0
 	}
@@ -193,18 +193,18 @@ func (s State) undone(read int64) int64 {
 
 // resumeAt finds the position from which a stream that went back has to be read so that nothing is
 // passed over.
-func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, error) {
+func (c *claimer) resumeAt(ctx context.Context, g claimedSplit, s State) (Position, error) {
 	begin := Position{EntriesRead: CountUnknown} // the first entry
 	if s.EntriesAdded >= 0 {
 		begin.EntriesRead = s.removed()
 	}
-	if !s.hides(g.at.Offset) {
+	if !s.hasEntriesUpTo(g.at.Offset) {
 		return Position{Offset: g.at.Offset, EntriesRead: begin.EntriesRead}, nil // all that is there lies behind it
 	}
 	if s.Length == 0 {
 		return begin, nil
 	}
-	known, err := c.lastKnown(ctx, g.lease.Split, g.marks.within(s.First, s.Last))
+	known, err := c.newestKept(ctx, g.lease.Split, g.fingerprints.within(s.First, s.Last))
 	switch {
 	case err != nil:
 		return Position{}, err
@@ -215,7 +215,7 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 	if g.at.Offset.Compare(to.Offset) <= 0 {
 		to = g.at // not acknowledged beyond
 	}
-	if !g.parts(s, *known) || s.EntriesAdded < to.EntriesRead {
+	if !g.divergedBehind(s, *known) || s.EntriesAdded < to.EntriesRead {
 		to.EntriesRead = CountUnknown
 	}
 	return to, nil
@@ -224,18 +224,18 @@ func (c *claimer) resumeAt(ctx context.Context, g claimed, s State) (Position, e
 // parts reports whether the histories are known to part behind a mark that the stream has:
 // something that was read behind it is gone. Else they parted before, unseen, and the count at the
 // mark is that of neither.
-func (g claimed) parts(s State, known fingerprint) bool {
-	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.marks[len(g.marks)-1].at.Offset)
+func (g claimedSplit) divergedBehind(s State, known fingerprint) bool {
+	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.fingerprints[len(g.fingerprints)-1].at.Offset)
 }
 
 // lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are
 // searched by halves: of a history that parts from the one that was read, all marks before the
 // parting are there and none behind it.
-func (c *claimer) lastKnown(ctx context.Context, s Split, all fingerprints) (newest *fingerprint, err error) {
+func (c *claimer) newestKept(ctx context.Context, s Split, all fingerprints) (newest *fingerprint, err error) {
 	low, high := 0, len(all)
 	for low < high {
 		middle := (low + high) / 2
-		found, err := c.has(ctx, s, all[middle])
+		found, err := c.hasEntry(ctx, s, all[middle])
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("looking for offset %s: %w", all[middle].at.Offset, err)
@@ -249,7 +249,7 @@ func (c *claimer) lastKnown(ctx context.Context, s Split, all fingerprints) (new
 }
 
 // has asks whether the stream has the entry of the mark.
-func (c *claimer) has(ctx context.Context, s Split, m fingerprint) (bool, error) {
+func (c *claimer) hasEntry(ctx context.Context, s Split, m fingerprint) (bool, error) {
 	fetched, err := c.cfg.Streams.Fetch(
 		ctx,
 		FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1},

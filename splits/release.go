@@ -9,24 +9,24 @@ import (
 // The side of the claimer that lets go.
 
 // giveUp releases splits that were retired, now or when their node's lane is free.
-func (c *claimer) giveUp(ctx context.Context, gone []retired) {
-	for _, g := range gone {
-		c.busy[g.lease.Split] = true
+func (c *claimer) giveUp(ctx context.Context, gone []drainedSplit) {
+	for _, d := range gone {
+		c.busy[d.lease.Split] = true
 	}
 	leaving := slices.Concat(c.leaving, gone)
 	c.leaving = nil
-	for node, gone := range byNode(c.cfg.Node, leaving, retired.split) {
-		if c.lanes.busy[node] {
+	for node, gone := range groupByNode(c.cfg.Node, leaving, drainedSplit.split) {
+		if c.calls.busy[node] {
 			c.leaving = append(c.leaving, gone...)
 			continue
 		}
-		c.lanes.start(node, func() func() {
+		c.calls.start(node, func() func() {
 			c.release(ctx, gone)
 			return func() {
-				for _, g := range gone {
-					delete(c.busy, g.lease.Split)
-					if !g.unread {
-						c.news.Revoked = append(c.news.Revoked, g.lease.Split)
+				for _, d := range gone {
+					delete(c.busy, d.lease.Split)
+					if !d.unread {
+						c.rebalance.Revoked = append(c.rebalance.Revoked, d.lease.Split)
 					}
 				}
 			}
@@ -40,21 +40,21 @@ func (c *claimer) close(ctx context.Context) {
 	gone, _ := c.set.takeDrained(true)
 	c.takeLost()
 	gone = append(gone, c.unwanted(nil)...)
-	for node, gone := range byNode(c.cfg.Node, append(c.leaving, gone...), retired.split) {
-		c.lanes.start(node, func() func() {
+	for node, gone := range groupByNode(c.cfg.Node, append(c.leaving, gone...), drainedSplit.split) {
+		c.calls.start(node, func() func() {
 			c.release(ctx, gone)
 			return func() {}
 		})
 	}
-	c.lanes.join()
+	c.calls.wait()
 }
 
 // unwanted takes the leases under which nothing is read, and whose splits are not wished for, to be
 // released. Others would have to wait until they run out.
-func (c *claimer) unwanted(wish []Split) (gone []retired) {
+func (c *claimer) unwanted(wish []Split) (gone []drainedSplit) {
 	for s, lease := range c.unread {
 		if !c.busy[s] && !slices.Contains(wish, s) {
-			gone = append(gone, retired{lease: lease, stored: true, unread: true})
+			gone = append(gone, drainedSplit{lease: lease, stored: true, unread: true})
 			delete(c.unread, s)
 		}
 	}
@@ -62,13 +62,13 @@ func (c *claimer) unwanted(wish []Split) (gone []retired) {
 }
 
 // release commits the last positions of splits that are given up, and only then frees them.
-func (c *claimer) release(ctx context.Context, gone []retired) {
+func (c *claimer) release(ctx context.Context, gone []drainedSplit) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	defer cancel()
 	leases := make([]Lease, len(gone))
-	for i, g := range gone {
-		leases[i] = g.lease
-		c.health.forget(g.lease.Split)
+	for i, d := range gone {
+		leases[i] = d.lease
+		c.health.forget(d.lease.Split)
 	}
 	c.commitLast(ctx, gone)
 	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
@@ -76,11 +76,11 @@ func (c *claimer) release(ctx context.Context, gone []retired) {
 
 // commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be
 // trusted any more.
-func (c *claimer) commitLast(ctx context.Context, gone []retired) {
+func (c *claimer) commitLast(ctx context.Context, gone []drainedSplit) {
 	var open []Commit
-	for _, g := range gone {
-		if !g.stored {
-			open = append(open, Commit{Lease: g.lease, Position: g.done, Accounted: g.accounted})
+	for _, d := range gone {
+		if !d.stored {
+			open = append(open, Commit{Lease: d.lease, Position: d.done, Accounted: d.accounted})
 		}
 	}
 	backoff := c.cfg.Backoff()

@@ -12,30 +12,30 @@ import (
 const plenty = 50 << 20
 
 // reply is what a delivery of n entries of a size has, from one split.
-func reply(n, size int) intakeReport {
-	return intakeReport{entries: n, bytes: n * size, largest: size, fullest: n}
+func reply(n, size int) fetchResult {
+	return fetchResult{entries: n, bytes: n * size, largest: size, fullest: n}
 }
 
 // fast takes in a delivery that came at once.
-func fast(s *sizes, report intakeReport) {
+func fast(s *fetchSizer, report fetchResult) {
 	report.took, report.within = time.Millisecond, time.Minute
 	s.learn(report, time.Time{})
 }
 
 // most is how many splits a request may name.
-func most(s *sizes, spare int) int {
-	_, n := s.most(spare)
+func most(s *fetchSizer, spare int) int {
+	_, n := s.maxSplits(spare)
 	return n
 }
 
 // asked is how many entries of each split a request asks for.
-func asked(s *sizes, behind, splits, spare int) int {
+func asked(s *fetchSizer, behind, splits, spare int) int {
 	n, _ := s.count(behind, splits, spare)
 	return n
 }
 
 func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	assert.Equal(t, 16, asked(&s, 1, 1, plenty), "before any entry was seen")
 	assert.Equal(t, 1, asked(&s, 64, 64, plenty))
 	fast(&s, reply(1000, 256))
@@ -49,7 +49,7 @@ func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
 
 // Otherwise one busy split would flow the slower the more quiet ones it has beside it.
 func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	fast(&s, reply(1000, 256))
 	assert.Equal(t, 4096/9, asked(&s, 1, 1+64, plenty))
 	assert.Equal(t, 4096/64, asked(&s, 0, 64, plenty), "where all are quiet, all may burst at once")
@@ -57,7 +57,7 @@ func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
 }
 
 func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	fast(&s, reply(1, 256))
 	n, full := s.count(0, 4, plenty)
 	assert.Equal(t, 4, n)
@@ -69,7 +69,7 @@ func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
 }
 
 func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	var counts []int
 	for range 8 {
 		counts = append(counts, asked(&s, 1, 1, plenty))
@@ -83,13 +83,13 @@ func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 
 // The average alone says nothing of the large entries that have just begun.
 func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	fast(&s, reply(1000, 100))
-	fast(&s, intakeReport{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
-	assert.Equal(t, surpriseBytes/1_000_000, asked(&s, 1, 1, plenty))
-	assert.Equal(t, surpriseBytes/1_000_000/4, asked(&s, 4, 4, plenty))
+	fast(&s, fetchResult{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
+	assert.Equal(t, maxReplyBytes/1_000_000, asked(&s, 1, 1, plenty))
+	assert.Equal(t, maxReplyBytes/1_000_000/4, asked(&s, 4, 4, plenty))
 	reads := 0
-	for asked(&s, 1, 1, plenty) < mostCount {
+	for asked(&s, 1, 1, plenty) < maxCount {
 		fast(&s, reply(asked(&s, 1, 1, plenty), 100))
 		reads++
 	}
@@ -97,8 +97,8 @@ func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 }
 
 func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
-	var s sizes
-	fast(&s, intakeReport{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
+	var s fetchSizer
+	fast(&s, fetchResult{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
 	for range cautiousReads {
 		assert.Equal(t, 1, asked(&s, 1, 1, plenty))
 	}
@@ -106,7 +106,7 @@ func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 }
 
 func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	assert.Equal(t, 16, most(&s, plenty), "before any entry was seen")
 	assert.Equal(t, 2, most(&s, 2<<20), "the worst is expected then")
 	fast(&s, reply(1, 5<<20))
@@ -117,13 +117,13 @@ func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
 // A request that does not name all splits can't block: those of a quiet topic would be sent again
 // every few milliseconds for ever.
 func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
-	var s sizes
+	var s fetchSizer
 	for _, want := range []int{16, 32, 64, 128} {
 		assert.Equal(t, want, most(&s, plenty))
-		fast(&s, intakeReport{})
+		fast(&s, fetchResult{})
 	}
 	for range 100 {
-		fast(&s, intakeReport{})
+		fast(&s, fetchResult{})
 	}
 	assert.Positive(t, most(&s, plenty))
 	fast(&s, reply(1, 1<<20))
@@ -137,7 +137,7 @@ func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var s sizes
+	var s fetchSizer
 	last, before, size := 0, 0, 100
 	for range 100_000 {
 		if random.IntN(20) == 0 {
@@ -149,7 +149,7 @@ func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 		n := asked(&s, behind, splits, spare)
 		require.LessOrEqual(t, n, max(1, firstCount/splits, 2*last))
 		if known && before >= size {
-			require.LessOrEqual(t, n*size*splits, max(surpriseBytes, splits*size))
+			require.LessOrEqual(t, n*size*splits, max(maxReplyBytes, splits*size))
 		}
 		came := random.IntN(n + 1)
 		if came > 0 {

@@ -42,8 +42,8 @@ const (
 )
 
 // newTally begins a count for a split in a stream of this state.
-func newCountJob(l look, s State) *countJob {
-	job := &countJob{from: l.done.Offset, start: s, entriesFetched: l.fetched, upTo: s.Last, slice: firstSlice}
+func newCountJob(l splitSnapshot, s State) *countJob {
+	job := &countJob{from: l.done.Offset, start: s, entriesFetched: l.entriesFetched, upTo: s.Last, slice: firstSlice}
 	if l.next.EntriesRead < 0 && s.MaxDeleted.Compare(l.next.Offset) <= 0 {
 		job.from, job.setsCount = l.next.Offset, true
 	}
@@ -101,11 +101,11 @@ func (job *countJob) result(s State) (int64, bool) {
 
 // wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
 // last one was not long ago.
-func (set *splitSet) startCount(l look, s State) {
+func (set *splitSet) startCount(l splitSnapshot, s State) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := l.hold
+	o := l.split
 	if o.phase != reading || o.rolledBack || o.stopped != nil || o.count != nil || now.Before(o.countAfter) || s.EntriesAdded < 0 {
 		return
 	}
@@ -115,10 +115,10 @@ func (set *splitSet) startCount(l look, s State) {
 
 // settleCount takes in a count that is complete, now that the state of the stream behind it is
 // known.
-func (set *splitSet) finishCount(l *look, s State) {
+func (set *splitSet) finishCount(l *splitSnapshot, s State) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := l.hold
+	o := l.split
 	job := o.count
 	if job == nil || !job.done || o.phase != reading {
 		return
@@ -134,7 +134,7 @@ func (set *splitSet) finishCount(l *look, s State) {
 	if done := o.tracker.Done(); done.Offset == l.done.Offset {
 		l.done = done
 	}
-	l.accounted, l.checked = o.accounted, o.exact
+	l.accounted, l.exact = o.accounted, o.exact
 }
 
 // forgetCounts drops what was counted of a stream that was recreated. The lock is held.

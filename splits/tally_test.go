@@ -74,7 +74,7 @@ func TestTalliedCountIsTheTruth(t *testing.T) {
 		if at.Offset.Before(state.First) {
 			continue // no need to count
 		}
-		tally := newCountJob(look{done: at, next: at}, state)
+		tally := newCountJob(splitSnapshot{done: at, next: at}, state)
 		ok := true
 		for ok && !tally.done {
 			for range random.IntN(3) {

@@ -9,15 +9,15 @@ import (
 // highest position without a gap below it: the only one that may be committed. Behind a gap it
 // keeps what it needs for that, and not the entries. It is not safe for concurrent use; a Reader
 // guards it with its lock.
-type Tracker struct {
+type tracker struct {
 	done    Position
-	spans   []*Span // in the order of their offsets; the first has an entry that is not resolved
+	spans   []*span // in the order of their offsets; the first has an entry that is not resolved
 	pending int
 	ahead   int
 }
 
 // Span is a run of consecutive entries: they were handed out together, or all of them are resolved.
-type Span struct {
+type span struct {
 	entries     []Entry // nil once all of them are resolved
 	owned       bool    // nothing else refers to entries
 	first, last Offset
@@ -30,13 +30,13 @@ type Span struct {
 }
 
 // NewTracker starts at a position up to which everything is resolved.
-func NewTracker(done Position) *Tracker { return &Tracker{done: done} }
+func newTracker(done Position) *tracker { return &tracker{done: done} }
 
 // Track adds entries that are handed out now. Entries must be tracked in the order of their
 // offsets. read is the Read of the position before the first of them.
-func (t *Tracker) Track(entries []Entry, read int64, now time.Time) *Span {
+func (t *tracker) Track(entries []Entry, read int64, now time.Time) *span {
 	n := len(entries)
-	s := &Span{
+	s := &span{
 		entries: entries, first: entries[0].Offset, last: entries[n-1].Offset, size: n,
 		read: read, resolved: make([]bool, n), open: n, since: now,
 	}
@@ -48,14 +48,14 @@ func (t *Tracker) Track(entries []Entry, read int64, now time.Time) *Span {
 
 // own makes the span the only holder of its entries, so that each can be dropped when it is
 // resolved.
-func (s *Span) own() {
+func (s *span) own() {
 	if !s.owned {
 		s.entries, s.owned = slices.Clone(s.entries), true
 	}
 }
 
 // Resolve marks entry i of the span as done with, however it ended. Doing so twice changes nothing.
-func (t *Tracker) Resolve(s *Span, i int) {
+func (t *tracker) Resolve(s *span, i int) {
 	if s.open == 0 || s.resolved[i] {
 		return
 	}
@@ -72,7 +72,7 @@ func (t *Tracker) Resolve(s *Span, i int) {
 }
 
 // advance moves done over the resolved entries at the front.
-func (t *Tracker) advance() {
+func (t *tracker) advance() {
 	for len(t.spans) > 0 {
 		s := t.spans[0]
 		before := s.passed
@@ -93,12 +93,12 @@ func (t *Tracker) advance() {
 
 // compact drops the entries of a span behind the first gap that is resolved as a whole, and merges
 // the span with neighbours that are resolved too.
-func (t *Tracker) compact(s *Span) {
+func (t *tracker) compact(s *span) {
 	s.entries, s.resolved = nil, nil
 	at, _ := slices.BinarySearchFunc(
 		t.spans,
 		s.first,
-		func(other *Span, o Offset) int { return other.first.Compare(o) },
+		func(other *span, o Offset) int { return other.first.Compare(o) },
 	)
 	if at+1 < len(t.spans) && s.absorb(t.spans[at+1]) {
 		t.spans = slices.Delete(t.spans, at+1, at+2)
@@ -110,7 +110,7 @@ func (t *Tracker) compact(s *Span) {
 
 // absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing
 // is known to be lost between them.
-func (s *Span) absorb(next *Span) bool {
+func (s *span) absorb(next *span) bool {
 	if s.open > 0 || next.open > 0 || next.read != addCount(s.read, s.size) {
 		return false
 	}
@@ -120,7 +120,7 @@ func (s *Span) absorb(next *Span) bool {
 }
 
 // position is the place behind the first n entries of the span, n > 0.
-func (s *Span) position(n int) Position {
+func (s *span) position(n int) Position {
 	at := Position{Offset: s.last, EntriesRead: addCount(s.read, n)}
 	if n < s.size {
 		at.Offset = s.entries[n-1].Offset
@@ -129,10 +129,10 @@ func (s *Span) position(n int) Position {
 }
 
 // Done is the highest position up to which everything is resolved.
-func (t *Tracker) Done() Position { return t.done }
+func (t *tracker) Done() Position { return t.done }
 
 // End is the position behind everything that was tracked.
-func (t *Tracker) End() Position {
+func (t *tracker) End() Position {
 	if len(t.spans) == 0 {
 		return t.done
 	}
@@ -141,13 +141,13 @@ func (t *Tracker) End() Position {
 }
 
 // Pending is the number of entries that were handed out and not resolved.
-func (t *Tracker) Pending() int { return t.pending }
+func (t *tracker) Pending() int { return t.pending }
 
 // Ahead is the number of entries from Done to End, resolved or not.
-func (t *Tracker) Ahead() int { return t.ahead }
+func (t *tracker) Ahead() int { return t.ahead }
 
 // Oldest returns the first entry that is not resolved, and when it was handed out first.
-func (t *Tracker) Oldest() (o Offset, since time.Time, open bool) {
+func (t *tracker) Oldest() (o Offset, since time.Time, open bool) {
 	if len(t.spans) == 0 {
 		return Offset{}, time.Time{}, false
 	}
@@ -157,7 +157,7 @@ func (t *Tracker) Oldest() (o Offset, since time.Time, open bool) {
 
 // Shift adds lost entries to the count of everything tracked behind offset: they turned out to lie
 // between there and the first entry that followed.
-func (t *Tracker) Shift(offset Offset, lost int64) {
+func (t *tracker) Shift(offset Offset, lost int64) {
 	for _, s := range t.spans {
 		if s.read >= 0 && (offset.Before(s.first) || s.open == 0 && offset.Before(s.last)) {
 			s.read += lost // of a span that is resolved, the end alone counts
@@ -170,7 +170,7 @@ func (t *Tracker) Shift(offset Offset, lost int64) {
 
 // Learn sets the counts that were not known, of all that is tracked and of Done, from the count at
 // End.
-func (t *Tracker) Learn(end int64) {
+func (t *tracker) Learn(end int64) {
 	for _, s := range slices.Backward(t.spans) {
 		if s.read < 0 {
 			s.read = end - int64(s.size)

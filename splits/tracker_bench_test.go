@@ -10,7 +10,7 @@ import (
 )
 
 // trackAll tracks a batch and resolves it.
-func trackAll(t *splits.Tracker, entries []splits.Entry) {
+func trackAll(t *splits.tracker, entries []splits.Entry) {
 	span := t.Track(entries, 0, time.Time{})
 	for i := range entries {
 		t.Resolve(span, i)
@@ -26,7 +26,7 @@ func fiveHundred() []splits.Entry {
 }
 
 func TestAllocationsOfTheTracker(t *testing.T) {
-	tracker, entries := splits.NewTracker(splits.Position{}), fiveHundred()
+	tracker, entries := splits.newTracker(splits.Position{}), fiveHundred()
 	assert.Equal(
 		t,
 		3,
@@ -36,7 +36,7 @@ func TestAllocationsOfTheTracker(t *testing.T) {
 }
 
 func BenchmarkTrack(b *testing.B) {
-	tracker, entries := splits.NewTracker(splits.Position{}), fiveHundred()
+	tracker, entries := splits.newTracker(splits.Position{}), fiveHundred()
 	b.ReportAllocs()
 	for b.Loop() {
 		trackAll(tracker, entries)

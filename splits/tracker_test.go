@@ -21,7 +21,7 @@ func entries(from, to int) []Entry {
 func pos(offset int, read int64) Position { return Position{Offset{Millis: uint64(offset)}, read} }
 
 func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
-	tr := NewTracker(pos(10, 5))
+	tr := newTracker(pos(10, 5))
 	a := tr.Track(entries(11, 13), 5, time.Time{})
 	b := tr.Track(entries(14, 15), 8, time.Time{})
 	assert.Equal(t, pos(10, 5), tr.Done())
@@ -48,7 +48,7 @@ func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 }
 
 func TestAnUnknownCountStaysUnknown(t *testing.T) {
-	tr := NewTracker(pos(10, CountUnknown))
+	tr := newTracker(pos(10, CountUnknown))
 	s := tr.Track(entries(11, 11), CountUnknown, time.Time{})
 	tr.Resolve(s, 0)
 	assert.Equal(t, pos(11, CountUnknown), tr.Done())
@@ -57,7 +57,7 @@ func TestAnUnknownCountStaysUnknown(t *testing.T) {
 }
 
 func TestShiftCorrectsWhatLiesBehindTheLoss(t *testing.T) {
-	tr := NewTracker(pos(10, 10))
+	tr := newTracker(pos(10, 10))
 	before := tr.Track(entries(11, 12), 10, time.Time{})
 	behind := tr.Track(entries(20, 21), 12, time.Time{})
 	tr.Shift(pos(12, 0).Offset, 7)
@@ -74,9 +74,9 @@ func TestShiftCorrectsWhatLiesBehindTheLoss(t *testing.T) {
 func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		tr := NewTracker(pos(0, 0))
+		tr := newTracker(pos(0, 0))
 		type item struct {
-			span  *Span
+			span  *span
 			index int
 		}
 		var items []item
@@ -102,7 +102,7 @@ func TestDoneIsTheLongestResolvedPrefix(t *testing.T) {
 }
 
 func TestLearnCountsBackFromTheEnd(t *testing.T) {
-	tracker := NewTracker(pos(10, CountUnknown))
+	tracker := newTracker(pos(10, CountUnknown))
 	first, second := tracker.Track(
 		entries(11, 12),
 		CountUnknown,
@@ -126,7 +126,7 @@ func TestLearnCountsBackFromTheEnd(t *testing.T) {
 }
 
 func TestLearnKeepsCountsThatAreKnown(t *testing.T) {
-	tracker := NewTracker(pos(10, CountUnknown))
+	tracker := newTracker(pos(10, CountUnknown))
 	tracker.Track(entries(11, 12), CountUnknown, time.Time{})
 	tracker.Track(entries(13, 13), 20, time.Time{}) // something was lost before it
 	tracker.Track(entries(14, 15), CountUnknown, time.Time{})
@@ -136,14 +136,14 @@ func TestLearnKeepsCountsThatAreKnown(t *testing.T) {
 }
 
 func TestLearnSetsTheCountOfWhatIsDone(t *testing.T) {
-	tracker := NewTracker(pos(10, CountUnknown))
+	tracker := newTracker(pos(10, CountUnknown))
 	tracker.Learn(11)
 	assert.Equal(t, pos(10, 11), tracker.Done())
 }
 
 // One entry that is never resolved keeps no entry behind it in memory.
 func TestTrackerKeepsNoEntriesBehindAGap(t *testing.T) {
-	tr := NewTracker(pos(0, 0))
+	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 4), 0, time.Time{})
 	gap.own()
 	for i := 1; i < 4; i++ {
@@ -168,9 +168,9 @@ func TestTrackerKeepsNoEntriesBehindAGap(t *testing.T) {
 
 // Where entries were lost between two runs, the count at the end of each stays its own.
 func TestRunsThatAreNotCountedWithoutABreakAreNotMerged(t *testing.T) {
-	tr := NewTracker(pos(0, 0))
+	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 1), 0, time.Time{})
-	for _, s := range []*Span{tr.Track(entries(2, 2), 1, time.Time{}), tr.Track(entries(9, 9), 8, time.Time{})} {
+	for _, s := range []*span{tr.Track(entries(2, 2), 1, time.Time{}), tr.Track(entries(9, 9), 8, time.Time{})} {
 		tr.Resolve(s, 0)
 	}
 	assert.Len(t, tr.spans, 3)
@@ -181,7 +181,7 @@ func TestRunsThatAreNotCountedWithoutABreakAreNotMerged(t *testing.T) {
 
 // A loss that is found behind a run that was merged counts at its end.
 func TestShiftReachesTheEndOfAMergedRun(t *testing.T) {
-	tr := NewTracker(pos(0, 0))
+	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 1), 0, time.Time{})
 	for i := 2; i < 6; i++ {
 		tr.Resolve(tr.Track(entries(i, i), int64(i-1), time.Time{}), 0)

@@ -70,12 +70,12 @@ func (t *trial) before(other *trial) bool {
 // setBack puts the splits of a request for count entries of each on trial, since it failed. It
 // returns whether they were on trial before, and how often in a row the smallest request of all has
 // failed for them now. next describes the next entries of the first of them.
-func (set *splitSet) putOnTrial(items []intake, next []Peeked, count int) (onTrial bool, failures int) {
+func (set *splitSet) putOnTrial(items []fetchItem, next []Peeked, count int) (onTrial bool, failures int) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	now := set.cfg.Now()
-	for i, it := range items {
-		o := it.hold
+	for i, item := range items {
+		o := item.split
 		o.fetching = false
 		onTrial = onTrial || o.trial != nil
 		o.trial = o.trial.narrower(len(items), count)
@@ -91,8 +91,8 @@ func (set *splitSet) putOnTrial(items []intake, next []Peeked, count int) (onTri
 
 // setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless
 // that is so for all. It returns the others. next describes the next entries of the first of them.
-func (set *splitSet) putLargeOnTrial(items []intake, next []Peeked) (others []intake) {
-	large := func(i int) bool { return i < len(next) && next[i].Size > replyBytes }
+func (set *splitSet) putLargeOnTrial(items []fetchItem, next []Peeked) (others []fetchItem) {
+	large := func(i int) bool { return i < len(next) && next[i].Size > targetReplyBytes }
 	for i := range items {
 		if !large(i) {
 			others = append(others, items[i])
@@ -103,10 +103,10 @@ func (set *splitSet) putLargeOnTrial(items []intake, next []Peeked) (others []in
 	}
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for i, it := range items {
+	for i, item := range items {
 		if large(i) {
-			it.hold.fetching = false
-			it.hold.trial = &trial{splits: 1, count: 1, goal: 1, next: next[i].Size}
+			item.split.fetching = false
+			item.split.trial = &trial{splits: 1, count: 1, goal: 1, next: next[i].Size}
 		}
 	}
 	return others
@@ -126,7 +126,7 @@ func (set *splitSet) endTrials(shard string) {
 // onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those
 // that failed alone come last, and before them those with large entries: they may take all the time
 // that a request has, and then delay no others.
-func (set *splitSet) planTrial(shard string) (items []intake, like trial) {
+func (set *splitSet) planTrial(shard string) (items []fetchItem, like trial) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -143,14 +143,14 @@ func (set *splitSet) planTrial(shard string) (items []intake, like trial) {
 		return nil, trial{}
 	}
 	like = *first.trial
-	var sel selection
-	sel.add(first)
+	var plan fetchPlan
+	plan.add(first)
 	for s, o := range set.splits {
-		if len(sel.items) < like.splits && due(s, o) && o.trial.splits == like.splits && o.trial.count == like.count {
-			sel.add(o)
+		if len(plan.items) < like.splits && due(s, o) && o.trial.splits == like.splits && o.trial.count == like.count {
+			plan.add(o)
 		}
 	}
-	return sel.items, like
+	return plan.items, like
 }
 
 // pause keeps the split from being fetched for a while, which grows until it can be read again.
