@@ -1,5 +1,10 @@
 package splits
 
+import (
+	"context"
+	"time"
+)
+
 // signal wakes one goroutine. It holds one token and drops the rest: the state that it points at is
 // the truth.
 type signal chan struct{}
@@ -11,4 +16,17 @@ func (s signal) raise() {
 	case s <- struct{}{}:
 	default:
 	}
+}
+
+// sleepOr waits for the signal, at most for d, or until ctx ends.
+func sleepOr(ctx context.Context, d time.Duration, s signal) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s:
+	case <-timer.C:
+	}
+	return nil
 }

@@ -3,104 +3,8 @@ package splits
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 )
-
-// Reader is the set of splits that a member holds: what was fetched of each, handed out, and
-// resolved. It starts no goroutine and does no I/O: the fetchers fill it, Poll empties it, the
-// Committer reads positions off it and the Claimer adds and removes splits. One lock guards
-// everything, so "is this lease over?" and "mark this offset" are one step.
-type splitSet struct {
-	cfg Config
-
-	mu               sync.Mutex
-	splits           map[Split]*ownedSplit
-	ready            []*ownedSplit     // splits with something to hand out, served in turn
-	delayed          []*ownedSplit     // splits with something to hand out again that is not due yet
-	buffered         int               // bytes of all buffers
-	lost             map[error][]Lease // those that ended against our will, by cause
-	closed           bool
-	stalled          bool                   // the Observer has been told
-	memories         map[Split]streamMemory // of splits that were held
-	ignoreHintsUntil time.Time              // until then hints are not trusted: one was wrong
-
-	readable    signal            // for Poll: something may be ready
-	changed     signal            // for the Claimer: a drain ended or a lease was lost
-	countWanted signal            // for the counter: there is something to count
-	room        map[string]signal // for the fetcher of each shard: it has something to fetch
-}
-
-func newSplitSet(cfg Config) *splitSet {
-	return &splitSet{
-		cfg:         cfg,
-		splits:      map[Split]*ownedSplit{},
-		lost:        map[error][]Lease{},
-		room:        map[string]signal{},
-		memories:    map[Split]streamMemory{},
-		readable:    newSignal(),
-		changed:     newSignal(),
-		countWanted: newSignal(),
-	}
-}
-
-// add takes on a split that was just claimed.
-func (set *splitSet) add(c claimedSplit) *ownedSplit {
-	key := set.cfg.OrderKey
-	if set.cfg.Unordered {
-		key = nil
-	}
-	o := newOwnedSplit(c.lease, c.at, key)
-	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
-	o.committedAt = set.cfg.Now()
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	if old := set.splits[c.lease.Split]; old != nil {
-		set.end(old, ErrRevoked)
-	}
-	delete(set.memories, c.lease.Split)
-	set.splits[c.lease.Split] = o
-	set.wakeFetcher(c.lease.Split)
-	return o
-}
-
-// end closes a hold for good: from here on acknowledgements under it change nothing. The lock is
-// held.
-func (set *splitSet) end(o *ownedSplit, cause error) {
-	if o.phase == ended {
-		return
-	}
-	o.phase = ended
-	set.buffered -= o.bytes
-	o.buffer, o.bytes = nil, 0
-	if set.splits[o.lease.Split] == o {
-		delete(set.splits, o.lease.Split)
-	}
-	o.isolation = isolation{}
-	o.cancel(cause)
-	set.wakeAllFetchers() // their shares of the common buffer have grown
-}
-
-// loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
-// The lock is held.
-func (set *splitSet) lose(o *ownedSplit, cause error) {
-	if o.phase == ended {
-		return
-	}
-	set.remember(o, cause)
-	set.end(o, cause)
-	set.lost[cause] = append(set.lost[cause], o.lease)
-	set.changed.raise()
-}
-
-// takeLost returns the leases that were lost since the last call, by cause.
-func (set *splitSet) takeLost() map[error][]Lease {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	lost := set.lost
-	set.lost = map[error][]Lease{}
-	return lost
-}
 
 // poll returns the next batch, waiting for one until ctx ends (then its error), the Reader is
 // closed (ErrClosed) or giveUp, asked whenever there is nothing to hand out, returns an error.
@@ -125,19 +29,6 @@ func (set *splitSet) poll(ctx context.Context, giveUp func() error) (*Batch, err
 			return nil, err
 		}
 	}
-}
-
-// sleepOr waits for the signal, at most for d, or until ctx ends.
-func sleepOr(ctx context.Context, d time.Duration, s signal) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s:
-	case <-timer.C:
-	}
-	return nil
 }
 
 // pollEvery bounds how long Poll sleeps without looking round: nothing depends on it but the
@@ -274,19 +165,4 @@ func (set *splitSet) hasReady() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return len(set.ready) > 0
-}
-
-func (set *splitSet) isClosed() bool {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	return set.closed
-}
-
-// close ends Poll. Holds stay, for their last positions are yet to be committed.
-func (set *splitSet) close() {
-	set.cfg.Failures.forget(set)
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	set.closed = true
-	set.readable.raise()
 }

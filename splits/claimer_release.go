@@ -6,8 +6,6 @@ import (
 	"slices"
 )
 
-// The side of the claimer that lets go.
-
 // giveUp releases splits that were retired, now or when their node's lane is free.
 func (c *claimer) giveUp(ctx context.Context, gone []drainedSplit) {
 	for _, d := range gone {

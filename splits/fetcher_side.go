@@ -2,8 +2,6 @@ package splits
 
 import "context"
 
-// The requests of a fetcher beside its main one.
-
 // startTrials reads the splits that are on trial and due, in a goroutine that ends when none is
 // left or ctx ends, unless there is a request beside the main one already.
 func (f *fetcher) startTrials(ctx context.Context) {

@@ -1,32 +1,30 @@
-package splits_test
+package splits
 
 import (
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-
-	"github.com/rafka-streams/rafka/splits"
 )
 
 // trackAll tracks a batch and resolves it.
-func trackAll(t *splits.tracker, entries []splits.Entry) {
+func trackAll(t *tracker, entries []Entry) {
 	span := t.Track(entries, 0, time.Time{})
 	for i := range entries {
 		t.Resolve(span, i)
 	}
 }
 
-func fiveHundred() []splits.Entry {
-	entries := make([]splits.Entry, 500)
+func fiveHundred() []Entry {
+	entries := make([]Entry, 500)
 	for i := range entries {
-		entries[i].Offset = splits.Offset{Millis: 1, Seq: uint64(i)}
+		entries[i].Offset = Offset{Millis: 1, Seq: uint64(i)}
 	}
 	return entries
 }
 
 func TestAllocationsOfTheTracker(t *testing.T) {
-	tracker, entries := splits.newTracker(splits.Position{}), fiveHundred()
+	tracker, entries := newTracker(Position{}), fiveHundred()
 	assert.Equal(
 		t,
 		3,
@@ -36,7 +34,7 @@ func TestAllocationsOfTheTracker(t *testing.T) {
 }
 
 func BenchmarkTrack(b *testing.B) {
-	tracker, entries := splits.newTracker(splits.Position{}), fiveHundred()
+	tracker, entries := newTracker(Position{}), fiveHundred()
 	b.ReportAllocs()
 	for b.Loop() {
 		trackAll(tracker, entries)

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// The side of a Reader that acknowledgements come to. Nothing happens here under a lease that is
-// over: another member may have the split by then.
-
 // distrustHints is for how long hints are not trusted after one was wrong: pipelines that give
 // wrong hints go on doing so.
 const ignoreHintsFor = time.Minute

@@ -1,12 +1,6 @@
 package splits
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
-
-// The side of a Reader that the Claimer sees: giving splits up.
+import "time"
 
 // retired is a split that is given up: nothing under its lease counts any more, save this position.
 type drainedSplit struct {
@@ -78,18 +72,4 @@ func (set *splitSet) takeDrained(all bool) (gone []drainedSplit, next time.Durat
 		set.end(o, ErrRevoked)
 	}
 	return gone, next
-}
-
-// count is the number of splits held.
-func (set *splitSet) count() int {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	return len(set.splits)
-}
-
-// held lists the splits that are held.
-func (set *splitSet) list() []Split {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	return slices.Collect(maps.Keys(set.splits))
 }

@@ -1,0 +1,80 @@
+package splits
+
+// wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
+// last one was not long ago.
+func (set *splitSet) startCount(l splitSnapshot, s State) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	o := l.split
+	if o.phase != reading || o.rolledBack || o.stopped != nil || o.count != nil || now.Before(o.countAfter) || s.EntriesAdded < 0 {
+		return
+	}
+	o.count = newCountJob(l, s)
+	set.countWanted.raise()
+}
+
+// settleCount takes in a count that is complete, now that the state of the stream behind it is
+// known.
+func (set *splitSet) finishCount(l *splitSnapshot, s State) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	o := l.split
+	job := o.count
+	if job == nil || !job.done || o.phase != reading {
+		return
+	}
+	o.count, o.countAfter = nil, set.cfg.Now().Add(countAgainSoon)
+	if read, ok := job.result(s); ok && o.next.EntriesRead < 0 {
+		o.learnCount(read + o.entriesFetched - job.entriesFetched)
+	}
+	if !job.setsCount && s.EntriesAdded >= job.start.EntriesAdded {
+		o.accounted = max(o.accounted, job.start.EntriesAdded-job.counted)
+		o.exact = exactCount{at: job.from, removed: s.removed(), valid: s.removed() == job.start.removed()}
+	}
+	if done := o.tracker.Done(); done.Offset == l.done.Offset {
+		l.done = done
+	}
+	l.accounted, l.exact = o.accounted, o.exact
+}
+
+// slice is one slice that is to be counted.
+type countSlice struct {
+	split *ownedSplit
+	job   *countJob
+	req   CountRequest
+}
+
+// slices lists what is to be counted next, of each split with a count under way.
+func (set *splitSet) nextSlices() (all []countSlice) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for s, o := range set.splits {
+		if job := o.count; job != nil && !job.done {
+			all = append(all, countSlice{o, job, job.request(s)})
+		}
+	}
+	return all
+}
+
+// counted takes in a slice and says how large the next one is to be.
+func (set *splitSet) addSlice(s countSlice, c Counted, err error) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	o, job := s.split, s.job
+	switch {
+	case o.count != job:
+	case err != nil || !job.add(c):
+		o.count, o.countAfter = nil, now.Add(countAgainSoon)
+	case job.counted > maxCounted:
+		o.count, o.countAfter = nil, now.Add(countAgainLate)
+	default:
+		job.slice = nextSlice(job.slice, c)
+	}
+}
+
+// forgetCounts drops what was counted of a stream that was recreated. The lock is held.
+func (o *ownedSplit) forgetCounts() {
+	o.count, o.accounted, o.storedAccounted, o.exact = nil, CountUnknown, CountUnknown, exactCount{}
+}
