@@ -1,4 +1,4 @@
-// Package acceptance holds the tests that need the input and the output together, in the engine and
-// on a real server: the suite that Benthos itself has for its components, whole pipelines through
-// every kind of trouble, and the metrics.
+// Package acceptance tests the input and the output together, in the engine and on one real server:
+// Benthos' own integration suite, whole pipelines through every kind of outage, and the metrics.
+// internal/topology tests other deployments of Redis, internal/pipelines random pipelines.
 package acceptance

@@ -12,40 +12,40 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// allRead is what is logged of streams that are gone, and of which nothing was lost.
+// allRead is part of the log line about lost streams from which nothing was lost.
 const allRead = "expired or were deleted after everything in them had been read"
 
-// evictee is a key that a server evicts while a pipeline runs.
-type evictee struct {
-	key    string   // or several, by a pattern
-	says   []string // the words of a line in the log; nil: nobody need know
-	back   bool     // it is there again soon
-	stream bool     // what was in it is gone
+// evictedKey is a key that a server evicts while a pipeline runs.
+type evictedKey struct {
+	key      string   // can be a pattern for several keys
+	logs     []string // words of a log line; nil: nothing needs to be logged
+	restored bool     // the key exists again soon
+	stream   bool     // the content of the stream is lost
 }
 
-var evictees = map[string]evictee{
+var evictedKeys = map[string]evictedKey{
 	"the lease": {
-		key:  "rafka:{orders:1}:lease:copier",
-		says: []string{"Lost the leases of 1 partition "},
-		back: true,
+		key:      "rafka:{orders:1}:lease:copier",
+		logs:     []string{"Lost the leases of 1 partition "},
+		restored: true,
 	},
-	"the plan":               {key: "rafka:{orders}:plan:copier", back: true},
-	"the members":            {key: "rafka:{orders}:members:copier", back: true},
+	"the plan":               {key: "rafka:{orders}:plan:copier", restored: true},
+	"the members":            {key: "rafka:{orders}:members:copier", restored: true},
 	"the topic that is read": {key: "rafka:{orders}:topic"},
 	"the topic that is written": {
-		key:  "rafka:{copies}:topic",
-		says: []string{"was gone from Redis", "wrote it back with 4"},
-		back: true,
+		key:      "rafka:{copies}:topic",
+		logs:     []string{"was gone from Redis", "wrote it back with 4"},
+		restored: true,
 	},
-	"the producer":                {key: "rafka:{copies:[0-9]}:producer:*", back: true},
-	"a partition that is read":    {key: "orders:2", says: []string{"partitions=2", allRead}, stream: true},
-	"a partition that is written": {key: "copies:1", back: true, stream: true},
+	"the producer":                {key: "rafka:{copies:[0-9]}:producer:*", restored: true},
+	"a partition that is read":    {key: "orders:2", logs: []string{"partitions=2", allRead}, stream: true},
+	"a partition that is written": {key: "copies:1", restored: true, stream: true},
 }
 
-// Whatever key is evicted, all that is written from then on is copied, in order, and nothing else
-// comes twice or stops.
-func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
-	for what, e := range evictees {
+// Whatever key is evicted, everything written afterwards is copied, in order; nothing else is
+// delivered twice or stops.
+func TestPipelineSurvivesEvictionOfAnyKey(t *testing.T) {
+	for what, e := range evictedKeys {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
@@ -71,13 +71,13 @@ func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
 			source.write(t, 100)
 			source.awaitCopies(t, first)
 			require.Eventually(t, func() bool {
-				if len(e.says) == 0 || len(p.journal.Lines(e.says...)) > 0 {
+				if len(e.logs) == 0 || len(p.journal.Lines(e.logs...)) > 0 {
 					return true
 				}
-				source.write(t, 1) // the output looks at its topic when it writes
+				source.write(t, 1) // the output looks up its topic when it writes
 				return false
-			}, time.Minute, 50*time.Millisecond, "no line has all of %q", e.says)
-			if e.back {
+			}, time.Minute, 50*time.Millisecond, "no line contains all of %q", e.logs)
+			if e.restored {
 				require.Eventually(t, func() bool {
 					return client.Exists(t.Context(), found...).Val() == int64(len(found))
 				}, time.Minute, 20*time.Millisecond)
@@ -85,25 +85,25 @@ func TestPipelineOutlivesTheEvictionOfAnyKey(t *testing.T) {
 			source.write(t, 50)
 			source.awaitCopies(t, first)
 			p.awaitReady(t, 200)
-			source.requireNoneTwiceBut(t, p, gone)
-			if len(e.says) > 0 {
-				assert.Len(t, p.journal.Lines(e.says...), 1, "it is told once")
+			source.requireNoDuplicatesExcept(t, p, gone)
+			if len(e.logs) > 0 {
+				assert.Len(t, p.journal.Lines(e.logs...), 1, "logged once")
 			}
-			burden := burdenOf(t, client)
+			load := loadOf(t, client)
 			<-time.After(time.Second)
-			burden.requireBearable(t, client)
+			load.requireLowLoad(t, client)
 			assert.Zero(
 				t,
 				client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(),
-				"no topic is taken for a plain one",
+				"a partitioned topic was taken for a plain one",
 			)
 		})
 	}
 }
 
-// A server that evicts whatever it likes loses data, which is warned of and told. It stops nobody:
-// once there is memory again all goes on.
-func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
+// A server that evicts arbitrary keys loses data. The input and the output log a warning in advance
+// and report the losses, and everything resumes once there is memory again.
+func TestPipelineSurvivesAllkeysEviction(t *testing.T) {
 	for _, policy := range []string{"allkeys-lru", "allkeys-random"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +113,7 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			p := start(t, copier{url: server.URL()})
 			source.write(t, 200)
 			source.awaitCopies(t, 0)
-			awaitTold(
+			awaitLogged(
 				t,
 				p.journal,
 				"level=WARN",
@@ -121,7 +121,7 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 				"maxmemory-policy "+policy,
 				"set maxmemory-policy to noeviction",
 			)
-			awaitTold(t, p.journal, "level=WARN", "path=root.output", "maxmemory-policy "+policy)
+			awaitLogged(t, p.journal, "level=WARN", "path=root.output", "maxmemory-policy "+policy)
 
 			require.NoError(
 				t,
@@ -131,10 +131,11 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			evicted := map[string]bool{}
 			for i := 0; len(evicted) < 5; i++ {
 				require.Less(t, i, 10_000)
-				_ = client.Set(t.Context(), fmt.Sprintf("filler:%d", i), filler, 0).Err() // it may be refused
+				_ = client.Set(t.Context(), fmt.Sprintf("filler:%d", i), filler, 0).Err() // the server may reject it
 				for _, key := range []string{
-					"orders:0", "orders:1", "orders:2", "copies:0", "copies:1", "copies:2", "copies:3", "rafka:{orders}:topic",
-					"rafka:{copies}:topic", "rafka:{orders}:plan:copier", "rafka:{orders:0}:lease:copier",
+					"orders:0", "orders:1", "orders:2", "copies:0", "copies:1", "copies:2", "copies:3",
+					"rafka:{orders}:topic", "rafka:{copies}:topic",
+					"rafka:{orders}:plan:copier", "rafka:{orders:0}:lease:copier",
 				} {
 					if client.Exists(t.Context(), key).Val() == 0 {
 						evicted[key] = true
@@ -156,7 +157,7 @@ func TestPipelineOutlivesAServerThatEvictsAnything(t *testing.T) {
 			assert.Zero(
 				t,
 				client.Exists(t.Context(), "orders", "copies", "rafka:{orders}:lease:copier").Val(),
-				"no topic is taken for a plain one",
+				"a partitioned topic was taken for a plain one",
 			)
 			assert.Len(t, p.journal.Lines("maxmemory-policy"), 2)
 		})

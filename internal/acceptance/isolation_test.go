@@ -18,31 +18,32 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// picky is an output that rejects each batch with the message "bad", and names the message or not.
-type picky struct {
+// rejectingOutput is an output that rejects each batch with the message "bad". With hints, its
+// error names that message.
+type rejectingOutput struct {
 	hints bool
-	gate  chan struct{} // what comes first waits for it
+	gate  chan struct{} // blocks the first batches until closed
 
-	mu    sync.Mutex
-	seen  map[string]int // deliveries of each message
-	taken map[string]bool
-	since time.Time     // when the first batch came
-	rest  time.Duration // until all but the bad message had been accepted
-	want  int
-	late  int // deliveries of other messages after that
+	mu          sync.Mutex
+	seen        map[string]int // number of deliveries of each message
+	accepted    map[string]bool
+	firstAt     time.Time     // when the first batch arrived
+	othersAfter time.Duration // time until all other messages were accepted
+	want        int
+	late        int // deliveries of other messages after that
 }
 
-func (p *picky) Connect(context.Context) error { return nil }
-func (p *picky) Close(context.Context) error   { return nil }
+func (p *rejectingOutput) Connect(context.Context) error { return nil }
+func (p *rejectingOutput) Close(context.Context) error   { return nil }
 
-var errPicky = errors.New("this one is bad")
+var errRejected = errors.New("this one is bad")
 
-func (p *picky) WriteBatch(_ context.Context, b service.MessageBatch) error {
+func (p *rejectingOutput) WriteBatch(_ context.Context, b service.MessageBatch) error {
 	<-p.gate
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.since.IsZero() {
-		p.since = time.Now()
+	if p.firstAt.IsZero() {
+		p.firstAt = time.Now()
 	}
 	bad := -1
 	var names []string
@@ -56,40 +57,40 @@ func (p *picky) WriteBatch(_ context.Context, b service.MessageBatch) error {
 		names = append(names, name)
 		if name == "bad" {
 			bad = i
-		} else if p.rest > 0 {
+		} else if p.othersAfter > 0 {
 			p.late++
 		}
 	}
 	switch {
 	case bad < 0:
 		for _, name := range names {
-			p.taken[name] = true
+			p.accepted[name] = true
 		}
-		if len(p.taken) == p.want && p.rest == 0 {
-			p.rest = time.Since(p.since)
+		if len(p.accepted) == p.want && p.othersAfter == 0 {
+			p.othersAfter = time.Since(p.firstAt)
 		}
 		return nil
 	case p.hints:
-		return service.NewBatchError(b, errPicky).Failed(bad, errPicky)
+		return service.NewBatchError(b, errRejected).Failed(bad, errRejected)
 	}
-	return errPicky
+	return errRejected
 }
 
-// attempts is how often the bad message came.
-func (p *picky) attempts() int {
+// attempts returns the number of deliveries of the bad message.
+func (p *rejectingOutput) attempts() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen["bad"]
 }
 
-func (p *picky) done() bool {
+func (p *rejectingOutput) done() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.rest > 0
+	return p.othersAfter > 0
 }
 
-// duplicates is how many deliveries of other messages than the bad one were not the first.
-func (p *picky) duplicates() (n int) {
+// duplicates returns the number of repeated deliveries of the other messages.
+func (p *rejectingOutput) duplicates() (n int) {
 	for name, times := range p.seen {
 		if name != "bad" {
 			n += times - 1
@@ -98,8 +99,8 @@ func (p *picky) duplicates() (n int) {
 	return n
 }
 
-// environment has the output under the name picky.
-func (p *picky) environment(t *testing.T) *service.Environment {
+// environment returns an engine in which the output has the name picky.
+func (p *rejectingOutput) environment(t *testing.T) *service.Environment {
 	t.Helper()
 	env := service.GlobalEnvironment().Clone()
 	require.NoError(
@@ -107,8 +108,10 @@ func (p *picky) environment(t *testing.T) *service.Environment {
 		env.RegisterBatchOutput(
 			"picky",
 			service.NewConfigSpec().Field(service.NewBatchPolicyField("batching")),
-			func(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
-				policy, err := conf.FieldBatchPolicy("batching")
+			func(conf *service.ParsedConfig, _ *service.Resources) (
+				out service.BatchOutput, policy service.BatchPolicy, maxInFlight int, err error,
+			) {
+				policy, err = conf.FieldBatchPolicy("batching")
 				return p, policy, 4, err
 			},
 		),
@@ -116,7 +119,7 @@ func (p *picky) environment(t *testing.T) *service.Environment {
 	return env
 }
 
-// blocked reports whether a client waits in a read: everything has been read then.
+// blocked reports whether a client is blocked in a read: then everything has been read.
 func blocked(t *testing.T, client *redis.Client) bool {
 	t.Helper()
 	info, err := client.Info(t.Context(), "clients").Result()
@@ -124,9 +127,9 @@ func blocked(t *testing.T, client *redis.Client) bool {
 	return !strings.Contains(info, "blocked_clients:0")
 }
 
-// One message of 500 always fails. All others are accepted soon, few of them come twice, and none
-// does for ever.
-func TestOneBadMessageAmongFiveHundred(t *testing.T) {
+// One of 500 messages always fails. All other messages are accepted soon, few of them are delivered
+// twice, and after that only the bad one is delivered again.
+func TestOneBadMessageDoesNotBlockOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		partitions    int
 		hints         bool
@@ -134,33 +137,35 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 		duplicates    int
 		processors    string
 	}{
-		"ordered, with a hint":   {partitions: 1, hints: true, duplicates: 499},
-		"ordered, without":       {partitions: 1, duplicates: 1000},
-		"unordered, with a hint": {partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499},
-		"unordered, without":     {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
+		"ordered, with a hint": {partitions: 1, hints: true, duplicates: 499},
+		"ordered, without":     {partitions: 1, duplicates: 1000},
+		"unordered, with a hint": {
+			partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499,
+		},
+		"unordered, without": {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
 		"ordered, with wrong hints": {
 			partitions: 1, hints: true, duplicates: 1500,
 			processors: `[{mapping: 'root = if content() == "0-20" { deleted() }'}]`,
 		},
-		// The output merges the batches of four partitions, and rejects all of them.
+		// The output merges the batches of four partitions and rejects all of them.
 		"output batching": {partitions: 4, output: "batching: {count: 2000, period: 20ms}", duplicates: 8000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ahead := 16 / c.partitions // so many come in the first batch of each partition
+			ahead := 16 / c.partitions // number of messages in the first batch of each partition
 			server := redistest.Start(t)
 			client := server.Client(t)
 			_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", c.partitions)
 			require.NoError(t, err)
-			sink := &picky{
-				hints: c.hints,
-				gate:  make(chan struct{}),
-				seen:  map[string]int{},
-				taken: map[string]bool{},
-				want:  (ahead+500)*c.partitions - 1,
+			out := &rejectingOutput{
+				hints:    c.hints,
+				gate:     make(chan struct{}),
+				seen:     map[string]int{},
+				accepted: map[string]bool{},
+				want:     (ahead+500)*c.partitions - 1,
 			}
 			if c.processors != "" {
-				sink.want-- // one is filtered
+				out.want-- // one message is filtered
 			}
 			for p := range c.partitions {
 				pipe := client.Pipeline()
@@ -177,7 +182,7 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 				_, err := pipe.Exec(t.Context())
 				require.NoError(t, err)
 			}
-			run(t, sink.environment(t), func(b *service.StreamBuilder) {
+			run(t, out.environment(t), func(b *service.StreamBuilder) {
 				group := "stream_name: orders\nconsumer_group: g\nbatch_size: 500"
 				require.NoError(t, b.AddInputYAML(component("url: "+server.URL(), group, c.input)))
 				if c.processors != "" {
@@ -190,23 +195,23 @@ func TestOneBadMessageAmongFiveHundred(t *testing.T) {
 				func() bool { return blocked(t, client) },
 				60*time.Second,
 				time.Millisecond,
-				"a read waits for more",
+				"a read is blocked",
 			)
-			close(sink.gate) // all is read ahead, and the next batch has 500 messages
-			require.Eventually(t, sink.done, 60*time.Second, time.Millisecond, "the rest passes")
-			attempts := sink.attempts()
-			more := func() bool { return sink.attempts() >= attempts+2 }
-			require.Eventually(t, more, 60*time.Second, time.Millisecond, "the bad message comes again")
-			sink.mu.Lock()
-			defer sink.mu.Unlock()
+			close(out.gate) // everything is buffered, and the next batch has 500 messages
+			require.Eventually(t, out.done, 60*time.Second, time.Millisecond, "the other messages are accepted")
+			attempts := out.attempts()
+			more := func() bool { return out.attempts() >= attempts+2 }
+			require.Eventually(t, more, 60*time.Second, time.Millisecond, "the bad message is delivered again")
+			out.mu.Lock()
+			defer out.mu.Unlock()
 			t.Logf(
-				"%d duplicates, the rest had passed after %s; %d late",
-				sink.duplicates(),
-				sink.rest.Round(time.Millisecond),
-				sink.late,
+				"%d duplicates, the others were accepted after %s; %d late",
+				out.duplicates(),
+				out.othersAfter.Round(time.Millisecond),
+				out.late,
 			)
-			assert.LessOrEqual(t, sink.duplicates(), c.duplicates)
-			assert.Zero(t, sink.late, "once the rest has passed, the bad message comes alone")
+			assert.LessOrEqual(t, out.duplicates(), c.duplicates)
+			assert.Zero(t, out.late, "after the other messages were accepted, only the bad one is delivered")
 		})
 	}
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A pipeline that is stopped while it has batches in hand finishes them first, and the next member
-// gets the others: each message comes once.
-func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
+// A pipeline that is stopped while batches are in flight finishes them first, and the next member
+// reads the rest: each message is delivered once.
+func TestMessagesInFlightAtShutdownAreDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	const count = 400
 	server := redistest.Start(t)
 	newSource(t, server.Client(t)).write(t, count)
 
 	var mu sync.Mutex
-	came := map[string]int{}
+	received := map[string]int{}
 	note := func(batch service.MessageBatch) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -32,16 +32,16 @@ func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			came[string(body)]++
+			received[string(body)]++
 		}
 		return nil
 	}
 	counted := func() int {
 		mu.Lock()
 		defer mu.Unlock()
-		return len(came)
+		return len(received)
 	}
-	fields := "url: " + server.URL() + "\nstream_name: orders\nconsumer_group: readers\n" + patientFields
+	fields := "url: " + server.URL() + "\nstream_name: orders\nconsumer_group: readers\n" + longSession
 
 	taken, gate := make(chan struct{}, count), make(chan struct{})
 	leave := consumer(t, service.GlobalEnvironment(), func(_ context.Context, batch service.MessageBatch) error {
@@ -57,8 +57,8 @@ func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 	}()
 	select {
 	case <-gone:
-		require.Fail(t, "it did not wait for what is in the pipeline")
-	case <-time.After(2 * time.Second): // what the pipeline still takes, of three quarters of ten seconds
+		require.Fail(t, "it did not wait for the pipeline")
+	case <-time.After(2 * time.Second): // leaving waits for the pipeline, up to three quarters of ten seconds
 	}
 	close(gate)
 	<-gone
@@ -76,6 +76,6 @@ func TestWhatIsInThePipelineWhenItIsStoppedComesOnce(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for i := range count {
-		assert.Equal(t, 1, came[fmt.Sprint(i)], "message %d", i)
+		assert.Equal(t, 1, received[fmt.Sprint(i)], "message %d", i)
 	}
 }

@@ -15,12 +15,12 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages do little but wait
+	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages mostly wait
 		panic(err)
 	}
-	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
-	// Benthos never closes the streams whose connections it tests. One that was started and not
-	// stopped leaves more than this behind.
+	config.RouteLogs((*service.Logger)(nil)) // go-redis logs errors about servers that were killed on purpose
+	// Benthos never closes the streams whose connections it tests. A stream that was started and
+	// not stopped leaves more goroutines than this one.
 	goleak.VerifyTestMain(
 		m,
 		goleak.IgnoreTopFunction(

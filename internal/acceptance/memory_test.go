@@ -18,7 +18,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// outputBytes is how much the server has sent.
+// outputBytes returns how many bytes the server has sent.
 func outputBytes(t *testing.T, client *redis.Client) (n int) {
 	t.Helper()
 	info, err := client.Info(t.Context(), "stats").Result()
@@ -29,9 +29,9 @@ func outputBytes(t *testing.T, client *redis.Client) (n int) {
 	return n
 }
 
-// Partitions full of large entries before a pipeline that takes none, and then takes them. What is
-// read ahead is bounded, and the looks at the streams, each of which brings two entries along, are
-// few beside the reads.
+// Partitions are full of large entries while the pipeline first accepts none and then reads them.
+// The amount that is read ahead is bounded, and there are few inspections of the streams, each of
+// which also returns two entries, compared with the reads.
 func TestMemoryAndTrafficOfLargeEntriesAreBounded(t *testing.T) {
 	const partitions, each, size, ahead = 64, 4, 1_000_000, 20_000_000
 	server := redistest.Start(t)
@@ -51,19 +51,20 @@ func TestMemoryAndTrafficOfLargeEntriesAreBounded(t *testing.T) {
 		<-gate
 		got.Add(int64(len(b)))
 		return nil
-	}, "url: "+server.URL(), "stream_name: large\nconsumer_group: g\nread_timeout: 20s\nlag_refresh_period: 1h\nbatch_size: 1",
+	}, "url: "+server.URL(), "stream_name: large\nconsumer_group: g\nread_timeout: 20s",
+		"lag_refresh_period: 1h\nbatch_size: 1",
 		fmt.Sprintf("fetch_max_bytes: %d", ahead))
 	sent := 0
 	require.Eventually(t, func() bool {
 		was := sent
 		sent = outputBytes(t, client) - before
-		return sent >= ahead && sent-was < size // heartbeats go on
-	}, 60*time.Second, time.Second, "nothing more is read once the buffers are full")
+		return sent >= ahead && sent-was < size // heartbeats continue
+	}, 60*time.Second, time.Second, "nothing more is read when the buffers are full")
 	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	t.Logf("%d MB sent while the pipeline was blocked, %d MB in use", sent/1_000_000, stats.HeapAlloc/1_000_000)
-	assert.Less(t, int(stats.HeapAlloc), ahead+partitions*size, "no more than one read beyond the bound")
+	assert.Less(t, int(stats.HeapAlloc), ahead+partitions*size, "at most one read beyond the bound")
 	close(gate)
 	require.Eventually(t, func() bool { return got.Load() >= partitions*each }, 120*time.Second, 10*time.Millisecond)
 	sent = outputBytes(t, client) - before

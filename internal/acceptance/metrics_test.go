@@ -18,18 +18,18 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// gatherer is a metrics exporter that keeps everything, by name and labels other than those of the
-// engine.
-type gatherer struct {
+// metricsRecorder is a metrics exporter that records all values, by name and labels except the
+// engine's labels.
+type metricsRecorder struct {
 	mu     sync.Mutex
 	values map[string]float64
 }
 
-func newGatherer() *gatherer { return &gatherer{values: map[string]float64{}} }
+func newMetricsRecorder() *metricsRecorder { return &metricsRecorder{values: map[string]float64{}} }
 
-// series is one name with values of its labels.
+// series is a metric with values of its labels.
 type series struct {
-	all  *gatherer
+	all  *metricsRecorder
 	name string
 }
 
@@ -37,10 +37,10 @@ func (s series) Incr(n int64) { s.change(func(v float64) float64 { return v + fl
 
 func (s series) IncrFloat64(n float64) { s.change(func(v float64) float64 { return v + n }) }
 
-func (s series) Set(value int64)                { s.change(func(float64) float64 { return float64(value) }) }
-func (s series) SetFloat64(value float64)       { s.change(func(float64) float64 { return value }) }
-func (series) Timing(int64)                     {}
-func (g *gatherer) Close(context.Context) error { return nil }
+func (s series) Set(value int64)                       { s.change(func(float64) float64 { return float64(value) }) }
+func (s series) SetFloat64(value float64)              { s.change(func(float64) float64 { return value }) }
+func (series) Timing(int64)                            {}
+func (g *metricsRecorder) Close(context.Context) error { return nil }
 
 func (s series) change(to func(float64) float64) {
 	s.all.mu.Lock()
@@ -48,7 +48,7 @@ func (s series) change(to func(float64) float64) {
 	s.all.values[s.name] = to(s.all.values[s.name])
 }
 
-func (g *gatherer) named(name string, labels []string) func(values ...string) series {
+func (g *metricsRecorder) named(name string, labels []string) func(values ...string) series {
 	return func(values ...string) series {
 		var own []string
 		for i, label := range labels {
@@ -61,31 +61,31 @@ func (g *gatherer) named(name string, labels []string) func(values ...string) se
 	}
 }
 
-func (g *gatherer) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
+func (g *metricsRecorder) NewCounterCtor(name string, labels ...string) service.MetricsExporterCounterCtor {
 	named := g.named(name, labels)
 	return func(values ...string) service.MetricsExporterCounter { return named(values...) }
 }
 
-func (g *gatherer) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
+func (g *metricsRecorder) NewTimerCtor(name string, labels ...string) service.MetricsExporterTimerCtor {
 	named := g.named(name, labels)
 	return func(values ...string) service.MetricsExporterTimer { return named(values...) }
 }
 
-func (g *gatherer) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
+func (g *metricsRecorder) NewGaugeCtor(name string, labels ...string) service.MetricsExporterGaugeCtor {
 	named := g.named(name, labels)
 	return func(values ...string) service.MetricsExporterGauge { return named(values...) }
 }
 
-// get returns the value of a series, and whether it was ever given one.
-func (g *gatherer) get(name string) (float64, bool) {
+// get returns the value of a series, and whether it has one.
+func (g *metricsRecorder) get(name string) (float64, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	value, ok := g.values[name]
 	return value, ok
 }
 
-// own are the names of rafka's series that have these labels.
-func (g *gatherer) own(labels string) []string {
+// own returns the names of rafka's series with these labels.
+func (g *metricsRecorder) own(labels string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var names []string
@@ -102,7 +102,7 @@ func of(partition int) string {
 	return fmt.Sprintf("group=copier,partition=%d,topic=orders", partition)
 }
 
-// gauges are those that each partition has.
+// gauges are the gauges of each partition.
 var gauges = []string{"rafka_lag", "rafka_lag_seconds", "rafka_last_read_seconds", "rafka_oldest_unacked_seconds"}
 
 func TestMetricsOfAPipeline(t *testing.T) {
@@ -121,9 +121,10 @@ func TestMetricsOfAPipeline(t *testing.T) {
 		}, time.Minute, 10*time.Millisecond)
 		names := p.metrics.own(of(i))
 		for _, name := range append([]string{
-			"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total", "rafka_redelivered_total", "rafka_skipped_total",
+			"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total", "rafka_redelivered_total",
+			"rafka_skipped_total",
 		}, gauges...) {
-			assert.Contains(t, names, name, "before anything happened")
+			assert.Contains(t, names, name, "at the start")
 		}
 	}
 	assert.Equal(
@@ -140,7 +141,7 @@ func TestMetricsOfAPipeline(t *testing.T) {
 	assigned, _ := p.metrics.get("rafka_partitions_assigned{group=copier,topic=orders}")
 	assert.InDelta(t, partitions, assigned, 0)
 
-	// A partition that went to another member has no values here any more.
+	// A partition that moved to another member has no values here any more.
 	other := start(t, copier{url: server.URL()})
 	require.Eventually(t, func() bool {
 		return p.read() > 0 && other.assigned() > 0 && p.assigned()+other.assigned() == partitions
@@ -166,7 +167,7 @@ func (p *pipeline) assigned() float64 {
 	return n
 }
 
-// read counts the partitions that this pipeline has read and not given up.
+// read returns the number of partitions that this pipeline has read and still owns.
 func (p *pipeline) read() int {
 	n := 0
 	for i := range partitions {
@@ -196,7 +197,7 @@ func (p *pipeline) awaitCount(t *testing.T, name string, want float64) {
 	assert.InDelta(t, want, get(), 0, name)
 }
 
-func TestMetricsOfWhatGoesWrong(t *testing.T) {
+func TestMetricsOfFailures(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -211,7 +212,7 @@ func TestMetricsOfWhatGoesWrong(t *testing.T) {
 	p := start(t, copier{url: server.URL()})
 	source.write(t, 20)
 	source.awaitCopies(t, 0)
-	p.stop(t) // which commits
+	p.stop(t) // commits
 
 	for range 10 {
 		add("trimmed")

@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// awaitCommitted waits until the pipeline has committed all that there is.
+// awaitCommitted waits until the pipeline has committed everything.
 func awaitCommitted(t *testing.T, client *redis.Client) {
 	t.Helper()
 	admin := broker.NewAdmin(client)
@@ -26,21 +26,22 @@ func awaitCommitted(t *testing.T, client *redis.Client) {
 	}, time.Minute, 20*time.Millisecond)
 }
 
-// A password that is taken away stops nobody who is connected. Whoever has to connect anew is
-// refused, says so, and goes on when the password counts again, or in a new process with the new
-// one: nothing is lost and nothing comes twice.
-func TestPipelineOutlivesARotatedPassword(t *testing.T) {
+// Revoking a password does not affect connected clients. A client that reconnects is rejected and
+// logs that; it continues when the password is valid again, or in a new process with the new
+// password. Nothing is lost or delivered twice.
+func TestPipelineSurvivesPasswordRotation(t *testing.T) {
 	const newPassword = "username: ann\npassword: new\n"
-	for what, goOn := range map[string]func(t *testing.T, p *pipeline, server *redistest.Server, client *redis.Client) *pipeline{
-		"the old one counts again": func(t *testing.T, p *pipeline, server *redistest.Server, client *redis.Client) *pipeline {
+	type recovery func(t *testing.T, p *pipeline, s *redistest.Server, c *redis.Client) *pipeline
+	for what, goOn := range map[string]recovery{
+		"the old one is valid again": func(t *testing.T, p *pipeline, s *redistest.Server, c *redis.Client) *pipeline {
 			t.Helper()
-			do(ann(">pw"))(t, server, client)
+			do(ann(">pw"))(t, s, c)
 			return p
 		},
-		"restarted with the new one": func(t *testing.T, p *pipeline, server *redistest.Server, _ *redis.Client) *pipeline {
+		"restarted with the new one": func(t *testing.T, p *pipeline, s *redistest.Server, _ *redis.Client) *pipeline {
 			t.Helper()
 			p.stop(t)
-			return start(t, copier{url: server.URL(), credentials: newPassword})
+			return start(t, copier{url: s.URL(), credentials: newPassword})
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -62,11 +63,11 @@ func TestPipelineOutlivesARotatedPassword(t *testing.T) {
 			do([]any{"CLIENT", "KILL", "USER", "ann"})(t, server, client)
 			source.write(t, 100)
 			p.awaitReady(t, 503)
-			told := func(component string) bool {
+			logged := func(component string) bool {
 				return len(p.journal.Lines("WRONGPASS", "check `username` and `password`", component)) > 0
 			}
-			require.Eventually(t, func() bool { return told("path=root.input") }, time.Minute, 20*time.Millisecond)
-			require.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 8, "few lines for one reason")
+			require.Eventually(t, func() bool { return logged("path=root.input") }, time.Minute, 20*time.Millisecond)
+			require.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 8, "few lines per cause")
 
 			p = goOn(t, p, server, client)
 			source.write(t, 100)

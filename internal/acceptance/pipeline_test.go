@@ -26,11 +26,11 @@ import (
 // journal collects log lines.
 type journal = logtest.Journal
 
-// pipeline is a stream in the real engine that copies the topic orders to the topic copies, with
-// its HTTP server.
+// pipeline is a stream in the real engine that copies the topic orders to the topic copies, with an
+// HTTP server.
 type pipeline struct {
 	journal *journal
-	metrics *gatherer
+	metrics *metricsRecorder
 	address string
 
 	stream  *service.Stream
@@ -38,8 +38,8 @@ type pipeline struct {
 	stopped sync.Once
 }
 
-// copier is the configuration of a pipeline; more fields of input and output may be added. A
-// session lasts half a minute if it is empty, so that no machine is too slow to keep its leases.
+// copier is the configuration of a pipeline, with more fields for input and output. If session is
+// empty, a session lasts half a minute, so that no machine is too slow to keep its leases.
 type copier struct{ url, credentials, session, input, output string }
 
 func (c copier) yaml(address string) string {
@@ -75,7 +75,12 @@ backoff: {initial_interval: 20ms, max_interval: 200ms}
 // start runs a pipeline until t ends.
 func start(t *testing.T, c copier) *pipeline {
 	t.Helper()
-	p := &pipeline{journal: &journal{}, metrics: newGatherer(), address: freeAddress(t), ended: make(chan error, 1)}
+	p := &pipeline{
+		journal: &journal{},
+		metrics: newMetricsRecorder(),
+		address: freeAddress(t),
+		ended:   make(chan error, 1),
+	}
 	env := service.GlobalEnvironment().Clone()
 	require.NoError(t, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return p.metrics, nil }))
@@ -97,12 +102,12 @@ func start(t *testing.T, c copier) *pipeline {
 	return p
 }
 
-// stop ends the pipeline. Doing so twice is fine.
+// stop ends the pipeline. It can be called twice.
 func (p *pipeline) stop(t *testing.T) {
 	t.Helper()
 	p.stopped.Do(func() {
 		assert.NoError(t, p.stream.StopWithin(10*time.Second))
-		assert.NoError(t, <-p.ended, "the stream stayed up until it was stopped")
+		assert.NoError(t, <-p.ended, "the stream ended before it was stopped")
 	})
 }
 
@@ -114,7 +119,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// ready is what the engine answers at /ready: 200, 503, or 0 if it does not answer.
+// ready returns the status of /ready: 200, 503, or 0 if the engine does not answer.
 func (p *pipeline) ready() int {
 	response, err := http.Get("http://" + p.address + "/ready")
 	if err != nil {
@@ -124,7 +129,7 @@ func (p *pipeline) ready() int {
 	return response.StatusCode
 }
 
-// awaitReady waits until /ready answers so.
+// awaitReady waits until /ready has the status.
 func (p *pipeline) awaitReady(t *testing.T, status int) {
 	t.Helper()
 	require.Eventually(
@@ -137,7 +142,7 @@ func (p *pipeline) awaitReady(t *testing.T, status int) {
 	)
 }
 
-// source is what writes to the topic orders, numbers in order, by several keys.
+// source writes ascending numbers to the topic orders, with several keys.
 type source struct {
 	client  *redis.Client
 	next    int
@@ -169,7 +174,7 @@ func (s *source) write(t *testing.T, n int) {
 	}
 }
 
-// writeOther adds a number to each partition but one: the numbers that would go there are left out.
+// writeOther adds one number to each partition except the given one, whose numbers are skipped.
 func (s *source) writeOther(t *testing.T, partition int) {
 	t.Helper()
 	for range keys {
@@ -182,9 +187,8 @@ func (s *source) writeOther(t *testing.T, partition int) {
 	}
 }
 
-// awaitCopies waits until all numbers from first to the last have been copied, and requires that
-// those of one key came in order; repeats of what was copied before are allowed, and everything
-// below first was, though its copies may be gone.
+// awaitCopies waits until all numbers since first have been copied, and checks that the numbers of
+// each key were copied in order. Repeats are allowed. Copies of numbers below first can be missing.
 func (s *source) awaitCopies(t *testing.T, first int) {
 	t.Helper()
 	missing := func() int {
@@ -212,7 +216,7 @@ func (s *source) copies(t *testing.T, first int) map[int]bool {
 	for p := range 4 {
 		entries, err := s.client.XRange(context.Background(), fmt.Sprintf("copies:%d", p), "-", "+").Result()
 		if err != nil {
-			return nil // Redis is not there yet
+			return nil // Redis is not running yet
 		}
 		highest := map[int]int{}
 		for _, entry := range entries {
@@ -221,7 +225,7 @@ func (s *source) copies(t *testing.T, first int) map[int]bool {
 			require.NoError(t, err)
 			if !seen[n] && n >= first {
 				before, any := highest[n%keys]
-				require.True(t, !any || before < n, "%d came after %d", n, before)
+				require.True(t, !any || before < n, "%d was copied after %d", n, before)
 				highest[n%keys] = n
 			}
 			seen[n] = true

@@ -14,13 +14,13 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// causes are the errors that /ready gives, by path; empty ones of components that are not connected
-// included.
+// causes returns the errors in the body of /ready, by path, including empty errors of components
+// that are not connected.
 func (p *pipeline) causes(t *testing.T) map[string]string {
 	t.Helper()
 	response, err := http.Get("http://" + p.address + "/ready")
 	if err != nil {
-		return nil // it does not listen yet
+		return nil // the server is not listening yet
 	}
 	defer func() { _ = response.Body.Close() }()
 	var body struct {
@@ -39,16 +39,16 @@ func (p *pipeline) causes(t *testing.T) map[string]string {
 	return causes
 }
 
-// awaitCause waits until /ready gives the cause for a component.
+// awaitCause waits until /ready contains the cause for a component.
 func (p *pipeline) awaitCause(t *testing.T, path, words string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		cause, away := p.causes(t)[path]
 		return away && strings.Contains(cause, words)
-	}, time.Minute, 20*time.Millisecond, "/ready should say %q of %s", words, path)
+	}, time.Minute, 20*time.Millisecond, "/ready should contain %q for %s", words, path)
 }
 
-func TestReadyGivesTheCause(t *testing.T) {
+func TestReadyReportsTheCause(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)

@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run builds a stream in the real engine and runs it until t ends or the returned function is
-// called.
+// run builds a stream in the real engine and runs it until t ends or stop is called.
 func run(t *testing.T, env *service.Environment, build func(b *service.StreamBuilder)) (log *journal, stop func()) {
 	t.Helper()
 	log = &journal{}
@@ -38,7 +37,7 @@ func run(t *testing.T, env *service.Environment, build func(b *service.StreamBui
 	return log, stop
 }
 
-// component is the YAML of a rafka input or output.
+// component returns the YAML of a rafka input or output.
 func component(fields ...string) string {
 	text := "rafka:\n"
 	for line := range strings.Lines(strings.Join(fields, "\n")) {
@@ -47,8 +46,8 @@ func component(fields ...string) string {
 	return text
 }
 
-// producer runs a stream that ends in a rafka output with these fields, and returns what sends it
-// batches.
+// producer runs a stream that ends in a rafka output with these fields, and returns a function that
+// sends batches to it.
 func producer(
 	t *testing.T,
 	env *service.Environment,
@@ -64,8 +63,8 @@ func producer(
 	return send, log
 }
 
-// consumer runs a stream that begins with a rafka input with these fields and hands its batches to
-// take. It returns what stops it.
+// consumer runs a stream that starts with a rafka input with these fields and passes its batches to
+// take. It returns a function that stops the stream.
 func consumer(
 	t *testing.T,
 	env *service.Environment,

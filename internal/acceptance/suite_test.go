@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// template is a topic of its own for each definition. The suite fills in the variables.
+// template has its own topic for each test. The suite fills in the variables.
 const template = `
 output:
   rafka:
@@ -30,7 +30,7 @@ input:
     unordered_processing: { enabled: $UNORDERED }
 `
 
-// any batches suit these.
+// anyBatches returns tests that work with batches of any size.
 func anyBatches() integration.StreamTestList {
 	return integration.StreamTests(
 		integration.StreamTestOpenClose(),
@@ -47,7 +47,7 @@ func anyBatches() integration.StreamTestList {
 	)
 }
 
-// singleMessages are what these count on.
+// singleMessages returns tests that require batches of one message.
 func singleMessages() integration.StreamTestList {
 	return integration.StreamTests(
 		integration.StreamTestOpenClose(),
@@ -57,9 +57,9 @@ func singleMessages() integration.StreamTestList {
 	)
 }
 
-// Not here: StreamTestReceiveBatchCount, since batches are handed out as soon as there is anything,
-// and StreamTestAtLeastOnceDelivery, since what is committed is an offset and not a set of
-// messages: whatever was acknowledged beyond a gap comes again after a restart.
+// Two tests are missing. StreamTestReceiveBatchCount expects full batches, but the input hands out
+// what is there. StreamTestAtLeastOnceDelivery expects single messages to be committed, but the
+// input commits an offset: messages acknowledged beyond a gap are delivered again after a restart.
 func TestIntegrationStreams(t *testing.T) {
 	server := redistest.Start(t)
 	_, port, err := net.SplitHostPort(server.Addr())
@@ -81,7 +81,7 @@ func TestIntegrationStreams(t *testing.T) {
 			run(mode, anyBatches(), inFlight, unordered, 4, 500)
 			run(mode+", one by one", singleMessages(), inFlight, unordered, 4, 1)
 		}
-		// Many messages of a partition are in flight at once here.
+		// Here, many messages of a partition are in flight at the same time.
 		run(
 			"unordered, unacknowledged",
 			integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200)),

@@ -21,7 +21,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// tracing is an engine whose spans are kept.
+// tracing is an engine that records its spans.
 type tracing struct {
 	env   *service.Environment
 	spans *tracetest.SpanRecorder
@@ -36,7 +36,7 @@ func newTracing(t *testing.T) *tracing {
 	return tr
 }
 
-// children are the spans of that name whose parent is the span.
+// children returns the spans with that name whose parent is the span.
 func (tr *tracing) children(name string, of trace.SpanContext) (found []sdktrace.ReadOnlySpan) {
 	for _, s := range tr.spans.Started() {
 		if s.Name() == name && s.Parent().SpanID() == of.SpanID() && s.Parent().TraceID() == of.TraceID() {
@@ -46,7 +46,7 @@ func (tr *tracing) children(name string, of trace.SpanContext) (found []sdktrace
 	return found
 }
 
-// newSpan is a span of a trace of its own, as a producer that is not ours may have it.
+// newSpan returns a span of a new trace, like a foreign producer's.
 func newSpan(t *testing.T) trace.SpanContext {
 	t.Helper()
 	c := trace.SpanContextConfig{TraceFlags: trace.FlagsSampled}
@@ -58,13 +58,13 @@ func newSpan(t *testing.T) trace.SpanContext {
 	return trace.NewSpanContext(c)
 }
 
-// traceparent is the span as W3C's header.
+// traceparent returns the span as the W3C header.
 func traceparent(span trace.SpanContext) string {
 	return fmt.Sprintf("00-%s-%s-%s", span.TraceID(), span.SpanID(), span.TraceFlags())
 }
 
-// sent is a message of a batch, with the span that it is in unless that is not valid.
-func sent(body string, in trace.SpanContext) *service.Message {
+// tracedMessage returns a message in the span, or without a span if the span is not valid.
+func tracedMessage(body string, in trace.SpanContext) *service.Message {
 	m := service.NewMessage([]byte(body))
 	if in.IsValid() {
 		m = m.WithContext(trace.ContextWithSpanContext(context.Background(), in))
@@ -72,8 +72,8 @@ func sent(body string, in trace.SpanContext) *service.Message {
 	return m
 }
 
-// entry is one entry of a plain stream.
-func entry(t *testing.T, client *redis.Client, stream string, at int) map[string]any {
+// streamEntry returns one entry of a plain stream.
+func streamEntry(t *testing.T, client *redis.Client, stream string, at int) map[string]any {
 	t.Helper()
 	var all []redis.XMessage
 	require.Eventually(t, func() bool {
@@ -84,10 +84,9 @@ func entry(t *testing.T, client *redis.Client, stream string, at int) map[string
 	return all[at].Values
 }
 
-// Two hops and four streams of fields: every message of a batch that mixes traced and untraced ones
-// keeps its own trace from the producer through a copying pipeline to the consumer, and again when
-// it is handed out for a second time.
-func TestTracesGoThroughMessageByMessage(t *testing.T) {
+// In a batch of traced and untraced messages, every message keeps its trace from the producer
+// through a copying pipeline to the consumer, also when it is handed out a second time.
+func TestEachMessageKeepsItsTrace(t *testing.T) {
 	t.Parallel()
 	for what, bodyKey := range map[string]string{"body": "body_key: body", "fields": "body_key: ''"} {
 		t.Run(what, func(t *testing.T) {
@@ -99,14 +98,19 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 
 			send, log := producer(t, tr.env, url, "stream_name: first", bodyKey)
 			require.NoError(t, send(t.Context(), service.MessageBatch{
-				sent(`{"n":"1"}`, one), sent(`{"n":"2"}`, trace.SpanContext{}), sent(`{"n":"3"}`, two),
+				tracedMessage(
+					`{"n":"1"}`,
+					one,
+				),
+				tracedMessage(`{"n":"2"}`, trace.SpanContext{}),
+				tracedMessage(`{"n":"3"}`, two),
 			}))
 			client := server.Client(t)
-			assert.Equal(t, traceparent(one), entry(t, client, "first", 0)["traceparent"])
-			assert.Equal(t, "test="+one.SpanID().String(), entry(t, client, "first", 0)["tracestate"])
-			assert.NotContains(t, entry(t, client, "first", 1), "traceparent")
-			assert.NotContains(t, entry(t, client, "first", 1), "tracestate")
-			assert.Equal(t, traceparent(two), entry(t, client, "first", 2)["traceparent"])
+			assert.Equal(t, traceparent(one), streamEntry(t, client, "first", 0)["traceparent"])
+			assert.Equal(t, "test="+one.SpanID().String(), streamEntry(t, client, "first", 0)["tracestate"])
+			assert.NotContains(t, streamEntry(t, client, "first", 1), "traceparent")
+			assert.NotContains(t, streamEntry(t, client, "first", 1), "tracestate")
+			assert.Equal(t, traceparent(two), streamEntry(t, client, "first", 2)["traceparent"])
 
 			copying, _ := run(t, tr.env, func(b *service.StreamBuilder) {
 				require.NoError(t, b.SetTracerYAML("kept: {}"))
@@ -148,7 +152,7 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 					t,
 					got[body][0].TraceID(),
 					got[body][1].TraceID(),
-					"the same trace when it is handed out again",
+					"the second delivery has the same trace",
 				)
 				assert.NotEqual(t, got[body][0].SpanID(), got[body][1].SpanID())
 				if !parent.IsValid() {
@@ -167,14 +171,14 @@ func TestTracesGoThroughMessageByMessage(t *testing.T) {
 			assert.Empty(
 				t,
 				copying.Lines("Metadata"),
-				"the trace that came is replaced by what follows it, not dropped",
+				"the incoming trace is replaced by its child, not dropped",
 			)
 		})
 	}
 }
 
-// Without a tracer, a pipeline passes on what its messages came with.
-func TestTracesGoThroughPipelinesThatDoNotTrace(t *testing.T) {
+// Without a tracer, a pipeline passes on the trace fields of its messages.
+func TestPipelinesWithoutTracerPassTracesOn(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -194,19 +198,19 @@ func TestTracesGoThroughPipelinesThatDoNotTrace(t *testing.T) {
 	assert.Equal(
 		t,
 		map[string]any{"body": "a", "traceparent": traceparent(span), "tracestate": "x=1"},
-		entry(t, client, "copies", 0),
+		streamEntry(t, client, "copies", 0),
 	)
-	assert.Equal(t, map[string]any{"body": "b"}, entry(t, client, "copies", 1))
+	assert.Equal(t, map[string]any{"body": "b"}, streamEntry(t, client, "copies", 1))
 	assert.Equal(
 		t,
 		map[string]any{"body": `{"sensor":"7"}`, "traceparent": traceparent(span)},
-		entry(t, client, "copies", 2),
+		streamEntry(t, client, "copies", 2),
 	)
 	assert.Equal(
 		t,
 		map[string]any{"body": "d"},
-		entry(t, client, "copies", 3),
-		"what is no trace context is not passed on as such",
+		streamEntry(t, client, "copies", 3),
+		"an invalid trace context is not passed on",
 	)
-	assert.Len(t, log.Lines("Metadata", "traceparent"), 1, "and it is said that it was dropped")
+	assert.Len(t, log.Lines("Metadata", "traceparent"), 1, "the dropped field is logged")
 }

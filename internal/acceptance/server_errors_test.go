@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// action does something to a server.
+// action changes a server.
 type action func(t *testing.T, s *redistest.Server, c *redis.Client)
 
 func do(commands ...[]any) action {
@@ -32,17 +32,17 @@ const asAnn = "username: ann\npassword: pw\n"
 
 func ann(rules ...any) []any { return append([]any{"ACL", "SETUSER", "ann"}, rules...) }
 
-// everything lets ann do all.
+// everything gives ann all permissions.
 var everything = ann("on", ">pw", "~*", "&*", "+@all")
 
-// disorder is one class of trouble that a running pipeline may meet.
-type disorder struct {
-	credentials string
-	spoil, mend action
-	says        []string // the words of a line in the log
+// problem is one kind of problem that a running pipeline can meet.
+type problem struct {
+	credentials         string
+	breakServer, repair action
+	logs                []string // words of a log line
 }
 
-var disorders = map[string]disorder{
+var problems = map[string]problem{
 	"no connection": {"", kill, restart, []string{"cannot be reached", "check `url`"}},
 	"no answer":     {"", pause, resume, []string{"did not answer in time"}},
 	"no such user": {
@@ -51,27 +51,32 @@ var disorders = map[string]disorder{
 		do(everything),
 		[]string{"check `username` and `password`"},
 	},
-	"no permission": {asAnn, do(ann("-xadd", "-xread")), do(ann("+xadd", "+xread")), []string{"ACL SETUSER"}},
-	"not our keys":  {asAnn, do(ann("resetkeys")), do(ann("~*")), []string{"ACL SETUSER"}},
-	"no scripts":    {asAnn, do(ann("-evalsha", "-eval")), do(ann("+evalsha", "+eval")), []string{"ACL SETUSER"}},
+	"no permission":          {asAnn, do(ann("-xadd", "-xread")), do(ann("+xadd", "+xread")), []string{"ACL SETUSER"}},
+	"no permission for keys": {asAnn, do(ann("resetkeys")), do(ann("~*")), []string{"ACL SETUSER"}},
+	"no scripts": {
+		asAnn,
+		do(ann("-evalsha", "-eval")),
+		do(ann("+evalsha", "+eval")),
+		[]string{"ACL SETUSER"},
+	},
 	"a replica": {
 		"",
 		do([]any{"REPLICAOF", "127.0.0.1", "1"}),
 		do([]any{"REPLICAOF", "NO", "ONE"}),
 		[]string{"read-only replica"},
 	},
-	"other types":    {"", spoilTypes, mendTypes, []string{"WRONGTYPE", "rename or delete that key"}},
-	"scripts forgot": {"", do([]any{"SCRIPT", "FLUSH"}), do(), nil},
+	"keys of other types": {"", replaceKeys, restoreKeys, []string{"WRONGTYPE", "rename or delete that key"}},
+	"scripts flushed":     {"", do([]any{"SCRIPT", "FLUSH"}), do(), nil},
 }
 
-// inTheWay are a partition of the one topic, and all of the other.
-var inTheWay = []string{"orders:2", "copies:0", "copies:1", "copies:2", "copies:3"}
+// replacedKeys are one partition of the input's topic, and all partitions of the output's topic.
+var replacedKeys = []string{"orders:2", "copies:0", "copies:1", "copies:2", "copies:3"}
 
-// spoilTypes puts something else where partitions are, in one step: members must not see the moment
-// in between.
-func spoilTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
+// replaceKeys replaces partitions by keys of another type, each in one transaction: members must
+// not see the key missing.
+func replaceKeys(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	t.Helper()
-	for _, key := range inTheWay {
+	for _, key := range replacedKeys {
 		exists := c.Exists(t.Context(), key).Val() == 1
 		_, err := c.TxPipelined(t.Context(), func(tx redis.Pipeliner) error {
 			if exists {
@@ -83,10 +88,10 @@ func spoilTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	}
 }
 
-// mendTypes puts the partitions back, each in one step.
-func mendTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
+// restoreKeys restores the partitions, each in one step.
+func restoreKeys(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	t.Helper()
-	for _, key := range inTheWay {
+	for _, key := range replacedKeys {
 		if c.Exists(t.Context(), key+":aside").Val() == 1 {
 			require.NoError(t, c.Rename(t.Context(), key+":aside", key).Err())
 			continue
@@ -95,10 +100,10 @@ func mendTypes(t *testing.T, _ *redistest.Server, c *redis.Client) {
 	}
 }
 
-// A running pipeline survives whatever happens to the server: it says that it is not ready and why,
-// and goes on by itself with nothing lost and every key in order.
-func TestPipelineOutlivesTrouble(t *testing.T) {
-	for what, d := range disorders {
+// A running pipeline survives all problems of the server: it is not ready, logs why, and recovers
+// without help. Nothing is lost and every key stays in order.
+func TestPipelineSurvivesServerErrors(t *testing.T) {
+	for what, d := range problems {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -110,29 +115,29 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 			source.write(t, 200)
 			source.awaitCopies(t, 0)
 
-			d.spoil(t, server, client)
-			if d.says != nil {
-				if what == "other types" {
-					source.writeOther(t, 2) // the other partitions flow, and meet the output's trouble
+			d.breakServer(t, server, client)
+			if d.logs != nil {
+				if what == "keys of other types" {
+					source.writeOther(t, 2) // the other partitions are read, and meet the output's problem
 				}
 				p.awaitReady(t, 503)
 				require.Eventually(
 					t,
-					func() bool { return len(p.journal.Lines(d.says...)) > 0 },
+					func() bool { return len(p.journal.Lines(d.logs...)) > 0 },
 					time.Minute,
 					20*time.Millisecond,
-					"no line has all of %q",
-					d.says,
+					"no line contains all of %q",
+					d.logs,
 				)
 				assert.Equal(t, 503, p.ready())
 			}
-			d.mend(t, server, client)
+			d.repair(t, server, client)
 			source.write(t, 200)
 			source.awaitCopies(t, 0)
 			p.awaitReady(t, 200)
-			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 12, "few lines for one outage")
-			// A read that waits when its server becomes a replica hears of that first, and as a
-			// trouble of its own.
+			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 12, "few lines per outage")
+			// A read that is blocked while its server becomes a replica fails first, with an error
+			// of its own.
 			assert.LessOrEqual(
 				t,
 				len(p.journal.Lines("level=ERROR", "Trouble with redis, trying again")),
@@ -143,25 +148,25 @@ func TestPipelineOutlivesTrouble(t *testing.T) {
 	}
 }
 
-func TestPipelineWaitsForAServerThatIsNotThereYet(t *testing.T) {
+func TestPipelineWaitsForServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	source := newSource(t, server.Client(t))
 	source.write(t, 50)
 	server.Kill(t)
 	p := start(t, copier{url: server.URL()})
-	told := func() bool { return len(p.journal.Lines("Failed to connect to rafka", "check `url`")) >= 2 }
-	require.Eventually(t, told, time.Minute, 20*time.Millisecond, "input and output say so")
+	logged := func() bool { return len(p.journal.Lines("Failed to connect to rafka", "check `url`")) >= 2 }
+	require.Eventually(t, logged, time.Minute, 20*time.Millisecond, "the input and the output log it")
 	p.awaitReady(t, 503)
 	server.Restart(t)
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
-	assert.Len(t, p.journal.Lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input says it once")
+	assert.Len(t, p.journal.Lines("msg=\"Failed to connect to rafka", "path=root.input"), 1, "the input logs it once")
 }
 
-// After FLUSHALL everything that is written from then on is read and written, and no topic is taken
-// for a plain one.
-func TestPipelineGoesOnAfterAFlush(t *testing.T) {
+// After FLUSHALL everything that is written afterwards is copied, and no topic is taken for a plain
+// one.
+func TestPipelineSurvivesFlush(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -173,7 +178,7 @@ func TestPipelineGoesOnAfterAFlush(t *testing.T) {
 	first := source.next
 	source.write(t, 100)
 	source.awaitCopies(t, first)
-	require.Eventually(t, func() bool { // the output writes the metadata of its topic back
+	require.Eventually(t, func() bool { // the output writes the metadata of its topic again
 		source.write(t, 1)
 		return client.HGet(t.Context(), "rafka:{copies}:topic", "partitions").Val() == "4"
 	}, time.Minute, 100*time.Millisecond)

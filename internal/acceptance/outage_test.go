@@ -15,25 +15,24 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// ordeal is one trouble of a server that an idle pipeline and a busy producer have to outlive: they
-// say what is wrong and what to do about it, the pipeline is not ready meanwhile, they ask little
-// of the server, and go on by themselves, with nothing lost, nothing written twice and every key in
-// order.
-type ordeal struct {
-	args        []string // of the server
-	spoil, mend action
-	says        []string // the words of a line that each of them logs
-	passes      bool     // by itself, and mend waits for that
+// outage is one kind of outage that an idle pipeline and a busy producer have to survive. They log
+// what is wrong and the remedy, the pipeline is not ready meanwhile, they send few requests, and
+// they recover without help: nothing is lost or written twice, and every key stays in order.
+type outage struct {
+	args                []string // arguments of the server
+	breakServer, repair action
+	logs                []string // words of a line that both log
+	recoversAlone       bool     // the outage ends without repair, which only waits for that
 }
 
 const (
-	lasting = 2 * time.Second // how long an ordeal goes on once it was told
-	// bearable is how much per second may be asked of a server in trouble: in peace it is about 70,
-	// and a loop without a pause takes thousands.
-	bearable = 500
+	outageLasts = 2 * time.Second // how long an outage lasts after it was logged
+	// maxLoad bounds the requests per second to a server in an outage: normally there are about 70,
+	// and a loop without a pause sends thousands.
+	maxLoad = 500
 )
 
-func (o ordeal) run(t *testing.T) {
+func (o outage) run(t *testing.T) {
 	t.Helper()
 	server := redistest.Start(t, o.args...)
 	client := server.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
@@ -46,26 +45,26 @@ func (o ordeal) run(t *testing.T) {
 
 	busy := startBusy(t, server)
 
-	burden := burdenOf(t, client)
-	o.spoil(t, server, client)
+	load := loadOf(t, client)
+	o.breakServer(t, server, client)
 	busy.send(t)
-	awaitTold(t, p.journal, o.says...)
-	awaitTold(t, busy.journal, o.says...)
+	awaitLogged(t, p.journal, o.logs...)
+	awaitLogged(t, busy.journal, o.logs...)
 	p.awaitReady(t, 503)
-	if !o.passes {
-		<-time.After(lasting)
+	if !o.recoversAlone {
+		<-time.After(outageLasts)
 		assert.Equal(t, 503, p.ready())
 	}
-	o.mend(t, server, client)
-	burden.requireBearable(t, client)
+	o.repair(t, server, client)
+	load.requireLowLoad(t, client)
 	busy.requireSent(t, client)
 
 	source.write(t, 200)
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
-	p.requireToldOnce(t)
+	p.requireLoggedOnce(t)
 	awaitCommitted(t, client)
-	source.requireNoneTwice(t, p)
+	source.requireNoDuplicates(t, p)
 	assert.Empty(t, p.journal.Lines("was recreated"))
 }
 
@@ -89,7 +88,7 @@ backoff: {initial_interval: 20ms, max_interval: 200ms}`)
 	return b
 }
 
-// send begins to write the batch.
+// send starts to write the batch.
 func (b *busy) send(t *testing.T) {
 	t.Helper()
 	var batch service.MessageBatch
@@ -99,14 +98,14 @@ func (b *busy) send(t *testing.T) {
 	go func() { b.ended <- b.write(t.Context(), batch) }() // joined by requireSent, or ended with t
 }
 
-// requireSent waits until the batch was written, and requires that it was once, in order.
+// requireSent waits until the batch is written, and checks that it was written once, in order.
 func (b *busy) requireSent(t *testing.T, client *redis.Client) {
 	t.Helper()
 	select {
 	case err := <-b.ended:
 		require.NoError(t, err)
 	case <-time.After(time.Minute):
-		require.Fail(t, "the batch is not written")
+		require.Fail(t, "the batch was not written")
 	}
 	entries, err := client.XRange(t.Context(), "sent", "-", "+").Result()
 	require.NoError(t, err)
@@ -114,50 +113,50 @@ func (b *busy) requireSent(t *testing.T, client *redis.Client) {
 	for i, entry := range entries[1:] {
 		require.Equal(t, strconv.Itoa(i), entry.Values["body"])
 	}
-	requireOutputToldOnce(t, b.journal)
+	requireOutputLoggedOnce(t, b.journal)
 }
 
-// awaitTold waits until a line was logged that has all of the words.
-func awaitTold(t *testing.T, j *journal, words ...string) {
+// awaitLogged waits until a line with all of the words was logged.
+func awaitLogged(t *testing.T, j *journal, words ...string) {
 	t.Helper()
 	require.Eventually(
 		t,
 		func() bool { return len(j.Lines(words...)) > 0 },
 		time.Minute,
 		20*time.Millisecond,
-		"no line has all of %q",
+		"no line contains all of %q",
 		words,
 	)
 }
 
-// requireToldOnce requires that nobody repeats himself at every attempt: the input has a line for
-// each trouble and each new reason of it.
-func (p *pipeline) requireToldOnce(t *testing.T) {
+// requireLoggedOnce checks that no component logs every attempt: the input logs one line per outage
+// and one per new cause.
+func (p *pipeline) requireLoggedOnce(t *testing.T) {
 	t.Helper()
-	const reasons = 3 // a busy machine may not answer in time either
+	const reasons = 3 // on a busy machine, requests can also time out
 	over := len(p.journal.Lines("Trouble with redis is over"))
 	assert.LessOrEqual(t, len(p.journal.Lines("Trouble with redis, trying again")), over+1)
 	assert.LessOrEqual(t, len(p.journal.Lines("path=root.input", "level=ERROR")), reasons*(over+1))
-	requireOutputToldOnce(t, p.journal)
+	requireOutputLoggedOnce(t, p.journal)
 }
 
-// requireOutputToldOnce requires that an output tells of an outage once, and the engine less and
-// less often that it can't connect.
-func requireOutputToldOnce(t *testing.T, j *journal) {
+// requireOutputLoggedOnce checks that an output logs an outage once, and that the engine logs
+// failed connections at growing intervals.
+func requireOutputLoggedOnce(t *testing.T, j *journal) {
 	t.Helper()
 	assert.LessOrEqual(t, len(j.Lines("is being retried")), 1+len(j.Lines("Writing works again")))
 	assert.LessOrEqual(t, len(j.Lines("path=root.output", "level=ERROR")), 6)
 }
 
-// requireNoneTwice requires that every number was copied once. Where leases were lost, what was in
-// the pipeline then may have come again.
-func (s *source) requireNoneTwice(t *testing.T, p *pipeline) {
+// requireNoDuplicates checks that every number was copied once. Where leases were lost, batches in
+// flight may have been copied again.
+func (s *source) requireNoDuplicates(t *testing.T, p *pipeline) {
 	t.Helper()
-	s.requireNoneTwiceBut(t, p, 0)
+	s.requireNoDuplicatesExcept(t, p, 0)
 }
 
-// requireNoneTwiceBut is requireNoneTwice where so many copies are gone.
-func (s *source) requireNoneTwiceBut(t *testing.T, p *pipeline, gone int64) {
+// requireNoDuplicatesExcept is requireNoDuplicates where the given number of copies were lost.
+func (s *source) requireNoDuplicatesExcept(t *testing.T, p *pipeline, gone int64) {
 	t.Helper()
 	for i := range 4 {
 		n, err := s.client.XLen(t.Context(), fmt.Sprintf("copies:%d", i)).Result()
@@ -168,18 +167,18 @@ func (s *source) requireNoneTwiceBut(t *testing.T, p *pipeline, gone int64) {
 	assert.LessOrEqual(t, gone, int64(s.next+again))
 }
 
-// batchSize is that of the pipelines.
+// batchSize is the batch_size of the pipelines.
 const batchSize = 20
 
-// burden is what a server had been asked at a time.
-type burden struct {
-	run                string
-	commands, troubles int
-	at                 time.Time
+// serverLoad is what a server has processed until a time.
+type serverLoad struct {
+	runID            string
+	commands, errors int
+	at               time.Time
 }
 
-// burdenOf counts commands, those in scripts included, and refusals and new connections.
-func burdenOf(t *testing.T, client *redis.Client) burden {
+// loadOf counts commands, including commands in scripts, and errors and new connections.
+func loadOf(t *testing.T, client *redis.Client) serverLoad {
 	t.Helper()
 	var info string
 	require.Eventually(t, func() (answered bool) {
@@ -187,31 +186,31 @@ func burdenOf(t *testing.T, client *redis.Client) burden {
 		info, err = client.Info(t.Context()).Result()
 		return err == nil
 	}, time.Minute, time.Millisecond)
-	b := burden{at: time.Now()}
+	b := serverLoad{at: time.Now()}
 	for line := range strings.Lines(info) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		n, _ := strconv.Atoi(value)
 		switch name {
 		case "run_id":
-			b.run = value
+			b.runID = value
 		case "total_commands_processed":
 			b.commands = n
 		case "total_error_replies", "total_connections_received", "rejected_connections":
-			b.troubles += n
+			b.errors += n
 		}
 	}
 	return b
 }
 
-// requireBearable requires that little was asked since then.
-func (b burden) requireBearable(t *testing.T, client *redis.Client) {
+// requireLowLoad checks that there were few requests since then.
+func (b serverLoad) requireLowLoad(t *testing.T, client *redis.Client) {
 	t.Helper()
-	now := burdenOf(t, client)
-	asked := now.commands - b.commands + now.troubles - b.troubles
-	if now.run != b.run {
-		asked = now.troubles // it was started again, and counts what it loads as commands
+	now := loadOf(t, client)
+	requests := now.commands - b.commands + now.errors - b.errors
+	if now.runID != b.runID {
+		requests = now.errors // the server was restarted, and counts what it loads as commands
 	}
-	rate := float64(asked) / now.at.Sub(b.at).Seconds()
-	t.Logf("%.0f per second were asked of the server", rate)
-	assert.LessOrEqual(t, rate, float64(bearable))
+	rate := float64(requests) / now.at.Sub(b.at).Seconds()
+	t.Logf("%.0f requests per second", rate)
+	assert.LessOrEqual(t, rate, float64(maxLoad))
 }

@@ -21,17 +21,17 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// arrived is a message that came out, without what the input adds but the key.
-type arrived struct {
+// message is a message that was read, without the metadata that the input adds, except the key.
+type message struct {
 	body     string
 	metadata map[string]any
 }
 
-func newArrived(t *testing.T, m *service.Message) arrived {
+func newMessage(t *testing.T, m *service.Message) message {
 	t.Helper()
 	body, err := m.AsBytes()
 	assert.NoError(t, err)
-	a := arrived{body: string(body), metadata: map[string]any{}}
+	a := message{body: string(body), metadata: map[string]any{}}
 	assert.NoError(t, m.MetaWalkMut(func(name string, value any) error {
 		if name == broker.KeyField || !strings.HasPrefix(name, "rafka_") {
 			a.metadata[name] = value
@@ -41,29 +41,29 @@ func newArrived(t *testing.T, m *service.Message) arrived {
 	return a
 }
 
-// outlet collects the messages of a topic.
-type outlet struct {
+// collector collects the messages of a topic.
+type collector struct {
 	mu  sync.Mutex
-	all []arrived
+	all []message
 }
 
-// openOutlet reads the topic with an input of these fields.
-func openOutlet(t *testing.T, server *redistest.Server, fields string) *outlet {
+// startCollector reads the topic with an input with these fields.
+func startCollector(t *testing.T, server *redistest.Server, fields string) *collector {
 	t.Helper()
-	o := &outlet{}
+	o := &collector{}
 	consumer(t, service.GlobalEnvironment(), func(_ context.Context, batch service.MessageBatch) error {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		for _, m := range batch {
-			o.all = append(o.all, newArrived(t, m))
+			o.all = append(o.all, newMessage(t, m))
 		}
 		return nil
 	}, "url: "+server.URL(), "stream_name: orders\nconsumer_group: g\n"+fields)
 	return o
 }
 
-// await waits until n messages have come.
-func (o *outlet) await(t *testing.T, n int) []arrived {
+// await waits until n messages have arrived.
+func (o *collector) await(t *testing.T, n int) []message {
 	t.Helper()
 	count := func() int { o.mu.Lock(); defer o.mu.Unlock(); return len(o.all) }
 	require.Eventually(
@@ -71,7 +71,7 @@ func (o *outlet) await(t *testing.T, n int) []arrived {
 		func() bool { return count() >= n },
 		2*time.Minute,
 		5*time.Millisecond,
-		"%d messages should come",
+		"%d messages should arrive",
 		n,
 	)
 	o.mu.Lock()
@@ -80,8 +80,8 @@ func (o *outlet) await(t *testing.T, n int) []arrived {
 	return o.all
 }
 
-// Strings come out as they went in, all else as its JSON, whatever Bloblang made of it.
-func TestMetadataOfEveryTypeComesOutAsDocumented(t *testing.T) {
+// Strings are read as they were written; other types as their JSON, however Bloblang produced them.
+func TestMetadataTypesAreConvertedAsDocumented(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	var send service.MessageBatchHandlerFunc
@@ -128,10 +128,10 @@ mapping: |
 		"object":    `{"a":{"c":[true]},"b":1}`,
 		"time":      `"2020-08-14T11:45:26.371Z"`,
 	}
-	assert.Equal(t, arrived{"x", want}, openOutlet(t, server, "").await(t, 1)[0])
+	assert.Equal(t, message{"x", want}, startCollector(t, server, "").await(t, 1)[0])
 }
 
-// allBytes has every value that a byte can have.
+// allBytes returns a string with every byte value.
 func allBytes() string {
 	var b [256]byte
 	for i := range b {
@@ -140,7 +140,7 @@ func allBytes() string {
 	return string(b[:])
 }
 
-func TestMessagesOfAnySizeAndContentComeOutAsTheyWentIn(t *testing.T) {
+func TestMessagesOfAnySizeAndContentAreUnchanged(t *testing.T) {
 	t.Parallel()
 	fields := map[string]any{}
 	for i := range broker.MaxFields - 1 {
@@ -149,16 +149,16 @@ func TestMessagesOfAnySizeAndContentComeOutAsTheyWentIn(t *testing.T) {
 	thousand := maps.Clone(fields)
 	maps.DeleteFunc(thousand, func(name string, _ any) bool { return len(name) > len("m998") || name == "m999" })
 	require.Len(t, thousand, 999)
-	for what, c := range map[string]arrived{
-		"nothing":           {"", map[string]any{}},
-		"a byte":            {"\x00", map[string]any{}},
-		"all bytes":         {allBytes(), map[string]any{"rafka_key": allBytes(), allBytes(): allBytes()}},
-		"not UTF-8":         {"\xc3\x28\xf0\x28", map[string]any{"rafka_key": "\xff", "\xfe": "\xc0\xaf"}},
-		"an empty name":     {"x", map[string]any{"": "value"}},
-		"line ends":         {"a\r\nb\r\n", map[string]any{"rafka_key": "\r\n", "\r\n": "$5\r\n"}},
-		"1,000 fields":      {"x", thousand},
-		"as many as can be": {"x", fields},
-		"a megabyte":        {strings.Repeat("\x00\xff", 500_000), map[string]any{"large": strings.Repeat("v", 500_000)}},
+	for what, c := range map[string]message{
+		"empty":                 {"", map[string]any{}},
+		"a byte":                {"\x00", map[string]any{}},
+		"all bytes":             {allBytes(), map[string]any{"rafka_key": allBytes(), allBytes(): allBytes()}},
+		"not UTF-8":             {"\xc3\x28\xf0\x28", map[string]any{"rafka_key": "\xff", "\xfe": "\xc0\xaf"}},
+		"an empty name":         {"x", map[string]any{"": "value"}},
+		"line ends":             {"a\r\nb\r\n", map[string]any{"rafka_key": "\r\n", "\r\n": "$5\r\n"}},
+		"1,000 fields":          {"x", thousand},
+		"the maximum of fields": {"x", fields},
+		"a megabyte":            {strings.Repeat("\x00\xff", 500_000), map[string]any{"m": strings.Repeat("v", 5e5)}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -170,15 +170,14 @@ key: ${! @rafka_key.or("") }`)
 				m.MetaSetMut(name, value)
 			}
 			require.NoError(t, send(t.Context(), service.MessageBatch{m}))
-			assert.Equal(t, c, openOutlet(t, server, "").await(t, 1)[0])
+			assert.Equal(t, c, startCollector(t, server, "").await(t, 1)[0])
 			assert.Empty(t, log.Lines("WARN"))
 		})
 	}
 }
 
-// Whatever messages are made of comes out the same, through an ordinary body field and through
-// none.
-func TestRandomMessagesComeOutAsTheyWentIn(t *testing.T) {
+// Messages with random content are unchanged.
+func TestRandomMessagesAreUnchanged(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -194,12 +193,12 @@ func TestRandomMessagesComeOutAsTheyWentIn(t *testing.T) {
 	send, _ := producer(t, service.GlobalEnvironment(), "url: "+server.URL(), `stream_name: orders
 partitions: 4
 key: ${! @rafka_key.or("") }`)
-	sent := map[string]arrived{}
+	sent := map[string]message{}
 	for range 20 {
 		var batch service.MessageBatch
 		for range random.IntN(60) {
 			id := strconv.Itoa(len(sent))
-			a := arrived{body: text(1 << random.IntN(17)), metadata: map[string]any{"id": id}}
+			a := message{body: text(1 << random.IntN(17)), metadata: map[string]any{"id": id}}
 			if key := text(20); key != "" {
 				a.metadata[broker.KeyField] = key
 			}
@@ -222,7 +221,7 @@ key: ${! @rafka_key.or("") }`)
 			require.NoError(t, send(t.Context(), batch))
 		}
 	}
-	for _, got := range openOutlet(t, server, "").await(t, len(sent)) {
+	for _, got := range startCollector(t, server, "").await(t, len(sent)) {
 		id, _ := got.metadata["id"].(string)
 		if !assert.Equal(t, sent[id], got) {
 			return
@@ -230,8 +229,8 @@ key: ${! @rafka_key.or("") }`)
 	}
 }
 
-// A message without a body field, and one whose fields repeat, as other producers write them.
-func TestForeignEntriesComeOutAsDocumented(t *testing.T) {
+// Entries without a body field and with repeated fields, as other producers write them.
+func TestForeignEntriesAreReadAsDocumented(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	many := []string{"body", "x"}
@@ -243,17 +242,17 @@ func TestForeignEntriesComeOutAsDocumented(t *testing.T) {
 	for _, values := range [][]string{{"sensor", "7", "n", ""}, {"body", "x", "m", "1", "m", "<2>"}, many} {
 		require.NoError(t, server.Client(t).XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: values}).Err())
 	}
-	got := openOutlet(t, server, "").await(t, 3)
-	assert.Equal(t, arrived{`{"sensor":"7","n":""}`, map[string]any{}}, got[0])
-	assert.Equal(t, arrived{"x", map[string]any{"m": `["1","<2>"]`}}, got[1])
+	got := startCollector(t, server, "").await(t, 3)
+	assert.Equal(t, message{`{"sensor":"7","n":""}`, map[string]any{}}, got[0])
+	assert.Equal(t, message{"x", map[string]any{"m": `["1","<2>"]`}}, got[1])
 	var back []string
 	require.NoError(t, json.Unmarshal([]byte(got[2].metadata["m"].(string)), &back))
 	assert.Equal(t, list, back)
 }
 
-func TestLargestMessageGoesThroughBesideSmallOnes(t *testing.T) {
+func TestLargestMessageIsWrittenAmongSmallOnes(t *testing.T) {
 	t.Parallel()
-	const most = 64_000_000 // the default of max_message_bytes, names of fields included
+	const most = 64_000_000 // the default of max_message_bytes, which includes field names
 	largest := most - len("body") - len("rafka_key") - len("k") - len("m") - len("v")
 	server := redistest.Start(t)
 	send, _ := producer(t, service.GlobalEnvironment(), "url: "+server.URL(), "stream_name: orders\nkey: k")
@@ -267,16 +266,16 @@ func TestLargestMessageGoesThroughBesideSmallOnes(t *testing.T) {
 	err := send(t.Context(), batch)
 	require.ErrorContains(t, err, "max_message_bytes (64000000)")
 	require.ErrorContains(t, err, "1 of 5 messages")
-	for i, got := range openOutlet(t, server, "").await(t, 4) {
+	for i, got := range startCollector(t, server, "").await(t, 4) {
 		size := []int{1, largest, 2, 3}[i]
-		if got.body != body[:size] { // an assertion would print them
-			t.Errorf("message %d came out otherwise: %d bytes of %d", i, len(got.body), size)
+		if got.body != body[:size] { // an assertion would print the bodies
+			t.Errorf("message %d was changed: %d bytes of %d", i, len(got.body), size)
 		}
 	}
 }
 
-// An append is a script call: of these messages it has 100,000 arguments.
-func TestBatchOfManyMessagesWithManyFieldsGoesThrough(t *testing.T) {
+// An append is a script call: with these messages it has 100,000 arguments.
+func TestBatchWith100000FieldsIsWritten(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	send, _ := producer(t, service.GlobalEnvironment(), "url: "+server.URL(), "stream_name: orders")
@@ -293,7 +292,7 @@ func TestBatchOfManyMessagesWithManyFieldsGoesThrough(t *testing.T) {
 		batch = append(batch, m)
 	}
 	require.NoError(t, send(t.Context(), batch))
-	for i, got := range openOutlet(t, server, "").await(t, 1000) {
-		assert.Equal(t, arrived{strconv.Itoa(i), metadata}, got)
+	for i, got := range startCollector(t, server, "").await(t, 1000) {
+		assert.Equal(t, message{strconv.Itoa(i), metadata}, got)
 	}
 }

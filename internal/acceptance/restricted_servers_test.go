@@ -14,29 +14,29 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// taken is the command line of a server from which commands were taken away.
-func taken(commands ...string) (args []string) {
+// withoutCommands returns the arguments of a server without the given commands.
+func withoutCommands(commands ...string) (args []string) {
 	for _, name := range commands {
 		args = append(args, "--rename-command", name, "")
 	}
 	return args
 }
 
-// seller is a server as it is sold, and the connection's fields for it; url is that of the server
-// if empty.
-type seller struct {
+// serverSetup is a server like a managed service, with its connection fields. If url is nil, the
+// server's own URL is used.
+type serverSetup struct {
 	args        []string
 	url         func(t *testing.T, s *redistest.Server) string
 	credentials string
-	// resp is the version of the protocol that is spoken in the end.
+	// resp is the protocol version that is used in the end.
 	resp string
 }
 
 const password = "password: pw\n"
 
-var sellers = map[string]seller{
+var serverSetups = map[string]serverSetup{
 	"without administration": {
-		args: taken(
+		args: withoutCommands(
 			"CONFIG",
 			"CLIENT",
 			"DEBUG",
@@ -65,10 +65,10 @@ var sellers = map[string]seller{
 			"WAIT",
 		),
 	},
-	"without INFO and hints": {args: taken("INFO", "PUBLISH", "SUBSCRIBE", "XGROUP", "CONFIG", "CLIENT")},
-	"without HELLO":          {args: taken("HELLO"), resp: "2"},
+	"without INFO and hints": {args: withoutCommands("INFO", "PUBLISH", "SUBSCRIBE", "XGROUP", "CONFIG", "CLIENT")},
+	"without HELLO":          {args: withoutCommands("HELLO"), resp: "2"},
 	"without HELLO, with a password": {
-		args: append(taken("HELLO"), "--requirepass", "pw"), credentials: password, resp: "2",
+		args: append(withoutCommands("HELLO"), "--requirepass", "pw"), credentials: password, resp: "2",
 	},
 	"asked for RESP2": {
 		url:  func(_ *testing.T, s *redistest.Server) string { return s.URL() + "?protocol=2" },
@@ -88,7 +88,7 @@ var sellers = map[string]seller{
 		return redistest.StartProxy(t, s.Addr()).URL()
 	}, resp: "3"},
 	"behind a proxy without HELLO": {
-		args: taken("HELLO", "CLIENT"),
+		args: withoutCommands("HELLO", "CLIENT"),
 		url: func(t *testing.T, s *redistest.Server) string {
 			t.Helper()
 			return redistest.StartProxy(t, s.Addr()).URL()
@@ -96,34 +96,33 @@ var sellers = map[string]seller{
 	},
 }
 
-// A pipeline reads and writes on servers that lack what others have, and has nothing to say about
-// that.
-func TestPipelineNeedsLittleOfAServer(t *testing.T) {
-	for what, service := range sellers {
+// A pipeline reads and writes on servers that lack commands, without a warning.
+func TestPipelineWorksOnRestrictedServers(t *testing.T) {
+	for what, setup := range serverSetups {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			server := redistest.Start(t, service.args...)
+			server := redistest.Start(t, setup.args...)
 			client := server.Client(t, func(o *redis.Options) {
-				if service.credentials != "" {
+				if setup.credentials != "" {
 					o.Password = "pw"
 				}
 			})
 			url := server.URL()
-			if service.url != nil {
-				url = service.url(t, server)
+			if setup.url != nil {
+				url = setup.url(t, server)
 			}
 			source := newSource(t, client)
 			source.write(t, 100)
-			p := start(t, copier{url: url, credentials: service.credentials})
+			p := start(t, copier{url: url, credentials: setup.credentials})
 			p.awaitReady(t, 200)
 			source.awaitCopies(t, 0)
 			source.write(t, 300)
 			source.awaitCopies(t, 0)
-			if service.resp != "" {
-				named := ours(t, client)
+			if setup.resp != "" {
+				named := rafkaConnections(t, client)
 				require.NotEmpty(t, named)
 				for _, connection := range named {
-					assert.Contains(t, connection, "resp="+service.resp)
+					assert.Contains(t, connection, "resp="+setup.resp)
 				}
 			}
 			p.stop(t)
@@ -135,7 +134,7 @@ func TestPipelineNeedsLittleOfAServer(t *testing.T) {
 	}
 }
 
-// requireOnce requires that every number was copied once.
+// requireOnce checks that every number was copied once.
 func (s *source) requireOnce(t *testing.T) {
 	t.Helper()
 	var copied int64
@@ -148,8 +147,8 @@ func (s *source) requireOnce(t *testing.T) {
 	require.EqualValues(t, s.next, copied)
 }
 
-// ours are the lines of CLIENT LIST about rafka's connections.
-func ours(t *testing.T, client *redis.Client) (lines []string) {
+// rafkaConnections returns the lines of CLIENT LIST about rafka's connections.
+func rafkaConnections(t *testing.T, client *redis.Client) (lines []string) {
 	t.Helper()
 	all, err := client.ClientList(t.Context()).Result()
 	require.NoError(t, err)
@@ -161,9 +160,9 @@ func ours(t *testing.T, client *redis.Client) (lines []string) {
 	return lines
 }
 
-// What a pipeline sends while it runs is all that it ever needs: in particular nothing that changes
-// or looks into the server.
-func TestPipelineSendsNoAdministration(t *testing.T) {
+// A running pipeline sends only the commands that it always needs, in particular no commands that
+// change or inspect the server.
+func TestPipelineSendsNoAdminCommands(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -198,7 +197,7 @@ func TestPipelineSendsNoAdministration(t *testing.T) {
 			"module",
 			"cluster",
 			"wait":
-			t.Errorf("it sent %s", name)
+			t.Errorf("the pipeline sent %s", name)
 		case "config":
 			assert.Equal(t, "config|resetstat", name, "which is this test's own")
 		case "client":
@@ -206,7 +205,7 @@ func TestPipelineSendsNoAdministration(t *testing.T) {
 		}
 	}
 	assert.Positive(t, commands["client|setname"])
-	assert.LessOrEqual(t, commands["client|setinfo"], 2, "those of this test's own connection")
+	assert.LessOrEqual(t, commands["client|setinfo"], 2, "this test's own connection")
 }
 
 // executed counts the commands that the server has executed.

@@ -16,65 +16,65 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A server that loads its data at start says so and nothing else.
-func TestPipelineOutlivesALoadingServer(t *testing.T) {
+// A server that loads its data at its start rejects all commands with LOADING.
+func TestPipelineSurvivesLoadingServer(t *testing.T) {
 	t.Parallel()
 	const toLoad = "for i = 1, 30000 do redis.call('SET', 'much', i) end return 1"
 	var loading sync.WaitGroup
-	ordeal{
-		// The delay is in microseconds for each command that is loaded; the server answers after
-		// every 1024.
+	outage{
+		// The delay is in microseconds for each loaded command; the server answers after every 1024
+		// commands.
 		args: []string{"--appendonly", "yes", "--appendfsync", "no", "--key-load-delay", "50"},
-		spoil: func(t *testing.T, s *redistest.Server, c *redis.Client) {
+		breakServer: func(t *testing.T, s *redistest.Server, c *redis.Client) {
 			t.Helper()
 			require.NoError(t, c.Eval(t.Context(), toLoad, nil).Err())
 			s.Kill(t)
-			loading.Go(func() { s.Restart(t) }) // joined by mend
+			loading.Go(func() { s.Restart(t) }) // joined by repair
 		},
-		mend:   func(*testing.T, *redistest.Server, *redis.Client) { loading.Wait() },
-		passes: true,
-		says:   []string{"LOADING", "the server is loading its data: it passes when that is done"},
+		repair:        func(*testing.T, *redistest.Server, *redis.Client) { loading.Wait() },
+		recoversAlone: true,
+		logs:          []string{"LOADING", "the server is loading its data: it passes when that is done"},
 	}.run(t)
 }
 
-// The script of another client occupies the server, which answers with BUSY and runs nothing.
-func TestPipelineOutlivesABusyServer(t *testing.T) {
+// A script of another client occupies the server, which answers BUSY and executes nothing.
+func TestPipelineSurvivesBusyServer(t *testing.T) {
 	t.Parallel()
 	var script sync.WaitGroup
-	ordeal{
+	outage{
 		args: []string{"--busy-reply-threshold", "100"},
-		spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
+		breakServer: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
 			t.Helper()
 			other := s.Client(t, func(o *redis.Options) { o.ReadTimeout = -1 })
-			script.Go(func() { // ended by mend
+			script.Go(func() { // ended by repair
 				assert.ErrorContains(t, other.Eval(t.Context(), "while true do end", nil).Err(), "killed")
 			})
 			c := s.Client(t)
 			occupied := func() bool { return redis.HasErrorPrefix(c.Ping(t.Context()).Err(), "BUSY") }
 			require.Eventually(t, occupied, time.Minute, time.Millisecond)
 		},
-		mend: func(t *testing.T, _ *redistest.Server, c *redis.Client) {
+		repair: func(t *testing.T, _ *redistest.Server, c *redis.Client) {
 			t.Helper()
 			require.NoError(t, c.ScriptKill(t.Context()).Err())
 			script.Wait()
 		},
-		says: []string{"BUSY", "a script of another client occupies the server", "SCRIPT KILL"},
+		logs: []string{"BUSY", "a script of another client occupies the server", "SCRIPT KILL"},
 	}.run(t)
 }
 
-// Nobody is let in any more, and those who were are put out.
-func TestPipelineOutlivesAServerWithTooManyClients(t *testing.T) {
+// The server rejects new connections, and existing ones are closed.
+func TestPipelineSurvivesTooManyClients(t *testing.T) {
 	t.Parallel()
-	ordeal{
-		spoil: do([]any{"CONFIG", "SET", "maxclients", "1"}, []any{"CLIENT", "KILL", "SKIPME", "yes"}),
-		mend:  do([]any{"CONFIG", "SET", "maxclients", "100"}),
-		says:  []string{"max number of clients reached", "raise the server's maxclients, or lower `pool` sizes"},
+	outage{
+		breakServer: do([]any{"CONFIG", "SET", "maxclients", "1"}, []any{"CLIENT", "KILL", "SKIPME", "yes"}),
+		repair:      do([]any{"CONFIG", "SET", "maxclients", "100"}),
+		logs:        []string{"max number of clients reached", "raise the server's maxclients, or lower `pool` sizes"},
 	}.run(t)
 }
 
-// Others have all the connections, or all but a few, when the pipeline starts, and leave.
-func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
-	for what, room := range map[string]int{"for none": 0, "for one": 1, "for two": 2, "for three": 3} {
+// Other clients use all or nearly all connections when the pipeline starts, and disconnect later.
+func TestPipelineStartsWhenConnectionsAreFree(t *testing.T) {
+	for what, room := range map[string]int{"none free": 0, "one free": 1, "two free": 2, "three free": 3} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			const most = 16
@@ -92,28 +92,28 @@ func TestPipelineStartsOnceThereIsRoomForItsConnections(t *testing.T) {
 					time.Millisecond,
 				)
 			}
-			burden := burdenOf(t, client)
+			load := loadOf(t, client)
 			p := start(t, copier{url: server.URL()})
-			awaitTold(t, p.journal, "max number of clients reached", "raise the server's maxclients")
+			awaitLogged(t, p.journal, "max number of clients reached", "raise the server's maxclients")
 			p.awaitReady(t, 503)
-			<-time.After(lasting)
-			burden.requireBearable(t, client)
+			<-time.After(outageLasts)
+			load.requireLowLoad(t, client)
 			for _, other := range others {
 				require.NoError(t, other.Close())
 			}
 			source.write(t, 100)
 			source.awaitCopies(t, 0)
 			p.awaitReady(t, 200)
-			p.requireToldOnce(t)
+			p.requireLoggedOnce(t)
 			awaitCommitted(t, client)
-			source.requireNoneTwice(t, p)
+			source.requireNoDuplicates(t, p)
 		})
 	}
 }
 
-// A server whose memory is full takes nothing new. Work that is in hand is finished and committed,
-// and leases live on for longer than a session.
-func TestPipelineOutlivesAFullServer(t *testing.T) {
+// A server whose memory is full rejects new data. Batches in flight are finished and committed, and
+// leases are renewed beyond a session.
+func TestPipelineSurvivesFullMemory(t *testing.T) {
 	t.Parallel()
 	const filler = 16 << 20
 	server := redistest.Start(t, "--maxmemory-policy", "noeviction")
@@ -131,7 +131,7 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 	pipe.ConfigSet(t.Context(), "maxmemory", strconv.Itoa(used-filler/2))
 	_, err := pipe.Exec(t.Context())
 	require.NoError(t, err)
-	awaitTold(
+	awaitLogged(
 		t,
 		p.journal,
 		"path=root.output",
@@ -139,7 +139,7 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 		"the server has reached its maxmemory: raise it, or delete or trim data",
 	)
 	p.awaitReady(t, 503)
-	burden := burdenOf(t, client)
+	load := loadOf(t, client)
 	expiry := func(partition int) int64 {
 		n, err := client.HGet(
 			t.Context(),
@@ -156,19 +156,19 @@ func TestPipelineOutlivesAFullServer(t *testing.T) {
 			func() bool { return expiry(i) > session },
 			time.Minute,
 			20*time.Millisecond,
-			"it is renewed beyond a session",
+			"the lease is renewed beyond a session",
 		)
 	}
 	assert.Equal(t, 503, p.ready())
-	burden.requireBearable(t, client)
+	load.requireLowLoad(t, client)
 
 	require.NoError(t, client.Del(t.Context(), "filler").Err())
 	source.write(t, 100)
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
 	awaitCommitted(t, client)
-	source.requireNoneTwice(t, p)
-	p.requireToldOnce(t)
+	source.requireNoDuplicates(t, p)
+	p.requireLoggedOnce(t)
 	assert.Empty(t, p.journal.Lines("path=root.input", "OOM"))
 }
 
@@ -183,11 +183,11 @@ func memoryUsed(t *testing.T, client *redis.Client) int {
 			return n
 		}
 	}
-	require.Fail(t, "it does not tell")
+	require.Fail(t, "used_memory is missing")
 	return 0
 }
 
-// writeBy adds the next n numbers by a pipeline.
+// writeBy adds the next n numbers through a Redis pipeline.
 func (s *source) writeBy(t *testing.T, pipe redis.Pipeliner, n int) {
 	t.Helper()
 	for range n {
@@ -200,9 +200,9 @@ func (s *source) writeBy(t *testing.T, pipe redis.Pipeliner, n int) {
 	}
 }
 
-// A server that becomes the replica of another one goes on with what that has, and refuses to write
-// until it is promoted again. Reading goes on.
-func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
+// A server that becomes the replica of another server takes over its data, and rejects writes until
+// it is promoted again. Reading continues.
+func TestPipelineSurvivesDemotionAndPromotion(t *testing.T) {
 	t.Parallel()
 	server, other := redistest.Start(t), redistest.Start(t)
 	client := server.Client(t)
@@ -219,8 +219,7 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 	source.client = other.Client(t)
 	source.write(t, 200)
 	source.client = client
-	// the read that waited is told of the change in its own words, and may be the only one to say
-	// so
+	// A blocked read fails with UNBLOCKED, and can be the only one to notice.
 	require.Eventually(t, func() bool {
 		return len(
 			p.journal.Lines(
@@ -233,7 +232,7 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 				p.journal.Lines("path=root.input", "UNBLOCKED"),
 			) > 0
 	}, time.Minute, 20*time.Millisecond)
-	awaitTold(
+	awaitLogged(
 		t,
 		p.journal,
 		"path=root.output",
@@ -241,26 +240,26 @@ func TestPipelineOutlivesDemotionAndPromotion(t *testing.T) {
 		"the server is a read-only replica: point `url` to the master",
 	)
 	p.awaitReady(t, 503)
-	burden := burdenOf(t, client)
-	<-time.After(lasting)
+	load := loadOf(t, client)
+	<-time.After(outageLasts)
 	assert.Equal(t, 503, p.ready())
 	require.Eventually(t, func() bool {
 		return client.XLen(t.Context(), "orders:0").Val() == other.Client(t).XLen(t.Context(), "orders:0").Val()
 	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, client.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
-	burden.requireBearable(t, client)
+	load.requireLowLoad(t, client)
 
 	source.write(t, 100)
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
-	p.requireToldOnce(t)
+	p.requireLoggedOnce(t)
 	awaitCommitted(t, client)
-	source.requireNoneTwice(t, p)
+	source.requireNoDuplicates(t, p)
 }
 
-// A server that stops for a moment every now and then, as one does that forks or runs slow
-// commands, costs time and nothing else.
-func TestPipelineOutlivesAServerThatStutters(t *testing.T) {
+// A server that freezes briefly from time to time, as during a fork or a slow command, costs only
+// time.
+func TestPipelineSurvivesShortFreezes(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -276,6 +275,6 @@ func TestPipelineOutlivesAServerThatStutters(t *testing.T) {
 	source.awaitCopies(t, 0)
 	p.awaitReady(t, 200)
 	awaitCommitted(t, client)
-	source.requireNoneTwice(t, p)
-	p.requireToldOnce(t)
+	source.requireNoDuplicates(t, p)
+	p.requireLoggedOnce(t)
 }
