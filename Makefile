@@ -10,6 +10,10 @@ LDFLAGS := -X main.linkedVersion=$(VERSION) -X main.linkedDate=$(DATE)
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         ?= .bin/golangci-lint-$(GOLANGCI_VERSION)
 
+GOVULNCHECK_VERSION := v1.9.0
+
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
 PACKAGES     ?= ./...
 # TEST_TIMEOUT is for one package, on a busy machine.
 TEST_TIMEOUT ?= 60m
@@ -83,6 +87,10 @@ lint: $(GOLANGCI) ## run all linters, including go vet
 	$(GOLANGCI) run ./...
 	cd bench && $(abspath $(GOLANGCI)) run ./...
 
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in the code that rafka calls; needs the network
+	go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+
 .PHONY: fmt
 fmt: $(GOLANGCI) ## format all code
 	$(GOLANGCI) fmt
@@ -91,6 +99,19 @@ fmt: $(GOLANGCI) ## format all code
 	GOBIN='$(CURDIR)/.bin' go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv .bin/golangci-lint $@
 
+.PHONY: dist
+dist: ## build the archives of a release, for PLATFORMS, in dist/
+	rm -rf dist && mkdir dist
+	for platform in $(PLATFORMS); do \
+		name=rafka_$(VERSION)_$${platform/\//_}; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} \
+			go build -trimpath -ldflags '$(LDFLAGS)' -o dist/$$name/rafka ./cmd/rafka; \
+		cp LICENSE README.md CHANGELOG.md dist/$$name; \
+		tar -C dist -czf dist/$$name.tar.gz $$name; \
+		rm -r dist/$$name; \
+	done
+	cd dist && sha256sum -- *.tar.gz >SHA256SUMS
+
 .PHONY: clean
 clean: ## remove build output
-	rm -rf bin .bin
+	rm -rf bin .bin dist

@@ -18,7 +18,8 @@ import (
 )
 
 // cause is one way in which a stream loses entries. Ten were read before, 0 to 9; damage is done by
-// one script, so that the reader sees nothing in between. docs/data-loss.md describes each.
+// one script, so that the reader sees nothing in between. docs/explanation/data-loss.md describes
+// each.
 type cause struct {
 	name string
 	// damage is Lua over the stream s; add(from, to) writes numbers and returns their IDs, put(id,
@@ -36,7 +37,7 @@ type cause struct {
 	line, stopped string
 }
 
-// causesOfLoss are in the order of docs/data-loss.md.
+// causesOfLoss are in the order of docs/explanation/data-loss.md.
 var causesOfLoss = []cause{
 	{
 		name:    "trimmed before it was read",

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each row of the tables of docs/data-loss.md names the test that shows it, in its last column: a
+// Each row of the tables of docs/explanation/data-loss.md names the test that shows it, in its last
+// column: a
 // case of TestCausesOfLoss, in whose log line what the row quotes is found, or a test function.
 func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
 	read := func(name string) string {
@@ -25,7 +26,7 @@ func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
 	functions := read("loss_test.go") + read("flush_test.go") + read("../output/observer_lost_test.go")
 	quoted := regexp.MustCompile("`([^`]+)`")
 	rows := 0
-	for line := range strings.Lines(read("../docs/data-loss.md")) {
+	for line := range strings.Lines(read("../docs/explanation/data-loss.md")) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		test := quoted.FindStringSubmatch(cells[len(cells)-1])
 		if !strings.HasPrefix(line, "|") || test == nil {

@@ -67,7 +67,7 @@ func aclRole(stdout io.Writer, role broker.Role, usage, example string, flags ..
 		Usage:           usage,
 		HideHelpCommand: true,
 		OnUsageError:    usageError,
-		Description:     "Lines for one user add up. docs/permissions.md says what each rule is for.\n\n  {{.BinaryName}} " + example,
+		Description:     "Lines for one user add up. docs/reference/permissions.md explains each rule.\n\n  {{.BinaryName}} " + example,
 		Flags: append(
 			flags,
 			&cli.StringFlag{

@@ -15,7 +15,8 @@ type right struct {
 	// form is the command with as many arguments as ACLs look at; <kind> stands for a key or a
 	// channel, see keyKind.
 	form string
-	// why says what the command is for, in the table of docs/permissions.md and in warnings.
+	// why says what the command is for, in the table of docs/reference/permissions.md and in
+	// warnings.
 	why string
 }
 
@@ -71,8 +72,8 @@ const (
 )
 
 // rights is the one list of all that rafka asks a server for. The checks, the ACLs that `rafka acl`
-// prints and the tables in docs/permissions.md are made of it; AUTH and HELLO are missing, since a
-// server denies them to nobody.
+// prints and the tables in docs/reference/permissions.md are made of it; AUTH and HELLO are
+// missing, since a server denies them to nobody.
 var rights = []right{
 	{byConnection, optional, "CLIENT SETNAME n", "the connections have a name in CLIENT LIST"},
 	{byConnection, optional, "INFO memory", "an eviction policy that loses data is warned of"},

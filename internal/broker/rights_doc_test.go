@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const permissionsDoc = "../../docs/permissions.md"
+const permissionsDoc = "../../docs/reference/permissions.md"
 
 var update = goflag.Bool("update", false, "write what was seen into "+permissionsDoc)
 
@@ -39,7 +39,7 @@ func assertDocumented(t *testing.T, seen map[Role][]outcome) {
 		return
 	}
 	stale := fresh != string(text) // to show both would fill pages
-	assert.False(t, stale, "docs/permissions.md is stale: go test ./internal/broker -run TestEveryRight -update")
+	assert.False(t, stale, "docs/reference/permissions.md is stale: go test ./internal/broker -run TestEveryRight -update")
 }
 
 // fill puts a text between the markers of that name.
