@@ -25,9 +25,9 @@ import (
 func deadLetterConfigs(t *testing.T) map[string]string {
 	t.Helper()
 	configs := map[string]string{}
-	for _, config := range blocks(document(t, "README.md"), "yaml") {
+	for _, config := range blocks(document(t, "docs/how-to/dead-letters.md"), "yaml") {
 		if strings.Contains(config, "orders-failed") {
-			configs["README"] = config
+			configs["how-to"] = config
 		}
 	}
 	view, ok := service.GlobalEnvironment().GetInputConfig("rafka")
@@ -51,7 +51,7 @@ type shop struct {
 }
 
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // a body that can't be read is no number
+	body, _ := io.ReadAll(r.Body) // without a body, n is not a number
 	n, err := strconv.Atoi(strings.TrimPrefix(string(body), "order "))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func refusedOrders() (bodies []string) {
 	return bodies
 }
 
-// The documented configuration used to set 372 healthy messages aside beside 20 bad ones.
+// The documented configuration used to set 372 healthy messages aside with 20 bad ones.
 func TestDocumentedDeadLettersAreExactlyTheRefusedMessages(t *testing.T) {
 	for where, config := range deadLetterConfigs(t) {
 		t.Run(where, func(t *testing.T) {
@@ -152,9 +152,9 @@ func TestDocumentedDeadLettersAreExactlyTheRefusedMessages(t *testing.T) {
 	}
 }
 
-// A server that is away is no reason to set messages aside: they come again.
+// While the server is down, messages are not set aside: they are delivered again.
 func TestDocumentedDeadLettersDoNotGrowWhileTheServerIsAway(t *testing.T) {
-	config := deadLetterConfigs(t)["README"]
+	config := deadLetterConfigs(t)["how-to"]
 	config = strings.Replace(config, "retries: 3", "retries: 1", 1)
 	s := &shop{taken: map[int]int{}, down: true}
 	letters := deadLettersOf(t, config, s, func(client *redis.Client) {

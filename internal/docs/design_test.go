@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -16,24 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func TestLinksLeadSomewhere(t *testing.T) {
-	for _, name := range []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "CHANGELOG.md"} {
-		for _, match := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(document(t, name), -1) {
-			target, anchor, _ := strings.Cut(match[1], "#")
-			if strings.Contains(target, "://") {
-				continue
-			}
-			if target != "" {
-				assert.FileExists(t, filepath.Join(repository, target), "%s links to it", name)
-			}
-			if anchor != "" && (target == "" || strings.HasSuffix(target, ".md")) {
-				headings := strings.ReplaceAll(strings.ToLower(document(t, cmp.Or(target, name))), " ", "-")
-				assert.Contains(t, headings, "#-"+anchor+"\n", "%s links to it", name)
-			}
-		}
-	}
-}
 
 // TestDesignNamesWhatIsThere checks `dir/file.go: name`, `file.go: name` of the folder named last,
 // files, and `package.Type.member`.

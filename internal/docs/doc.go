@@ -1,4 +1,4 @@
-// Package docs holds the tests of what people read: that README, DESIGN and CONTRIBUTING name what
-// exists, that their commands and configurations work, that each promise has its tests, that the
-// examples run, and that the remedies in error texts can be followed.
+// Package docs tests the documents: the links, files and functions that they name exist; their
+// commands, configs and programs work; each promise has its tests; the examples run; and the
+// remedies in error texts can be followed.
 package docs
