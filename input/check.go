@@ -16,20 +16,21 @@ const (
 	lossContinue = "continue"
 	lossFail     = "fail"
 
-	// shortestSession leaves a heartbeat, and half of one for a request, enough time on a network.
+	// shortestSession leaves enough time on a network for a heartbeat and for a request that takes half
+	// a heartbeat interval.
 	shortestSession = time.Second
-	// The others are what a server can be asked for again and again by every member of many groups.
+	// The other bounds keep the load on a server low: each member of each group sends these requests.
 	shortestHeartbeat = 100 * time.Millisecond
 	shortestSample    = 100 * time.Millisecond
 	shortestCommit    = 10 * time.Millisecond
-	// heartbeats is how many heartbeats fit into a session at least.
-	heartbeats = 3
-	// defaultHeartbeat holds for sessions that are long enough.
+	// heartbeatsPerSession is the least number of heartbeats in a session.
+	heartbeatsPerSession = 3
+	// defaultHeartbeat is the default interval for sessions that are long enough.
 	defaultHeartbeat = 3 * time.Second
 )
 
-// lintRule calls check from the linter, so that it and the constructor refuse the same things in
-// the same words.
+// lintRule makes the linter call check, so that the linter and the constructor reject the same values
+// with the same texts.
 var lintRule = config.RegisterLint("rafka_lint_input", check)
 
 // check returns what is wrong with the input's own fields, each naming the field and the remedy.
@@ -107,18 +108,18 @@ func checkTimes(f config.Fields, p *config.Problems) {
 	session, heartbeat := period(fieldSessionTimeout), period(fieldHeartbeat)
 	p.AddShort(fieldSessionTimeout, session, shortestSession)
 	p.AddShort(fieldHeartbeat, heartbeat, shortestHeartbeat)
-	if session > 0 && heartbeat > session/heartbeats {
+	if session > 0 && heartbeat > session/heartbeatsPerSession {
 		p.Add(
 			fieldHeartbeat,
 			"%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
 			heartbeat,
 			session,
-			session/heartbeats,
+			session/heartbeatsPerSession,
 		)
 	}
 }
 
-// parseStart reads a start_offset.
+// parseStart parses the field start_offset.
 func parseStart(text string, now time.Time) (splits.Start, error) {
 	start, err := splits.ParseStart(text, now)
 	if err != nil {

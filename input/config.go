@@ -15,12 +15,12 @@ import (
 type settings struct {
 	connection         *config.Connection
 	topic, group, name string
-	instance           string // empty: the member is not a static one
+	instance           string // empty: not a static member
 	bodyKey            string
-	consumer           splits.Config // all but the store, the member and the observer
+	consumer           splits.Config // without the store, the member and the observer
 }
 
-// parse reads and checks the configuration. The error has everything that is wrong with the input's
+// parse reads and checks the configuration. The error names everything that is wrong with the input's
 // own fields.
 func parse(conf *service.ParsedConfig) (*settings, error) {
 	connection, _, err := config.Parse(conf, check)
@@ -37,15 +37,15 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		s.name = hostname()
 	}
 	session := p.duration(fieldSessionTimeout)
-	heartbeat := min(defaultHeartbeat, session/heartbeats)
+	heartbeat := min(defaultHeartbeat, session/heartbeatsPerSession)
 	if conf.Contains(fieldHeartbeat) {
 		heartbeat = p.duration(fieldHeartbeat)
 	}
 	start, err := parseStart(p.text(fieldStartOffset), time.Now())
-	p.keep(err)
+	p.record(err)
 	s.consumer = splits.Config{
 		TTL: session, Start: start,
-		// Every heartbeat looks at the topic too, so looking more often means beating more often.
+		// Each heartbeat checks the topic too, so checking more often takes more heartbeats.
 		Heartbeat:       min(heartbeat, p.duration(fieldRefreshMetadata)),
 		CommitEvery:     p.duration(fieldCommitPeriod),
 		SampleEvery:     p.duration(fieldRefreshLag),
@@ -63,7 +63,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	return s, p.err
 }
 
-// hostname is the name of a member that was given none.
+// hostname returns the default name of a member.
 func hostname() string {
 	name, err := os.Hostname()
 	if err != nil || broker.ValidateConsumer(name) != nil {
@@ -72,13 +72,13 @@ func hostname() string {
 	return name
 }
 
-// parser reads fields and keeps the first error.
+// parser reads fields and records the first error.
 type parser struct {
 	conf *service.ParsedConfig
 	err  error
 }
 
-func (p *parser) keep(err error) {
+func (p *parser) record(err error) {
 	if p.err == nil {
 		p.err = err
 	}
@@ -86,7 +86,7 @@ func (p *parser) keep(err error) {
 
 func read[T any](p *parser, get func(path ...string) (T, error), path []string) T {
 	value, err := get(path...)
-	p.keep(err)
+	p.record(err)
 	return value
 }
 
@@ -95,18 +95,18 @@ func (p *parser) yes(path ...string) bool    { return read(p, p.conf.FieldBool, 
 
 func (p *parser) whole(path ...string) int {
 	n, err := config.Whole(p.conf, path...)
-	p.keep(err)
+	p.record(err)
 	return n
 }
 
 func (p *parser) duration(path ...string) time.Duration {
 	d, err := config.PositiveDuration(p.conf, path...)
-	p.keep(err)
+	p.record(err)
 	return d
 }
 
 func (p *parser) size(path ...string) int {
 	n, err := config.Size(p.conf, path...)
-	p.keep(err)
+	p.record(err)
 	return int(n)
 }

@@ -7,21 +7,14 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// entryText says why a partition stands still whose next entry does not arrive, and what to do
-// about it.
+// entryText returns the log line about a partition whose next entry does not arrive, with the remedy.
 func entryText(e *splits.EntryError) string {
-	remedy := "raise `read_timeout`, since the network needs longer for it"
+	remedy := "If the network needs longer for it, raise `read_timeout`"
 	if broker.CutOff(e.Cause) {
-		remedy = "raise the server's client-output-buffer-limit, or the limit of a proxy in between, since the connection is closed each time"
+		remedy = "The connection is closed each time: raise the server's client-output-buffer-limit, or the limit of the " +
+			"proxy in between"
 	}
-	return fmt.Sprintf(
-		"Stuck: partition %d (%s) of topic %s can't be read on, others can: %s does not arrive. It is tried again and again; %s. "+
-			"The last attempt: %v",
-		e.Split.Partition,
-		e.Split.Key,
-		e.Split.Topic,
-		e.Entry(),
-		remedy,
-		e.Cause,
-	)
+	return fmt.Sprintf("Stuck: partition %d (%s) of topic %s can't be read further, other partitions can: "+
+		"%s does not arrive, retrying. %s. Last error: %v",
+		e.Split.Partition, e.Split.Key, e.Split.Topic, e.Entry(), remedy, e.Cause)
 }

@@ -7,38 +7,24 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Failing logs a message that keeps failing, and how to pass over it.
+// Failing logs a message that keeps failing, and how to skip it.
 func (o *observer) Failing(f splits.Failing) {
 	log := o.log.With(
-		"topic",
-		f.Split.Topic,
-		"partition",
-		f.Split.Partition,
-		"offset",
-		f.Offset.String(),
-		"key",
-		f.Key,
-		"attempts",
-		f.Attempts,
+		"topic", f.Split.Topic, "partition", f.Split.Partition, "offset", f.Offset.String(), "key", f.Key,
+		"attempts", f.Attempts,
 	)
 	waits := ""
 	if f.Waits {
 		waits = " Newer messages of the partition wait for it."
 	}
 	if f.Among > 1 {
-		log.Warnf(
-			"A batch of %d messages of partition %s keeps failing, for %s now, and is handed out again in smaller ones: %v.%s",
-			f.Among,
-			f.Split,
-			f.For.Round(time.Second),
-			f.Cause,
-			waits,
-		)
+		log.Warnf("A batch of %d messages of partition %s has been failing for %s and is handed out again in smaller "+
+			"batches. Last error: %v.%s", f.Among, f.Split, f.For.Round(time.Second), f.Cause, waits)
 		return
 	}
-	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. The last error: %v.%s "+
-		"Mend the cause, or pass over the message with rafka group seek %s --topic %s --partition %d --to %s "+
-		"(messages behind it that were processed come again)",
+	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. Last error: %v.%s "+
+		"Fix the cause, or skip the message with rafka group seek %s --topic %s --partition %d --to %s "+
+		"(which delivers processed messages behind it again)",
 		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits,
 		o.group, f.Split.Topic, f.Split.Partition, f.Offset.Next())
 }
@@ -55,37 +41,27 @@ func others(f splits.Failing) string {
 	if f.Others == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", like %d others of the partition", f.Others)
+	return fmt.Sprintf(", as are %d other messages of the partition", f.Others)
 }
 
 // Recovered logs that a message that kept failing has been processed.
 func (o *observer) Recovered(f splits.Failing) {
-	o.log.Infof(
-		"The message at offset %s of partition %s, which was rejected %d times, has been processed",
-		f.Offset,
-		f.Split,
-		f.Attempts,
-	)
+	o.log.Infof("The message at offset %s of partition %s, which was rejected %d times, has been processed",
+		f.Offset, f.Split, f.Attempts)
 }
 
-// bound logs once a minute that a partition waits because too much was processed behind a message.
-// The lock is held.
-func (o *observer) bound(s splits.Sample, now time.Time) {
+// logIfWaiting logs once a minute that a partition waits because the messages handed out behind an
+// unacknowledged one have reached max_ahead. The lock is held.
+func (o *observer) logIfWaiting(s splits.Sample, now time.Time) {
 	if s.Bound == (splits.Offset{}) {
-		delete(o.bounded, s.Split)
+		delete(o.waiting, s.Split)
 		return
 	}
-	if last, before := o.bounded[s.Split]; before && now.Sub(last) < remindEvery {
+	if last, logged := o.waiting[s.Split]; logged && now.Sub(last) < remindEvery {
 		return
 	}
-	o.bounded[s.Split] = now
-	o.log.Warnf(
-		"Partition %s waits: the message at offset %s has not been acknowledged for %s, and %s.%s messages behind it were handed out. "+
-			"See why the message is stuck or fails, or raise %[4]s.%[5]s",
-		s.Split,
-		s.Bound,
-		s.Unacked.Round(time.Second),
-		fieldUnordered,
-		fieldMaxAhead,
-	)
+	o.waiting[s.Split] = now
+	o.log.Warnf("Partition %s waits: the message at offset %s has not been acknowledged for %s, and the messages handed "+
+		"out behind it have reached %s.%s. Find out why that message is stuck or fails, or raise %[4]s.%[5]s",
+		s.Split, s.Bound, s.Unacked.Round(time.Second), fieldUnordered, fieldMaxAhead)
 }

@@ -1,7 +1,7 @@
 // Package input is the Benthos batch input "rafka": a member of a consumer group of a topic.
 //
-// It parses its configuration, opens the clients, and turns batches of entries into batches of
-// messages; everything that makes a consumer group is in package splits.
+// It parses its configuration, opens the clients, and makes messages of entries. Package splits holds
+// the logic of consumer groups.
 package input
 
 import (
@@ -19,19 +19,20 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Input reads a topic. The engine calls Connect and ReadBatch one at a time; acknowledgements come
-// from any goroutine, and Close may run beside a ReadBatch.
+// Input reads a topic. The engine makes one call of Connect or ReadBatch at a time. Acknowledgements
+// come from any goroutine, and Close can run during a ReadBatch.
 type Input struct {
 	settings *settings
 	observer *observer
 
-	// Connect's alone.
-	connector *outage.Connector           // repeats the attempts to open a session
-	backoff   *backoff.ExponentialBackOff // between these attempts
-	reported  error                       // why the session can't go on, as Connect returned it
-	at        time.Time                   // when it returned that
-	// it has returned an error since it last succeeded: the engine's /ready gives the cause
-	shown bool
+	// Connect alone uses these.
+	connector  *outage.Connector           // repeats the attempts to open a session
+	backoff    *backoff.ExponentialBackOff // between these attempts
+	reported   error                       // the last error that Connect returned for a session that waits
+	reportedAt time.Time                   // when Connect returned that error
+	// causeShown is true if Connect has returned an error since its last success: the engine's /ready
+	// shows that error.
+	causeShown bool
 
 	mu      sync.Mutex
 	session *session
@@ -49,13 +50,13 @@ func newInput(s *settings, mgr *service.Resources) *Input {
 	}
 	in.connector = &outage.Connector{
 		Pause:         func() time.Duration { return min(in.backoff.NextBackOff(), s.consumer.Heartbeat) },
-		ShortestQuiet: remindEvery, LongestQuiet: remindEvery, Same: told, Closed: in.closed,
+		ShortestQuiet: remindEvery, LongestQuiet: remindEvery, Same: sameReport, Closed: in.closed,
 	}
 	return in
 }
 
-// Connect joins the group, or waits until the session that there is can go on: an outage of Redis
-// never makes a second member.
+// Connect joins the group, or waits until the existing session can continue: an outage of Redis never
+// makes a second member.
 func (in *Input) Connect(ctx context.Context) error {
 	s := in.current()
 	if s == nil {
@@ -72,28 +73,27 @@ func (in *Input) Connect(ctx context.Context) error {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
 	default:
-		in.shown = err != nil
+		in.causeShown = err != nil
 		return err
 	}
 }
 
-// Looks of a Connect that waits for a session: the first comes soon, since the engine's /ready
-// knows no cause until Connect returns it.
 const (
-	firstLook = 50 * time.Millisecond
+	// firstCheck is how long Connect waits for a session before it returns why the session waits. It
+	// is short because the engine's /ready shows no cause until Connect has returned one.
+	firstCheck = 50 * time.Millisecond
+	// laterCheck is how often Connect checks the cause after that.
+	laterCheck = time.Second
 	// repeatCause is the least time between two returns of the same cause if it concerns single
-	// partitions: the others come and go, and the engine logs every return.
+	// partitions: the other partitions connect and disconnect meanwhile, and the engine logs each
+	// return.
 	repeatCause = 30 * time.Second
 )
 
-// lookForReason is how often an input that waits for its session looks whether the reason is still
-// the one that the log was told.
-const lookForReason = time.Second
-
-// await waits until the session can go on. It returns why it can't, once for each reason.
+// await waits until the session can continue. It returns each new cause for which the session can't.
 func (in *Input) await(ctx context.Context, s *session) error {
-	for look := firstLook; ; look = lookForReason {
-		waiting, cancel := context.WithTimeout(ctx, look)
+	for wait := firstCheck; ; wait = laterCheck {
+		waiting, cancel := context.WithTimeout(ctx, wait)
 		err := s.consumer.Await(waiting)
 		again := waiting.Err() != nil && ctx.Err() == nil
 		cancel()
@@ -101,34 +101,33 @@ func (in *Input) await(ctx context.Context, s *session) error {
 			return err
 		}
 		if errors.Unwrap(err) == nil && errors.Is(err, context.DeadlineExceeded) {
-			continue // nothing is wrong: the group has yet to answer
+			continue // nothing failed: the group has not answered yet
 		}
-		if in.mustShow(err) {
-			in.observer.shown(err)
-			in.reported, in.at = err, time.Now()
-			return service.NewErrBackOff(err, firstLook)
+		if in.mustReport(err) {
+			in.observer.causeLogged(err)
+			in.reported, in.reportedAt = err, time.Now()
+			return service.NewErrBackOff(err, firstCheck)
 		}
 		in.observer.unavailable(err)
 	}
 }
 
-// mustShow reports whether Connect is to return the cause, for the engine's /ready and its log.
-func (in *Input) mustShow(err error) bool {
+// mustReport reports whether Connect must return the cause, for the engine's /ready and its log.
+func (in *Input) mustReport(err error) bool {
 	switch {
-	case !told(in.reported, err):
+	case !sameReport(in.reported, err):
 		return true
-	case in.shown:
+	case in.causeShown:
 		return false
 	}
-	return in.observer.storeTroubled() || time.Since(in.at) >= repeatCause
+	return in.observer.storeFailing() || time.Since(in.reportedAt) >= repeatCause
 }
 
-// remindEvery is how often the log is told that a session can't be opened while the reason stays
-// the same.
+// remindEvery is how often a failure is logged again while its cause stays the same.
 const remindEvery = time.Minute
 
-// open makes a session. It returns the first failure, and each one for another reason, immediately,
-// and the next ones once a minute, as outage.Connector does.
+// open opens a session. It returns the first failure and each failure with a new cause immediately,
+// and repeats the attempt in between, as outage.Connector describes.
 func (in *Input) open(ctx context.Context) (*session, error) {
 	var opened *session
 	err := in.connector.Connect(ctx, func(ctx context.Context) (err error) {
@@ -139,7 +138,7 @@ func (in *Input) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	in.backoff.Reset()
-	return in.keep(opened)
+	return in.setSession(opened)
 }
 
 func (in *Input) current() *session {
@@ -158,8 +157,8 @@ func (in *Input) isClosed() bool {
 	}
 }
 
-// keep makes a session the current one, or closes it if the input was closed meanwhile.
-func (in *Input) keep(s *session) (*session, error) {
+// setSession makes the session the current one, or closes it if the input was closed meanwhile.
+func (in *Input) setSession(s *session) (*session, error) {
 	in.mu.Lock()
 	closed := in.isClosed()
 	if !closed {
@@ -173,18 +172,18 @@ func (in *Input) keep(s *session) (*session, error) {
 	return s, nil
 }
 
-// ReadBatch waits for the next batch. It returns ErrNotConnected when Redis has been out of reach
-// for a moment and there is nothing to hand out, so that the engine's readiness tells the truth.
+// ReadBatch waits for the next batch. It returns ErrNotConnected if Redis has been unreachable for a
+// moment and nothing is buffered, so that the engine reports the input as not ready.
 func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	s := in.current()
 	if s == nil {
 		return nil, nil, service.ErrNotConnected
 	}
 	b, err := s.consumer.Poll(ctx)
-	var away *splits.UnavailableError
+	var unavailable *splits.UnavailableError
 	switch {
-	case errors.As(err, &away):
-		in.observer.unavailable(away.Cause)
+	case errors.As(err, &unavailable):
+		in.observer.unavailable(unavailable.Cause)
 		return nil, nil, service.ErrNotConnected
 	case errors.Is(err, splits.ErrClosed):
 		return nil, nil, service.ErrEndOfInput
@@ -201,8 +200,8 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	}, nil
 }
 
-// Close leaves the group. It does not wait for acknowledgements: the engine delivers no more. It is
-// safe before Connect and twice.
+// Close leaves the group. It does not wait for acknowledgements, since the engine delivers none after
+// it. Close can be called before Connect, and more than once.
 func (in *Input) Close(ctx context.Context) error {
 	in.mu.Lock()
 	s := in.session
@@ -218,7 +217,7 @@ func (in *Input) Close(ctx context.Context) error {
 	return s.close(ctx)
 }
 
-// ConnectionTest reports whether the topic could be read, over a connection of its own.
+// ConnectionTest checks over a connection of its own whether the topic can be read.
 func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
 	control, err := in.settings.connection.Open(config.Control(in.settings.consumer.Heartbeat))
 	if err != nil {

@@ -227,6 +227,6 @@ func TestEarlierInputOfAnInstanceIsAdmittedWhenTheSessionOfTheLaterEnds(t *testi
 		eventually(t, "the earlier reads", func() bool { return slices.Contains(earlier.texts(), "b") })
 		assert.Equal(t, []string{"b"}, earlier.texts())
 		assert.Len(t, earlier.log.Lines("level=ERROR", "Fenced"), 1)
-		assert.Len(t, earlier.log.Lines("rafka/me", "is over"), 1)
+		assert.Len(t, earlier.log.Lines("Member rafka/me available again"), 1)
 	})
 }

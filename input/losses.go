@@ -6,8 +6,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Lost counts, and has the log told once of each kind of loss, however many partitions it struck at
-// a time.
+// Lost counts losses and logs one line per kind of loss, however many partitions it concerns.
 func (o *observer) Lost(all []splits.Loss) {
 	var removed, recreated, gone, spent []splits.Loss
 	for _, l := range all {
@@ -20,7 +19,7 @@ func (o *observer) Lost(all []splits.Loss) {
 			o.recreated.Incr(1, o.labels(l.Split)...)
 		}
 		switch {
-		case l.Stopped: // Troubled tells
+		case l.Stopped: // Troubled logs it
 		case l.Gone:
 			gone = append(gone, l)
 		case l.Recreated:
@@ -29,23 +28,16 @@ func (o *observer) Lost(all []splits.Loss) {
 			removed = append(removed, l)
 		}
 	}
-	o.tellSpent(spent)
-	o.tellLost(
-		removed,
-		"lost %s before they were read: they were trimmed or deleted. Keep more entries (max_length, max_age), or read faster",
-	)
-	o.tellLost(
-		recreated,
-		"was recreated or went back in time, as after a failover or when an old dump is restored; %s are known to be lost. "+
-			"Reading on from what is there",
-	)
-	o.tellLost(
-		gone,
-		"is gone: its stream was deleted, evicted or flushed; %s are known to be lost. What comes is read from its beginning",
-	)
+	o.logSpent(spent)
+	o.logLost(removed, "lost %s before they were read: they were trimmed or deleted. "+
+		"Keep more entries (max_length, max_age), or read faster")
+	o.logLost(recreated, "was recreated or went back in time, as after a failover or when an old dump is restored; "+
+		"%s are known to be lost. Reading continues with the entries that exist")
+	o.logLost(gone, "is gone: its stream was deleted, evicted or flushed; %s are known to be lost. "+
+		"New entries are read from the first one on")
 }
 
-// partitions counts in words.
+// partitions returns "1 partition" or "n partitions".
 func partitions(n int) string {
 	if n == 1 {
 		return "1 partition"
@@ -53,9 +45,9 @@ func partitions(n int) string {
 	return fmt.Sprintf("%d partitions", n)
 }
 
-// tellSpent logs that streams went away when nothing in them was left to be read, which is no
+// logSpent logs that streams disappeared after all of their entries had been read, which is not an
 // error.
-func (o *observer) tellSpent(all []splits.Loss) {
+func (o *observer) logSpent(all []splits.Loss) {
 	if len(all) == 0 {
 		return
 	}
@@ -63,19 +55,13 @@ func (o *observer) tellSpent(all []splits.Loss) {
 	for _, l := range all {
 		where = append(where, l.Split)
 	}
-	o.log.With(
-		"partitions",
-		list(where),
-	).Infof(
-		"The streams of %s of topic %s expired or were deleted after everything in them had been "+
-			"read: what comes is read from its beginning",
-		partitions(len(all)),
-		o.topic,
-	)
+	o.log.With("partitions", list(where)).
+		Infof("The streams of %s of topic %s expired or were deleted after everything in them had been read: "+
+			"new entries are read from the first one on", partitions(len(all)), o.topic)
 }
 
-// tellLost logs a line about losses of one kind; text says what happened to the partitions.
-func (o *observer) tellLost(all []splits.Loss, text string) {
+// logLost logs a line about losses of one kind. The text describes what happened to the partitions.
+func (o *observer) logLost(all []splits.Loss, text string) {
 	if len(all) == 0 {
 		return
 	}
@@ -93,7 +79,7 @@ func (o *observer) tellLost(all []splits.Loss, text string) {
 	}
 	log := o.log.With("partitions", list(where))
 	if undone > 0 {
-		log = log.With("undone", undone) // entries that had been read and are gone
+		log = log.With("undone", undone) // entries that were read before they were lost
 	}
 	subject := fmt.Sprintf("Partition %s (%s), read up to %s, ", all[0].Split, all[0].Split.Key, all[0].After)
 	if len(all) > 1 {

@@ -20,7 +20,7 @@ func entry(fields ...string) (*splits.Batch, splits.Entry) {
 func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta map[string]any) {
 	t.Helper()
 	b, e := entry(fields...)
-	m := stampOf(b).message(e, bodyKey)
+	m := newBatchMetadata(b).message(e, bodyKey)
 	meta = map[string]any{}
 	require.NoError(t, m.MetaWalkMut(func(key string, value any) error {
 		meta[key] = value
@@ -32,7 +32,7 @@ func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta
 }
 
 // stamped is what every message of the entry carries, with more.
-func stamped(more map[string]any) map[string]any {
+func withMetadata(more map[string]any) map[string]any {
 	meta := map[string]any{
 		"rafka_topic":          "orders",
 		"rafka_partition":      2,
@@ -84,7 +84,7 @@ func TestMessagesOfEntries(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			body, meta := metadata(t, c.bodyKey, c.fields...)
 			assert.Equal(t, c.body, body)
-			assert.Equal(t, stamped(c.more), meta)
+			assert.Equal(t, withMetadata(c.more), meta)
 		})
 	}
 }
@@ -92,10 +92,10 @@ func TestMessagesOfEntries(t *testing.T) {
 func TestUnknownLagIsLeftOut(t *testing.T) {
 	b, e := entry("body", "x", "rafka_lag", "5")
 	b.Lag = -1
-	_, there := stampOf(b).message(e, "body").MetaGetMut("rafka_lag")
+	_, there := newBatchMetadata(b).message(e, "body").MetaGetMut("rafka_lag")
 	assert.False(t, there)
 	b.Lag = 0
-	lag, _ := stampOf(b).message(e, "body").MetaGetMut("rafka_lag")
+	lag, _ := newBatchMetadata(b).message(e, "body").MetaGetMut("rafka_lag")
 	assert.Equal(t, int64(0), lag)
 }
 
@@ -109,7 +109,7 @@ func TestBatchKeepsItsOrder(t *testing.T) {
 // The body must not share memory with the reply that it came in: processors change it in place.
 func TestBodyIsACopy(t *testing.T) {
 	b, e := entry("body", "hello")
-	m := stampOf(b).message(e, "body")
+	m := newBatchMetadata(b).message(e, "body")
 	text, err := m.AsBytes()
 	require.NoError(t, err)
 	text[0] = 'j'

@@ -153,7 +153,7 @@ func TestWithoutReplayRejectedBatchesArePassedOverAndCounted(t *testing.T) {
 	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
 	keyed(t, client, "z")
 	assert.Equal(t, []string{"z"}, consume(t, in, 1))
-	assert.Len(t, journal.Lines("Passed over a batch of 3 messages of partition orders-0"), 1)
+	assert.Len(t, journal.Lines("Skipped a rejected batch of 3 messages of partition orders-0"), 1)
 	require.NoError(t, in.Close(context.Background()))
 	again, _ := openInput(t, server.URL(), "")
 	silent(t, again, 200*time.Millisecond)

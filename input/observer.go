@@ -15,8 +15,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// observer turns what happens in a consumer into log lines and metrics. It is quiet while nothing
-// happens.
+// observer logs what happens in a consumer and counts it in metrics. It logs nothing while nothing
+// changes.
 type observer struct {
 	group string
 	topic string
@@ -26,11 +26,11 @@ type observer struct {
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
 	recreated                                               *service.MetricCounter
 
-	outage *outage.Outage // what there is trouble with, and the reasons that were logged
+	outage *outage.Outage // what fails, and the causes that were logged
 
 	mu      sync.Mutex
-	sampled map[splits.Split]bool      // has gauges that are not 0
-	bounded map[splits.Split]time.Time // when it was last reported that the partition waits at max_ahead
+	sampled map[splits.Split]bool      // splits with gauges that are not 0
+	waiting map[splits.Split]time.Time // splits that wait at max_ahead, and when that was last logged
 }
 
 var _ splits.Observer = (*observer)(nil)
@@ -42,7 +42,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
 	o := &observer{
 		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{},
-		outage: outage.New(remindEvery, time.Now), bounded: map[splits.Split]time.Time{},
+		outage: outage.New(remindEvery, time.Now), waiting: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
 		unacked: gauge("rafka_oldest_unacked_seconds"), lastRead: gauge("rafka_last_read_seconds"),
 		assigned:   m.NewGauge("rafka_partitions_assigned", "topic", "group"),
@@ -51,8 +51,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 	}
-	// a counter that appears with its first event hides that event from whoever asks for its
-	// increase
+	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)
 	o.assigned.Set(0, topic, group)
 	return o
@@ -62,11 +61,11 @@ func (o *observer) labels(s splits.Split) []string {
 	return []string{s.Topic, strconv.Itoa(s.Partition), o.group}
 }
 
-// Rebalanced logs one line for one rebalance.
+// Rebalanced logs one line per rebalance.
 func (o *observer) Rebalanced(r splits.Rebalance) {
 	o.rebalances.Incr(1, o.topic, o.group)
 	o.assigned.Set(int64(r.Owned), o.topic, o.group)
-	o.zero(r.Revoked)
+	o.clearGauges(r.Revoked)
 	for _, s := range r.Added {
 		for _, c := range []*service.MetricCounter{o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped} {
 			c.Incr(0, o.labels(s)...)
@@ -76,7 +75,7 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 		Infof("Rebalanced group %s of topic %s: reading %s", o.group, o.topic, partitions(r.Owned))
 }
 
-// list names partitions briefly, in order.
+// list returns the numbers of partitions in order, at most 16 of them.
 func list(all []splits.Split) string {
 	const most = 16
 	numbers := make([]int, len(all))
@@ -95,49 +94,40 @@ func list(all []splits.Split) string {
 	return strings.Join(names, ",")
 }
 
-// Committed counts.
+// Committed counts a commit.
 func (o *observer) Committed(s splits.Split, _ splits.Position) { o.commits.Incr(1, o.labels(s)...) }
 
-// Fenced counts, and says what it means.
+// Fenced counts lost leases and logs why they were lost.
 func (o *observer) Fenced(all []splits.Split, cause error) {
-	o.zero(all)
+	o.clearGauges(all)
+	log := o.log.With("partitions", list(all))
 	switch {
 	case errors.Is(cause, splits.ErrRolledBack):
-		return // Lost tells
+		return // Lost logs it
 	case errors.Is(cause, splits.ErrSought):
-		o.log.With("partitions", list(all)).
-			Infof("Group %s of topic %s was moved, as by rafka group seek: going on from its new position in %s",
-				o.group, o.topic, partitions(len(all)))
+		log.Infof("Group %s of topic %s was moved, as by rafka group seek: reading %s from the new offsets on",
+			o.group, o.topic, partitions(len(all)))
 		return
 	case errors.Is(cause, splits.ErrDeleted):
-		o.log.With("partitions", list(all)).
-			Infof(
-				"Topic %s was deleted with its entries and offsets, as by rafka topic delete: %s will be read from the first entry that comes",
-				o.topic,
-				partitions(len(all)),
-			)
+		log.Infof("Topic %s was deleted with its entries and offsets, as by rafka topic delete: "+
+			"reading %s from the first new entry on", o.topic, partitions(len(all)))
 		return
 	}
 	for _, s := range all {
 		o.fenced.Incr(1, o.labels(s)...)
 	}
-	o.log.With("partitions", list(all)).
-		Warnf("Lost the leases of %s of topic %s: %v. What was read of them and not committed is delivered again, "+
-			"here or elsewhere", partitions(len(all)), o.topic, cause)
+	log.Warnf("Lost the leases of %s of topic %s: %v. Messages that were read and not committed will be delivered "+
+		"again, by this member or another", partitions(len(all)), o.topic, cause)
 }
 
-// Redelivered counts.
+// Redelivered counts messages that are handed out again.
 func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64(n), o.labels(s)...) }
 
-// Skipped counts, and says so: these messages are not seen again.
+// Skipped counts and logs rejected messages that are not delivered again.
 func (o *observer) Skipped(s splits.Split, n int) {
 	o.skipped.Incr(int64(n), o.labels(s)...)
-	o.log.Warnf(
-		"Passed over a batch of %d messages of partition %s that was rejected, as %s is false",
-		n,
-		s,
-		fieldReplayNacks,
-	)
+	o.log.Warnf("Skipped a rejected batch of %d messages of partition %s: they are not delivered again, since %s is false",
+		n, s, fieldReplayNacks)
 }
 
 // Sampled sets the gauges.
@@ -151,15 +141,16 @@ func (o *observer) Sampled(samples []splits.Sample) {
 		o.lag.Set(max(0, s.Lag), labels...)
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
 		o.unacked.SetFloat64(s.Unacked.Seconds(), labels...)
-		o.bound(s, now)
+		o.logIfWaiting(s, now)
 		if !s.LastRead.IsZero() {
 			o.lastRead.SetFloat64(now.Sub(s.LastRead).Seconds(), labels...)
 		}
 	}
 }
 
-// zero clears the gauges of partitions that are not read here any more: a gauge can't be removed.
-func (o *observer) zero(gone []splits.Split) {
+// clearGauges sets the gauges of partitions that this input no longer reads to 0: the engine can't
+// remove a gauge.
+func (o *observer) clearGauges(gone []splits.Split) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range gone {
@@ -173,7 +164,7 @@ func (o *observer) zero(gone []splits.Split) {
 	}
 }
 
-// closed clears all gauges.
+// closed sets all gauges to 0.
 func (o *observer) closed() {
 	o.mu.Lock()
 	var gone []splits.Split
@@ -181,25 +172,23 @@ func (o *observer) closed() {
 		gone = append(gone, s)
 	}
 	o.mu.Unlock()
-	o.zero(gone)
+	o.clearGauges(gone)
 	o.assigned.Set(0, o.topic, o.group)
 }
 
-// Stalled says once what usually makes every partition wait.
+// Stalled logs the usual reason why every partition waits.
 func (o *observer) Stalled(waited time.Duration) {
-	o.log.Warnf(
-		"Every partition with messages has waited %s for an acknowledgement. An output with batching.count that ordered "+
-			"processing can't fill causes this: set batching.period, lower the count, or enable unordered_processing",
-		waited.Round(time.Second),
-	)
+	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. The usual cause is an output whose "+
+		"batching.count needs more messages than ordered processing hands out: set batching.period, lower "+
+		"batching.count, or enable unordered_processing", waited.Round(time.Second))
 }
 
-// Troubled logs one line per outage. The broker's errors come with the remedy.
+// Troubled logs an error line about a part that fails. Errors of the broker include the remedy.
 func (o *observer) Troubled(what string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	o.outage.Fail(what, err) // the caller decides what is reported again
+	o.outage.Fail(what, err) // the caller decides what is logged again
 	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
 		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
 		return
@@ -212,32 +201,39 @@ func (o *observer) Troubled(what string, err error) {
 		o.log.Errorf("%s", entryText(entry))
 		return
 	}
-	o.log.Errorf("Trouble with %s, trying again: %v", what, err)
+	o.log.Errorf("%s unavailable, retrying: %v", subject(what), err)
 }
 
-// unavailable is told why nothing can be handed out. An outage may begin with a connection that
-// breaks and turn out to be, say, a password that was changed: then the log has the wrong remedy.
+// unavailable logs why nothing can be handed out, if the remedy differs from the one that was logged.
+// An outage can begin with a broken connection and turn out to be, for example, a changed password.
 func (o *observer) unavailable(err error) {
-	if o.outage.Update(theStore, err, sameRemedy) {
-		o.log.Errorf("Trouble with %s has another reason now, trying again: %v", theStore, err)
+	if o.outage.Update(storeName, err, sameRemedy) {
+		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(storeName), err)
 	}
 }
 
-// shown says that the engine is going to log why nothing can be handed out.
-func (o *observer) shown(err error) {
-	o.outage.Update(theStore, err, nil)
+// causeLogged records that the engine logs why nothing can be handed out.
+func (o *observer) causeLogged(err error) { o.outage.Update(storeName, err, nil) }
+
+// storeFailing reports whether requests fail that concern no partition in particular.
+func (o *observer) storeFailing() bool { return o.outage.Failing(storeName) }
+
+// storeName is what Troubled and Mended call failures that concern no partition in particular.
+const storeName = "redis"
+
+// subject returns what Troubled and Mended are about, as a log line names it.
+func subject(what string) string {
+	if what == storeName {
+		return "Redis"
+	}
+	if member, found := strings.CutPrefix(what, "member "); found {
+		return "Member " + member
+	}
+	return "Partition " + what
 }
 
-// storeTroubled reports whether there is trouble with no partition in particular.
-func (o *observer) storeTroubled() bool {
-	return o.outage.Failing(theStore)
-}
-
-// theStore is what Troubled and Mended call trouble with no partition in particular.
-const theStore = "redis"
-
-// Mended logs that it is over.
+// Mended logs that a part works again.
 func (o *observer) Mended(what string) {
 	o.outage.Recover(what)
-	o.log.Infof("Trouble with %s is over", what)
+	o.log.Infof("%s available again", subject(what))
 }

@@ -7,10 +7,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// told reports whether an error gives the same reason as an earlier error of the same kind of
-// attempt. The texts of network errors differ from one to the next, and a request that a loading
-// or busy server rejects may be for other partitions than the request before.
-func told(before, err error) bool {
+// sameReport reports whether err means the same to an operator as an earlier error of the same kind
+// of attempt. Two network errors do, although their texts differ.
+func sameReport(before, err error) bool {
 	if before == nil {
 		return false
 	}
@@ -18,17 +17,17 @@ func told(before, err error) bool {
 		broker.Classify(err) == broker.ClassTransient && sameRemedy(before, err)
 }
 
-// sameRemedy reports whether the same is to be done about two errors, of whatever attempts.
+// sameRemedy reports whether two errors, of any attempts, have the same remedy.
 func sameRemedy(a, b error) bool {
 	class := broker.Classify(a)
 	if class != broker.Classify(b) {
 		return false
 	}
-	return class != broker.ClassTransient || code(a) == code(b)
+	return class != broker.ClassTransient || errorCode(a) == errorCode(b)
 }
 
-// code is the first word of what a server answered, such as READONLY.
-func code(err error) string {
+// errorCode returns the first word of a server's error, such as READONLY.
+func errorCode(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
 	}

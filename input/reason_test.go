@@ -21,15 +21,15 @@ func (reply) RedisError() {}
 
 var _ redis.Error = reply("")
 
-func TestReasonsThatTheLogWasToldOf(t *testing.T) {
+func TestReasonsThatAreReportedAgain(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	reset := &net.OpError{Op: "read", Err: errors.New("connection reset")}
 	old := &broker.OldServerError{Found: "Redis 6.2"}
 	xread := fmt.Errorf("checking: %w", reply("NOPERM no permission for xread"))
 	xadd := fmt.Errorf("checking: %w", reply("NOPERM no permission for xadd"))
 	for what, c := range map[string]struct {
-		before, now      error
-		told, sameRemedy bool
+		before, now            error
+		sameReport, sameRemedy bool
 	}{
 		"nothing before":         {nil, refused, false, false},
 		"network":                {refused, reset, true, true},
@@ -37,10 +37,10 @@ func TestReasonsThatTheLogWasToldOf(t *testing.T) {
 		"network, then too old":  {refused, old, false, true},
 		"too old":                {old, old, true, true},
 		"another permission":     {xread, xadd, false, true},
-		"two refusals that pass": {fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")), false, false},
-		"one of another attempt": {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), true, true},
+		"two temporary errors":   {fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")), false, false},
+		"another attempt":        {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), true, true},
 	} {
-		assert.Equal(t, c.told, told(c.before, c.now), what)
+		assert.Equal(t, c.sameReport, sameReport(c.before, c.now), what)
 		assert.Equal(t, c.sameRemedy, sameRemedy(c.before, c.now), what)
 	}
 }

@@ -64,7 +64,7 @@ func TestGroupLivesOnAReadersRights(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, last[0].ID, committed(t, client, "orders:3"))
 
-			assert.Empty(t, journal.Lines("Trouble"))
+			assert.Empty(t, journal.Lines("unavailable"))
 			groups := client.XInfoGroups(t.Context(), "orders:0").Val()
 			if reader.Minimal {
 				assert.Len(t, journal.Lines("level=WARN"), 1)
@@ -120,7 +120,7 @@ func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, in.Close(t.Context()))
 	owned(t, second, 1)
-	assert.Empty(t, journal.Lines("Trouble"))
+	assert.Empty(t, journal.Lines("unavailable"))
 }
 
 // An input that lacks something says what and how to mend it, joins nothing, and joins by itself

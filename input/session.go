@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Back-offs within a session, and between attempts to open one.
+// The back-offs of a session, and those between attempts to open one, double within these bounds.
 const (
 	firstBackoff   = 100 * time.Millisecond
 	longestBackoff = 30 * time.Second
@@ -21,34 +21,32 @@ const (
 
 func newBackoff() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(
-			firstBackoff,
-		),
+		backoff.WithInitialInterval(firstBackoff),
 		backoff.WithMaxInterval(longestBackoff),
 		backoff.WithMultiplier(2),
 		backoff.WithMaxElapsedTime(0),
 	)
 }
 
-// failures is shared by all inputs of the process: an output may merge the batches of several and
-// reject them for one message.
+// failures is shared by all inputs of the process: an output can merge batches of several inputs and
+// reject all of them because of one message.
 var failures = splits.NewFailures()
 
-// session is one membership: the two clients and the consumer that lives on them. It outlives
+// session is one membership of the group: two clients and the consumer that uses them. It outlives
 // outages of Redis.
 type session struct {
 	blocking, control config.Client
 	consumer          *splits.Consumer
 }
 
-// readsAtOnce is how many reads a consumer has at a time on one server: one that waits for entries,
-// and one beside it that must not wait for the end of the first.
+// readsAtOnce is the number of concurrent reads of a consumer on one server: one that blocks until
+// entries arrive, and one that does not wait for the first.
 const readsAtOnce = 2
 
-// openSession connects, checks that the topic can be read, and joins the group. Nothing is left
-// open if it fails.
+// openSession connects, checks that the topic can be read, and joins the group. If it fails, it
+// leaves nothing open.
 func openSession(ctx context.Context, s *settings, o *observer) (*session, error) {
-	control, err := openFit(ctx, s)
+	control, err := openChecked(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +61,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
-	if cfg.Member, cfg.Owner, err = names(ctx, s, group); err != nil {
+	if cfg.Member, cfg.Owner, err = memberNames(ctx, s, group); err != nil {
 		return nil, errors.Join(err, blocking.Close(), control.Close())
 	}
 	cfg.Group = group
@@ -81,9 +79,9 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	return &session{blocking: blocking, control: control, consumer: consumer}, nil
 }
 
-// names tells who a new session is: a member that never was before, or the next incarnation of a
-// static one.
-func names(ctx context.Context, s *settings, group *broker.Group) (member, owner string, err error) {
+// memberNames returns the names of a new session: a new member, or the next incarnation of a static
+// member. It returns the member and the owner of its leases.
+func memberNames(ctx context.Context, s *settings, group *broker.Group) (member, owner string, err error) {
 	if s.instance == "" {
 		return "rafka/" + s.name + "/" + rand.Text(), "", nil
 	}
@@ -92,16 +90,15 @@ func names(ctx context.Context, s *settings, group *broker.Group) (member, owner
 	return member, owner, err
 }
 
-// openFit opens a control client, provided that the server is fit for use and the topic can be
-// read.
-func openFit(ctx context.Context, s *settings) (config.Client, error) {
+// openChecked opens a control client and checks that the server has what rafka needs and that the
+// topic can be read.
+func openChecked(ctx context.Context, s *settings) (config.Client, error) {
 	control, err := s.connection.Open(config.Control(s.consumer.Heartbeat))
 	if err != nil {
 		return nil, err
 	}
 	err = broker.CheckReader(ctx, control, s.topic, s.group)
-	// A key of another type is in the way of one partition: the consumer says so, and reads the
-	// others.
+	// A key of another type affects one partition: the consumer reports it and reads the others.
 	if err != nil && broker.Classify(err) != broker.ClassWrongType {
 		return nil, errors.Join(err, control.Close())
 	}
@@ -115,7 +112,7 @@ func (s *session) close(ctx context.Context) error {
 
 func (o *observer) mirrorWarning(_ splits.Split, message string) { o.log.Warn(message) }
 
-// missing logs what does not exist yet, which is no trouble.
+// missing logs what does not exist yet, if anything. That is not a failure.
 func (o *observer) missing(message string) {
 	if message != "" {
 		o.log.Info(message)

@@ -191,7 +191,7 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			readUpTo(t, in, id)
 			require.Eventually(
 				t,
-				func() bool { return len(journal.Lines("Trouble with orders:3 is over")) > 0 },
+				func() bool { return len(journal.Lines("Partition orders:3 available again")) > 0 },
 				time.Minute,
 				time.Millisecond,
 			)

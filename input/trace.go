@@ -9,9 +9,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// traced gives the message the trace context that came with its entry, so that its spans have their
-// parent where it was written. Each message has its own: the engine's helper would give the first
-// one's to the whole batch. One that is not valid is ignored.
+// traced returns the message with the trace context of its entry, so that the message's spans have the
+// writer's span as their parent. The engine's own helper would give the context of the first message
+// to the whole batch. An invalid trace context is ignored.
 func traced(m *service.Message, metadata []broker.Field) *service.Message {
 	if !slices.ContainsFunc(metadata, func(f broker.Field) bool { return f.Name == broker.TraceField }) {
 		return m

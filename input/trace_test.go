@@ -38,7 +38,7 @@ func TestMessageHasTheTraceOfItsEntry(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			b, e := entry(c.fields...)
-			m := stampOf(b).message(e, c.bodyKey)
+			m := newBatchMetadata(b).message(e, c.bodyKey)
 			span := trace.SpanContextFromContext(m.Context())
 			assert.Equal(t, c.traced, span.IsValid())
 			assert.Equal(t, c.traced, span.IsRemote())

@@ -134,8 +134,8 @@ func awaitLogged(t *testing.T, j *journal, words ...string) {
 func (p *pipeline) requireLoggedOnce(t *testing.T) {
 	t.Helper()
 	const reasons = 3 // on a busy machine, requests can also time out
-	over := len(p.journal.Lines("Trouble with redis is over"))
-	assert.LessOrEqual(t, len(p.journal.Lines("Trouble with redis, trying again")), over+1)
+	over := len(p.journal.Lines("Redis available again"))
+	assert.LessOrEqual(t, len(p.journal.Lines("Redis unavailable, retrying")), over+1)
 	assert.LessOrEqual(t, len(p.journal.Lines("path=root.input", "level=ERROR")), reasons*(over+1))
 	requireOutputLoggedOnce(t, p.journal)
 }

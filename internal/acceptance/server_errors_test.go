@@ -140,7 +140,7 @@ func TestPipelineSurvivesServerErrors(t *testing.T) {
 			// of its own.
 			assert.LessOrEqual(
 				t,
-				len(p.journal.Lines("level=ERROR", "Trouble with redis, trying again")),
+				len(p.journal.Lines("level=ERROR", "Redis unavailable, retrying")),
 				1+len(p.journal.Lines("UNBLOCKED")),
 			)
 			assert.Empty(t, p.journal.Lines("was recreated"))

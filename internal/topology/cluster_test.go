@@ -141,7 +141,7 @@ func TestPipelineRecoversFromClusterOutage(t *testing.T) {
 	}, time.Minute, 20*time.Millisecond)
 	ann.awaitReady(t, false)
 	w.awaitReady(t, false)
-	awaitLog(t, ann.log, "level=ERROR", "Trouble with")
+	awaitLog(t, ann.log, "level=ERROR", "unavailable, retrying")
 	awaitLog(t, w.log, "level=ERROR", "Failed to connect")
 	for _, node := range nodes[1:] {
 		node.Resume(t)
