@@ -1,21 +1,22 @@
 package pipelines
 
-// broker draws two or three outputs under a broker of any pattern.
-func (g *generator) broker(p place) (object, need) {
+// broker draws two or three outputs under a broker with any pattern.
+func (g *generator) broker(p outputContext) (object, requirement) {
 	d := g.d
 	patterns := []string{"round_robin", "greedy"}
 	// In strict mode async_writer.go refuses a message as long as it carries the error of a
-	// processor. A broker that retries for ever (output_broker.go) gives it the same message again
-	// and again, and never rejects it.
+	// processor. A broker that retries forever (output_broker.go) gets the same message again and
+	// again, and never rejects it.
 	retries := !g.strict || !g.fails
 	if retries {
 		patterns = append(patterns, "fan_out")
 	}
-	// An output that fails fast passes on what its first failing child says: that the other
-	// messages arrived, though the next children never saw them. What merges transactions or passes
-	// on what failed alone (transaction/tracked.go, output_fallback.go) believes that.
+	// An output that fails fast passes on the error of its first failing child, according to which
+	// the other messages arrived although the next children never received them. Outputs that merge
+	// transactions or pass on only failed messages (transaction/tracked.go, output_fallback.go)
+	// rely on that error.
 	believed := p.batched || p.tracked || g.batchedInput
-	if !g.endingInput { // an input that ends with batches in the pipeline is a hard stop to outputs; see below
+	if !g.endingInput { // an input that ends with batches in the pipeline is a hard stop for outputs; see below
 		if retries {
 			patterns = append(patterns, "fan_out_sequential")
 		}
@@ -24,11 +25,11 @@ func (g *generator) broker(p place) (object, need) {
 		}
 	}
 	if !p.nested && !believed && !g.finalInput && !g.batches {
-		patterns = append(patterns, "fan_out_fail_fast") // see place.nested
+		patterns = append(patterns, "fan_out_fail_fast") // see outputContext.nested
 	}
 	pattern := pick(d, patterns...)
 	g.plan.use("output", "broker: "+pattern)
-	child := p.below()
+	child := p.child()
 	fields := object{"pattern": pattern}
 	if d.chance(25) {
 		g.plan.use("output", "broker: batching")
@@ -36,12 +37,12 @@ func (g *generator) broker(p place) (object, need) {
 		child.batched = true
 	}
 	n := d.between(2, 3)
-	g.endless = g.endless || pattern == "fan_out" || pattern == "fan_out_sequential"
+	g.retriesForever = g.retriesForever || pattern == "fan_out" || pattern == "fan_out_sequential"
 	switch pattern {
 	case "fan_out":
-		child.endless = true
+		child.retriesForever = true
 	case "fan_out_sequential":
-		child.endless, child.shared = true, true
+		child.retriesForever, child.shared = true, true
 		g.noHardStops = true
 	case "fan_out_sequential_fail_fast":
 		delete(fields, "batching") // as above
@@ -53,14 +54,14 @@ func (g *generator) broker(p place) (object, need) {
 		delete(fields, "batching")
 		child.batched = false
 	}
-	outputs, demands := list{}, []need{}
+	outputs, demands := list{}, []requirement{}
 	for range n {
 		made, one := g.node(child)
 		outputs, demands = append(outputs, made), append(demands, one)
 	}
 	fields["outputs"] = outputs
 	if pattern == "round_robin" || pattern == "greedy" {
-		return g.output1("broker", fields), either(demands)
+		return g.outputOf("broker", fields), anyOf(demands)
 	}
-	return g.output1("broker", fields), all(demands)
+	return g.outputOf("broker", fields), allOf(demands)
 }

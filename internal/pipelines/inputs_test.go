@@ -1,9 +1,9 @@
 package pipelines
 
-// input draws the input: one or two inputs of rafka, and what is around them.
+// input draws the input: one or two rafka inputs, and their wrappers.
 func (g *generator) input() any {
 	d := g.d
-	switch d.below(8) {
+	switch d.intN(8) {
 	default:
 		g.plan.ordered = true
 		return g.wrapped(g.rafka(g.topic(), false))
@@ -33,7 +33,7 @@ func (g *generator) topic() int {
 	return len(g.plan.topics) - 1
 }
 
-// rafka draws an input of a topic.
+// rafka draws an input for a topic.
 func (g *generator) rafka(topic int, short bool) object {
 	d := g.d
 	g.plan.use("input", "rafka")
@@ -41,7 +41,7 @@ func (g *generator) rafka(topic int, short bool) object {
 		"url": urlMark, "stream_name": runMark + "-t" + number(topic), "consumer_group": "g",
 		"batch_size": d.between(1, 50), "commit_period": "20ms", "session_timeout": "6s", "heartbeat_interval": "500ms",
 	}
-	if short { // the last of several members has to see the others soon
+	if short { // the last of several members has to notice the others soon
 		fields["heartbeat_interval"] = "100ms"
 	}
 	if d.chance(30) {
@@ -50,14 +50,14 @@ func (g *generator) rafka(topic int, short bool) object {
 		fields["unordered_processing"] = object{"enabled": true, "checkpoint_limit": d.between(1, 60)}
 	}
 	if d.chance(6) {
-		g.plan.passes = true
+		g.plan.skipsRejected = true
 		g.plan.use("setting", "auto_replay_nacks: false")
 		fields["auto_replay_nacks"] = false
 	}
 	return object{"rafka": fields}
 }
 
-// wrapped may give an input processors of its own.
+// wrapped adds processors to an input in some cases.
 func (g *generator) wrapped(input object) object {
 	if g.d.chance(20) {
 		g.plan.use("setting", "input processors")
@@ -66,8 +66,8 @@ func (g *generator) wrapped(input object) object {
 	return input
 }
 
-// readUntil draws an input that ends when it is idle or has seen a message, and begins again or
-// leaves that to the next stream of the run.
+// readUntil draws an input that ends when it is idle or has read a certain message, and restarts or
+// is continued by the next stream of the run.
 func (g *generator) readUntil() any {
 	d := g.d
 	g.endingInput = true
@@ -75,10 +75,10 @@ func (g *generator) readUntil() any {
 	source := g.rafka(g.topic(), false)
 	fields := object{"input": source, "restart_input": d.chance(50)}
 	if d.chance(50) {
-		// A batch that processors of the input split would end here with its first part, again and
-		// again.
+		// If processors of the input split a batch, the input would always end after the first
+		// part.
 		g.finalInput = true
-		fields["check"] = `content().contains("` + string(tokenOf(d.below(g.plan.count()))) + `")`
+		fields["check"] = `content().contains("` + string(tokenOf(d.intN(g.plan.count()))) + `")`
 	} else {
 		g.wrapped(source)
 		fields["idle_timeout"] = idleMark
@@ -86,7 +86,7 @@ func (g *generator) readUntil() any {
 	return object{"read_until": fields}
 }
 
-// inputBroker draws several inputs at once: of topics of their own, or members of one group.
+// inputBroker draws several inputs: with different topics, or members of one group.
 func (g *generator) inputBroker() any {
 	d := g.d
 	g.plan.use("input", "broker")
@@ -109,8 +109,8 @@ func (g *generator) inputBroker() any {
 	return object{"broker": fields}
 }
 
-// sequence draws two inputs, one after the other. Both end when they are idle: the first may do so
-// before it has read everything, and is read on by the next stream of the run.
+// sequence draws two inputs, one after the other. Both end when they are idle. The first one may
+// end before it has read everything; the next stream of the run continues it.
 func (g *generator) sequence() any {
 	g.endingInput = true
 	g.plan.use("input", "sequence")
@@ -124,10 +124,10 @@ func (g *generator) sequence() any {
 	return object{"sequence": object{"inputs": inputs}}
 }
 
-// policy draws a batch policy that always ends.
+// policy draws a batch policy in which every batch ends.
 func (g *generator) policy() object {
 	policy := object{"period": number(g.d.between(1, 15)) + "ms"}
-	switch g.d.below(3) {
+	switch g.d.intN(3) {
 	case 0:
 		policy["count"] = g.d.between(2, 30)
 	case 1:

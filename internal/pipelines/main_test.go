@@ -16,14 +16,13 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	config.RouteLogs((*service.Logger)(nil))
-	registerProbes()
-	// After a hard stop the engine leaves goroutines behind that wait for acknowledgements which
-	// never come.
+	registerComponents()
+	// After a hard stop the engine leaves goroutines that wait forever for acknowledgements.
 	const benthos = "github.com/redpanda-data/benthos/v4/internal/"
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction(benthos+"component/output/batcher.(*Impl).loop.func4"),
 		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).loop"),
-		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).WaitForClose"), // of a loop that is left behind
+		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).WaitForClose"), // of an abandoned loop
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).SoftStopCtx.func1"),
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).HardStopCtx.func1"),
 	)

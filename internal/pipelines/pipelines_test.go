@@ -14,36 +14,40 @@ import (
 )
 
 var (
-	plans     = flag.Int("pipelines.n", 250, "how many pipelines to play")
+	plans     = flag.Int("pipelines.n", 250, "how many pipelines to run")
 	firstSeed = flag.Uint64("pipelines.seed", 1, "the seed of the first pipeline; the others follow")
-	atOnce    = flag.Int("pipelines.j", 8, "how many pipelines to play at once")
-	shrinkFor = flag.Duration("pipelines.shrink", time.Minute, "how long to look for a simpler pipeline that fails too")
+	atOnce    = flag.Int("pipelines.j", 8, "how many pipelines to run at a time")
+	shrinkFor = flag.Duration(
+		"pipelines.shrink",
+		time.Minute,
+		"how long to look for a simpler pipeline that also fails",
+	)
 )
 
-// TestEveryPipeline plays random pipelines. A failure names the seed: play it alone with make
-// pipelines SEED=... N=1.
+// TestEveryPipeline runs random pipelines. A failure names the seed; run it alone with `make
+// pipelines SEED=... N=1`.
 func TestEveryPipeline(t *testing.T) {
-	s := newStage(t)
+	s := newHarness(t)
 	began := time.Now()
-	played := s.playAll(t)
-	t.Logf("%d pipelines in %v\n%v", played, time.Since(began).Round(time.Millisecond), s.tally)
-	if *plans >= 250 { // fewer need not have everything
-		assert.GreaterOrEqual(t, s.tally.size("processor"), 45)
-		assert.GreaterOrEqual(t, s.tally.size("output"), 15)
-		assert.GreaterOrEqual(t, s.tally.size("failure"), 6)
+	played := s.runAll(t)
+	t.Logf("%d pipelines in %v\n%v", played, time.Since(began).Round(time.Millisecond), s.counts)
+	if *plans >= 250 { // fewer may not cover everything
+		assert.GreaterOrEqual(t, s.counts.distinct("processor"), 45)
+		assert.GreaterOrEqual(t, s.counts.distinct("output"), 15)
+		assert.GreaterOrEqual(t, s.counts.distinct("failure"), 6)
 	}
 }
 
-// playAll plays all pipelines, several at once, and stops at the first that fails.
-func (s *stage) playAll(t *testing.T) (played int) {
+// runAll runs all pipelines, several at a time, and stops at the first failure.
+func (s *harness) runAll(t *testing.T) (completed int) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var mu sync.Mutex
-	var players sync.WaitGroup
+	var workers sync.WaitGroup
 	var failed error
 	next := 0
 	for range *atOnce {
-		players.Go(func() {
+		workers.Go(func() {
 			for ctx.Err() == nil {
 				mu.Lock()
 				i := next
@@ -53,10 +57,10 @@ func (s *stage) playAll(t *testing.T) (played int) {
 					return
 				}
 				seed := *firstSeed + uint64(i)
-				err := s.playSeed(ctx, seed, i+1)
+				err := s.runSeed(ctx, seed, i+1)
 				mu.Lock()
 				if err == nil {
-					played++
+					completed++
 				} else if failed == nil && ctx.Err() == nil {
 					failed = err
 					cancel()
@@ -65,56 +69,65 @@ func (s *stage) playAll(t *testing.T) (played int) {
 			}
 		})
 	}
-	players.Wait()
+	workers.Wait()
 	require.NoError(t, failed)
-	return played
+	return completed
 }
 
-// playSeed plays the pipeline of a seed. The error says everything about one that fails, and shows
-// the simplest that fails in the same way.
-func (s *stage) playSeed(ctx context.Context, seed uint64, nth int) error {
+// runSeed runs the pipeline of a seed. The error describes a violation in full, with the simplest
+// pipeline that has the same kind of violation.
+func (s *harness) runSeed(ctx context.Context, seed uint64, nth int) error {
 	p := newPlan(newDraw(seed))
-	v, err := s.play(ctx, p)
+	v, err := s.execute(ctx, p)
 	if err != nil {
-		return fmt.Errorf("seed %d can't be played:\n%s\n%w", seed, yamlOf(p.config), err)
+		return fmt.Errorf("seed %d can't be run:\n%s\n%w", seed, yamlOf(p.config), err)
 	}
-	s.count(p)
+	s.countComponents(p)
 	if v == nil {
 		return nil
 	}
 	first := report(v)
-	simplest, tries := s.simplest(ctx, p, v)
-	return fmt.Errorf("seed %d (pipeline %d), {%s}: %s\n\n%s\n\nThe simplest that fails so, after %d tries:\n\n%s",
-		seed, nth, v.kind, v.what, first, tries, report(simplest))
+	simplest, tries := s.simplify(ctx, p, v)
+	return fmt.Errorf(
+		"seed %d (pipeline %d), {%s}: %s\n\n%s\n\nThe simplest pipeline that fails in this way, after %d tries:\n\n%s",
+		seed,
+		nth,
+		v.kind,
+		v.what,
+		first,
+		tries,
+		report(simplest),
+	)
 }
 
-// count takes down which components took part.
-func (s *stage) count(p *plan) {
+// countComponents counts the components of a plan.
+func (s *harness) countComponents(p *plan) {
 	for group, components := range p.used {
 		for _, component := range components {
-			s.tally.hit(group, component)
+			s.counts.count(group, component)
 		}
 	}
 }
 
-// simplest shrinks a plan that fails. What fails only sometimes is tried more than once.
-func (s *stage) simplest(ctx context.Context, p *plan, v *verdict) (simplest *verdict, tries int) {
+// simplify shrinks a failing plan. Each candidate runs several times, since some violations are
+// rare.
+func (s *harness) simplify(ctx context.Context, p *plan, v *violation) (simplest *violation, tries int) {
 	const attempts = 3
 	simplest = v
 	shrink(p.draws, time.Now().Add(*shrinkFor), func(draws []int) ([]span, bool) {
 		candidate := newPlan(replay(draws))
 		tries++
-		found := make(chan *verdict, attempts)
+		found := make(chan *violation, attempts)
 		for range attempts {
 			go func() {
-				got, err := s.play(ctx, candidate)
+				got, err := s.execute(ctx, candidate)
 				if err != nil || got != nil && got.kind != v.kind {
-					got = nil // something else is wrong with it
+					got = nil // another problem
 				}
 				found <- got
 			}()
 		}
-		var failing *verdict
+		var failing *violation
 		for range attempts {
 			if got := <-found; got != nil {
 				failing = got
@@ -128,18 +141,17 @@ func (s *stage) simplest(ctx context.Context, p *plan, v *verdict) (simplest *ve
 	return simplest, tries
 }
 
-// lastLines is how much of a history and of a log is shown.
+// lastLines is how many lines of a history are shown.
 const lastLines = 60
 
-// report is a run that fails: the plan, its configuration, what the sinks got and what the log
-// says.
-func report(v *verdict) string {
-	v.run.world.mu.Lock()
-	history := v.run.world.history
-	v.run.world.mu.Unlock()
+// report describes a failed run: the plan, its configuration, what the sinks received, and the log.
+func report(v *violation) string {
+	v.run.results.mu.Lock()
+	history := v.run.results.history
+	v.run.results.mu.Unlock()
 	log := v.run.journal.Lines()
 	return fmt.Sprintf(
-		"%s: %s\n%s\n%s\nwhat the sinks got (! is what they refused):\n%s\n\nlog:\n%s",
+		"%s: %s\n%s\n%s\nreceived by the sinks (!: refused):\n%s\n\nlog:\n%s",
 		v.kind,
 		v.what,
 		v.run.plan.describe(),

@@ -7,60 +7,61 @@ import (
 	"time"
 )
 
-// plan is a pipeline, its topics, and what happens to it. All of it follows from the draws.
+// plan is a pipeline, its topics, and its faults. It depends only on the draws.
 type plan struct {
 	draws []int
 	spans []span
 
-	topics []topicPlan
-	keys   int // how many keys; 0: no message has one
-	config object
-	need   need
-	// drops say which messages the pipeline may drop on purpose.
+	topics      []topicPlan
+	keys        int // number of keys; 0: messages have no key
+	config      object
+	requirement requirement
+	// drops define which messages the pipeline can drop on purpose.
 	drops []func(n int) bool
 	// factors are the numbers of pieces into which messages are split, one after the other.
-	factors  []int
-	troubles []trouble
-	stops    []stop
-	outages  []outage
-	copies   []copied // the topics that outputs write to
+	factors      []int
+	faults       []fault
+	stops        []stop
+	outages      []outage
+	outputTopics []outputTopic // the topics that outputs write to
 
-	// ordered plans promise that messages of one key are written in order.
+	// ordered: the pipeline writes the messages of one key in order.
 	ordered bool
-	// passes says that rejected messages are passed over: auto_replay_nacks is false.
-	passes bool
-	// doomed plans have a message that fails for ever and no output that takes it: they are ended.
-	doomed bool
-	// members is how many inputs read the topics at once.
+	// skipsRejected: the input skips rejected messages (auto_replay_nacks is false).
+	skipsRejected bool
+	// blocked: a message fails forever and no output accepts it. Such a run is stopped after a
+	// while.
+	blocked bool
+	// members is how many inputs read the topics at the same time.
 	members int
-	used    map[string][]string // components, by their group in the tally
+	used    map[string][]string // components, by their group in the counts
 }
 
 // topicPlan is a topic with the messages from first on.
 type topicPlan struct{ partitions, first, count int }
 
-// stop ends a stream once the sinks have taken so many writes, and the next stream of the run goes
-// on.
+// stop ends a stream after the sinks accepted a number of writes; the next stream of the run
+// continues.
 type stop struct {
 	after int
-	hard  bool // what is in the pipeline is abandoned
+	hard  bool // messages in the pipeline are abandoned
 }
 
-// outage takes Redis away from the pipeline for a while, once the sinks have taken so many writes.
+// outage makes Redis unavailable for a while after the sinks accepted a number of writes.
 type outage struct {
 	after  int
-	silent bool // connections stay open and nothing passes; else they are reset
+	silent bool // connections stay open but transfer nothing; else they are reset
 	length time.Duration
 }
 
-// copied is a topic that the sink of this name writes to.
-type copied struct {
+// outputTopic is a topic that the sink of this name writes to.
+type outputTopic struct {
 	sink       string
 	partitions int
 }
 
-// Marks in configurations stand for what differs from run to run: its name, the server, and the
-// time after which an input that has received nothing ends.
+// Placeholders in configurations for values that differ from run to run: its name, the server, and
+// the time after which an idle input ends.
 const (
 	runMark  = "$RUN"
 	urlMark  = "$URL"
@@ -70,7 +71,7 @@ const (
 // newPlan generates a plan.
 func newPlan(d *draw) *plan {
 	p := &plan{used: map[string][]string{}, members: 1}
-	p.keys = d.below(6)
+	p.keys = d.intN(6)
 	g := &generator{d: d, plan: p}
 	input := g.input()
 	g.strict = d.chance(20)
@@ -89,39 +90,38 @@ func newPlan(d *draw) *plan {
 		p.config["error_handling"] = object{"strict": true}
 		p.use("setting", "error_handling.strict")
 	}
-	p.ordered = p.ordered && !g.reorders && !g.strict && !g.fails && !p.passes
-	g.troubles()
-	g.stops()
-	g.outages()
-	p.draws, p.spans = d.taken, d.spans
+	p.ordered = p.ordered && !g.reorders && !g.strict && !g.fails && !p.skipsRejected
+	g.drawFaults()
+	g.drawStops()
+	g.drawOutages()
+	p.draws, p.spans = d.recorded, d.spans
 	return p
 }
 
-// yaml is the configuration for a run on a server.
+// yaml returns the configuration for a run on a server.
 func (p *plan) yaml(run, url string, idle time.Duration) string {
 	return strings.NewReplacer(runMark, run, urlMark, url, idleMark, idle.String()).Replace(yamlOf(p.config))
 }
 
-// use notes that a component takes part.
+// use records that the plan has a component.
 func (p *plan) use(group, component string) {
 	if !slices.Contains(p.used[group], component) {
 		p.used[group] = append(p.used[group], component)
 	}
 }
 
-// mayDrop reports whether the pipeline may drop a message on purpose.
+// mayDrop reports whether the pipeline can drop a message on purpose.
 func (p *plan) mayDrop(n int) bool {
 	return slices.ContainsFunc(p.drops, func(drops func(int) bool) bool { return drops(n) })
 }
 
-// count is how many messages there are.
+// count returns the number of messages.
 func (p *plan) count() int {
 	last := p.topics[len(p.topics)-1]
 	return last.first + last.count
 }
 
-// Every noiseEvery-th message is noise, of which dedupe leaves one, and every largeEvery-th is
-// large.
+// Every noiseEvery-th message is noise, of which dedupe leaves one; every largeEvery-th is large.
 const (
 	noiseEvery = 9
 	largeEvery = 11
@@ -131,7 +131,7 @@ const (
 func isNoise(n int) bool { return n%noiseEvery == 4 }
 func isLarge(n int) bool { return n%largeEvery == 6 }
 
-// key is the key of a message, if it has one.
+// key returns the key of a message, "" if it has none.
 func (p *plan) key(n int) string {
 	if p.keys == 0 || n%5 == 3 {
 		return ""
@@ -139,7 +139,7 @@ func (p *plan) key(n int) string {
 	return fmt.Sprintf("k%d", n%p.keys)
 }
 
-// body is what the message says: one line of JSON that holds its token.
+// body returns the body of a message: one line of JSON that contains its token.
 func (p *plan) body(n int) string {
 	pad := 4
 	if isLarge(n) {
@@ -155,7 +155,7 @@ func (p *plan) body(n int) string {
 	)
 }
 
-// describe is the plan in words, for a failure.
+// describe returns the plan as text, for a failure.
 func (p *plan) describe() string {
 	var out strings.Builder
 	for i, t := range p.topics {
@@ -169,14 +169,14 @@ func (p *plan) describe() string {
 		)
 	}
 	fmt.Fprintf(&out, "keys: %d, ordered: %t, pieces: %v\n", p.keys, p.ordered, p.factors)
-	for _, t := range p.troubles {
+	for _, t := range p.faults {
 		fmt.Fprintf(&out, "%v\n", t)
 	}
 	for _, s := range p.stops {
 		fmt.Fprintf(&out, "a stop after %d writes, hard: %t\n", s.after, s.hard)
 	}
 	for _, o := range p.outages {
-		fmt.Fprintf(&out, "Redis is away for %v after %d writes, silent: %t\n", o.length, o.after, o.silent)
+		fmt.Fprintf(&out, "Redis is unavailable for %v after %d writes, silent: %t\n", o.length, o.after, o.silent)
 	}
 	return out.String()
 }

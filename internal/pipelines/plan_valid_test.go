@@ -18,7 +18,7 @@ func TestSameDrawsMakeTheSamePlan(t *testing.T) {
 	}
 }
 
-// Draws that were removed must not make a plan that the engine refuses.
+// Shortened draws must give a plan that the engine accepts.
 func TestEveryPlanIsAccepted(t *testing.T) {
 	for seed := range uint64(30) {
 		p := newPlan(newDraw(seed))

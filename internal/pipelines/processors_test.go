@@ -1,27 +1,29 @@
 package pipelines
 
-// scope says what processors may do at some place of a pipeline.
+import "slices"
+
+// scope is what processors can do in some part of a pipeline.
 type scope struct {
-	// moves: the engine may lose track of which message is which. splits: one message may become
-	// several. shapes: bodies may stop being single JSON documents.
+	// moves: the engine may lose track of which message is which. splits: one message can become
+	// several. shapes: bodies can stop being single JSON documents.
 	moves, splits, shapes bool
 	depth                 int
 }
 
-// still is a scope in which every message stays what and where it is.
-func (s scope) still() scope { return scope{depth: s.depth + 1} }
+// unchanged returns a scope in which every message keeps its content and position.
+func (s scope) unchanged() scope { return scope{depth: s.depth + 1} }
 
-// inside is the scope of the children of a processor.
-func (s scope) inside() scope { return scope{moves: s.moves, depth: s.depth + 1} }
+// children returns the scope of the children of a processor.
+func (s scope) children() scope { return scope{moves: s.moves, depth: s.depth + 1} }
 
-// maker makes processors of one kind: mostly one, or several that belong together.
-type maker struct {
+// processorKind makes processors of one kind: mostly one, or several that belong together.
+type processorKind struct {
 	name string
-	// moves: each output message need not have the context of its source (auto_observed.go of the
-	// engine gives it that of the input message at the same position). splits: one message becomes
-	// several, which share a context.
+	// moves: an output message may lack the context of its source (the engine's
+	// auto_observed.go gives it the context of the input message at the same index). splits: one
+	// message becomes several, which share a context.
 	moves, splits bool
-	// shapes: what follows has merged bodies. merged: it works on merged bodies too.
+	// shapes: the bodies after it are merged. merged: it also works on merged bodies.
 	shapes, merged bool
 	// nests: it has children.
 	nests bool
@@ -30,34 +32,32 @@ type maker struct {
 	make  func(g *generator, s scope) list
 }
 
-func (m maker) fits(g *generator, s scope) bool {
+func (k processorKind) fits(g *generator, s scope) bool {
 	switch {
-	case m.moves && !s.moves,
-		m.splits && !s.splits,
-		m.shapes && !s.shapes,
-		g.merged && !m.merged,
-		m.nests && s.depth > 1,
-		m.fails && g.strict && g.endless:
+	case k.moves && !s.moves,
+		k.splits && !s.splits,
+		k.shapes && !s.shapes,
+		g.merged && !k.merged,
+		k.nests && s.depth > 1,
+		k.fails && g.strict && g.retriesForever:
 		return false
 	}
 	return true
 }
 
-// makers are all kinds of processors. The first is the simplest.
-func makers() []maker {
-	var every []maker
-	for _, group := range [][]maker{plainMakers(), documentMakers(), nestingMakers(), movingMakers(), mergingMakers()} {
-		every = append(every, group...)
-	}
-	return every
+// allProcessors returns all kinds of processors. The first one is the simplest.
+func allProcessors() []processorKind {
+	return slices.Concat(
+		plainProcessors(), documentProcessors(), nestingProcessors(), movingProcessors(), mergingProcessors(),
+	)
 }
 
-// processors draws a list of processors, at most so many.
+// processors draws a list of at most `most` processors.
 func (g *generator) processors(s scope, most, percent int) list {
 	found := list{}
 	g.d.items(most, percent, func() {
-		var fitting []maker
-		for _, m := range makers() {
+		var fitting []processorKind
+		for _, m := range allProcessors() {
 			if m.fits(g, s) {
 				fitting = append(fitting, m)
 			}
@@ -71,7 +71,7 @@ func (g *generator) processors(s scope, most, percent int) list {
 	return found
 }
 
-// children are the processors of a processor: at least one.
+// children draws the children of a processor, at least one.
 func (g *generator) children(s scope) list {
 	found := g.processors(s, 2, 60)
 	if len(found) == 0 {
@@ -80,17 +80,17 @@ func (g *generator) children(s scope) list {
 	return found
 }
 
-// one is a list of a single processor.
-func one(name string, config any) list { return list{object{name: config}} }
+// single returns a list of one processor.
+func single(name string, config any) list { return list{object{name: config}} }
 
-// fixed makes the same processor always.
+// fixed returns a function that always makes the same processor.
 func fixed(name string, config any) func(*generator, scope) list {
-	return func(*generator, scope) list { return one(name, config) }
+	return func(*generator, scope) list { return single(name, config) }
 }
 
-// plainMakers keep every message what it is, whatever its body.
-func plainMakers() []maker {
-	return []maker{
+// plainProcessors do not change messages, whatever their bodies.
+func plainProcessors() []processorKind {
+	return []processorKind{
 		{name: "noop", merged: true, make: fixed("noop", object{})},
 		{name: "log", merged: true, make: fixed("log", object{"level": "TRACE", "message": "${! batch_index() }"})},
 		{name: "metric", merged: true, make: fixed("metric", object{"type": "counter", "name": "seen"})},
@@ -117,33 +117,33 @@ func plainMakers() []maker {
 			name:   "flaky",
 			merged: true,
 			fails:  true,
-			make:   func(g *generator, _ scope) list { return one("flaky", g.newFlaky()) },
+			make:   func(g *generator, _ scope) list { return single("flaky", g.newFlaky()) },
 		},
 		{name: "flaky, catch", merged: true, fails: true, make: func(g *generator, s scope) list {
-			return list{object{"flaky": g.newFlaky()}, object{"catch": g.children(s.still())}}
+			return list{object{"flaky": g.newFlaky()}, object{"catch": g.children(s.unchanged())}}
 		}},
 		{name: "flaky in retry", merged: true, make: func(g *generator, s scope) list {
-			return one("retry", object{
+			return single("retry", object{
 				"backoff":    object{"initial_interval": "1ms", "max_interval": "2ms"},
 				"parallel":   g.d.chance(50),
-				"processors": append(list{object{"flaky": g.newFlaky()}}, g.children(s.still())...),
+				"processors": append(list{object{"flaky": g.newFlaky()}}, g.children(s.unchanged())...),
 			})
 		}},
 	}
 }
 
-// newFlaky is the configuration of the next flaky processor.
+// newFlaky returns the configuration of the next flaky processor.
 func (g *generator) newFlaky() object {
 	g.flaky++
 	g.fails = true
 	name := "f" + number(g.flaky)
-	g.flake = append(g.flake, name)
+	g.flakyNames = append(g.flakyNames, name)
 	return object{"run": runMark, "name": name}
 }
 
-// documentMakers keep every message what it is, and need JSON documents.
-func documentMakers() []maker {
-	return []maker{
+// documentProcessors keep messages apart, and require JSON documents.
+func documentProcessors() []processorKind {
+	return []processorKind{
 		{name: "mapping of documents", make: fixed("mapping", "root = this\nroot.mapped = true")},
 		{name: "mutation of documents", make: fixed("mutation", `root.mutated = this.n.string()`)},
 		{name: "bloblang", make: fixed("bloblang", "root = this\nroot.seen = batch_index()")},
@@ -153,30 +153,30 @@ func documentMakers() []maker {
 		{name: "while", make: fixed("while", object{
 			"max_loops":  5,
 			"check":      "this.loops.or(0) < 2",
-			"processors": one("mutation", "root.loops = this.loops.or(0) + 1"),
+			"processors": single("mutation", "root.loops = this.loops.or(0) + 1"),
 		})},
 		{name: "workflow", make: fixed("workflow", object{"meta_path": "meta.workflow", "branches": object{
 			"a": object{
 				"request_map": "root = this.n",
-				"processors":  one("mapping", "root = this"),
+				"processors":  single("mapping", "root = this"),
 				"result_map":  "root.flow_a = this",
 			},
 			"b": object{
 				"request_map": "root = this.flow_a",
-				"processors":  one("noop", object{}),
+				"processors":  single("noop", object{}),
 				"result_map":  "root.flow_b = this",
 			},
 		}})},
 		{name: "try_catch", make: fixed("try_catch", object{
-			"processors": one("mapping", `root = if this.n % 5 == 2 { throw("caught") } else { this }`),
-			"catch":      one("mutation", "root.caught = true"),
+			"processors": single("mapping", `root = if this.n % 5 == 2 { throw("caught") } else { this }`),
+			"catch":      single("mutation", "root.caught = true"),
 		})},
 		{name: "cached", make: func(g *generator, s scope) list {
 			g.caches++
-			return one("cached", object{
+			return single("cached", object{
 				"cache":      "store",
 				"key":        number(g.caches) + `-${! json("id") }`,
-				"processors": one("mutation", "root.cached = true"),
+				"processors": single("mutation", "root.cached = true"),
 			})
 		}},
 	}

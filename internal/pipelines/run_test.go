@@ -22,24 +22,24 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// stage is what all runs share: a server.
-type stage struct {
+// harness is what all runs share: a server.
+type harness struct {
 	client *redis.Client
 	url    string
 	runs   atomic.Int64
-	tally  *tally
-	// proxies are those that no run uses: a run whose plan has outages reaches the server through
+	counts *counts
+	// proxies are the unused proxies. A run whose plan has outages connects to the server through
 	// one.
 	proxies chan *redistest.Proxy
 }
 
-func newStage(t *testing.T) *stage {
+func newHarness(t *testing.T) *harness {
 	t.Helper()
 	server := redistest.Start(t)
-	s := &stage{
+	s := &harness{
 		client:  server.Client(t),
 		url:     server.URL(),
-		tally:   newTally(),
+		counts:  newCounts(),
 		proxies: make(chan *redistest.Proxy, *atOnce),
 	}
 	for range *atOnce {
@@ -48,68 +48,68 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// verdict is what is wrong with a run.
-type verdict struct {
-	// kind is lost, stuck or order; what says more.
+// violation is what is wrong with a run.
+type violation struct {
+	// kind is lost, stuck or order; what has the details.
 	kind, what string
 	run        *run
 }
 
-// run is one play of a plan. Its streams come one after the other.
+// run is one execution of a plan. Its streams run one after the other.
 type run struct {
-	*stage
+	*harness
 	plan    *plan
 	name    string
-	world   *world
+	results *results
 	journal *logtest.Journal
-	stops   []stop           // those that are to come
-	outages []outage         // likewise
+	stops   []stop           // remaining stops
+	outages []outage         // remaining outages
 	proxy   *redistest.Proxy // nil unless the plan has outages
 	streams int
-	// left is how many messages were not committed, and writes how many were written, when one of
-	// them changed last.
-	left, writes int
-	began, moved time.Time
+	// left is the number of messages not committed, and writes the number of writes, when one of
+	// them last changed.
+	left, writes      int
+	began, progressAt time.Time
 }
 
 const (
-	// patience is how long a run may stand still.
-	patience = 40 * time.Second
-	// longestRun is how long it may take while it moves. Those that nothing is wrong with take less
-	// than a second.
-	longestRun = 3 * time.Minute
-	// shortestIdle is how long an input waits for messages before it ends. An input that can't join
-	// its group so soon, on a busy machine, has longer in the next stream.
-	shortestIdle = 200 * time.Millisecond
-	// doomedFor is how long a stream is left with a message that it can't get rid of.
-	doomedFor = 400 * time.Millisecond
-	// lookEvery is how often the committed offsets are looked at.
-	lookEvery = 15 * time.Millisecond
-	// mostStreams is how often a run may begin again because its input has ended.
-	mostStreams = 60
+	// idleLimit is how long a run can make no progress.
+	idleLimit = 40 * time.Second
+	// runLimit is how long a run can take in all. Without a violation a run takes less than a
+	// second.
+	runLimit = 3 * time.Minute
+	// minIdle is how long an input waits for messages before it ends. If that is too short to join
+	// the group, on a busy machine, the input has more time in the next stream.
+	minIdle = 200 * time.Millisecond
+	// blockedFor is how long a stream with a message that always fails runs.
+	blockedFor = 400 * time.Millisecond
+	// checkEvery is how often the commits are checked.
+	checkEvery = 15 * time.Millisecond
+	// maxStreams is how often a run can restart because its input has ended.
+	maxStreams = 60
 )
 
-// play runs a plan and returns what is wrong, nil if nothing is. The error is that of a run that
-// can't be judged.
-func (s *stage) play(ctx context.Context, p *plan) (*verdict, error) {
+// execute runs a plan and returns its violation, nil if there is none. It returns an error if the
+// run can't be checked.
+func (s *harness) execute(ctx context.Context, p *plan) (*violation, error) {
 	r := &run{
-		stage:   s,
-		plan:    p,
-		name:    fmt.Sprintf("run%d", s.runs.Add(1)),
-		world:   newWorld(p, s.tally),
-		journal: &logtest.Journal{},
-		stops:   p.stops,
-		outages: p.outages,
-		began:   time.Now(),
-		moved:   time.Now(),
+		harness:    s,
+		plan:       p,
+		name:       fmt.Sprintf("run%d", s.runs.Add(1)),
+		results:    newResults(p, s.counts),
+		journal:    &logtest.Journal{},
+		stops:      p.stops,
+		outages:    p.outages,
+		began:      time.Now(),
+		progressAt: time.Now(),
 	}
 	if len(p.outages) > 0 {
 		r.proxy = <-s.proxies
 		defer func() { s.proxies <- r.proxy }()
 	}
-	worlds.Store(r.name, r.world)
-	defer worlds.Delete(r.name)
-	if err := r.fill(ctx); err != nil {
+	allResults.Store(r.name, r.results)
+	defer allResults.Delete(r.name)
+	if err := r.writeMessages(ctx); err != nil {
 		return nil, fmt.Errorf("filling the topics: %w", err)
 	}
 	for {
@@ -121,24 +121,24 @@ func (s *stage) play(ctx context.Context, p *plan) (*verdict, error) {
 			v.run = r
 			return v, nil
 		case over:
-			return nil, r.clean(ctx)
-		case r.streams > mostStreams:
-			return nil, errors.New("the input ended again and again")
+			return nil, r.deleteKeys(ctx)
+		case r.streams > maxStreams:
+			return nil, errors.New("the input ended too often")
 		}
 	}
 }
 
-// yaml is the configuration of the stream.
+// yaml returns the configuration of the stream.
 func (r *run) yaml() string {
 	url := r.url
 	if r.proxy != nil {
 		url = r.proxy.URL()
 	}
-	return r.plan.yaml(r.name, url, shortestIdle*time.Duration(r.streams))
+	return r.plan.yaml(r.name, url, minIdle*time.Duration(r.streams))
 }
 
-// fill writes the messages.
-func (r *run) fill(ctx context.Context) error {
+// writeMessages writes the messages.
+func (r *run) writeMessages(ctx context.Context) error {
 	topics := broker.NewTopics(r.client)
 	pipe := r.client.Pipeline()
 	var added []*redis.StringCmd
@@ -155,7 +155,7 @@ func (r *run) fill(ctx context.Context) error {
 				partition = int(key[1]-'0') % t.partitions
 				values = append(values, broker.KeyField, key)
 			}
-			r.world.messages = append(r.world.messages, message{topic: i, partition: partition, key: key})
+			r.results.messages = append(r.results.messages, message{topic: i, partition: partition, key: key})
 			added = append(
 				added,
 				pipe.XAdd(ctx, &redis.XAddArgs{Stream: fmt.Sprintf("%s:%d", name, partition), Values: values}),
@@ -167,15 +167,16 @@ func (r *run) fill(ctx context.Context) error {
 	}
 	for n, id := range added {
 		var err error
-		if r.world.messages[n].offset, err = splits.ParseOffset(id.Val()); err != nil {
+		if r.results.messages[n].offset, err = splits.ParseOffset(id.Val()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// stream runs the pipeline once: until everything is committed, the next stop, or its own end.
-func (r *run) stream(ctx context.Context) (over bool, v *verdict, err error) {
+// stream runs the pipeline once: until everything is committed, until the next stop, or until it
+// ends.
+func (r *run) stream(ctx context.Context) (over bool, v *violation, err error) {
 	r.streams++
 	builder := service.NewStreamBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(r.journal, &slog.HandlerOptions{Level: slog.LevelWarn})))
@@ -187,60 +188,60 @@ func (r *run) stream(ctx context.Context) (over bool, v *verdict, err error) {
 		return false, nil, fmt.Errorf("building the stream: %w", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // halt waits for it
-	hard, over, v, err := r.watch(ctx, ended)
+	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }() // stopStream waits for it
+	hard, over, v, err := r.awaitStop(ctx, ended)
 	if r.proxy != nil {
-		r.proxy.Pass() // an outage that goes on would only delay the end
+		r.proxy.Pass() // a continuing outage would only delay the end
 	}
-	if stopErr := halt(s, ended, hard || v != nil); stopErr != nil && err == nil && v == nil {
+	if stopErr := stopStream(s, ended, hard || v != nil); stopErr != nil && err == nil && v == nil {
 		err = stopErr
 	}
 	if v == nil && err == nil {
-		over, v, err = r.judge(ctx, over)
+		over, v, err = r.checkStopped(ctx, over)
 	}
 	return over, v, err
 }
 
-// Times that a stream has to stop. What the engine is given less than 4/3 of a second for is a hard
-// stop at once. A broker that fails again and again waits up to three seconds between its attempts,
-// and a graceful stop waits for it; once three quarters of the time have passed it becomes a hard
-// stop, which not all outputs survive.
+// How long a stream can take to stop. For the engine, less than 4/3 of a second is an immediate
+// hard stop. A broker that keeps failing waits up to three seconds between its attempts, and a
+// graceful stop waits for it; after three quarters of the time it becomes a hard stop, which not
+// all outputs survive.
 const (
 	hardStop     = 1300 * time.Millisecond
 	gracefulStop = time.Minute
 )
 
-// halt stops a stream that may have ended by itself, and waits for its end.
-func halt(s *service.Stream, ended chan error, hard bool) error {
+// stopStream stops a stream, which may have ended already, and waits for its end.
+func stopStream(s *service.Stream, ended chan error, hard bool) error {
 	within := gracefulStop
 	if hard {
 		within = hardStop
 	}
 	err := s.StopWithin(within)
 	for notYet := 0; err != nil && strings.Contains(err.Error(), "has not been run yet") && notYet < 10000; notYet++ {
-		// the goroutine that runs it has not got that far, and the engine says nothing when it has
+		// the goroutine that runs it has not started it, and the engine gives no signal when it has
 		time.Sleep(time.Millisecond)
 		err = s.StopWithin(within)
 	}
-	if err != nil { // the machine is slow, or something hangs
+	if err != nil { // the machine is slow, or the stream hangs
 		err = s.StopWithin(gracefulStop)
 	}
 	if err != nil {
 		stacks := make([]byte, 1<<24)
 		file := filepath.Join(os.TempDir(), fmt.Sprintf("pipelines-%d.stacks", os.Getpid()))
 		err = errors.Join(err, os.WriteFile(file, stacks[:runtime.Stack(stacks, true)], 0o600))
-		return fmt.Errorf("the stream does not stop, the stacks are in %s: %w", file, err)
+		return fmt.Errorf("the stream does not stop; the stacks are in %s: %w", file, err)
 	}
 	select {
 	case err := <-ended:
 		return err
 	case <-time.After(gracefulStop):
-		return errors.New("the stream has stopped and still runs")
+		return errors.New("the stream has stopped but its Run does not return")
 	}
 }
 
-// clean removes the streams of a run that is over, so that the server stays small.
-func (r *run) clean(ctx context.Context) error {
+// deleteKeys deletes the keys of a completed run, so that the server stays small.
+func (r *run) deleteKeys(ctx context.Context) error {
 	var names []string
 	for keys := r.client.Scan(ctx, 0, "*"+r.name+"-*", 1000).Iterator(); keys.Next(ctx); {
 		if strings.Contains(keys.Val(), r.name+"-") {

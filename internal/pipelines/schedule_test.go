@@ -14,16 +14,16 @@ const (
 	wholeBatch kind = "a whole batch"
 	partOfOne  kind = "part of a batch"
 	everything kind = "everything for a while"
-	forEver    kind = "a message for ever"
+	forever    kind = "a message forever"
 	inPipeline kind = "a message in a processor"
 )
 
-// trouble is one failure that is going to happen. All but forEver heal.
-type trouble struct {
+// fault is one fault that will happen. All except forever end.
+type fault struct {
 	kind kind
-	// place is the sink or the processor; wholeBatch and partOfOne count its writes.
-	place string
-	// number is the message of oneMessage, forEver and inPipeline.
+	// component is the sink or the processor; wholeBatch and partOfOne count its writes.
+	component string
+	// number is the message of oneMessage, forever and inPipeline.
 	number int
 	// from is the first write that fails.
 	from int
@@ -31,33 +31,33 @@ type trouble struct {
 	times int
 }
 
-func (t trouble) String() string {
+func (t fault) String() string {
 	switch t.kind {
-	case forEver:
-		return fmt.Sprintf("%s refuses m%04d for ever", t.place, t.number)
+	case forever:
+		return fmt.Sprintf("%s refuses m%04d forever", t.component, t.number)
 	case oneMessage, inPipeline:
-		return fmt.Sprintf("%s refuses m%04d %d times", t.place, t.number, t.times)
+		return fmt.Sprintf("%s refuses m%04d %d times", t.component, t.number, t.times)
 	case everything:
 		return fmt.Sprintf("everything fails for %d writes", t.times)
 	}
-	return fmt.Sprintf("%s refuses %s at the writes %d to %d", t.place, t.kind, t.from, t.from+t.times-1)
+	return fmt.Sprintf("%s refuses %s at the writes %d to %d", t.component, t.kind, t.from, t.from+t.times-1)
 }
 
-// errRefused is what sinks and processors say that fail on purpose.
+// errRefused is the error of sinks and processors that fail on purpose.
 var errRefused = errors.New("refused on purpose")
 
-// schedule decides what fails. It belongs to a world, whose lock is held in all methods.
+// schedule decides what fails. It belongs to a results, whose lock the caller holds.
 type schedule struct {
-	troubles []trouble
-	left     []int
-	writes   map[string]int
-	tally    *tally
+	faults []fault
+	left   []int
+	writes map[string]int
+	counts *counts
 }
 
-func newSchedule(troubles []trouble, job *tally) *schedule {
-	s := &schedule{troubles: troubles, left: make([]int, len(troubles)), writes: map[string]int{}, tally: job}
-	for i, trouble := range troubles {
-		s.left[i] = trouble.times
+func newSchedule(faults []fault, job *counts) *schedule {
+	s := &schedule{faults: faults, left: make([]int, len(faults)), writes: map[string]int{}, counts: job}
+	for i, fault := range faults {
+		s.left[i] = fault.times
 	}
 	return s
 }
@@ -66,13 +66,13 @@ func newSchedule(troubles []trouble, job *tally) *schedule {
 func (s *schedule) refuses(sink string, batch [][]token) (all bool, some []int) {
 	write := s.writes[sink]
 	s.writes[sink]++
-	for i, t := range s.troubles {
-		if t.kind != everything && t.place != sink {
+	for i, t := range s.faults {
+		if t.kind != everything && t.component != sink {
 			continue
 		}
 		failed, whole := s.effect(i, t, write, batch)
 		if whole || len(failed) > 0 {
-			s.tally.hit("failure", string(t.kind))
+			s.counts.count("failure", string(t.kind))
 		}
 		all = all || whole
 		some = append(some, failed...)
@@ -81,8 +81,8 @@ func (s *schedule) refuses(sink string, batch [][]token) (all bool, some []int) 
 	return all, slices.Compact(some)
 }
 
-// effect is what one trouble does to a write.
-func (s *schedule) effect(i int, t trouble, write int, batch [][]token) (failed []int, all bool) {
+// effect returns what one fault does to a write.
+func (s *schedule) effect(i int, t fault, write int, batch [][]token) (failed []int, all bool) {
 	switch t.kind {
 	case wholeBatch:
 		return nil, write >= t.from && write < t.from+t.times
@@ -97,7 +97,7 @@ func (s *schedule) effect(i int, t trouble, write int, batch [][]token) (failed 
 			s.left[i]--
 			return nil, true
 		}
-	case oneMessage, forEver:
+	case oneMessage, forever:
 		if failed = holding(batch, t.number); len(failed) > 0 && t.kind == oneMessage {
 			if s.left[i] == 0 {
 				return nil, false
@@ -110,18 +110,18 @@ func (s *schedule) effect(i int, t trouble, write int, batch [][]token) (failed 
 
 // refusesMessage reports whether a processor fails for a message.
 func (s *schedule) refusesMessage(processor string, tokens []token) bool {
-	for i, t := range s.troubles {
-		if t.kind == inPipeline && t.place == processor && s.left[i] > 0 &&
+	for i, t := range s.faults {
+		if t.kind == inPipeline && t.component == processor && s.left[i] > 0 &&
 			len(holding([][]token{tokens}, t.number)) > 0 {
 			s.left[i]--
-			s.tally.hit("failure", string(t.kind))
+			s.counts.count("failure", string(t.kind))
 			return true
 		}
 	}
 	return false
 }
 
-// holding returns the indexes of those that hold a message.
+// holding returns the indexes of the bodies that contain a message.
 func holding(batch [][]token, number int) []int {
 	var found []int
 	for i, tokens := range batch {

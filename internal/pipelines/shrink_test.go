@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// shrink looks for simpler draws that still fail, until it finds none or the time is up: it removes
-// items and runs of draws, and lowers single ones.
+// shrink looks for simpler draws that still fail, until it finds none or the time is up. It removes
+// items and ranges of draws, and lowers single draws.
 func shrink(draws []int, until time.Time, fails func([]int) (spans []span, still bool)) []int {
 	best := slices.Clone(draws)
 	spans, _ := fails(best)
@@ -29,10 +29,10 @@ func shrink(draws []int, until time.Time, fails func([]int) (spans []span, still
 	return best
 }
 
-// removeSpans removes the items of lists, the last first.
+// removeSpans removes items of lists, the last one first.
 func removeSpans(best *[]int, spans *[]span, try func([]int) bool) (improved bool) {
 	for i := range slices.Backward(*spans) {
-		if i >= len(*spans) { // several went at once
+		if i >= len(*spans) { // several were removed together
 			continue
 		}
 		s := (*spans)[i]
@@ -43,7 +43,7 @@ func removeSpans(best *[]int, spans *[]span, try func([]int) bool) (improved boo
 	return improved
 }
 
-// zeroRuns makes draws that follow each other 0, many at first.
+// zeroRuns sets consecutive draws to 0, many at first.
 func zeroRuns(best *[]int, try func([]int) bool) (improved bool) {
 	for length := len(*best) / 2; length > 1; length /= 2 {
 		for from := len(*best) - length; from > -length && len(*best) > 0; from -= length {
@@ -55,7 +55,7 @@ func zeroRuns(best *[]int, try func([]int) bool) (improved bool) {
 	return improved
 }
 
-// removeRuns removes draws that follow each other.
+// removeRuns removes consecutive draws.
 func removeRuns(best *[]int, try func([]int) bool) (improved bool) {
 	for _, length := range []int{4, 2, 1} {
 		for from := len(*best) - length; from >= 0; from-- {
@@ -67,10 +67,12 @@ func removeRuns(best *[]int, try func([]int) bool) (improved bool) {
 	return improved
 }
 
-// lower makes draws 0, or half, or one less.
+// lower sets draws to 0, to a half, or to one less.
 func lower(best *[]int, try func([]int) bool) (improved bool) {
 	for i := range len(*best) {
-		for _, less := range []func(int) int{func(int) int { return 0 }, func(v int) int { return v / 2 }, func(v int) int { return v - 1 }} {
+		for _, less := range []func(int) int{
+			func(int) int { return 0 }, func(v int) int { return v / 2 }, func(v int) int { return v - 1 },
+		} {
 			if i >= len(*best) || (*best)[i] == 0 {
 				break
 			}

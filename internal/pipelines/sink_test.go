@@ -9,13 +9,13 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// worlds are the worlds that are being played, by the name of the run: sinks and processors find
-// theirs here.
-var worlds sync.Map
+// allResults holds the results of the current runs, by the name of the run. Sinks and processors
+// look up theirs here.
+var allResults sync.Map
 
-// registerProbes makes the output probe, which records and fails by schedule, and the processor
-// flaky, which fails by schedule.
-func registerProbes() {
+// registerComponents registers the output test_sink, which records messages and fails by schedule,
+// and the processor flaky, which fails by schedule.
+func registerComponents() {
 	names := []*service.ConfigField{service.NewStringField("run"), service.NewStringField("name")}
 	spec := service.NewConfigSpec().Fields(names...).Fields(
 		service.NewBoolField("partial").Default(false),
@@ -24,12 +24,12 @@ func registerProbes() {
 		service.NewOutputMaxInFlightField(),
 		service.NewBatchPolicyField("batching"),
 	)
-	service.MustRegisterBatchOutput("probe", spec, newSink)
+	service.MustRegisterBatchOutput("test_sink", spec, newSink)
 	service.MustRegisterProcessor("flaky", service.NewConfigSpec().Fields(names...), newFlaky)
 }
 
-// origin returns the world and the name of a component.
-func origin(conf *service.ParsedConfig) (*world, string, error) {
+// lookUp returns the results and the name of a component.
+func lookUp(conf *service.ParsedConfig) (*results, string, error) {
 	run, err := conf.FieldString("run")
 	if err != nil {
 		return nil, "", err
@@ -38,20 +38,21 @@ func origin(conf *service.ParsedConfig) (*world, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	found, ok := worlds.Load(run)
+	found, ok := allResults.Load(run)
 	if !ok {
 		return nil, "", fmt.Errorf("run %s is over", run)
 	}
-	return found.(*world), name, nil
+	return found.(*results), name, nil
 }
 
-// sink is an output that keeps what the schedule lets it have.
+// sink is an output that accepts what the schedule allows.
 type sink struct {
-	world *world
-	name  string
-	// partial sinks say which message of a batch failed; the others take all of a batch or nothing.
+	results *results
+	name    string
+	// partial: its errors name the failed messages of a batch; else it accepts all of a batch or
+	// nothing.
 	partial bool
-	// forgive says that the sink stands below a drop_on that drops what it refuses.
+	// forgive: the sink is below a drop_on that drops what it refuses.
 	forgive bool
 	pause   time.Duration
 }
@@ -62,7 +63,7 @@ func newSink(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOut
 	var pause, inFlight int
 	var err error
 	for _, read := range []func() error{
-		func() error { s.world, s.name, err = origin(conf); return err },
+		func() error { s.results, s.name, err = lookUp(conf); return err },
 		func() error { s.partial, err = conf.FieldBool("partial"); return err },
 		func() error { s.forgive, err = conf.FieldBool("forgive"); return err },
 		func() error { pause, err = conf.FieldInt("pause"); return err },
@@ -80,10 +81,10 @@ func newSink(conf *service.ParsedConfig, _ *service.Resources) (service.BatchOut
 func (*sink) Connect(context.Context) error { return nil }
 func (*sink) Close(context.Context) error   { return nil }
 
-// WriteBatch notes what arrives before it returns, so that no acknowledgement is earlier than the
-// note.
+// WriteBatch records what arrives before it returns, so that no acknowledgement precedes the
+// record.
 func (s *sink) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
-	if s.pause > 0 { // a sink takes its time; nothing waits for this
+	if s.pause > 0 { // a sink takes some time; nothing waits for this
 		select {
 		case <-time.After(s.pause):
 		case <-ctx.Done():
@@ -98,7 +99,7 @@ func (s *sink) WriteBatch(ctx context.Context, batch service.MessageBatch) error
 		}
 		bodies[i] = tokensIn(body)
 	}
-	failed, whole := s.world.write(s, bodies)
+	failed, whole := s.results.write(s, bodies)
 	switch {
 	case whole:
 		return errRefused
@@ -114,13 +115,13 @@ func (s *sink) WriteBatch(ctx context.Context, batch service.MessageBatch) error
 
 // flaky is a processor that fails for a message as often as the schedule says, and changes nothing.
 type flaky struct {
-	world *world
-	name  string
+	results *results
+	name    string
 }
 
 func newFlaky(conf *service.ParsedConfig, _ *service.Resources) (service.Processor, error) {
-	w, name, err := origin(conf)
-	return &flaky{w, name}, err
+	r, name, err := lookUp(conf)
+	return &flaky{r, name}, err
 }
 
 func (f *flaky) Process(_ context.Context, m *service.Message) (service.MessageBatch, error) {
@@ -128,7 +129,7 @@ func (f *flaky) Process(_ context.Context, m *service.Message) (service.MessageB
 	if err != nil {
 		return nil, err
 	}
-	if f.world.refusesMessage(f.name, tokensIn(body)) {
+	if f.results.refusesMessage(f.name, tokensIn(body)) {
 		return nil, errRefused
 	}
 	return service.MessageBatch{m}, nil

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// token names a message wherever its body ends up: m0007; is the message 7, m0007.1; its second
+// token identifies a message wherever its body ends up: m0007; is message 7, m0007.1; its second
 // piece.
 type token string
 
@@ -25,21 +25,21 @@ func tokensIn(body []byte) []token {
 	return found
 }
 
-// number is the number of the message.
+// number returns the number of the message.
 func (t token) number() int {
 	n, err := strconv.Atoi(string(t[1:5]))
 	if err != nil {
-		panic(err) // the pattern has digits there
+		panic(err) // the pattern requires digits there
 	}
 	return n
 }
 
-// piece is a piece of the token's message.
+// piece returns the token of a piece.
 func (t token) piece(i int) token {
 	return token(strings.TrimSuffix(string(t), ";") + "." + strconv.Itoa(i) + ";")
 }
 
-// lineage is the token and those of what it is a piece of.
+// lineage returns the token and the tokens that it is a piece of.
 func (t token) lineage() []token {
 	all := []token{t}
 	for {
@@ -52,7 +52,8 @@ func (t token) lineage() []token {
 	}
 }
 
-// pieces are the tokens of a message that was split into so many pieces again and again.
+// pieces returns the tokens of a message that was split repeatedly into the given numbers of
+// pieces.
 func pieces(n int, factors []int) []token {
 	all := []token{tokenOf(n)}
 	for _, factor := range factors {
@@ -67,7 +68,7 @@ func pieces(n int, factors []int) []token {
 	return all
 }
 
-// numbersIn are the numbers of the tokens, each once, in order.
+// numbersIn returns the numbers of the tokens, each once, in order.
 func numbersIn(tokens []token) []int {
 	var numbers []int
 	for _, t := range tokens {

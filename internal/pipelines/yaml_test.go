@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// object and list are a configuration: what else they hold is text, numbers and booleans.
+// object and list are parts of a configuration. They also contain text, numbers and booleans.
 type (
 	object map[string]any
 	list   []any
 )
 
-// yamlOf writes a configuration so that it can be read and run.
+// yamlOf returns a configuration as readable YAML.
 func yamlOf(value any) string {
 	var out strings.Builder
 	writeYAML(&out, value, 0)
@@ -37,10 +37,10 @@ func writeYAML(out *strings.Builder, value any, depth int) {
 		}
 	default:
 		out.WriteString(indent)
-		scalar := json.NewEncoder(out) // ends the line, and a JSON scalar is a YAML scalar
+		scalar := json.NewEncoder(out) // ends the line; a JSON scalar is a YAML scalar
 		scalar.SetEscapeHTML(false)
 		if err := scalar.Encode(v); err != nil {
-			panic(err) // a generator put something else there
+			panic(err) // a generator added another type
 		}
 	}
 }
@@ -68,7 +68,8 @@ func writeBelow(out *strings.Builder, value any, depth int) {
 	writeYAML(out, value, depth+1)
 }
 
-// withProcessors gives a component processors, if there are any: the engine refuses an empty list.
+// withProcessors adds processors to a component, if there are any: the engine rejects an empty
+// list.
 func withProcessors(component object, processors list) object {
 	if len(processors) > 0 {
 		component["processors"] = processors

@@ -5,17 +5,19 @@ import (
 	"time"
 )
 
-// watch waits until there is a reason to stop the stream.
-func (r *run) watch(ctx context.Context, ended chan error) (hard, over bool, v *verdict, err error) {
+// awaitStop waits until there is a reason to stop the stream.
+func (r *run) awaitStop(ctx context.Context, ended chan error) (hard, over bool, v *violation, err error) {
 	select {
-	case <-r.world.written: // by the stream before: a read_until that is stopped before it has begun never ends (input_read_until.go)
+	// Ignore writes of the previous stream: a read_until that is stopped before it has started never
+	// ends (input_read_until.go).
+	case <-r.results.written:
 	default:
 	}
-	looks := time.NewTicker(lookEvery)
-	defer looks.Stop()
-	var doom, restored <-chan time.Time
-	if r.plan.doomed {
-		doom = time.After(doomedFor)
+	checks := time.NewTicker(checkEvery)
+	defer checks.Stop()
+	var blocked, restored <-chan time.Time
+	if r.plan.blocked {
+		blocked = time.After(blockedFor)
 	}
 	for {
 		select {
@@ -24,9 +26,9 @@ func (r *run) watch(ctx context.Context, ended chan error) (hard, over bool, v *
 		case result := <-ended:
 			ended <- result
 			return false, false, nil, result
-		case <-doom:
+		case <-blocked:
 			return true, true, nil, nil
-		case <-r.world.written:
+		case <-r.results.written:
 			if stop := r.nextStop(); stop != nil {
 				return stop.hard, false, nil, nil
 			}
@@ -35,8 +37,8 @@ func (r *run) watch(ctx context.Context, ended chan error) (hard, over bool, v *
 			}
 		case <-restored:
 			r.proxy.Pass()
-		case <-looks.C:
-			over, v, err := r.look(ctx)
+		case <-checks.C:
+			over, v, err := r.checkRunning(ctx)
 			if over || v != nil || err != nil {
 				return false, over, v, err
 			}
@@ -46,7 +48,7 @@ func (r *run) watch(ctx context.Context, ended chan error) (hard, over bool, v *
 
 // nextStop returns the next stop if it is due.
 func (r *run) nextStop() *stop {
-	writes, _ := r.world.took()
+	writes, _ := r.results.progress()
 	if len(r.stops) == 0 || writes < r.stops[0].after {
 		return nil
 	}
@@ -56,23 +58,23 @@ func (r *run) nextStop() *stop {
 	if next.hard {
 		kind = "hard"
 	}
-	r.tally.hit("stop", kind)
+	r.counts.count("stop", kind)
 	return &next
 }
 
-// nextOutage begins the next outage if it is due, and returns how long it lasts.
+// nextOutage starts the next outage if it is due, and returns its duration.
 func (r *run) nextOutage() time.Duration {
-	writes, _ := r.world.took()
+	writes, _ := r.results.progress()
 	if len(r.outages) == 0 || writes < r.outages[0].after {
 		return 0
 	}
 	next := r.outages[0]
 	r.outages = r.outages[1:]
 	if next.silent {
-		r.tally.hit("outage", "silent")
+		r.counts.count("outage", "silent")
 		r.proxy.Blackhole()
 	} else {
-		r.tally.hit("outage", "connections reset")
+		r.counts.count("outage", "connections reset")
 		r.proxy.Reset()
 	}
 	return next.length

@@ -1,0 +1,117 @@
+package pipelines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// checkRunning checks a running stream. over: everything is committed.
+func (r *run) checkRunning(ctx context.Context) (over bool, v *violation, err error) {
+	committed, err := r.committed(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	if v, err := r.compare(ctx, committed); v != nil || err != nil {
+		return false, v, err
+	}
+	left := r.results.uncommitted(committed)
+	writes, _ := r.results.progress()
+	if left != r.left || writes != r.writes {
+		r.left, r.writes, r.progressAt = left, writes, time.Now()
+	}
+	if left > 0 && (time.Since(r.progressAt) > idleLimit || time.Since(r.began) > runLimit) {
+		what := fmt.Sprintf("%d messages are not committed after %v", left, time.Since(r.began).Round(time.Second))
+		return false, &violation{kind: "stuck", what: what}, nil
+	}
+	return left == 0, nil, nil
+}
+
+// checkStopped checks a stopped stream. The run is also over if everything is committed by chance.
+func (r *run) checkStopped(ctx context.Context, wasOver bool) (over bool, v *violation, err error) {
+	committed, err := r.committed(ctx)
+	if err != nil {
+		return false, nil, err
+	}
+	if v, err := r.compare(ctx, committed); v != nil || err != nil {
+		return false, v, err
+	}
+	left := r.results.uncommitted(committed)
+	if wasOver && !r.plan.blocked && left > 0 {
+		return false, &violation{
+			kind: "lost",
+			what: fmt.Sprintf("%d messages were committed before and are not committed now", left),
+		}, nil
+	}
+	return wasOver || left == 0, nil, nil
+}
+
+// compare compares the commits with what the sinks have. The commits were read before, so a message
+// that the sinks are receiving now is not missed.
+func (r *run) compare(ctx context.Context, committed map[partitionID]splits.Offset) (*violation, error) {
+	if what := r.results.firstOrderViolation(); what != "" {
+		return &violation{kind: "order", what: what}, nil
+	}
+	lost := r.results.lost(committed)
+	if len(lost) > 0 && len(r.plan.outputTopics) > 0 {
+		if err := r.readOutputTopics(ctx); err != nil {
+			return nil, err
+		}
+		lost = r.results.lost(committed)
+	}
+	// An input that skips rejected messages promises to deliver everything only as long as nothing
+	// fails.
+	if _, failures := r.results.progress(); len(lost) == 0 || r.plan.skipsRejected && failures > 0 {
+		return nil, nil
+	}
+	return &violation{kind: "lost", what: "committed, but missing at the sinks: " + strings.Join(lost, ", ")}, nil
+}
+
+// committed returns how far the group has committed.
+func (r *run) committed(ctx context.Context) (map[partitionID]splits.Offset, error) {
+	admin := broker.NewAdmin(r.client)
+	found := map[partitionID]splits.Offset{}
+	for i := range r.plan.topics {
+		d, err := admin.DescribeGroup(ctx, fmt.Sprintf("%s-t%d", r.name, i), "g")
+		if missing := (*broker.GroupNotFoundError)(nil); errors.As(err, &missing) {
+			continue // the input has not started
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range d.Partitions {
+			if p.Committed != nil {
+				found[partitionID{i, p.Split.Partition}] = *p.Committed
+			}
+		}
+	}
+	return found, nil
+}
+
+// readOutputTopics adds the content of topics to the sinks that write to them.
+func (r *run) readOutputTopics(ctx context.Context) error {
+	for _, c := range r.plan.outputTopics {
+		names := []string{r.name + "-" + c.sink}
+		for p := range c.partitions {
+			names = append(names, fmt.Sprintf("%s-%s:%d", r.name, c.sink, p))
+		}
+		for _, name := range names {
+			entries, err := r.client.XRange(ctx, name, "-", "+").Result()
+			if err != nil {
+				return err
+			}
+			r.results.mu.Lock()
+			for _, entry := range entries {
+				body, _ := entry.Values["body"].(string)
+				r.results.addDelivered(c.sink, tokensIn([]byte(body)))
+			}
+			r.results.mu.Unlock()
+		}
+	}
+	return nil
+}
