@@ -8,49 +8,78 @@ import (
 	"time"
 )
 
-// claimer makes what the member holds follow the plan: it drains and releases splits that are no
-// longer its own and claims those that are. Splits that stay are never touched. It has a lane for
-// each node, so that a node that hangs delays the claims of no other.
+// claimer makes the owned splits follow the assignment: it drains and releases splits that are no
+// longer assigned to this member, and claims the splits that are. It never touches a split that
+// stays. Each node has calls of its own, so that a node that hangs delays no claim on another.
 type claimer struct {
 	cfg    Config
 	set    *splitSet
 	health *health
-	// added hands over splits that were just claimed, for their first read. It must not block.
-	onAdded func(owned []*ownedSplit)
+	// onAdded receives the splits that were just claimed, for their first read. It must not block.
+	onAdded func(added []*ownedSplit)
 
-	planned signal // the wish changed
-	hint    signal // something changed elsewhere: a lease may be free
+	planned signal // the assignment changed
+	hint    signal // the group changed: a lease may have become free
 
 	mu         sync.Mutex
-	assignment assignment
+	assignment assignment // guarded by mu
 
-	// The rest belongs to the goroutine of run.
-	calls    nodeCalls
-	backoffs map[string]Backoff // of the nodes where claims fail
-	retryAt  map[Split]time.Time
-	busy     map[Split]bool // is being claimed, or given up and not released yet
-	held     map[Split]bool // was ever ours
-	failing  map[Split]bool // the last attempt to claim it failed
-	leaving  []drainedSplit // to be released when their node's lane is free
-	// leases of ours under which nothing is read: the stream went back, and the split has yet to be
-	// claimed anew
-	unread    map[Split]Lease
-	hints     int       // counts the hints that came
-	rebalance Rebalance // what the Observer has not been told
+	// The following fields belong to the goroutine of run.
+	calls     nodeCalls[claimerResult]
+	backoffs  map[string]Backoff // of the nodes where claims fail
+	claims    map[Split]*claim   // of every split that was claimed, or is to be
+	releasing []drainedSplit     // to be released when their node is free
+	hints     int                // number of hints received
+	rebalance Rebalance          // changes that were not reported to the Observer yet
 }
 
-// wish is what the plan wants this member to read.
+// assignment is what the plan gives to this member.
 type assignment struct {
 	version uint64
 	splits  []Split
-	initial int
-	// standBy says that a later incarnation of the member lives: everything is given up at once.
+	initial int // number of splits when the group was created
+	// standBy says that a later incarnation of the member is alive: this one gives up all its
+	// splits immediately.
 	standBy bool
 }
 
 func (a assignment) equal(o assignment) bool {
 	return a.version == o.version && a.initial == o.initial && a.standBy == o.standBy &&
 		slices.Equal(a.splits, o.splits)
+}
+
+// claim is what the claimer knows of one split.
+type claim struct {
+	call     claimCall
+	retryAt  time.Time // not claimed before then
+	wasOwned bool      // this member owned the split before
+	err      error     // of the last attempt; nil if it succeeded or another member owns the split
+	// unread is a lease of this member under which nothing is read: its stream was rolled back, and
+	// the split has to be claimed again.
+	unread *Lease
+}
+
+// claimCall is what is under way for a split.
+type claimCall int
+
+const (
+	idle      claimCall = iota
+	claiming            // a claim was sent
+	releasing           // the split was given up and is not released yet
+)
+
+// claimerResult is what a call to a node returned. Exactly one field is set.
+type claimerResult struct {
+	claims   *claimAnswers
+	released []drainedSplit
+}
+
+// claimAnswers are the answers to the claims on one node.
+type claimAnswers struct {
+	sent    time.Time
+	hints   int // number of hints received when the claims were sent
+	claims  []Claim
+	granted []Granted
 }
 
 // idleClaimer is how long the claimer sleeps when nothing is due.
@@ -63,17 +92,13 @@ func newClaimer(cfg Config, set *splitSet, h *health) *claimer {
 		health:   h,
 		planned:  newSignal(),
 		hint:     newSignal(),
-		calls:    newNodeCalls(),
+		calls:    newNodeCalls[claimerResult](),
 		backoffs: map[string]Backoff{},
-		retryAt:  map[Split]time.Time{},
-		busy:     map[Split]bool{},
-		held:     map[Split]bool{},
-		failing:  map[Split]bool{},
-		unread:   map[Split]Lease{},
+		claims:   map[Split]*claim{},
 	}
 }
 
-// follow sets the wish.
+// setAssignment replaces the assignment. It is safe for concurrent use.
 func (c *claimer) setAssignment(a assignment) {
 	c.mu.Lock()
 	changed := !c.assignment.equal(a)
@@ -90,21 +115,32 @@ func (c *claimer) currentAssignment() assignment {
 	return c.assignment
 }
 
-// run works until stop ends. Calls that have begun are finished, under calls: a claim whose answer
-// nobody waits for would hold the split for a whole ttl.
+// claimOf returns the claim of a split.
+func (c *claimer) claimOf(s Split) *claim {
+	if c.claims[s] == nil {
+		c.claims[s] = &claim{}
+	}
+	return c.claims[s]
+}
+
+// run works until stop ends. It waits for the calls in flight, which end with calls: a granted
+// claim whose answer is dropped would keep the split from other members for a whole ttl.
 func (c *claimer) run(stop, calls context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-stop.Done():
-			c.calls.wait()
+			c.calls.wait(func(end completion[claimerResult]) { c.complete(calls, end) })
 			return
 		case end := <-c.calls.done:
-			c.calls.complete(end)
+			c.calls.free(end)
+			c.complete(calls, end)
 		case <-c.hint:
 			c.hints++
-			clear(c.retryAt)
+			for _, claim := range c.claims {
+				claim.retryAt = time.Time{}
+			}
 		case <-c.planned:
 		case <-c.set.changed:
 		case <-timer.C:
@@ -113,25 +149,36 @@ func (c *claimer) run(stop, calls context.Context) {
 	}
 }
 
-// step does what is due and returns the time until something will be. What lands is followed by a
-// step.
+// complete handles what a call to a node returned.
+func (c *claimer) complete(ctx context.Context, end completion[claimerResult]) {
+	if end.result.claims == nil {
+		c.completeRelease(end.result.released)
+		return
+	}
+	if added := c.completeClaims(ctx, end.node, *end.result.claims); len(added) > 0 {
+		c.onAdded(added)
+	}
+}
+
+// step starts what is due and returns the time until something else will be. Every completion is
+// followed by a step.
 func (c *claimer) step(ctx context.Context) time.Duration {
 	c.takeLost()
 	a := c.currentAssignment()
-	for s := range c.failing {
-		if !slices.Contains(a.splits, s) {
-			c.mend(s)
+	for s, claim := range c.claims {
+		if claim.err != nil && !slices.Contains(a.splits, s) {
+			c.succeed(s)
 		}
 	}
 	missing := c.set.reconcile(a.splits, c.cfg.Now().Add(c.cfg.DrainFor))
-	gone, next := c.set.takeDrained(a.standBy)
-	c.giveUp(ctx, append(gone, c.unwanted(a.splits)...))
-	next = min(next, c.claim(ctx, a, missing))
+	drained, next := c.set.takeDrained(a.standBy)
+	c.release(ctx, append(drained, c.takeUnread(a.splits)...))
+	next = min(next, c.claimMissing(ctx, a, missing))
 	c.report(a)
 	return next
 }
 
-// takeLost takes note of leases that ended against our will, and tells the Observer.
+// takeLost takes over the leases that were lost, and reports them to the Observer.
 func (c *claimer) takeLost() {
 	for cause, leases := range c.set.takeLost() {
 		lost := make([]Split, len(leases))
@@ -139,14 +186,15 @@ func (c *claimer) takeLost() {
 			lost[i] = l.Split
 			c.health.forget(l.Split)
 			if errors.Is(cause, ErrRolledBack) {
-				c.unread[l.Split] = l
+				c.claimOf(l.Split).unread = &l
 			}
 		}
 		c.cfg.Observer.Fenced(lost, cause)
 	}
 }
 
-// report tells the Observer what was taken on and given up, once for all nodes that answer.
+// report reports the splits that were added and given up to the Observer, in one call for all nodes
+// that answer.
 func (c *claimer) report(a assignment) {
 	if len(c.rebalance.Added)+len(c.rebalance.Revoked) == 0 {
 		return
@@ -161,17 +209,17 @@ func (c *claimer) report(a assignment) {
 	c.rebalance = Rebalance{}
 }
 
-// claim tries to take on the missing splits that are due, and returns the time until the next is
-// due.
-func (c *claimer) claim(ctx context.Context, a assignment, missing []Split) (next time.Duration) {
+// claimMissing claims the missing splits that are due, and returns the time until the next one is.
+func (c *claimer) claimMissing(ctx context.Context, a assignment, missing []Split) (next time.Duration) {
 	now := c.cfg.Now()
 	next = idleClaimer
 	var due []Claim
 	for _, s := range missing {
-		if c.busy[s] {
+		claim := c.claimOf(s)
+		if claim.call != idle {
 			continue
 		}
-		if left := c.retryAt[s].Sub(now); left > 0 {
+		if left := claim.retryAt.Sub(now); left > 0 {
 			next = min(next, left)
 			continue
 		}
@@ -185,28 +233,25 @@ func (c *claimer) claim(ctx context.Context, a assignment, missing []Split) (nex
 	return next
 }
 
-// ask sends the claims that are due on one node. Trust is counted from here.
+// sendClaims sends the claims of one node. The leases are trusted from this moment on.
 func (c *claimer) sendClaims(ctx context.Context, node string, claims []Claim) {
 	for _, claim := range claims {
-		c.busy[claim.Split] = true
+		c.claimOf(claim.Split).call = claiming
 	}
-	sent, hints := c.cfg.Now(), c.hints
-	c.calls.start(node, func() func() {
-		asking, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
+	answers := claimAnswers{sent: c.cfg.Now(), hints: c.hints, claims: claims}
+	c.calls.start(node, func() claimerResult {
+		ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 		defer cancel()
-		granted := c.cfg.Leases.Claim(asking, c.cfg.Owner, c.cfg.TTL, claims)
-		return func() {
-			if owned := c.handleGranted(ctx, claimAnswers{node, sent, hints, claims, granted}); len(owned) > 0 {
-				c.onAdded(owned)
-			}
-		}
+		answers.granted = c.cfg.Leases.Claim(ctx, c.cfg.Owner, c.cfg.TTL, claims)
+		return claimerResult{claims: &answers}
 	})
 }
 
-// start is where a split is begun that has no position yet. One that came after the group, or that
-// was ours before (then its position was lost), is read from its first entry.
+// start returns where to begin a split that has no committed position. A split that was added after
+// the group was created, or that this member owned before (its position was lost), starts at its
+// first entry even under Latest.
 func (c *claimer) start(s Split, initial int) Start {
-	if c.held[s] || s.Partition >= initial {
+	if c.claimOf(s).wasOwned || s.Partition >= initial {
 		if c.cfg.Start.IsLatest() {
 			return Earliest()
 		}
@@ -214,82 +259,75 @@ func (c *claimer) start(s Split, initial int) Start {
 	return c.cfg.Start
 }
 
-// answers are those to the claims on one node.
-type claimAnswers struct {
-	node    string
-	sent    time.Time
-	hints   int // those that had come when the claims were sent
-	claims  []Claim
-	granted []Granted
-}
-
-// take adds what was granted to the Reader and plans another attempt for the rest.
-func (c *claimer) handleGranted(ctx context.Context, a claimAnswers) (owned []*ownedSplit) {
+// completeClaims adds the granted splits to the set, and schedules another attempt for the others.
+func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswers) (added []*ownedSplit) {
 	var wait time.Duration // before claims that failed are tried again
-	var got []claimedSplit
+	var grants []grant
 	for i, g := range a.granted {
 		s := a.claims[i].Split
-		delete(c.retryAt, s)
-		delete(c.busy, s)
+		claim := c.claimOf(s)
+		claim.call, claim.retryAt = idle, time.Time{}
 		held, isHeld := errors.AsType[*HeldError](g.Err)
 		if g.Err != nil && !isHeld {
 			if wait == 0 {
-				wait = c.pause(a.node)
+				wait = c.retryWait(node)
 			}
-			c.retry(s, wait)
+			c.retryAfter(s, wait)
 			c.fail(s, g.Err)
 			continue
 		}
-		c.mend(s)
-		delete(c.unread, s)
+		c.succeed(s)
+		claim.unread = nil
 		if isHeld {
-			// A hint will come when it is released; should that be lost, asking at every heartbeat
-			// is cheap. One that came since the claim was sent may have been that hint.
+			// The release sends a hint. Hints can be lost, and a claim per heartbeat is cheap. If a
+			// hint came after the claim was sent, it may have been that one.
 			if a.hints == c.hints {
-				c.retry(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat))
+				c.retryAfter(s, min(max(held.Remaining, time.Millisecond), c.cfg.Heartbeat))
 			}
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		got = append(got, claimedSplit{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
+		grants = append(grants, grant{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
 	}
 	if wait == 0 {
-		delete(c.backoffs, a.node)
+		delete(c.backoffs, node)
 	}
-	for _, g := range c.resume(ctx, got) {
-		c.held[g.lease.Split] = true
-		if g.stopped != nil {
-			c.health.failSplit(g.lease.Split, g.stopped)
+	for _, claimed := range c.resumeAll(ctx, grants) {
+		s := claimed.lease.Split
+		c.claimOf(s).wasOwned = true
+		if claimed.stopped != nil {
+			c.health.failSplit(s, claimed.stopped)
 		}
-		owned = append(owned, c.set.add(g))
-		c.rebalance.Added = append(c.rebalance.Added, g.lease.Split)
+		added = append(added, c.set.add(claimed))
+		c.rebalance.Added = append(c.rebalance.Added, s)
 	}
-	return owned
+	return added
 }
 
-// pause is how long to wait before claims on a node are tried again: at most a heartbeat, so that
-// its splits are back soon after it is.
-func (c *claimer) pause(node string) time.Duration {
+// retryWait returns how long to wait before claims on a node are tried again: at most a heartbeat,
+// so that its splits return soon after the node does.
+func (c *claimer) retryWait(node string) time.Duration {
 	if c.backoffs[node] == nil {
 		c.backoffs[node] = c.cfg.Backoff()
 	}
 	return min(c.backoffs[node].NextBackOff(), c.cfg.Heartbeat)
 }
 
-// fail notes that a split that is wished for can't be had.
+// retryAfter delays the next claim of the split by d.
+func (c *claimer) retryAfter(s Split, d time.Duration) {
+	c.claimOf(s).retryAt = c.cfg.Now().Add(d)
+}
+
+// fail notes that an assigned split could not be claimed.
 func (c *claimer) fail(s Split, err error) {
-	c.failing[s] = true
+	c.claimOf(s).err = err
 	c.health.fail("claiming "+s.Key, err)
 }
 
-func (c *claimer) mend(s Split) {
-	if c.failing[s] {
-		delete(c.failing, s)
+// succeed notes that claiming the split does not fail any more.
+func (c *claimer) succeed(s Split) {
+	if claim := c.claimOf(s); claim.err != nil {
+		claim.err = nil
 		c.health.ok("claiming " + s.Key)
 	}
-}
-
-// retry plans another claim of the split after d.
-func (c *claimer) retry(s Split, d time.Duration) {
-	c.retryAt[s] = c.cfg.Now().Add(d)
 }

@@ -6,77 +6,80 @@ import (
 	"slices"
 )
 
-// giveUp releases splits that were retired, now or when their node's lane is free.
-func (c *claimer) giveUp(ctx context.Context, gone []drainedSplit) {
-	for _, d := range gone {
-		c.busy[d.lease.Split] = true
+// release commits and releases drained splits: immediately, or when their node is free.
+func (c *claimer) release(ctx context.Context, drained []drainedSplit) {
+	for _, d := range drained {
+		c.claimOf(d.lease.Split).call = releasing
 	}
-	leaving := slices.Concat(c.leaving, gone)
-	c.leaving = nil
-	for node, gone := range groupByNode(c.cfg.Node, leaving, drainedSplit.split) {
+	all := slices.Concat(c.releasing, drained)
+	c.releasing = nil
+	for node, drained := range groupByNode(c.cfg.Node, all, drainedSplit.split) {
 		if c.calls.busy[node] {
-			c.leaving = append(c.leaving, gone...)
+			c.releasing = append(c.releasing, drained...)
 			continue
 		}
-		c.calls.start(node, func() func() {
-			c.release(ctx, gone)
-			return func() {
-				for _, d := range gone {
-					delete(c.busy, d.lease.Split)
-					if !d.unread {
-						c.rebalance.Revoked = append(c.rebalance.Revoked, d.lease.Split)
-					}
-				}
-			}
+		c.calls.start(node, func() claimerResult {
+			c.releaseNow(ctx, drained)
+			return claimerResult{released: drained}
 		})
 	}
 }
 
-// close gives up everything once run has returned. A node that hangs keeps the splits of no other
-// from being released.
-func (c *claimer) close(ctx context.Context) {
-	gone, _ := c.set.takeDrained(true)
-	c.takeLost()
-	gone = append(gone, c.unwanted(nil)...)
-	for node, gone := range groupByNode(c.cfg.Node, append(c.leaving, gone...), drainedSplit.split) {
-		c.calls.start(node, func() func() {
-			c.release(ctx, gone)
-			return func() {}
-		})
-	}
-	c.calls.wait()
-}
-
-// unwanted takes the leases under which nothing is read, and whose splits are not wished for, to be
-// released. Others would have to wait until they run out.
-func (c *claimer) unwanted(wish []Split) (gone []drainedSplit) {
-	for s, lease := range c.unread {
-		if !c.busy[s] && !slices.Contains(wish, s) {
-			gone = append(gone, drainedSplit{lease: lease, stored: true, unread: true})
-			delete(c.unread, s)
+// completeRelease notes that splits were released.
+func (c *claimer) completeRelease(released []drainedSplit) {
+	for _, d := range released {
+		c.claimOf(d.lease.Split).call = idle
+		if !d.unread {
+			c.rebalance.Revoked = append(c.rebalance.Revoked, d.lease.Split)
 		}
 	}
-	return gone
 }
 
-// release commits the last positions of splits that are given up, and only then frees them.
-func (c *claimer) release(ctx context.Context, gone []drainedSplit) {
+// close releases all splits. It is called after run has returned. A node that hangs does not delay
+// the release of splits on other nodes.
+func (c *claimer) close(ctx context.Context) {
+	drained, _ := c.set.takeDrained(true)
+	c.takeLost()
+	drained = append(drained, c.takeUnread(nil)...)
+	for node, drained := range groupByNode(c.cfg.Node, append(c.releasing, drained...), drainedSplit.split) {
+		c.calls.start(node, func() claimerResult {
+			c.releaseNow(ctx, drained)
+			return claimerResult{released: drained}
+		})
+	}
+	c.calls.wait(func(completion[claimerResult]) {})
+}
+
+// takeUnread takes the leases under which nothing is read, and whose splits are not assigned to
+// this member, so that they are released. Otherwise other members would have to wait for their end.
+func (c *claimer) takeUnread(assigned []Split) (unread []drainedSplit) {
+	for s, claim := range c.claims {
+		if claim.unread != nil && claim.call == idle && !slices.Contains(assigned, s) {
+			unread = append(unread, drainedSplit{lease: *claim.unread, stored: true, unread: true})
+			claim.unread = nil
+		}
+	}
+	return unread
+}
+
+// releaseNow commits the last positions of drained splits and then ends their leases.
+func (c *claimer) releaseNow(ctx context.Context, drained []drainedSplit) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	defer cancel()
-	leases := make([]Lease, len(gone))
-	for i, d := range gone {
+	leases := make([]Lease, len(drained))
+	for i, d := range drained {
 		leases[i] = d.lease
 		c.health.forget(d.lease.Split)
 	}
-	c.commitLast(ctx, gone)
-	c.cfg.Leases.Release(ctx, leases) // one that could not be released runs out
+	c.commitLast(ctx, drained)
+	c.cfg.Leases.Release(ctx, leases) // a lease that could not be released expires
 }
 
-// commitLast tries until each position is stored or fenced, ctx ends, or the leases can't be
+// commitLast tries again until each position is stored or fenced, ctx ends, or the leases can't be
 // trusted any more.
-func (c *claimer) commitLast(ctx context.Context, gone []drainedSplit) {
+func (c *claimer) commitLast(ctx context.Context, drained []drainedSplit) {
 	var open []Commit
-	for _, d := range gone {
+	for _, d := range drained {
 		if !d.stored {
 			open = append(open, Commit{Lease: d.lease, Position: d.done, Accounted: d.accounted})
 		}

@@ -6,65 +6,51 @@ import (
 	"fmt"
 )
 
-// claimed is a lease that was just granted, the position that came with it, and what is known of
-// the stream.
-type claimedSplit struct {
-	lease Lease
-	at    Position
-	streamMemory
-	// deleted and resolved are those of the claim's answer.
-	deleted  uint64
-	resolved bool
-	// halt is why the split must not be read.
-	stopped error
+// grant is a lease that was just granted, and what the store returned with it.
+type grant struct {
+	lease    Lease
+	at       Position
+	deleted  uint64 // Granted.Deleted
+	resolved bool   // Granted.Resolved
 }
 
-// recover looks whether the streams are the ones in which the stored positions were reached. One
-// that is not was recreated or rolled back, and waiting there could last for ever: it is begun
-// anew, under the new epoch, so that no late commit of an old position can undo that.
-func (c *claimer) resume(ctx context.Context, got []claimedSplit) (kept []claimedSplit) {
-	if len(got) == 0 {
+// claimedSplit is a granted split with the position from which it is read.
+type claimedSplit struct {
+	lease        Lease
+	at           Position
+	lastState    State
+	fingerprints fingerprints
+	stopped      error // why the split must not be read; nil if it may
+}
+
+// resumeAll decides for each granted split where it is read on, and returns the splits that can be
+// read. For the others it schedules another claim.
+func (c *claimer) resumeAll(ctx context.Context, grants []grant) (claimed []claimedSplit) {
+	if len(grants) == 0 {
 		return nil
-	}
-	splits := make([]Split, len(got))
-	for i, g := range got {
-		splits[i] = g.lease.Split
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
-	states, err := c.cfg.Streams.State(ctx, splits)
-	if err != nil {
-		states = make([]State, len(got))
-		for i := range states {
-			states[i].Err = err
-		}
-	}
+	states := c.statesOf(ctx, grants)
 	var losses []Loss
 	var deleted []Split
-	for i, g := range got {
-		if g.streamMemory = c.set.recall(g.lease.Split, g.at); g.epoch > 0 && g.epoch <= g.deleted {
-			if g.rolledBack {
+	for i, g := range grants {
+		memory := c.set.recall(g.lease.Split, g.at)
+		if memory.epoch > 0 && memory.epoch <= g.deleted { // an operator deleted the stream on purpose
+			if memory.rolledBack {
 				deleted = append(deleted, g.lease.Split)
 			}
-			g.streamMemory = streamMemory{} // the stream is another one on purpose
+			memory = streamMemory{}
 		}
-		s := states[i]
-		switch {
-		case s.Err != nil && g.rolledBack:
-			c.failAgain(g.lease, s.Err)
+		split, loss, err := c.resume(ctx, g, memory, states[i])
+		if err != nil {
+			c.claimAgain(g.lease, err)
 			continue
-		case s.Err != nil: // the reads will tell, and the auditor looks again
-		case g.rolledBack || s.rolledBackFrom(g.lastState, g.at):
-			loss, err := c.rewind(ctx, &g, s)
-			if err != nil {
-				c.failAgain(g.lease, err)
-				continue
-			}
-			losses = append(losses, loss)
-		default:
-			g.lastState = s
 		}
-		kept = append(kept, g)
+		if loss != nil {
+			losses = append(losses, *loss)
+		}
+		claimed = append(claimed, split)
 	}
 	if len(deleted) > 0 {
 		c.cfg.Observer.Fenced(deleted, ErrDeleted)
@@ -72,102 +58,125 @@ func (c *claimer) resume(ctx context.Context, got []claimedSplit) (kept []claime
 	if len(losses) > 0 {
 		c.cfg.Observer.Lost(losses)
 	}
-	return kept
+	return claimed
 }
 
-// failAgain notes that the split of a lease can't be read yet, and has it claimed again soon.
-func (c *claimer) failAgain(l Lease, err error) {
-	c.unread[l.Split] = l
+// statesOf returns the states of the streams. If the request fails, each state has its error.
+func (c *claimer) statesOf(ctx context.Context, grants []grant) []State {
+	splits := make([]Split, len(grants))
+	for i, g := range grants {
+		splits[i] = g.lease.Split
+	}
+	states, err := c.cfg.Streams.State(ctx, splits)
+	if err != nil {
+		states = make([]State, len(grants))
+		for i := range states {
+			states[i].Err = err
+		}
+	}
+	return states
+}
+
+// claimAgain schedules another claim of a granted split that can't be read yet.
+func (c *claimer) claimAgain(l Lease, err error) {
+	c.claimOf(l.Split).unread = &l
 	if errors.Is(err, ErrFenced) {
-		c.retry(l.Split, 0) // an operator, or another member, was there meanwhile
+		c.retryAfter(l.Split, 0) // an operator or another member changed the lease meanwhile
 		return
 	}
 	c.fail(l.Split, err)
-	c.retry(l.Split, c.cfg.Heartbeat)
+	c.retryAfter(l.Split, c.cfg.Heartbeat)
 }
 
-// rewind moves a split whose stream went back to where reading has to go on, or halts it.
-func (c *claimer) rewind(ctx context.Context, g *claimedSplit, s State) (Loss, error) {
-	read := max(g.end.EntriesRead, g.at.EntriesRead)
-	spent := g.fullyRead(s)
+// resume returns where one granted split is read on. If its stream is not the one in which the
+// position was reached, the stream was recreated or rolled back, and a read behind that position
+// could wait forever. Then resume returns the loss, and either resets the position or, under
+// Config.FailOnLoss, returns a split that is stopped. The reset happens under the new epoch, so that
+// no late commit of an older position can undo it.
+func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) (claimedSplit, *Loss, error) {
+	split := claimedSplit{lease: g.lease, at: g.at, lastState: m.lastState, fingerprints: m.fingerprints}
+	switch {
+	case s.Err != nil && m.rolledBack:
+		return split, nil, s.Err
+	case s.Err != nil:
+		return split, nil, nil //nolint:nilerr // the next reads and the auditor check the stream
+	case !m.rolledBack && !s.rolledBackFrom(m.lastState, g.at):
+		split.lastState = s
+		return split, nil, nil
+	}
+	read := max(m.end.EntriesRead, g.at.EntriesRead)
+	fullyRead := m.fullyRead(g, s)
 	loss := Loss{
-		Split: g.lease.Split, After: g.at.Offset, Entries: s.lostUnread(g.lastState, read), Recreated: true, Gone: !s.Exists,
-		FullyRead: spent, Stopped: c.cfg.FailOnLoss && !spent,
+		Split: g.lease.Split, After: g.at.Offset, Entries: s.lostUnread(m.lastState, read), Recreated: true, Gone: !s.Exists,
+		FullyRead: fullyRead, Stopped: c.cfg.FailOnLoss && !fullyRead,
 	}
 	if loss.Stopped {
-		g.stopped = &LossError{Loss: loss}
-		return loss, nil
+		split.stopped = &LossError{Loss: loss}
+		return split, &loss, nil
 	}
-	to, err := c.resumeAt(ctx, *g, s)
+	to, err := c.resumeAt(ctx, g, m, s)
 	if err != nil {
-		return Loss{}, err
+		return split, nil, err
 	}
 	if to != g.at {
 		if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: to}); err != nil {
-			return Loss{}, err
+			return split, nil, err
 		}
 	}
 	if loss.From = to.Offset; to.Offset != (Offset{}) {
 		loss.ReadLost = s.lostRead(read)
 	}
-	g.at, g.streamMemory = to, streamMemory{lastState: s, fingerprints: g.fingerprints.within(Offset{}, to.Offset)}
-	return loss, nil
+	split.at, split.lastState, split.fingerprints = to, s, m.fingerprints.within(Offset{}, to.Offset)
+	return split, &loss, nil
 }
 
-// spent reports whether the stream went away after all that was seen of it had been acknowledged,
-// and nothing else did: had the store lost more, the position would be gone too.
-func (g claimedSplit) fullyRead(s State) bool {
-	return g.lastState.fullyReadAt(g.done) && !g.resolved && (!s.Exists || !s.hasEntriesUpTo(g.at.Offset))
+// fullyRead reports whether everything that was seen of the stream had been acknowledged when the
+// stream went away, and the store lost nothing else: otherwise the position would be lost too.
+func (m streamMemory) fullyRead(g grant, s State) bool {
+	return m.lastState.fullyReadAt(m.done) && !g.resolved && (!s.Exists || !s.hasEntriesUpTo(g.at.Offset))
 }
 
-// undone is how many of the entries that were read are gone from a stream that went back.
-func (s State) lostRead(read int64) int64 {
-	if !s.Exists || s.EntriesAdded < 0 {
-		return 0
-	}
-	return max(0, read-s.EntriesAdded)
-}
-
-// resumeAt finds the position from which a stream that went back has to be read so that nothing is
-// passed over.
-func (c *claimer) resumeAt(ctx context.Context, g claimedSplit, s State) (Position, error) {
-	begin := Position{EntriesRead: CountUnknown} // the first entry
+// resumeAt returns the position from which a stream that was recreated or rolled back has to be
+// read so that no entry is skipped: behind the newest entry that was read and that the stream still
+// has, or from its first entry.
+func (c *claimer) resumeAt(ctx context.Context, g grant, m streamMemory, s State) (Position, error) {
+	begin := Position{EntriesRead: CountUnknown} // before the first entry
 	if s.EntriesAdded >= 0 {
 		begin.EntriesRead = s.removed()
 	}
-	if !s.hasEntriesUpTo(g.at.Offset) {
-		return Position{Offset: g.at.Offset, EntriesRead: begin.EntriesRead}, nil // all that is there lies behind it
+	if !s.hasEntriesUpTo(g.at.Offset) { // all its entries are behind the position
+		return Position{Offset: g.at.Offset, EntriesRead: begin.EntriesRead}, nil
 	}
 	if s.Length == 0 {
 		return begin, nil
 	}
-	known, err := c.newestKept(ctx, g.lease.Split, g.fingerprints.within(s.First, s.Last))
+	kept, err := c.newestKept(ctx, g.lease.Split, m.fingerprints.within(s.First, s.Last))
 	switch {
 	case err != nil:
 		return Position{}, err
-	case known == nil:
+	case kept == nil:
 		return begin, nil
 	}
-	to := known.at
+	to := kept.at
 	if g.at.Offset.Compare(to.Offset) <= 0 {
-		to = g.at // not acknowledged beyond
+		to = g.at // what lies behind it is not acknowledged
 	}
-	if !g.divergedBehind(s, *known) || s.EntriesAdded < to.EntriesRead {
+	if !m.divergedBehind(s, *kept) || s.EntriesAdded < to.EntriesRead {
 		to.EntriesRead = CountUnknown
 	}
 	return to, nil
 }
 
-// parts reports whether the histories are known to part behind a mark that the stream has:
-// something that was read behind it is gone. Else they parted before, unseen, and the count at the
-// mark is that of neither.
-func (g claimedSplit) divergedBehind(s State, known fingerprint) bool {
-	return s.Last.Before(g.end.Offset) || known.at.Offset.Before(g.fingerprints[len(g.fingerprints)-1].at.Offset)
+// divergedBehind reports whether an entry that was read after the fingerprint is missing in the
+// stream. If none is, the histories diverge at an unknown place before the fingerprint, and its
+// count can't be trusted.
+func (m streamMemory) divergedBehind(s State, kept fingerprint) bool {
+	return s.Last.Before(m.end.Offset) || kept.at.Offset.Before(m.fingerprints[len(m.fingerprints)-1].at.Offset)
 }
 
-// lastKnown returns the newest of the marks that the stream still has, nil if it has none. They are
-// searched by halves: of a history that parts from the one that was read, all marks before the
-// parting are there and none behind it.
+// newestKept returns the newest fingerprint whose entry the stream still has; nil if it has none.
+// It is a binary search: a stream that diverges from the one that was read has all entries before
+// the divergence and none behind it.
 func (c *claimer) newestKept(ctx context.Context, s Split, all fingerprints) (newest *fingerprint, err error) {
 	low, high := 0, len(all)
 	for low < high {
@@ -185,11 +194,11 @@ func (c *claimer) newestKept(ctx context.Context, s Split, all fingerprints) (ne
 	return newest, nil
 }
 
-// has asks whether the stream has the entry of the mark.
-func (c *claimer) hasEntry(ctx context.Context, s Split, m fingerprint) (bool, error) {
+// hasEntry reports whether the stream has the entry of the fingerprint.
+func (c *claimer) hasEntry(ctx context.Context, s Split, f fingerprint) (bool, error) {
 	fetched, err := c.cfg.Streams.Fetch(
 		ctx,
-		FetchRequest{Cursors: []Cursor{{Split: s, After: m.at.Offset.Prev()}}, Count: 1},
+		FetchRequest{Cursors: []Cursor{{Split: s, After: f.at.Offset.Prev()}}, Count: 1},
 	)
 	if err != nil {
 		return false, err
@@ -197,5 +206,5 @@ func (c *claimer) hasEntry(ctx context.Context, s Split, m fingerprint) (bool, e
 	if fetched[0].Err != nil {
 		return false, fetched[0].Err
 	}
-	return len(fetched[0].Entries) > 0 && m.matches(fetched[0].Entries[0]), nil
+	return len(fetched[0].Entries) > 0 && f.matches(fetched[0].Entries[0]), nil
 }

@@ -18,7 +18,7 @@ type committer struct {
 	health *health
 
 	// The rest belongs to the goroutine of run.
-	calls   nodeCalls
+	calls   nodeCalls[error]
 	failing map[string]bool // nodes whose last call failed
 }
 
@@ -30,7 +30,7 @@ const (
 )
 
 func newCommitter(cfg Config, set *splitSet, h *health) *committer {
-	return &committer{cfg: cfg, set: set, health: h, calls: newNodeCalls(), failing: map[string]bool{}}
+	return &committer{cfg: cfg, set: set, health: h, calls: newNodeCalls[error](), failing: map[string]bool{}}
 }
 
 // run works until stop ends; its calls end with calls.
@@ -40,10 +40,11 @@ func (c *committer) run(stop, calls context.Context) {
 	for {
 		select {
 		case <-stop.Done():
-			c.calls.wait()
+			c.calls.wait(c.complete)
 			return
 		case end := <-c.calls.done:
-			c.calls.complete(end)
+			c.calls.free(end)
+			c.complete(end)
 		case <-ticker.C:
 			c.step(calls)
 		}
@@ -57,15 +58,15 @@ func (c *committer) step(ctx context.Context) {
 			continue
 		}
 		c.set.beginTasks(due)
-		c.calls.start(node, func() func() {
-			err := c.send(ctx, due)
-			return func() { c.setHealth(node, err) }
-		})
+		c.calls.start(node, func() error { return c.send(ctx, due) })
 	}
 	c.forgetIdleNodes()
 }
 
-// note says how the last call went.
+// complete reports how the call to a node ended.
+func (c *committer) complete(end completion[error]) { c.setHealth(end.node, end.result) }
+
+// setHealth reports whether calls to a node fail.
 func (c *committer) setHealth(node string, err error) {
 	if err != nil {
 		c.failing[node] = true

@@ -13,7 +13,7 @@ type counter struct {
 	set *splitSet
 
 	// The rest belongs to the goroutine of run.
-	calls       nodeCalls
+	calls       nodeCalls[time.Duration]
 	pausedUntil map[string]time.Time // nodes are left alone until then
 }
 
@@ -32,7 +32,7 @@ const (
 )
 
 func newCounter(cfg Config, set *splitSet) *counter {
-	return &counter{cfg: cfg, set: set, calls: newNodeCalls(), pausedUntil: map[string]time.Time{}}
+	return &counter{cfg: cfg, set: set, calls: newNodeCalls[time.Duration](), pausedUntil: map[string]time.Time{}}
 }
 
 // run works until stop ends; its calls end with calls.
@@ -42,10 +42,11 @@ func (c *counter) run(stop, calls context.Context) {
 		select {
 		case <-stop.Done():
 			timer.Stop()
-			c.calls.wait()
+			c.calls.wait(c.complete)
 			return
 		case end := <-c.calls.done:
-			c.calls.complete(end)
+			c.calls.free(end)
+			c.complete(end)
 		case <-c.set.countWanted:
 		case <-timer.C:
 		}
@@ -69,12 +70,14 @@ func (c *counter) step(ctx context.Context) (wait time.Duration) {
 			continue // its landing wakes
 		}
 		next := due[0] // of a map: another one each time
-		c.calls.start(node, func() func() {
-			worked := c.count(ctx, next)
-			return func() { c.pausedUntil[node] = c.cfg.Now().Add(max(minPause, pauseFactor*worked)) }
-		})
+		c.calls.start(node, func() time.Duration { return c.count(ctx, next) })
 	}
 	return wait
+}
+
+// complete pauses a node after it has worked on a slice.
+func (c *counter) complete(end completion[time.Duration]) {
+	c.pausedUntil[end.node] = c.cfg.Now().Add(max(minPause, pauseFactor*end.result))
 }
 
 // count has the store count one slice and returns how long it worked.

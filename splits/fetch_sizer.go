@@ -152,7 +152,7 @@ func (s *fetchSizer) learn(report fetchResult, now time.Time) {
 	}
 	s.average = max(1, average)
 	s.largest = max(1, report.largest, s.largest-s.largest/8)
-	s.mostPerSplit = report.fullest
+	s.mostPerSplit = report.mostPerSplit
 	if report.largest > hugeEntry {
 		s.cautious = cautiousReads
 	}

@@ -13,7 +13,7 @@ const plenty = 50 << 20
 
 // reply is what a delivery of n entries of a size has, from one split.
 func reply(n, size int) fetchResult {
-	return fetchResult{entries: n, bytes: n * size, largest: size, fullest: n}
+	return fetchResult{entries: n, bytes: n * size, largest: size, mostPerSplit: n}
 }
 
 // fast takes in a delivery that came at once.
@@ -85,7 +85,7 @@ func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 	var s fetchSizer
 	fast(&s, reply(1000, 100))
-	fast(&s, fetchResult{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, fullest: 1000})
+	fast(&s, fetchResult{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, mostPerSplit: 1000})
 	assert.Equal(t, maxReplyBytes/1_000_000, asked(&s, 1, 1, plenty))
 	assert.Equal(t, maxReplyBytes/1_000_000/4, asked(&s, 4, 4, plenty))
 	reads := 0
@@ -98,7 +98,7 @@ func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 
 func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 	var s fetchSizer
-	fast(&s, fetchResult{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, fullest: 1000})
+	fast(&s, fetchResult{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, mostPerSplit: 1000})
 	for range cautiousReads {
 		assert.Equal(t, 1, asked(&s, 1, 1, plenty))
 	}

@@ -39,6 +39,14 @@ type isolation struct {
 	notBefore  time.Time // nothing is handed out again before then
 }
 
+// entryRef is one tracked entry.
+type entryRef struct {
+	span  *span
+	index int
+}
+
+func (r entryRef) entry() Entry { return r.span.entries[r.index] }
+
 // piece is a batch, or a part of one that failed.
 type piece struct {
 	refs        []entryRef
@@ -160,24 +168,23 @@ func (i *isolation) holdBack(p piece) piece {
 // fail takes a rejected piece back. suspects are the indexes of the entries that a hint names; it
 // is nil where there is no hint or none is to be trusted. It reports whether the failure proved the
 // hint wrong that the piece was cut by.
-func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (misled bool) {
+func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (alone *loneFailure, misled bool) {
 	if i.failingSince.IsZero() {
 		i.failingSince = now
 	}
 	i.returned(p)
 	p.deliveries++
 	if len(p.refs) == 1 {
-		i.failAlone(p, cause, now)
-		return false
+		return i.failAlone(p, cause, now), false
 	}
 	misled = p.hinted && !p.suspect
 	if misled || !usableHint(suspects, len(p.refs)) {
 		half := (len(p.refs) + 1) / 2
 		i.putBack(p.part(0, half), p.part(half, len(p.refs)))
-		return misled
+		return nil, misled
 	}
 	i.putBack(p.cutAt(suspects)...)
-	return false
+	return nil, false
 }
 
 // telling reports whether a hint names some entries of n, but not all of them.
@@ -213,7 +220,7 @@ func (p piece) cutAt(suspects []int) (parts []piece) {
 // order.
 func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.pieces) }
 
-func (i *isolation) failAlone(p piece, cause error, now time.Time) {
+func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure {
 	l := p.lone
 	if l == nil {
 		l = &loneFailure{ref: p.refs[0]}
@@ -225,6 +232,7 @@ func (i *isolation) failAlone(p piece, cause error, now time.Time) {
 	if p.handedOutAt.After(i.roundEnded) {
 		i.endRound(l.ref.entry().Offset, now)
 	}
+	return l
 }
 
 // endRound ends a round. What was handed out before its end belongs to it.
@@ -264,16 +272,6 @@ func (i *isolation) accept(p piece, now time.Time) {
 	if i.empty() && i.piecesOut == 0 {
 		i.failingSince = time.Time{}
 	}
-}
-
-// find returns the entry among those that failed alone.
-func (i *isolation) find(r entryRef) *loneFailure {
-	for _, l := range i.loneFailures {
-		if l.ref == r {
-			return l
-		}
-	}
-	return nil
 }
 
 // first returns the first entry of those that failed alone, by offset; nil if none did.

@@ -59,7 +59,7 @@ func (s *sink) take(p piece) {
 	if s.hint != nil && s.trust {
 		suspects = s.hint(numbers)
 	}
-	if s.fail(p, suspects, errBad, s.now) {
+	if _, misled := s.fail(p, suspects, errBad, s.now); misled {
 		s.trust = false
 	}
 }

@@ -47,3 +47,28 @@ func (s State) accounted(p Position, atLeast int64) int64 {
 	}
 	return s.EntriesAdded - s.Lag(p, atLeast).Entries
 }
+
+// lagOf is the lag of a split as the auditor found it, in a stream of this state.
+func (l splitSnapshot) lagOf(s State) Lag {
+	lag := s.Lag(l.done, l.accounted)
+	switch {
+	case lag.Exact:
+	case s.Last.Compare(l.next.Offset) <= 0: // all that lies behind is in our hands
+		lag.Entries = min(lag.Entries, l.ahead)
+		lag.Exact = s.MaxDeleted.Compare(l.done.Offset) <= 0 && !s.Last.Before(l.done.Offset)
+	case l.exact.holds(l.done.Offset, s):
+		lag.Exact = true
+	}
+	return lag
+}
+
+// checked says that a count was exact, for as long as nothing is removed.
+type exactCount struct {
+	at      Offset
+	removed int64
+	valid   bool
+}
+
+func (c exactCount) holds(at Offset, s State) bool {
+	return c.valid && c.at == at && c.removed == s.removed()
+}

@@ -52,13 +52,13 @@ func TestJudgeOfARead(t *testing.T) {
 		"the server does not count":       {pos(10, 10), entries(15, 20), embedded, nil, 16},
 		"the stream is gone since":        {pos(10, 10), entries(11, 20), State{}, nil, 20},
 	} {
-		f := uncheckedReads{before: c.before}.and(c.got).judge(c.state, State{})
+		f := (*uncheckedReads)(nil).with(c.before, c.got).check(c.state, State{})
+		want := finding{read: c.read}
 		if c.loss != nil {
 			c.loss.After = c.before.Offset
+			want.change, want.loss = lost, *c.loss
 		}
-		assert.Equal(t, c.loss, f.loss, name)
-		assert.Equal(t, c.read, f.read, name)
-		assert.False(t, f.back, name)
+		assert.Equal(t, want, f, name)
 	}
 }
 
@@ -83,20 +83,13 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, CountUnknown, 0},
 		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, CountUnknown, 0},
 	} {
-		f := uncheckedReads{before: pos(10, 10)}.and(c.got).judge(c.state, c.seen)
-		assert.Equal(t, c.back, f.back, name)
-		assert.Equal(t, c.read, f.read, name)
-		if c.back {
-			assert.Nil(t, f.loss, name)
-			continue
+		want := finding{change: rolledBack, read: c.read}
+		if !c.back {
+			at := pos(10, 10).Offset
+			want.change = replaced
+			want.loss = Loss{After: at, From: at, Entries: c.lost, Recreated: true}
 		}
-		require.NotNil(t, f.loss, name)
-		assert.Equal(
-			t,
-			Loss{After: pos(10, 10).Offset, From: pos(10, 10).Offset, Entries: c.lost, Recreated: true},
-			*f.loss,
-			name,
-		)
+		assert.Equal(t, want, (*uncheckedReads)(nil).with(pos(10, 10), c.got).check(c.state, c.seen), name)
 	}
 }
 
@@ -216,16 +209,13 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 			if len(got) == 0 {
 				return
 			}
-			p := uncheckedReads{before: at}.and(got)
+			p := (*uncheckedReads)(nil).with(at, got)
 			m.damage() // before the state is asked for
 			state := m.state()
-			f := p.judge(state, seen)
+			f := p.check(state, seen)
 			seen = state
-			require.False(t, f.back, "seed %d", seed)
-			if f.loss != nil {
-				require.False(t, f.loss.Recreated, "seed %d", seed)
-				reported += f.loss.Entries
-			}
+			require.Contains(t, []streamChange{same, lost}, f.change, "seed %d", seed)
+			reported += f.loss.Entries
 			require.LessOrEqual(t, reported, m.unread, "seed %d", seed)
 			at = Position{Offset: p.last(), EntriesRead: f.read}
 		}
@@ -233,10 +223,8 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 			step(1 + m.random.IntN(12))
 		}
 		m.add(1)
-		p := uncheckedReads{before: at}.and(m.fetch(at.Offset, 1<<30))
-		if f := p.judge(m.state(), seen); f.loss != nil {
-			reported += f.loss.Entries
-		}
+		p := (*uncheckedReads)(nil).with(at, m.fetch(at.Offset, 1<<30))
+		reported += p.check(m.state(), seen).loss.Entries
 		require.Equal(t, m.unread, reported, "seed %d", seed)
 	}
 }

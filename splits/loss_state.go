@@ -71,3 +71,12 @@ func (s State) lostUnread(seen State, read int64) int64 {
 func (s State) fullyReadAt(at Position) bool {
 	return s.Exists && s.EntriesAdded >= 0 && s.EntriesAdded <= at.EntriesRead && s.Last.Compare(at.Offset) <= 0
 }
+
+// lostRead returns how many of the entries that were read are missing in a stream that was rolled
+// back.
+func (s State) lostRead(read int64) int64 {
+	if !s.Exists || s.EntriesAdded < 0 {
+		return 0
+	}
+	return max(0, read-s.EntriesAdded)
+}

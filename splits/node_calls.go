@@ -1,48 +1,49 @@
 package splits
 
-// lanes makes calls of the store side by side, one at a time for each node, so that a node that
-// hangs delays the calls of no other. They belong to one goroutine: it starts calls, takes what
-// they bring off landed, and joins them before it ends.
-type nodeCalls struct {
-	done chan completion
+// nodeCalls makes calls of the store in parallel, one at a time for each node, so that a node that
+// hangs delays no call to another node. R is what a call returns. A nodeCalls belongs to one
+// goroutine: that goroutine starts the calls, receives their completions from done and passes each
+// to free, and waits for the remaining ones before it ends.
+type nodeCalls[R any] struct {
+	done chan completion[R]
 	busy map[string]bool
 }
 
-// landing is the end of a call: what is left to do in the goroutine that owns the lanes.
-type completion struct {
-	node string
-	take func()
+// completion is the end of one call.
+type completion[R any] struct {
+	node   string
+	result R
 }
 
-func newNodeCalls() nodeCalls { return nodeCalls{done: make(chan completion), busy: map[string]bool{}} }
+func newNodeCalls[R any]() nodeCalls[R] {
+	return nodeCalls[R]{done: make(chan completion[R]), busy: map[string]bool{}}
+}
 
-// start makes a call in the node's lane, which must be free. The function that the call returns is
-// run by land.
-func (c *nodeCalls) start(node string, call func() func()) {
+// start makes a call to a node, which must not be busy.
+func (c *nodeCalls[R]) start(node string, call func() R) {
 	c.busy[node] = true
-	// ends with the call, whose context bounds it: its owner takes what landed, or joins
-	go func() { c.done <- completion{node, call()} }()
+	// Ends with the call, which its context bounds: the owner receives the completion.
+	go func() { c.done <- completion[R]{node, call()} }()
 }
 
-// land frees the lane of a call and takes in what it brought.
-func (c *nodeCalls) complete(end completion) {
-	delete(c.busy, end.node)
-	end.take()
-}
+// free notes that the call of a completion has ended.
+func (c *nodeCalls[R]) free(end completion[R]) { delete(c.busy, end.node) }
 
-// join waits for the calls that are under way and takes in what they bring.
-func (c *nodeCalls) wait() {
+// wait waits for the calls in flight and passes each completion to handle.
+func (c *nodeCalls[R]) wait(handle func(completion[R])) {
 	for len(c.busy) > 0 {
-		c.complete(<-c.done)
+		end := <-c.done
+		c.free(end)
+		handle(end)
 	}
 }
 
-// byNode sorts things into the nodes that hold their splits.
+// groupByNode groups things by the nodes that hold their splits.
 func groupByNode[T any](node func(Split) string, all []T, split func(T) Split) map[string][]T {
-	sorted := map[string][]T{}
+	groups := map[string][]T{}
 	for _, one := range all {
 		name := node(split(one))
-		sorted[name] = append(sorted[name], one)
+		groups[name] = append(groups[name], one)
 	}
-	return sorted
+	return groups
 }

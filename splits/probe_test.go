@@ -44,11 +44,11 @@ func TestWhatWasLostBetweenTheReadsOfAProbeIsCounted(t *testing.T) {
 	p := (*uncheckedReads)(nil).
 		with(Position{Offset: Offset{Millis: 3}, EntriesRead: 3}, read(4, 2, largeStateEntry)).
 		with(Position{Offset: Offset{Millis: 5}, EntriesRead: 5}, read(21, 4, largeStateEntry))
-	f := p.judge(
+	f := p.check(
 		State{Exists: true, Length: 30, EntriesAdded: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}},
 		State{},
 	)
-	assert.Equal(t, &Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)
+	assert.Equal(t, Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)
 	assert.EqualValues(t, 24, f.read)
 	assert.Equal(t, sumOf(read(24, 1, largeStateEntry)[0]), p.sum)
 }

@@ -53,15 +53,15 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	if now.Before(set.ignoreHintsUntil) {
 		suspects = nil
 	}
-	if o.isolation.fail(b.piece, sorted(suspects), cause, now) {
+	alone, misled := o.isolation.fail(b.piece, sorted(suspects), cause, now)
+	if misled {
 		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
 	}
 	set.batchReturned(o, now)
-	if len(b.piece.refs) > 1 {
+	if alone == nil {
 		return nil, true
 	}
-	l := o.isolation.find(b.piece.refs[0])
-	return func() { set.confirmFailure(l) }, true
+	return func() { set.confirmFailure(alone) }, true
 }
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }

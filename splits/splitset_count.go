@@ -73,8 +73,3 @@ func (set *splitSet) addSlice(s countSlice, c Counted, err error) {
 		job.slice = nextSlice(job.slice, c)
 	}
 }
-
-// forgetCounts drops what was counted of a stream that was recreated. The lock is held.
-func (o *ownedSplit) forgetCounts() {
-	o.count, o.accounted, o.storedAccounted, o.exact = nil, CountUnknown, CountUnknown, exactCount{}
-}

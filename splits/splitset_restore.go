@@ -57,10 +57,3 @@ func (set *splitSet) endIfRolledBack(o *ownedSplit) {
 		set.lose(o, ErrRolledBack)
 	}
 }
-
-// see notes a state of the stream, unless a newer one is known.
-func (o *ownedSplit) observe(s State) {
-	if s.Exists && !s.rolledBackFrom(o.lastState, Position{}) {
-		o.lastState = s
-	}
-}
