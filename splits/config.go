@@ -2,26 +2,27 @@ package splits
 
 import "time"
 
-// Config is what a Consumer needs to know. Group, Leases, Log, Member, TTL and Heartbeat are
-// required; the zero value of everything else has a sensible meaning.
+// Config configures a Consumer. Group, Leases, Streams, Member, TTL and Heartbeat are required. For
+// all other fields the zero value is a sensible default.
 type Config struct {
 	Group   Group
 	Leases  Leases
 	Streams Streams
-	// Shard names the server, or the part of it, that one fetch request may span. Nil: all splits
-	// are in one.
+	// FetchGroup names the server, or the part of it, that one fetch request can span. Nil: all
+	// splits are in one fetch group.
 	FetchGroup func(Split) string
-	// Node names the server that holds a split, as far as is known: requests to different ones do
-	// not wait for each other. It must not block. Nil: there is one.
+	// Node names the server that probably holds a split: requests to different nodes do not wait
+	// for each other. It must not block. Nil: all splits are on one node.
 	Node func(Split) string
 
-	// Member is this consumer's ID. No other consumer may ever have the same, unless Owner is set.
+	// Member is the ID of this consumer. No other consumer may ever have the same, unless Owner is
+	// set.
 	Member string
-	// Owner, if set, makes the member a static one: it is the Incarnation of Member that this
-	// consumer is, which no other consumer may ever have been. Closing does not take a static
-	// member out of the group: it stays until its session ends, so a consumer that comes as its
-	// next incarnation before that has its splits at once, without a rebalance. One that is
-	// superseded while it runs gives everything up and stands by.
+	// Owner, if set, makes the member static. It is the Incarnation of Member for this consumer,
+	// and no other consumer may ever have the same. Close does not remove a static member from the
+	// group: it stays until its session ends, so a consumer that starts as its next incarnation
+	// before that has its splits immediately, without a rebalance. An incarnation that is
+	// superseded while it runs gives up all its splits and stands by.
 	Owner string
 	// TTL is the session timeout: how long a lease and a membership live without renewal.
 	TTL time.Duration
@@ -29,54 +30,55 @@ type Config struct {
 	Heartbeat time.Duration
 	// CommitEvery is how often positions are stored. Default 1s.
 	CommitEvery time.Duration
-	// SampleEvery is how often lag is sampled and streams are looked over for loss. Default 5s.
+	// SampleEvery is how often the lag is sampled and streams are checked for loss. Default 5s.
 	SampleEvery time.Duration
-	// DrainFor is how long a split that is given up may wait for what is in flight. Default 30s.
+	// DrainFor is how long a split that is given up may wait for its batches in flight. Default
+	// 30s.
 	DrainFor time.Duration
-	// FetchWithin is how long the answer to a fetch may take before the store gives it up. Requests
-	// ask for as much as arrives in a quarter of it. Default 5s.
+	// FetchWithin is the time after which the store gives up a fetch. Requests ask for as much as
+	// arrives in a quarter of it. Default 5s.
 	FetchWithin time.Duration
-	// CallTimeout bounds each request of the closing sequence. Default 5s.
+	// CallTimeout bounds each request during Close. Default 5s.
 	CallTimeout time.Duration
 
-	// Start is where splits without a committed position are begun.
+	// Start is where splits without a committed position begin.
 	Start Start
-	// BatchSize is the most entries of a batch. Default 500.
+	// BatchSize is the maximum number of entries of a batch. Default 500.
 	BatchSize int
-	// SplitBuffer is how many bytes of one split may be fetched ahead, within one read. Default 1
-	// MiB.
+	// SplitBuffer is how many bytes of one split may be buffered before it is fetched again. One
+	// fetch can exceed it. Default 1 MiB.
 	SplitBuffer int
-	// FetchMax is how many bytes may be fetched ahead in all. Default 50 MiB.
+	// FetchMax is the same for all splits together. Default 50 MiB.
 	FetchMax int
 
-	// Unordered lets a split have more than one batch in flight, up to CheckpointLimit entries.
-	// Default limit 1024.
+	// Unordered allows a split to have more than one batch in flight, up to CheckpointLimit
+	// entries. CheckpointLimit defaults to 1024.
 	Unordered       bool
 	CheckpointLimit int
-	// MaxAhead is how many entries may lie between the committed position and the last entry that
-	// was handed out, under Unordered: so many are handed out again at most after a crash. Default
-	// 1,000,000.
+	// MaxAhead bounds the number of entries between the committed position and the last entry that
+	// was handed out, under Unordered. After a crash at most this many are handed out again.
+	// Default 1,000,000.
 	MaxAhead int
-	// SkipNacked passes over batches that were nacked instead of handing their entries out again.
+	// SkipNacked skips batches that were nacked instead of handing out their entries again.
 	SkipNacked bool
-	// Failures is shared by all consumers of a process. Nil: this is the only one.
+	// Failures is shared by all consumers of a process. Nil: this is the only consumer.
 	Failures *Failures
-	// FailOnLoss stops reading a split of which entries were lost, instead of going on with what is
-	// there.
+	// FailOnLoss stops a split of which entries were lost, instead of reading on.
 	FailOnLoss bool
-	// OrderKey names the key whose entries must stay in order; an empty one is no key. Nil: no
-	// entry has a key.
+	// OrderKey returns the key within which entries must stay in order; an empty key imposes no
+	// order. Nil: no entry has a key.
 	OrderKey func(Entry) string
 
-	// Backoff makes the waits between attempts that failed. Default: 100ms doubling to 30s.
+	// Backoff returns a new sequence of waits between attempts that failed. Default: 100ms,
+	// doubling up to 30s.
 	Backoff func() Backoff
-	// Observer is told what happens. Default: nobody.
+	// Observer receives events, for logs and metrics. Default: none.
 	Observer Observer
-	// Now is the clock of the leases; it must carry a monotonic reading. Default: time.Now.
+	// Now is the clock of the leases. Its times must have a monotonic reading. Default: time.Now.
 	Now func() time.Time
 }
 
-// static reports whether the member is a static one.
+// static reports whether the member is static.
 func (c Config) static() bool { return c.Owner != c.Member }
 
 // Backoff yields the waits between attempts at something that fails.
@@ -130,7 +132,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// doubling is the default Backoff, without jitter.
+// doublingBackoff is the default Backoff, without jitter.
 type doublingBackoff struct{ last time.Duration }
 
 func (d *doublingBackoff) NextBackOff() time.Duration {

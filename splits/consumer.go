@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Consumer is one running member of a consumer group: it puts together the Enumerator, the Reader
-// and the goroutines between them. NewConsumer starts nothing; Start does, Close stops and joins.
-// Poll is for one goroutine at a time, everything else may be called from any.
+// Consumer is one running member of a consumer group. It connects the enumerator, the splitSet and
+// the goroutines between them. NewConsumer starts nothing; Start starts all goroutines, Close stops
+// and joins them. Only one goroutine at a time may call Poll. All other methods are safe for
+// concurrent use.
 type Consumer struct {
 	cfg        Config
 	health     *health
@@ -24,14 +25,14 @@ type Consumer struct {
 	loops       sync.WaitGroup     // enumerator, claimer, committer, auditor, counter
 	reads       sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
 	closed      sync.Once
-	// relisten cuts the back-off of the subscription short.
+	// resubscribe ends the back-off of the subscription early.
 	resubscribe signal
 
 	mu       sync.Mutex
 	fetchers map[string]*fetcher
 }
 
-// NewConsumer makes a consumer out of its configuration.
+// NewConsumer returns a Consumer that is not started.
 func NewConsumer(cfg Config) *Consumer {
 	cfg = cfg.withDefaults()
 	c := &Consumer{
@@ -48,8 +49,8 @@ func NewConsumer(cfg Config) *Consumer {
 	return c
 }
 
-// Start joins the group and begins to read. It returns at once; Await tells when the group has been
-// joined. It must be called once, before Poll.
+// Start joins the group and starts to read. It returns immediately; Await waits until the group has
+// been joined. Start must be called once, before Poll.
 func (c *Consumer) Start() {
 	running, stop := context.WithCancel(context.Background())
 	calls, sever := context.WithCancel(context.Background())
@@ -57,9 +58,9 @@ func (c *Consumer) Start() {
 	committer := newCommitter(c.cfg, c.set, c.health)
 	auditor := &auditor{cfg: c.cfg, set: c.set, health: c.health}
 	counter := newCounter(c.cfg, c.set)
-	// All of these end with Close, which joins them. The loops finish the call that they are in: a
-	// beat or a claim that is applied after the member has left would keep splits from the others
-	// for a whole ttl.
+	// Close ends and joins all of these. The loops finish their current call: a beat or a claim
+	// that is applied after the member has left would keep splits from other members for a whole
+	// ttl.
 	c.loops.Go(func() { c.enumerator.run(running, calls) })
 	c.loops.Go(func() { c.claimer.run(running, calls) })
 	c.loops.Go(func() { committer.run(running, calls) })
@@ -68,7 +69,7 @@ func (c *Consumer) Start() {
 	c.reads.Go(func() { c.listen(running) })
 }
 
-// listen passes on the hints that the group has changed until ctx ends.
+// listen passes on the hints that the group has changed, until ctx ends.
 func (c *Consumer) listen(ctx context.Context) {
 	backoff := c.cfg.Backoff()
 	for ctx.Err() == nil {
@@ -80,12 +81,14 @@ func (c *Consumer) listen(ctx context.Context) {
 		if c.cfg.Now().Sub(began) > time.Minute {
 			backoff.Reset()
 		}
-		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe) // hints only save time: trouble with them alone is none
+		// Hints only save time, so the error does not matter.
+		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe)
 	}
 }
 
-// read gives splits that were just claimed their first read, and their shards a fetcher. It does
-// not wait for the read, which may take longer than anything else that the claimer does.
+// startReads starts the first read of splits that were just claimed, and the fetchers of their
+// fetch groups. It does not wait for the read, which can take longer than anything else that the
+// claimer does.
 func (c *Consumer) startReads(owned []*ownedSplit) {
 	shards := map[string][]*ownedSplit{}
 	for _, o := range owned {
@@ -99,7 +102,7 @@ func (c *Consumer) startReads(owned []*ownedSplit) {
 	})
 }
 
-// fetcher returns the fetcher of a shard; it is started when it is first asked for.
+// fetcher returns the fetcher of a fetch group, and starts it if necessary.
 func (c *Consumer) fetcher(shard string) *fetcher {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +120,7 @@ func (c *Consumer) fetcher(shard string) *fetcher {
 	return f
 }
 
-// retryNow cuts back-offs short when the store can be reached again.
+// retryNow ends back-offs early when the store is available again.
 func (c *Consumer) retryNow() {
 	c.enumerator.wake.raise()
 	c.claimer.hint.raise()
@@ -129,13 +132,13 @@ func (c *Consumer) retryNow() {
 	}
 }
 
-// graceForTrouble is how long there may be trouble before Poll gives up waiting.
+// unavailableAfter is how long the store may be unavailable before Poll returns an error.
 const unavailableAfter = time.Second
 
-// Poll returns the next batch. It waits until there is one; until ctx ends (then its error); until
-// the consumer is closed (ErrClosed); or, while there is nothing to hand out, until the store has
-// been out of reach for a second (an *UnavailableError): the consumer goes on trying by itself, and
-// Await tells when polling makes sense again.
+// Poll returns the next batch. It waits until there is one; until ctx ends (then it returns its
+// error); until the consumer is closed (ErrClosed); or, while there is nothing to hand out, until
+// the store has been unavailable for a second (*UnavailableError). The consumer keeps trying; Await
+// waits until polling makes sense again.
 func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	began := c.cfg.Now()
 	return c.set.poll(ctx, func() error {
@@ -149,9 +152,9 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	})
 }
 
-// Await waits until the group has been joined and the store can be reached, or there is something
-// to hand out, or ctx ends: then it returns the trouble that there is, or ctx's error if there is
-// none.
+// Await waits until the group has been joined and the store is available, or there is something to
+// hand out, or ctx ends. Then it returns why the store is unavailable, or ctx's error if it is
+// available.
 func (c *Consumer) Await(ctx context.Context) error {
 	for {
 		changed, err := c.health.longestProblem(0)
@@ -171,7 +174,7 @@ func (c *Consumer) Await(ctx context.Context) error {
 	}
 }
 
-// awaitEvery bounds how long Await does not look whether there is something to hand out.
+// awaitEvery is how often Await checks whether there is something to hand out.
 const awaitEvery = 100 * time.Millisecond
 
 func errOr(err, otherwise error) error {
@@ -181,14 +184,13 @@ func errOr(err, otherwise error) error {
 	return otherwise
 }
 
-// Owned returns how many splits the member holds.
+// Owned returns the number of owned splits.
 func (c *Consumer) Owned() int { return c.set.count() }
 
-// Close leaves the group, unless the member is static: nothing more is handed out, what was
-// acknowledged is committed, every split is released, and only then are the reads joined, which
-// can't be interrupted. It does not wait for batches that are out: their acknowledgements come to
-// nothing from here on. Each step is bounded by Config.CallTimeout. Closing twice, or before Start,
-// is fine.
+// Close leaves the group, unless the member is static. Nothing more is handed out, acknowledged
+// entries are committed, every split is released, and then the reads are joined, which can't be
+// interrupted. Close does not wait for batches in flight: their acknowledgements have no effect any
+// more. Each step is bounded by Config.CallTimeout. Close may be called twice, and before Start.
 func (c *Consumer) Close(ctx context.Context) error {
 	var err error
 	c.closed.Do(func() { err = c.close(ctx) })

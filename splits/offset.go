@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Offset is the ID of a Redis stream entry: milliseconds and a sequence number within them. Both
-// halves are full unsigned 64-bit numbers, so an Offset never passes through a float. The zero
-// Offset is "0-0", before any entry.
+// Offset is the ID of a Redis stream entry: milliseconds and a sequence number. Both are full
+// unsigned 64-bit numbers, which a float cannot represent. The zero Offset is "0-0", before any
+// entry.
 type Offset struct {
 	Millis uint64
 	Seq    uint64
@@ -71,20 +71,20 @@ func (o Offset) Next() Offset {
 	return o
 }
 
-// ReadUnknown is the Read of a Position whose count is not known, as after a seek.
+// CountUnknown is the EntriesRead of a Position whose count is not known, for example after a seek.
 const CountUnknown int64 = -1
 
-// Position is a place in a split: everything up to and including Offset is behind it.
+// Position is a place in a split, behind the entry at Offset.
 type Position struct {
 	Offset Offset
-	// Read counts the entries that were ever added to the stream up to Offset (the entries-read of
-	// a Redis consumer group), or is ReadUnknown.
+	// EntriesRead counts the entries that were ever added to the stream up to Offset (entries-read
+	// of a Redis consumer group), or is CountUnknown.
 	EntriesRead int64
 }
 
-// tellsMoreThan reports whether the position is worth storing over an older one: it lies further
-// on, or what it counts is known better now. A count that was stored without losses that were found
-// since would have them found again by whoever reads on from there.
+// worthStoringOver reports whether the position is to be stored over an older one: it is further
+// on, or its count is better known. If a count did not include losses that were found since, the
+// next owner would find the same losses again.
 func (p Position) worthStoringOver(stored Position) bool {
 	if p.Offset == stored.Offset {
 		return p.EntriesRead >= 0 && p.EntriesRead != stored.EntriesRead
@@ -92,14 +92,14 @@ func (p Position) worthStoringOver(stored Position) bool {
 	return stored.Offset.Before(p.Offset)
 }
 
-// Entry is one record of a split. Fields alternates names and values as Redis holds them: order and
-// repetitions are kept, and the strings are those of the reply, not copies.
+// Entry is one record of a split. Fields alternates names and values as Redis returns them: order
+// and repetitions are kept, and the strings are not copied.
 type Entry struct {
 	Offset Offset
 	Fields []string
 }
 
-// Size estimates the bytes that the entry keeps in memory.
+// Size estimates the bytes that the entry needs in memory.
 func (e Entry) Size() int {
 	size := 64
 	for _, f := range e.Fields {

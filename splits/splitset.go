@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Reader is the set of splits that a member holds: what was fetched of each, handed out, and
+// splitSet is the set of splits that a member owns: what was fetched of each, handed out, and
 // resolved. It starts no goroutine and does no I/O: the fetchers fill it, Poll empties it, the
-// Committer reads positions off it and the Claimer adds and removes splits. One lock guards
-// everything, so "is this lease over?" and "mark this offset" are one step.
+// committer reads positions from it, and the claimer adds and removes splits. One lock guards
+// everything, so checking a lease and resolving an entry under it are one step.
 type splitSet struct {
 	cfg Config
 
@@ -19,16 +19,16 @@ type splitSet struct {
 	ready            []*ownedSplit     // splits with something to hand out, served in turn
 	delayed          []*ownedSplit     // splits with something to hand out again that is not due yet
 	buffered         int               // bytes of all buffers
-	lost             map[error][]Lease // those that ended against our will, by cause
+	lost             map[error][]Lease // lost leases, by cause, until takeLost
 	closed           bool
-	stalled          bool                   // the Observer has been told
-	memories         map[Split]streamMemory // of splits that were held
-	ignoreHintsUntil time.Time              // until then hints are not trusted: one was wrong
+	stalled          bool                   // the Observer has received Stalled
+	memories         map[Split]streamMemory // of splits whose lease was lost
+	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
 
 	readable    signal            // for Poll: something may be ready
-	changed     signal            // for the Claimer: a drain ended or a lease was lost
+	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
-	room        map[string]signal // for the fetcher of each shard: it has something to fetch
+	room        map[string]signal // for the fetcher of each fetch group: there is something to fetch
 }
 
 func newSplitSet(cfg Config) *splitSet {
@@ -44,7 +44,7 @@ func newSplitSet(cfg Config) *splitSet {
 	}
 }
 
-// add takes on a split that was just claimed.
+// add adds a split that was just claimed.
 func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	key := set.cfg.OrderKey
 	if set.cfg.Unordered {
@@ -64,8 +64,7 @@ func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	return o
 }
 
-// end closes a hold for good: from here on acknowledgements under it change nothing. The lock is
-// held.
+// end ends an owned split: acknowledgements change nothing from here on. The lock is held.
 func (set *splitSet) end(o *ownedSplit, cause error) {
 	if o.phase == ended {
 		return
@@ -78,11 +77,11 @@ func (set *splitSet) end(o *ownedSplit, cause error) {
 	}
 	o.isolation = isolation{}
 	o.cancel(cause)
-	set.wakeAllFetchers() // their shares of the common buffer have grown
+	set.wakeAllFetchers() // the other splits may use more of the common buffer now
 }
 
-// loseLocked ends a hold whose lease is gone, unless it is over already, and lets the Claimer know.
-// The lock is held.
+// lose ends an owned split whose lease is gone, unless it has ended already, and notifies the
+// claimer. The lock is held.
 func (set *splitSet) lose(o *ownedSplit, cause error) {
 	if o.phase == ended {
 		return
@@ -102,21 +101,21 @@ func (set *splitSet) takeLost() map[error][]Lease {
 	return lost
 }
 
-// count is the number of splits held.
+// count returns the number of owned splits.
 func (set *splitSet) count() int {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return len(set.splits)
 }
 
-// held lists the splits that are held.
+// list returns the owned splits.
 func (set *splitSet) list() []Split {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return slices.Collect(maps.Keys(set.splits))
 }
 
-// holdsIn reports whether any split of the shard is held.
+// ownsIn reports whether any split of the fetch group is owned.
 func (set *splitSet) ownsIn(shard string) bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -128,21 +127,21 @@ func (set *splitSet) ownsIn(shard string) bool {
 	return false
 }
 
-// wakeFetcher tells the fetcher of a split that there may be something to fetch. The lock is held.
+// wakeFetcher wakes the fetcher of a split: there may be something to fetch. The lock is held.
 func (set *splitSet) wakeFetcher(s Split) {
 	if room := set.room[set.cfg.FetchGroup(s)]; room != nil {
 		room.raise()
 	}
 }
 
-// wakeAllFetchers is wakeFetcher for every shard. The lock is held.
+// wakeAllFetchers wakes all fetchers. The lock is held.
 func (set *splitSet) wakeAllFetchers() {
 	for _, room := range set.room {
 		room.raise()
 	}
 }
 
-// roomSignal returns the signal that wakes the fetcher of a shard.
+// roomSignal returns the signal that wakes the fetcher of a fetch group.
 func (set *splitSet) roomSignal(shard string) signal {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -158,7 +157,7 @@ func (set *splitSet) isClosed() bool {
 	return set.closed
 }
 
-// close ends Poll. Holds stay, for their last positions are yet to be committed.
+// close ends Poll. The owned splits stay, since their last positions are still to be committed.
 func (set *splitSet) close() {
 	set.cfg.Failures.forget(set)
 	set.mu.Lock()

@@ -2,21 +2,21 @@ package splits
 
 import "time"
 
-// retired is a split that is given up: nothing under its lease counts any more, save this position.
+// drainedSplit is a split that was given up, with its last position.
 type drainedSplit struct {
 	lease  Lease
 	done   Position
-	stored bool // done is what the store has
-	// accounted goes with done, see Commit.
+	stored bool // the store has the position
+	// accounted goes with done, see Commit.Accounted.
 	accounted int64
-	unread    bool // nothing was read under it, and it counted as lost already
+	unread    bool // nothing was read under the lease, and it was reported as lost already
 }
 
 func (d drainedSplit) split() Split { return d.lease.Split }
 
-// reconcile turns the set of held splits towards the wish: splits not in it begin to drain until
-// drainBy at the latest, and splits that drain but are wished for again go on. It returns the
-// splits in the wish that are not held.
+// reconcile makes the set follow the assignment: splits that are not in it begin to drain, until
+// drainBy at the latest, and draining splits that are in it again are read on. It returns the
+// splits of the assignment that are not owned.
 func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
 	wanted := make(map[Split]bool, len(wish))
 	set.mu.Lock()
@@ -40,8 +40,8 @@ func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split
 	return missing
 }
 
-// undrain goes on with a split whose buffer was dropped when it began to drain: fetching starts
-// again behind what was handed out. The lock is held.
+// stopDraining reads on a split whose buffer was dropped when it began to drain: fetching starts
+// behind what was handed out. The lock is held.
 func (set *splitSet) stopDraining(o *ownedSplit) {
 	o.phase = reading
 	o.next = o.tracker.End()
@@ -51,8 +51,8 @@ func (set *splitSet) stopDraining(o *ownedSplit) {
 	set.enqueue(o)
 }
 
-// retire ends the splits that have drained, or all of them, and returns their last positions. next
-// is the time until the next one's patience ends.
+// takeDrained ends the splits that have drained, or all splits, and returns their last positions.
+// next is the time until the next split must have drained.
 func (set *splitSet) takeDrained(all bool) (gone []drainedSplit, next time.Duration) {
 	now := set.cfg.Now()
 	next = idleClaimer

@@ -2,58 +2,61 @@ package splits
 
 import "time"
 
-// intake is one split in a fetch request.
+// fetchItem is one split in a fetch request.
 type fetchItem struct {
 	split     *ownedSplit
 	cursor    Cursor
-	lastState State // what was known of the stream before it was asked
+	lastState State // the newest state of the stream before the request
 }
 
-// idleFetcher is how long a fetcher without a split to fetch sleeps unless it is woken.
+// idleFetcher is how long a fetcher that has nothing to fetch sleeps unless it is woken.
 const idleFetcher = time.Minute
 
-// mostBehind is how many splits with a backlog one request names: a few that return many entries
-// each cost less, on both sides, than many that return a few each. The others have their turn with
-// the next requests.
+// maxBacklogged is how many splits with a backlog one request names: few splits that return many
+// entries each cost less, on both sides, than many splits that return few entries each. The next
+// requests name the other splits.
 const maxBacklogged = 16
 
-// selection is what one fetch request is to name.
+// fetchPlan is what one fetch request is to name.
 type fetchPlan struct {
 	items       []fetchItem
-	backlogged  int           // how many of them have a backlog, as far as anybody knows
-	full        int           // how many of those probably bring entries
-	more        bool          // some were left out that the next request will name
-	all         bool          // none was left out at all: the request may block
-	wait        time.Duration // when to look again, if there are no items and nothing happens before
-	largeStates int           // how many of them bring two large entries along, since their streams are looked at
+	backlogged  int           // items that probably have a backlog
+	full        int           // items that probably return entries and have a backlog
+	more        bool          // some splits were left out that the next request will name
+	all         bool          // no split was left out: the request may block
+	wait        time.Duration // when to plan again, if there are no items and no signal comes
+	largeStates int           // items that return the state of a stream with large entries
 }
 
-// add marks a split as being fetched and puts it into the request. The lock of the Reader is held.
+// add adds a split to the request and marks it as being fetched. The lock of the set is held.
 func (s *fetchPlan) add(o *ownedSplit) {
 	o.fetching = true
 	inspect := o.unchecked.due()
 	if inspect && o.unchecked.large() {
 		if s.largeStates++; s.largeStates > maxLargeStates {
-			inspect = false // another request will look
+			inspect = false // a later request asks for the state
 		}
 	}
 	s.items = append(s.items, fetchItem{o, Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}, o.lastState})
 }
 
-// fetchable selects splits of a shard that have room, up to most, of which mostFull may be full,
-// and marks them as being fetched. Beside splits with a backlog, quiet ones are named every
-// lookAgain only, so that one busy split among a thousand flows as if it were alone.
+// planFetch selects splits of a fetch group that have room, and marks them as being fetched: at
+// most most splits, of which at most mostFull probably return entries. If some splits have a
+// backlog, idle ones are named every idlePoll only, so that one busy split among a thousand is read
+// as fast as if it were the only one.
 func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 	now := set.cfg.Now()
 	plan := fetchPlan{all: true, wait: idleFetcher}
 	var quiet []*ownedSplit
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for s, o := range set.splits { // in another order each time
+	for s, o := range set.splits { // in random order
 		switch {
 		case set.cfg.FetchGroup(s) != shard:
-		case o.trial != nil: // it is read by itself
-			plan.all = plan.all && o.trial.failures > 0 // else it soon is not, and has to wait for the end of this read
+		case o.trial != nil: // it is read separately
+			// A trial without a failure is short, and a blocking read would delay the split after
+			// it.
+			plan.all = plan.all && o.trial.failures > 0
 			if o.pausedUntil.After(now) {
 				plan.wait = min(plan.wait, o.pausedUntil.Sub(now))
 			}
@@ -87,8 +90,8 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 	return plan
 }
 
-// firstFetch is fetchable for splits of one shard that were just added: their own first read need
-// not wait for a blocked fetcher.
+// planFirstFetch selects splits of one fetch group that were just added: their first read need not
+// wait for a blocked fetcher.
 func (set *splitSet) planFirstFetch(owned []*ownedSplit, most int) []fetchItem {
 	var plan fetchPlan
 	set.mu.Lock()
@@ -105,14 +108,14 @@ func (set *splitSet) hasRoom(o *ownedSplit) bool {
 	return o.bytes < set.cfg.SplitBuffer && set.buffered < set.cfg.FetchMax
 }
 
-// spare is how many bytes may still be fetched ahead.
+// freeBytes returns how many more bytes may be buffered.
 func (set *splitSet) freeBytes() int {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	return max(0, set.cfg.FetchMax-set.buffered)
 }
 
-// abandon takes back the marks of a request that failed as a whole.
+// cancelFetch removes the marks of a request that failed.
 func (set *splitSet) cancelFetch(items []fetchItem) {
 	set.mu.Lock()
 	defer set.mu.Unlock()

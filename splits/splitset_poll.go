@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// poll returns the next batch, waiting for one until ctx ends (then its error), the Reader is
-// closed (ErrClosed) or giveUp, asked whenever there is nothing to hand out, returns an error.
-// Splits with entries are served in turn. One goroutine polls at a time.
+// poll returns the next batch. It waits until there is one, ctx ends (then it returns its error),
+// the set is closed (ErrClosed), or giveUp returns an error; giveUp is called whenever there is
+// nothing to hand out. Splits with entries take turns. Only one goroutine may poll at a time.
 func (set *splitSet) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
 	began := set.cfg.Now()
 	for {
@@ -31,12 +31,11 @@ func (set *splitSet) poll(ctx context.Context, giveUp func() error) (*Batch, err
 	}
 }
 
-// pollEvery bounds how long Poll sleeps without looking round: nothing depends on it but the
-// warning about a stall.
+// pollEvery is how often Poll checks for a stall while it has nothing to hand out.
 const pollEvery = time.Second
 
-// take hands out the next batch that is ready, or says how long nothing will be unless something
-// changes.
+// nextBatch returns the next batch that is ready. If there is none, it returns how long there will
+// be none unless something changes.
 func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -57,8 +56,8 @@ func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	return nil, wait, false
 }
 
-// wakeDelayed queues the splits that have something to hand out again now, and returns the time
-// until the next one has.
+// wakeDelayed queues the splits whose entries are due to be handed out again, and returns the time
+// until the next ones are.
 func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 	wait := pollEvery
 	set.delayed = slices.DeleteFunc(set.delayed, func(o *ownedSplit) bool {
@@ -76,8 +75,9 @@ func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 	return wait
 }
 
-// handOut cuts the next batch of a split, or returns nil if it has none to give now. The lease is
-// checked here and now: timers fire late in a process that was paused.
+// handOut returns the next batch of a split, nil if there is none now. Rejected entries come first;
+// unless Config.Unordered, nothing newer is handed out before them. handOut checks the lease itself:
+// timers fire late in a process that was paused.
 func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	if o.phase != reading || o.inflight > 0 && !set.cfg.Unordered {
 		return nil
@@ -89,7 +89,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, hold: o}
 	if p, again := o.isolation.next(now); again {
 		b.redeliver(p)
-	} else if len(o.buffer) > 0 && set.maxNewEntries(o) > 0 && (set.cfg.Unordered || o.isolation.empty()) { // nothing newer before it
+	} else if len(o.buffer) > 0 && set.maxNewEntries(o) > 0 && (set.cfg.Unordered || o.isolation.empty()) {
 		set.handOutNew(o, b, now)
 	} else {
 		set.delay(o)
@@ -106,7 +106,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	return b
 }
 
-// mayTrack is how many more entries of the split may be in flight.
+// maxNewEntries returns how many more entries of the split may be handed out.
 func (set *splitSet) maxNewEntries(o *ownedSplit) int {
 	if !set.cfg.Unordered {
 		return set.cfg.BatchSize
@@ -131,7 +131,7 @@ func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) {
 	}
 }
 
-// handsOutAgain makes the batch one of entries that were rejected.
+// redeliver fills the batch with entries that were rejected.
 func (b *Batch) redeliver(p piece) {
 	b.piece = p
 	b.Entries = make([]Entry, len(p.refs))
@@ -140,7 +140,7 @@ func (b *Batch) redeliver(p piece) {
 	}
 }
 
-// enqueue puts a split in line for Poll if it is not there. The lock is held.
+// enqueue queues a split for Poll unless it is queued already. The lock is held.
 func (set *splitSet) enqueue(o *ownedSplit) {
 	if o.phase != reading || o.queued {
 		return
@@ -150,8 +150,7 @@ func (set *splitSet) enqueue(o *ownedSplit) {
 	set.readable.raise()
 }
 
-// delay has Poll look at the split again when it has something to hand out again, if it will have.
-// The lock is held.
+// delay queues a split whose rejected entries are not due yet, if it has any. The lock is held.
 func (set *splitSet) delay(o *ownedSplit) {
 	if o.isolation.empty() || slices.Contains(set.delayed, o) {
 		return
