@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,64 +12,98 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// verdictFresh is how long the result of a check holds for others who ask.
-const verdictFresh = 500 * time.Millisecond
+const (
+	// resultTTL is how long the result of a check is reused.
+	resultTTL = 500 * time.Millisecond
+	// maxResults bounds how many results are kept.
+	maxResults = 1000
+)
 
-// checks are what health asks of the broker.
+// checks are the requests that health sends.
 type checks struct {
 	// server reports whether the server answers and is fit for use.
 	server func(ctx context.Context) error
-	// writer reports whether the topic can be written to.
-	writer func(ctx context.Context, topic string) error
+	// topic reports whether the topic can be written to.
+	topic func(ctx context.Context, topic string) error
 	// partition reports whether one partition can be written to.
 	partition func(ctx context.Context, t appender.Target) error
-	// node names the node of a cluster that has a partition; "" where there is but one server.
+	// node returns the name of the cluster node that has a partition, "" if there is only one server.
 	node func(t appender.Target) string
 }
 
-// question is what can be asked: about the topic, or, of a cluster, about its partitions on one
-// node. The zero question is about the server itself.
-type question struct{ topic, node string }
+// subjectKind is what a check is about.
+type subjectKind int
 
-// health knows whether writing makes sense. It sees to it that WriteBatch says "not connected" only
-// while Connect fails for the same reason: the engine would else call the two in turns without a
-// pause.
+const (
+	aServer subjectKind = iota // the server
+	aTopic                     // one topic
+	aNode                      // the partitions of one topic on one node of a cluster
+)
+
+// subject is what a check is about. Checks of equal subjects have the same result.
+type subject struct {
+	kind  subjectKind
+	topic string // empty for aServer
+	node  string // set for aNode
+}
+
+// healthCheck is a check that health can send.
+type healthCheck struct {
+	subject
+	// partition is the one to check for aNode.
+	partition appender.Target
+}
+
+func checkOfServer() healthCheck { return healthCheck{subject: subject{kind: aServer}} }
+
+func checkOfTopic(topic string) healthCheck {
+	return healthCheck{subject: subject{kind: aTopic, topic: topic}}
+}
+
+func checkOfNode(node string, t appender.Target) healthCheck {
+	return healthCheck{subject: subject{kind: aNode, topic: t.Topic, node: node}, partition: t}
+}
+
+// result is the outcome of a check.
+type result struct {
+	at  time.Time
+	err error
+}
+
+// health decides whether WriteBatch can write, and whether Connect succeeds. WriteBatch returns
+// ErrNotConnected only while Connect fails for the same reason. Otherwise the engine would call the
+// two in turn without a pause.
 type health struct {
 	checks checks
 	// topic is stream_name if it is the same for all messages, else "".
 	topic string
 	now   func() time.Time
 
-	// turn is held by whoever is asking the server: the others want the same answer.
-	turn chan struct{}
+	// checking holds an element while a goroutine sends checks. The other goroutines wait and then
+	// reuse its results.
+	checking chan struct{}
 
-	mu sync.Mutex
-	// verdicts are the last answers.
-	verdicts map[question]verdict
-	// barred says that topic failed for a reason that retries don't mend: nothing is written until
-	// Connect found it mended.
-	barred bool
-	// doubted is why WriteBatch said "not connected", with one of the node's partitions if it is
-	// about those.
-	doubted map[question]appender.Target
-}
-
-type verdict struct {
-	at  time.Time
-	err error
+	mu      sync.Mutex
+	results map[subject]result
+	// blocked is true after the topic failed with a permanent error. Nothing is written until
+	// Connect succeeds.
+	blocked bool
+	// unavailable holds the checks because of which WriteBatch returned ErrNotConnected. Connect
+	// repeats them. The server is not in it, since Connect always checks the server.
+	unavailable map[subject]healthCheck
 }
 
 func newHealth(c checks, topic string) *health {
 	return &health{
-		checks: c, topic: topic, now: time.Now, turn: make(chan struct{}, 1),
-		verdicts: map[question]verdict{}, doubted: map[question]appender.Target{},
+		checks: c, topic: topic, now: time.Now, checking: make(chan struct{}, 1),
+		results: map[subject]result{}, unavailable: map[subject]healthCheck{},
 	}
 }
 
-// failed takes note that messages of the topic could not be written. If all messages go to that one
-// topic and the reason stays until somebody mends it, nothing more is to be tried meanwhile. Of
-// many topics one that is broken does not stop the others.
-func (h *health) failed(topic string, err error) {
+// writeFailed records that messages of the topic failed. If all messages go to this one topic and
+// the error is permanent, it blocks writing until Connect succeeds. If messages go to many topics,
+// one broken topic does not block the others.
+func (h *health) writeFailed(topic string, err error) {
 	if topic != h.topic {
 		return
 	}
@@ -82,134 +115,151 @@ func (h *health) failed(topic string, err error) {
 		}
 	}
 	h.mu.Lock()
-	h.barred = true
+	h.blocked = true
 	h.mu.Unlock()
 }
 
-// unfit reports whether Connect must have found the topic mended before anything more is written.
-func (h *health) unfit() bool {
+// isBlocked reports whether nothing can be written before Connect succeeds.
+func (h *health) isBlocked() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.barred
+	return h.blocked
 }
 
-// away reports whether the server or the topic is out of reach: Connect fails then until that has
-// passed. The answer may be shared with others who asked just now.
-func (h *health) away(ctx context.Context, topic string) bool {
+// topicDown reports whether the server or the topic is unavailable. If it returns true, Connect
+// fails until both are available again. The result may be that of a check up to resultTTL ago.
+func (h *health) topicDown(ctx context.Context, topic string) bool {
 	if h.topic != "" {
 		topic = h.topic
 	}
-	return h.doubt(ctx, question{topic: topic}, appender.Target{})
+	return h.down(ctx, checkOfTopic(topic))
 }
 
-// stuck is away for a partition whose appends don't get through. The node of a cluster that has it
-// may be away alone.
-func (h *health) stuck(ctx context.Context, t appender.Target) bool {
+// partitionDown is topicDown for a partition whose appends are being retried. In a cluster it checks
+// the node of the partition, which may be the only one that is unavailable.
+func (h *health) partitionDown(ctx context.Context, t appender.Target) bool {
 	node := h.checks.node(t)
 	if node == "" {
-		return h.away(ctx, t.Topic)
+		return h.topicDown(ctx, t.Topic)
 	}
-	return h.doubt(ctx, question{t.Topic, node}, t)
+	return h.down(ctx, checkOfNode(node, t))
 }
 
-// doubt asks, and remembers for Connect what it has to ask again.
-func (h *health) doubt(ctx context.Context, q question, t appender.Target) bool {
-	if !h.take(ctx) {
+// down sends the checks of the server and c. If c fails, Connect repeats it.
+func (h *health) down(ctx context.Context, c healthCheck) bool {
+	if !h.lock(ctx) {
 		return false
 	}
-	defer h.give()
-	if h.ask(ctx, question{}, t) != nil {
+	defer h.unlock()
+	if h.check(ctx, checkOfServer()) != nil {
 		return ctx.Err() == nil
 	}
-	err := h.ask(ctx, q, t)
-	if err == nil || ctx.Err() != nil || !passing(err) && q.topic != h.topic {
+	err := h.check(ctx, c)
+	if err == nil || ctx.Err() != nil || !h.disconnects(c, err) {
 		return false
 	}
 	h.mu.Lock()
-	h.doubted[q] = t
+	h.unavailable[c.subject] = c
 	h.mu.Unlock()
 	return true
 }
 
-// connect asks everything anew that WriteBatch depends on, and clears what was held against it.
+// disconnects reports whether a failed check of a topic or a node disconnects the output. One topic
+// among many with a permanent error does not: its messages fail with the error.
+func (h *health) disconnects(c healthCheck, err error) bool {
+	return c.topic == h.topic || isTransient(err)
+}
+
+// connect repeats all checks on which WriteBatch depends, without results of earlier checks. If all
+// succeed, WriteBatch can write again.
 func (h *health) connect(ctx context.Context) error {
-	if !h.take(ctx) {
+	if !h.lock(ctx) {
 		return ctx.Err()
 	}
-	defer h.give()
+	defer h.unlock()
 	h.mu.Lock()
-	clear(h.verdicts)
-	doubted := maps.Clone(h.doubted)
+	clear(h.results)
 	h.mu.Unlock()
-	if err := h.ask(ctx, question{}, appender.Target{}); err != nil {
+	if err := h.check(ctx, checkOfServer()); err != nil {
 		return err
 	}
-	if h.topic != "" {
-		doubted[question{topic: h.topic}] = appender.Target{}
-	}
-	for _, q := range slices.SortedFunc(maps.Keys(doubted), nodesFirst) {
-		// A topic among many that is broken for good is for its own messages to fail with.
-		if err := h.ask(ctx, q, doubted[q]); err != nil && (q.topic == h.topic || passing(err)) {
+	for _, c := range h.toRepeat() {
+		if err := h.check(ctx, c); err != nil && h.disconnects(c, err) {
 			return err
 		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.barred = false
-	clear(h.doubted)
+	h.blocked = false
+	clear(h.unavailable)
 	return nil
 }
 
-// nodesFirst orders questions: those about single nodes are answered sooner, and their answers say
-// more.
-func nodesFirst(a, b question) int {
-	return cmp.Or(-cmp.Compare(a.node, b.node), cmp.Compare(a.topic, b.topic))
+// toRepeat lists the checks that connect sends after the check of the server. Checks of nodes come
+// first: they are answered sooner, and their errors are more precise.
+func (h *health) toRepeat() []healthCheck {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []healthCheck
+	for _, c := range h.unavailable {
+		all = append(all, c)
+	}
+	if c := checkOfTopic(h.topic); h.topic != "" && !slices.Contains(all, c) {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b healthCheck) int {
+		return cmp.Or(-cmp.Compare(a.node, b.node), cmp.Compare(a.topic, b.topic))
+	})
+	return all
 }
 
-// ask returns the answer to the question, from memory if it is fresh; of a node, t is the partition
-// to try. The caller has the turn.
-func (h *health) ask(ctx context.Context, q question, t appender.Target) error {
+// check sends a check, unless it has a recent result of an equal one. The caller has called lock.
+func (h *health) check(ctx context.Context, c healthCheck) error {
 	h.mu.Lock()
-	last, known := h.verdicts[q]
+	last, known := h.results[c.subject]
 	h.mu.Unlock()
-	if known && h.now().Sub(last.at) < verdictFresh {
+	if known && h.now().Sub(last.at) < resultTTL {
 		return last.err
 	}
-	var err error
-	switch {
-	case q == question{}:
-		err = h.checks.server(ctx)
-	case q.node != "":
-		err = h.checks.partition(ctx, t)
-	default:
-		err = h.checks.writer(ctx, q.topic)
-	}
+	err := h.send(ctx, c)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.verdicts) > 1000 {
-		clear(h.verdicts)
+	if len(h.results) >= maxResults {
+		clear(h.results)
 	}
-	h.verdicts[q] = verdict{at: h.now(), err: err}
+	h.results[c.subject] = result{at: h.now(), err: err}
 	return err
 }
 
-// take waits for the turn.
-func (h *health) take(ctx context.Context) bool {
+func (h *health) send(ctx context.Context, c healthCheck) error {
+	switch c.kind {
+	case aTopic:
+		return h.checks.topic(ctx, c.topic)
+	case aNode:
+		return h.checks.partition(ctx, c.partition)
+	default:
+		return h.checks.server(ctx)
+	}
+}
+
+// lock waits until no other goroutine sends checks. It returns false if ctx ends first.
+func (h *health) lock(ctx context.Context) bool {
 	select {
-	case h.turn <- struct{}{}:
+	case h.checking <- struct{}{}:
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-func (h *health) give() { <-h.turn }
+func (h *health) unlock() { <-h.checking }
 
-// lasting reports whether an error is the server's answer and stays until somebody mends its cause.
-func lasting(err error) bool {
+// isPermanent reports whether an error is an answer of the server that stays the same until an
+// operator removes its cause.
+func isPermanent(err error) bool {
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
 		return true
 	}
@@ -220,7 +270,7 @@ func lasting(err error) bool {
 	return false
 }
 
-// passing reports whether an error is known to pass by itself.
-func passing(err error) bool {
+// isTransient reports whether an error is known to end without an operator.
+func isTransient(err error) bool {
 	return broker.Classify(err) == broker.ClassTransient || broker.Unreachable(err)
 }

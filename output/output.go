@@ -110,7 +110,7 @@ func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	}
 	j := s.parking.claim(batch)
 	if j == nil {
-		if s.health.unfit() {
+		if s.health.isBlocked() {
 			return service.ErrNotConnected
 		}
 		j = s.prepare(batch)

@@ -109,7 +109,7 @@ func (j *job) route(ctx context.Context, s *session) error {
 	for _, i := range j.unrouted {
 		m := j.messages[i]
 		if topic := found[m.topic]; topic.err != nil {
-			s.health.failed(m.topic, topic.err)
+			s.health.writeFailed(m.topic, topic.err)
 			j.errs[i] = topic.err
 		} else if err := cutter.add(i, m, topic.Topic); err != nil {
 			j.errs[i] = err

@@ -60,7 +60,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		topics:      newTopics(broker.NewTopics(client), set.partitions, mgr.Logger()),
 		health: newHealth(checks{
 			server: func(ctx context.Context) error { return broker.CheckServer(ctx, client) },
-			writer: func(ctx context.Context, topic string) error {
+			topic: func(ctx context.Context, topic string) error {
 				return broker.CheckWriter(ctx, client, topic, set.partitions)
 			},
 			partition: func(ctx context.Context, t appender.Target) error {
@@ -138,10 +138,10 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 	retries := s.settings.retry.newPatience(s.parking.occupied, time.Now)
 	for {
 		topic, err := s.topics.get(ctx, name)
-		if err == nil || lasting(err) {
+		if err == nil || isPermanent(err) {
 			return topic, broker.Explain(err)
 		}
-		if s.health.away(ctx, name) {
+		if s.health.topicDown(ctx, name) {
 			return topic, errAway
 		}
 		wait := retries.NextBackOff()
@@ -173,7 +173,7 @@ func (s *session) await(ctx context.Context, f flight) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
-			if s.health.stuck(ctx, f.target) {
+			if s.health.partitionDown(ctx, f.target) {
 				return errAway
 			}
 		}

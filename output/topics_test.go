@@ -114,7 +114,7 @@ func TestTopicIsCreatedOnceWithTheFieldsPartitions(t *testing.T) {
 	_, err = known.get(t.Context(), "b")
 	var plain *broker.PlainStreamError
 	require.ErrorAs(t, err, &plain)
-	require.True(t, lasting(err))
+	require.True(t, isPermanent(err))
 	assert.NotContains(t, broker.Explain(err).Error(), "cannot be reached")
 }
 

@@ -115,7 +115,7 @@ func (j *job) land(f flight, s *session) {
 			s.topics.expire(f.target.Topic)
 			j.unrouted = append(j.unrouted, i)
 		default:
-			s.health.failed(f.target.Topic, err)
+			s.health.writeFailed(f.target.Topic, err)
 			j.errs[i] = broker.Explain(err)
 		}
 	}
