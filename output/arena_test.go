@@ -10,7 +10,7 @@ import (
 
 func TestWhatIsOnAPadStays(t *testing.T) {
 	for _, announced := range []int{0, 1, 1000} {
-		p := &pad{left: announced}
+		p := &arena{left: announced}
 		var want, bodies, keys []string
 		var lists [][]string
 		for i := range 1000 {
@@ -32,7 +32,7 @@ func TestAPadTakesFewPiecesAndNoMoreThanIsNeeded(t *testing.T) {
 	body := []byte(strings.Repeat("x", 256))
 	write := func(records int) func() {
 		return func() {
-			p := &pad{}
+			p := &arena{}
 			for i := range records {
 				p.left = records - i
 				p.body(body)
@@ -43,15 +43,15 @@ func TestAPadTakesFewPiecesAndNoMoreThanIsNeeded(t *testing.T) {
 	assert.Equal(t, 2, int(testing.AllocsPerRun(100, write(1))))
 	assert.Equal(t, 2, int(testing.AllocsPerRun(100, write(100))))
 	assert.Equal(t, 4+1, int(testing.AllocsPerRun(100, write(1000))), "texts and fields")
-	p := &pad{left: 1}
+	p := &arena{left: 1}
 	p.body(body)
 	p.list(4)
 	assert.Equal(t, []int{256, 4}, []int{p.texts.Cap(), cap(p.fields)}, "for one")
 }
 
 func TestALargeBodyIsOnNoPad(t *testing.T) {
-	p := &pad{left: 1000}
-	large := strings.Repeat("x", padBytes/8+1)
+	p := &arena{left: 1000}
+	large := strings.Repeat("x", arenaBytes/8+1)
 	assert.Equal(t, large, p.body([]byte(large)))
 	assert.Equal(t, large, p.key(large))
 	assert.Zero(t, p.texts.Cap())

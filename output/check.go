@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// mostMessageBytes is the most bytes that Redis takes as one argument of a command, unless its
+	// maxRedisValue is the most bytes that Redis takes as one argument of a command, unless its
 	// proto-max-bulk-len says otherwise.
-	mostMessageBytes = 512 << 20
+	maxRedisValue = 512 << 20
 	// unkeyedInFlight is the default of max_in_flight where no key asks for order.
 	unkeyedInFlight = 64
 )
@@ -129,12 +129,12 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	size, _ := f.Text(fieldMaxMessageBytes)
 	bytes, err := config.ParseSize(fieldMaxMessageBytes, size)
 	p.AddErr(err)
-	if bytes > mostMessageBytes {
+	if bytes > maxRedisValue {
 		p.Add(
 			fieldMaxMessageBytes,
 			"%q is more than the %d bytes (512MiB) that Redis takes as one value: use 512MiB or less",
 			size,
-			mostMessageBytes,
+			maxRedisValue,
 		)
 	}
 	if age, _ := f.Text(fieldMaxAge); age != "" {
@@ -144,15 +144,15 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	checkBackoff(f.Object(fieldBackoff), p)
 }
 
-// shortestBackoff keeps retries from occupying a server that refuses them.
-const shortestBackoff = time.Millisecond
+// minBackoff keeps retries from occupying a server that refuses them.
+const minBackoff = time.Millisecond
 
 func checkBackoff(f config.Fields, p *config.Problems) {
 	interval := func(name string) time.Duration {
 		text, _ := f.Text(name)
 		d, err := config.ParsePositiveDuration(fieldBackoff+"."+name, text)
 		p.AddErr(err)
-		p.AddShort(fieldBackoff+"."+name, d, shortestBackoff)
+		p.AddShort(fieldBackoff+"."+name, d, minBackoff)
 		return d
 	}
 	initial, highest := interval("initial_interval"), interval("max_interval")

@@ -136,14 +136,14 @@ func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
 	if s.idempotent, err = conf.FieldBool(fieldIdempotentWrite); err != nil {
 		return err
 	}
-	if s.retry.retries, err = config.Whole(conf, fieldMaxRetries); err != nil {
+	if s.retry.maxRetries, err = config.Whole(conf, fieldMaxRetries); err != nil {
 		return err
 	}
 	waits, err := conf.FieldBackOff(fieldBackoff)
 	if err != nil {
 		return err
 	}
-	s.retry.initial, s.retry.highest, s.retry.elapsed = waits.InitialInterval, waits.MaxInterval, waits.MaxElapsedTime
+	s.retry.initial, s.retry.longest, s.retry.maxElapsed = waits.InitialInterval, waits.MaxInterval, waits.MaxElapsedTime
 	if s.maxInFlight, err = s.parseMaxInFlight(conf); err != nil {
 		return err
 	}

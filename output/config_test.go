@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 	assert.Zero(t, s.maxAge)
 	assert.Equal(
 		t,
-		retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute},
+		retryPolicy{initial: 100 * time.Millisecond, longest: 2 * time.Second, maxElapsed: 2 * time.Minute},
 		s.retry,
 	)
 	assert.Equal(t, 64, s.maxInFlight)
@@ -72,7 +72,7 @@ batching: {count: 10, period: 1s}
 	assert.EqualValues(t, 1_000_000, s.maxMessageBytes)
 	assert.EqualValues(t, 1000, s.maxLength)
 	assert.Equal(t, 90*time.Minute, s.maxAge)
-	assert.Equal(t, retryPolicy{initial: time.Second, highest: 5 * time.Second, retries: 7}, s.retry)
+	assert.Equal(t, retryPolicy{initial: time.Second, longest: 5 * time.Second, maxRetries: 7}, s.retry)
 	assert.Equal(t, 3, s.maxInFlight)
 	assert.Equal(t, 10, s.batching.Count)
 }

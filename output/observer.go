@@ -13,8 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/outage"
 )
 
-// warnQuiet is the time between two warnings of one kind about one topic.
-const warnQuiet = time.Minute
+// warnInterval is the time between two warnings of one kind about one topic.
+const warnInterval = time.Minute
 
 // observer counts what the appender tells, and says in one line each when trouble begins and when
 // it has ended.
@@ -23,19 +23,19 @@ type observer struct {
 	retries, duplicates, gaps *service.MetricCounter
 	lostEntries, conflicts    *service.MetricCounter
 	lateMessages              *service.MetricCounter
-	lost                      func(topic string)
+	onLoss                    func(topic string)
 	now                       func() time.Time
 	// retried has the keys of the partitions whose appends are retried.
 	retried *outage.Outage
 
 	mu sync.Mutex
 	// gapWarned and trimWarned are when a gap and a failure to trim were last reported, by topic.
-	gapWarned, trimWarned *recent[time.Time]
+	gapWarned, trimWarned *topicCache[time.Time]
 	// nullKeys are the topics of which a key that is null was reported.
-	nullKeys *recent[struct{}]
-	// conflicted says that dropped metadata was reported, and disordered that messages came out of
+	nullKeys *topicCache[struct{}]
+	// conflictWarned says that dropped metadata was reported, and reorderWarned that messages came out of
 	// order.
-	conflicted, disordered bool
+	conflictWarned, reorderWarned bool
 }
 
 // newObserver registers the metrics; lost is told each topic that Redis lost entries of.
@@ -49,13 +49,13 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 		lostEntries:  metrics.NewCounter("rafka_append_lost_entries_total", "topic", "partition"),
 		conflicts:    metrics.NewCounter("rafka_metadata_dropped_total", "topic"),
 		lateMessages: metrics.NewCounter("rafka_reordered_total", "topic"),
-		lost:         lost,
+		onLoss:       lost,
 		now:          time.Now,
 	}
 	now := func() time.Time { return o.now() }
-	o.retried = outage.New(warnQuiet, now)
-	o.gapWarned, o.trimWarned = newRecent[time.Time](now), newRecent[time.Time](now)
-	o.nullKeys = newRecent[struct{}](now)
+	o.retried = outage.New(warnInterval, now)
+	o.gapWarned, o.trimWarned = newTopicCache[time.Time](now), newTopicCache[time.Time](now)
+	o.nullKeys = newTopicCache[struct{}](now)
 	return o
 }
 
@@ -118,8 +118,8 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 	partition := strconv.Itoa(t.Partition)
 	o.gaps.Incr(1, t.Topic, partition)
 	o.lostEntries.Incr(lost.Records, t.Topic, partition)
-	o.lost(t.Topic)
-	if !o.due(o.gapWarned, t.Topic) {
+	o.onLoss(t.Topic)
+	if !o.shouldWarn(o.gapWarned, t.Topic) {
 		return
 	}
 	count := "exactly"
@@ -138,17 +138,17 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 // trimFailed reports that entries were written and the trimming that max_length or max_age ask for
 // was not.
 func (o *observer) trimFailed(t appender.Target, err error) {
-	if o.due(o.trimWarned, t.Topic) {
+	if o.shouldWarn(o.trimWarned, t.Topic) {
 		o.log.Warnf("Messages are written, but older ones are not removed as max_length or max_age ask for: %v", err)
 	}
 }
 
-// due reports whether it is time to warn about the topic, again or for the first time.
-func (o *observer) due(warned *recent[time.Time], topic string) bool {
+// shouldWarn reports whether it is time to warn about the topic, again or for the first time.
+func (o *observer) shouldWarn(warned *topicCache[time.Time], topic string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	last, before := warned.get(topic)
-	if before && o.now().Sub(last) < warnQuiet {
+	if before && o.now().Sub(last) < warnInterval {
 		return false
 	}
 	warned.set(topic, o.now())
@@ -163,8 +163,8 @@ func (o *observer) dropped(topic string, keys []string) {
 	}
 	o.conflicts.Incr(int64(len(keys)), topic)
 	o.mu.Lock()
-	first := !o.conflicted
-	o.conflicted = true
+	first := !o.conflictWarned
+	o.conflictWarned = true
 	o.mu.Unlock()
 	if first {
 		o.log.Warnf(
@@ -185,8 +185,8 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 		o.lateMessages.Incr(1, r.topic)
 	}
 	o.mu.Lock()
-	first := !o.disordered
-	o.disordered = true
+	first := !o.reorderWarned
+	o.reorderWarned = true
 	o.mu.Unlock()
 	if !first {
 		return

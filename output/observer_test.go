@@ -76,7 +76,7 @@ func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
 	}
 	assert.Len(t, *lost, 5)
 	assert.Len(t, journal.Lines("does not know earlier appends"), 1)
-	clock.at = clock.at.Add(warnQuiet)
+	clock.at = clock.at.Add(warnInterval)
 	o.Gap(appender.Target{Topic: "t", Key: "t"}, appender.Lost{Records: 7})
 	assert.Len(t, journal.Lines("does not know earlier appends"), 2)
 }

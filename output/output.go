@@ -108,15 +108,15 @@ func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	if s == nil {
 		return service.ErrNotConnected
 	}
-	j := s.parking.claim(batch)
+	j := s.suspended.resume(batch)
 	if j == nil {
 		if s.health.isBlocked() {
 			return service.ErrNotConnected
 		}
 		j = s.prepare(batch)
 	}
-	if err := j.run(ctx, s); errors.Is(err, errAway) {
-		s.parking.park(batch, j)
+	if err := j.run(ctx, s); errors.Is(err, errDisconnected) {
+		s.suspended.suspend(batch, j)
 		return service.ErrNotConnected
 	} else if err != nil {
 		return err

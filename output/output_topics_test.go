@@ -65,7 +65,7 @@ func TestFlushedMetadataIsWrittenBack(t *testing.T) {
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 50, 50)))
 
 	require.NoError(t, client.FlushAll(t.Context()).Err())
-	out.current().topics.now = func() time.Time { return time.Now().Add(topicsFresh) }
+	out.current().topics.now = func() time.Time { return time.Now().Add(topicTTL) }
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 50, 50)))
 	topic, err := broker.NewTopics(client).Describe(t.Context(), "orders")
 	require.NoError(t, err)

@@ -26,11 +26,11 @@ type partitioner struct {
 	mu sync.Mutex
 	// turns counts the messages of each topic for round_robin. A topic that was forgotten begins
 	// again with its first partition.
-	turns *recent[*atomic.Uint64]
+	turns *topicCache[*atomic.Uint64]
 }
 
 func newPartitioner(kind string) *partitioner {
-	return &partitioner{kind: kind, turns: newRecent[*atomic.Uint64](time.Now)}
+	return &partitioner{kind: kind, turns: newTopicCache[*atomic.Uint64](time.Now)}
 }
 
 // newBatch starts the partitioning of one batch.

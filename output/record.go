@@ -29,7 +29,7 @@ type recorder struct {
 // record returns the message as it is to be written, on the pad, and the metadata keys that could
 // not be: fields that the record needs itself have their names. The error is that of the message.
 func (r *recorder) record(
-	p *pad,
+	p *arena,
 	msg *service.Message,
 	key string,
 ) (record appender.Record, dropped []string, err error) {
@@ -111,7 +111,7 @@ func metadataText(msg *service.Message, key string, value any) string {
 func (s *session) prepare(batch service.MessageBatch) *job {
 	fields := s.settings.evaluate(batch)
 	messages, errs := make([]outgoing, len(batch)), make([]error, len(batch))
-	p := &pad{}
+	p := &arena{}
 	for i, msg := range batch {
 		p.left = len(batch) - i
 		messages[i], errs[i] = s.prepareOne(p, fields, i, msg)
@@ -120,7 +120,7 @@ func (s *session) prepare(batch service.MessageBatch) *job {
 	return newJob(messages, errs)
 }
 
-func (s *session) prepareOne(p *pad, fields evaluation, i int, msg *service.Message) (outgoing, error) {
+func (s *session) prepareOne(p *arena, fields evaluation, i int, msg *service.Message) (outgoing, error) {
 	m, err := fields.message(i)
 	if err != nil {
 		return outgoing{}, err

@@ -32,7 +32,7 @@ func FuzzRecordsHoldTheirMessages(f *testing.F) {
 			msg.MetaSetMut(words[i], words[i+1])
 			metadata[words[i]] = words[i+1]
 		}
-		record, dropped, err := r.record(&pad{}, msg, key)
+		record, dropped, err := r.record(&arena{}, msg, key)
 		if err != nil {
 			require.True(t, slices.ContainsFunc([]string{"max_message_bytes", "body_key"}, func(field string) bool {
 				return strings.Contains(err.Error(), field)

@@ -32,7 +32,7 @@ func TestRecordHasBodyKeyAndMetadataInOrder(t *testing.T) {
 	msg.MetaSetMut("f", nil)
 	msg.MetaSetMut("g", math.Inf(1))
 	msg.MetaSetMut("h", "")
-	record, dropped, err := newRecorder(t, "").record(&pad{}, msg, "k1")
+	record, dropped, err := newRecorder(t, "").record(&arena{}, msg, "k1")
 	require.NoError(t, err)
 	assert.Empty(t, dropped)
 	assert.Equal(t, []string{
@@ -46,7 +46,7 @@ func TestRecordLeavesOutOwnAndExcludedMetadata(t *testing.T) {
 	for _, key := range []string{"rafka_topic", "rafka_key", "rafka_offset", "secret_a", "open"} {
 		msg.MetaSetMut(key, "x")
 	}
-	record, dropped, err := newRecorder(t, "metadata: {exclude_prefixes: [secret_]}").record(&pad{}, msg, "")
+	record, dropped, err := newRecorder(t, "metadata: {exclude_prefixes: [secret_]}").record(&arena{}, msg, "")
 	require.NoError(t, err)
 	assert.Empty(t, dropped)
 	assert.Equal(t, []string{"body", "hello", "open", "x"}, record.Fields)
@@ -56,7 +56,7 @@ func TestRecordReportsMetadataInConflict(t *testing.T) {
 	msg := service.NewMessage([]byte("hello"))
 	msg.MetaSetMut("body", "x")
 	msg.MetaSetMut("traceparent", "x")
-	record, dropped, err := newRecorder(t, "").record(&pad{}, msg, "")
+	record, dropped, err := newRecorder(t, "").record(&arena{}, msg, "")
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []string{"body", "traceparent"}, dropped)
 	assert.Equal(t, []string{"body", "hello"}, record.Fields)
@@ -64,34 +64,34 @@ func TestRecordReportsMetadataInConflict(t *testing.T) {
 
 func TestRecordOfNilAndStructuredBody(t *testing.T) {
 	r := newRecorder(t, "")
-	record, _, err := r.record(&pad{}, service.NewMessage(nil), "")
+	record, _, err := r.record(&arena{}, service.NewMessage(nil), "")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"body", ""}, record.Fields)
 
 	msg := service.NewMessage(nil)
 	msg.SetStructuredMut(map[string]any{"a": 1})
-	record, _, err = r.record(&pad{}, msg, "")
+	record, _, err = r.record(&arena{}, msg, "")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"body", `{"a":1}`}, record.Fields)
 }
 
 func TestEmptyBodyKeyMakesFieldsOfMembers(t *testing.T) {
 	r := newRecorder(t, "body_key: ''")
-	record, _, err := r.record(&pad{}, service.NewMessage([]byte(`{"name":"x","n":1,"list":[1, 2]}`)), "k")
+	record, _, err := r.record(&arena{}, service.NewMessage([]byte(`{"name":"x","n":1,"list":[1, 2]}`)), "k")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"name", "x", "n", "1", "list", "[1,2]", "rafka_key", "k"}, record.Fields)
 
 	for _, body := range []string{"hello", "[1]", "", "{"} {
-		_, _, err = r.record(&pad{}, service.NewMessage([]byte(body)), "")
+		_, _, err = r.record(&arena{}, service.NewMessage([]byte(body)), "")
 		require.ErrorContains(t, err, "body_key", "body %q", body)
 	}
 }
 
 func TestRecordTooLargeNamesTheLimit(t *testing.T) {
 	r := newRecorder(t, "max_message_bytes: '20'")
-	_, _, err := r.record(&pad{}, service.NewMessage([]byte(strings.Repeat("x", 16))), "")
+	_, _, err := r.record(&arena{}, service.NewMessage([]byte(strings.Repeat("x", 16))), "")
 	require.NoError(t, err, "16 bytes under the name body")
-	_, _, err = r.record(&pad{}, service.NewMessage([]byte(strings.Repeat("x", 17))), "")
+	_, _, err = r.record(&arena{}, service.NewMessage([]byte(strings.Repeat("x", 17))), "")
 	require.ErrorContains(t, err, "max_message_bytes (20)")
 	require.ErrorContains(t, err, "21 bytes")
 }
@@ -102,7 +102,7 @@ func TestRecordWithTooManyFieldsFailsAlone(t *testing.T) {
 	for i := range broker.MaxFields {
 		msg.MetaSetMut("m"+strconv.Itoa(i), "x")
 	}
-	_, _, err := newRecorder(t, "").record(&pad{}, msg, "")
+	_, _, err := newRecorder(t, "").record(&arena{}, msg, "")
 	require.ErrorContains(t, err, "2501 fields")
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// parking keeps the jobs that WriteBatch left because the connection is away. The engine connects
+// suspendedJobs keeps the jobs that WriteBatch left because the server is not available. The engine connects
 // and then brings the same batch again, but says nothing that would tell it from a new one: a batch
 // is recognised by everything that it was made of. Batches that are equal in all that are worth the
 // same, so it does no harm if they swap their jobs.
-type parking struct {
-	// count is the number of parked jobs, readable without the lock.
+type suspendedJobs struct {
+	// count is the number of suspended jobs, readable without the lock.
 	count atomic.Int64
 
 	mu   sync.Mutex
@@ -27,10 +27,10 @@ type parking struct {
 // fingerprint identifies the content of a batch.
 type fingerprint [sha256.Size]byte
 
-func newParking() *parking { return &parking{jobs: map[fingerprint][]*job{}} }
+func newSuspendedJobs() *suspendedJobs { return &suspendedJobs{jobs: map[fingerprint][]*job{}} }
 
-// park keeps the job of the batch until claim asks for it.
-func (p *parking) park(batch service.MessageBatch, j *job) {
+// suspend keeps the job of the batch until resume returns it.
+func (p *suspendedJobs) suspend(batch service.MessageBatch, j *job) {
 	content := takeFingerprint(batch)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,8 +38,8 @@ func (p *parking) park(batch service.MessageBatch, j *job) {
 	p.count.Add(1)
 }
 
-// claim returns the job of an equal batch that was parked, and forgets it; nil if there is none.
-func (p *parking) claim(batch service.MessageBatch) *job {
+// resume returns the job of an equal batch that was suspended, and forgets it; nil if there is none.
+func (p *suspendedJobs) resume(batch service.MessageBatch) *job {
 	if p.count.Load() == 0 {
 		return nil
 	}
@@ -58,8 +58,8 @@ func (p *parking) claim(batch service.MessageBatch) *job {
 	return j
 }
 
-// occupied reports whether any job is parked: the engine waits for a connection.
-func (p *parking) occupied() bool { return p.count.Load() > 0 }
+// any reports whether any job is suspended: the engine waits for a connection.
+func (p *suspendedJobs) any() bool { return p.count.Load() > 0 }
 
 // takeFingerprint covers the bodies and the metadata of the messages, from which stream_name, key
 // and partition follow. It does not cover what these were interpolated to: a key may be a random

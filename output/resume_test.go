@@ -8,12 +8,12 @@ import (
 )
 
 func TestParkedJobIsClaimedOnceByItsBatch(t *testing.T) {
-	p := newParking()
+	p := newSuspendedJobs()
 	batch := service.MessageBatch{message("a", "k", "1"), message("b")}
-	assert.Nil(t, p.claim(batch))
+	assert.Nil(t, p.resume(batch))
 	j := &job{}
-	p.park(batch, j)
-	assert.True(t, p.occupied())
+	p.suspend(batch, j)
+	assert.True(t, p.any())
 	for name, other := range map[string]service.MessageBatch{
 		"other body":     {message("x", "k", "1"), message("b")},
 		"other metadata": {message("a", "k", "2"), message("b")},
@@ -23,23 +23,23 @@ func TestParkedJobIsClaimedOnceByItsBatch(t *testing.T) {
 		"shifted":        {message("a", "k", "1", "b", "")},
 		"empty":          {},
 	} {
-		assert.Nil(t, p.claim(other), name)
+		assert.Nil(t, p.resume(other), name)
 	}
 	same := service.MessageBatch{message("a", "k", "1"), message("b")}
-	assert.Same(t, j, p.claim(same))
-	assert.Nil(t, p.claim(same))
-	assert.False(t, p.occupied())
+	assert.Same(t, j, p.resume(same))
+	assert.Nil(t, p.resume(same))
+	assert.False(t, p.any())
 	assert.Empty(t, p.jobs)
 }
 
 func TestEqualBatchesHaveTheirOwnJobs(t *testing.T) {
-	p := newParking()
+	p := newSuspendedJobs()
 	batch := service.MessageBatch{message("a")}
 	first, second := &job{}, &job{}
-	p.park(batch, first)
-	p.park(batch, second)
-	assert.Same(t, first, p.claim(batch))
-	assert.True(t, p.occupied())
-	assert.Same(t, second, p.claim(batch))
-	assert.False(t, p.occupied())
+	p.suspend(batch, first)
+	p.suspend(batch, second)
+	assert.Same(t, first, p.resume(batch))
+	assert.True(t, p.any())
+	assert.Same(t, second, p.resume(batch))
+	assert.False(t, p.any())
 }

@@ -13,7 +13,7 @@ type clock struct{ at time.Time }
 func (c *clock) now() time.Time { return c.at }
 
 // exhaust retries until it gives up, and returns the number and the time of the retries.
-func exhaust(p *patience, c *clock) (tries int, took time.Duration) {
+func exhaust(p *retryBackoff, c *clock) (tries int, took time.Duration) {
 	for start := c.at; ; tries++ {
 		wait := p.NextBackOff()
 		if wait < 0 || tries > 1000 {
@@ -25,23 +25,23 @@ func exhaust(p *patience, c *clock) (tries int, took time.Duration) {
 
 func TestRetriesEndWithTheirTime(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
-	policy := retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: 2 * time.Minute}
-	tries, took := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	policy := retryPolicy{initial: 100 * time.Millisecond, longest: 2 * time.Second, maxElapsed: 2 * time.Minute}
+	tries, took := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
 	assert.Greater(t, tries, 30)
 	assert.InDelta(t, float64(2*time.Minute), float64(took), float64(4*time.Second))
 }
 
 func TestRetriesEndWithTheirNumber(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
-	policy := retryPolicy{initial: time.Millisecond, highest: time.Second, retries: 3}
-	tries, _ := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	policy := retryPolicy{initial: time.Millisecond, longest: time.Second, maxRetries: 3}
+	tries, _ := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
 	assert.Equal(t, 3, tries)
 }
 
 func TestRetriesWithoutLimitsGoOn(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
-	policy := retryPolicy{initial: time.Millisecond, highest: time.Second}
-	tries, _ := exhaust(policy.newPatience(func() bool { return false }, c.now), c)
+	policy := retryPolicy{initial: time.Millisecond, longest: time.Second}
+	tries, _ := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
 	assert.Greater(t, tries, 1000)
 }
 
@@ -49,15 +49,15 @@ func TestRetriesWithoutLimitsGoOn(t *testing.T) {
 // twice or lose it.
 func TestOutageDoesNotUseUpTheRetries(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
-	away := true
-	policy := retryPolicy{initial: 100 * time.Millisecond, highest: 2 * time.Second, elapsed: time.Minute, retries: 5}
-	p := policy.newPatience(func() bool { return away }, c.now)
+	disconnected := true
+	policy := retryPolicy{initial: 100 * time.Millisecond, longest: 2 * time.Second, maxElapsed: time.Minute, maxRetries: 5}
+	p := policy.newRetryBackoff(func() bool { return disconnected }, c.now)
 	for range 1000 {
 		wait := p.NextBackOff()
 		assert.Positive(t, wait)
 		c.at = c.at.Add(wait)
 	}
-	away = false
+	disconnected = false
 	tries, _ := exhaust(p, c)
 	assert.Equal(t, 4, tries, "the last try of the outage was the first of the budget")
 }

@@ -14,77 +14,77 @@ type outgoing struct {
 	record                appender.Record
 }
 
-// cut is the part of a batch that goes to one partition, in the order of the batch.
-type cut struct {
+// partitionBatch is the part of a batch that goes to one partition, in the order of the batch.
+type partitionBatch struct {
 	target  appender.Target
 	records []appender.Record
 	// messages are the places of the records in the batch.
 	messages []int
 }
 
-// cutter cuts a batch by partition. It belongs to one goroutine.
-type cutter struct {
-	partitions *batchPartitioner
-	cuts       []*cut
-	byPlace    map[place]*cut // once there are more than fewCuts
+// grouper batches a batch by partition. It belongs to one goroutine.
+type grouper struct {
+	partitions  *batchPartitioner
+	batches     []*partitionBatch
+	byPartition map[partitionKey]*partitionBatch // once there are more than fewCuts
 }
 
-// fewCuts are found faster one by one: most batches have one message, or one topic of a few
+// maxLinearSearch are found faster one by one: most batches have one message, or one topic of a few
 // partitions.
-const fewCuts = 8
+const maxLinearSearch = 8
 
-// place is where a message goes; a topic without partitions has place 0 alone.
-type place struct {
+// partitionKey is where a message goes; a topic without partitions has partitionKey 0 alone.
+type partitionKey struct {
 	topic     string
 	partition int
 }
 
-func newCutter(p *partitioner) *cutter { return &cutter{partitions: p.newBatch()} }
+func newGrouper(p *partitioner) *grouper { return &grouper{partitions: p.newBatch()} }
 
 // add puts the message at index i of the batch into the cut of its partition. The error is that of
 // the message.
-func (c *cutter) add(i int, m outgoing, topic broker.Topic) error {
+func (c *grouper) add(i int, m outgoing, topic broker.Topic) error {
 	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
 	if err != nil {
 		return err
 	}
-	at := place{topic.Name, n}
+	at := partitionKey{topic.Name, n}
 	to := c.find(at)
 	if to == nil {
-		to = &cut{target: target(topic, n)}
-		c.keep(at, to)
+		to = &partitionBatch{target: target(topic, n)}
+		c.insert(at, to)
 	}
 	to.records = append(to.records, m.record)
 	to.messages = append(to.messages, i)
 	return nil
 }
 
-func (c *cutter) find(at place) *cut {
-	if c.byPlace != nil {
-		return c.byPlace[at]
+func (c *grouper) find(at partitionKey) *partitionBatch {
+	if c.byPartition != nil {
+		return c.byPartition[at]
 	}
-	for _, to := range c.cuts {
-		if to.place() == at {
+	for _, to := range c.batches {
+		if to.key() == at {
 			return to
 		}
 	}
 	return nil
 }
 
-func (c *cutter) keep(at place, to *cut) {
-	c.cuts = append(c.cuts, to)
+func (c *grouper) insert(at partitionKey, to *partitionBatch) {
+	c.batches = append(c.batches, to)
 	switch {
-	case c.byPlace != nil:
-		c.byPlace[at] = to
-	case len(c.cuts) > fewCuts:
-		c.byPlace = map[place]*cut{}
-		for _, to := range c.cuts {
-			c.byPlace[to.place()] = to
+	case c.byPartition != nil:
+		c.byPartition[at] = to
+	case len(c.batches) > maxLinearSearch:
+		c.byPartition = map[partitionKey]*partitionBatch{}
+		for _, to := range c.batches {
+			c.byPartition[to.key()] = to
 		}
 	}
 }
 
-func (c *cut) place() place { return place{c.target.Topic, c.target.Partition} }
+func (c *partitionBatch) key() partitionKey { return partitionKey{c.target.Topic, c.target.Partition} }
 
 func target(topic broker.Topic, partition int) appender.Target {
 	split := topic.Split(partition)
@@ -98,27 +98,27 @@ func (j *job) route(ctx context.Context, s *session) error {
 	if len(j.unrouted) == 0 {
 		return nil
 	}
-	found, err := j.lookUp(ctx, s)
+	found, err := j.lookUpTopics(ctx, s)
 	if err != nil {
 		return err
 	}
-	if err := j.lookAgain(ctx, s, found); err != nil {
+	if err := j.refreshGrown(ctx, s, found); err != nil {
 		return err
 	}
-	cutter := newCutter(s.partitioner)
+	group := newGrouper(s.partitioner)
 	for _, i := range j.unrouted {
 		m := j.messages[i]
 		if topic := found[m.topic]; topic.err != nil {
 			s.health.writeFailed(m.topic, topic.err)
 			j.errs[i] = topic.err
-		} else if err := cutter.add(i, m, topic.Topic); err != nil {
+		} else if err := group.add(i, m, topic.Topic); err != nil {
 			j.errs[i] = err
 		}
 	}
 	j.unrouted = nil
 	j.routes++
-	for _, c := range cutter.cuts {
-		j.flights = append(j.flights, flight{cut: c, pending: s.appender.Append(c.target, c.records)})
+	for _, c := range group.batches {
+		j.sent = append(j.sent, sentBatch{partitionBatch: c, pending: s.appender.Append(c.target, c.records)})
 	}
 	return nil
 }
@@ -129,8 +129,8 @@ type lookup struct {
 	err error
 }
 
-// lookUp finds the topics of the unrouted messages. An error of one topic is that of its messages.
-func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error) {
+// lookUpTopics finds the topics of the unrouted messages. An error of one topic is that of its messages.
+func (j *job) lookUpTopics(ctx context.Context, s *session) (map[string]lookup, error) {
 	found := map[string]lookup{}
 	last := -1
 	for _, i := range j.unrouted {
@@ -143,7 +143,7 @@ func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error)
 			continue
 		}
 		topic, err := s.findTopic(ctx, name)
-		if errors.Is(err, errAway) || ctx.Err() != nil {
+		if errors.Is(err, errDisconnected) || ctx.Err() != nil {
 			return nil, orContext(ctx, err)
 		}
 		found[name] = lookup{Topic: topic, err: err}
@@ -151,9 +151,9 @@ func (j *job) lookUp(ctx context.Context, s *session) (map[string]lookup, error)
 	return found, nil
 }
 
-// lookAgain looks once more at the topics that don't have the partition that partitioner manual
+// refreshGrown looks once more at the topics that don't have the partition that partitioner manual
 // asks for: they may have grown.
-func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup) error {
+func (j *job) refreshGrown(ctx context.Context, s *session, found map[string]lookup) error {
 	if s.partitioner.kind != manual {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (j *job) lookAgain(ctx context.Context, s *session, found map[string]lookup
 		seen[name] = true
 		s.topics.expire(name)
 		again, err := s.findTopic(ctx, name)
-		if errors.Is(err, errAway) || ctx.Err() != nil {
+		if errors.Is(err, errDisconnected) || ctx.Err() != nil {
 			return orContext(ctx, err)
 		}
 		found[name] = lookup{Topic: again, err: err}

@@ -36,8 +36,8 @@ type session struct {
 	appender    *appender.Appender
 	observer    *observer
 	health      *health
-	parking     *parking
-	order       *order
+	suspended   *suspendedJobs
+	order       *reorderDetector
 	// warnings are what is wrong with the server and the user that the output can do with.
 	warnings    func(ctx context.Context) []string
 	closeClient func() error
@@ -70,8 +70,8 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 			},
 			node: func(t appender.Target) string { return broker.NodeOf(client, t) },
 		}, set.topic),
-		parking:     newParking(),
-		order:       newOrder(),
+		suspended:   newSuspendedJobs(),
+		order:       newReorderDetector(),
 		warnings:    func(ctx context.Context) []string { return set.warnings(ctx, client) },
 		closeClient: client.Close,
 	}
@@ -85,7 +85,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 	s.appender = appender.New(appender.Config{
 		Log:      appends,
 		Producer: producer,
-		Backoff:  set.retry.newBackoff(s.parking.occupied),
+		Backoff:  set.retry.newBackoff(s.suspended.any),
 		Observer: s.observer,
 	})
 	s.appender.Start() // ended by close
@@ -135,14 +135,14 @@ func (s *settings) warnings(ctx context.Context, client config.Client) []string 
 // findTopic looks up a topic, with retries like those of an append. It returns errAway if the
 // server does not answer, or what is wrong with the topic.
 func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, error) {
-	retries := s.settings.retry.newPatience(s.parking.occupied, time.Now)
+	retries := s.settings.retry.newRetryBackoff(s.suspended.any, time.Now)
 	for {
 		topic, err := s.topics.get(ctx, name)
 		if err == nil || isPermanent(err) {
 			return topic, broker.Explain(err)
 		}
 		if s.health.topicDown(ctx, name) {
-			return topic, errAway
+			return topic, errDisconnected
 		}
 		wait := retries.NextBackOff()
 		if wait < 0 {
@@ -156,7 +156,7 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 
 // await waits for the outcome of an append. While the append is being retried it asks now and then
 // whether the server is there, and returns errAway if not.
-func (s *session) await(ctx context.Context, f flight) error {
+func (s *session) await(ctx context.Context, f sentBatch) error {
 	select {
 	case <-f.pending.Done():
 		return nil
@@ -164,7 +164,7 @@ func (s *session) await(ctx context.Context, f flight) error {
 		return ctx.Err()
 	case <-f.pending.Stalled():
 	}
-	again := time.NewTicker(stallGrace)
+	again := time.NewTicker(stallCheckInterval)
 	defer again.Stop()
 	for {
 		select {
@@ -174,7 +174,7 @@ func (s *session) await(ctx context.Context, f flight) error {
 			return ctx.Err()
 		case <-again.C:
 			if s.health.partitionDown(ctx, f.target) {
-				return errAway
+				return errDisconnected
 			}
 		}
 	}
@@ -187,7 +187,7 @@ func (s *session) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	err := s.appender.Close(ctx)
-	if err == nil && s.settings.idempotent && !s.parking.occupied() {
+	if err == nil && s.settings.idempotent && !s.suspended.any() {
 		s.cleanUp(ctx)
 	}
 	return errors.Join(err, s.closeClient())

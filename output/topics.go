@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// topicsFresh is how long a topic is taken to be as it was last seen.
-	topicsFresh = 10 * time.Second
-	// longestLook is how long a look at a topic that is known may take: its messages wait for it.
-	longestLook = time.Second
+	// topicTTL is how long a topic is taken to be as it was last seen.
+	topicTTL = 10 * time.Second
+	// refreshTimeout is how long a look at a topic that is known may take: its messages wait for it.
+	refreshTimeout = time.Second
 )
 
 // topicStore is what is asked of the broker.
@@ -38,7 +38,7 @@ type topics struct {
 	mu sync.Mutex
 	// known forgets topics that are idle: one that was partitioned then is looked at like a new
 	// one.
-	known *recent[*knownTopic]
+	known *topicCache[*knownTopic]
 }
 
 // knownTopic is guarded by topics.mu.
@@ -53,7 +53,7 @@ type knownTopic struct {
 
 func newTopics(store topicStore, partitions int, log *service.Logger) *topics {
 	t := &topics{store: store, partitions: partitions, log: log, now: time.Now}
-	t.known = newRecent[*knownTopic](func() time.Time { return t.now() })
+	t.known = newTopicCache[*knownTopic](func() time.Time { return t.now() })
 	return t
 }
 
@@ -63,7 +63,7 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 	t.mu.Lock()
 	k, _ := t.known.get(name)
 	if k != nil && !k.checked.IsZero() {
-		topic, fresh := k.topic, t.now().Sub(k.checked) < topicsFresh
+		topic, fresh := k.topic, t.now().Sub(k.checked) < topicTTL
 		if !fresh {
 			k.checked = t.now() // others go on with what is known meanwhile
 		}
@@ -71,7 +71,7 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 		if fresh {
 			return topic, nil
 		}
-		looking, cancel := context.WithTimeout(ctx, longestLook)
+		looking, cancel := context.WithTimeout(ctx, refreshTimeout)
 		defer cancel()
 		seen, err := t.refresh(looking, name)
 		if err != nil {
@@ -101,17 +101,17 @@ func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error)
 		return broker.Topic{}, fmt.Errorf("looking up topic %q: %w", name, err)
 	}
 	if !topic.Plain() {
-		t.mended(name)
-		return t.remember(topic), nil
+		t.clearOrphaned(name)
+		return t.update(topic), nil
 	}
-	remembered, lost := t.remembered(name)
+	remembered, lost := t.lastPartitioned(name)
 	switch {
 	case lost:
 		return t.restore(ctx, remembered)
 	case t.partitions > 0:
 		return t.create(ctx, name)
 	}
-	return t.remember(topic), nil
+	return t.update(topic), nil
 }
 
 // partitions counts in words.
@@ -131,7 +131,7 @@ func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) 
 	if created {
 		t.log.Infof("Created topic %q with %s", name, partitions(topic.Partitions))
 	}
-	return t.remember(topic), nil
+	return t.update(topic), nil
 }
 
 // restore writes back the metadata of a topic that lost it (FLUSHALL, a deleted key), so that
@@ -139,7 +139,7 @@ func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) 
 func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, error) {
 	topic, created, err := t.store.Create(ctx, lost.Name, lost.Partitions)
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
-		if t.firstOrphaned(lost.Name) {
+		if t.markOrphaned(lost.Name) {
 			t.log.Warnf(
 				"The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back; it is "+
 					"written on with %s: %v",
@@ -148,7 +148,7 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 				err,
 			)
 		}
-		return t.remember(lost), nil
+		return t.update(lost), nil
 	}
 	if err != nil {
 		return broker.Topic{}, fmt.Errorf("writing back the metadata of topic %q: %w", lost.Name, err)
@@ -157,11 +157,11 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 		t.log.Warnf("The metadata of topic %q was gone from Redis, flushed or deleted: wrote it back with %s",
 			topic.Name, partitions(topic.Partitions))
 	}
-	return t.remember(topic), nil
+	return t.update(topic), nil
 }
 
-// firstOrphaned reports, once until it is mended, that the metadata can't be written back.
-func (t *topics) firstOrphaned(name string) bool {
+// markOrphaned reports, once until it is mended, that the metadata can't be written back.
+func (t *topics) markOrphaned(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k, ok := t.known.get(name)
@@ -173,8 +173,8 @@ func (t *topics) firstOrphaned(name string) bool {
 	return first
 }
 
-// mended forgets that the metadata could not be written back.
-func (t *topics) mended(name string) {
+// clearOrphaned forgets that the metadata could not be written back.
+func (t *topics) clearOrphaned(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if k, ok := t.known.get(name); ok {
@@ -182,8 +182,8 @@ func (t *topics) mended(name string) {
 	}
 }
 
-// remembered returns the topic as it was last seen if it had partitions then.
-func (t *topics) remembered(name string) (broker.Topic, bool) {
+// lastPartitioned returns the topic as it was last seen if it had partitions then.
+func (t *topics) lastPartitioned(name string) (broker.Topic, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k, ok := t.known.get(name)
@@ -193,8 +193,8 @@ func (t *topics) remembered(name string) (broker.Topic, bool) {
 	return k.topic, true
 }
 
-// remember keeps the topic and warns, once, if it has not as many partitions as the field says.
-func (t *topics) remember(topic broker.Topic) broker.Topic {
+// update keeps the topic and warns, once, if it has not as many partitions as the field says.
+func (t *topics) update(topic broker.Topic) broker.Topic {
 	t.mu.Lock()
 	k, ok := t.known.get(topic.Name)
 	if !ok {

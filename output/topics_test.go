@@ -54,7 +54,7 @@ func TestTopicIsLookedAtEveryTenSeconds(t *testing.T) {
 	}
 	assert.Equal(t, 1, store.described)
 	store.partitions["a"] = 5
-	clock.at = clock.at.Add(topicsFresh)
+	clock.at = clock.at.Add(topicTTL)
 	topic, err := known.get(t.Context(), "a")
 	require.NoError(t, err)
 	assert.Equal(t, 5, topic.Partitions)
@@ -66,7 +66,7 @@ func TestKnownTopicOutlivesFailedLooks(t *testing.T) {
 	_, err := known.get(t.Context(), "a")
 	require.NoError(t, err)
 	store.err = errors.New("away")
-	clock.at = clock.at.Add(topicsFresh)
+	clock.at = clock.at.Add(topicTTL)
 	topic, err := known.get(t.Context(), "a")
 	require.NoError(t, err)
 	assert.Equal(t, 3, topic.Partitions)

@@ -67,7 +67,7 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 				t,
 				c.fields,
 			).record(
-				&pad{},
+				&arena{},
 				spanned(t, message("{}", c.metadata...), c.state),
 				"",
 			)
@@ -84,7 +84,7 @@ func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
 		t,
 		"",
 	).record(
-		&pad{},
+		&arena{},
 		message("x", "traceparent", parent, "tracestate", "a=1"),
 		"",
 	)
@@ -95,9 +95,9 @@ func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
 
 func TestTraceCountsTowardsMaxMessageBytes(t *testing.T) {
 	r := newRecorder(t, "max_message_bytes: '80'")
-	_, _, err := r.record(&pad{}, message(strings.Repeat("x", 76)), "")
+	_, _, err := r.record(&arena{}, message(strings.Repeat("x", 76)), "")
 	require.NoError(t, err)
-	_, _, err = r.record(&pad{}, spanned(t, message(strings.Repeat("x", 76)), ""), "")
+	_, _, err = r.record(&arena{}, spanned(t, message(strings.Repeat("x", 76)), ""), "")
 	require.ErrorContains(t, err, "max_message_bytes")
 }
 
@@ -109,7 +109,7 @@ func BenchmarkRecord(b *testing.B) {
 	msg := message(strings.Repeat("x", 256), "colour", "red", "size", "large")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := r.record(&pad{}, msg, "ann"); err != nil {
+		if _, _, err := r.record(&arena{}, msg, "ann"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,21 +13,21 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// errAway says that a job is not finished and that it is for the engine to wait for the connection.
-var errAway = errors.New("the connection is away")
+// errDisconnected says that a job is not finished and that it is for the engine to wait for the connection.
+var errDisconnected = errors.New("the server is not available")
 
 const (
-	// stallGrace is how long a job waits for the appender's own retries before it asks whether the
+	// stallCheckInterval is how long a job waits for the appender's own retries before it asks whether the
 	// server is there at all, and then how often it asks.
-	stallGrace = time.Second
+	stallCheckInterval = time.Second
 	// maxRoutes is how often a message is routed before it fails, if its topic looks different at
 	// every append.
 	maxRoutes = 5
 )
 
 // job is one batch on its way: the outcome of each message so far, and what is still to be done.
-// One WriteBatch at a time works on it; when that one leaves because the connection is away, the
-// job is parked until the engine brings the same batch again.
+// One WriteBatch at a time works on it; when that one leaves because the server is not available, the
+// job is suspended until the engine brings the same batch again.
 type job struct {
 	messages []outgoing
 	// errs has the outcome of each message that has one; a message that has none is unrouted, under
@@ -37,13 +37,13 @@ type job struct {
 	unrouted []int
 	// routes counts how often messages were routed.
 	routes int
-	// flights are the appends that are under way.
-	flights []flight
+	// sent are the appends that are under way.
+	sent []sentBatch
 }
 
-// flight is a cut that was handed to the appender.
-type flight struct {
-	*cut
+// sentBatch is a cut that was handed to the appender.
+type sentBatch struct {
+	*partitionBatch
 	pending *appender.Pending
 }
 
@@ -65,7 +65,7 @@ func (j *job) run(ctx context.Context, s *session) error {
 		if err := j.route(ctx, s); err != nil {
 			return err
 		}
-		if err := j.settle(ctx, s); err != nil {
+		if err := j.awaitOutcomes(ctx, s); err != nil {
 			return err
 		}
 		if len(j.unrouted) == 0 {
@@ -92,21 +92,21 @@ func (j *job) fail(err error) {
 	j.unrouted = nil
 }
 
-// settle waits for the appends that are under way and takes down their outcomes.
-func (j *job) settle(ctx context.Context, s *session) error {
-	for len(j.flights) > 0 {
-		f := j.flights[0]
+// awaitOutcomes waits for the appends that are under way and takes down their outcomes.
+func (j *job) awaitOutcomes(ctx context.Context, s *session) error {
+	for len(j.sent) > 0 {
+		f := j.sent[0]
 		if err := s.await(ctx, f); err != nil {
 			return err
 		}
-		j.land(f, s)
-		j.flights = j.flights[1:]
+		j.recordOutcomes(f, s)
+		j.sent = j.sent[1:]
 	}
 	return nil
 }
 
-// land takes down the outcome of one append.
-func (j *job) land(f flight, s *session) {
+// recordOutcomes takes down the outcome of one append.
+func (j *job) recordOutcomes(f sentBatch, s *session) {
 	for n, err := range f.pending.Errs() {
 		i := f.messages[n]
 		switch {

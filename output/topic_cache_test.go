@@ -13,10 +13,10 @@ import (
 
 func TestRecentForgetsWhatIsIdle(t *testing.T) {
 	clock := &clock{at: time.Unix(1000, 0)}
-	r := newRecent[int](clock.now)
+	r := newTopicCache[int](clock.now)
 	r.set("idle", 1)
 	r.set("used", 2)
-	clock.at = clock.at.Add(topicIdle - time.Second)
+	clock.at = clock.at.Add(topicIdleTime - time.Second)
 	_, ok := r.get("used")
 	require.True(t, ok)
 	clock.at = clock.at.Add(time.Second)
@@ -29,7 +29,7 @@ func TestRecentForgetsWhatIsIdle(t *testing.T) {
 
 // A million names that a message may give must not stay.
 func TestWhatIsKeptOfTopicsIsBounded(t *testing.T) {
-	const names = 3 * mostTopics
+	const names = 3 * maxTopics
 	known, store, _, _ := newFakeTopics(0)
 	store.partitions["name-1"] = 4
 	turns := newPartitioner(roundRobin)
@@ -42,10 +42,10 @@ func TestWhatIsKeptOfTopicsIsBounded(t *testing.T) {
 		o.Gap(appender.Target{Topic: name, Key: name}, appender.Lost{Records: 1})
 		o.trimFailed(appender.Target{Topic: name, Key: name}, assert.AnError)
 	}
-	assert.Equal(t, mostTopics, known.known.topics.Len())
-	assert.Equal(t, mostTopics, turns.turns.topics.Len())
-	assert.Equal(t, mostTopics, o.gapWarned.topics.Len())
-	assert.Equal(t, mostTopics, o.trimWarned.topics.Len())
+	assert.Equal(t, maxTopics, known.known.topics.Len())
+	assert.Equal(t, maxTopics, turns.turns.topics.Len())
+	assert.Equal(t, maxTopics, o.gapWarned.topics.Len())
+	assert.Equal(t, maxTopics, o.trimWarned.topics.Len())
 	topic, err := known.get(t.Context(), "name-1")
 	require.NoError(t, err)
 	assert.Equal(t, 4, topic.Partitions, "what was forgotten is looked at again")

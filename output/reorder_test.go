@@ -31,7 +31,7 @@ func came(partition, seq int, key string, deliveries int) *service.Message {
 }
 
 // lateOf returns how many of the messages with the numbers are out of order.
-func lateOf(o *order, key string, deliveries int, numbers ...int) int {
+func lateOf(o *reorderDetector, key string, deliveries int, numbers ...int) int {
 	late := 0
 	for _, n := range numbers {
 		late += len(o.check(service.MessageBatch{came(0, n, key, deliveries)}))
@@ -47,7 +47,7 @@ func upTo(from, to int) (numbers []int) {
 }
 
 func TestMessagesBehindALaterOneOfTheirKeyAreRecognised(t *testing.T) {
-	o := newOrder()
+	o := newReorderDetector()
 	assert.Zero(t, lateOf(o, "a", 1, 1, 2, 5))
 	assert.Equal(t, 2, lateOf(o, "a", 1, 3, 4), "both came behind 5")
 	assert.Zero(t, lateOf(o, "a", 1, 6))
@@ -60,7 +60,7 @@ func TestMessagesBehindALaterOneOfTheirKeyAreRecognised(t *testing.T) {
 }
 
 func TestMessagesThatComeAgainAreNotOutOfOrder(t *testing.T) {
-	o := newOrder()
+	o := newReorderDetector()
 	require.Zero(t, lateOf(o, "a", 1, upTo(100, 200)...))
 	assert.Zero(t, lateOf(o, "a", 2, upTo(90, 200)...), "rejected before")
 	assert.Zero(t, lateOf(o, "a", 1, upTo(150, 200)...), "handed out by another member")
@@ -70,7 +70,7 @@ func TestMessagesThatComeAgainAreNotOutOfOrder(t *testing.T) {
 }
 
 func TestWhatIsRememberedOfTheOrderIsBounded(t *testing.T) {
-	o := newOrder()
+	o := newReorderDetector()
 	for n := range 3 * orderSources {
 		o.check(service.MessageBatch{came(n, 1, "a", 1)})
 	}
@@ -78,12 +78,12 @@ func TestWhatIsRememberedOfTheOrderIsBounded(t *testing.T) {
 		o.check(service.MessageBatch{came(0, n, fmt.Sprint(n), 1)})
 	}
 	assert.Equal(t, orderSources, o.sources.Len())
-	assert.Len(t, o.passage(source{"t", 0}).seen, orderSeen)
+	assert.Len(t, o.currentPass(source{"t", 0}).seen, orderSeen)
 	assert.Len(t, o.last, orderKeys)
 }
 
 func TestOrderWithoutARafkaInputCostsNothing(t *testing.T) {
-	o := newOrder()
+	o := newReorderDetector()
 	batch := numbered(0, 100, 10)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { o.check(batch) }))
 	assert.Nil(t, o.last)
@@ -230,7 +230,7 @@ func TestKeyThatIsNullIsWarnedOfOnceForATopic(t *testing.T) {
 }
 
 func BenchmarkOrderCheck(b *testing.B) {
-	o := newOrder()
+	o := newReorderDetector()
 	n := 0
 	batch := make(service.MessageBatch, 500)
 	for b.Loop() {

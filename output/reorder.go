@@ -33,22 +33,22 @@ const (
 	orderKeys = 1 << 14
 )
 
-// order recognises messages of a rafka input that reach the output behind a later one of the same
+// reorderDetector recognises messages of a rafka input that reach the output behind a later one of the same
 // partition and key. Its memory is bounded, and allocated with the first such message. It is safe
 // for concurrent use.
-type order struct {
+type reorderDetector struct {
 	seed maphash.Seed
 
 	mu      sync.Mutex
-	sources *simplelru.LRU[source, *passage]
+	sources *simplelru.LRU[source, *readPass]
 	// last is, by the hash of passage and key, the highest offset of the key. A key takes the place
 	// of another with the same slot.
 	last []lastOfKey
-	// passages numbers them.
-	passages uint64
+	// passes numbers them.
+	passes uint64
 	// from and current are those of the last message: the next one is often of the same partition.
 	from    source
-	current *passage
+	current *readPass
 }
 
 // source is a partition that messages come from.
@@ -57,9 +57,9 @@ type source struct {
 	partition int
 }
 
-// passage is what came of a partition since its messages were last handed out from an earlier
+// readPass is what came of a partition since its messages were last handed out from an earlier
 // offset on.
-type passage struct {
+type readPass struct {
 	number uint64
 	// seen are the offsets that came last, in a ring.
 	seen []offset
@@ -87,10 +87,10 @@ type reordered struct {
 	offset, later offset
 }
 
-func newOrder() *order { return &order{seed: maphash.MakeSeed()} }
+func newReorderDetector() *reorderDetector { return &reorderDetector{seed: maphash.MakeSeed()} }
 
 // check takes note of a batch and returns the messages that are out of order.
-func (o *order) check(batch service.MessageBatch) (late []reordered) {
+func (o *reorderDetector) check(batch service.MessageBatch) (late []reordered) {
 	locked := false
 	for _, msg := range batch {
 		from, at, key, ok := origin(msg)
@@ -103,9 +103,9 @@ func (o *order) check(batch service.MessageBatch) (late []reordered) {
 			locked = true
 		}
 		if from != o.from || o.current == nil {
-			o.from, o.current = from, o.passage(from)
+			o.from, o.current = from, o.currentPass(from)
 		}
-		later, behind := o.pass(o.current, at, key)
+		later, behind := o.track(o.current, at, key)
 		if !behind {
 			continue
 		}
@@ -139,8 +139,8 @@ func origin(msg *service.Message) (from source, at offset, key string, ok bool) 
 	return from, at, key, isText && hasTopic && hasPartition && err == nil && err2 == nil
 }
 
-// pass takes note of a message and returns the later one that came before it, if there is one.
-func (o *order) pass(p *passage, at offset, key string) (later offset, behind bool) {
+// track takes note of a message and returns the later one that came before it, if there is one.
+func (o *reorderDetector) track(p *readPass, at offset, key string) (later offset, behind bool) {
 	last := o.lastOf(p, key)
 	if c := at.compare(last.offset); c < 0 {
 		switch {
@@ -159,9 +159,9 @@ func (o *order) pass(p *passage, at offset, key string) (later offset, behind bo
 	return offset{}, false
 }
 
-func (o *order) passage(from source) *passage {
+func (o *reorderDetector) currentPass(from source) *readPass {
 	if o.sources == nil {
-		sources, err := simplelru.NewLRU[source, *passage](orderSources, nil)
+		sources, err := simplelru.NewLRU[source, *readPass](orderSources, nil)
 		if err != nil {
 			panic(err) // the size is a constant above zero
 		}
@@ -169,7 +169,7 @@ func (o *order) passage(from source) *passage {
 	}
 	p, ok := o.sources.Get(from)
 	if !ok {
-		p = &passage{}
+		p = &readPass{}
 		o.restart(p)
 		o.sources.Add(from, p)
 	}
@@ -177,13 +177,13 @@ func (o *order) passage(from source) *passage {
 }
 
 // restart forgets what came of a partition.
-func (o *order) restart(p *passage) {
-	o.passages++
-	*p = passage{number: o.passages, seen: p.seen[:0]}
+func (o *reorderDetector) restart(p *readPass) {
+	o.passes++
+	*p = readPass{number: o.passes, seen: p.seen[:0]}
 }
 
 // lastOf returns the slot of a key, emptied if another key had it.
-func (o *order) lastOf(p *passage, key string) *lastOfKey {
+func (o *reorderDetector) lastOf(p *readPass, key string) *lastOfKey {
 	hash := maphash.String(o.seed, key) ^ p.number*0x9e3779b97f4a7c15 // spreads the numbers over all bits
 	slot := &o.last[hash%orderKeys]
 	if slot.hash != hash {
@@ -192,7 +192,7 @@ func (o *order) lastOf(p *passage, key string) *lastOfKey {
 	return slot
 }
 
-func (p *passage) add(at offset) {
+func (p *readPass) add(at offset) {
 	if len(p.seen) < orderSeen {
 		p.seen = append(p.seen, at)
 		return
@@ -201,14 +201,14 @@ func (p *passage) add(at offset) {
 	p.next = (p.next + 1) % orderSeen
 }
 
-func (p *passage) has(at offset) bool {
+func (p *readPass) has(at offset) bool {
 	return slices.Contains(p.seen, at)
 }
 
 // restarts reports whether an offset lies before everything that is remembered, of which something
 // was forgotten: the partition is read again from there, after a seek of the group or in another
 // member.
-func (p *passage) restarts(at offset) bool {
+func (p *readPass) restarts(at offset) bool {
 	if len(p.seen) < orderSeen {
 		return false
 	}
