@@ -89,10 +89,10 @@ func (o *observer) Retried(t appender.Target, r appender.Result) {
 	}
 }
 
-// Settled ends the trouble of a partition: what was retried is written, or was given up. Without
+// RetriesEnded ends the trouble of a partition: what was retried is written, or was given up. Without
 // the latter a topic that is not written to again would count as troubled for as long as the
 // process runs, and no later outage would be reported.
-func (o *observer) Settled(t appender.Target, err error) {
+func (o *observer) RetriesEnded(t appender.Target, err error) {
 	lasted, over := o.retried.Recover(t.Key)
 	switch {
 	case !over:

@@ -21,16 +21,16 @@ func newTestObserver() (*observer, *clock, *journal, *[]string) {
 func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
 	o, clock, journal, _ := newTestObserver()
 	a, b := appender.Target{Topic: "t", Key: "t:0"}, appender.Target{Topic: "t", Partition: 1, Key: "t:1"}
-	o.Settled(a, nil)
+	o.RetriesEnded(a, nil)
 	for range 5 {
 		o.Retried(a, appender.Result{Err: errors.New("refused")})
 		o.Retried(b, appender.Result{Err: errors.New("refused")})
 	}
 	clock.at = clock.at.Add(3 * time.Second)
-	o.Settled(a, nil)
+	o.RetriesEnded(a, nil)
 	assert.Empty(t, journal.Lines("works again"))
-	o.Settled(b, nil)
-	o.Settled(b, nil)
+	o.RetriesEnded(b, nil)
+	o.RetriesEnded(b, nil)
 	assert.Len(t, journal.Lines("is being retried: refused"), 1)
 	assert.Len(t, journal.Lines("works again after 3s"), 1)
 }
@@ -58,12 +58,12 @@ func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 	o, _, journal, _ := newTestObserver()
 	gone, used := appender.Target{Topic: "gone", Key: "gone"}, appender.Target{Topic: "used", Key: "used"}
 	o.Retried(gone, appender.Result{Err: errors.New("refused")})
-	o.Settled(gone, errors.New("gave up"))
+	o.RetriesEnded(gone, errors.New("gave up"))
 	assert.Len(t, journal.Lines("not retried any more after 0s, and messages have failed: gave up"), 1)
 	assert.Empty(t, journal.Lines("works again"))
 	for range 2 {
 		o.Retried(used, appender.Result{Err: errors.New("refused")})
-		o.Settled(used, nil)
+		o.RetriesEnded(used, nil)
 	}
 	assert.Len(t, journal.Lines("is being retried"), 3, "each outage")
 	assert.Len(t, journal.Lines("works again"), 2)

@@ -16,42 +16,43 @@ type Lost struct {
 	Exact bool
 }
 
-// mostKept is how many appends of a partition are remembered, at two bytes each.
-const mostKept = 4096
+// maxRemembered is how many appends of a partition are remembered, at two bytes each.
+const maxRemembered = 4096
 
 // acknowledged remembers how many records the last appends of a partition had, so that it can be
 // told what a store has lost that went back.
 type acknowledged struct {
-	runs []run
+	runs []appendRun
 	kept int
 	// forgotten is the last append of which nothing is remembered.
 	forgotten Number
 }
 
-// run is appends of one epoch that follow on each other.
-type run struct {
+// appendRun is appends of one epoch that follow on each other.
+type appendRun struct {
 	epoch, first uint64
 	counts       []uint16
 }
 
-func (r run) number(i int) Number { return Number{r.epoch, r.first + uint64(i)} }
+func (r appendRun) number(i int) Number { return Number{r.epoch, r.first + uint64(i)} }
 
 // add notes an append that the store has confirmed. Appends are added in the order of their
 // numbers.
 func (h *acknowledged) add(n Number, records int) {
 	last := len(h.runs) - 1
 	if last < 0 || h.runs[last].number(len(h.runs[last].counts)) != n {
-		h.runs = append(h.runs, run{epoch: n.Epoch, first: n.Seq})
+		h.runs = append(h.runs, appendRun{epoch: n.Epoch, first: n.Seq})
 		last++
 	}
 	h.runs[last].counts = append(h.runs[last].counts, uint16(min(records, maxAppendRecords)))
-	if h.kept++; h.kept > mostKept {
-		h.forget(mostKept / 2)
+	if h.kept++; h.kept > maxRemembered {
+		h.forget(maxRemembered / 2)
 	}
 }
 
-// doubt notes an append of which nobody knows whether the number that a store tells includes it.
-func (h *acknowledged) doubt(n Number) { *h = acknowledged{forgotten: n} }
+// forgetUpTo forgets all appends up to n, since it is not known whether a number that the store
+// reports includes the append n.
+func (h *acknowledged) forgetUpTo(n Number) { *h = acknowledged{forgotten: n} }
 
 // forget drops the n oldest appends.
 func (h *acknowledged) forget(n int) {
@@ -68,8 +69,9 @@ func (h *acknowledged) forget(n int) {
 	}
 }
 
-// since takes out the appends behind a number, which is the last one that the store has.
-func (h *acknowledged) since(stored Number) Lost {
+// takeAfter removes the appends after a number, which is the last one that the store has, and returns
+// how many records they had.
+func (h *acknowledged) takeAfter(stored Number) Lost {
 	lost := Lost{Exact: !stored.before(h.forgotten)}
 	for len(h.runs) > 0 {
 		r := &h.runs[len(h.runs)-1]

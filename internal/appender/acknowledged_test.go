@@ -23,10 +23,10 @@ func TestAcknowledgedTellsWhatIsLostBehindANumber(t *testing.T) {
 		{3, 2}: 0, {3, 7}: 0, {4, 1}: 0, {3, 1}: 1, {2, 9}: 6, {1, 3}: 6, {1, 2}: 1006, {1, 1}: 1026, {}: 1036,
 	} {
 		h := fill()
-		assert.Equal(t, Lost{Records: want, Exact: true}, h.since(stored), "%v", stored)
-		assert.Equal(t, Lost{Exact: true}, h.since(stored), "it is told once: %v", stored)
+		assert.Equal(t, Lost{Records: want, Exact: true}, h.takeAfter(stored), "%v", stored)
+		assert.Equal(t, Lost{Exact: true}, h.takeAfter(stored), "it is told once: %v", stored)
 		h.add(Number{9, 1}, 7)
-		assert.Equal(t, Lost{Records: 7, Exact: true}, h.since(stored), "and goes on: %v", stored)
+		assert.Equal(t, Lost{Records: 7, Exact: true}, h.takeAfter(stored), "and goes on: %v", stored)
 	}
 }
 
@@ -37,13 +37,13 @@ func TestAcknowledgedIsBoundedAndThenTellsTheLeast(t *testing.T) {
 		records int
 	}
 	n := Number{1, 0}
-	for range 5 * mostKept {
+	for range 5 * maxRemembered {
 		if n.Seq++; random.IntN(500) == 0 {
 			n = Number{n.Epoch + 1, 1}
 		}
 		records := 1 + random.IntN(maxAppendRecords)
 		h.add(n, records)
-		require.LessOrEqual(t, h.kept, mostKept)
+		require.LessOrEqual(t, h.kept, maxRemembered)
 		all = append(all, struct {
 			Number
 			records int
@@ -55,14 +55,14 @@ func TestAcknowledgedIsBoundedAndThenTellsTheLeast(t *testing.T) {
 		}
 		return sum
 	}
-	recent := len(all) - mostKept/2
+	recent := len(all) - maxRemembered/2
 	copied := *h
-	assert.Equal(t, Lost{Records: truth(recent), Exact: true}, copied.since(all[recent].Number))
+	assert.Equal(t, Lost{Records: truth(recent), Exact: true}, copied.takeAfter(all[recent].Number))
 	*h = acknowledged{}
 	for _, a := range all {
 		h.add(a.Number, a.records)
 	}
-	lost := h.since(all[10].Number)
+	lost := h.takeAfter(all[10].Number)
 	assert.False(t, lost.Exact)
 	assert.Less(t, lost.Records, truth(10))
 	assert.GreaterOrEqual(t, lost.Records, truth(recent))
@@ -71,7 +71,7 @@ func TestAcknowledgedIsBoundedAndThenTellsTheLeast(t *testing.T) {
 func TestAcknowledgedDoesNotCountWhatIsInDoubt(t *testing.T) {
 	h := &acknowledged{}
 	h.add(Number{1, 1}, 10)
-	h.doubt(Number{1, 2})
+	h.forgetUpTo(Number{1, 2})
 	h.add(Number{2, 1}, 3)
-	assert.Equal(t, Lost{Records: 3}, h.since(Number{1, 1}))
+	assert.Equal(t, Lost{Records: 3}, h.takeAfter(Number{1, 1}))
 }

@@ -25,9 +25,9 @@ type Observer interface {
 	Deduplicated(Target)
 	// Gap: the store has lost appends that it had acknowledged, with so many records.
 	Gap(Target, Lost)
-	// Settled: an append that was sent more than once has its outcome. The error is nil if its
+	// RetriesEnded: an append that was sent more than once has its outcome. The error is nil if its
 	// records are written. It is called after every Retried for that append.
-	Settled(Target, error)
+	RetriesEnded(Target, error)
 }
 
 // Config says how an Appender works.
@@ -57,8 +57,8 @@ type Appender struct {
 	running sync.WaitGroup
 
 	mu      sync.Mutex
-	queues  map[string]*queue // by Target.Key
-	writers map[lane]*writer  // there are few nodes, so they are never forgotten
+	queues  map[string]*queue     // by Target.Key
+	writers map[writerKey]*writer // there are few nodes, so they are never forgotten
 	started bool
 	closed  bool
 	// forgotten is the highest epoch of any queue that was forgotten: a new queue begins above it.
@@ -72,7 +72,7 @@ func New(c Config) *Appender {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Appender{
 		config: c, ctx: ctx, cancel: cancel,
-		queues: map[string]*queue{}, writers: map[lane]*writer{}, sweepAt: sweepEvery,
+		queues: map[string]*queue{}, writers: map[writerKey]*writer{}, sweepAt: sweepEvery,
 	}
 }
 
@@ -83,7 +83,7 @@ func (a *Appender) Start() {
 	defer a.mu.Unlock()
 	a.started = true
 	for _, w := range a.writers {
-		a.launch(w)
+		a.startWriter(w)
 	}
 }
 
@@ -106,7 +106,7 @@ func (a *Appender) Append(t Target, records []Record) *Pending {
 	q.push(p)
 	if q.phase == idle {
 		q.node = node
-		a.enlist(q)
+		a.schedule(q)
 	}
 	return p
 }
@@ -116,7 +116,7 @@ func (a *Appender) Append(t Target, records []Record) *Pending {
 // ErrClosed too unless they turn out to be written, and returns an error. All goroutines have ended
 // when it returns. It may be called at any time and more than once.
 func (a *Appender) Close(ctx context.Context) error {
-	if !a.shut() {
+	if !a.beginClose() {
 		a.running.Wait() // back-off timers that were just going off
 		a.cancel()
 		return nil
@@ -137,15 +137,15 @@ func (a *Appender) Finished() []string {
 	defer a.mu.Unlock()
 	var keys []string
 	for key, q := range a.queues {
-		if a.closed && q.phase == idle && q.confirmed && !q.doubtful {
+		if a.closed && q.phase == idle && q.confirmed && !q.uncertain {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// shut fails everything but what is in the air and reports whether anything is.
-func (a *Appender) shut() bool {
+// beginClose fails everything that is not in flight, and reports whether a writer is running.
+func (a *Appender) beginClose() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
@@ -153,25 +153,25 @@ func (a *Appender) shut() bool {
 		if q.timer != nil && q.timer.Stop() {
 			a.running.Done()
 		}
-		if q.phase != flying {
+		if q.phase != inFlight {
 			a.abort(q)
 		}
-		q.drain(ErrClosed)
+		q.failAll(ErrClosed)
 	}
-	flying := false
+	running := false
 	for _, w := range a.writers {
 		w.ready = nil
-		flying = flying || w.running
+		running = running || w.running
 	}
-	return flying
+	return running
 }
 
-// abort ends the retries of a flight that Close has overtaken.
+// abort ends the retries of a batch because the Appender is closed.
 func (a *Appender) abort(q *queue) {
-	if f := &q.flight; f.count > 0 {
-		f.resolve(0, f.gaveUp(fmt.Errorf("%w; the last attempt: %w", ErrClosed, f.cause)))
+	if b := &q.batch; b.count > 0 {
+		b.resolve(0, b.gaveUp(fmt.Errorf("%w; the last attempt: %w", ErrClosed, b.lastErr)))
 	}
-	q.stalled = nil
+	q.stalled = false
 	q.phase = idle
 }
 
@@ -183,7 +183,7 @@ func (a *Appender) queue(key string) *queue {
 		if len(a.queues) >= a.sweepAt {
 			a.sweep()
 		}
-		q = &queue{sequence: sequence{epoch: a.forgotten + 1}, side: len(a.queues) % sides}
+		q = &queue{sequence: sequence{epoch: a.forgotten + 1}, writer: len(a.queues) % writersPerNode}
 		a.queues[key] = q
 	}
 	return q
@@ -201,67 +201,61 @@ func (a *Appender) sweep() {
 	a.sweepAt = len(a.queues) + sweepEvery
 }
 
-// enlist puts a queue on the list of its writer.
-func (a *Appender) enlist(q *queue) {
-	l := lane{q.node, q.side}
-	w := a.writers[l]
+// schedule puts a queue on the list of its writer.
+func (a *Appender) schedule(q *queue) {
+	key := writerKey{q.node, q.writer}
+	w := a.writers[key]
 	if w == nil {
 		w = &writer{owner: a}
-		a.writers[l] = w
+		a.writers[key] = w
 	}
 	q.phase = ready
 	w.ready = append(w.ready, q)
-	a.launch(w)
+	a.startWriter(w)
 }
 
-// launch runs a writer that has work and isn't running. The goroutine ends by itself, and Close
-// joins it.
-func (a *Appender) launch(w *writer) {
+// startWriter runs a writer that has work and isn't running. Its goroutine ends when the work is
+// done, and Close joins it.
+func (a *Appender) startWriter(w *writer) {
 	if a.started && !a.closed && !w.running && len(w.ready) > 0 {
 		w.running = true
 		a.running.Go(w.run)
 	}
 }
 
-// land applies the answers of a round and sends the queues on their way: to a writer, into the
-// back-off, or to rest.
-func (a *Appender) land(round []*queue, answers []answer) {
+// complete applies the decisions about a round and moves its queues on: to a writer, into the
+// back-off, or to idle.
+func (a *Appender) complete(round []*queue, answers []answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, q := range round {
-		v := answers[i].verdict
+		d := answers[i].decision
 		answers[i].lost = q.missing(answers[i].result)
-		switch answers[i].result.Status {
-		case Unknown, Partial:
-			q.doubtful = true
-		}
-		answers[i].settled = v.next == settle && q.flight.attempts > 1
-		q.land(v)
+		q.apply(d)
 		q.node = answers[i].node
 		switch {
 		case a.closed:
 			a.abort(q)
-		case v.next == backOff && v.delay > 0:
-			a.pause(q, v.delay)
-		case v.next != settle || !q.empty():
-			a.enlist(q)
+		case d.next == backOff && d.delay > 0:
+			a.backOff(q, d.delay)
+		case d.next != finish || !q.empty():
+			a.schedule(q)
 		default:
 			q.phase = idle
 		}
 	}
 }
 
-// pause takes a queue out of the rounds for a while. The timer's goroutine ends at once, and Close
-// waits for it.
-func (a *Appender) pause(q *queue, delay time.Duration) {
-	q.phase = waiting
+// backOff schedules a queue after a delay. Close stops or joins the timer.
+func (a *Appender) backOff(q *queue, delay time.Duration) {
+	q.phase = backingOff
 	a.running.Add(1)
 	q.timer = time.AfterFunc(delay, func() {
 		defer a.running.Done()
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		if q.timer = nil; !a.closed {
-			a.enlist(q)
+			a.schedule(q)
 		}
 	})
 }

@@ -194,7 +194,7 @@ func TestCloseAtAnyMoment(t *testing.T) {
 			for _, q := range a.queues {
 				assert.Equal(t, idle, q.phase)
 				assert.True(t, q.empty())
-				assert.Zero(t, q.flight.count)
+				assert.Zero(t, q.batch.count)
 			}
 		})
 	}

@@ -7,12 +7,12 @@ type Pending struct {
 	done    chan struct{}
 	stalled chan struct{}
 
-	// What follows is written under the Appender's lock. errs and cause don't change any more once
-	// done and stalled, respectively, are closed.
-	taken int // records that have gone into an append, from the front
-	left  int // records without an outcome
-	errs  []error
-	cause error
+	// The following fields are written under the Appender's lock. errs does not change after done is
+	// closed.
+	taken     int // records that have gone into a batch, from the front
+	left      int // records without an outcome
+	errs      []error
+	isStalled bool // stalled is closed
 }
 
 func newPending(t Target, records []Record) *Pending {
@@ -35,16 +35,6 @@ func (p *Pending) Done() <-chan struct{} { return p.done }
 // retried. It stays open if that never happens, and it may be closed although the records are
 // written later.
 func (p *Pending) Stalled() <-chan struct{} { return p.stalled }
-
-// StallCause returns the error of the attempt that closed Stalled, nil while it is open.
-func (p *Pending) StallCause() error {
-	select {
-	case <-p.stalled:
-		return p.cause
-	default:
-		return nil
-	}
-}
 
 // Errs waits for Done and returns nil if all records were written; else one error for each record,
 // nil for those that were. The caller must not change it.
@@ -90,9 +80,9 @@ func (p *Pending) failRest(err error) {
 }
 
 // stall closes Stalled, once.
-func (p *Pending) stall(cause error) {
-	if p.cause == nil {
-		p.cause = cause
+func (p *Pending) stall() {
+	if !p.isStalled {
+		p.isStalled = true
 		close(p.stalled)
 	}
 }

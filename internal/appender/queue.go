@@ -2,7 +2,7 @@ package appender
 
 import "time"
 
-// The limits of one append: a server does nothing else while it runs one.
+// The limits of one append. A Redis server runs no other command while it runs one append.
 const (
 	maxAppendRecords = 1000
 	maxAppendBytes   = 1 << 20
@@ -11,39 +11,39 @@ const (
 // maxKept is the capacity up to which the lists of an idle queue are kept for its next use.
 const maxKept = 16
 
-// queue holds what waits for one partition, in order, and the append that is under way. The
-// Appender's lock guards it, but for the flight while that is in the air.
+// queue holds the records that wait for one partition, in order, and the batch that is being sent.
+// The Appender's lock guards it, except for the batch while that is in flight.
 type queue struct {
 	sequence sequence
 	acked    acknowledged
-	flight   flight
-	// pendings wait; those before head are gone, and of the first a part may be taken already.
+	batch    batch
+	// pendings wait. Those before head are done with; the first one may be in part.
 	pendings []*Pending
 	head     int
 	phase    phase
-	// node is where the store has the partition, as far as it knew before the last attempt.
+	// node is the node that had the partition before the last attempt, as far as the Log knew.
 	node string
-	// side says which of the node's writers serves it.
-	side int
-	// stalled is why the flight backed off for the first time, nil if it didn't.
-	stalled error
+	// writer is the index of the node's writer that serves the queue.
+	writer int
+	// stalled is true while the batch is being retried after a back-off.
+	stalled bool
 	// timer ends the back-off.
 	timer *time.Timer
-	// used says that something was appended since the last sweep.
+	// used is true if records were appended since the last sweep.
 	used bool
-	// confirmed says that the store has the number of an append, and doubtful that the outcome of
-	// an attempt was not known, so that a request may still be on its way.
-	confirmed, doubtful bool
+	// confirmed is true if the store has the number of an append. uncertain is true if an attempt had
+	// an unknown outcome: its request may still be on its way.
+	confirmed, uncertain bool
 }
 
-// phase is where a queue stands.
+// phase is the state of a queue.
 type phase int
 
 const (
-	idle    phase = iota // it holds nothing
-	ready                // it is on its writer's list
-	flying               // its append is in the air
-	waiting              // its append is backing off
+	idle       phase = iota // it holds nothing
+	ready                   // it is on its writer's list
+	inFlight                // the Log is called with its batch
+	backingOff              // its batch waits for a retry
 )
 
 func (q *queue) empty() bool { return q.head == len(q.pendings) }
@@ -52,12 +52,12 @@ func (q *queue) empty() bool { return q.head == len(q.pendings) }
 func (q *queue) push(p *Pending) {
 	q.used = true
 	q.pendings = append(q.pendings, p)
-	if q.stalled != nil {
-		p.stall(q.stalled)
+	if q.stalled {
+		p.stall()
 	}
 }
 
-// pop lets go of the first Pending.
+// pop removes the first Pending.
 func (q *queue) pop() {
 	q.pendings[q.head] = nil
 	q.head++
@@ -73,31 +73,31 @@ func (q *queue) pop() {
 	}
 }
 
-// depart makes the flight ready to be sent: the one that is to be retried as it is, else a new one
-// of what waits. It returns the flight's bytes.
-func (q *queue) depart(producer string) int {
-	q.phase = flying
-	if q.flight.count == 0 {
-		q.cut(producer)
+// next makes the batch ready to be sent: the one that is to be retried, unchanged, or else a new
+// one. It returns the batch's bytes.
+func (q *queue) next(producer string) int {
+	q.phase = inFlight
+	if q.batch.count == 0 {
+		q.fill(producer)
 	}
-	return q.flight.size
+	return q.batch.size
 }
 
-// cut begins a new append with as much as fits. All its records have the target of the first.
-func (q *queue) cut(producer string) {
-	f := &q.flight
-	f.Target, f.Producer = q.pendings[q.head].target, producer
+// fill begins a new batch with as many records as fit. All of them have the target of the first.
+func (q *queue) fill(producer string) {
+	b := &q.batch
+	b.Target, b.Producer = q.pendings[q.head].target, producer
 	q.number()
 	for !q.empty() {
 		p := q.pendings[q.head]
-		if p.target != f.Target {
+		if p.target != b.Target {
 			return
 		}
-		n, size := p.fit(maxAppendRecords-f.count, maxAppendBytes-f.size, f.count == 0)
+		n, size := p.fit(maxAppendRecords-b.count, maxAppendBytes-b.size, b.count == 0)
 		if n == 0 {
 			return
 		}
-		f.add(p, n, size)
+		b.add(p, n, size)
 		if p.taken < len(p.records) {
 			return
 		}
@@ -105,15 +105,16 @@ func (q *queue) cut(producer string) {
 	}
 }
 
-// number gives the flight the numbers that the sequence has next.
+// number gives the batch the next number of the sequence.
 func (q *queue) number() {
-	if q.flight.Producer != "" {
-		q.flight.Epoch, q.flight.Seq = q.sequence.next()
+	if q.batch.Producer != "" {
+		q.batch.Epoch, q.batch.Seq = q.sequence.next()
 	}
 }
 
-// missing finds out what the store has lost, from what it knew before it answered. A store that
-// knew nothing need not have lost anything: it forgets producers that are idle for long.
+// missing returns what the store has lost, judging from the number that it knew before the append;
+// nil if nothing. A store without a number has not necessarily lost anything: it forgets producers
+// that are idle for long.
 func (q *queue) missing(r Result) *Lost {
 	if r.Stored == (Number{}) {
 		if r.Status == Gap {
@@ -121,74 +122,77 @@ func (q *queue) missing(r Result) *Lost {
 		}
 		return nil
 	}
-	if lost := q.acked.since(r.Stored); lost.Records > 0 || r.Status == Gap {
+	if lost := q.acked.takeAfter(r.Stored); lost.Records > 0 || r.Status == Gap {
 		return &lost
 	}
 	return nil
 }
 
-// remember notes an append for when the store turns out to have lost it.
-func (q *queue) remember(v verdict) {
-	n := Number{q.flight.Epoch, q.flight.Seq}
-	switch {
-	case q.flight.Producer == "":
-	case v.confirm:
-		q.acked.add(n, q.flight.count)
-	case v.next == settle && v.written > 0:
-		q.acked.doubt(n) // the store holds a part of it, and no number for that
+// apply carries out a decision about the batch: it updates the numbers, gives the records their
+// outcome if the batch has ended, and stalls the records that wait for a retry.
+func (q *queue) apply(d decision) {
+	q.remember(d)
+	if d.status == Unknown || d.status == Partial {
+		q.uncertain = true
 	}
-}
-
-// land applies a verdict: to the sequence, to those who wait, and to the records if the append has
-// ended.
-func (q *queue) land(v verdict) {
-	f := &q.flight
-	q.remember(v)
-	if v.confirm {
+	if d.confirmed() {
 		q.confirmed = true
 		q.sequence.confirm()
 	}
-	if v.raise {
-		q.sequence.raise(v.above)
+	if d.newEpoch {
+		q.sequence.newEpoch(d.above)
 	}
-	if v.stalls {
-		f.stall(v.cause)
+	if d.retryable {
+		q.batch.stall()
 	}
-	if v.next == settle {
-		q.settle(v)
+	if d.next == finish {
+		q.finish(d)
 		return
 	}
-	f.cause = v.cause
-	if v.raise {
+	q.batch.lastErr = d.err
+	if d.newEpoch {
 		q.number()
 	}
-	if v.next == backOff && q.stalled == nil {
-		q.stall(v.cause)
+	if d.next == backOff && !q.stalled {
+		q.stall()
 	}
 }
 
-// settle gives the records of the flight their outcome.
-func (q *queue) settle(v verdict) {
-	target := q.flight.Target
-	q.flight.resolve(v.written, v.cause)
-	q.stalled = nil
-	for v.reroute && !q.empty() && q.pendings[q.head].target == target {
+// remember records an append, to count its records if the store turns out to have lost it.
+func (q *queue) remember(d decision) {
+	n := Number{q.batch.Epoch, q.batch.Seq}
+	switch {
+	case q.batch.Producer == "":
+	case d.confirmed():
+		q.acked.add(n, q.batch.count)
+	case d.next == finish && d.written > 0:
+		q.acked.forgetUpTo(n) // the store holds some of the records, but not their number
+	}
+}
+
+// finish gives the records of the batch their outcome. If the topic was partitioned, the records that
+// wait for the same target fail too.
+func (q *queue) finish(d decision) {
+	target := q.batch.Target
+	q.batch.resolve(d.written, d.err)
+	q.stalled = false
+	for d.status == Partitioned && !q.empty() && q.pendings[q.head].target == target {
 		p := q.pendings[q.head]
 		q.pop()
-		p.failRest(v.cause)
+		p.failRest(d.err)
 	}
 }
 
-// stall tells everyone who waits that the flight is being retried.
-func (q *queue) stall(cause error) {
-	q.stalled = cause
+// stall marks all Pendings in the queue as waiting for a retry.
+func (q *queue) stall() {
+	q.stalled = true
 	for _, p := range q.pendings[q.head:] {
-		p.stall(cause)
+		p.stall()
 	}
 }
 
-// drain fails all that waits.
-func (q *queue) drain(err error) {
+// failAll fails everything that waits.
+func (q *queue) failAll(err error) {
 	for !q.empty() {
 		p := q.pendings[q.head]
 		q.pop()

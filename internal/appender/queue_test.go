@@ -35,10 +35,10 @@ func cuts(calls ...[]Record) (counts []int) {
 		q.push(newPending(to("p"), records))
 	}
 	for !q.empty() {
-		q.depart("me")
-		q.flight.assemble()
-		counts = append(counts, len(q.flight.Records))
-		q.land(q.flight.judge(Result{}, &Config{}))
+		q.next("me")
+		q.batch.assemble()
+		counts = append(counts, len(q.batch.Records))
+		q.apply(q.batch.decide(Result{}, &Config{}))
 	}
 	return counts
 }
@@ -153,12 +153,12 @@ func TestIdleQueueHoldsNoRecords(t *testing.T) {
 			q := a.queues["p"]
 			assert.Equal(t, idle, q.phase)
 			assert.LessOrEqual(t, cap(q.pendings), maxKept)
-			assert.LessOrEqual(t, cap(q.flight.parts), maxKept)
-			assert.Nil(t, q.flight.Records)
+			assert.LessOrEqual(t, cap(q.batch.segments), maxKept)
+			assert.Nil(t, q.batch.Records)
 			for _, p := range q.pendings[:cap(q.pendings)] {
 				assert.Nil(t, p)
 			}
-			for _, p := range q.flight.parts[:cap(q.flight.parts)] {
+			for _, p := range q.batch.segments[:cap(q.batch.segments)] {
 				assert.Zero(t, p)
 			}
 		}

@@ -14,5 +14,5 @@ func (s *sequence) next() (epoch, seq uint64) { return s.epoch, s.last + 1 }
 // confirm says that the store holds the append that got its numbers from next.
 func (s *sequence) confirm() { s.last++ }
 
-// raise begins a new epoch, higher than any before and than the given one.
-func (s *sequence) raise(above uint64) { *s = sequence{epoch: max(s.epoch, above) + 1} }
+// newEpoch begins a new epoch, higher than any before and than the given one.
+func (s *sequence) newEpoch(above uint64) { *s = sequence{epoch: max(s.epoch, above) + 1} }

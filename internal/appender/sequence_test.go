@@ -16,10 +16,10 @@ func TestSequence(t *testing.T) {
 	assert.Equal(t, [2]uint64{1, 1}, next(), "a number that was not confirmed is used again")
 	s.confirm()
 	assert.Equal(t, [2]uint64{1, 2}, next())
-	s.raise(0)
+	s.newEpoch(0)
 	assert.Equal(t, [2]uint64{2, 1}, next())
-	s.raise(7)
+	s.newEpoch(7)
 	assert.Equal(t, [2]uint64{8, 1}, next())
-	s.raise(7)
+	s.newEpoch(7)
 	assert.Equal(t, [2]uint64{9, 1}, next(), "an epoch is never used again")
 }

@@ -364,7 +364,7 @@ func backoff(d time.Duration, times int) func() Backoff {
 type observed struct {
 	mu sync.Mutex
 	counts
-	settled []error
+	retriesEnded []error
 }
 
 type counts struct {
@@ -373,10 +373,10 @@ type counts struct {
 }
 
 func (o *observed) Retried(Target, Result) { o.mu.Lock(); o.retried++; o.mu.Unlock() }
-func (o *observed) Settled(_ Target, err error) {
+func (o *observed) RetriesEnded(_ Target, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.settled = append(o.settled, err)
+	o.retriesEnded = append(o.retriesEnded, err)
 }
 func (o *observed) Deduplicated(Target)  { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
 func (o *observed) Gap(_ Target, l Lost) { o.mu.Lock(); o.gap++; o.lost += l.Records; o.mu.Unlock() }

@@ -46,14 +46,14 @@ func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 		for _, p := range all {
 			assert.Nil(t, p.Errs())
 		}
-		seen := [sides]map[string]bool{{}, {}}
+		seen := [writersPerNode]map[string]bool{{}, {}}
 		for i, round := range s.rounds {
 			assert.LessOrEqual(t, len(round), maxRoundBytes/maxAppendBytes)
 			for _, key := range round {
-				seen := seen[a.queues[key].side]
+				seen := seen[a.queues[key].writer]
 				assert.True(
 					t,
-					!seen[key] || len(seen) == 40/sides,
+					!seen[key] || len(seen) == 40/writersPerNode,
 					"round %d: %s is served twice before others once",
 					i,
 					key,
@@ -160,7 +160,6 @@ func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
 		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1), Observer: seen})
 		p := a.Append(to("p"), recs("a"))
 		<-p.Stalled()
-		assert.Equal(t, errNoAnswer, p.StallCause())
 		s.mu.Lock()
 		s.short = false
 		s.mu.Unlock()
@@ -169,9 +168,9 @@ func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
 	})
 }
 
-// Every append that was sent more than once is reported as settled, also one that was given up;
+// Every append that was sent more than once is reported when it ends, also one that was given up;
 // others are not.
-func TestAppendThatWasRepeatedIsReportedAsSettled(t *testing.T) {
+func TestEndOfRetriesIsReported(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults []fault
 		errs   []error
@@ -190,9 +189,9 @@ func TestAppendThatWasRepeatedIsReportedAsSettled(t *testing.T) {
 				a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 2), Observer: seen})
 				<-a.Append(to("p"), recs("a")).Done()
 				synctest.Wait()
-				require.Len(t, seen.settled, len(test.errs))
+				require.Len(t, seen.retriesEnded, len(test.errs))
 				for i, err := range test.errs {
-					assert.ErrorIs(t, seen.settled[i], err)
+					assert.ErrorIs(t, seen.retriesEnded[i], err)
 				}
 			})
 		})
@@ -206,7 +205,7 @@ func TestWriterEndsWhenNothingIsReady(t *testing.T) {
 		for range 3 {
 			assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 			synctest.Wait()
-			assert.False(t, a.writers[lane{}].running)
+			assert.False(t, a.writers[writerKey{}].running)
 		}
 	})
 }

@@ -87,8 +87,8 @@ func (l *losses) noteReply(key string, history int, r appender.Result) {
 // Retried implements appender.Observer.
 func (*losses) Retried(appender.Target, appender.Result) {}
 
-// Settled implements appender.Observer.
-func (*losses) Settled(appender.Target, error) {}
+// RetriesEnded implements appender.Observer.
+func (*losses) RetriesEnded(appender.Target, error) {}
 
 // Deduplicated implements appender.Observer.
 func (*losses) Deduplicated(appender.Target) {}
