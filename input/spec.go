@@ -1,6 +1,8 @@
 package input
 
 import (
+	"strings"
+
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
@@ -49,31 +51,37 @@ func spec() *service.ConfigSpec {
 	return service.NewConfigSpec().
 		Stable().
 		Categories("Services").
-		Summary(
-			"Reads a topic of partitioned Redis Streams as a member of a consumer group, with the programming model of a Kafka consumer.",
-		).
+		Summary("Reads a topic of partitioned Redis Streams as a member of a consumer group, with the programming "+
+			"model of a Kafka consumer.").
 		Description(description).
 		Fields(config.ConnectionFields()...).
 		Fields(groupFields()...).
 		Fields(flowFields()...).
 		Fields(timingFields()...).
 		LintRule(config.JoinLintRules(config.ConnectionLintRule(), lintRule)).
-		Example(
-			"Read a topic",
-			"Any number of processes may run this: they share the partitions of `orders`, and messages of one key stay in order.",
-			`
+		Example("Read a topic",
+			"Any number of processes can run this: they share the partitions of `orders`, and messages with the same "+
+				"key stay in order.", exampleRead).
+		Example("Read without order",
+			"Lets each partition have up to 5000 messages in the pipeline at a time. As always, only the highest "+
+				"offset below which every message is acknowledged is committed.", exampleUnordered).
+		Example("Set aside messages that always fail",
+			"A message that fails is handed out again until it succeeds, and its partition waits for it. Here, "+
+				"messages that the server rejects permanently are set aside one by one, and messages that failed for "+
+				"another reason are handed out again. (A `fallback` around `http_client` would set aside whole "+
+				"batches.)",
+			exampleDeadLetters)
+}
+
+const exampleRead = `
 input:
   rafka:
     url: redis://localhost:6379
     stream_name: orders
     consumer_group: billing
-`,
-		).
-		Example(
-			"Read without order",
-			"Lets each partition have up to 5000 messages in the pipeline at once. What is committed is still the highest offset "+
-				"below which nothing is missing.",
-			`
+`
+
+const exampleUnordered = `
 input:
   rafka:
     url: redis://localhost:6379
@@ -82,14 +90,9 @@ input:
     unordered_processing:
       enabled: true
       checkpoint_limit: 5000
-`,
-		).
-		Example(
-			"Set aside messages that always fail",
-			"A message that fails is handed out again until it succeeds, and its partition waits for it. "+
-				"Here what the server refuses for good is set aside, message by message, and what failed for another reason comes again. "+
-				"(A `fallback` around `http_client` would set aside whole batches.)",
-			`
+`
+
+const exampleDeadLetters = `
 input:
   rafka:
     url: redis://localhost:6379
@@ -98,11 +101,11 @@ input:
 
 pipeline:
   processors:
-    - http: # one request for each message, in their order
+    - http: # one request for each message, in order
         url: http://localhost:8080/orders
         verb: POST
         retries: 3
-        drop_on: [400, 413, 422] # refused for good: not tried again
+        drop_on: [400, 413, 422] # rejected permanently: not retried
 
 output:
   switch:
@@ -118,167 +121,176 @@ output:
             key: ${! @rafka_key.or("") }
       - output:
           reject: 'the request failed: ${! error() }'
-`,
-		)
-}
+`
 
-const description = `
-All inputs that share ` + "`consumer_group`" + `, in any number of processes, are members of one consumer group: each partition of the topic is read by one of
-them at a time, in order, and its offset is committed once everything up to it has been acknowledged. When members come, leave or die, partitions move by
-themselves. A topic that was not created with partitions is one plain Redis stream of that name: any existing stream can be read, by one member at a time.
+// description has ~ where the documentation has backquotes.
+var description = strings.ReplaceAll(`
+All inputs with the same ~consumer_group~, in any number of processes, are members of one consumer
+group. Each partition of the topic is read by one member at a time, in order. Its offset is committed
+once every message up to it has been acknowledged. When members join, leave or crash, partitions move
+automatically. A topic that was not created with partitions is one plain Redis stream of that name:
+any existing stream can be read, by one member at a time.
 
 ### Order
 
-At most one batch of a partition is in the pipeline at a time, so messages of one key stay in order whatever ` + "`pipeline.threads`" + ` and ` + "`max_in_flight`" + `
-are; partitions are processed in parallel. An output with ` + "`batching.count`" + ` needs a ` + "`batching.period`" + ` too, as it may wait for messages that are not handed
-out before it has written the ones it has. ` + "`unordered_processing`" + ` lifts all this.
+At most one batch of a partition is in the pipeline at a time, so messages with the same key stay in
+order whatever ~pipeline.threads~ and ~max_in_flight~ are. Partitions are processed in parallel. An
+output with ~batching.count~ also needs ~batching.period~: it may wait for messages that are not
+handed out until it has written the ones it has. ~unordered_processing~ lifts these limits.
 
 ### Failures
 
-A batch that was rejected is handed out again before anything newer of its partition, and nothing of it counts as processed. Benthos can't say reliably which
-message of a batch failed, so the batch comes in smaller pieces: cut at the messages that the error names, or in halves if it names none. Pieces that are accepted
-are done with. A message that fails alone is tried again after a back-off (10 ms, doubling to 5 s); those behind it with the same key wait for it, and so does
-whatever is newer in the partition. Messages of a batch that had already been delivered when another one failed are so delivered again, in
-general once or twice.
+A rejected batch is handed out again before anything newer of its partition, and none of its messages
+count as processed. Benthos can't report reliably which message of a batch failed. So the batch comes
+again in smaller pieces: split at the messages that the error names, or in halves if it names none.
+Accepted pieces are not handed out again. A message that fails alone is retried after a back-off
+(10 ms, doubling to 5 s). Messages behind it with the same key wait for it, and so does everything
+newer in the partition. Messages of a batch that were already processed when another one failed are
+therefore delivered again, usually once or twice.
 
-A message that keeps failing is reported: after five seconds, then once a minute, with its offset and key, how often it failed, and how to pass over it.
+A message that keeps failing is logged after five seconds, and then once a minute, with its offset and
+key, how often it failed, and how to skip it.
 
-While Redis is away the input is not connected and tries again by itself. What a member had read and not handed out when its session ended is dropped, and
-read anew by whoever has the partition then.
+While Redis is unavailable the input is not connected, and retries automatically. Messages that a
+member had read and not handed out when its session ended are dropped, and read again by the
+partition's next owner.
 
 ### Restarts
 
-A member that stops hands its partitions over, and gets some when it is back: two rebalances for a restart. Where each input has a name that stays, such as the pod of
-a StatefulSet, ` + "`instance_id`" + ` saves both. A static member commits and releases when it stops, but stays in the group until its ` + "`session_timeout`" + ` ends; when it comes back
-under the same id before that, even after a crash, it takes its partitions over at once and nobody else's move. Give ` + "`session_timeout`" + ` the time that a restart takes: for as
-long as it is away, and no longer, its partitions wait.
+A member that stops hands its partitions over, and gets some when it is back: a restart takes two
+rebalances. ~instance_id~ avoids both, where each input has a name that stays, such as the pod of a
+StatefulSet. A static member commits and releases its partitions when it stops, but remains in the
+group until its ~session_timeout~ ends. If it returns with the same ID before that, even after a
+crash, it gets its partitions back immediately, and no other partition moves. Set ~session_timeout~ to
+the time that a restart takes: its partitions wait for as long as it is away, up to that time.
 
-If two inputs of a group run with the same id, the one that came later has the partitions. The earlier one says so in its log, is not ready, hands out
-nothing more, and stands by until the session of the later one has ended.
+If two inputs of a group run with the same ID, the later one has the partitions. The earlier one logs
+this, is not ready, hands out nothing more, and stands by until the session of the later one has ended.
 
 ### Metadata
 
-- ` + "`rafka_topic`" + `, ` + "`rafka_partition`" + `, ` + "`rafka_offset`" + `: where the message stands
-- ` + "`rafka_key`" + `: its key, if it has one
-- ` + "`rafka_timestamp_ms`" + `: when it was written, by the clock of Redis
-- ` + "`rafka_lag`" + `: how many messages of the partition were not processed yet, as last sampled
-- ` + "`rafka_delivery_count`" + `: how often this input has handed it out, this time included
+- ~rafka_topic~, ~rafka_partition~, ~rafka_offset~: where the message is stored
+- ~rafka_key~: its key, if it has one
+- ~rafka_timestamp_ms~: when it was written, by the clock of Redis
+- ~rafka_lag~: the number of messages of the partition that were not yet processed, as last sampled
+- ~rafka_delivery_count~: how often this input has handed it out, including this time
 
-and all other fields of the entry. Fields of these names are not taken over. Where an entry has trace context in the fields ` + "`traceparent`" + ` and
-` + "`tracestate`" + ` (W3C Trace Context), the spans of its message, and of no other of the batch, have their parent there.
+and all other fields of the entry, except fields with these names. If an entry has trace context in
+the fields ~traceparent~ and ~tracestate~ (W3C Trace Context), it becomes the parent of the spans of
+its message, and of no other message of the batch.
 
 ### Metrics
 
-With the labels ` + "`topic`" + `, ` + "`partition`" + ` and ` + "`group`" + `:
+With the labels ~topic~, ~partition~ and ~group~:
 
-- ` + "`rafka_lag`" + `: entries behind the last acknowledged one
-- ` + "`rafka_lag_seconds`" + `: age of the oldest entry that is not acknowledged
-- ` + "`rafka_oldest_unacked_seconds`" + `: how long ago the oldest message that is not acknowledged was handed out first
-- ` + "`rafka_last_read_seconds`" + `: time since entries last came
-- ` + "`rafka_commits_total`" + `, ` + "`rafka_fenced_total`" + `, ` + "`rafka_lost_entries_total`" + `, ` + "`rafka_recreated_total`" + `
-- ` + "`rafka_redelivered_total`" + `, ` + "`rafka_skipped_total`" + `
+- ~rafka_lag~: entries behind the last acknowledged one
+- ~rafka_lag_seconds~: age of the oldest entry that is not acknowledged
+- ~rafka_oldest_unacked_seconds~: time since the oldest unacknowledged message was first handed out
+- ~rafka_last_read_seconds~: time since entries last arrived
+- ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
+- ~rafka_redelivered_total~, ~rafka_skipped_total~
 
-and without ` + "`partition`" + `: ` + "`rafka_partitions_assigned`" + `, ` + "`rafka_rebalances_total`" + `.
-`
+and without ~partition~: ~rafka_partitions_assigned~, ~rafka_rebalances_total~.
+`, "~", "`")
 
-// groupFields say what is read, and as whom.
+// groupFields name the topic, the group and the member.
 func groupFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldStreamName).
-			Description(
-				"The topic to read: at most 249 characters, as in Kafka, and none that is not seen. So are the names of groups, consumers and instances.",
-			).Example("orders"),
+			Description("The topic to read: at most 249 characters, as in Kafka, and no invisible ones. The same " +
+				"limits apply to the names of groups, consumers and instances.").
+			Example("orders"),
 		service.NewStringField(fieldConsumerGroup).
-			Description(
-				"The consumer group that this input is a member of. Groups are independent of each other: each reads everything.",
-			).Example("billing"),
+			Description("The consumer group that this input is a member of. Groups are independent: each reads " +
+				"everything.").
+			Example("billing"),
 		service.NewStringField(fieldConsumerName).
-			Description("A name for this member, for people. It need not be unique. Empty: the name of the host.").
+			Description("A descriptive name for this member. It does not have to be unique. Empty: the host name.").
 			Default(""),
 		service.NewStringField(fieldInstanceID).
-			Description(
-				"Makes this a static member, as Kafka's `group.instance.id` does: the group knows it by this name, which no other input of the group may " +
-					"have at the same time, and which survives a restart. See [Restarts](#restarts). Empty: every start makes a new member.",
-			).
+			Description("Makes this a static member, like Kafka's `group.instance.id`: the group knows the input by " +
+				"this ID, which no other input of the group may have at the same time and which survives restarts. " +
+				"See [Restarts](#restarts). Empty: each start makes a new member.").
 			Default("").Example("${HOSTNAME}").Advanced(),
 		service.NewStringField(fieldStartOffset).
-			Description(
-				"Where to begin partitions for which the group has no offset yet: `earliest`, `latest`, a time (RFC 3339) or the ID of an entry, both " +
-					"inclusive. With `latest`, partitions that are added later are still read from their first entry.",
-			).
+			Description("Where to start partitions for which the group has no offset yet: `earliest`, `latest`, a " +
+				"time (RFC 3339) or the ID of an entry, both inclusive. With `latest`, partitions that are added " +
+				"later are still read from their first entry.").
 			Default("earliest").Example("latest").Example("2026-01-31T08:00:00Z").Example("1767225600000-0"),
 	}
 }
 
-// flowFields say how messages flow.
+// flowFields control batches, buffers and what happens to failures.
 func flowFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		config.WholeField(fieldBatchSize).
-			Description(
-				"The most messages of a batch. A batch is handed out as soon as there is anything, and never mixes partitions.",
-			).
+			Description("The most messages in a batch. A batch is handed out as soon as there are messages, and " +
+				"never mixes partitions.").
 			Default(500),
-		service.NewObjectField(fieldUnordered,
-			service.NewBoolField(fieldEnabled).
-				Description(
-					"Hand out the next messages of a partition before the last have been acknowledged.",
-				).Default(false),
-			config.WholeField(fieldCheckpointLimit).
-				Description("The most messages of a partition that may be unacknowledged.").Default(1024),
-			config.WholeField(fieldMaxAhead).
-				Description(
-					"The most messages of a partition from the committed offset to the last one handed out. While a message keeps failing, those "+
-						"behind it are processed and nothing of them is committed: so many are processed again at most after a crash. At this bound the "+
-						"partition waits, and the log names the message that holds it.",
-				).Default(1_000_000),
-		).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced(),
+		unorderedField(),
 		service.NewStringField(fieldPartitionBuffer).
-			Description("How much of one partition may be read ahead, within one read.").Default("1MB").Advanced(),
+			Description("How many bytes of one partition may be read ahead. The last read may exceed this.").
+			Default("1MB").Advanced(),
 		service.NewStringField(fieldFetchMax).
-			Description("How much may be read ahead in all.").Default("50MB").Advanced(),
+			Description("How many bytes may be read ahead in total.").Default("50MB").Advanced(),
 		service.NewStringField(fieldBodyKey).
-			Description(
-				"The field of an entry that holds the message. An entry without it becomes a JSON object of its fields, as all do if this is empty.",
-			).
+			Description("The field of an entry that holds the message. An entry without this field becomes a JSON " +
+				"object of its fields, and so does every entry if this is empty.").
 			Default("body").Advanced(),
 		service.NewBoolField(fieldReplayNacks).
-			Description(
-				"Whether batches that were rejected are handed out again. If not, they are passed over as a whole, since Benthos can't say reliably which " +
-					"messages of them failed, and `rafka_skipped_total` counts all their messages.",
-			).Default(true),
+			Description("Whether rejected batches are handed out again. If not, they are skipped as a whole, since " +
+				"Benthos can't report reliably which of their messages failed, and `rafka_skipped_total` counts all " +
+				"their messages.").
+			Default(true),
 		service.NewStringAnnotatedEnumField(fieldOnDataLoss, map[string]string{
-			lossContinue: "Log and count what was lost, and go on with what is there.",
-			lossFail:     "Stop reading that partition, with an error, until the group is moved past the loss.",
-		}).Description("What to do when entries were trimmed or deleted before they were read, or the stream went back in time.").
+			lossContinue: "Log and count the loss, and continue with the entries that exist.",
+			lossFail:     "Stop reading the partition, with an error, until the group is moved past the loss.",
+		}).Description("What to do when entries were trimmed or deleted before they were read, or the stream went " +
+			"back in time.").
 			Default(lossContinue).Advanced(),
 	}
 }
 
-// timingFields say when things happen.
+func unorderedField() *service.ConfigField {
+	return service.NewObjectField(fieldUnordered,
+		service.NewBoolField(fieldEnabled).
+			Description("Hand out the next messages of a partition before the previous ones are acknowledged.").
+			Default(false),
+		config.WholeField(fieldCheckpointLimit).
+			Description("The most unacknowledged messages of a partition.").Default(1024),
+		config.WholeField(fieldMaxAhead).
+			Description("The most messages of a partition between the committed offset and the last one handed out. "+
+				"While a message keeps failing, messages behind it are processed but not committed: at most this "+
+				"many are processed again after a crash. At this limit the partition waits, and the log names the "+
+				"message that it waits for.").
+			Default(1_000_000),
+	).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced()
+}
+
+// timingFields are periods and timeouts.
 func timingFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewDurationField(fieldCommitPeriod).
-			Description(
-				"How often offsets are committed. They are always committed when a partition is handed over or the input stops.",
-			).Default("1s").Advanced(),
+			Description("How often offsets are committed. They are also committed when a partition is handed over " +
+				"and when the input stops.").
+			Default("1s").Advanced(),
 		service.NewDurationField(fieldSessionTimeout).
-			Description(
-				"How long the group waits for a member that is not heard of before others take its partitions over.",
-			).Default("10s").Advanced(),
+			Description("How long the group waits for a member without heartbeats before other members take over its " +
+				"partitions.").
+			Default("10s").Advanced(),
 		service.NewDurationField(fieldHeartbeat).
-			Description(
-				"How often the member is heard of: at most a third of `session_timeout`. Default: 3s, or a third of `session_timeout` if that is less.",
-			).
+			Description("The time between heartbeats of the member: at most a third of `session_timeout`. Default: " +
+				"3s, or a third of `session_timeout` if that is less.").
 			Optional().Example("3s").Advanced(),
 		service.NewDurationField(fieldRebalance).
-			Description(
-				"How long a partition that is handed over may wait for messages that are in the pipeline.",
-			).Default("30s").Advanced(),
+			Description("How long a partition that is handed over may wait for messages that are in the pipeline.").
+			Default("30s").Advanced(),
 		service.NewDurationField(fieldRefreshMetadata).
-			Description(
-				"How often at least to look for new partitions of the topic. Every heartbeat looks too.",
-			).Default("10s").Advanced(),
+			Description("The longest time between two checks for new partitions of the topic. Each heartbeat checks " +
+				"too.").
+			Default("10s").Advanced(),
 		service.NewDurationField(fieldRefreshLag).
-			Description("How often lag is sampled and streams are looked over for loss.").Default("5s").Advanced(),
+			Description("How often the lag is sampled and streams are checked for lost entries.").
+			Default("5s").Advanced(),
 	}
 }
