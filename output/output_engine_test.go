@@ -32,7 +32,7 @@ func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipel
 	require.NoError(t, err)
 	builder := env.NewStreamBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
-	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	send, err := builder.AddBatchProducerFunc()
 	require.NoError(t, err)
 	p.send = send

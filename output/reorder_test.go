@@ -109,7 +109,7 @@ input: { rafka: { url: '%s', stream_name: orders, consumer_group: copy } }
 pipeline: { processors: [ { split: { size: 7 } } ] }
 output: { rafka: { url: '%s', stream_name: copy, partitions: 4, key: '${! @rafka_key.or("") }', %s } }
 `, server.URL(), server.URL(), fields)))
-	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	stream, err := builder.Build()
 	require.NoError(t, err)
 	ended := make(chan error, 1)
@@ -181,7 +181,7 @@ func TestMessagesOfABatchThatFailedAreNotOutOfOrder(t *testing.T) {
 input: { rafka: { url: '%s', stream_name: orders, consumer_group: copy } }
 output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }', max_message_bytes: 1KB, max_in_flight: 64 } }
 `, server.URL(), server.URL())))
-	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	stream, err := builder.Build()
 	require.NoError(t, err)
 	ended := make(chan error, 1)

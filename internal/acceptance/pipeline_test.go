@@ -82,11 +82,11 @@ func start(t *testing.T, c copier) *pipeline {
 		ended:   make(chan error, 1),
 	}
 	env := service.GlobalEnvironment().Clone()
-	require.NoError(t, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
+	require.NoError(t, env.RegisterMetricsExporter("recorder", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return p.metrics, nil }))
 	builder := env.NewStreamBuilder()
 	require.NoError(t, builder.SetYAML(c.yaml(p.address)))
-	require.NoError(t, builder.SetMetricsYAML("probe: {}"))
+	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
 	stream, err := builder.Build()
 	require.NoError(t, err)

@@ -19,13 +19,13 @@ import (
 
 var names atomic.Int64
 
-// freshName is new on every call, since servers outlive the test that opened them.
+// freshName returns a new name on every call, since servers outlive the tests that open them.
 func freshName(t *testing.T) string {
 	t.Helper()
 	return fmt.Sprintf("%s-%d", t.Name(), names.Add(1))
 }
 
-// client is set up as package config sets up its clients.
+// client returns a client configured like the clients of package config.
 func client(t *testing.T, name string) *redis.Client {
 	t.Helper()
 	addr, err := Open(name)
@@ -198,9 +198,9 @@ func TestCommandsThatRafkaNeedsWork(t *testing.T) {
 	require.NoError(t, c.XGroupDelConsumer(ctx, "s", "g", "c").Err())
 }
 
-// TestWhatIsMissing fails once miniredis learns one of these: then the package comment must change,
-// and the code that does without.
-func TestWhatIsMissing(t *testing.T) {
+// TestMissingCommands fails when miniredis adds one of these commands: then the package comment has
+// to change, and the code that works without it.
+func TestMissingCommands(t *testing.T) {
 	c, ctx := client(t, freshName(t)), t.Context()
 	require.NoError(t, c.XGroupCreateMkStream(ctx, "s", "g", "0").Err())
 	require.NoError(t, c.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"f", "v"}}).Err())

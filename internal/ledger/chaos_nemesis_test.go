@@ -68,7 +68,7 @@ var connectionFaults = []fault{
 	connectionFault("a connection is reset", 2, cut((*redistest.Proxy).Reset)),
 	connectionFault("a connection is slow", 2, slow),
 	connectionFault("a connection holds requests", 2, cut((*redistest.Proxy).HoldRequests)),
-	connectionFault("a connection holds replies", 2, cut((*redistest.Proxy).HoldAnswers)),
+	connectionFault("a connection holds replies", 2, cut((*redistest.Proxy).HoldReplies)),
 }
 
 func connectionFault(what string, weight int, inject func(*chaos, testing.TB, injection)) fault {

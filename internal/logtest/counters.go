@@ -9,8 +9,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Counters is a metrics exporter that keeps what is counted, by name and labels. The zero Counters
-// is empty; it is safe for concurrent use.
+// Counters is a metrics exporter that keeps counters, by name and labels. The zero value is empty.
+// It is safe for concurrent use.
 type Counters struct {
 	mu     sync.Mutex
 	counts map[string]int64
@@ -21,7 +21,7 @@ type counter struct {
 	name string
 }
 
-// Incr adds.
+// Incr adds to the counter.
 func (c *counter) Incr(n int64) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
@@ -71,22 +71,23 @@ func (c *Counters) NewGaugeCtor(name string, labels ...string) service.MetricsEx
 // Close implements service.MetricsExporter.
 func (c *Counters) Close(context.Context) error { return nil }
 
-// Get returns the count of a name followed by " label=value" for each label, in their order.
+// Get returns the value of a counter. The key is its name followed by " label=value" for each
+// label, in order.
 func (c *Counters) Get(name string) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts[name]
 }
 
-// Environment knows the exporter as "probe".
+// Environment returns an environment with the exporter under the name "recorder".
 func (c *Counters) Environment() (*service.Environment, error) {
 	env := service.GlobalEnvironment().Clone()
-	return env, env.RegisterMetricsExporter("probe", service.NewConfigSpec(),
+	return env, env.RegisterMetricsExporter("recorder", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return c, nil })
 }
 
-// Resources are those of a component that logs to the journal and counts here. They hold nothing
-// that would have to be closed.
+// Resources returns resources for a component that logs to the journal and counts here. Closing
+// them is not necessary.
 func (c *Counters) Resources(j *Journal) (*service.Resources, error) {
 	env, err := c.Environment()
 	if err != nil {
@@ -94,7 +95,7 @@ func (c *Counters) Resources(j *Journal) (*service.Resources, error) {
 	}
 	builder := env.NewResourceBuilder()
 	builder.SetLogger(slog.New(slog.NewTextHandler(j, nil)))
-	if err := builder.SetMetricsYAML("probe: {}"); err != nil {
+	if err := builder.SetMetricsYAML("recorder: {}"); err != nil {
 		return nil, err
 	}
 	resources, _, err := builder.BuildSuspended()

@@ -1,4 +1,4 @@
-// Package logtest shows tests what a component logs.
+// Package logtest records what a component logs and counts, for tests.
 package logtest
 
 import (
@@ -10,20 +10,20 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Journal collects log lines. The zero Journal is empty; it is safe for concurrent use.
+// Journal collects log lines. The zero value is empty. It is safe for concurrent use.
 type Journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write adds what a logger prints.
+// Write adds a line.
 func (j *Journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(p)
 }
 
-// Lines returns those that hold all of the texts.
+// Lines returns the lines that contain all of the texts.
 func (j *Journal) Lines(texts ...string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -40,7 +40,7 @@ next:
 	return found
 }
 
-// Resources are those of a component that logs to the journal.
+// Resources returns resources for a component that logs to the journal.
 func (j *Journal) Resources() *service.Resources {
 	logger := service.NewLoggerFromSlog(slog.New(slog.NewTextHandler(j, nil)))
 	return service.MockResources(service.MockResourcesOptUseLogger(logger))

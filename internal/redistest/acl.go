@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// Denied returns what users were denied since the last call, newest first: the command, key or
-// channel, and in which context ("toplevel", "lua").
+// Denied returns what the server denied to users since the last call, newest first: the command,
+// key or channel, the user, and the context ("toplevel", "lua").
 func (s *Server) Denied(t testing.TB) []string {
 	t.Helper()
-	entries, _ := s.must(t, "ACL", "LOG").([]any)
-	s.must(t, "ACL", "LOG", "RESET")
+	entries, _ := s.mustDo(t, "ACL", "LOG").([]any)
+	s.mustDo(t, "ACL", "LOG", "RESET")
 	denied := make([]string, len(entries))
 	for i, entry := range entries {
 		fields := fieldsOf(entry)

@@ -12,14 +12,13 @@ import (
 )
 
 const (
-	// settleTimeout bounds every wait for servers to agree on something.
-	settleTimeout = 2 * time.Minute
-	settlePeriod  = 20 * time.Millisecond
+	// waitTimeout bounds every wait for servers to agree.
+	waitTimeout = 2 * time.Minute
+	waitPeriod  = 20 * time.Millisecond
 )
 
-// ask sends one command. It comes in by the unix socket, where neither TLS nor a proxy is in the
-// way.
-func (s *Server) ask(ctx context.Context, command ...any) (any, error) {
+// do sends one command. It uses the unix socket, so neither TLS nor a proxy is involved.
+func (s *Server) do(ctx context.Context, command ...any) (any, error) {
 	client := redis.NewClient(&redis.Options{
 		Network:               "unix",
 		Addr:                  s.Socket(),
@@ -38,29 +37,29 @@ func (s *Server) ask(ctx context.Context, command ...any) (any, error) {
 	return reply, nil
 }
 
-// text is ask for a command that answers with a text.
-func (s *Server) text(ctx context.Context, command ...any) (string, error) {
-	reply, err := s.ask(ctx, command...)
+// doText is do for a command whose reply is a text.
+func (s *Server) doText(ctx context.Context, command ...any) (string, error) {
+	reply, err := s.do(ctx, command...)
 	text, _ := reply.(string)
 	return text, err
 }
 
-// must is ask, and fails the test if the server refuses.
-func (s *Server) must(t testing.TB, command ...any) any {
+// mustDo is do, and fails the test on an error.
+func (s *Server) mustDo(t testing.TB, command ...any) any {
 	t.Helper()
-	reply, err := s.ask(context.Background(), command...)
+	reply, err := s.do(context.Background(), command...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return reply
 }
 
-// settle asks until what is asked for is so.
-func settle(t testing.TB, what string, check func(ctx context.Context) error) {
+// waitFor calls check until it succeeds.
+func waitFor(t testing.TB, what string, check func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), waitTimeout)
 	defer cancel()
-	tick := time.NewTicker(settlePeriod)
+	tick := time.NewTicker(waitPeriod)
 	defer tick.Stop()
 	for {
 		err := check(ctx)
@@ -75,8 +74,8 @@ func settle(t testing.TB, what string, check func(ctx context.Context) error) {
 	}
 }
 
-// missing is an error that shows the text unless it has all of the parts.
-func missing(err error, text string, parts ...string) error {
+// requireParts returns an error unless the text contains all of the parts.
+func requireParts(err error, text string, parts ...string) error {
 	if err != nil {
 		return err
 	}
@@ -88,28 +87,28 @@ func missing(err error, text string, parts ...string) error {
 	return nil
 }
 
-// Replicate makes a server the replica of another one, and waits until it is in sync.
+// Replicate makes a server the replica of another one, and waits until the replica is in sync.
 func Replicate(t testing.TB, master, replica *Server) {
 	t.Helper()
 	host, port, _ := strings.Cut(master.Addr(), ":")
-	replica.must(t, "config", "set", "repl-ping-replica-period", 1)
-	master.must(t, "config", "set", "repl-diskless-sync-delay", 0)
-	replica.must(t, "replicaof", host, port)
-	settle(t, replica.Addr()+" to be in sync", func(ctx context.Context) error {
-		info, err := replica.text(ctx, "info", "replication")
-		if err = missing(err, info, "role:slave", "master_link_status:up"); err != nil {
+	replica.mustDo(t, "config", "set", "repl-ping-replica-period", 1)
+	master.mustDo(t, "config", "set", "repl-diskless-sync-delay", 0)
+	replica.mustDo(t, "replicaof", host, port)
+	waitFor(t, replica.Addr()+" to be in sync", func(ctx context.Context) error {
+		info, err := replica.doText(ctx, "info", "replication")
+		if err = requireParts(err, info, "role:slave", "master_link_status:up"); err != nil {
 			return err
 		}
-		if info, err = master.text(ctx, "info", "replication"); err == nil && replicas(info) == 0 {
+		if info, err = master.doText(ctx, "info", "replication"); err == nil && replicas(info) == 0 {
 			err = errors.New(info)
 		}
 		return err
 	})
 }
 
-// replicas counts the replicas of a master that receive its writes as they happen. A master calls a
-// replica online before that: it holds writes back until the replica's first acknowledgement, and
-// they are lost if the master dies.
+// replicas returns how many replicas of a master receive its writes immediately. A master reports a
+// replica as online before that: until the first acknowledgement of the replica it holds writes
+// back, which are lost if the master dies.
 func replicas(replication string) (n int) {
 	for line := range strings.Lines(replication) {
 		if strings.HasPrefix(line, "slave") && strings.Contains(line, ",state=online,") &&

@@ -15,31 +15,30 @@ import (
 
 const (
 	slots = 16384
-	// nodeTimeout is the number of ms after which a cluster takes a node that does not answer for
-	// dead.
+	// nodeTimeout is the time in ms after which a cluster considers a silent node dead.
 	nodeTimeout = "1000"
 )
 
 // Cluster is a Redis Cluster of real servers that belongs to one test. Each of its nodes can be
 // killed, paused and restarted like any Server.
 type Cluster struct {
-	node  Options // of each
+	node  Options // options of each node
 	nodes []*Server
 	ids   map[string]*Server
 	// certificates is nil unless the nodes speak TLS.
 	certificates *Certificates
 }
 
-// StartCluster starts a cluster whose masters share the slots evenly, each with so many replicas.
-// Every node serves all slots and every replica is in sync when it returns. A node that does not
-// answer is taken for dead after a second. args are added to every node's command line, such as
+// StartCluster starts a cluster whose masters share the slots evenly, with the given number of
+// replicas each. When it returns, every node serves all slots and every replica is in sync. A
+// silent node counts as dead after a second. args are added to every node's command line, such as
 // "--cluster-require-full-coverage", "no".
 func StartCluster(t testing.TB, masters, replicas int, args ...string) *Cluster {
 	t.Helper()
 	return startCluster(t, masters, replicas, nil, args)
 }
 
-// StartTLSCluster starts a cluster that speaks nothing but TLS, among its nodes too.
+// StartTLSCluster starts a cluster that speaks only TLS, also between its nodes.
 func StartTLSCluster(t testing.TB, masters, replicas int, certificates *Certificates) *Cluster {
 	t.Helper()
 	return startCluster(
@@ -65,7 +64,7 @@ func startCluster(t testing.TB, masters, replicas int, certificates *Certificate
 	c.nodes = launchAll(t, slices.Repeat([]Options{c.node}, masters*(1+replicas)))
 	c.join(t, masters)
 	for i, replica := range c.nodes[masters:] {
-		replica.must(t, "cluster", "replicate", c.nodes[i%masters].must(t, "cluster", "myid"))
+		replica.mustDo(t, "cluster", "replicate", c.nodes[i%masters].mustDo(t, "cluster", "myid"))
 	}
 	c.Await(t)
 	return c
@@ -96,27 +95,27 @@ func launchAll(t testing.TB, options []Options) []*Server {
 	return servers
 }
 
-// join gives the first nodes the slots and makes all nodes know each other.
+// join assigns the slots to the first nodes and introduces all nodes to each other.
 func (c *Cluster) join(t testing.TB, masters int) {
 	t.Helper()
 	for i, node := range c.nodes {
-		c.introduce(t, node, c.nodes[:i])
+		c.meet(t, node, c.nodes[:i])
 		if i < masters {
-			node.must(t, "cluster", "addslotsrange", i*slots/masters, (i+1)*slots/masters-1)
+			node.mustDo(t, "cluster", "addslotsrange", i*slots/masters, (i+1)*slots/masters-1)
 		}
 	}
 	c.awaitKnown(t)
 }
 
-// introduce makes a node known to others. It has an epoch of its own from the beginning, since
-// nodes that share one would have to settle that first.
-func (c *Cluster) introduce(t testing.TB, node *Server, others []*Server) {
+// meet introduces a node to others. The node gets its own epoch, since nodes with equal epochs
+// would first have to resolve the conflict.
+func (c *Cluster) meet(t testing.TB, node *Server, others []*Server) {
 	t.Helper()
-	c.ids[node.must(t, "cluster", "myid").(string)] = node
-	node.must(t, "cluster", "set-config-epoch", len(c.ids))
+	c.ids[node.mustDo(t, "cluster", "myid").(string)] = node
+	node.mustDo(t, "cluster", "set-config-epoch", len(c.ids))
 	for _, other := range others {
 		host, port, _ := strings.Cut(other.Addr(), ":")
-		node.must(t, "cluster", "meet", host, port)
+		node.mustDo(t, "cluster", "meet", host, port)
 	}
 }
 
@@ -126,25 +125,25 @@ func (c *Cluster) awaitKnown(t testing.TB) {
 	known := fmt.Sprintf("cluster_known_nodes:%d\r", len(c.nodes))
 	assigned := fmt.Sprintf("cluster_slots_assigned:%d\r", slots)
 	for _, node := range c.nodes {
-		settle(t, node.Addr()+" to know all nodes and slots", func(ctx context.Context) error {
-			info, err := node.text(ctx, "cluster", "info")
-			return missing(err, info, known, assigned)
+		waitFor(t, node.Addr()+" to know all nodes and slots", func(ctx context.Context) error {
+			info, err := node.doText(ctx, "cluster", "info")
+			return requireParts(err, info, known, assigned)
 		})
 	}
 }
 
-// AddMaster adds a master that has no slots yet.
+// AddMaster adds a master without slots.
 func (c *Cluster) AddMaster(t testing.TB) *Server {
 	t.Helper()
 	node := launchAll(t, []Options{c.node})[0]
-	c.introduce(t, node, c.running())
+	c.meet(t, node, c.running())
 	c.nodes = append(c.nodes, node)
 	c.awaitKnown(t)
 	c.Await(t)
 	return node
 }
 
-// URL lists all nodes, as the field url takes them.
+// URL returns the URLs of all nodes, for the field url.
 func (c *Cluster) URL() string {
 	if c.certificates != nil {
 		return overTLS(urlOf(c.nodes))
@@ -160,16 +159,16 @@ func urlOf(servers []*Server) string {
 	return strings.Join(urls, ",")
 }
 
-// Nodes are all nodes: those that began as masters, then the replicas, one for each master in turn.
+// Nodes returns all nodes: first the initial masters, then their replicas, in the same order.
 func (c *Cluster) Nodes() []*Server { return slices.Clone(c.nodes) }
 
-// running are the nodes that can be asked.
+// running returns the nodes that are up and not paused.
 func (c *Cluster) running() []*Server {
-	return slices.DeleteFunc(c.Nodes(), func(s *Server) bool { return !s.awake() })
+	return slices.DeleteFunc(c.Nodes(), func(s *Server) bool { return !s.isUp() })
 }
 
-// Client returns a client of the cluster that is closed when t ends. It learns of changes within
-// 100 ms; options change that and anything else.
+// Client returns a client of the cluster that is closed when t ends. It notices changes within 100
+// ms. Options can change anything.
 func (c *Cluster) Client(t testing.TB, options ...func(*redis.ClusterOptions)) *redis.ClusterClient {
 	t.Helper()
 	o := &redis.ClusterOptions{

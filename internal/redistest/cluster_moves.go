@@ -10,21 +10,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Failover hands the slots of a running master over to one of its replicas, without loss, and waits
-// until all nodes agree. It returns the new master; the old one is its replica.
+// Failover hands the slots of a running master over to a replica, without loss, and waits
+// until all nodes agree. It returns the new master; the old one becomes its replica.
 func (c *Cluster) Failover(t testing.TB, master *Server) *Server {
 	t.Helper()
-	id := master.must(t, "cluster", "myid")
+	id := master.mustDo(t, "cluster", "myid")
 	for _, node := range c.running() {
 		for _, m := range c.membersOf(t, node) {
 			if m.master == id && c.ids[m.id] == node {
-				node.must(t, "cluster", "failover")
+				node.mustDo(t, "cluster", "failover")
 				c.awaitRole(t, node)
 				return node
 			}
 		}
 	}
-	t.Fatalf("node %s has no replica that runs", master.Addr())
+	t.Fatalf("node %s has no running replica", master.Addr())
 	return nil
 }
 
@@ -37,18 +37,18 @@ func (c *Cluster) membersOf(t testing.TB, node *Server) []member {
 	return members
 }
 
-// awaitRole waits until the node is a master and all agree.
+// awaitRole waits until the node is a master and all nodes agree.
 func (c *Cluster) awaitRole(t testing.TB, node *Server) {
 	t.Helper()
-	settle(t, node.Addr()+" to become a master", func(ctx context.Context) error {
-		info, err := node.text(ctx, "info", "replication")
-		return missing(err, info, "role:master")
+	waitFor(t, node.Addr()+" to become a master", func(ctx context.Context) error {
+		info, err := node.doText(ctx, "info", "replication")
+		return requireParts(err, info, "role:master")
 	})
 	c.Await(t)
 }
 
-// AwaitPromotion waits until a slot that a dead master served has another master, and all nodes
-// that run agree. It returns that master.
+// AwaitPromotion waits until the slot of a key, whose master has died, has another master, and all
+// running nodes agree. It returns the new master.
 func (c *Cluster) AwaitPromotion(t testing.TB, key string) *Server {
 	t.Helper()
 	node := c.Master(t, key)
@@ -64,15 +64,15 @@ func (c *Cluster) MigrateSlot(t testing.TB, slot int, to *Server) {
 	m.Finish(t)
 }
 
-// reshardAtOnce is how many slots a reshard has on the move at a time.
-const reshardAtOnce = 50
+// reshardStep is how many slots a reshard moves at a time.
+const reshardStep = 50
 
-// Reshard moves slots with all their keys from one master to another while clients use them, some
-// dozens at a time, and waits until all nodes agree.
+// Reshard moves slots with all their keys from one master to another while clients use them,
+// reshardStep at a time, and waits until all nodes agree.
 func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
 	t.Helper()
 	source, destination := from.Client(t), to.Client(t)
-	fromID, toID := from.must(t, "cluster", "myid"), to.must(t, "cluster", "myid")
+	fromID, toID := from.mustDo(t, "cluster", "myid"), to.mustDo(t, "cluster", "myid")
 	each := func(client *redis.Client, slots []int, command func(slot int) []any) []redis.Cmder {
 		t.Helper()
 		replies, err := client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
@@ -86,7 +86,7 @@ func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
 		}
 		return replies
 	}
-	for some := range slices.Chunk(slots, reshardAtOnce) {
+	for some := range slices.Chunk(slots, reshardStep) {
 		each(destination, some, func(slot int) []any { return []any{"setslot", slot, "importing", fromID} })
 		each(source, some, func(slot int) []any { return []any{"setslot", slot, "migrating", toID} })
 		for i, reply := range each(source, some, func(slot int) []any { return []any{"countkeysinslot", slot} }) {
@@ -100,25 +100,25 @@ func (c *Cluster) Reshard(t testing.TB, slots []int, from, to *Server) {
 	c.awaitOwner(t, slots[len(slots)-1], to)
 }
 
-// Migration is a slot on its way from one master to another: keys that are still at the source are
-// served there, all others at the destination, to which the source refers clients.
+// Migration is a slot that moves from one master to another. The source serves the keys that it
+// still has; for all others it redirects clients to the destination.
 type Migration struct {
 	cluster  *Cluster
 	slot     int
 	from, to *Server
 }
 
-// BeginMigration puts a slot on its way. No key has been moved when it returns.
+// BeginMigration starts the move of a slot. No key has moved when it returns.
 func (c *Cluster) BeginMigration(t testing.TB, slot int, to *Server) *Migration {
 	t.Helper()
 	m := &Migration{cluster: c, slot: slot, from: c.owner(t, slot), to: to}
-	to.must(t, "cluster", "setslot", slot, "importing", m.from.must(t, "cluster", "myid"))
-	m.from.must(t, "cluster", "setslot", slot, "migrating", to.must(t, "cluster", "myid"))
+	to.mustDo(t, "cluster", "setslot", slot, "importing", m.from.mustDo(t, "cluster", "myid"))
+	m.from.mustDo(t, "cluster", "setslot", slot, "migrating", to.mustDo(t, "cluster", "myid"))
 	return m
 }
 
-// Move moves the named keys, or, without names, all that there are. Keys that are not at the source
-// are passed over.
+// Move moves the given keys, or, without arguments, all keys of the slot. It skips keys that are
+// not on the source.
 func (m *Migration) Move(t testing.TB, keys ...string) {
 	t.Helper()
 	if len(keys) > 0 {
@@ -127,7 +127,7 @@ func (m *Migration) Move(t testing.TB, keys ...string) {
 	}
 	for {
 		var found []string
-		for _, key := range m.from.must(t, "cluster", "getkeysinslot", m.slot, 100).([]any) {
+		for _, key := range m.from.mustDo(t, "cluster", "getkeysinslot", m.slot, 100).([]any) {
 			found = append(found, key.(string))
 		}
 		if len(found) == 0 {
@@ -144,7 +144,7 @@ func (m *Migration) move(t testing.TB, keys []string) {
 	for _, key := range keys {
 		command = append(command, key)
 	}
-	if reply := m.from.must(t, command...); reply != "OK" && reply != "NOKEY" {
+	if reply := m.from.mustDo(t, command...); reply != "OK" && reply != "NOKEY" {
 		t.Fatalf("moving %q to %s: %v", keys, m.to.Addr(), reply)
 	}
 }
@@ -152,18 +152,18 @@ func (m *Migration) move(t testing.TB, keys []string) {
 // Finish makes the destination the owner of the slot and waits until all nodes agree.
 func (m *Migration) Finish(t testing.TB) {
 	t.Helper()
-	id := m.to.must(t, "cluster", "myid")
-	m.to.must(t, "cluster", "setslot", m.slot, "node", id)
-	m.from.must(t, "cluster", "setslot", m.slot, "node", id)
+	id := m.to.mustDo(t, "cluster", "myid")
+	m.to.mustDo(t, "cluster", "setslot", m.slot, "node", id)
+	m.from.mustDo(t, "cluster", "setslot", m.slot, "node", id)
 	m.cluster.awaitOwner(t, m.slot, m.to)
 }
 
-// awaitOwner waits until a slot is where it should be and all nodes agree about all slots.
+// awaitOwner waits until a slot has the given owner and all nodes agree about all slots.
 func (c *Cluster) awaitOwner(t testing.TB, slot int, to *Server) {
 	t.Helper()
-	settle(t, fmt.Sprintf("slot %d to be at %s", slot, to.Addr()), func(context.Context) error {
+	waitFor(t, fmt.Sprintf("slot %d to be on %s", slot, to.Addr()), func(context.Context) error {
 		if owner := c.owner(t, slot); owner != to {
-			return fmt.Errorf("it is at %s", owner.Addr())
+			return fmt.Errorf("its owner is %s", owner.Addr())
 		}
 		return nil
 	})

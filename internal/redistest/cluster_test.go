@@ -22,7 +22,7 @@ func TestClusterServesAllSlots(t *testing.T) {
 		require.NoError(t, client.Set(t.Context(), key, i, 0).Err())
 		masters[c.Master(t, key)] = true
 	}
-	assert.Len(t, masters, 3, "keys are on all masters")
+	assert.Len(t, masters, 3, "all masters have keys")
 }
 
 func TestReplicaTakesOverFromMaster(t *testing.T) {
@@ -32,7 +32,7 @@ func TestReplicaTakesOverFromMaster(t *testing.T) {
 	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
 	first := c.Master(t, "k")
 	second := c.Failover(t, first)
-	assert.Equal(t, c.Nodes()[3:][indexOf(c.Nodes(), first)], second, "the replica of that very master")
+	assert.Equal(t, c.Nodes()[3:][indexOf(c.Nodes(), first)], second, "the replica of the dead master")
 	assert.Equal(t, second, c.Master(t, "k"))
 
 	second.Kill(t)
@@ -82,7 +82,7 @@ func TestSlotMovesWithItsKeys(t *testing.T) {
 	require.NoError(t, client.Get(t.Context(), "{k}:7").Err())
 }
 
-func TestManySlotsMoveAtOnce(t *testing.T) {
+func TestManySlotsMoveTogether(t *testing.T) {
 	t.Parallel()
 	c := StartCluster(t, 2, 0)
 	client := c.Client(t)
@@ -99,14 +99,14 @@ func TestManySlotsMoveAtOnce(t *testing.T) {
 	require.NoError(t, client.Get(t.Context(), "k").Err())
 }
 
-func TestNodesOfAClusterNeedNotServeWithoutAllSlots(t *testing.T) {
+func TestClusterStopsServingWithoutAllSlots(t *testing.T) {
 	t.Parallel()
 	c := StartCluster(t, 3, 0)
 	dead, alive := c.Nodes()[0], c.Nodes()[1]
 	dead.Kill(t)
-	settle(t, "the cluster to be down", func(ctx context.Context) error {
-		info, err := alive.text(ctx, "cluster", "info")
-		return missing(err, info, "cluster_state:fail")
+	waitFor(t, "the cluster to be down", func(ctx context.Context) error {
+		info, err := alive.doText(ctx, "cluster", "info")
+		return requireParts(err, info, "cluster_state:fail")
 	})
 	require.ErrorContains(t, alive.Client(t).Get(t.Context(), "x").Err(), "CLUSTERDOWN")
 	dead.Restart(t)
@@ -114,7 +114,7 @@ func TestNodesOfAClusterNeedNotServeWithoutAllSlots(t *testing.T) {
 	require.ErrorIs(t, c.Client(t).Get(t.Context(), "x").Err(), redis.Nil)
 }
 
-func TestAMasterThatIsAddedHasNoSlots(t *testing.T) {
+func TestAddedMasterHasNoSlots(t *testing.T) {
 	t.Parallel()
 	c := StartCluster(t, 2, 0)
 	added := c.AddMaster(t)

@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// Await waits until every node that runs and isn't paused says that the cluster is in order, all
-// agree on who is master of what, and every replica of those is in sync.
+// Await waits until every running node that isn't paused reports a healthy cluster, all of them
+// agree on the masters and their slots, and every replica is in sync.
 func (c *Cluster) Await(t testing.TB) {
 	t.Helper()
-	settle(t, "the nodes to agree that the cluster is in order", func(ctx context.Context) error {
+	waitFor(t, "the nodes to agree that the cluster is in order", func(ctx context.Context) error {
 		agreed := ""
 		for _, node := range c.running() {
 			view, err := node.view(ctx)
@@ -21,7 +21,7 @@ func (c *Cluster) Await(t testing.TB) {
 				return err
 			}
 			if agreed != "" && view != agreed {
-				return fmt.Errorf("node %s sees\n%sothers see\n%s", node.Addr(), view, agreed)
+				return fmt.Errorf("node %s reports\n%sothers report\n%s", node.Addr(), view, agreed)
 			}
 			agreed = view
 		}
@@ -29,17 +29,17 @@ func (c *Cluster) Await(t testing.TB) {
 	})
 }
 
-// view is how a node that is in order sees the cluster: who is master of what.
+// view returns how a healthy node sees the cluster: the masters and their slots.
 func (s *Server) view(ctx context.Context) (string, error) {
-	info, err := s.text(ctx, "cluster", "info")
-	if err = missing(err, info, "cluster_state:ok"); err != nil {
+	info, err := s.doText(ctx, "cluster", "info")
+	if err = requireParts(err, info, "cluster_state:ok"); err != nil {
 		return "", err
 	}
-	if info, err = s.text(ctx, "info", "replication"); err != nil {
+	if info, err = s.doText(ctx, "info", "replication"); err != nil {
 		return "", err
 	}
 	if strings.Contains(info, "master_link_status:down") || strings.Count(info, ",state=") > replicas(info) {
-		return "", fmt.Errorf("a replica is not in sync: %s says %s", s.Addr(), info)
+		return "", fmt.Errorf("a replica is not in sync: %s reports %s", s.Addr(), info)
 	}
 	members, err := s.members(ctx)
 	if err != nil {
@@ -59,9 +59,9 @@ type member struct {
 	slots             [][2]int
 }
 
-// members lists the nodes of the cluster as this one knows them.
+// members returns the nodes of the cluster as this node knows them.
 func (s *Server) members(ctx context.Context) ([]member, error) {
-	text, err := s.text(ctx, "cluster", "nodes")
+	text, err := s.doText(ctx, "cluster", "nodes")
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Server) members(ctx context.Context) ([]member, error) {
 			if n, _ := fmt.Sscanf(text, "%d-%d", &r[0], &r[1]); n == 1 {
 				r[1] = r[0]
 			} else if n == 0 {
-				continue // a slot on the move, which is still its owner's
+				continue // a migrating slot, which still belongs to its owner
 			}
 			m.slots = append(m.slots, r)
 		}
@@ -83,23 +83,23 @@ func (s *Server) members(ctx context.Context) ([]member, error) {
 	return all, nil
 }
 
-// Slot is the hash slot of a key.
+// Slot returns the hash slot of a key.
 func (c *Cluster) Slot(t testing.TB, key string) int {
 	t.Helper()
-	return int(c.running()[0].must(t, "cluster", "keyslot", key).(int64))
+	return int(c.running()[0].mustDo(t, "cluster", "keyslot", key).(int64))
 }
 
-// Master is the node that serves a key, as the other nodes see it. It waits until there is one that
-// runs; it may be paused.
+// Master returns the node that serves a key, according to the other nodes. It waits until that node
+// runs; the node can be paused.
 func (c *Cluster) Master(t testing.TB, key string) *Server {
 	t.Helper()
 	return c.owner(t, c.Slot(t, key))
 }
 
-// owner is the running master of a slot.
+// owner returns the running master of a slot.
 func (c *Cluster) owner(t testing.TB, slot int) (owner *Server) {
 	t.Helper()
-	settle(t, fmt.Sprintf("slot %d to have a master that runs", slot), func(ctx context.Context) error {
+	waitFor(t, fmt.Sprintf("slot %d to have a running master", slot), func(ctx context.Context) error {
 		members, err := c.running()[0].members(ctx)
 		for _, m := range members {
 			holds := slices.ContainsFunc(m.slots, func(r [2]int) bool { return r[0] <= slot && slot <= r[1] })

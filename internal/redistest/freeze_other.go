@@ -4,5 +4,5 @@ package redistest
 
 import "os"
 
-// freeze does nothing where the state of a process is not to be had.
+// freeze does nothing: this system does not show the state of a process.
 func freeze(*os.Process) {}

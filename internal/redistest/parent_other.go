@@ -4,5 +4,5 @@ package redistest
 
 import "syscall"
 
-// diesWithParent does nothing where the kernel does not offer it.
+// diesWithParent returns nil: this kernel has no such feature.
 func diesWithParent() *syscall.SysProcAttr { return nil }

@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// Ports are taken from below those that systems give to outgoing connections (32768 up on Linux),
-// so that nobody's client sits on a server's port while the server is down for a restart. 10000
-// more must be free too: it is a cluster node's bus port.
+// Ports are below the range of outgoing connections (32768 and up on Linux), so that no client
+// occupies the port of a server while the server restarts. A cluster node's bus port is 10000
+// higher and must be free, too.
 const (
 	lowestPort  = 10000
 	highestPort = 22000

@@ -14,8 +14,7 @@ import (
 )
 
 const (
-	// BinaryEnv names the environment variable that holds another server to start, such as
-	// valkey-server.
+	// BinaryEnv names the environment variable that selects another server, such as valkey-server.
 	BinaryEnv = "RAFKA_REDIS_SERVER"
 
 	startTimeout = time.Minute
@@ -24,45 +23,44 @@ const (
 	portAttempts = 10
 )
 
-// ErrMissing is what Launch answers, wrapped, when there is no redis-server to start.
+// ErrMissing is returned by Launch, wrapped, if redis-server is not installed.
 var ErrMissing = errors.New("redis-server is not installed: run `apt-get install -y redis-server` or `make deps`")
 
-// errNotRunning is the answer to signals for a server that is down.
+// errNotRunning is returned for a signal to a server that is down.
 var errNotRunning = errors.New("redis-server is not running")
 
-// Options say how a server is started. The zero value is an empty server without persistence.
+// Options configure a server. The zero value is an empty server without persistence.
 type Options struct {
-	// Binary is the server to start; empty means $RAFKA_REDIS_SERVER, then redis-server of the
-	// PATH.
+	// Binary is the server to start; if empty, $RAFKA_REDIS_SERVER, then redis-server in the PATH.
 	Binary string
-	// Args are appended to the server's command line, such as "--appendonly", "yes". They win over
-	// what this package sets.
+	// Args are appended to the server's command line, such as "--appendonly", "yes". They override
+	// the settings of this package.
 	Args []string
-	// Config, if not empty, is the text of a configuration file that the server is started with and
-	// may write to, as sentinels do. It outlives each run like all of the server's files.
+	// Config, if not empty, is the text of a configuration file, which the server can write to, as
+	// Sentinels do. Like all files of the server, it survives restarts.
 	Config string
-	// TLS has the server speak TLS on its port; Args must name the certificates. The unix socket
+	// TLS makes the server speak TLS on its port; Args must name the certificates. The unix socket
 	// stays plain.
 	TLS bool
 }
 
-// Process is one server: a port and a directory that outlive each of its runs. Its methods may be
-// called concurrently, but which of a concurrent Kill and Restart wins is left open.
+// Process is one server: a port and a directory that survive restarts. Its methods are safe for
+// concurrent use, but the outcome of a concurrent Kill and Restart is undefined.
 type Process struct {
 	binary string
-	config string // path of the configuration file, if there is one
+	config string // path of the configuration file, "" if there is none
 	args   []string
 	tls    bool
 	dir    string
 	output tail
 
-	mu   sync.Mutex
-	port int
-	run  *run // nil while the server is down
+	mu      sync.Mutex
+	port    int
+	running *instance // nil while the server is down
 }
 
-// Launch starts a server on a free loopback port and returns once it answers. Whoever launches it
-// must Close it. An error holds what the server printed.
+// Launch starts a server on a free loopback port and returns when the server answers. The caller
+// must Close it. An error contains the output of the server.
 func Launch(o Options) (*Process, error) {
 	binary, err := findBinary(o.Binary)
 	if err != nil {
@@ -105,7 +103,7 @@ func findBinary(name string) (string, error) {
 	return path, nil
 }
 
-// startOnFreePort tries ports until one is still free when the server binds it.
+// startOnFreePort tries ports until the server can bind one.
 func (p *Process) startOnFreePort() error {
 	var err error
 	for range portAttempts {
@@ -123,18 +121,17 @@ func (p *Process) startOnFreePort() error {
 	return err
 }
 
-// Start starts a server that is down, on the port and with the directory it had before, and returns
-// once it answers PING and has loaded its data. Starting a running server is no error and does
-// nothing.
+// Start starts a server that is down, with the same port and directory as before, and returns when
+// it answers PING and has loaded its data. It does nothing if the server is running.
 func (p *Process) Start() error {
 	p.mu.Lock()
-	running, port := p.run != nil, p.port
+	running, port := p.running != nil, p.port
 	p.mu.Unlock()
 	if running {
 		return nil
 	}
-	p.output.reset() // a complaint of an earlier run about its port must not be taken for one of this run
-	r, err := startRun(p.binary, p.arguments(port), &p.output)
+	p.output.reset() // an earlier run's error about its port must not count for this run
+	r, err := startInstance(p.binary, p.arguments(port), &p.output)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.binary, err)
 	}
@@ -143,10 +140,10 @@ func (p *Process) Start() error {
 		if p.output.contains("Address already in use") {
 			err = errPortTaken
 		}
-		return fmt.Errorf("starting %s on port %d: %w; it printed:\n%s", p.binary, port, err, p.output.String())
+		return fmt.Errorf("starting %s on port %d: %w; output:\n%s", p.binary, port, err, p.output.String())
 	}
 	p.mu.Lock()
-	p.run = r
+	p.running = r
 	p.mu.Unlock()
 	return nil
 }
@@ -177,7 +174,7 @@ func (p *Process) arguments(port int) []string {
 	return append(args, p.args...)
 }
 
-// Restart stops the server gracefully if it runs, and starts it again as Start does.
+// Restart stops the server gracefully if it is running, and starts it like Start.
 func (p *Process) Restart() error {
 	if err := p.Stop(); err != nil {
 		return err
@@ -185,33 +182,32 @@ func (p *Process) Restart() error {
 	return p.Start()
 }
 
-// Stop lets the server shut down by itself (SIGTERM), waits for its end and returns an error only
-// if it had to be killed. Stopping one that is down does nothing.
+// Stop shuts the server down gracefully (SIGTERM) and waits for its end. It returns an error only
+// if the server had to be killed. It does nothing if the server is down.
 func (p *Process) Stop() error {
-	r := p.takeRun()
+	r := p.takeInstance()
 	if r == nil {
 		return nil
 	}
 	return r.terminate(stopTimeout)
 }
 
-// Kill ends the server at once (SIGKILL) and waits for its end. Killing one that is down does
-// nothing.
+// Kill kills the server (SIGKILL) and waits for its end. It does nothing if the server is down.
 func (p *Process) Kill() {
-	if r := p.takeRun(); r != nil {
+	if r := p.takeInstance(); r != nil {
 		r.kill()
 	}
 }
 
-// Pause freezes the server (SIGSTOP): connections stay open and nothing answers.
+// Pause freezes the server (SIGSTOP): connections stay open and nothing is answered.
 func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
 
 func (p *Process) signal(sig syscall.Signal) error {
 	p.mu.Lock()
-	r := p.run
+	r := p.running
 	p.mu.Unlock()
 	if r == nil {
 		return errNotRunning
@@ -219,11 +215,11 @@ func (p *Process) signal(sig syscall.Signal) error {
 	return r.signal(sig)
 }
 
-func (p *Process) takeRun() *run {
+func (p *Process) takeInstance() *instance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := p.run
-	p.run = nil
+	r := p.running
+	p.running = nil
 	return r
 }
 
@@ -233,31 +229,31 @@ func (p *Process) Close() error {
 	return os.RemoveAll(p.dir)
 }
 
-// PID is the process id of the running server, 0 while it is down.
+// PID returns the process ID of the running server, 0 while it is down.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.run == nil {
+	if p.running == nil {
 		return 0
 	}
-	return p.run.pid
+	return p.running.pid
 }
 
-// Addr is "127.0.0.1:port", the same for the life of the Process.
+// Addr returns "127.0.0.1:port", which never changes.
 func (p *Process) Addr() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
 }
 
-// URL is "redis://127.0.0.1:port".
+// URL returns "redis://127.0.0.1:port".
 func (p *Process) URL() string { return "redis://" + p.Addr() }
 
-// Dir is the server's own directory, which holds its files.
+// Dir returns the server's directory, which holds its files.
 func (p *Process) Dir() string { return p.dir }
 
-// Socket is the path of the unix socket on which the server listens too.
+// Socket returns the path of the unix socket on which the server also listens.
 func (p *Process) Socket() string { return filepath.Join(p.dir, "redis.sock") }
 
-// Output is the end of what the server printed in its latest run.
+// Output returns the end of the output of the latest run.
 func (p *Process) Output() string { return p.output.String() }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on loopback on to a server, or plays a network that is in trouble.
-// It begins by passing. Its methods may be called concurrently.
+// Proxy passes TCP connections on loopback on to a server, or simulates a failing network.
+// Initially it passes everything. Its methods are safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	workers  sync.WaitGroup
@@ -20,27 +20,27 @@ type Proxy struct {
 	changed chan struct{} // closed and replaced when the mode changes
 	links   map[*link]struct{}
 	closed  bool
-	free    time.Time // when a throttled link has passed on all that it has taken in
-	passed  int       // bytes of answers that were passed on
+	free    time.Time // when a throttled link has passed on everything it has read
+	passed  int       // bytes of replies passed on
 }
 
-// mode is what a Proxy does with what comes in.
+// mode is what a Proxy does with incoming data.
 type mode struct {
-	requests, answers bool // are held
+	requests, replies bool // held back
 	reset             bool
 	delay             time.Duration
-	rate              int // bytes a second of all answers together; 0 for any number
+	rate              int // bytes per second of all replies together; 0: unlimited
 }
 
-// holds reports whether a direction is held.
+// holds reports whether a direction is held back.
 func (m mode) holds(d direction) bool {
 	if d == toServer {
 		return m.requests
 	}
-	return m.answers
+	return m.replies
 }
 
-// direction is where something goes.
+// direction is the direction of data.
 type direction int
 
 const (
@@ -48,14 +48,14 @@ const (
 	toClient
 )
 
-// link is one connection that came in, and the one that it is passed on to.
+// link is an incoming connection, and the connection to the server that it is passed on to.
 type link struct {
 	client net.Conn
 	done   chan struct{} // closed when the link is cut
 	cut    sync.Once
 }
 
-// StartProxy starts a proxy in front of the address, which ends with t.
+// StartProxy starts a proxy in front of an address. It ends with t.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -68,45 +68,44 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is "127.0.0.1:port".
+// Addr returns "127.0.0.1:port".
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// URL is "redis://127.0.0.1:port".
+// URL returns "redis://127.0.0.1:port".
 func (p *Proxy) URL() string { return "redis://" + p.Addr() }
 
-// Pass lets everything through, what was held first.
+// Pass passes everything on, starting with data that was held back.
 func (p *Proxy) Pass() { p.set(mode{}) }
 
-// Blackhole lets nothing through: connections stay open and can be made, and nobody hears anything.
-// What is sent is held, as by a network that drops packets and senders that repeat them.
-func (p *Proxy) Blackhole() { p.set(mode{requests: true, answers: true}) }
+// Blackhole passes nothing on: connections stay open and can be made, but nothing is answered. Data
+// is held back, as in a network that drops packets which are retransmitted later.
+func (p *Proxy) Blackhole() { p.set(mode{requests: true, replies: true}) }
 
-// HoldRequests lets nothing through to the server, while what it says is heard: the half of a
-// Blackhole in which nothing happens.
+// HoldRequests passes no requests on, but replies: a Blackhole in which the server does nothing.
 func (p *Proxy) HoldRequests() { p.set(mode{requests: true}) }
 
-// HoldAnswers lets nothing through to clients, while the server does what they ask for: the half of
-// a Blackhole in which nobody knows what happened.
-func (p *Proxy) HoldAnswers() { p.set(mode{answers: true}) }
+// HoldReplies passes no replies on, but requests: a Blackhole in which the server executes commands
+// and the client does not learn the outcome.
+func (p *Proxy) HoldReplies() { p.set(mode{replies: true}) }
 
-// Delay lets everything through after a delay, in each direction.
+// Delay passes everything on after a delay, in each direction.
 func (p *Proxy) Delay(d time.Duration) { p.set(mode{delay: d}) }
 
-// Throttle lets everything through, and the answers of the server at so many bytes a second: all
-// connections share one link.
+// Throttle passes everything on, replies at a limited rate in bytes per second that all connections
+// share.
 func (p *Proxy) Throttle(rate int) { p.set(mode{rate: rate}) }
 
-// Passed is how many bytes of answers have been passed on to clients.
+// Passed returns how many bytes of replies were passed on to clients.
 func (p *Proxy) Passed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.passed
 }
 
-// Reset resets all connections, and every new one as soon as it is made.
+// Reset resets all connections, and every new one immediately.
 func (p *Proxy) Reset() { p.set(mode{reset: true}) }
 
-// Redirect passes new connections on to another address. Those that are there stay where they are.
+// Redirect passes new connections on to another address. Existing connections are not affected.
 func (p *Proxy) Redirect(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,7 +118,7 @@ func (p *Proxy) destination() string {
 	return p.target
 }
 
-// Connections counts those that are open.
+// Connections returns the number of open connections.
 func (p *Proxy) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,7 +154,7 @@ func (p *Proxy) cutAll() {
 	}
 }
 
-// accept takes connections in until the listener is closed.
+// accept accepts connections until the listener is closed.
 func (p *Proxy) accept() {
 	for {
 		conn, err := p.listener.Accept()
@@ -173,7 +172,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// add reports whether the link is to be served.
+// add reports whether the link should be served.
 func (p *Proxy) add(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -200,10 +199,10 @@ func (p *Proxy) serve(l *link) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	var answers sync.WaitGroup
-	answers.Go(func() { p.pump(l, toClient, l.client, server) }) // ends with the link
+	var pumps sync.WaitGroup
+	pumps.Go(func() { p.pump(l, toClient, l.client, server) }) // ends with the link
 	stop := make(chan struct{})
-	answers.Go(func() { // ends with the link or this function
+	pumps.Go(func() { // ends with the link or this function
 		select {
 		case <-l.done:
 		case <-stop:
@@ -213,7 +212,7 @@ func (p *Proxy) serve(l *link) {
 	})
 	p.pump(l, toServer, server, l.client)
 	close(stop)
-	answers.Wait()
+	pumps.Wait()
 }
 
 // pump copies until either side ends.
@@ -231,7 +230,7 @@ func (p *Proxy) pump(l *link, d direction, to, from net.Conn) {
 	}
 }
 
-// await waits until what was read may go on in its direction, or reports false if the link was cut.
+// await waits until data can be passed on in its direction. It returns false if the link was cut.
 func (p *Proxy) await(l *link, d direction) bool {
 	for {
 		m, changed := p.now()
@@ -253,18 +252,17 @@ func (p *Proxy) await(l *link, d direction) bool {
 	}
 }
 
-// late is how much later than it should a busy machine may wake a throttled link, which catches up
-// then.
-const late = 200 * time.Millisecond
+// catchUp bounds how much a throttled link can catch up after a busy machine woke it late.
+const catchUp = 200 * time.Millisecond
 
-// transmit waits until n bytes of an answer have gone through the link, or reports false if the
-// link was cut.
+// transmit waits until n bytes of a reply have passed the link. It returns false if the link was
+// cut.
 func (p *Proxy) transmit(l *link, n int) bool {
 	p.mu.Lock()
 	p.passed += n
 	rate, now := p.mode.rate, time.Now()
 	if rate > 0 {
-		if earliest := now.Add(-late); p.free.Before(earliest) {
+		if earliest := now.Add(-catchUp); p.free.Before(earliest) {
 			p.free = earliest
 		}
 		p.free = p.free.Add(time.Duration(float64(n) / float64(rate) * float64(time.Second)))
@@ -282,7 +280,7 @@ func (p *Proxy) transmit(l *link, n int) bool {
 	}
 }
 
-// end cuts the link, with a reset or in peace.
+// end cuts the link, with a reset or gracefully.
 func (l *link) end(reset bool) {
 	l.cut.Do(func() {
 		if conn, ok := l.client.(*net.TCPConn); ok && reset {
@@ -293,7 +291,7 @@ func (l *link) end(reset bool) {
 	})
 }
 
-// close ends everything and joins it.
+// close ends and joins everything.
 func (p *Proxy) close() {
 	p.mu.Lock()
 	p.closed = true

@@ -11,16 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// through returns a client that comes by the proxy, and lets a busy machine answer in time.
+// through returns a client that connects through the proxy, with timeouts for a busy machine.
 func through(t *testing.T, s *Server, p *Proxy) *redis.Client {
 	t.Helper()
 	return s.Client(t, func(o *redis.Options) {
-		o.Addr, o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.DialerRetries = p.Addr(), time.Minute, time.Minute, time.Minute, 1
+		o.Addr, o.DialerRetries = p.Addr(), 1
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = time.Minute, time.Minute, time.Minute
 	})
 }
 
-// hasty is the client, with its connections, for requests that get no answer.
-func hasty(c *redis.Client) *redis.Client { return c.WithTimeout(200 * time.Millisecond) }
+// withShortTimeout returns the client with a short timeout, for requests without a reply.
+func withShortTimeout(c *redis.Client) *redis.Client { return c.WithTimeout(200 * time.Millisecond) }
 
 func TestProxyPassesBothWays(t *testing.T) {
 	t.Parallel()
@@ -36,7 +37,7 @@ func TestProxyPassesBothWays(t *testing.T) {
 	require.Eventually(t, func() bool { return p.Connections() == 0 }, time.Minute, time.Millisecond)
 }
 
-func TestProxyHoldsWhatABlackholeSwallowed(t *testing.T) {
+func TestProxyDeliversAfterBlackhole(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	p := StartProxy(t, s.Addr())
@@ -44,13 +45,17 @@ func TestProxyHoldsWhatABlackholeSwallowed(t *testing.T) {
 	require.NoError(t, c.Ping(t.Context()).Err())
 	p.Blackhole()
 	var timeout net.Error
-	require.ErrorAs(t, hasty(c).Set(t.Context(), "k", "late", 0).Err(), &timeout)
+	require.ErrorAs(t, withShortTimeout(c).Set(t.Context(), "k", "late", 0).Err(), &timeout)
 	assert.True(t, timeout.Timeout())
-	require.ErrorAs(t, hasty(c).Ping(t.Context()).Err(), &timeout, "a new connection is made, and nobody answers")
+	require.ErrorAs(
+		t,
+		withShortTimeout(c).Ping(t.Context()).Err(),
+		&timeout,
+		"a new connection opens, but nothing answers",
+	)
 	p.Pass()
 	require.NoError(t, c.Ping(t.Context()).Err())
-	// The client has given that connection up; what was sent on it may still arrive, as it may in a
-	// network.
+	// The client has given up that connection. What it sent can still arrive, as in a real network.
 	assert.NotEqual(t, "other", c.Get(t.Context(), "k").Val())
 }
 
@@ -64,7 +69,7 @@ func TestProxyHoldsOneDirection(t *testing.T) {
 		applied bool
 	}{
 		{"requests", (*Proxy).HoldRequests, false},
-		{"answers", (*Proxy).HoldAnswers, true},
+		{"answers", (*Proxy).HoldReplies, true},
 	} {
 		t.Run(half.name, func(t *testing.T) {
 			p := StartProxy(t, s.Addr())
@@ -72,7 +77,7 @@ func TestProxyHoldsOneDirection(t *testing.T) {
 			require.NoError(t, c.Ping(t.Context()).Err())
 			half.hold(p)
 			var timeout net.Error
-			require.ErrorAs(t, hasty(c).Set(t.Context(), half.name, "sent", 0).Err(), &timeout)
+			require.ErrorAs(t, withShortTimeout(c).Set(t.Context(), half.name, "sent", 0).Err(), &timeout)
 			assert.True(t, timeout.Timeout())
 			exists := func() bool { return direct.Exists(t.Context(), half.name).Val() == 1 }
 			if half.applied {
@@ -87,7 +92,7 @@ func TestProxyHoldsOneDirection(t *testing.T) {
 				func() bool { return direct.Exists(t.Context(), half.name).Val() == 1 },
 				time.Minute,
 				time.Millisecond,
-				"what was held arrives late",
+				"the held data arrives late",
 			)
 		})
 	}
@@ -119,7 +124,7 @@ func TestProxyDelays(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(began), 60*time.Millisecond)
 }
 
-func TestProxyWithoutAServerResets(t *testing.T) {
+func TestProxyResetsWithoutServer(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	p := StartProxy(t, s.Addr())
@@ -140,8 +145,8 @@ func TestProxyRedirectsNewConnections(t *testing.T) {
 	assert.Equal(t, "second", after.Get(t.Context(), "k").Val())
 }
 
-// All connections share the link, so what one receives comes off the others.
-func TestProxyThrottlesAnswers(t *testing.T) {
+// All connections share the link, so the data of one slows down the others.
+func TestProxyThrottlesReplies(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	p := StartProxy(t, s.Addr())
@@ -155,6 +160,6 @@ func TestProxyThrottlesAnswers(t *testing.T) {
 		readers.Go(func() { assert.Equal(t, large, c.Get(t.Context(), "k").Val()) })
 	}
 	readers.Wait()
-	assert.Greater(t, time.Since(began), 500*time.Millisecond-late)
+	assert.Greater(t, time.Since(began), 500*time.Millisecond-catchUp)
 	assert.GreaterOrEqual(t, p.Passed()-before, 2<<20)
 }

@@ -13,31 +13,31 @@ import (
 	"time"
 )
 
-var errExited = errors.New("it exited")
+var errExited = errors.New("the process exited")
 
-// run is one life of a server process.
-type run struct {
+// instance is one run of a server process.
+type instance struct {
 	cmd  *exec.Cmd
 	pid  int
-	done chan struct{} // closed once the process has been waited for
+	done chan struct{} // closed after Wait
 }
 
-// startRun starts the process. The goroutine it starts ends with the process.
-func startRun(binary string, args []string, output io.Writer) (*run, error) {
-	r := &run{cmd: exec.Command(binary, args...), done: make(chan struct{})}
+// startInstance starts the process. Its goroutine ends with the process.
+func startInstance(binary string, args []string, output io.Writer) (*instance, error) {
+	r := &instance{cmd: exec.Command(binary, args...), done: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr = output, output
 	r.cmd.SysProcAttr = diesWithParent()
 	started := make(chan error, 1)
 	go func() {
 		defer close(r.done)
-		// "Parent" is the thread that forked, not the process: the thread must live as long as the
-		// server does.
+		// PR_SET_PDEATHSIG refers to the thread that forked, not to the process: the thread must
+		// live as long as the server does.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := r.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = r.cmd.Wait() // how it ended is seen in its output
+			_ = r.cmd.Wait() // the output says how it ended
 		}
 	}()
 	if err := <-started; err != nil {
@@ -47,10 +47,10 @@ func startRun(binary string, args []string, output io.Writer) (*run, error) {
 	return r, nil
 }
 
-// awaitReady waits until the server answers on its own unix socket. On the port a stranger could
-// answer while our server is still failing to bind it; the socket is opened after the port and
-// belongs to this server alone.
-func (r *run) awaitReady(socket string, timeout time.Duration) error {
+// awaitReady waits until the server answers on its unix socket. On the port, another process could
+// answer while the server still fails to bind it. The server opens its socket after the port, and
+// no other process uses that socket.
+func (r *instance) awaitReady(socket string, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {
 		err := ping(socket)
@@ -63,13 +63,13 @@ func (r *run) awaitReady(socket string, timeout time.Duration) error {
 		case <-time.After(pollPeriod):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("it did not answer within %s: %w", timeout, err)
+			return fmt.Errorf("the server did not answer within %s: %w", timeout, err)
 		}
 	}
 }
 
-// ping succeeds when the server answers anything but that it is loading. A demand for a password is
-// an answer.
+// ping succeeds when the server answers anything except that it is loading. Asking for a password
+// is an answer.
 func ping(socket string) error {
 	conn, err := net.DialTimeout("unix", socket, time.Second)
 	if err != nil {
@@ -92,22 +92,22 @@ func ping(socket string) error {
 	return nil
 }
 
-func (r *run) signal(sig syscall.Signal) error {
+func (r *instance) signal(sig syscall.Signal) error {
 	if err := r.cmd.Process.Signal(sig); err != nil {
 		return fmt.Errorf("sending %s to redis-server: %w", sig, err)
 	}
 	return nil
 }
 
-func (r *run) kill() {
+func (r *instance) kill() {
 	freeze(r.cmd.Process)
-	_ = r.cmd.Process.Kill() // fails only if it is gone already
+	_ = r.cmd.Process.Kill() // fails only if the process has ended
 	<-r.done
 }
 
-func (r *run) terminate(timeout time.Duration) error {
+func (r *instance) terminate(timeout time.Duration) error {
 	_ = r.cmd.Process.Signal(syscall.SIGTERM)
-	_ = r.cmd.Process.Signal(syscall.SIGCONT) // a paused process would not see the first
+	_ = r.cmd.Process.Signal(syscall.SIGCONT) // a paused process handles SIGTERM only after this
 	select {
 	case <-r.done:
 		return nil

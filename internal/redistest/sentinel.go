@@ -13,29 +13,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// sentinels is how many watch a master; two of them must agree.
+// sentinels is how many Sentinels watch a master; two of them must agree.
 const sentinels = 3
 
-// SentinelOptions say what a Sentinel consists of. The zero value is a master with one replica,
-// without passwords.
+// SentinelOptions configure a Sentinel. The zero value is a master with one replica, without
+// passwords.
 type SentinelOptions struct {
 	// Replicas is the number of replicas, 1 if 0.
 	Replicas int
-	// Password is that of the master and its replicas, SentinelPassword that of the sentinels.
-	// Neither has a user name.
+	// Password is the password of the master and its replicas, SentinelPassword the Sentinels'
+	// password. Neither has a user name.
 	Password, SentinelPassword string
 	// Args are appended to the command line of the master and its replicas.
 	Args []string
-	// SentinelConfig is appended to the configuration of the sentinels, line by line.
+	// SentinelConfig is appended to the configuration of the Sentinels, one line per element.
 	SentinelConfig []string
-	// DownAfter is how long a server may be silent before the sentinels hold it for dead, half a
-	// second if 0. A busy machine may keep one silent for that long.
+	// DownAfter is how long a server can be silent before the Sentinels consider it dead, half a
+	// second if 0. A busy machine can keep a server silent for that long.
 	DownAfter time.Duration
-	// TLS has all of them speak nothing else, among themselves too.
+	// TLS makes all of them speak only TLS, also among themselves.
 	TLS *Certificates
 }
 
-// server are the options of the master and its replicas.
+// server returns the options of the master and its replicas.
 func (o SentinelOptions) server() Options {
 	args := append([]string{"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1"}, o.Args...)
 	if o.Password != "" {
@@ -47,7 +47,7 @@ func (o SentinelOptions) server() Options {
 	return Options{Args: args}
 }
 
-// sentinel are the options of a sentinel.
+// sentinel returns the options of a Sentinel.
 func (o SentinelOptions) sentinel(config string) Options {
 	watch := Options{Args: []string{"--sentinel"}}
 	if o.TLS != nil {
@@ -57,17 +57,16 @@ func (o SentinelOptions) sentinel(config string) Options {
 	return watch
 }
 
-// Sentinel is a master with replicas and the three sentinels that watch it, all real servers that
-// belong to one test. The sentinels have promoted a replica a few seconds after they hold the
-// master for dead.
+// Sentinel is a master with replicas and three Sentinels, all real servers that belong to one test.
+// The Sentinels promote a replica within a few seconds after they consider the master dead.
 type Sentinel struct {
-	servers   []*Server // master and replicas, as they began
+	servers   []*Server // master and replicas, as they started
 	sentinels []*Server
 	o         SentinelOptions
 }
 
-// StartSentinel starts them. The replicas are in sync and the sentinels know each other when it
-// returns.
+// StartSentinel starts the servers. When it returns, the replicas are in sync and the Sentinels
+// know each other.
 func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	t.Helper()
 	o.Replicas = cmp.Or(o.Replicas, 1)
@@ -78,17 +77,17 @@ func StartSentinel(t testing.TB, o SentinelOptions) *Sentinel {
 	}
 	host, port, _ := strings.Cut(s.servers[0].Addr(), ":")
 	for _, replica := range s.servers[1:] {
-		replica.must(t, "replicaof", host, port)
+		replica.mustDo(t, "replicaof", host, port)
 	}
 	s.awaitReplicas(t, s.servers[0], o.Replicas)
 	s.sentinels = launchAll(t, slices.Repeat([]Options{o.sentinel(s.config(host, port))}, sentinels))
 	for _, sentinel := range s.sentinels {
 		sentinel.password = o.SentinelPassword
-		// They talk every few seconds otherwise. A replica can be promoted if it was heard of
-		// within five ping periods, and replicas of a dead master are asked once a second. A master
-		// that they don't know of is made a replica after four publish periods, in which they must
-		// have heard of a promotion.
-		sentinel.must(
+		// Their default periods are seconds. A replica can be promoted if it was heard within five
+		// ping periods, and Sentinels query replicas of a dead master once a second. A master that
+		// they don't know becomes a replica after four publish periods, in which they must have
+		// learned of a promotion.
+		sentinel.mustDo(
 			t,
 			"sentinel",
 			"debug",
@@ -126,65 +125,65 @@ func (s *Sentinel) config(host, port string) string {
 	return strings.Join(append(lines, s.o.SentinelConfig...), "\n") + "\n"
 }
 
-// awaitReplicas waits until so many replicas of the master are in sync.
+// awaitReplicas waits until n replicas of the master are in sync.
 func (s *Sentinel) awaitReplicas(t testing.TB, master *Server, n int) {
 	t.Helper()
-	settle(t, "the replicas to be in sync", func(ctx context.Context) error {
-		info, err := master.text(ctx, "info", "replication")
-		if err = missing(err, info, "role:master"); err == nil && replicas(info) < n {
+	waitFor(t, "the replicas to be in sync", func(ctx context.Context) error {
+		info, err := master.doText(ctx, "info", "replication")
+		if err = requireParts(err, info, "role:master"); err == nil && replicas(info) < n {
 			err = errors.New(info)
 		}
 		return err
 	})
 }
 
-// Await waits until the sentinels agree on a master that runs, know each other and all servers that
-// run, and hold none of those for dead.
+// Await waits until the Sentinels agree on a running master, know each other and all running
+// servers, and consider none of those dead.
 func (s *Sentinel) Await(t testing.TB) {
 	t.Helper()
 	for _, sentinel := range s.sentinels {
-		settle(
+		waitFor(
 			t,
 			"sentinel "+sentinel.Addr()+" to know all",
 			func(ctx context.Context) error { return s.knowsAll(ctx, sentinel) },
 		)
 	}
-	replicas := len(slices.DeleteFunc(slices.Clone(s.servers), func(s *Server) bool { return !s.awake() })) - 1
+	replicas := len(slices.DeleteFunc(slices.Clone(s.servers), func(s *Server) bool { return !s.isUp() })) - 1
 	s.awaitReplicas(t, s.Master(t), replicas)
 }
 
 func (s *Sentinel) knowsAll(ctx context.Context, sentinel *Server) error {
-	if !sentinel.awake() {
+	if !sentinel.isUp() {
 		return nil
 	}
-	master, err := sentinel.ask(ctx, "sentinel", "master", s.MasterName())
+	master, err := sentinel.do(ctx, "sentinel", "master", s.MasterName())
 	if err != nil {
 		return err
 	}
 	fields := fieldsOf(master)
 	if fields["flags"] != "master" || fields["num-other-sentinels"] != fmt.Sprint(sentinels-1) ||
 		fields["failover-state"] != "" {
-		return fmt.Errorf("it knows %v", fields)
+		return fmt.Errorf("it reports %v", fields)
 	}
-	list, err := sentinel.ask(ctx, "sentinel", "replicas", s.MasterName())
+	list, err := sentinel.do(ctx, "sentinel", "replicas", s.MasterName())
 	if err != nil {
 		return err
 	}
 	replicas, _ := list.([]any)
-	well := map[string]bool{fields["ip"] + ":" + fields["port"]: true}
+	healthy := map[string]bool{fields["ip"] + ":" + fields["port"]: true}
 	for _, replica := range replicas {
 		f := fieldsOf(replica)
-		well[f["name"]] = f["flags"] == "slave"
+		healthy[f["name"]] = f["flags"] == "slave"
 	}
 	for _, server := range s.servers {
-		if server.awake() && !well[server.Addr()] {
-			return fmt.Errorf("it knows %v of %s", replicas, server.Addr())
+		if server.isUp() && !healthy[server.Addr()] {
+			return fmt.Errorf("it reports %v, without %s", replicas, server.Addr())
 		}
 	}
 	return nil
 }
 
-// fieldsOf reads a list of names and values, or a map.
+// fieldsOf parses a list of names and values, or a map.
 func fieldsOf(reply any) map[string]string {
 	fields := map[string]string{}
 	switch reply := reply.(type) {
@@ -200,7 +199,7 @@ func fieldsOf(reply any) map[string]string {
 	return fields
 }
 
-// URL lists the sentinels, as the field url takes them.
+// URL returns the URLs of the Sentinels, for the field url.
 func (s *Sentinel) URL() string {
 	if s.o.TLS != nil {
 		return overTLS(urlOf(s.sentinels))
@@ -208,25 +207,25 @@ func (s *Sentinel) URL() string {
 	return urlOf(s.sentinels)
 }
 
-// MasterName is the name under which the sentinels know the master.
+// MasterName returns the name of the master in the configuration of the Sentinels.
 func (s *Sentinel) MasterName() string { return "mymaster" }
 
-// Sentinels are the sentinels.
+// Sentinels returns the Sentinels.
 func (s *Sentinel) Sentinels() []*Server { return slices.Clone(s.sentinels) }
 
-// Servers are the first master and its replicas.
+// Servers returns the first master and its replicas.
 func (s *Sentinel) Servers() []*Server { return slices.Clone(s.servers) }
 
-// Master is the server that the sentinels that run hold for the master, dead or alive.
+// Master returns the server that the running Sentinels consider the master, dead or alive.
 func (s *Sentinel) Master(t testing.TB) (master *Server) {
 	t.Helper()
-	settle(t, "the sentinels to agree on a master", func(ctx context.Context) error {
+	waitFor(t, "the sentinels to agree on a master", func(ctx context.Context) error {
 		agreed := ""
 		for _, sentinel := range s.sentinels {
-			if !sentinel.awake() {
+			if !sentinel.isUp() {
 				continue
 			}
-			reply, err := sentinel.ask(ctx, "sentinel", "get-master-addr-by-name", s.MasterName())
+			reply, err := sentinel.do(ctx, "sentinel", "get-master-addr-by-name", s.MasterName())
 			if err != nil {
 				return err
 			}
@@ -234,7 +233,7 @@ func (s *Sentinel) Master(t testing.TB) (master *Server) {
 			if text := fmt.Sprint(addr...); agreed == "" {
 				agreed = text
 			} else if text != agreed {
-				return fmt.Errorf("one says %s, another %s", agreed, text)
+				return fmt.Errorf("one reports %s, another %s", agreed, text)
 			}
 		}
 		for _, server := range s.servers {
@@ -243,18 +242,18 @@ func (s *Sentinel) Master(t testing.TB) (master *Server) {
 				return nil
 			}
 		}
-		return fmt.Errorf("nobody is %s", agreed)
+		return fmt.Errorf("unknown server %s", agreed)
 	})
 	return master
 }
 
-// AwaitPromotion waits until the sentinels agree on another master than the given one, which need
-// not run any more, and the new one accepts writes. It returns the new master.
+// AwaitPromotion waits until the Sentinels agree on another master than the given one, which can be
+// dead, and the new one accepts writes. It returns the new master.
 func (s *Sentinel) AwaitPromotion(t testing.TB, old *Server) *Server {
 	t.Helper()
-	settle(t, "another master than "+old.Addr(), func(context.Context) error {
+	waitFor(t, "another master than "+old.Addr(), func(context.Context) error {
 		if master := s.Master(t); master == old {
-			return errors.New("the sentinels stay with it")
+			return errors.New("the sentinels still report it")
 		}
 		return nil
 	})
@@ -263,22 +262,22 @@ func (s *Sentinel) AwaitPromotion(t testing.TB, old *Server) *Server {
 	return master
 }
 
-// Failover has the sentinels promote a replica although the master runs, and waits until it is a
-// replica itself. It returns the new master.
+// Failover makes the Sentinels promote a replica although the master is running, and waits until
+// the old master is a replica. It returns the new master.
 func (s *Sentinel) Failover(t testing.TB) *Server {
 	t.Helper()
 	old := s.Master(t)
-	settle(t, "a failover", func(ctx context.Context) error { return s.replace(ctx, old) })
+	waitFor(t, "a failover", func(ctx context.Context) error { return s.replace(ctx, old) })
 	master := s.AwaitPromotion(t, old)
 	s.Await(t)
 	return master
 }
 
-// replace has the first sentinel begin a failover, unless one is under way, and answers nil once it
-// is over. On a busy machine the sentinel may refuse, since it has not heard of the replica of
-// late, or give the failover up.
+// replace makes the first Sentinel start a failover, unless one is in progress, and returns nil
+// when it is complete. On a busy machine the Sentinel can refuse, because the replica was silent
+// recently, or abort the failover.
 func (s *Sentinel) replace(ctx context.Context, old *Server) error {
-	master, err := s.sentinels[0].ask(ctx, "sentinel", "master", s.MasterName())
+	master, err := s.sentinels[0].do(ctx, "sentinel", "master", s.MasterName())
 	if err != nil {
 		return err
 	}
@@ -287,15 +286,15 @@ func (s *Sentinel) replace(ctx context.Context, old *Server) error {
 		return nil
 	}
 	if fields["failover-state"] == "" {
-		if _, err := s.sentinels[0].ask(ctx, "sentinel", "failover", s.MasterName()); err != nil {
+		if _, err := s.sentinels[0].do(ctx, "sentinel", "failover", s.MasterName()); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("it knows %v", fields)
+	return fmt.Errorf("it reports %v", fields)
 }
 
-// Client returns a client that finds the master by the sentinels and is closed when t ends. Options
-// change anything.
+// Client returns a client that finds the master through the Sentinels and is closed when t ends.
+// Options can change anything.
 func (s *Sentinel) Client(t testing.TB, options ...func(*redis.FailoverOptions)) *redis.Client {
 	t.Helper()
 	o := &redis.FailoverOptions{

@@ -31,7 +31,7 @@ func TestSentinelPromotesReplicaOfDeadMaster(t *testing.T) {
 
 	old.Restart(t)
 	s.Await(t)
-	assert.Equal(t, master, s.Master(t), "the old one has come back as a replica")
+	assert.Equal(t, master, s.Master(t), "the old master has returned as a replica")
 	require.ErrorContains(
 		t,
 		old.Client(t, func(o *redis.Options) { o.Password = "data" }).Set(t.Context(), "k", "", 0).Err(),
@@ -39,7 +39,7 @@ func TestSentinelPromotesReplicaOfDeadMaster(t *testing.T) {
 	)
 }
 
-func TestSentinelsWantTheirOwnPassword(t *testing.T) {
+func TestSentinelsHaveTheirOwnPassword(t *testing.T) {
 	t.Parallel()
 	s := StartSentinel(t, SentinelOptions{SentinelPassword: "watch"})
 	require.NoError(t, s.Client(t).Ping(t.Context()).Err())
@@ -47,5 +47,5 @@ func TestSentinelsWantTheirOwnPassword(t *testing.T) {
 	require.Error(t, wrong.Ping(t.Context()).Err())
 	require.ErrorContains(t, s.Sentinels()[0].Client(t).Ping(t.Context()).Err(), "NOAUTH")
 	old := s.Master(t)
-	assert.NotEqual(t, old, s.Failover(t), "a master that runs can be replaced too")
+	assert.NotEqual(t, old, s.Failover(t), "a running master can be replaced, too")
 }

@@ -8,18 +8,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Server is a real redis-server that belongs to one test. The methods that take a testing.TB fail
-// it on errors.
+// Server is a real redis-server that belongs to one test. Methods with a testing.TB fail the test
+// on errors.
 type Server struct {
 	process  *Process
-	password string // that this package itself needs
+	password string // if this package needs it
 	paused   atomic.Bool
 }
 
-// Start starts a redis-server on a free loopback port, with its own directory and without
-// persistence unless args say otherwise ("--appendonly", "yes", "--appendfsync", "always"). It
-// answers when Start returns. It is killed and joined when t ends; if t failed, what the server
-// printed is logged.
+// Start starts a redis-server on a free loopback port, with its own directory, and without
+// persistence unless args enable it ("--appendonly", "yes", "--appendfsync", "always"). The server
+// answers when Start returns. It is killed and joined when t ends; if t failed, its output is
+// logged.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return launch(t, Options{Args: args})
@@ -37,7 +37,7 @@ func launch(t testing.TB, o Options) *Server {
 	return s
 }
 
-// closeAfter has the server killed and joined when t ends.
+// closeAfter makes t kill and join the server at its end.
 func (s *Server) closeAfter(t testing.TB) {
 	p := s.process
 	t.Cleanup(func() {
@@ -50,24 +50,24 @@ func (s *Server) closeAfter(t testing.TB) {
 	})
 }
 
-// Addr is "127.0.0.1:port", the same for the life of the Server.
+// Addr returns "127.0.0.1:port", which never changes.
 func (s *Server) Addr() string { return s.process.Addr() }
 
-// URL is "redis://127.0.0.1:port".
+// URL returns "redis://127.0.0.1:port".
 func (s *Server) URL() string { return s.process.URL() }
 
-// Socket is the path of the unix socket on which the server listens too.
+// Socket returns the path of the unix socket on which the server also listens.
 func (s *Server) Socket() string { return s.process.Socket() }
 
-// PID is the process id of the running server, 0 while it is down.
+// PID returns the process ID of the running server, 0 while it is down.
 func (s *Server) PID() int { return s.process.PID() }
 
-// clientTimeout is that of clients of servers that are well.
+// clientTimeout is the timeout of clients of healthy servers.
 const clientTimeout = 10 * time.Second
 
 // Client returns a client of this server that is closed when t ends. It does not retry, so that
-// tests see each error, and does not send CLIENT SETINFO, which newer servers deny to users and
-// log. It lets a busy machine answer in time. Options change that and anything else.
+// tests see each error. It does not send CLIENT SETINFO, which newer servers deny to users and log.
+// Its timeouts suit a busy machine. Options can change anything.
 func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
 	t.Helper()
 	o := &redis.Options{
@@ -82,38 +82,38 @@ func (s *Server) Client(t testing.TB, options ...func(*redis.Options)) *redis.Cl
 	return client
 }
 
-// Kill ends the server at once (SIGKILL) and waits for its end.
+// Kill kills the server (SIGKILL) and waits for its end.
 func (s *Server) Kill(testing.TB) {
 	s.process.Kill()
 	s.paused.Store(false)
 }
 
-// awake reports whether the server is up and not paused.
-func (s *Server) awake() bool { return s.PID() != 0 && !s.paused.Load() }
+// isUp reports whether the server is running and not paused.
+func (s *Server) isUp() bool { return s.PID() != 0 && !s.paused.Load() }
 
-// Stop lets the server shut down by itself (SIGTERM) and waits for its end.
+// Stop shuts the server down gracefully (SIGTERM) and waits for its end.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Stop())
 	s.paused.Store(false)
 }
 
-// Restart starts the server again on the same port and with the same files, after a graceful stop
-// if it is running, and waits until it answers PING and has loaded its data.
+// Restart starts the server again with the same port and files, after a graceful stop if it is
+// running, and waits until it answers PING and has loaded its data.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Restart())
 	s.paused.Store(false)
 }
 
-// Pause freezes the server (SIGSTOP): connections stay open and nothing answers.
+// Pause freezes the server (SIGSTOP): connections stay open and nothing is answered.
 func (s *Server) Pause(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Pause())
 	s.paused.Store(true)
 }
 
-// Resume lets a paused server go on.
+// Resume continues a paused server.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
 	s.check(t, s.process.Resume())

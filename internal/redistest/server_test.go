@@ -68,13 +68,13 @@ func TestPausedServerCanBeStopped(t *testing.T) {
 	assert.Zero(t, s.PID())
 }
 
-func TestPasswordDoesNotKeepServerFromBeingReady(t *testing.T) {
+func TestServerWithPasswordBecomesReady(t *testing.T) {
 	s := Start(t, "--requirepass", "secret")
 	require.ErrorContains(t, s.Client(t).Ping(t.Context()).Err(), "NOAUTH")
 	require.NoError(t, s.Client(t, func(o *redis.Options) { o.Password = "secret" }).Ping(t.Context()).Err())
 }
 
-func TestLaunchShowsWhatTheServerPrinted(t *testing.T) {
+func TestLaunchErrorShowsOutput(t *testing.T) {
 	_, err := Launch(Options{Args: []string{"--no-such-directive", "1"}})
 	require.ErrorContains(t, err, "no-such-directive")
 	assert.NotErrorIs(t, err, ErrMissing)
@@ -87,7 +87,7 @@ func TestMissingServerNamesTheRemedy(t *testing.T) {
 	assert.ErrorContains(t, err, "make deps")
 }
 
-func TestTakenPortIsRecognised(t *testing.T) {
+func TestTakenPortIsDetected(t *testing.T) {
 	first, err := Launch(Options{})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, first.Close()) }()
@@ -115,7 +115,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	assert.ErrorIs(t, p.Resume(), errNotRunning)
 }
 
-func TestManyServersAtOnceGetPortsOfTheirOwn(t *testing.T) {
+func TestConcurrentServersGetDifferentPorts(t *testing.T) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	addrs := map[string]bool{}
@@ -145,7 +145,7 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	assert.False(t, w.contains("begin"))
 }
 
-func TestDirectoryIsShortEnoughForASocket(t *testing.T) {
+func TestSocketPathIsShortEnough(t *testing.T) {
 	p, err := Launch(Options{})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, p.Close()) }()

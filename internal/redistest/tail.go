@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// tailSize is how much of a server's output is kept.
+// tailSize is how many bytes of a server's output are kept.
 const tailSize = 32 << 10
 
-// tail is a writer that keeps the end of what was written. It may be used concurrently.
+// tail is a writer that keeps the end of what was written. It is safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
@@ -25,7 +25,7 @@ func (w *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns what is kept.
+// String returns the kept text.
 func (w *tail) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,7 +34,7 @@ func (w *tail) String() string {
 
 func (w *tail) contains(s string) bool { return strings.Contains(w.String(), s) }
 
-// reset forgets everything.
+// reset drops everything.
 func (w *tail) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -19,24 +19,24 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Certificates are those of servers whose ports speak nothing but TLS, of an authority that nobody
-// else knows. The servers' certificate is for the host localhost: who comes to 127.0.0.1 is right
-// to refuse it.
+// Certificates are certificates of servers that speak only TLS, signed by a private CA. The
+// servers' certificate is for the host localhost: a client that connects to 127.0.0.1 must reject
+// it.
 type Certificates struct {
-	CAFile string // the authority's certificate
-	// CertFile and KeyFile are what a client identifies itself by.
+	CAFile string // the CA's certificate
+	// CertFile and KeyFile identify a client.
 	CertFile, KeyFile string
 
 	serverCert, serverKey string
 }
 
-// NewCertificates makes certificates that are valid for a day.
+// NewCertificates creates certificates that are valid for a day.
 func NewCertificates(t testing.TB) *Certificates {
 	t.Helper()
 	return newCertificates(t, time.Now().Add(24*time.Hour))
 }
 
-// newCertificates makes certificates, of which the servers' is valid until a time.
+// newCertificates creates certificates; the server's is valid until the given time.
 func newCertificates(t testing.TB, until time.Time) *Certificates {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,14 +47,14 @@ func newCertificates(t testing.TB, until time.Time) *Certificates {
 	return c
 }
 
-// options are those of a server with the certificate.
+// options returns the options of a server with the certificate.
 func (c *Certificates) options(args ...string) Options {
 	return Options{TLS: true, Args: append([]string{
 		"--tls-cert-file", c.serverCert, "--tls-key-file", c.serverKey, "--tls-ca-cert-file", c.CAFile,
 	}, args...)}
 }
 
-// Config is what a client of the servers needs.
+// Config returns the TLS configuration of a client.
 func (c *Certificates) Config(t testing.TB) *tls.Config {
 	t.Helper()
 	text, err := os.ReadFile(c.CAFile)
@@ -75,25 +75,25 @@ func (c *Certificates) Config(t testing.TB) *tls.Config {
 	}
 }
 
-// overTLS rewrites the URLs of servers to the host that their certificate is for.
+// overTLS replaces the host in URLs of servers by the host of their certificate.
 func overTLS(urls string) string {
 	return strings.ReplaceAll(urls, "redis://127.0.0.1", "rediss://localhost")
 }
 
-// TLSServer is a Server whose port speaks nothing but TLS.
+// TLSServer is a Server whose port speaks only TLS.
 type TLSServer struct {
 	*Server
 	*Certificates
 }
 
-// StartTLS starts a server that demands a certificate of its clients, unless args has
+// StartTLS starts a server that requires client certificates, unless args contain
 // "--tls-auth-clients", "no".
 func StartTLS(t testing.TB, args ...string) *TLSServer {
 	t.Helper()
 	return startTLS(t, NewCertificates(t), args...)
 }
 
-// StartExpiredTLS starts a server whose certificate was valid until a minute ago.
+// StartExpiredTLS starts a server whose certificate expired a minute ago.
 func StartExpiredTLS(t testing.TB) *TLSServer {
 	t.Helper()
 	return startTLS(t, newCertificates(t, time.Now().Add(-time.Minute)))
@@ -104,18 +104,18 @@ func startTLS(t testing.TB, certificates *Certificates, args ...string) *TLSServ
 	return &TLSServer{Server: launch(t, certificates.options(args...)), Certificates: certificates}
 }
 
-// Addr is "localhost:port", for which the certificate holds.
+// Addr returns "localhost:port", for which the certificate is valid.
 func (s *TLSServer) Addr() string {
 	return strings.Replace(s.Server.Addr(), "127.0.0.1", "localhost", 1)
 }
 
-// URL is "rediss://localhost:port".
+// URL returns "rediss://localhost:port".
 func (s *TLSServer) URL() string { return "rediss://" + s.Addr() }
 
-// WrongURL is the same server by a host for which its certificate does not hold.
+// WrongURL returns a URL with a host for which the certificate is not valid.
 func (s *TLSServer) WrongURL() string { return "rediss://" + s.Server.Addr() }
 
-// Client is that of a Server, over TLS and with the client's certificate.
+// Client is Server.Client over TLS, with the client certificate.
 func (s *TLSServer) Client(t testing.TB, options ...func(*redis.Options)) *redis.Client {
 	t.Helper()
 	overTLS := func(o *redis.Options) { o.Addr, o.TLSConfig = s.Addr(), s.Config(t) }
@@ -128,7 +128,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// newAuthority makes an authority and writes its certificate to dir/name.crt.
+// newAuthority creates a CA and writes its certificate to dir/name.crt.
 func newAuthority(t testing.TB, dir, name string) *authority {
 	t.Helper()
 	key := newKey(t)
@@ -142,8 +142,8 @@ func newAuthority(t testing.TB, dir, name string) *authority {
 	return &authority{cert: cert, key: key}
 }
 
-// issue makes a certificate for a host, which serves for clients too, and writes dir/name.crt and
-// dir/name.key.
+// issue creates a certificate for a host, which is also valid for clients, and writes dir/name.crt
+// and dir/name.key.
 func (a *authority) issue(t testing.TB, dir, name, host string, until time.Time) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)
@@ -173,7 +173,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// certificate is one without a purpose yet.
+// certificate returns a certificate without key usages.
 func certificate(t testing.TB, name string, until time.Time) *x509.Certificate {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTLSServerDemandsCertificates(t *testing.T) {
+func TestTLSServerRequiresCertificates(t *testing.T) {
 	t.Parallel()
 	s := StartTLS(t)
 	assert.Equal(t, "rediss://"+s.Addr(), s.URL())
@@ -22,7 +22,7 @@ func TestTLSServerDemandsCertificates(t *testing.T) {
 	require.NoError(t, s.Client(t).Ping(t.Context()).Err())
 }
 
-func TestTLSServerMayDoWithoutClientCertificates(t *testing.T) {
+func TestTLSServerWithoutClientCertificates(t *testing.T) {
 	t.Parallel()
 	s := StartTLS(t, "--tls-auth-clients", "no")
 	require.NoError(t, s.Client(t, func(o *redis.Options) { o.TLSConfig.Certificates = nil }).Ping(t.Context()).Err())

@@ -82,7 +82,7 @@ func (c *consumers) join(t *testing.T, name string, d deployment) (*journal, fun
 // member is join, for tests that need the stream.
 func (c *consumers) member(t *testing.T, name string, d deployment) *stream {
 	t.Helper()
-	return run(t, name, func(b *service.StreamBuilder) {
+	return instance(t, name, func(b *service.StreamBuilder) {
 		require.NoError(t, b.AddInputYAML(d.component(`
 consumer_group: readers
 consumer_name: `+name+`

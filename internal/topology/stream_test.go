@@ -113,7 +113,7 @@ func awaitLog(t *testing.T, log *journal, texts ...string) string {
 }
 
 // run builds a stream and runs it until t ends, or until it is stopped.
-func run(t *testing.T, name string, build func(b *service.StreamBuilder)) *stream {
+func instance(t *testing.T, name string, build func(b *service.StreamBuilder)) *stream {
 	t.Helper()
 	s := &stream{log: &journal{}, mux: http.NewServeMux(), within: 30 * time.Second}
 	builder := service.NewStreamBuilder()
@@ -160,7 +160,7 @@ func startWriterWith(t *testing.T, d deployment, more string) *writer {
 		more += "max_in_flight: 64\n"
 	}
 	w := &writer{}
-	w.stream = run(t, "writer", func(b *service.StreamBuilder) {
+	w.stream = instance(t, "writer", func(b *service.StreamBuilder) {
 		require.NoError(t, b.AddOutputYAML(d.component(fmt.Sprintf(`
 partitions: %d
 key: ${! @key }
