@@ -1,34 +1,34 @@
 package appender
 
-// Number is what a store knows of a producer: the epoch and sequence number of the last append that
-// it wrote. The zero Number is none.
+// Number is what a store knows about a producer: the epoch and the sequence number of the last
+// append that it wrote. The zero Number means that the store knows nothing.
 type Number struct{ Epoch, Seq uint64 }
 
 func (n Number) before(m Number) bool {
 	return n.Epoch < m.Epoch || n.Epoch == m.Epoch && n.Seq < m.Seq
 }
 
-// Lost is how many records that were reported as written the store does not have any more.
+// Lost counts records that were reported as written and that the store does not have any more.
 type Lost struct {
 	Records int64
-	// Exact is false if there may be more: they were written too long ago to be remembered, one by
-	// one.
+	// Exact is false if there can be more lost records: those were written too long ago to be
+	// remembered.
 	Exact bool
 }
 
 // maxRemembered is how many appends of a partition are remembered, at two bytes each.
 const maxRemembered = 4096
 
-// acknowledged remembers how many records the last appends of a partition had, so that it can be
-// told what a store has lost that went back.
+// acknowledged remembers how many records the last appends of a partition had. With it, the
+// Appender can count the records that a store lost when it went back to an earlier state.
 type acknowledged struct {
 	runs []appendRun
 	kept int
-	// forgotten is the last append of which nothing is remembered.
+	// forgotten is the last append that is not remembered.
 	forgotten Number
 }
 
-// appendRun is appends of one epoch that follow on each other.
+// appendRun is a run of appends of one epoch with consecutive numbers.
 type appendRun struct {
 	epoch, first uint64
 	counts       []uint16
@@ -36,8 +36,7 @@ type appendRun struct {
 
 func (r appendRun) number(i int) Number { return Number{r.epoch, r.first + uint64(i)} }
 
-// add notes an append that the store has confirmed. Appends are added in the order of their
-// numbers.
+// add records an append that the store confirmed. The calls must be in the order of the numbers.
 func (h *acknowledged) add(n Number, records int) {
 	last := len(h.runs) - 1
 	if last < 0 || h.runs[last].number(len(h.runs[last].counts)) != n {
@@ -50,8 +49,8 @@ func (h *acknowledged) add(n Number, records int) {
 	}
 }
 
-// forgetUpTo forgets all appends up to n, since it is not known whether a number that the store
-// reports includes the append n.
+// forgetUpTo forgets all appends up to n, because a number that the store reports may or may not
+// include the append n.
 func (h *acknowledged) forgetUpTo(n Number) { *h = acknowledged{forgotten: n} }
 
 // forget drops the n oldest appends.
@@ -69,8 +68,8 @@ func (h *acknowledged) forget(n int) {
 	}
 }
 
-// takeAfter removes the appends after a number, which is the last one that the store has, and returns
-// how many records they had.
+// takeAfter removes the appends after stored, the last number that the store has. It returns how
+// many records they had.
 func (h *acknowledged) takeAfter(stored Number) Lost {
 	lost := Lost{Exact: !stored.before(h.forgotten)}
 	for len(h.runs) > 0 {

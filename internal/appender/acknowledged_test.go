@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAcknowledgedTellsWhatIsLostBehindANumber(t *testing.T) {
+func TestAcknowledgedCountsRecordsAfterANumber(t *testing.T) {
 	fill := func() *acknowledged {
 		h := &acknowledged{}
 		for _, n := range []struct {
@@ -24,13 +24,13 @@ func TestAcknowledgedTellsWhatIsLostBehindANumber(t *testing.T) {
 	} {
 		h := fill()
 		assert.Equal(t, Lost{Records: want, Exact: true}, h.takeAfter(stored), "%v", stored)
-		assert.Equal(t, Lost{Exact: true}, h.takeAfter(stored), "it is told once: %v", stored)
+		assert.Equal(t, Lost{Exact: true}, h.takeAfter(stored), "a loss is returned once: %v", stored)
 		h.add(Number{9, 1}, 7)
-		assert.Equal(t, Lost{Records: 7, Exact: true}, h.takeAfter(stored), "and goes on: %v", stored)
+		assert.Equal(t, Lost{Records: 7, Exact: true}, h.takeAfter(stored), "later appends count again: %v", stored)
 	}
 }
 
-func TestAcknowledgedIsBoundedAndThenTellsTheLeast(t *testing.T) {
+func TestAcknowledgedIsBoundedAndThenReportsAMinimum(t *testing.T) {
 	h, random := &acknowledged{}, rand.New(rand.NewPCG(1, 2))
 	var all []struct {
 		Number
@@ -68,7 +68,7 @@ func TestAcknowledgedIsBoundedAndThenTellsTheLeast(t *testing.T) {
 	assert.GreaterOrEqual(t, lost.Records, truth(recent))
 }
 
-func TestAcknowledgedDoesNotCountWhatIsInDoubt(t *testing.T) {
+func TestAcknowledgedDoesNotCountUncertainAppends(t *testing.T) {
 	h := &acknowledged{}
 	h.add(Number{1, 1}, 10)
 	h.forgetUpTo(Number{1, 2})

@@ -7,53 +7,53 @@ import (
 	"time"
 )
 
-// sweepEvery is the number of queues made between two sweeps for those that nobody uses any more.
+// sweepEvery is how many queues the Appender makes between two sweeps for unused queues.
 const sweepEvery = 4096
 
-// Backoff spaces the retries of one append. Only one goroutine uses it at a time.
+// Backoff times the retries of one append. It is not used concurrently.
 type Backoff interface {
-	// NextBackOff returns the time until the next attempt; negative: give up.
+	// NextBackOff returns the time until the next attempt. A negative time ends the retries.
 	NextBackOff() time.Duration
 }
 
-// Observer is told what happens beside the ordinary. Its methods are called by the writers, several
-// at a time, without any lock.
+// Observer is notified of failed attempts and losses. Writers call its methods concurrently,
+// without holding a lock.
 type Observer interface {
-	// Retried: an attempt failed with the result and the append is going to be sent again.
+	// Retried: an attempt failed with the result, and the append will be sent again.
 	Retried(Target, Result)
-	// Deduplicated: the store had the records already and did not write them twice.
+	// Deduplicated: the store had the records of an append already and did not write them again.
 	Deduplicated(Target)
-	// Gap: the store has lost appends that it had acknowledged, with so many records.
+	// Gap: the store lost records of appends that it had acknowledged.
 	Gap(Target, Lost)
 	// RetriesEnded: an append that was sent more than once has its outcome. The error is nil if its
-	// records are written. It is called after every Retried for that append.
+	// records are written. RetriesEnded follows all calls of Retried for the append.
 	RetriesEnded(Target, error)
 }
 
-// Config says how an Appender works.
+// Config is the configuration of an Appender.
 type Config struct {
 	Log Log
-	// Producer identifies this one Appender to the store: a random name, never used by another or a
-	// later one. Empty: appends are not idempotent, and one that is retried after an unknown
-	// outcome may be written twice.
+	// Producer identifies this Appender to the store. It must be a random name that no other
+	// Appender ever uses. If it is empty, appends are not idempotent: a retry after an unknown
+	// outcome can write the records twice.
 	Producer string
-	// Backoff makes the back-off of one append, at its first failure. Nil: nothing is retried.
+	// Backoff makes the Backoff of one append when its first attempt fails. Nil disables retries.
 	Backoff func() Backoff
-	// MaxRetries is how often one append is sent again after a failed attempt; 0: as often as the
-	// back-off allows.
+	// MaxRetries is the maximum number of retries of one append. 0 means that only the Backoff
+	// limits them.
 	MaxRetries int
-	// Observer may be nil.
+	// Observer can be nil.
 	Observer Observer
 }
 
-// Appender writes records to partitions, those of each partition in the order of the calls. All its
-// methods may be called concurrently.
+// Appender writes records to partitions. The records of one partition are written in the order of
+// the calls. All methods can be called concurrently.
 type Appender struct {
 	config Config
-	// ctx is that of all requests; cancel ends them.
+	// ctx is the context of all requests; cancel ends them.
 	ctx    context.Context
 	cancel context.CancelFunc
-	// running counts the writers' goroutines and the timers of back-offs.
+	// running counts the goroutines of writers and the timers of back-offs.
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -61,13 +61,13 @@ type Appender struct {
 	writers map[writerKey]*writer // there are few nodes, so they are never forgotten
 	started bool
 	closed  bool
-	// forgotten is the highest epoch of any queue that was forgotten: a new queue begins above it.
+	// forgotten is the highest epoch of all forgotten queues. New queues begin above it.
 	forgotten uint64
-	// sweepAt is the number of queues at which to look for idle ones.
+	// sweepAt is the number of queues that starts the next sweep.
 	sweepAt int
 }
 
-// New makes an Appender. Nothing is sent before Start.
+// New returns an Appender. It sends nothing before Start.
 func New(c Config) *Appender {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Appender{
@@ -76,8 +76,8 @@ func New(c Config) *Appender {
 	}
 }
 
-// Start begins to send. What was appended before goes out now. It does nothing the second time, or
-// after Close.
+// Start begins to send, including the records that were appended before. It does nothing if it is
+// called again, or after Close.
 func (a *Appender) Start() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,9 +87,9 @@ func (a *Appender) Start() {
 	}
 }
 
-// Append adds the records to the end of the partition's queue and returns without waiting for
-// anything. Calls that happen one after the other are written in that order. The records belong to
-// the Appender until Done of the Pending is closed. After Close they fail with ErrClosed.
+// Append adds the records to the end of the partition's queue and returns immediately. Calls that
+// happen one after the other are written in that order. The records belong to the Appender until
+// Done of the Pending is closed. After Close they fail with ErrClosed.
 func (a *Appender) Append(t Target, records []Record) *Pending {
 	p := newPending(t, records)
 	if len(records) == 0 {
@@ -111,10 +111,10 @@ func (a *Appender) Append(t Target, records []Record) *Pending {
 	return p
 }
 
-// Close refuses new records and fails with ErrClosed those that are not on their way. It waits for
-// the rounds that are, until ctx ends: then it cancels their requests, whose records fail with
-// ErrClosed too unless they turn out to be written, and returns an error. All goroutines have ended
-// when it returns. It may be called at any time and more than once.
+// Close rejects new records, and fails all records that are not in flight with ErrClosed. It waits
+// for the rounds in flight. If ctx ends first, Close cancels their requests and returns an error;
+// the records of these rounds fail with ErrClosed too, unless the store reports them as written.
+// All goroutines have ended when Close returns. It can be called at any time and more than once.
 func (a *Appender) Close(ctx context.Context) error {
 	if !a.beginClose() {
 		a.running.Wait() // back-off timers that were just going off
@@ -124,14 +124,14 @@ func (a *Appender) Close(ctx context.Context) error {
 	inTime := context.AfterFunc(ctx, a.cancel)
 	a.running.Wait()
 	if !inTime() {
-		return fmt.Errorf("closing the appender while appends were under way: %w", context.Cause(ctx))
+		return fmt.Errorf("closing the appender while appends were in flight: %w", context.Cause(ctx))
 	}
 	a.cancel()
 	return nil
 }
 
-// Finished returns the keys of the partitions whose numbers the store need not keep any more: the
-// Appender was closed, and no request is on its way anywhere that the numbers would have to refuse.
+// Finished returns the keys of the partitions whose numbers the store can forget: the Appender is
+// closed, and no request is on its way that the store would have to reject by its number.
 func (a *Appender) Finished() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -175,8 +175,8 @@ func (a *Appender) abort(q *queue) {
 	q.phase = idle
 }
 
-// queue returns the queue of the key. A new one begins with an epoch above that of any forgotten
-// one, which may have been that of the same key.
+// queue returns the queue of the key. A new queue begins with an epoch above those of all forgotten
+// queues, one of which may have had the same key.
 func (a *Appender) queue(key string) *queue {
 	q := a.queues[key]
 	if q == nil {
@@ -189,7 +189,7 @@ func (a *Appender) queue(key string) *queue {
 	return q
 }
 
-// sweep forgets the queues that are idle and were so at the last sweep.
+// sweep forgets the queues that are idle and were not used since the last sweep.
 func (a *Appender) sweep() {
 	for key, q := range a.queues {
 		if q.phase == idle && !q.used {
@@ -223,7 +223,7 @@ func (a *Appender) startWriter(w *writer) {
 	}
 }
 
-// complete applies the decisions about a round and moves its queues on: to a writer, into the
+// complete applies the decisions about a round, and moves each queue on: to a writer, into the
 // back-off, or to idle.
 func (a *Appender) complete(round []*queue, answers []answer) {
 	a.mu.Lock()

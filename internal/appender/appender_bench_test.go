@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// instant is a Log that has written everything at once.
+// instant is a Log that reports everything as written immediately.
 type instant struct{ results []Result }
 
 func (instant) Node(Target) string { return "" }
 
 func (l instant) Append(_ context.Context, round []Append) []Result { return l.results[:len(round)] }
 
-// BenchmarkAppend is one record per operation, from calls of different sizes.
+// BenchmarkAppend appends one record per operation, in calls of different sizes.
 func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{1, 100} {
 		b.Run(fmt.Sprint("records=", size), func(b *testing.B) {

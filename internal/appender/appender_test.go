@@ -29,7 +29,7 @@ func TestForgottenQueueBeginsAboveItsOldEpoch(t *testing.T) {
 		assert.Nil(t, a.Append(to("p"), recs("b")).Errs())
 		assert.Equal(t, []string{"1:1", "1:1", "3:1"}, s.numbers("p"))
 		wait(t.Context(), 2*time.Hour)
-		assert.Equal(t, []string{"b"}, s.entries("p"), "the new epoch fences what the forgotten queue left behind")
+		assert.Equal(t, []string{"b"}, s.entries("p"), "the new epoch fences the late request of the forgotten queue")
 		assert.Nil(t, a.Append(to("often"), recs("y")).Errs())
 		numbers := s.numbers("often")
 		assert.Equal(t, fmt.Sprint("1:", len(numbers)), numbers[len(numbers)-1], "a queue in use is not forgotten")
@@ -65,13 +65,13 @@ func TestCloseWhenIdleEvenWithAnEndedContext(t *testing.T) {
 	a := New(Config{Log: s, Producer: "me"})
 	a.Start()
 	assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
-	a.running.Wait() // the writer has nothing more to do
+	a.running.Wait() // the writer ends when nothing is ready
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	assert.NoError(t, a.Close(ctx))
 }
 
-func TestCloseLetsTheRoundInTheAirFinish(t *testing.T) {
+func TestCloseWaitsForTheRoundInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
@@ -92,7 +92,7 @@ func TestCloseLetsTheRoundInTheAirFinish(t *testing.T) {
 	})
 }
 
-func TestCloseCutsTheRoundInTheAirWhenItsContextEnds(t *testing.T) {
+func TestCloseCancelsTheRoundInFlightWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Hour
@@ -148,7 +148,7 @@ func TestCloseEndsRetries(t *testing.T) {
 	}
 }
 
-func TestCloseEndsAnAppendThatWouldBeSentAgain(t *testing.T) {
+func TestCloseEndsAnAppendThatWouldBeResent(t *testing.T) {
 	for _, status := range []Status{Gap, Refused, Unknown, Stale} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStore(t)
@@ -165,7 +165,7 @@ func TestCloseEndsAnAppendThatWouldBeSentAgain(t *testing.T) {
 	}
 }
 
-// Close may come at any moment: as a timer goes off, as a round ends, while callers append.
+// Close is called at any moment: when a timer fires, when a round ends, while callers append.
 func TestCloseAtAnyMoment(t *testing.T) {
 	for at := range 40 {
 		synctest.Test(t, func(t *testing.T) {
@@ -200,9 +200,9 @@ func TestCloseAtAnyMoment(t *testing.T) {
 	}
 }
 
-// What a store knows of a producer must stay as long as a request may be on its way that it has to
-// refuse.
-func TestFinishedAreThePartitionsOfWhichEveryOutcomeIsKnown(t *testing.T) {
+// The store must remember the number of a producer as long as a request may be on its way that it
+// has to reject.
+func TestFinishedPartitionsHaveOnlyKnownOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// batch is the append of a partition that is being sent, from its first attempt to its outcome.
-// While it is in flight it belongs to its writer, at all other times to the Appender's lock.
+// batch is the append that a partition is sending, from its first attempt to its outcome. In flight
+// it belongs to its writer, otherwise to the Appender's lock.
 type batch struct {
 	Append
 	segments []segment
@@ -14,7 +14,7 @@ type batch struct {
 	size     int // bytes
 	// attempts is how often the batch was sent.
 	attempts int
-	// retries is how many of these attempts were followed by a back-off and another one.
+	// retries is how many failed attempts were followed by a back-off and another attempt.
 	retries   int
 	certainty certainty
 	// resent is true if the last answer gave the batch a new number.
@@ -25,7 +25,7 @@ type batch struct {
 	backoff Backoff
 }
 
-// segment is a run of a Pending's records.
+// segment is some consecutive records of a Pending.
 type segment struct {
 	pending *Pending
 	from, n int
@@ -39,7 +39,7 @@ func (b *batch) add(p *Pending, n, size int) {
 	p.taken += n
 }
 
-// assemble lists the records, once: every retry sends the same list.
+// assemble lists the records. It does so only once: every retry sends the same list.
 func (b *batch) assemble() {
 	if b.Records != nil {
 		return
@@ -55,7 +55,8 @@ func (b *batch) assemble() {
 	}
 }
 
-// decide applies the table to the answer to an attempt. The batch must be in flight.
+// decide finds out what follows from the result of an attempt, and updates the batch. The batch
+// must be in flight.
 func (b *batch) decide(r Result, c *Config) decision {
 	b.attempts++
 	t := transitionFor(r.Status, b.certainty)
@@ -84,8 +85,8 @@ func (b *batch) decide(r Result, c *Config) decision {
 	return d
 }
 
-// nextDelay returns the time until the next attempt, and counts it as a retry. It returns a negative
-// number if no retry is left.
+// nextDelay returns the time until the next attempt, and counts it as a retry. It returns a
+// negative number if no retry is left.
 func (b *batch) nextDelay(c *Config) time.Duration {
 	if c.Backoff == nil || c.MaxRetries > 0 && b.retries >= c.MaxRetries {
 		return -1

@@ -10,7 +10,7 @@ import (
 )
 
 func TestOutcomes(t *testing.T) {
-	refused, lost, unheard := fault{status: Refused}, fault{status: Unknown}, fault{replyLost: true}
+	refused, lost, noReply := fault{status: Refused}, fault{status: Unknown}, fault{replyLost: true}
 	gaveUp := func(open bool, cause error) func(*testing.T, error) {
 		return func(t *testing.T, err error) {
 			var g *GaveUpError
@@ -46,16 +46,18 @@ func TestOutcomes(t *testing.T) {
 			numbers: []string{"1:1", "1:1", "1:2"}, entries: []string{"a", "b"}, seen: counts{retried: 1},
 		},
 		{
-			name: "reply lost", faults: []fault{unheard},
-			numbers: []string{"1:1", "1:1", "1:2"}, entries: []string{"a", "b"}, seen: counts{retried: 1, deduplicated: 1},
+			name: "reply lost", faults: []fault{noReply},
+			numbers: []string{"1:1", "1:1", "1:2"}, entries: []string{"a", "b"},
+			seen: counts{retried: 1, deduplicated: 1},
 		},
 		{
-			name: "no reply to the end: the epoch grows", faults: []fault{unheard, lost, lost, lost},
+			name: "no reply to the end: the epoch grows", faults: []fault{noReply, lost, lost, lost},
 			numbers: []string{"1:1", "1:1", "1:1", "1:1", "2:1"}, entries: []string{"a", "b"},
 			err: gaveUp(true, errLost), seen: counts{retried: 3},
 		},
 		{
-			name: "one reply missing, then refused to the end: the epoch grows", faults: []fault{lost, refused, refused, refused},
+			name:    "one reply missing, then refused to the end: the epoch grows",
+			faults:  []fault{lost, refused, refused, refused},
 			numbers: []string{"1:1", "1:1", "1:1", "1:1", "2:1"}, entries: []string{"b"},
 			err: gaveUp(true, errLoading), seen: counts{retried: 3},
 		},
@@ -64,8 +66,9 @@ func TestOutcomes(t *testing.T) {
 			numbers: []string{"1:1", "1:1"}, entries: []string{"b"}, err: is(errType),
 		},
 		{
-			name: "failed after a missing reply: the epoch grows", faults: []fault{unheard, {status: Failed}},
-			numbers: []string{"1:1", "1:1", "2:1"}, entries: []string{"a", "b"}, err: gaveUp(true, errType), seen: counts{retried: 1},
+			name: "failed after a missing reply: the epoch grows", faults: []fault{noReply, {status: Failed}},
+			numbers: []string{"1:1", "1:1", "2:1"}, entries: []string{"a", "b"},
+			err: gaveUp(true, errType), seen: counts{retried: 1},
 		},
 		{
 			name: "partitioned: the number is free", faults: []fault{{status: Partitioned}},
@@ -73,22 +76,24 @@ func TestOutcomes(t *testing.T) {
 		},
 		{
 			name: "partitioned after a missing reply: the epoch grows", faults: []fault{lost, {status: Partitioned}},
-			numbers: []string{"1:1", "1:1", "2:1"}, entries: []string{"b"}, err: is(ErrPartitioned), seen: counts{retried: 1},
+			numbers: []string{"1:1", "1:1", "2:1"}, entries: []string{"b"},
+			err: is(ErrPartitioned), seen: counts{retried: 1},
 		},
 		{
-			name: "gap: sent again at once in a new epoch", faults: []fault{{status: Gap}},
+			name: "gap: sent again immediately in a new epoch", faults: []fault{{status: Gap}},
 			numbers: []string{"1:1", "2:1", "2:2"}, entries: []string{"a", "b"}, seen: counts{gap: 1},
 		},
 		{
 			name: "gap after a missing reply", faults: []fault{lost, {status: Gap}},
-			numbers: []string{"1:1", "1:1", "2:1", "2:2"}, entries: []string{"a", "b"}, seen: counts{retried: 1, gap: 1},
+			numbers: []string{"1:1", "1:1", "2:1", "2:2"}, entries: []string{"a", "b"},
+			seen: counts{retried: 1, gap: 1},
 		},
 		{
 			name: "stale: sent again above the other epoch", faults: []fault{{foreign: 7}},
 			numbers: []string{"1:1", "8:1", "8:2"}, entries: []string{"a", "b"}, seen: counts{retried: 1},
 		},
 		{
-			name: "stale after a missing reply: not sent under another number", faults: []fault{unheard, {foreign: 7}},
+			name: "stale after a missing reply: not sent under another number", faults: []fault{noReply, {foreign: 7}},
 			numbers: []string{"1:1", "1:1", "9:1"}, entries: []string{"a", "b"},
 			err: func(t *testing.T, err error) {
 				var g *GaveUpError
@@ -97,7 +102,7 @@ func TestOutcomes(t *testing.T) {
 			}, seen: counts{retried: 1},
 		},
 		{
-			name: "an answer that nobody knows", faults: []fault{{status: 42}},
+			name: "an unknown status is a failure", faults: []fault{{status: 42}},
 			numbers: []string{"1:1", "1:1"}, entries: []string{"b"},
 			err: func(t *testing.T, err error) { assert.ErrorContains(t, err, "status 42") },
 		},
@@ -119,14 +124,14 @@ func TestOutcomes(t *testing.T) {
 				}
 				assert.Equal(t, test.numbers, s.numbers("p"))
 				assert.Equal(t, test.entries, s.entries("p"))
-				synctest.Wait() // the observer is told after the outcome
+				synctest.Wait() // the observer is called after the outcome
 				assert.Equal(t, test.seen, seen.counts)
 			})
 		})
 	}
 }
 
-func TestPartialResolvesEachRecordByItself(t *testing.T) {
+func TestPartialResolvesEachRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Refused}, fault{status: Partial, count: 3})
@@ -181,7 +186,7 @@ func TestBackOffIsFreshForEachAppend(t *testing.T) {
 	})
 }
 
-func TestEndlessRenumberingBacksOff(t *testing.T) {
+func TestRepeatedRenumberingBacksOff(t *testing.T) {
 	for _, status := range []Status{Gap, Stale} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStore(t)
@@ -198,24 +203,24 @@ func TestEndlessRenumberingBacksOff(t *testing.T) {
 	}
 }
 
-func TestEpochFencesTheLateRequestOfWhatWasGivenUp(t *testing.T) {
+func TestNewEpochFencesLateRequestOfGivenUpBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{late: time.Hour}, fault{status: Unknown})
 		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 1)})
 		first := a.Append(to("p"), recs("a"))
-		synctest.Wait() // it is on its way: the next one can't join it
+		synctest.Wait() // the first append is in flight, so the second can't join its batch
 		second := a.Append(to("p"), recs("b"))
 		assert.NotNil(t, first.Errs())
 		assert.Nil(t, second.Errs())
 		wait(t.Context(), 2*time.Hour)
-		assert.Equal(t, []string{"b"}, s.entries("p"), "the late request must not be written behind its successor")
+		assert.Equal(t, []string{"b"}, s.entries("p"), "the late request must not be written after the next append")
 		assert.Nil(t, a.Append(to("p"), recs("c")).Errs())
 		assert.Equal(t, []string{"b", "c"}, s.entries("p"))
 	})
 }
 
-func TestLateRequestOfWhatWasGivenUpKeepsItsPlace(t *testing.T) {
+func TestLateRequestOfGivenUpBatchKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{late: 5 * time.Second}, fault{status: Unknown})
@@ -227,7 +232,7 @@ func TestLateRequestOfWhatWasGivenUpKeepsItsPlace(t *testing.T) {
 	})
 }
 
-func TestWithoutProducerThereAreNoNumbersAndUnknownIsRetried(t *testing.T) {
+func TestUnknownIsRetriedWithoutProducer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{replyLost: true})

@@ -1,68 +1,93 @@
-// Package appender writes records to partitions so that they arrive in order and once, over a store that may answer late, twice, or
-// not at all. It knows neither Redis nor Benthos: it asks a Log, and tests ask it under a simulated clock.
+// Package appender writes records to partitions so that they arrive in order and once, over a store
+// that may answer late, twice, or not at all. It does not depend on Redis or Benthos: it calls a
+// Log, and the tests implement the Log in memory under a simulated clock.
 //
 // # Terms
 //
-// A partition is named by its Target.Key and has a queue. An append is one call of the store for one partition: some records under
-// one number. While it is tried it is a flight. A round is the appends that travel to one node together. A writer is the goroutine
-// that sends rounds; each node has two, which share its partitions. A Pending is what the caller of Append holds until its records have
-// an outcome.
+//   - A partition is identified by Target.Key. It has a queue.
+//   - An append is one call of the store for one partition: some records under one number.
+//   - A batch is the append that a partition is sending, with all its retries.
+//   - A round is the appends that are sent to one node together.
+//   - A writer is a goroutine that sends rounds. Each node has two writers, which share the
+//     partitions of the node.
+//   - A Pending is what Append returns to its caller: the outcome of the records, later.
 //
 // # Order
 //
-// A partition has one append in flight, and the next one is cut from the queue only when that one has its outcome. So appends can't
-// overtake each other, whatever is retried, and no window has to be kept. Speed comes from group commit: what is queued meanwhile
-// joins the next append, up to 1000 records and 1 MiB, or one larger record. A retry is the same append: the same records under the
-// same number. Nothing joins it, or the store could not tell what it has.
+// A partition has one batch in flight. The next batch is taken from the queue when the outcome of
+// the current one is known. So batches can't overtake each other, whatever is retried. Throughput
+// comes from group commit: records that are queued in the meantime form the next batch, up to 1000
+// records and 1 MiB, or one larger record. A retry sends the same append: the same records under
+// the same number. No record joins it, or the store could not recognize the append.
 //
-//	Append ──> queue ──cut──> flight ──round──> Log.Append
-//	                            │                   │
-//	                            │<── back-off ──────┤ Refused, Unknown
-//	                            │<── new number ────┤ Gap, Stale
-//	           Pending <────────┴── outcome ────────┘ the others, or given up
+//	Append --> queue --fill--> batch --round--> Log.Append
+//	                             |                  |
+//	                             |<-- back-off -----+ Refused, Unknown
+//	                             |<-- new number ---+ Gap, Stale
+//	           Pending <---------+-- outcome -------+ all others, or without a retry left
 //
-// A writer takes all of its flights that are ready. One that backs off is in no round until its timer is due, and nodes don't
-// wait for each other: a refused partition and a dead node each stop only what is theirs. Before every attempt the Log is asked anew
-// which node has the partition, so one that moved goes on elsewhere.
+// A writer takes all of its queues that are ready. A queue that backs off is in no round until its
+// timer fires, and nodes do not wait for each other: a partition that the store refuses stops only
+// itself, and a dead node stops only its partitions. Before every attempt the Appender asks the Log
+// for the node of the partition, so a partition that has moved continues on its new node.
 //
 // # Once
 //
-// The store keeps, for each producer and partition, the epoch and number of the last append that it wrote, and writes both in one
-// step. It compares: a lower epoch is Stale; the same epoch and a number not above its own is a Duplicate; the next number is
-// written, as is any number of a higher epoch, or if nothing is stored; beyond is a Gap. What follows here:
+// For each producer and partition, the store keeps the epoch and the number of the last append that
+// it wrote, and stores them in the same step as the records. It compares the number of an append
+// with the stored number:
 //
-//   - Written, Duplicate: the number is used, the records are written.
-//   - Refused, Failed, Partitioned: certainly not written. The number is free; if the records fail, the next ones take it.
-//   - Unknown: written, or not, or yet to be written by a request that is still on its way. The retry finds out, as only one of the
-//     two can be written. If it is given up, nothing ever finds out, and the number must not be used for other records: the store
-//     would take them for a Duplicate and drop them. So the epoch grows, and as soon as anything of the new epoch is written, the
-//     request that is still on its way is Stale. Until then it may be written, which is its place.
-//   - Partial: some records are written, but the number is neither used nor free. The epoch grows.
-//   - Gap: the store lost appends that it had acknowledged (a failover, a restart without its last seconds, which also end the
-//     requests that were on their way). It lost this one's attempts too if there were any, so it is not written: it goes out again
-//     at once in a new epoch. Who asked for the lost ones has long been told that they are written; the Observer is told now, and how
-//     many records they had: the last appends are remembered, and the store says which one it knows. It says so with Written too, for
-//     what is lost of an earlier epoch leaves no gap.
-//   - Stale: the store knows a higher epoch. The append goes out again above that, unless an attempt's outcome is unknown: that one
-//     may have been written before the higher epoch came, and the records fail. As the producer's name is random, this should not
+//   - A lower epoch: Stale.
+//   - The same epoch, and a number that is not higher: Duplicate.
+//   - The next number, any number of a higher epoch, or no stored number: the records are written.
+//   - A number beyond the next one: Gap.
+//
+// The table in transition.go lists what follows from each answer. The reasons are:
+//
+//   - Written, Duplicate: the number is used, and the records are written.
+//   - Refused, Failed, Partitioned: the records are certainly not written. The number is free. If
+//     these records fail, the next append takes the number.
+//   - Unknown: the records are written, or not written, or will be written by a request that is
+//     still on its way. A retry under the same number finds out, because the store writes only one
+//     of the two requests. Without a retry left, the outcome stays unknown, and the number must
+//     not be used for other records: the store would take them for a Duplicate and drop them. So a
+//     new epoch begins. As soon as an append of the new epoch is written, the request that is still
+//     on its way becomes Stale. Until then the store may write it, which is its place in the order.
+//   - Partial: some of the records are written, but the number is neither used nor free. A new
+//     epoch begins.
+//   - Gap: the store lost appends that it had acknowledged. Examples are a failover, or a restart
+//     that lost the last seconds; both also end the requests that were on their way. The store has
+//     not even the previous append, so it has no attempt of this one. The append is sent again
+//     immediately in a new epoch. The lost records were already reported as written. The Observer
+//     is notified, with the number of lost records: the Appender remembers its last appends, and
+//     the store returns the last number that it knows. The store returns that number with Written
+//     too, because a loss from an earlier epoch does not cause a Gap.
+//   - Stale: the store knows a higher epoch. The append is sent again in an even higher epoch. If
+//     an earlier attempt has an unknown outcome, it may have been written before the higher epoch
+//     began, so the records fail instead. The name of a producer is random, so Stale should not
 //     happen.
 //
-// Records that fail after an attempt whose outcome is unknown carry a GaveUpError with MayBeWritten. All other errors mean: not written.
-// So, for each partition, the log holds the records in the order of the calls, each at most once; all those that were reported as
-// written, save what the store has lost; none that was reported as failed, save those with MayBeWritten. Without a
-// Producer there are no numbers: a retry after Unknown may write twice, and what was given up may come late.
+// Records that fail after an attempt with an unknown outcome get a GaveUpError with MayBeWritten.
+// Every other error means: not written. For each partition, the stream contains the records in the
+// order of the calls, each at most once. It contains all records that were reported as written,
+// except those that the store lost. Records that were reported as failed are not in the stream,
+// except records with MayBeWritten.
+//
+// Appends without a Producer have no numbers. Then a retry after Unknown can write records twice,
+// and records that failed with MayBeWritten can be written late.
 //
 // # Memory
 //
-// A queue that holds nothing is small, but topics with interpolated names come and go, so queues that nobody used for a while are
-// forgotten, and their numbers with them. A queue that is made anew begins with an epoch above the highest one of any that
-// was forgotten, hence above all that this producer ever used for the key: the store accepts it, and it fences
-// whatever is left from before. No clock and no agreement on expiry is needed for that. The price is that a Gap between
-// the two lives of a queue goes unseen.
+// An idle queue is small, but interpolated topic names come and go. So the Appender forgets queues
+// that were not used for a while, with their numbers. A new queue begins with an epoch above the
+// highest epoch of any forgotten queue. That is above all epochs that this producer ever used for
+// the key, so the store accepts the new epoch, and it fences requests of the old one. No clock and
+// no agreement on expiry is needed. The price is that a Gap between two lives of a queue is not
+// detected.
 //
 // # Ownership
 //
-// One lock guards all queues. It is never held while the Log, the Observer or a Backoff is called. While a flight is in the air it
-// belongs to its writer alone. A writer's goroutine begins when a queue of its own becomes ready and ends when none is; Close joins
-// them all, and the timers.
+// One lock guards all queues. It is not held while the Log, the Observer or a Backoff is called. A
+// batch in flight belongs to its writer alone. Its goroutine starts when a queue becomes
+// ready and ends when none is ready. Close joins all writers and timers.
 package appender

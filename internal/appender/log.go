@@ -5,18 +5,18 @@ import (
 	"strconv"
 )
 
-// Log is what an Appender asks of a store. internal/broker implements it on Redis.
+// Log is the store of an Appender. internal/broker implements it on Redis.
 type Log interface {
-	// Append sends a round of appends, each to another partition of one node, and answers in the
-	// order of the round. It never holds one append back for another's failure, returns soon after
-	// ctx has ended, and keeps nothing of the round afterwards.
+	// Append sends a round of appends, each to another partition of one node, and returns the
+	// results in the order of the round. A failed append does not delay the others. Append returns
+	// soon after ctx has ended, and keeps no reference to the round.
 	//
-	// A Log that tries more than once by itself (follows a redirection, repeats a broken request)
-	// answers for all of its tries: while the outcome of any of them is open, the answer is
-	// Unknown, unless a later one found the append Written or Duplicate.
+	// If a Log makes several attempts for one append (it follows a redirection, or repeats a failed
+	// request), its result covers all of them: while the outcome of any attempt is unknown, the
+	// result is Unknown, unless a later attempt found the append Written or Duplicate.
 	Append(ctx context.Context, round []Append) []Result
-	// Node names the server that holds the target: appends to one node travel together, and nodes
-	// do not wait for each other. It does no I/O.
+	// Node returns the name of the server that holds the target. Appends to one node are sent
+	// together, and nodes do not wait for each other. Node does no I/O.
 	Node(t Target) string
 }
 
@@ -26,18 +26,18 @@ type Target struct {
 	Partition int
 	// Key is the Redis key of the partition's stream.
 	Key string
-	// Plain says that the topic had no metadata when the record was routed: the append checks that
-	// this still holds.
+	// Plain is true if the topic had no metadata when the record was routed. The append fails as
+	// Partitioned if this has changed.
 	Plain bool
 }
 
-// Record is one entry to be written: alternating field names and values, in order. The Appender
-// does not change it.
+// Record is one entry: alternating field names and values, in order. The Appender does not change
+// it.
 type Record struct {
 	Fields []string
 }
 
-// Size is the number of bytes that the record's names and values hold.
+// Size returns the number of bytes of the record's names and values.
 func (r Record) Size() int {
 	size := 0
 	for _, f := range r.Fields {
@@ -47,14 +47,14 @@ func (r Record) Size() int {
 }
 
 // Append is one call of the store: the records of one partition under one sequence number. A retry
-// carries the very same Append.
+// sends an identical Append.
 type Append struct {
 	Target Target
-	// Producer identifies the writer of the sequence. Empty: the append is not idempotent, Epoch
-	// and Seq mean nothing.
+	// Producer identifies the writer of the sequence. If it is empty, the append is not idempotent,
+	// and Epoch and Seq have no meaning.
 	Producer string
-	// Epoch is raised whenever a sequence number can't be reused safely; the store refuses
-	// everything of a lower one.
+	// Epoch is raised when a sequence number can't be reused safely. The store rejects all appends
+	// of a lower epoch.
 	Epoch uint64
 	// Seq counts the appends of this producer, epoch and partition from 1.
 	Seq     uint64
@@ -64,32 +64,33 @@ type Append struct {
 // Status is the outcome of one Append.
 type Status int
 
-// The outcomes of an Append. Only Unknown leaves open whether the records were written.
+// The outcomes of an Append. Only Unknown leaves open whether the records are written.
 const (
 	// Written: the records are in the stream.
 	Written Status = iota
-	// Duplicate: an earlier attempt of this very append had written them.
+	// Duplicate: an earlier attempt of the same append wrote the records.
 	Duplicate
 	// Stale: the store knows a higher epoch of this producer. Not written.
 	Stale
-	// Gap: the store has not seen the sequence number before this one; it lost acknowledged
-	// appends. Not written.
+	// Gap: the store does not know the previous sequence number, so it lost acknowledged appends.
+	// Not written.
 	Gap
-	// Partitioned: the target was routed as plain and the topic has metadata now. Not written.
-	Partitioned
-	// Refused: the server answered with an error that passes by itself (LOADING, OOM, READONLY,
-	// ...). Not written.
-	Refused
-	// Unknown: no answer came (connection error, timeout). Written, not written, or yet to be
+	// Partitioned: the target was routed as a plain topic, but the topic has metadata now. Not
 	// written.
+	Partitioned
+	// Refused: the server returned an error that ends without an operator (LOADING, OOM, READONLY
+	// and others). Not written.
+	Refused
+	// Unknown: the reply is missing (connection error, timeout). Written, not written, or written
+	// later.
 	Unknown
-	// Partial: an error came midway; Result.Count records were written, the others not.
+	// Partial: an error occurred midway. Result.Count records are written, the others are not.
 	Partial
-	// Failed: an error that a retry doesn't mend (WRONGTYPE, no permission). Not written.
+	// Failed: an error that a retry does not remove (WRONGTYPE, missing permission). Not written.
 	Failed
 )
 
-// String names the status for logs.
+// String returns the name of the status for logs.
 func (s Status) String() string {
 	names := [...]string{
 		"written",
@@ -108,17 +109,17 @@ func (s Status) String() string {
 	return names[s]
 }
 
-// Result is the answer to one Append.
+// Result is the outcome of one Append.
 type Result struct {
 	Status Status
-	// Count is the number of records written if Status is Partial.
+	// Count is the number of written records if Status is Partial.
 	Count int
-	// Epoch is the epoch that the store knows of this producer if Status is Stale; 0 if it can't
-	// tell.
+	// Epoch is the epoch of this producer that the store knows if Status is Stale, or 0 if it is
+	// not known.
 	Epoch uint64
-	// Stored is what the store knew of this producer before the append, if Status is Written or
-	// Gap; zero if nothing, or if it can't tell.
+	// Stored is the number of this producer that the store had before the append, if Status is
+	// Written or Gap. It is zero if the store had none, or if it is not known.
 	Stored Number
-	// Err explains every Status other than Written and Duplicate.
+	// Err is the reason of every Status except Written and Duplicate.
 	Err error
 }

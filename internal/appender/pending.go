@@ -1,14 +1,14 @@
 package appender
 
-// Pending is the promise that one call of Append hands out. Its methods may be called concurrently.
+// Pending is the future outcome of one call of Append. Its methods can be called concurrently.
 type Pending struct {
 	target  Target
 	records []Record
 	done    chan struct{}
 	stalled chan struct{}
 
-	// The following fields are written under the Appender's lock. errs does not change after done is
-	// closed.
+	// The following fields are written under the Appender's lock. errs does not change after done
+	// is closed.
 	taken     int // records that have gone into a batch, from the front
 	left      int // records without an outcome
 	errs      []error
@@ -26,25 +26,24 @@ func newPending(t Target, records []Record) *Pending {
 	return p
 }
 
-// Done is closed when every record has its outcome, even when the records went out in several
-// appends.
+// Done returns a channel that is closed when every record has its outcome, even if the records were
+// sent in several appends.
 func (p *Pending) Done() <-chan struct{} { return p.done }
 
-// Stalled is closed when the records have begun to wait for a retry: at the first failed attempt of
-// an append that carries any of them, or as soon as they are queued behind an append that is being
-// retried. It stays open if that never happens, and it may be closed although the records are
-// written later.
+// Stalled returns a channel that is closed when the records begin to wait for a retry: after the
+// first failed attempt of an append with any of the records, or as soon as the records are queued
+// behind an append that is being retried. The records can still be written afterwards.
 func (p *Pending) Stalled() <-chan struct{} { return p.stalled }
 
-// Errs waits for Done and returns nil if all records were written; else one error for each record,
-// nil for those that were. The caller must not change it.
+// Errs waits for Done. It returns nil if all records are written, or one error per record, nil for
+// written ones. The caller must not change the slice.
 func (p *Pending) Errs() []error {
 	<-p.done
 	return p.errs
 }
 
-// fit tells how many of the records that are not yet taken fit into so many records and bytes, and
-// their size. The first of an append fits at any size.
+// fit returns how many of the records that are not in a batch yet fit into the given numbers of
+// records and bytes, and their size. The first record of a batch fits at any size.
 func (p *Pending) fit(records, bytes int, first bool) (n, size int) {
 	for _, r := range p.records[p.taken:] {
 		s := r.Size()
@@ -56,7 +55,7 @@ func (p *Pending) fit(records, bytes int, first bool) (n, size int) {
 	return n, size
 }
 
-// resolve gives n records their outcome, from the given one on.
+// resolve gives n records, beginning with the record at index from, their outcome.
 func (p *Pending) resolve(from, n int, err error) {
 	if err != nil && n > 0 {
 		if p.errs == nil {
@@ -72,7 +71,7 @@ func (p *Pending) resolve(from, n int, err error) {
 	}
 }
 
-// failRest fails what has not gone into an append.
+// failRest fails the records that are not in a batch yet.
 func (p *Pending) failRest(err error) {
 	from := p.taken
 	p.taken = len(p.records)

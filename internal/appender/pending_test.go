@@ -44,11 +44,11 @@ func TestDoneWaitsForAllAppendsOfOneCall(t *testing.T) {
 			}
 		}
 		assert.Len(t, s.entries("p"), 1500)
-		assert.False(t, closed(p.Stalled()), "nothing waited for a retry")
+		assert.False(t, closed(p.Stalled()), "no record waited for a retry")
 	})
 }
 
-func TestStalledAtTheFirstFailedAttempt(t *testing.T) {
+func TestFirstFailedAttemptStalls(t *testing.T) {
 	for _, f := range []fault{{status: Refused}, {status: Unknown}, {replyLost: true}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStore(t)
@@ -62,12 +62,12 @@ func TestStalledAtTheFirstFailedAttempt(t *testing.T) {
 			begin := time.Now()
 			<-p.Stalled()
 			assert.Equal(t, time.Second, time.Since(begin))
-			<-behind.Stalled() // what was queued behind it is stalled with it
+			<-behind.Stalled() // records queued behind the batch stall too
 			later := a.Append(to("p"), recs("c"))
-			assert.True(t, closed(later.Stalled()), "so is what comes while it backs off")
-			wait(t.Context(), time.Minute+time.Second/2) // the retry is in the air
+			assert.True(t, closed(later.Stalled()), "records that arrive during the back-off stall too")
+			wait(t.Context(), time.Minute+time.Second/2) // the retry is in flight
 			assert.True(t, closed(a.Append(to("p"), recs("d")).Stalled()))
-			assert.False(t, closed(a.Append(to("q"), recs("z")).Stalled()), "another partition isn't")
+			assert.False(t, closed(a.Append(to("q"), recs("z")).Stalled()), "another partition does not stall")
 			assert.Nil(t, p.Errs())
 			assert.Nil(t, later.Errs())
 			after := a.Append(to("p"), recs("e"))
@@ -91,7 +91,7 @@ func TestGapDoesNotStall(t *testing.T) {
 	})
 }
 
-func TestGivingUpAtOnceDoesNotStallTheNextAppend(t *testing.T) {
+func TestGivingUpImmediatelyDoesNotStallTheNextAppend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second

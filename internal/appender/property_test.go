@@ -14,12 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// seeds is how many random histories are played. A failure names its seed; how goroutines take
-// turns still differs from run to run.
+// seeds is how many random histories run. A failure reports its seed, but goroutines are scheduled
+// differently in every run.
 const seeds = 80
 
-// history is one random run: several callers, several partitions on two nodes, and a store full of
-// faults.
+// history is one random run: several callers, several partitions on two nodes, and a store with
+// many faults.
 type history struct {
 	t      *testing.T
 	seed   uint64
@@ -29,8 +29,8 @@ type history struct {
 	keys   []string
 
 	mu sync.Mutex
-	// the number of a partition's next record: appended under mu, so numbers are in the order of
-	// the calls
+	// The number of each partition's next record. Records are appended under mu, so their numbers
+	// are in the order of the calls.
 	next  map[string]int
 	calls []call
 }
@@ -41,11 +41,11 @@ type call struct {
 	*Pending
 }
 
-// TestEveryRecordIsWrittenOnceAndInOrder is the promise of doc.go, under lost requests, lost
-// answers, requests that are written late, refusals, failures midway, lost data, foreign epochs,
-// and attempts that are given up.
+// TestEveryRecordIsWrittenOnceAndInOrder verifies the promise of doc.go while requests and replies
+// are lost, requests are written late, refused or fail midway, data is lost, other producers raise
+// the epoch, and batches are given up.
 func TestEveryRecordIsWrittenOnceAndInOrder(t *testing.T) {
-	var total tally
+	var total counters
 	for seed := range uint64(seeds) {
 		synctest.Test(t, func(t *testing.T) { total.add(play(t, seed)) })
 		if t.Failed() {
@@ -53,7 +53,7 @@ func TestEveryRecordIsWrittenOnceAndInOrder(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", total)
-	// The histories must contain what they are meant to try.
+	// The histories must contain the cases that they are meant to test.
 	assert.Greater(t, total.written, 10000)
 	assert.Greater(t, total.open, 1000)
 	assert.Greater(t, total.openAndThere, 100)
@@ -61,16 +61,16 @@ func TestEveryRecordIsWrittenOnceAndInOrder(t *testing.T) {
 	assert.Greater(t, total.lost, 100)
 	assert.Greater(t, total.deduplicated, 100)
 	assert.Greater(t, total.gaps, 20)
-	assert.Greater(t, total.told, total.lost/4, "of what was lost, what somebody could know")
+	assert.Greater(t, total.reported, total.lost/4, "the losses that a producer can detect")
 }
 
-// tally counts what became of the records.
-type tally struct{ written, lost, told, open, openAndThere, failed, deduplicated, gaps int }
+// counters counts the records by outcome.
+type counters struct{ written, lost, reported, open, openAndThere, failed, deduplicated, gaps int }
 
-func (t *tally) add(u tally) {
+func (t *counters) add(u counters) {
 	t.written += u.written
 	t.lost += u.lost
-	t.told += u.told
+	t.reported += u.reported
 	t.open += u.open
 	t.openAndThere += u.openAndThere
 	t.failed += u.failed
@@ -78,7 +78,7 @@ func (t *tally) add(u tally) {
 	t.gaps += u.gaps
 }
 
-func play(t *testing.T, seed uint64) tally {
+func play(t *testing.T, seed uint64) counters {
 	random := rand.New(rand.NewPCG(seed, 1))
 	h := &history{
 		t:      t,
@@ -103,16 +103,16 @@ func play(t *testing.T, seed uint64) tally {
 		<-c.Done()
 	}
 	synctest.Wait()
-	total := tally{deduplicated: seen.deduplicated, gaps: seen.gap, told: int(seen.lost)}
+	total := counters{deduplicated: seen.deduplicated, gaps: seen.gap, reported: int(seen.lost)}
 	h.check(&total)
-	require.LessOrEqual(t, total.told, total.lost, "told to be lost, and not")
-	wait(t.Context(), time.Minute) // whatever is still on its way arrives
+	require.LessOrEqual(t, total.reported, total.lost, "reported as lost, but not lost")
+	wait(t.Context(), time.Minute) // all requests that are still on their way arrive
 	h.check(nil)
 	return total
 }
 
-// callers appends from four goroutines until all calls are made; one of the nodes changes now and
-// then.
+// callers appends from four goroutines until all calls are made. From time to time a partition
+// moves to another node.
 func (h *history) callers(a *Appender) {
 	var callers sync.WaitGroup
 	for caller := range uint64(4) {
@@ -146,7 +146,7 @@ func (h *history) append(a *Appender, key string, n int) *Pending {
 	return p
 }
 
-// fault draws the fault of one attempt.
+// fault chooses a random fault for one attempt.
 func (h *history) fault(a Append) fault {
 	r := h.random
 	if r.IntN(100) == 0 {
@@ -168,14 +168,14 @@ func (h *history) fault(a Append) fault {
 	case 15:
 		return fault{status: Failed}
 	case 16:
-		// A topic whose key holds a stream can't be partitioned, so no earlier attempt was written
-		// or is going to be.
+		// A topic whose key holds a stream can't be partitioned. So no earlier attempt was written
+		// or can still be written.
 		if p.late == 0 && p.applied[[2]uint64{a.Epoch, a.Seq}] == nil {
 			return fault{status: Partitioned}
 		}
 	case 17:
-		// With an earlier request for the same records still on its way, no protocol could keep
-		// them from coming twice.
+		// If an earlier request for the same records is still on its way, no protocol can prevent
+		// duplicates.
 		if p.late == 0 {
 			return fault{status: Partial, count: r.IntN(len(a.Records) + 1)}
 		}
@@ -187,8 +187,8 @@ func (h *history) fault(a Append) fault {
 	return fault{}
 }
 
-// check compares what the callers were told with what the store has.
-func (h *history) check(total *tally) {
+// check compares the outcomes that the callers got with the content of the store.
+func (h *history) check(total *counters) {
 	for _, key := range h.keys {
 		there := map[int]bool{}
 		last := -1
@@ -206,13 +206,13 @@ func (h *history) check(total *tally) {
 	}
 }
 
-func (h *history) checkCall(c call, there map[int]bool, total *tally) {
+func (h *history) checkCall(c call, there map[int]bool, total *counters) {
 	errs := c.Errs()
 	n := len(errs)
 	if errs == nil {
 		n = h.size(c)
 	}
-	var seen tally
+	var seen counters
 	for i := range n {
 		number := c.first + i
 		var err error
@@ -226,7 +226,7 @@ func (h *history) checkCall(c call, there map[int]bool, total *tally) {
 		case err == nil && lost:
 			seen.lost++
 		case err == nil:
-			require.Fail(h.t, "reported as written, and not there", "%s: %d", c.key, number)
+			require.Fail(h.t, "reported as written, but not in the stream", "%s: %d", c.key, number)
 		case errors.As(err, &gaveUp) && gaveUp.MayBeWritten:
 			seen.open++
 			if there[number] {
@@ -234,7 +234,7 @@ func (h *history) checkCall(c call, there map[int]bool, total *tally) {
 			}
 		default:
 			seen.failed++
-			require.False(h.t, there[number], "%s: %d is there although it failed: %v", c.key, number, err)
+			require.False(h.t, there[number], "%s: %d is in the stream although it failed: %v", c.key, number, err)
 		}
 	}
 	if total != nil {
@@ -242,7 +242,8 @@ func (h *history) checkCall(c call, there map[int]bool, total *tally) {
 	}
 }
 
-// size finds the number of records of a call: up to the next call for the same partition.
+// size returns the number of records of a call, which ends where the next call for the partition
+// begins.
 func (h *history) size(c call) int {
 	end := h.next[c.key]
 	for _, d := range h.calls {

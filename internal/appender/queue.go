@@ -31,8 +31,8 @@ type queue struct {
 	timer *time.Timer
 	// used is true if records were appended since the last sweep.
 	used bool
-	// confirmed is true if the store has the number of an append. uncertain is true if an attempt had
-	// an unknown outcome: its request may still be on its way.
+	// confirmed is true if the store has the number of an append. uncertain is true if an attempt
+	// had an unknown outcome: its request may still be on its way.
 	confirmed, uncertain bool
 }
 
@@ -73,8 +73,8 @@ func (q *queue) pop() {
 	}
 }
 
-// next makes the batch ready to be sent: the one that is to be retried, unchanged, or else a new
-// one. It returns the batch's bytes.
+// next makes the batch ready to be sent: the batch that is to be retried, unchanged, or a new one.
+// It returns the bytes of the batch.
 func (q *queue) next(producer string) int {
 	q.phase = inFlight
 	if q.batch.count == 0 {
@@ -170,8 +170,8 @@ func (q *queue) remember(d decision) {
 	}
 }
 
-// finish gives the records of the batch their outcome. If the topic was partitioned, the records that
-// wait for the same target fail too.
+// finish gives the records of the batch their outcome. If the topic was partitioned, the records
+// that wait for the same target fail too.
 func (q *queue) finish(d decision) {
 	target := q.batch.Target
 	q.batch.resolve(d.written, d.err)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// numbered makes n small records, numbered from the given one.
+// numbered returns n small records, with consecutive numbers that begin at from.
 func numbered(from, n int) []Record {
 	records := make([]Record, n)
 	for i := range records {
@@ -19,7 +19,7 @@ func numbered(from, n int) []Record {
 	return records
 }
 
-// sized makes one record of each size.
+// sized returns one record of each size.
 func sized(sizes ...int) []Record {
 	records := make([]Record, len(sizes))
 	for i, n := range sizes {
@@ -28,8 +28,8 @@ func sized(sizes ...int) []Record {
 	return records
 }
 
-// cuts returns how many records the appends take that are cut from calls with these records.
-func cuts(calls ...[]Record) (counts []int) {
+// batchSizes returns how many records each batch takes if the calls append these records.
+func batchSizes(calls ...[]Record) (counts []int) {
 	q := &queue{sequence: sequence{epoch: 1}}
 	for _, records := range calls {
 		q.push(newPending(to("p"), records))
@@ -43,16 +43,19 @@ func cuts(calls ...[]Record) (counts []int) {
 	return counts
 }
 
-func TestAppendIsCutAtItsLimits(t *testing.T) {
+func TestBatchEndsAtItsLimits(t *testing.T) {
 	const mib = 1 << 20
 	for name, test := range map[string]struct {
 		calls [][]Record
 		want  []int
 	}{
-		"all in one":                       {[][]Record{numbered(0, 300), numbered(0, 700)}, []int{1000}},
-		"one record too many":              {[][]Record{numbered(0, 300), numbered(0, 701)}, []int{1000, 1}},
-		"one call of many":                 {[][]Record{numbered(0, 2001)}, []int{1000, 1000, 1}},
-		"calls cut anywhere":               {[][]Record{numbered(0, 900), numbered(0, 900), numbered(0, 900)}, []int{1000, 1000, 700}},
+		"all in one":          {[][]Record{numbered(0, 300), numbered(0, 700)}, []int{1000}},
+		"one record too many": {[][]Record{numbered(0, 300), numbered(0, 701)}, []int{1000, 1}},
+		"one call of many":    {[][]Record{numbered(0, 2001)}, []int{1000, 1000, 1}},
+		"calls divided anywhere": {
+			[][]Record{numbered(0, 900), numbered(0, 900), numbered(0, 900)},
+			[]int{1000, 1000, 700},
+		},
 		"a full MiB":                       {[][]Record{sized(mib/2, mib/2)}, []int{2}},
 		"a byte more":                      {[][]Record{sized(mib/2, mib/2+1)}, []int{1, 1}},
 		"a byte more, from two calls":      {[][]Record{sized(mib / 2), sized(mib/2 + 1)}, []int{1, 1}},
@@ -62,11 +65,11 @@ func TestAppendIsCutAtItsLimits(t *testing.T) {
 		"larger records go one by one":     {[][]Record{sized(2*mib, 3*mib)}, []int{1, 1}},
 		"a record without fields is small": {[][]Record{sized(mib), {{}}}, []int{2}},
 	} {
-		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, cuts(test.calls...)) })
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, batchSizes(test.calls...)) })
 	}
 }
 
-func TestWhatArrivesMeanwhileJoinsTheNextAppend(t *testing.T) {
+func TestRecordsThatArriveMeanwhileJoinTheNextBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
@@ -97,7 +100,7 @@ func TestNothingJoinsARetry(t *testing.T) {
 	})
 }
 
-func TestOneAppendHasOneTarget(t *testing.T) {
+func TestBatchHasOneTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		a := New(Config{Log: s, Producer: "me"})
@@ -109,12 +112,12 @@ func TestOneAppendHasOneTarget(t *testing.T) {
 		a.Start()
 		assert.Nil(t, last.Errs())
 		assert.Equal(t, [][]string{{"a"}, {"b", "c"}}, s.bodies("t:1"))
-		assert.Equal(t, []string{"1:1", "1:2"}, s.numbers("t:1"), "the sequence is the key's")
+		assert.Equal(t, []string{"1:1", "1:2"}, s.numbers("t:1"), "both targets of a key share its sequence")
 		assert.NoError(t, a.Close(t.Context()))
 	})
 }
 
-func TestPartitionedFailsWhatIsQueuedForTheSameTarget(t *testing.T) {
+func TestPartitionedFailsQueuedRecordsOfTheSameTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("t", fault{status: Partitioned})
@@ -165,7 +168,7 @@ func TestIdleQueueHoldsNoRecords(t *testing.T) {
 	})
 }
 
-func TestLongQueueLetsGoOfItsHead(t *testing.T) {
+func TestLongQueueFreesItsHead(t *testing.T) {
 	q := &queue{}
 	for i := range 10000 {
 		q.push(newPending(to("p"), numbered(i, 1)))

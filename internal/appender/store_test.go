@@ -17,55 +17,54 @@ var (
 	errType    = errors.New("WRONGTYPE")
 )
 
-// fault is what goes wrong with one attempt. The zero fault is none.
+// fault is what goes wrong in one attempt. The zero fault means that nothing does.
 type fault struct {
-	// status is the answer if it isn't Written. Unknown: the request is lost, unless one of the
-	// next two is set.
+	// status is the answer, unless it is Written. With Unknown the request is lost, unless
+	// replyLost or late is set.
 	status Status
 	// replyLost: the append is applied, and the answer is Unknown.
 	replyLost bool
 	// late: the answer is Unknown, and the append is applied this much later.
 	late time.Duration
-	// count is how much of a Partial append is written.
+	// count is the number of written records of a Partial append.
 	count int
-	// rollback: before anything else the partition loses so many of its last appends.
+	// rollback: before the attempt, the partition loses this many of its last appends.
 	rollback int
-	// foreign: before anything else someone else raises the epoch by so much.
+	// foreign: before the attempt, another producer raises the epoch by this much.
 	foreign uint64
 }
 
-// store is a Log in memory that keeps the books as the script on a server does, and makes trouble
-// as it is told to.
+// store is a Log in memory. It compares numbers as the script on a server does, and injects faults.
 type store struct {
 	t testing.TB
 
 	mu         sync.Mutex
 	partitions map[string]*partition
-	// plan is asked for the fault of each attempt.
+	// plan returns the fault of each attempt.
 	plan func(attempt Append) fault
-	// took is how long a round takes, by node.
+	// took is the duration of a round, by node.
 	took map[string]time.Duration
-	// dead nodes answer Unknown after that time.
+	// Dead nodes answer Unknown after the duration in took.
 	dead map[string]bool
-	// nodes maps a key to its node; others are on "".
+	// nodes maps a key to its node. All other keys are on the node "".
 	nodes    map[string]string
 	attempts []Append
 	rounds   [][]string // the keys of each round
 	inFlight map[string]int
-	short    bool // leave out the last answer
+	short    bool // omit the last result
 }
 
-// partition is a stream and what the store knows of its producer.
+// partition is a stream, and what the store knows about its producer.
 type partition struct {
 	known      bool
 	epoch, seq uint64
 	entries    []string
-	// applied holds what was written under each number, tried what was sent under it with an
-	// outcome that stayed open.
+	// applied holds what was written under each number. tried holds what was sent under a number
+	// with an unknown outcome.
 	applied, tried map[[2]uint64][]Record
 	past           []partition
 	lost           map[string]bool
-	// life is raised by a rollback: requests to an earlier life are gone.
+	// life is raised by a rollback. Requests that were sent in an earlier life are dropped.
 	life int
 	late int // requests still on their way
 }
@@ -77,7 +76,7 @@ func newStore(t testing.TB) *store {
 	}
 }
 
-// faults makes the attempts at a key fail in this order; what comes after them succeeds.
+// faults makes the next attempts at a key fail in this order. All later attempts succeed.
 func (s *store) faults(key string, faults ...fault) {
 	before := s.plan
 	s.plan = func(a Append) fault {
@@ -162,7 +161,7 @@ func (s *store) partition(key string) *partition {
 	return p
 }
 
-// attempt applies one append, or not, as the plan has it.
+// attempt applies one append, or not, as the plan says.
 func (s *store) attempt(a Append) Result {
 	var f fault
 	if s.plan != nil {
@@ -214,8 +213,8 @@ func (s *store) unknown(p *partition, a Append) Result {
 	return Result{Status: Unknown, Err: errLost}
 }
 
-// checkRetry finds a number that is used for other records although its first use may have been, or
-// may yet be, written.
+// checkRetry fails the test if a number is used for other records although the first records under
+// it may be written, now or later.
 func (s *store) checkRetry(p *partition, a Append) {
 	if before, ok := p.tried[[2]uint64{a.Epoch, a.Seq}]; ok && a.Producer != "" &&
 		!reflect.DeepEqual(before, a.Records) {
@@ -223,7 +222,7 @@ func (s *store) checkRetry(p *partition, a Append) {
 	}
 }
 
-// apply is the script.
+// apply does what the script does.
 func (s *store) apply(p *partition, a Append) Result {
 	if a.Producer == "" {
 		p.write(a.Records)
@@ -302,7 +301,7 @@ func (s *store) entries(key string) []string {
 	return s.partition(key).entries
 }
 
-// numbers returns epoch and seq of all attempts at a key.
+// numbers returns the epoch and the number of all attempts at a key.
 func (s *store) numbers(key string) (numbers []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -330,10 +329,10 @@ func (s *store) bodies(key string) (bodies [][]string) {
 	return bodies
 }
 
-// to is a partition of a topic.
+// to returns the target of a partition.
 func to(key string) Target { return Target{Topic: "t", Key: key} }
 
-// recs makes one record of each body.
+// recs returns one record per body.
 func recs(bodies ...string) []Record {
 	records := make([]Record, len(bodies))
 	for i, b := range bodies {
@@ -342,7 +341,8 @@ func recs(bodies ...string) []Record {
 	return records
 }
 
-// every is a back-off of a constant time that gives up after so many; negative: never.
+// every is a Backoff with a constant delay and a maximum number of retries. A negative number means
+// no maximum.
 type every struct {
 	time.Duration
 	times int
@@ -360,7 +360,7 @@ func backoff(d time.Duration, times int) func() Backoff {
 	return func() Backoff { return &every{d, times} }
 }
 
-// observed counts what an Observer is told.
+// observed is an Observer that counts.
 type observed struct {
 	mu sync.Mutex
 	counts
@@ -381,7 +381,7 @@ func (o *observed) RetriesEnded(_ Target, err error) {
 func (o *observed) Deduplicated(Target)  { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }
 func (o *observed) Gap(_ Target, l Lost) { o.mu.Lock(); o.gap++; o.lost += l.Records; o.mu.Unlock() }
 
-// running starts an Appender that is closed when the test ends.
+// running returns a started Appender that is closed when the test ends.
 func running(t testing.TB, c Config) *Appender {
 	a := New(c)
 	a.Start()

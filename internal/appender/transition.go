@@ -2,12 +2,12 @@ package appender
 
 import "time"
 
-// transition is what follows from the answer to an attempt.
+// transition is what follows from the answer to an attempt: a cell of the table below.
 type transition struct {
 	next step
 	// after is what is known about the attempts of the batch, including this one.
 	after certainty
-	// epoch is newEpoch if the number of the batch must not be used again.
+	// epoch is newEpoch if no other append may get the number of the batch.
 	epoch epochStep
 	// err is the kind of error of the records that are not written.
 	err errorKind
@@ -32,7 +32,7 @@ const (
 	uncertain
 )
 
-// epochStep says whether the numbers go on in the same epoch.
+// epochStep is whether the next append stays in the epoch.
 type epochStep bool
 
 const (
@@ -40,7 +40,7 @@ const (
 	newEpoch  epochStep = true
 )
 
-// errorKind says how to make the error of a batch.
+// errorKind is how the error of a batch is made.
 type errorKind int
 
 const (
@@ -50,9 +50,10 @@ const (
 	partitionedError           // ErrPartitioned
 )
 
-// transitions says what follows from each answer, by what was known about the earlier attempts.
-// doc.go explains why. Two rules come on top, see decide: a backOff without a retry left gives up,
-// and a resend after a resend is a backOff.
+// transitions is the table: the answer, and what was known about the earlier attempts, determine
+// what follows. doc.go gives the reasons. Two rules are not in the table (see decide). A backOff
+// without a retry left becomes a finish with a GaveUpError. A resend that follows a resend becomes
+// a backOff.
 var transitions = [...][2]transition{
 	Written: {
 		certain:   {finish, certain, sameEpoch, noError},
@@ -64,8 +65,8 @@ var transitions = [...][2]transition{
 	},
 	Stale: {
 		certain: {resend, certain, newEpoch, causeError},
-		// An earlier attempt may have been written before the higher epoch began. Under a new number
-		// the records would be written twice.
+		// An earlier attempt may have been written before the higher epoch began. Under a new
+		// number the records would be written twice.
 		uncertain: {finish, uncertain, newEpoch, gaveUpError},
 	},
 	Gap: {
@@ -95,7 +96,7 @@ var transitions = [...][2]transition{
 	},
 }
 
-// transitionFor returns the row of an answer. A status that the Appender does not know is a failure.
+// transitionFor returns the row of an answer. An unknown status is handled as Failed.
 func transitionFor(s Status, before certainty) transition {
 	if s < 0 || int(s) >= len(transitions) {
 		s = Failed
@@ -103,16 +104,17 @@ func transitionFor(s Status, before certainty) transition {
 	return transitions[s][before]
 }
 
-// decision is a transition with everything that it needs to be applied to a queue.
+// decision is a transition with all values that are needed to apply it to a queue.
 type decision struct {
 	next   step
 	status Status
 	// delay is the time until a backOff ends.
 	delay time.Duration
-	// newEpoch demands an epoch above all earlier ones and above the epoch "above".
+	// newEpoch begins an epoch that is higher than all earlier ones and than above.
 	newEpoch bool
 	above    uint64
-	// written is how many of the batch's records, from the first, are in the stream if next is finish.
+	// written is how many records of the batch, from the first, are in the stream if next is
+	// finish.
 	written int
 	// err is the error of the other records, or of the attempt; nil if all are written.
 	err error

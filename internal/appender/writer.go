@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// maxRoundBytes bounds what one round holds; what is beyond goes first in the next one. A round of
-// many full appends would otherwise take longer than a request may.
+// maxRoundBytes bounds the size of one round; further queues wait for the next round. A round of
+// many full appends could take longer than the timeout of a request.
 const maxRoundBytes = 16 << 20
 
-// writersPerNode is how many writers a node has: while the node works on the round of one writer, the
-// other one makes and sends its own round. Two writers write batches of 1,000 records 14 % faster than
-// one, and four are no faster (make bench CASE=write).
+// writersPerNode is how many writers a node has: while the node works on the round of one writer,
+// the other one makes and sends its own round. Two writers write batches of 1,000 records 14 %
+// faster than one; four writers gain nothing more (make bench CASE=write).
 const writersPerNode = 2
 
 // writerKey identifies a writer.
@@ -21,8 +21,8 @@ type writerKey struct {
 	index int // below writersPerNode
 }
 
-// errNoAnswer stands in for an answer that the Log left out.
-var errNoAnswer = errors.New("the log gave no answer")
+// errNoAnswer is the error of an append for which the Log returned no result.
+var errNoAnswer = errors.New("the store returned no result for the append")
 
 // writer sends the batches of its queues, round after round. The Appender starts its goroutine when
 // the first queue becomes ready. The goroutine ends when no queue is ready, and Close joins it.
@@ -43,7 +43,7 @@ type answer struct {
 	lost     *Lost  // what the store has lost since its last answer, if anything
 }
 
-// run sends rounds until nothing is ready or the Appender is closed.
+// run sends rounds until no queue is ready or the Appender is closed.
 func (w *writer) run() {
 	var (
 		round   []*queue
@@ -52,8 +52,8 @@ func (w *writer) run() {
 		log     = w.owner.config.Log
 	)
 	for {
-		// Goroutines that are about to append run first, so that their records join this round.
-		// On a busy machine that makes rounds several times larger; on an idle one it takes no time.
+		// Goroutines that are about to append run first, so that their records join this round. On
+		// a busy machine that makes rounds several times larger; on an idle one it takes no time.
 		runtime.Gosched()
 		round = w.take(round[:0])
 		if len(round) == 0 {
@@ -75,8 +75,8 @@ func (w *writer) run() {
 	}
 }
 
-// take forms the next round from the queues that are ready. If there are none, it marks the writer as
-// ended.
+// take forms the next round from the queues that are ready. If none is ready, it marks the writer
+// as ended.
 func (w *writer) take(round []*queue) []*queue {
 	a := w.owner
 	a.mu.Lock()
@@ -94,8 +94,8 @@ func (w *writer) take(round []*queue) []*queue {
 	return round
 }
 
-// decide finds out what follows from the results, and which nodes have the partitions now: a partition
-// that has moved to another node goes on there.
+// decide finds out what follows from the results, and which nodes have the partitions now. A
+// partition that has moved to another node continues there.
 func (w *writer) decide(answers []answer, round []*queue, results []Result) []answer {
 	c := &w.owner.config
 	for i, q := range round {
@@ -109,8 +109,9 @@ func (w *writer) decide(answers []answer, round []*queue, results []Result) []an
 	return answers
 }
 
-// observeRetries reports the failed attempts that are followed by another one. It runs before complete,
-// after which another writer can send the next attempt and report its outcome. A Gap is not a retry.
+// observeRetries reports the failed attempts that are followed by another one. It must run before
+// complete: after complete another writer can send the next attempt and report its outcome. A Gap
+// is not reported as a retry.
 func (w *writer) observeRetries(answers []answer) {
 	o := w.owner.config.Observer
 	if o == nil {

@@ -3,6 +3,7 @@ package appender
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,7 +55,7 @@ func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 				assert.True(
 					t,
 					!seen[key] || len(seen) == 40/writersPerNode,
-					"round %d: %s is served twice before others once",
+					"round %d: %s is served twice before all others once",
 					i,
 					key,
 				)
@@ -65,7 +66,7 @@ func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 	})
 }
 
-func TestANodeHasTheNextRoundWhileItWorksOnOne(t *testing.T) {
+func TestNodeGetsTheNextRoundWhileItWorksOnOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
@@ -77,7 +78,7 @@ func TestANodeHasTheNextRoundWhileItWorksOnOne(t *testing.T) {
 			synctest.Wait()
 		}
 		s.mu.Lock()
-		assert.Equal(t, [][]string{{"0"}, {"1"}}, s.rounds, "no third one")
+		assert.Equal(t, [][]string{{"0"}, {"1"}}, s.rounds, "no third round")
 		s.mu.Unlock()
 		for _, p := range all {
 			assert.Nil(t, p.Errs())
@@ -87,20 +88,20 @@ func TestANodeHasTheNextRoundWhileItWorksOnOne(t *testing.T) {
 	})
 }
 
-func TestBackOffLeavesOtherPartitionsFlowing(t *testing.T) {
+func TestBackOffDoesNotStopOtherPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Millisecond
-		s.faults("sick", fault{status: Refused}, fault{status: Unknown})
+		s.faults("refused", fault{status: Refused}, fault{status: Unknown})
 		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
-		sick := a.Append(to("sick"), recs("a"))
+		refused := a.Append(to("refused"), recs("a"))
 		begin := time.Now()
 		for range 100 {
-			assert.Nil(t, a.Append(to("well"), recs("b")).Errs())
+			assert.Nil(t, a.Append(to("other"), recs("b")).Errs())
 		}
 		assert.Less(t, time.Since(begin), time.Second)
-		assert.Len(t, s.numbers("sick"), 1, "it is left out of the rounds")
-		assert.Nil(t, sick.Errs())
+		assert.Len(t, s.numbers("refused"), 1, "rounds leave it out")
+		assert.Nil(t, refused.Errs())
 		assert.Equal(t, 2*time.Hour, time.Since(begin).Round(time.Minute))
 	})
 }
@@ -108,8 +109,8 @@ func TestBackOffLeavesOtherPartitionsFlowing(t *testing.T) {
 func TestDeadNodeStopsOnlyItsPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		s.nodes["d1"], s.nodes["d2"], s.nodes["w"] = "dead", "dead", "well"
-		s.dead["dead"], s.took["dead"], s.took["well"] = true, time.Minute, time.Millisecond
+		s.nodes["d1"], s.nodes["d2"], s.nodes["w"] = "dead", "dead", "other"
+		s.dead["dead"], s.took["dead"], s.took["other"] = true, time.Minute, time.Millisecond
 		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		d1, d2 := a.Append(to("d1"), recs("a")), a.Append(to("d2"), recs("b"))
 		begin := time.Now()
@@ -126,7 +127,7 @@ func TestDeadNodeStopsOnlyItsPartitions(t *testing.T) {
 	})
 }
 
-func TestPartitionThatMovedGoesOnAtItsNewNode(t *testing.T) {
+func TestMovedPartitionContinuesOnItsNewNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.nodes["p"], s.nodes["q"] = "old", "old"
@@ -148,12 +149,12 @@ func TestPartitionThatMovedGoesOnAtItsNewNode(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		assert.Error(t, a.Close(ctx), "the other one is still in the air")
+		assert.Error(t, a.Close(ctx), "the other partition is still in flight")
 		assert.ElementsMatch(t, [][]string{{"q"}, {"q"}, {"p"}, {"p"}, {"p"}}, s.rounds)
 	})
 }
 
-func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
+func TestMissingResultIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, seen := newStore(t), &observed{}
 		s.short = true
@@ -168,19 +169,19 @@ func TestAnswerThatIsMissingIsUnknown(t *testing.T) {
 	})
 }
 
-// Every append that was sent more than once is reported when it ends, also one that was given up;
-// others are not.
+// RetriesEnded is called for every append that was sent more than once, even if it was given up,
+// and for no other append.
 func TestEndOfRetriesIsReported(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults []fault
 		errs   []error
 	}{
-		"written at once":    {nil, nil},
-		"failed at once":     {[]fault{{status: Failed}}, nil},
-		"written in the end": {[]fault{{status: Refused}, {status: Unknown}}, []error{nil}},
-		"refused to the end": {[]fault{{status: Refused}, {status: Refused}, {status: Refused}}, []error{errLoading}},
-		"failed in the end":  {[]fault{{status: Refused}, {status: Failed}}, []error{errType}},
-		"numbered anew":      {[]fault{{foreign: 7}}, []error{nil}},
+		"written immediately":       {nil, nil},
+		"failed immediately":        {[]fault{{status: Failed}}, nil},
+		"written in the end":        {[]fault{{status: Refused}, {status: Unknown}}, []error{nil}},
+		"refused to the end":        {slices.Repeat([]fault{{status: Refused}}, 3), []error{errLoading}},
+		"failed in the end":         {[]fault{{status: Refused}, {status: Failed}}, []error{errType}},
+		"sent again in a new epoch": {[]fault{{foreign: 7}}, []error{nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

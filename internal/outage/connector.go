@@ -24,8 +24,8 @@ type Connector struct {
 	// ShortestQuiet and LongestQuiet bound the time between two errors that Connect returns while
 	// the reason stays the same. The time doubles from error to error.
 	ShortestQuiet, LongestQuiet time.Duration
-	// Same reports whether err gives the same reason as the error that Connect returned before. Nil:
-	// all errors give the same reason.
+	// Same reports whether err gives the same reason as the error that Connect returned before.
+	// Nil: all errors give the same reason.
 	Same func(before, err error) bool
 	// Closed is closed when the component is closed. It ends Connect with ErrClosed.
 	Closed <-chan struct{}
