@@ -106,7 +106,7 @@ func (in *Input) await(ctx context.Context, s *session) error {
 		if in.mustReport(err) {
 			in.observer.causeLogged(err)
 			in.reported, in.reportedAt = err, time.Now()
-			return service.NewErrBackOff(err, firstCheck)
+			return service.NewErrBackOff(in.observer.named(err), firstCheck)
 		}
 		in.observer.unavailable(err)
 	}

@@ -29,8 +29,32 @@ type observer struct {
 	outage *outage.Outage // what fails, and the causes that were logged
 
 	mu      sync.Mutex
-	sampled map[splits.Split]bool      // splits with gauges that are not 0
-	waiting map[splits.Split]time.Time // splits that wait at max_ahead, and when that was last logged
+	sampled map[splits.Split]bool                      // splits with gauges that are not 0
+	waiting map[splits.Split]time.Time                 // splits that wait at max_ahead, and when that was last logged
+	name    func(ctx context.Context, err error) error // of the session, nil before the first
+}
+
+// nameTimeout bounds the requests that find out which permissions are missing.
+const nameTimeout = time.Second
+
+// names sets how an error is extended by the permissions that are missing.
+func (o *observer) names(name func(ctx context.Context, err error) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.name = name
+}
+
+// named returns an error with the permissions that are missing, if the server does not name them.
+func (o *observer) named(err error) error {
+	o.mu.Lock()
+	name := o.name
+	o.mu.Unlock()
+	if name == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), nameTimeout)
+	defer cancel()
+	return name(ctx, err)
 }
 
 var _ splits.Observer = (*observer)(nil)
@@ -201,14 +225,14 @@ func (o *observer) Troubled(what string, err error) {
 		o.log.Errorf("%s", entryText(entry))
 		return
 	}
-	o.log.Errorf("%s unavailable, retrying: %v", subject(what), err)
+	o.log.Errorf("%s unavailable, retrying: %v", subject(what), o.named(err))
 }
 
 // unavailable logs why nothing can be handed out, if the remedy differs from the one that was logged.
 // An outage can begin with a broken connection and turn out to be, for example, a changed password.
 func (o *observer) unavailable(err error) {
 	if o.outage.Update(storeName, err, sameRemedy) {
-		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(storeName), err)
+		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(storeName), o.named(err))
 	}
 }
 

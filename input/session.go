@@ -55,6 +55,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 		return nil, errors.Join(err, control.Close())
 	}
 	eviction := broker.AskEviction(ctx, control)
+	o.names(func(ctx context.Context, err error) error { return broker.NameDenied(ctx, control, err) })
 	o.warn(eviction.Warning)
 	o.warn(broker.LacksOfReader(ctx, control, s.topic, s.group))
 	o.missing(broker.Missing(ctx, control, s.topic, s.group))
@@ -62,7 +63,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
 	if cfg.Member, cfg.Owner, err = memberNames(ctx, s, group); err != nil {
-		return nil, errors.Join(err, blocking.Close(), control.Close())
+		return nil, errors.Join(o.named(err), blocking.Close(), control.Close())
 	}
 	cfg.Group = group
 	leases := broker.NewLeases(control, broker.LeasesOptions{

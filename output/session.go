@@ -41,6 +41,8 @@ type session struct {
 	// warnings are what is wrong with the server and the user that the output can do with.
 	warnings    func(ctx context.Context) []string
 	closeClient func() error
+	// named returns an error with the permissions that the user lacks, if the server does not name them.
+	named func(ctx context.Context, err error) error
 	// forget drops what Redis knows of this output as a producer.
 	forget func(ctx context.Context, keys []string) error
 
@@ -74,6 +76,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		order:       newReorderDetector(),
 		warnings:    func(ctx context.Context) []string { return set.warnings(ctx, client) },
 		closeClient: client.Close,
+		named:       func(ctx context.Context, err error) error { return broker.NameDenied(ctx, client, err) },
 	}
 	s.observer = newObserver(mgr, s.topics.expire)
 	appends := broker.NewAppends(client, broker.AppendOptions{
@@ -109,7 +112,7 @@ func (s *session) connect(ctx context.Context) error {
 	if s.settings.topic != "" {
 		topic, err := s.topics.refresh(ctx, s.settings.topic)
 		if err != nil {
-			return err
+			return s.named(ctx, err)
 		}
 		s.observer.startAtZero(topic)
 	}
@@ -139,7 +142,7 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 	for {
 		topic, err := s.topics.get(ctx, name)
 		if err == nil || isPermanent(err) {
-			return topic, broker.Explain(err)
+			return topic, broker.Explain(s.named(ctx, err))
 		}
 		if s.health.topicDown(ctx, name) {
 			return topic, errDisconnected

@@ -99,14 +99,15 @@ func (j *job) awaitOutcomes(ctx context.Context, s *session) error {
 		if err := s.await(ctx, f); err != nil {
 			return err
 		}
-		j.recordOutcomes(f, s)
+		j.recordOutcomes(ctx, f, s)
 		j.sent = j.sent[1:]
 	}
 	return nil
 }
 
 // recordOutcomes takes down the outcome of one append.
-func (j *job) recordOutcomes(f sentBatch, s *session) {
+func (j *job) recordOutcomes(ctx context.Context, f sentBatch, s *session) {
+	var last, reported error // all records that one request wrote have the same error
 	for n, err := range f.pending.Errs() {
 		i := f.messages[n]
 		switch {
@@ -116,7 +117,10 @@ func (j *job) recordOutcomes(f sentBatch, s *session) {
 			j.unrouted = append(j.unrouted, i)
 		default:
 			s.health.writeFailed(f.target.Topic, err)
-			j.errs[i] = broker.Explain(err)
+			if err != last { //nolint:errorlint // whether it is the same error again
+				last, reported = err, broker.Explain(s.named(ctx, err))
+			}
+			j.errs[i] = reported
 		}
 	}
 }

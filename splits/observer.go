@@ -3,8 +3,8 @@ package splits
 import "time"
 
 // Observer is told what happens in a Consumer, for logs and metrics. Its methods are called by
-// several goroutines, never under a lock, and must not block or call back. Embed NopObserver to
-// pick some.
+// several goroutines, never under a lock. They must not block for longer than a request to the
+// store, or call back. Embed NopObserver to pick some.
 type Observer interface {
 	// Rebalanced: splits were taken on or given up.
 	Rebalanced(r Rebalance)

@@ -93,7 +93,7 @@ func connected(
 		return broker.Explain(err)
 	}
 	if err := action(ctx, client); err != nil {
-		return broker.Explain(err)
+		return broker.Explain(broker.NameDenied(ctx, client, err))
 	}
 	return nil
 }

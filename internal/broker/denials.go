@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -122,42 +123,45 @@ func closedKeys(
 	return closed
 }
 
-// nameDenied replaces the errors of calls that met a missing permission by errors that name it. An
-// error about which nothing is found, on servers that can't be asked or because the permission is
-// there again, stays as it is.
-func nameDenied(ctx context.Context, client redis.UniversalClient, calls []scriptCall, replies []scriptReply) {
-	var probes []probe
-	var places []int
-	for i, reply := range replies {
-		if Classify(reply.err) != ClassPermission || calls[i].script == checkScript || namesCommand(reply.err) {
-			continue
-		}
-		probes = append(probes, calls[i].probe())
-		places = append(places, i)
+// NameDenied returns an error that names the commands or the keys which a user lacks for a script,
+// if err is the error of a server that denied something to the script, and otherwise err. It sends
+// at most two requests. An error about which nothing is found, on servers that can't be asked or
+// because the permission is there again, stays as it is.
+//
+// It is for where an error is reported, so that an error that repeats costs requests only then.
+func NameDenied(ctx context.Context, client redis.UniversalClient, err error) error {
+	if Classify(err) != ClassPermission || namesCommand(err) {
+		return err
 	}
-	if len(probes) == 0 {
-		return
+	call, ok := errors.AsType[*callError](err)
+	if !ok {
+		return err
 	}
-	for i, err := range runProbes(ctx, client, probes) {
-		if Classify(err) == ClassPermission {
-			replies[places[i]].err = err
-		}
+	denied := runProbes(ctx, client, []probe{probeOf(call)})[0]
+	if Classify(denied) != ClassPermission {
+		return err
 	}
+	text := call.Error()
+	if with, ok := errors.AsType[*explained](err); ok {
+		text = with.Error()
+	}
+	before, after, _ := strings.Cut(err.Error(), text)
+	return fmt.Errorf("%s%w%s", before, denied, after)
 }
 
-// probe asks about what the call's script needs.
-func (c scriptCall) probe() probe {
-	p := probe{rights: required.of(rightsOf(partsOf(c.script)...))}
-	for _, key := range c.keys {
+// probeOf asks about what the call's script needs.
+func probeOf(call *callError) probe {
+	p := probe{rights: required.of(rightsOf(partsOf(call.script)...))}
+	for _, key := range call.keys {
 		p.keys = append(p.keys, probeKey{key, kindOf(key)})
 	}
 	return p
 }
 
 // partsOf are the senders of which a script is made.
-func partsOf(s *script) []string {
-	if s == claimScript || s == seekScript {
-		return []string{s.name, byPosition}
+func partsOf(script string) []string {
+	if script == claimScript.name || script == seekScript.name {
+		return []string{script, byPosition}
 	}
-	return []string{s.name}
+	return []string{script}
 }

@@ -44,11 +44,13 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	reader := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = "reader", "any" })}
 	for _, err := range append(append(underLease(t, reader, lease), anew(t, reader)...), beatError(t, reader)) {
 		assert.Equal(t, ClassPermission, Classify(err), "%v", err)
+		err = NameDenied(t.Context(), reader.client, err)
+		assert.Equal(t, ClassPermission, Classify(err), "%v", err)
 		require.ErrorContains(t, err, "may not run HSET", "Redis 7.0 does not say so inside scripts")
 		require.ErrorContains(t, err, "needed for rafka:{", "no server names the key")
 		require.ErrorContains(t, err, "ACL SETUSER <username> +hset")
 	}
-	require.ErrorContains(t, beatError(t, reader), "HSET, ZADD")
+	require.ErrorContains(t, NameDenied(t.Context(), reader.client, beatError(t, reader)), "HSET, ZADD")
 	require.NoError(t, commit(t, s.leases(), lease, 5, 0, 1), "the lease is as it was")
 }
 
@@ -70,7 +72,9 @@ func TestClosedKeyIsNamed(t *testing.T) {
 			continue
 		}
 		assert.Equal(t, ClassPermission, Classify(g.Err))
-		require.ErrorContains(t, g.Err, "may not read and write "+leaseKey("t:1", "billing")+" (")
+		err := NameDenied(t.Context(), reader.client, g.Err)
+		require.ErrorContains(t, err, "claiming partition t-1: ")
+		require.ErrorContains(t, err, "may not read and write "+leaseKey("t:1", "billing")+" (")
 	}
 }
 

@@ -217,12 +217,12 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	_, errs[2] = a.SeekGroup(ctx, Seek{Topic: "orders", Group: "new", To: "latest"})
 	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
 	_, errs[4] = a.DeleteTopic(ctx, TopicDeletion{Topic: "orders", Force: true})
-	return "", firstError(errs)
+	return "", NameDenied(ctx, client, firstError(errs))
 }
 
 func tryCreating(ctx context.Context, client *redis.Client) (string, error) {
 	_, _, err := NewTopics(client).Create(ctx, "orders", 2)
-	return "", err
+	return "", NameDenied(ctx, client, err)
 }
 
 func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {

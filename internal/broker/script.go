@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // Redis names scripts by their SHA-1; nothing depends on its strength.
 	"encoding/hex"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -21,19 +22,33 @@ func newScript(name, src string) *script {
 }
 
 // run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
-// that nothing was executed. The error is the client's own, or names the missing permission; it can
-// be classified. All keys must be in one slot.
+// that nothing was executed. A reply that is an error comes as a *callError, any other error is the
+// client's own. All keys must be in one slot.
 func (s *script) run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
 	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		value, err = client.Eval(ctx, s.src, keys, args...).Result()
 	}
-	if Classify(err) != ClassPermission {
-		return value, err
+	return value, s.callError(keys, err)
+}
+
+// callError is an error that a server returned to a call of a script. Its text is the server's.
+type callError struct {
+	script string
+	keys   []string
+	cause  error
+}
+
+func (e *callError) Error() string { return e.cause.Error() }
+
+func (e *callError) Unwrap() error { return e.cause }
+
+// callError adds to a server's error which call it answers. Other errors stay as they are.
+func (s *script) callError(keys []string, err error) error {
+	if _, answered := errors.AsType[redis.Error](err); !answered {
+		return err
 	}
-	replies := []scriptReply{{value, err}}
-	nameDenied(ctx, client, []scriptCall{s.call(keys, args...)}, replies)
-	return value, replies[0].err
+	return &callError{script: s.name, keys: keys, cause: err}
 }
 
 // scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not
@@ -79,8 +94,7 @@ type once struct{ *redis.Cmd }
 // NoRetry is what go-redis asks.
 func (once) NoRetry() bool { return true }
 
-// scriptReply is the answer to one scriptCall: a value or an error, which is the client's own or
-// names the missing permission.
+// scriptReply is the answer to one scriptCall: a value or an error, as run returns it.
 type scriptReply struct {
 	value any
 	err   error
@@ -106,7 +120,9 @@ func runAll(ctx context.Context, client redis.UniversalClient, calls []scriptCal
 			return c.command(ctx, "eval", c.script.src)
 		})
 	})
-	nameDenied(ctx, client, calls, replies)
+	for i, c := range calls {
+		replies[i].err = c.script.callError(c.keys, replies[i].err)
+	}
 	return replies
 }
 
