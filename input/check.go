@@ -9,6 +9,7 @@ import (
 
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -70,18 +71,18 @@ func checkNames(f config.Fields, p *config.Problems) {
 	if topic, _ := f.Text(fieldStreamName); strings.TrimSpace(topic) == "" {
 		p.Add(fieldStreamName, "is missing or empty: set it to the name of the topic to read")
 	} else {
-		p.AddErr(broker.ValidateTopic(topic, false))
+		p.AddErr(keys.ValidateTopic(topic, false))
 	}
 	if group, _ := f.Text(fieldConsumerGroup); strings.TrimSpace(group) == "" {
 		p.Add(fieldConsumerGroup, "is missing or empty: set it to a name that all members of the group share")
 	} else {
-		p.AddErr(broker.ValidateGroup(group))
+		p.AddErr(keys.ValidateGroup(group))
 	}
 	if name, _ := f.Text(fieldConsumerName); name != "" {
-		p.AddErr(broker.ValidateConsumer(name))
+		p.AddErr(keys.ValidateConsumer(name))
 	}
 	if id, _ := f.Text(fieldInstanceID); id != "" {
-		p.AddErr(broker.ValidateInstance(id))
+		p.AddErr(keys.ValidateInstance(id))
 	}
 }
 

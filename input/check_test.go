@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -45,7 +45,7 @@ const (
 func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 	tomorrow := "'" + time.Now().Add(24*time.Hour).Format(time.RFC3339) + "'"
 	const name, group = "stream_name: orders\n", "consumer_group: billing\n"
-	long := strings.Repeat("x", broker.MaxName+1)
+	long := strings.Repeat("x", keys.MaxName+1)
 	// Each text stands in both the lint and the error: the field, and words of the remedy.
 	for what, c := range map[string]struct {
 		fields string

@@ -7,7 +7,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -66,7 +66,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 // hostname returns the default name of a member.
 func hostname() string {
 	name, err := os.Hostname()
-	if err != nil || broker.ValidateConsumer(name) != nil {
+	if err != nil || keys.ValidateConsumer(name) != nil {
 		return "host"
 	}
 	return name

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -30,11 +30,11 @@ func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
 				require.NoError(t, in.Connect(patient(t)))
 				write(t, client, "orders:0", "", numbers(0, 10)...)
 				assert.Equal(t, numbers(0, 3), consume(t, in, 3))
-				_, err := broker.NewAdmin(
+				_, err := admin.New(
 					client,
 				).DeleteTopic(
 					t.Context(),
-					broker.TopicDeletion{Topic: "orders", Force: true},
+					admin.TopicDeletion{Topic: "orders", Force: true},
 				)
 				require.NoError(t, err)
 				if again {

@@ -3,14 +3,14 @@ package input
 import (
 	"fmt"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 // entryText returns the log line about a partition whose next entry does not arrive, with the remedy.
 func entryText(e *splits.EntryError) string {
 	remedy := "If the network needs longer for it, raise `read_timeout`"
-	if broker.CutOff(e.Cause) {
+	if rediserr.CutOff(e.Cause) {
 		remedy = "The connection is closed each time: raise the server's client-output-buffer-limit, or the limit of the " +
 			"proxy in between"
 	}

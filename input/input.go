@@ -14,7 +14,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
 	"github.com/rafka-streams/rafka/internal/outage"
 	"github.com/rafka-streams/rafka/splits"
 )
@@ -223,11 +223,11 @@ func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	if err != nil {
 		return service.ConnectionTestFailed(err).AsList()
 	}
-	err = broker.CheckReader(ctx, control, in.settings.topic, in.settings.group)
+	err = access.CheckReader(ctx, control, in.settings.topic, in.settings.group)
 	if err == nil {
-		in.observer.warn(broker.AskEviction(ctx, control).Warning)
-		in.observer.warn(broker.LacksOfReader(ctx, control, in.settings.topic, in.settings.group))
-		in.observer.missing(broker.Missing(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.warn(access.AskEviction(ctx, control).Warning)
+		in.observer.warn(access.LacksOfReader(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.missing(access.Missing(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {
 		return service.ConnectionTestFailed(err).AsList()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
@@ -363,11 +363,11 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, strings.HasPrefix(owner, "rafka/"), "the lease stays")
 
-				_, err = broker.NewAdmin(
+				_, err = admin.New(
 					l.client,
 				).SeekGroup(
 					t.Context(),
-					broker.Seek{Topic: "orders", Group: "g", To: "earliest"},
+					admin.Seek{Topic: "orders", Group: "g", To: "earliest"},
 				)
 				require.NoError(t, err)
 				write(t, l.client, "orders:0", "", "end")

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 // sameReport reports whether err means the same to an operator as an earlier error of the same kind
@@ -13,17 +13,17 @@ func sameReport(before, err error) bool {
 	if before == nil {
 		return false
 	}
-	return before.Error() == err.Error() || broker.Unreachable(before) && broker.Unreachable(err) ||
-		broker.Classify(err) == broker.ClassTransient && sameRemedy(before, err)
+	return before.Error() == err.Error() || rediserr.Unreachable(before) && rediserr.Unreachable(err) ||
+		rediserr.Classify(err) == rediserr.ClassTransient && sameRemedy(before, err)
 }
 
 // sameRemedy reports whether two errors, of any attempts, have the same remedy.
 func sameRemedy(a, b error) bool {
-	class := broker.Classify(a)
-	if class != broker.Classify(b) {
+	class := rediserr.Classify(a)
+	if class != rediserr.Classify(b) {
 		return false
 	}
-	return class != broker.ClassTransient || errorCode(a) == errorCode(b)
+	return class != rediserr.ClassTransient || errorCode(a) == errorCode(b)
 }
 
 // errorCode returns the first word of a server's error, such as READONLY.

@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
 )
 
 // reply is an error that a server answered.
@@ -24,7 +24,7 @@ var _ redis.Error = reply("")
 func TestReasonsThatAreReportedAgain(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	reset := &net.OpError{Op: "read", Err: errors.New("connection reset")}
-	old := &broker.OldServerError{Found: "Redis 6.2"}
+	old := &access.OldServerError{Found: "Redis 6.2"}
 	xread := fmt.Errorf("checking: %w", reply("NOPERM no permission for xread"))
 	xadd := fmt.Errorf("checking: %w", reply("NOPERM no permission for xadd"))
 	for what, c := range map[string]struct {

@@ -10,14 +10,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
 // allow gives ann a reader's rights and no others.
-func allow(t *testing.T, client *redis.Client, reader broker.ACL) {
+func allow(t *testing.T, client *redis.Client, reader access.ACL) {
 	t.Helper()
-	reader.Role, reader.Topic, reader.Group = broker.RoleReader, "orders", "g"
+	reader.Role, reader.Topic, reader.Group = access.RoleReader, "orders", "g"
 	rules, err := reader.Rules()
 	require.NoError(t, err)
 	acl(t, client, append([]string{"reset", "on", ">pw"}, rules...)...)
@@ -31,7 +32,7 @@ func owned(t *testing.T, in *Input, n int) {
 // A group lives its whole life on the rights that `rafka acl` prints, and on those alone that it
 // can't do without.
 func TestGroupLivesOnAReadersRights(t *testing.T) {
-	for name, reader := range map[string]broker.ACL{"all": {}, "minimal": {Minimal: true}} {
+	for name, reader := range map[string]access.ACL{"all": {}, "minimal": {Minimal: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
@@ -88,7 +89,7 @@ func TestPlainTopicIsReadWithAReadersRights(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
-	allow(t, client, broker.ACL{})
+	allow(t, client, access.ACL{})
 	for _, start := range []string{"earliest", "latest"} { // the second goes on where the first has been
 		in, journal := openInput(t, server.URL(), ann+"start_offset: "+start)
 		owned(t, in, 1)
@@ -105,7 +106,7 @@ func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
-	allow(t, client, broker.ACL{})
+	allow(t, client, access.ACL{})
 	in, journal := openInput(t, server.URL(), ann)
 	owned(t, in, 1)
 	acl(t, client, "resetchannels", "-publish", "-subscribe", "-xgroup", "-xinfo|groups")
@@ -142,7 +143,7 @@ func TestInputWaitsForItsRights(t *testing.T) {
 			server := redistest.Start(t)
 			client := server.Client(t)
 			createTopic(t, client, 2)
-			rules, err := broker.ACL{Role: broker.RoleReader, Topic: "orders", Group: "g"}.Rules()
+			rules, err := access.ACL{Role: access.RoleReader, Topic: "orders", Group: "g"}.Rules()
 			require.NoError(t, err)
 			require.NoError(t, client.ScriptFlush(t.Context()).Err())
 			acl(t, client, "reset", "on", ">pw")
@@ -160,7 +161,7 @@ func TestInputWaitsForItsRights(t *testing.T) {
 			}
 			var later *service.ErrBackOff
 			require.ErrorAs(t, err, &later)
-			assert.Equal(t, broker.ClassPermission, broker.Classify(later.Err))
+			assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(later.Err))
 			assert.Equal(
 				t,
 				[]string{"rafka:{orders}:topic"},

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func seek(t *testing.T, client *redis.Client, to string) broker.Sought {
+func seek(t *testing.T, client *redis.Client, to string) admin.Sought {
 	t.Helper()
-	sought, err := broker.NewAdmin(client).SeekGroup(t.Context(), broker.Seek{Topic: "orders", Group: "g", To: to})
+	sought, err := admin.New(client).SeekGroup(t.Context(), admin.Seek{Topic: "orders", Group: "g", To: to})
 	require.NoError(t, err)
 	return sought
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/access"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -54,11 +56,11 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
-	eviction := broker.AskEviction(ctx, control)
-	o.names(func(ctx context.Context, err error) error { return broker.NameDenied(ctx, control, err) })
+	eviction := access.AskEviction(ctx, control)
+	o.names(func(ctx context.Context, err error) error { return access.NameDenied(ctx, control, err) })
 	o.warn(eviction.Warning)
-	o.warn(broker.LacksOfReader(ctx, control, s.topic, s.group))
-	o.missing(broker.Missing(ctx, control, s.topic, s.group))
+	o.warn(access.LacksOfReader(ctx, control, s.topic, s.group))
+	o.missing(access.Missing(ctx, control, s.topic, s.group))
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
@@ -98,9 +100,9 @@ func openChecked(ctx context.Context, s *settings) (config.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = broker.CheckReader(ctx, control, s.topic, s.group)
+	err = access.CheckReader(ctx, control, s.topic, s.group)
 	// A key of another type affects one partition: the consumer reports it and reads the others.
-	if err != nil && broker.Classify(err) != broker.ClassWrongType {
+	if err != nil && rediserr.Classify(err) != rediserr.ClassWrongType {
 		return nil, errors.Join(err, control.Close())
 	}
 	return control, nil

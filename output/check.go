@@ -10,6 +10,7 @@ import (
 
 	"github.com/rafka-streams/rafka/config"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 )
 
 const (
@@ -32,12 +33,12 @@ func check(f config.Fields) []string {
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
-	if _, ok := f.Whole(fieldPartitions, 1, broker.MaxPartitions); !ok {
+	if _, ok := f.Whole(fieldPartitions, 1, keys.MaxPartitions); !ok {
 		p.Add(
 			fieldPartitions,
 			"is %s: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
 			f.Shown(fieldPartitions),
-			broker.MaxPartitions,
+			keys.MaxPartitions,
 		)
 	}
 	for _, field := range []string{fieldMaxLength, fieldMaxRetries} {
@@ -65,7 +66,7 @@ func checkStreamName(f config.Fields, p *config.Problems) {
 		return
 	}
 	if static, ok := staticText(name); ok {
-		p.AddErr(broker.ValidateTopic(static, f[fieldPartitions] != nil))
+		p.AddErr(keys.ValidateTopic(static, f[fieldPartitions] != nil))
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 )
 
 // settings is the parsed configuration of an output.
@@ -61,7 +61,7 @@ func (s *settings) parseAddress(conf *service.ParsedConfig, fields config.Fields
 		return err
 	}
 	s.topic, _ = s.streamName.Static()
-	partitions, _ := fields.Whole(fieldPartitions, 1, broker.MaxPartitions) // check found nothing wrong with it
+	partitions, _ := fields.Whole(fieldPartitions, 1, keys.MaxPartitions) // check found nothing wrong with it
 	s.partitions = int(partitions)
 	if s.partitioner, err = conf.FieldString(fieldPartitioner); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 const (
@@ -107,10 +108,10 @@ func (h *health) writeFailed(topic string, err error) {
 	if topic != h.topic {
 		return
 	}
-	switch broker.Classify(err) {
-	case broker.ClassPermission, broker.ClassAuth, broker.ClassWrongType:
+	switch rediserr.Classify(err) {
+	case rediserr.ClassPermission, rediserr.ClassAuth, rediserr.ClassWrongType:
 	default:
-		if !broker.Exhausted(err) {
+		if !rediserr.Exhausted(err) {
 			return
 		}
 	}
@@ -263,8 +264,8 @@ func isPermanent(err error) bool {
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
 		return true
 	}
-	switch broker.Classify(err) {
-	case broker.ClassPermission, broker.ClassAuth, broker.ClassWrongType, broker.ClassFinal:
+	switch rediserr.Classify(err) {
+	case rediserr.ClassPermission, rediserr.ClassAuth, rediserr.ClassWrongType, rediserr.ClassFinal:
 		return true
 	}
 	return false
@@ -272,5 +273,5 @@ func isPermanent(err error) bool {
 
 // isTransient reports whether an error is known to end without an operator.
 func isTransient(err error) bool {
-	return broker.Classify(err) == broker.ClassTransient || broker.Unreachable(err)
+	return rediserr.Classify(err) == rediserr.ClassTransient || rediserr.Unreachable(err)
 }

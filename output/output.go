@@ -9,8 +9,9 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
 	"github.com/rafka-streams/rafka/internal/outage"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 const (
@@ -58,9 +59,9 @@ func (o *output) Connect(ctx context.Context) error {
 func (o *output) tryConnect(ctx context.Context) error {
 	s, err := o.open()
 	if err != nil {
-		return broker.Explain(err)
+		return rediserr.Explain(err)
 	}
-	return broker.Explain(s.connect(ctx))
+	return rediserr.Explain(s.connect(ctx))
 }
 
 // open returns the session, which it makes if there is none.
@@ -145,7 +146,7 @@ func (o *output) Close(ctx context.Context) error {
 // ConnectionTest checks, with a client of its own, what Connect checks.
 func (o *output) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
 	if err := o.testConnection(ctx); err != nil {
-		return service.ConnectionTestFailed(broker.Explain(err)).AsList()
+		return service.ConnectionTestFailed(rediserr.Explain(err)).AsList()
 	}
 	return service.ConnectionTestSucceeded().AsList()
 }
@@ -156,11 +157,11 @@ func (o *output) testConnection(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = client.Close() }() // it was for this test alone
-	if err := broker.CheckServer(ctx, client); err != nil {
+	if err := access.CheckServer(ctx, client); err != nil {
 		return err
 	}
 	if o.settings.topic != "" {
-		if err := broker.CheckWriter(ctx, client, o.settings.topic, o.settings.partitions); err != nil {
+		if err := access.CheckWriter(ctx, client, o.settings.topic, o.settings.partitions); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 )
 
 // ownMetadata is the prefix of the metadata that the input sets. It says where a message came from,
@@ -184,5 +185,5 @@ func (e evaluation) topicOf(i int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("interpolating field %s: %w", fieldStreamName, err)
 	}
-	return name, broker.ValidateTopic(name, e.settings.partitions > 0)
+	return name, keys.ValidateTopic(name, e.settings.partitions > 0)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
@@ -38,7 +39,7 @@ func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "partitions: 2\npartitioner: manual\npartition: ${! @p }")
 	require.NoError(t, out.WriteBatch(t.Context(), service.MessageBatch{message("a", "p", "1")}))
-	_, err := broker.NewAdmin(client).GrowTopic(t.Context(), "orders", 4)
+	_, err := admin.New(client).GrowTopic(t.Context(), "orders", 4)
 	require.NoError(t, err)
 
 	batch := service.MessageBatch{

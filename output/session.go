@@ -10,8 +10,10 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/access"
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 const (
@@ -61,14 +63,14 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		partitioner: newPartitioner(set.partitioner),
 		topics:      newTopics(broker.NewTopics(client), set.partitions, mgr.Logger()),
 		health: newHealth(checks{
-			server: func(ctx context.Context) error { return broker.CheckServer(ctx, client) },
+			server: func(ctx context.Context) error { return access.CheckServer(ctx, client) },
 			topic: func(ctx context.Context, topic string) error {
-				return broker.CheckWriter(ctx, client, topic, set.partitions)
+				return access.CheckWriter(ctx, client, topic, set.partitions)
 			},
 			partition: func(ctx context.Context, t appender.Target) error {
 				ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 				defer cancel()
-				return broker.CheckPartition(ctx, client, t)
+				return access.CheckPartition(ctx, client, t)
 			},
 			node: func(t appender.Target) string { return broker.NodeOf(client, t) },
 		}, set.topic),
@@ -76,7 +78,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		order:       newReorderDetector(),
 		warnings:    func(ctx context.Context) []string { return set.warnings(ctx, client) },
 		closeClient: client.Close,
-		named:       func(ctx context.Context, err error) error { return broker.NameDenied(ctx, client, err) },
+		named:       func(ctx context.Context, err error) error { return access.NameDenied(ctx, client, err) },
 	}
 	s.observer = newObserver(mgr, s.topics.expire)
 	appends := broker.NewAppends(client, broker.AppendOptions{
@@ -128,9 +130,9 @@ func (s *session) connect(ctx context.Context) error {
 // warnings are what is wrong with the server and with the user of the client that the output can do
 // with.
 func (s *settings) warnings(ctx context.Context, client config.Client) []string {
-	all := []string{broker.AskEviction(ctx, client).Warning}
+	all := []string{access.AskEviction(ctx, client).Warning}
 	if s.topic != "" {
-		all = append(all, broker.LacksOfWriter(ctx, client, s.topic, s.maxLength > 0 || s.maxAge > 0))
+		all = append(all, access.LacksOfWriter(ctx, client, s.topic, s.maxLength > 0 || s.maxAge > 0))
 	}
 	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" })
 }
@@ -142,14 +144,14 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 	for {
 		topic, err := s.topics.get(ctx, name)
 		if err == nil || isPermanent(err) {
-			return topic, broker.Explain(s.named(ctx, err))
+			return topic, rediserr.Explain(s.named(ctx, err))
 		}
 		if s.health.topicDown(ctx, name) {
 			return topic, errDisconnected
 		}
 		wait := retries.NextBackOff()
 		if wait < 0 {
-			return topic, broker.Explain(err)
+			return topic, rediserr.Explain(err)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return topic, err

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -28,7 +29,7 @@ func acl(t *testing.T, client *redis.Client, rules ...string) {
 // writerRules are those that `rafka acl writer` prints.
 func writerRules(t *testing.T, minimal, creates bool) []string {
 	t.Helper()
-	rules, err := broker.ACL{Role: broker.RoleWriter, Topic: "orders", Minimal: minimal, Creates: creates}.Rules()
+	rules, err := access.ACL{Role: access.RoleWriter, Topic: "orders", Minimal: minimal, Creates: creates}.Rules()
 	require.NoError(t, err)
 	return rules
 }
@@ -121,7 +122,7 @@ func TestOutputWaitsForItsRights(t *testing.T) {
 				}
 				var later *service.ErrBackOff
 				require.ErrorAs(t, err, &later)
-				assert.Equal(t, broker.ClassPermission, broker.Classify(later.Err))
+				assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(later.Err))
 			}
 			refused()
 			assert.Empty(t, client.Keys(t.Context(), "*").Val(), "nothing was written")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 // fakeTopics is a store of topics that tests change at will.
@@ -115,7 +116,7 @@ func TestTopicIsCreatedOnceWithTheFieldsPartitions(t *testing.T) {
 	var plain *broker.PlainStreamError
 	require.ErrorAs(t, err, &plain)
 	require.True(t, isPermanent(err))
-	assert.NotContains(t, broker.Explain(err).Error(), "cannot be reached")
+	assert.NotContains(t, rediserr.Explain(err).Error(), "cannot be reached")
 }
 
 func TestDifferentNumberOfPartitionsIsWarnedOfOnce(t *testing.T) {

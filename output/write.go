@@ -10,7 +10,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/internal/appender"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 // errDisconnected says that a job is not finished and that it is for the engine to wait for the connection.
@@ -118,7 +118,7 @@ func (j *job) recordOutcomes(ctx context.Context, f sentBatch, s *session) {
 		default:
 			s.health.writeFailed(f.target.Topic, err)
 			if err != last { //nolint:errorlint // whether it is the same error again
-				last, reported = err, broker.Explain(s.named(ctx, err))
+				last, reported = err, rediserr.Explain(s.named(ctx, err))
 			}
 			j.errs[i] = reported
 		}

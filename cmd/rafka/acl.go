@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
 )
 
 const (
@@ -31,7 +31,7 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		"Print what a user of the server has to be allowed, without asking a server",
 		aclRole(
 			stdout,
-			broker.RoleReader,
+			access.RoleReader,
 			"The line for the user of an input",
 			"acl reader --topic orders --group billing",
 			topic,
@@ -40,7 +40,7 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		),
 		aclRole(
 			stdout,
-			broker.RoleWriter,
+			access.RoleWriter,
 			"The line for the user of an output",
 			"acl writer --topic orders --partitions 8",
 			topic,
@@ -48,7 +48,7 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		),
 		aclRole(
 			stdout,
-			broker.RoleAdmin,
+			access.RoleAdmin,
 			"The line for the user of the commands topic and group",
 			"acl admin",
 			&cli.StringFlag{
@@ -61,7 +61,7 @@ func aclCommand(stdout io.Writer) *cli.Command {
 	)
 }
 
-func aclRole(stdout io.Writer, role broker.Role, usage, example string, flags ...cli.Flag) *cli.Command {
+func aclRole(stdout io.Writer, role access.Role, usage, example string, flags ...cli.Flag) *cli.Command {
 	return &cli.Command{
 		Name:            string(role),
 		Usage:           usage,
@@ -85,13 +85,13 @@ func aclRole(stdout io.Writer, role broker.Role, usage, example string, flags ..
 // acl is the JSON of `acl`.
 type acl struct {
 	User string      `json:"user"`
-	Role broker.Role `json:"role"`
+	Role access.Role `json:"role"`
 	// Rules are those of ACL SETUSER, one an argument.
 	Rules   []string `json:"rules"`
 	Command string   `json:"command"`
 }
 
-func printACL(c *cli.Context, stdout io.Writer, role broker.Role) error {
+func printACL(c *cli.Context, stdout io.Writer, role access.Role) error {
 	if c.NArg() > 0 {
 		return fmt.Errorf("%s needs no arguments, got %d: see --help", c.Command.HelpName, c.NArg())
 	}
@@ -99,13 +99,13 @@ func printACL(c *cli.Context, stdout io.Writer, role broker.Role) error {
 	if err != nil {
 		return err
 	}
-	if c.String(flagTopic) == "" && role != broker.RoleAdmin {
+	if c.String(flagTopic) == "" && role != access.RoleAdmin {
 		return fmt.Errorf("--%s is needed: the stream_name of the %s", flagTopic, role)
 	}
-	if c.String(flagGroup) == "" && role == broker.RoleReader {
+	if c.String(flagGroup) == "" && role == access.RoleReader {
 		return fmt.Errorf("--%s is needed: the consumer_group of the %s", flagGroup, role)
 	}
-	rules, err := broker.ACL{
+	rules, err := access.ACL{
 		Role: role, Topic: c.String(flagTopic), Group: c.String(flagGroup),
 		Partitions: c.Int(flagPartitions), Minimal: c.Bool(flagMinimal), Creates: c.Int(flagPartitions) > 0,
 	}.Rules()

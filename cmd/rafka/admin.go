@@ -13,7 +13,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rafka-streams/rafka/config"
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/internal/admin"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 const (
@@ -89,11 +92,11 @@ func connected(
 	defer func() { _ = client.Close() }()
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	defer cancel()
-	if err := broker.CheckServer(ctx, client); err != nil {
-		return broker.Explain(err)
+	if err := access.CheckServer(ctx, client); err != nil {
+		return rediserr.Explain(err)
 	}
 	if err := action(ctx, client); err != nil {
-		return broker.Explain(broker.NameDenied(ctx, client, err))
+		return rediserr.Explain(access.NameDenied(ctx, client, err))
 	}
 	return nil
 }
@@ -114,7 +117,7 @@ func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
 // lines writes an error for a terminal: a line for each problem of an answer that is not complete,
 // and one for anything else.
 func lines(err error) string {
-	partial, ok := errors.AsType[*broker.PartialError](err)
+	partial, ok := errors.AsType[*admin.PartialError](err)
 	if !ok {
 		return oneLine(err)
 	}
@@ -127,7 +130,7 @@ func lines(err error) string {
 
 // oneLine writes an error, which may be several joined, as one line. It may hold what a server
 // said.
-func oneLine(err error) string { return broker.Visible(strings.Join(strings.Fields(err.Error()), " ")) }
+func oneLine(err error) string { return keys.Visible(strings.Join(strings.Fields(err.Error()), " ")) }
 
 func usageError(c *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%s: %w: see --help", c.Command.HelpName, err)

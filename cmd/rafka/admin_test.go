@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
@@ -150,7 +151,7 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 func leaveGroup(t *testing.T, client *redis.Client, topic, group, member string) {
 	t.Helper()
 	// which fences it
-	_, err := broker.NewAdmin(client).SeekGroup(t.Context(), broker.Seek{Topic: topic, Group: group, To: "earliest"})
+	_, err := admin.New(client).SeekGroup(t.Context(), admin.Seek{Topic: topic, Group: group, To: "earliest"})
 	require.NoError(t, err)
 	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), member))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 )
 
 const flagTopic = "topic"
@@ -37,7 +37,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 }
 
 func listGroups(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
-	groups, err := broker.NewAdmin(client).ListGroups(ctx, c.String(flagTopic))
+	groups, err := admin.New(client).ListGroups(ctx, c.String(flagTopic))
 	return out.printPartial(err, listed(groups), func(w io.Writer) {
 		row(w, "GROUP", "TOPIC", "TYPE", "MEMBERS")
 		for _, g := range groups {
@@ -51,11 +51,11 @@ func describeGroup(ctx context.Context, client redis.UniversalClient, c *cli.Con
 	if err != nil {
 		return err
 	}
-	group, err := broker.NewAdmin(client).DescribeGroup(ctx, topic, name)
+	group, err := admin.New(client).DescribeGroup(ctx, topic, name)
 	return out.printPartial(err, group, func(w io.Writer) { writeGroup(w, group) })
 }
 
-func writeGroup(w io.Writer, group broker.GroupDescription) {
+func writeGroup(w io.Writer, group admin.GroupDescription) {
 	row(w, "Group:", group.Group)
 	row(w, "Topic:", group.Topic)
 	row(w, "Type:", group.Type)
@@ -80,7 +80,7 @@ func writeGroup(w io.Writer, group broker.GroupDescription) {
 }
 
 // lease writes for how long the owner holds the partition, unless it renews its lease.
-func lease(p broker.GroupPartition) string {
+func lease(p admin.GroupPartition) string {
 	if p.Owner != "" && p.Expires <= 0 {
 		return "expired"
 	}
@@ -88,10 +88,10 @@ func lease(p broker.GroupPartition) string {
 }
 
 // totalLag writes the sum of the lags that are known.
-func totalLag(partitions []broker.GroupPartition) string {
+func totalLag(partitions []admin.GroupPartition) string {
 	sum, unknown, exact := int64(0), 0, true
 	for _, p := range partitions {
-		if p.Lag == broker.LagUnknown {
+		if p.Lag == admin.LagUnknown {
 			unknown++
 			continue
 		}
@@ -106,7 +106,7 @@ func totalLag(partitions []broker.GroupPartition) string {
 
 // lag writes a lag, as <=N if N is an upper bound.
 func lag(entries int64, exact bool) string {
-	if entries == broker.LagUnknown || exact {
+	if entries == admin.LagUnknown || exact {
 		return known(entries)
 	}
 	return "<=" + known(entries)

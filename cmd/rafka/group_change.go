@@ -10,7 +10,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/internal/admin"
 )
 
 const (
@@ -74,8 +75,9 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 			flagTo,
 		)
 	}
-	sought, err := broker.NewAdmin(client).SeekGroup(ctx, broker.Seek{
+	sought, err := admin.New(client).SeekGroup(ctx, admin.Seek{
 		Topic: topic, Group: group, To: to, Partitions: c.IntSlice(flagPartition), DryRun: c.Bool(flagDryRun),
+		KeepUnused: access.AskEviction(ctx, client).ExpiringKeys,
 	})
 	if err != nil {
 		return err
@@ -83,7 +85,7 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	return out.print(sought, func(w io.Writer) { writeSought(w, sought) })
 }
 
-func writeSought(w io.Writer, sought broker.Sought) {
+func writeSought(w io.Writer, sought admin.Sought) {
 	verb := "moved"
 	if sought.DryRun {
 		verb = "would move"
@@ -124,14 +126,14 @@ func deleteGroup(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 	if err := confirmed(c, "group "+group+" of topic "+topic); err != nil {
 		return err
 	}
-	deleted, err := broker.NewAdmin(client).DeleteGroup(ctx, topic, group, c.Bool(flagDryRun))
+	deleted, err := admin.New(client).DeleteGroup(ctx, topic, group, c.Bool(flagDryRun))
 	if err != nil {
 		return err
 	}
 	return out.print(deleted, func(w io.Writer) { writeDeletedGroup(w, deleted) })
 }
 
-func writeDeletedGroup(w io.Writer, group broker.DeletedGroup) {
+func writeDeletedGroup(w io.Writer, group admin.DeletedGroup) {
 	row(w, fmt.Sprintf("%s group %s of topic %s", deleting(group.DryRun), group.Group, group.Topic))
 	for _, p := range group.Partitions {
 		if p.Foreign {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -21,11 +21,11 @@ func printed(t *testing.T, format string, value any, text func(io.Writer)) strin
 	return out.String()
 }
 
-func sampleGroup() broker.GroupDescription {
-	return broker.GroupDescription{
+func sampleGroup() admin.GroupDescription {
+	return admin.GroupDescription{
 		Topic: "orders", Group: "billing", Type: "consumer", Version: 1700000000000,
 		Members: []string{"rafka/a/1", "rafka/b/2"},
-		Partitions: []broker.GroupPartition{
+		Partitions: []admin.GroupPartition{
 			{
 				Split: splits.Split{
 					Topic:     "orders",

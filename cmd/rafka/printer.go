@@ -12,7 +12,8 @@ import (
 	"time"
 	"unicode/utf16"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
+	"github.com/rafka-streams/rafka/internal/keys"
 )
 
 // printer writes the answer of a command as text or as JSON.
@@ -34,7 +35,7 @@ func (p printer) print(value any, text func(io.Writer)) error {
 // printPartial is print for an answer that came with an error. One that says what is missing in the
 // answer is returned once the answer is printed; with any other there is no answer.
 func (p printer) printPartial(err error, value any, text func(io.Writer)) error {
-	if _, partial := errors.AsType[*broker.PartialError](err); err != nil && !partial {
+	if _, partial := errors.AsType[*admin.PartialError](err); err != nil && !partial {
 		return err
 	}
 	return errors.Join(p.print(value, text), err)
@@ -59,7 +60,7 @@ func escapeJSON(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case r == '\n' || broker.Visible(string(r)) == string(r):
+		case r == '\n' || keys.Visible(string(r)) == string(r):
 			b.WriteRune(r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
@@ -75,7 +76,7 @@ func escapeJSON(text string) string {
 func row(w io.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
-		texts[i] = broker.Visible(fmt.Sprint(cell))
+		texts[i] = keys.Visible(fmt.Sprint(cell))
 	}
 	_, _ = fmt.Fprintln(w, strings.Join(texts, "\t")) // tabwriter keeps an error for Flush
 }

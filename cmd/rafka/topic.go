@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
@@ -81,7 +82,7 @@ func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 }
 
 func listTopics(ctx context.Context, client redis.UniversalClient, _ *cli.Context, out printer) error {
-	topics, err := broker.NewAdmin(client).ListTopics(ctx)
+	topics, err := admin.New(client).ListTopics(ctx)
 	return out.printPartial(err, listed(topics), func(w io.Writer) {
 		row(w, "NAME", "PARTITIONS", "CREATED")
 		for _, t := range topics {
@@ -91,11 +92,11 @@ func listTopics(ctx context.Context, client redis.UniversalClient, _ *cli.Contex
 }
 
 func describeTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
-	topic, err := broker.NewAdmin(client).DescribeTopic(ctx, c.Args().First())
+	topic, err := admin.New(client).DescribeTopic(ctx, c.Args().First())
 	return out.printPartial(err, topic, func(w io.Writer) { writeTopic(w, topic) })
 }
 
-func writeTopic(w io.Writer, topic broker.TopicDescription) {
+func writeTopic(w io.Writer, topic admin.TopicDescription) {
 	partitions := strconv.Itoa(len(topic.Partitions))
 	if topic.Plain() {
 		partitions = "none, it is a plain stream"

@@ -10,7 +10,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/urfave/cli/v2"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 )
 
 const (
@@ -79,14 +79,14 @@ func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context
 			name,
 		)
 	}
-	topic, err := broker.NewAdmin(client).GrowTopic(ctx, name, partitions)
+	topic, err := admin.New(client).GrowTopic(ctx, name, partitions)
 	if err != nil {
 		return err
 	}
 	return out.print(topic, func(w io.Writer) { writeGrown(w, topic) })
 }
 
-func writeGrown(w io.Writer, topic broker.GrownTopic) {
+func writeGrown(w io.Writer, topic admin.GrownTopic) {
 	if topic.Before == topic.Partitions {
 		row(w, fmt.Sprintf("topic %s has %s already", topic.Name, partitionCount(topic.Partitions)))
 		return
@@ -101,7 +101,7 @@ func deleteTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 	if err := confirmed(c, "topic "+name); err != nil {
 		return err
 	}
-	topic, err := broker.NewAdmin(client).DeleteTopic(ctx, broker.TopicDeletion{
+	topic, err := admin.New(client).DeleteTopic(ctx, admin.TopicDeletion{
 		Topic: name, Force: c.Bool(flagForce), DryRun: c.Bool(flagDryRun),
 	})
 	if err != nil {
@@ -110,7 +110,7 @@ func deleteTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 	return out.print(topic, func(w io.Writer) { writeDeletedTopic(w, topic) })
 }
 
-func writeDeletedTopic(w io.Writer, topic broker.DeletedTopic) {
+func writeDeletedTopic(w io.Writer, topic admin.DeletedTopic) {
 	entries := int64(0)
 	for _, p := range topic.Partitions {
 		entries += p.Entries

@@ -6,14 +6,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestTopicAsText(t *testing.T) {
-	topic := broker.TopicDescription{
+	topic := admin.TopicDescription{
 		Topic: broker.Topic{Name: "orders", Partitions: 2, CreatedMS: 1769860800000},
-		Partitions: []broker.PartitionDescription{
+		Partitions: []admin.PartitionDescription{
 			{
 				Partition: 0, Key: "orders:0", Exists: true, Length: 1200, Added: 5000,
 				First: splits.Offset{Millis: 1769860800000}, Last: splits.Offset{Millis: 1769860900000, Seq: 12},
@@ -32,9 +33,9 @@ PARTITION   KEY        ENTRIES   EVER ADDED   FIRST             LAST
 }
 
 func TestPlainTopicAsText(t *testing.T) {
-	topic := broker.TopicDescription{
+	topic := admin.TopicDescription{
 		Topic: broker.Topic{Name: "events"},
-		Partitions: []broker.PartitionDescription{
+		Partitions: []admin.PartitionDescription{
 			{Key: "events", Exists: true, Added: 3, Last: splits.Offset{Millis: 5}},
 		},
 	}

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
 )
 
 // warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of
@@ -38,7 +38,7 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 		w.path,
 		cmp.Or(w.label, w.name, "config"),
 		kind,
-		broker.Visible(r.Message),
+		keys.Visible(r.Message),
 	)
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
@@ -26,7 +27,7 @@ func TestSeekUnderLoadDeliversWhatFollows(t *testing.T) {
 	const count = 4
 	server := redistest.Start(t)
 	client := server.Client(t)
-	admin := broker.NewAdmin(client)
+	operator := admin.New(client)
 	_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", count)
 	require.NoError(t, err)
 	tr := newReceivedOffsets()
@@ -40,10 +41,10 @@ func TestSeekUnderLoadDeliversWhatFollows(t *testing.T) {
 			Values: []string{"body", strconv.Itoa(n), broker.KeyField, strconv.Itoa(n % 20)},
 		}).Err()
 	})
-	shared := func() broker.GroupDescription {
-		var group broker.GroupDescription
+	shared := func() admin.GroupDescription {
+		var group admin.GroupDescription
 		require.Eventually(t, func() bool {
-			group, err = admin.DescribeGroup(t.Context(), "orders", "readers")
+			group, err = operator.DescribeGroup(t.Context(), "orders", "readers")
 			owned := map[string]int{}
 			for _, p := range group.Partitions {
 				owned[p.Owner]++
@@ -58,10 +59,10 @@ func TestSeekUnderLoadDeliversWhatFollows(t *testing.T) {
 	at, err := splits.ParseOffset(middle[len(middle)/2])
 	require.NoError(t, err)
 
-	var seeks []broker.Sought
+	var seeks []admin.Sought
 	for _, to := range []string{"earliest", time.UnixMilli(int64(at.Millis)).UTC().Format(time.RFC3339Nano), "latest"} {
 		before := shared()
-		sought, err := admin.SeekGroup(t.Context(), broker.Seek{Topic: "orders", Group: "readers", To: to})
+		sought, err := operator.SeekGroup(t.Context(), admin.Seek{Topic: "orders", Group: "readers", To: to})
 		require.NoError(t, err)
 		seeks = append(seeks, sought)
 		after := shared()
@@ -170,15 +171,15 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 	const before, after = 2, 6
 	server := redistest.Start(t)
 	client := server.Client(t)
-	admin := broker.NewAdmin(client)
+	operator := admin.New(client)
 	_, _, err := broker.NewTopics(client).Create(t.Context(), "orders", before)
 	require.NoError(t, err)
 	tr := newReceivedOffsets()
 	member := startReader(t, server.URL(), "ann", "start_offset: latest\n", tr)
 	require.Eventually(t, func() bool {
-		group, err := admin.DescribeGroup(t.Context(), "orders", "readers")
+		group, err := operator.DescribeGroup(t.Context(), "orders", "readers")
 		return err == nil &&
-			!slices.ContainsFunc(group.Partitions, func(p broker.GroupPartition) bool { return p.Owner == "" })
+			!slices.ContainsFunc(group.Partitions, func(p admin.GroupPartition) bool { return p.Owner == "" })
 	}, time.Minute, 10*time.Millisecond)
 
 	builder, log := service.NewStreamBuilder(), &journal{}
@@ -200,7 +201,7 @@ func TestTopicGrowsUnderLoad(t *testing.T) {
 		t,
 		client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders:5", Values: []string{"body", "early"}}).Err(),
 	)
-	_, err = admin.GrowTopic(t.Context(), "orders", after)
+	_, err = operator.GrowTopic(t.Context(), "orders", after)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return !slices.ContainsFunc(

@@ -7,16 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
 // awaitCommitted waits until the pipeline has committed everything.
 func awaitCommitted(t *testing.T, client *redis.Client) {
 	t.Helper()
-	admin := broker.NewAdmin(client)
+	operator := admin.New(client)
 	require.Eventually(t, func() bool {
-		group, err := admin.DescribeGroup(t.Context(), "orders", "copier")
+		group, err := operator.DescribeGroup(t.Context(), "orders", "copier")
 		for _, p := range group.Partitions {
 			if p.Lag != 0 {
 				return false

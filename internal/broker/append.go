@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,12 +12,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 )
-
-//go:embed append.lua
-var appendSrc string
-
-var appendScript = newScript("append", preludeSrc+appendSrc)
 
 // producerTTL is how long the sequence of an idle producer is remembered unless AppendOptions say
 // otherwise.
@@ -85,7 +82,7 @@ func resends(client redis.UniversalClient) bool {
 // ctx bounds that if the client heeds it.
 func (a *Appends) Append(ctx context.Context, round []appender.Append) []appender.Result {
 	results := make([]appender.Result, len(round))
-	calls := make([]scriptCall, 0, len(round))
+	calls := make([]script.Call, 0, len(round))
 	places := make([]int, 0, len(round))
 	for i, part := range round {
 		if err := checkAppend(ctx, part); err != nil {
@@ -101,7 +98,7 @@ func (a *Appends) Append(ctx context.Context, round []appender.Append) []appende
 	if len(calls) == 0 {
 		return results
 	}
-	for i, reply := range runAll(ctx, a.client, calls) {
+	for i, reply := range script.RunAll(ctx, a.client, calls) {
 		place := places[i]
 		results[place] = a.result(round[place].Target, reply)
 	}
@@ -115,16 +112,16 @@ const forgetAtOnce = 1000
 // may do so only if no append of it is still on its way: without the state it would be written. A
 // state that can't be dropped is gone after its time. It expires instead of being deleted, for
 // which no other right is needed than for appending.
-func (a *Appends) Forget(ctx context.Context, producer string, keys []string) error {
-	for some := range slices.Chunk(keys, forgetAtOnce) {
+func (a *Appends) Forget(ctx context.Context, producer string, names []string) error {
+	for some := range slices.Chunk(names, forgetAtOnce) {
 		_, err := a.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for _, key := range some {
-				pipe.Set(ctx, producerKey(key, producer), "", time.Millisecond)
+				pipe.Set(ctx, keys.Producer(key, producer), "", time.Millisecond)
 			}
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("forgetting the producer: %w", Explain(err))
+			return fmt.Errorf("forgetting the producer: %w", rediserr.Explain(err))
 		}
 	}
 	return nil
@@ -158,36 +155,33 @@ func unsentStatus(err error) appender.Status {
 }
 
 // call lays an append out as append.lua reads it.
-func (a *Appends) call(part appender.Append) scriptCall {
+func (a *Appends) call(part appender.Append) script.Call {
 	values := 6
 	for _, record := range part.Records {
 		values += 2 + len(record.Fields)
 	}
-	keys, epoch := []string{part.Target.Key}, ""
+	names, epoch := []string{part.Target.Key}, ""
 	if part.Producer != "" {
 		epoch = strconv.FormatUint(part.Epoch, 10)
-		keys = append(keys, producerKey(part.Target.Key, part.Producer))
+		names = append(names, keys.Producer(part.Target.Key, part.Producer))
 	}
 	if part.Target.Plain {
-		keys = append(keys, topicKey(part.Target.Topic))
+		names = append(names, keys.Metadata(part.Target.Topic))
 	}
-	c := appendScript.begin(keys, values)
-	c.line = append(
-		c.line,
-		epoch,
-		part.Seq,
-		a.o.ProducerTTL.Milliseconds(),
-		max(a.o.MaxLength, 0),
-		max(a.o.MaxAge, 0).Milliseconds(),
-		len(part.Records),
-	)
+	c := appendScript.Begin(names, values)
+	c.Add(epoch)
+	c.Add(part.Seq)
+	c.Add(a.o.ProducerTTL.Milliseconds())
+	c.Add(max(a.o.MaxLength, 0))
+	c.Add(max(a.o.MaxAge, 0).Milliseconds())
+	c.Add(len(part.Records))
 	for rest := part.Records; len(rest) > 0; {
 		run := alike(rest)
-		c.line = append(c.line, run, len(rest[0].Fields))
+		c.Add(run)
+		c.Add(len(rest[0].Fields))
 		for _, record := range rest[:run] {
 			for i := range record.Fields {
-				// a pointer is an interface without an allocation, a string is not
-				c.line = append(c.line, &record.Fields[i])
+				c.Add(&record.Fields[i]) // a pointer is an interface without an allocation, a string is not
 			}
 		}
 		rest = rest[run:]
@@ -206,12 +200,12 @@ func alike(records []appender.Record) int {
 }
 
 // result reads the answer to one append.
-func (a *Appends) result(target appender.Target, r scriptReply) appender.Result {
+func (a *Appends) result(target appender.Target, r script.Result) appender.Result {
 	result := appender.Result{Status: appender.Failed}
-	if r.err != nil {
-		result.Status, result.Err = a.refusedStatus(r.err), Explain(r.err)
+	if r.Err != nil {
+		result.Status, result.Err = a.refusedStatus(r.Err), rediserr.Explain(r.Err)
 	} else {
-		result = a.replied(target, r.value)
+		result = a.replied(target, r.Value)
 	}
 	if result.Err != nil {
 		result.Err = fmt.Errorf("appending to %s: %w", target.Key, result.Err)
@@ -228,37 +222,37 @@ var (
 
 // replied reads what append.lua answered.
 func (a *Appends) replied(target appender.Target, value any) appender.Result {
-	reply := replyOf(value)
-	switch reply.word(0) {
+	reply := script.ReplyOf(value)
+	switch reply.Word(0) {
 	case "OK":
-		if text := reply.word(1); text != "" && a.o.TrimFailed != nil {
-			a.o.TrimFailed(target, fmt.Errorf("trimming %s by XTRIM: %w", target.Key, Explain(refusalText(text))))
+		if text := reply.Word(1); text != "" && a.o.TrimFailed != nil {
+			a.o.TrimFailed(target, fmt.Errorf("trimming %s by XTRIM: %w", target.Key, rediserr.Explain(rediserr.Error(text))))
 		}
-		return appender.Result{Status: appender.Written, Stored: numberOf(reply.word(2))}
+		return appender.Result{Status: appender.Written, Stored: numberOf(reply.Word(2))}
 	case "DUP":
 		return appender.Result{Status: appender.Duplicate}
 	case "STALE":
 		return appender.Result{
 			Status: appender.Stale,
-			Epoch:  numberOf(reply.word(1)).Epoch,
-			Err:    fmt.Errorf("%w (stored: %s)", errStale, reply.word(1)),
+			Epoch:  numberOf(reply.Word(1)).Epoch,
+			Err:    fmt.Errorf("%w (stored: %s)", errStale, reply.Word(1)),
 		}
 	case "GAP":
 		return appender.Result{
 			Status: appender.Gap,
-			Stored: numberOf(reply.word(1)),
-			Err:    fmt.Errorf("%w (stored: %s)", errGap, reply.word(1)),
+			Stored: numberOf(reply.Word(1)),
+			Err:    fmt.Errorf("%w (stored: %s)", errGap, reply.Word(1)),
 		}
 	case "PARTITIONED":
 		return appender.Result{Status: appender.Partitioned, Err: errPartitioned}
 	case "PARTIAL":
-		written, err := reply.number(1)
+		written, err := reply.Number(1)
 		if err != nil {
-			return appender.Result{Status: appender.Unknown, Err: unreadable(appendScript, value, err)}
+			return appender.Result{Status: appender.Unknown, Err: script.Unreadable(appendScript, value, err)}
 		}
-		return appender.Result{Status: appender.Partial, Count: int(written), Err: Explain(refusalText(reply.word(2)))}
+		return appender.Result{Status: appender.Partial, Count: int(written), Err: rediserr.Explain(rediserr.Error(reply.Word(2)))}
 	}
-	return appender.Result{Status: appender.Unknown, Err: unexpected(appendScript, value)}
+	return appender.Result{Status: appender.Unknown, Err: script.Unexpected(appendScript, value)}
 }
 
 // numberOf reads a producer's state, "epoch:seq"; zero if there is none.
@@ -274,16 +268,16 @@ func numberOf(state string) (n appender.Number) {
 // may be used again then. Unknown says so, and for errors that a retry would meet again Partial
 // with a count of 0, which does not wait.
 func (a *Appends) refusedStatus(err error) appender.Status {
-	class := Classify(err)
+	class := rediserr.Classify(err)
 	// A password that is refused may be accepted again: to give up would be to write anew what an
 	// earlier attempt may have written.
-	passes := class == ClassTransient || class == ClassAuth || class == ClassConnection && neverSent(err)
+	passes := class == rediserr.ClassTransient || class == rediserr.ClassAuth || class == rediserr.ClassConnection && rediserr.NeverSent(err)
 	switch {
-	case class == ClassNone: // an answer without a value is none that the script gives
+	case class == rediserr.ClassNone: // an answer without a value is none that the script gives
 		return appender.Unknown
 	case passes && !a.resends:
 		return appender.Refused
-	case passes, class == ClassConnection:
+	case passes, class == rediserr.ClassConnection:
 		return appender.Unknown
 	case a.resends:
 		return appender.Partial
@@ -297,4 +291,6 @@ func (a *Appends) Node(t appender.Target) string { return NodeOf(a.client, t) }
 // NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is
 // the address of the slot's master as the client knows it, and "" until it has learnt the slots. It
 // does no I/O.
-func NodeOf(client redis.UniversalClient, t appender.Target) string { return nodeOf(client, t.Key) }
+func NodeOf(client redis.UniversalClient, t appender.Target) string {
+	return script.NodeOf(client, t.Key)
+}

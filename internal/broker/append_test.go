@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -49,7 +51,7 @@ func bodies(t *testing.T, client *redis.Client, stream string) []string {
 
 func producerState(t *testing.T, client *redis.Client) string {
 	t.Helper()
-	state, err := client.Get(t.Context(), producerKey("s", "p1")).Result()
+	state, err := client.Get(t.Context(), keys.Producer("s", "p1")).Result()
 	if err != redis.Nil { //nolint:errorlint // the client returns this very value
 		require.NoError(t, err)
 	}
@@ -58,7 +60,7 @@ func producerState(t *testing.T, client *redis.Client) string {
 
 func TestAppendSequence(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.client, AppendOptions{})
+		a := NewAppends(s.Client, AppendOptions{})
 		steps := []struct {
 			name       string
 			epoch, seq uint64
@@ -94,10 +96,10 @@ func TestAppendSequence(t *testing.T) {
 				assert.Equal(t, numberOf(before), result.Stored, step.name)
 			}
 			before = step.state
-			assert.Equal(t, step.state, producerState(t, s.client), step.name)
+			assert.Equal(t, step.state, producerState(t, s.Client), step.name)
 		}
-		assert.Equal(t, want, bodies(t, s.client, "s"))
-		ttl, err := s.client.PTTL(t.Context(), producerKey("s", "p1")).Result()
+		assert.Equal(t, want, bodies(t, s.Client, "s"))
+		ttl, err := s.Client.PTTL(t.Context(), keys.Producer("s", "p1")).Result()
 		require.NoError(t, err)
 		assert.InDelta(t, 24*time.Hour, ttl, float64(time.Minute))
 	})
@@ -105,28 +107,28 @@ func TestAppendSequence(t *testing.T) {
 
 func TestAppendAfterTheStateWasLostIsWritten(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.client, AppendOptions{ProducerTTL: time.Minute})
+		a := NewAppends(s.Client, AppendOptions{ProducerTTL: time.Minute})
 		require.Equal(t, appender.Written, appendOne(t, a, part(1, 41, "x")).Status)
-		require.NoError(t, s.client.Set(t.Context(), producerKey("s", "p1"), "not ours", 0).Err())
+		require.NoError(t, s.Client.Set(t.Context(), keys.Producer("s", "p1"), "not ours", 0).Err())
 		require.Equal(
 			t,
 			appender.Written,
 			appendOne(t, a, part(1, 43, "y")).Status,
 			"what is not ours counts as nothing",
 		)
-		assert.Equal(t, "1:43", producerState(t, s.client))
+		assert.Equal(t, "1:43", producerState(t, s.Client))
 	})
 }
 
 func TestAppendWithoutAProducerKeepsNoState(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.client, AppendOptions{})
+		a := NewAppends(s.Client, AppendOptions{})
 		p := part(0, 0, "x")
 		p.Producer = ""
 		require.Equal(t, appender.Written, appendOne(t, a, p).Status)
 		require.Equal(t, appender.Written, appendOne(t, a, p).Status)
-		assert.Equal(t, []string{"x", "x"}, bodies(t, s.client, "s"))
-		keys, err := s.client.Keys(t.Context(), "*").Result()
+		assert.Equal(t, []string{"x", "x"}, bodies(t, s.Client, "s"))
+		keys, err := s.Client.Keys(t.Context(), "*").Result()
 		require.NoError(t, err)
 		assert.Equal(t, []string{"s"}, keys)
 	})
@@ -134,72 +136,72 @@ func TestAppendWithoutAProducerKeepsNoState(t *testing.T) {
 
 func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.client, AppendOptions{})
+		a := NewAppends(s.Client, AppendOptions{})
 		for _, producer := range []string{"p1", ""} {
 			p := part(1, 1, "x")
 			p.Target.Plain, p.Producer = true, producer
 			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
-			s.set(t, topicKey("t"), "partitions", 4)
+			s.Set(t, keys.Metadata("t"), "partitions", 4)
 			p.Seq = 2
 			require.Equal(t, appender.Partitioned, appendOne(t, a, p).Status)
 			p.Target.Plain = false
 			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
-			require.NoError(t, s.client.Del(t.Context(), topicKey("t")).Err())
+			require.NoError(t, s.Client.Del(t.Context(), keys.Metadata("t")).Err())
 		}
-		assert.Len(t, bodies(t, s.client, "s"), 4)
+		assert.Len(t, bodies(t, s.Client, "s"), 4)
 	})
 }
 
 // A stream whose last ID is the last but one that there can be takes one more entry.
 func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
 	s := onRedis(t)
-	s.add(t, "s", "18446744073709551615-18446744073709551614")
+	s.Add(t, "s", "18446744073709551615-18446744073709551614")
 	p := part(1, 1, "a", "b", "c")
 	p.Records[1].Fields = append(p.Records[1].Fields, "f", "v") // it is of the next run
-	result := appendOne(t, NewAppends(s.client, AppendOptions{}), p)
+	result := appendOne(t, NewAppends(s.Client, AppendOptions{}), p)
 	assert.Equal(t, appender.Partial, result.Status)
 	assert.Equal(t, 1, result.Count)
 	assert.ErrorContains(t, result.Err, "exhausted the last possible ID")
-	assert.Equal(t, []string{"x", "a"}, bodies(t, s.client, "s"))
-	assert.Equal(t, "1:0", producerState(t, s.client))
+	assert.Equal(t, []string{"x", "a"}, bodies(t, s.Client, "s"))
+	assert.Equal(t, "1:0", producerState(t, s.Client))
 }
 
 func TestAppendRefusedAtTheFirstEntryChangesNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
-		a := NewAppends(s.client, AppendOptions{})
-		require.NoError(t, s.client.Set(ctx, "s", "text", 0).Err())
+		a := NewAppends(s.Client, AppendOptions{})
+		require.NoError(t, s.Client.Set(ctx, "s", "text", 0).Err())
 		result := appendOne(t, a, part(1, 1, "a"))
 		assert.Equal(t, appender.Failed, result.Status)
-		assert.Equal(t, ClassWrongType, Classify(result.Err))
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(result.Err))
 		assert.ErrorContains(t, result.Err, "appending to s: ")
 		assert.ErrorContains(t, result.Err, "rename or delete")
 
-		require.NoError(t, s.client.Del(ctx, "s").Err())
+		require.NoError(t, s.Client.Del(ctx, "s").Err())
 		require.Equal(
 			t,
 			appender.Written,
 			appendOne(t, a, part(1, 1, "a")).Status,
 			"the same sequence number is no duplicate",
 		)
-		require.NoError(t, s.client.Set(ctx, "s", "text", 0).Err())
+		require.NoError(t, s.Client.Set(ctx, "s", "text", 0).Err())
 		require.Equal(t, appender.Failed, appendOne(t, a, part(2, 1, "b")).Status)
-		assert.Equal(t, "1:1", producerState(t, s.client), "the old state is kept")
+		assert.Equal(t, "1:1", producerState(t, s.Client), "the old state is kept")
 
-		require.NoError(t, s.client.Del(ctx, "s", producerKey("s", "p1")).Err())
-		require.NoError(t, s.client.LPush(ctx, producerKey("s", "p1"), "x").Err())
+		require.NoError(t, s.Client.Del(ctx, "s", keys.Producer("s", "p1")).Err())
+		require.NoError(t, s.Client.LPush(ctx, keys.Producer("s", "p1"), "x").Err())
 		result = appendOne(t, a, part(1, 1, "a"))
 		assert.Equal(t, appender.Failed, result.Status)
-		assert.ErrorContains(t, result.Err, producerKey("s", "p1"))
-		assert.Empty(t, bodies(t, s.client, "s"))
+		assert.ErrorContains(t, result.Err, keys.Producer("s", "p1"))
+		assert.Empty(t, bodies(t, s.Client, "s"))
 	})
 }
 
 func TestAppendOutOfMemoryIsRefusedAndWritesNothing(t *testing.T) {
 	s := onRedis(t)
-	a := NewAppends(s.client, AppendOptions{})
+	a := NewAppends(s.Client, AppendOptions{})
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
-	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	idempotent, plain := part(1, 2, "b"), part(0, 0, "b")
 	plain.Producer = ""
 	for _, p := range []appender.Append{idempotent, plain} {
@@ -207,8 +209,8 @@ func TestAppendOutOfMemoryIsRefusedAndWritesNothing(t *testing.T) {
 		assert.Equal(t, appender.Refused, result.Status)
 		assert.ErrorContains(t, result.Err, "maxmemory")
 	}
-	require.NoError(t, s.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	assert.Equal(t, []string{"a"}, bodies(t, s.client, "s"))
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	assert.Equal(t, []string{"a"}, bodies(t, s.Client, "s"))
 	assert.Equal(t, appender.Written, appendOne(t, a, part(1, 2, "b")).Status)
 }
 
@@ -231,7 +233,7 @@ func TestAppendWithoutPermissionFailsAndWritesNothing(t *testing.T) {
 			client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
 			result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
 			assert.Equal(t, appender.Failed, result.Status)
-			assert.Equal(t, ClassPermission, Classify(result.Err), result.Err)
+			assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(result.Err), result.Err)
 			assert.ErrorContains(t, result.Err, "ACL SETUSER")
 			assert.Empty(t, bodies(t, admin, "s"))
 		})
@@ -241,17 +243,17 @@ func TestAppendWithoutPermissionFailsAndWritesNothing(t *testing.T) {
 
 func TestAppendSurvivesScriptFlush(t *testing.T) {
 	s := onRedis(t)
-	a := NewAppends(s.client, AppendOptions{})
+	a := NewAppends(s.Client, AppendOptions{})
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
-	require.NoError(t, s.client.ScriptFlush(t.Context()).Err())
+	require.NoError(t, s.Client.ScriptFlush(t.Context()).Err())
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 2, "b")).Status)
-	assert.Equal(t, []string{"a", "b"}, bodies(t, s.client, "s"))
+	assert.Equal(t, []string{"a", "b"}, bodies(t, s.Client, "s"))
 }
 
 func TestAppendRoundAnswersEachInOrder(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		require.NoError(t, s.client.Set(t.Context(), "bad", "text", 0).Err())
-		a := NewAppends(s.client, AppendOptions{})
+		require.NoError(t, s.Client.Set(t.Context(), "bad", "text", 0).Err())
+		a := NewAppends(s.Client, AppendOptions{})
 		round := []appender.Append{part(1, 1, "a"), part(1, 1, "b"), part(1, 1), part(1, 1, "c")}
 		for i, key := range []string{"s0", "bad", "s2", "s3"} {
 			round[i].Target.Key = key
@@ -272,8 +274,8 @@ func TestAppendKeepsBytesOrderAndRepetitions(t *testing.T) {
 		fields := []string{"body", "\x00\xff\r\n", "", "", "body", "2", "big", strings.Repeat("x", 1<<20)}
 		p := part(1, 1)
 		p.Records = []appender.Record{{Fields: fields}}
-		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.client, AppendOptions{}), p).Status)
-		assert.Equal(t, fields, fetchOne(t, s.client, "s")[0].Fields)
+		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.Client, AppendOptions{}), p).Status)
+		assert.Equal(t, fields, fetchOne(t, s.Client, "s")[0].Fields)
 	})
 }
 
@@ -287,8 +289,8 @@ func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
 			}
 			p.Records = append(p.Records, appender.Record{Fields: fields})
 		}
-		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.client, AppendOptions{}), p).Status)
-		entries := fetchOne(t, s.client, "s")
+		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.Client, AppendOptions{}), p).Status)
+		entries := fetchOne(t, s.Client, "s")
 		require.Len(t, entries, len(p.Records))
 		for n, e := range entries {
 			assert.Equal(t, p.Records[n].Fields, e.Fields)
@@ -298,7 +300,7 @@ func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
 
 func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.client, AppendOptions{})
+		a := NewAppends(s.Client, AppendOptions{})
 		p := part(1, 1, "before")
 		for range MaxFields {
 			p.Records[0].Fields = append(p.Records[0].Fields, "f", "v")
@@ -309,30 +311,30 @@ func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
 		p.Records[0].Fields = p.Records[0].Fields[2:]
 		p.Records = append(p.Records, p.Records[0])
 		assert.Equal(t, appender.Written, appendOne(t, a, p).Status)
-		assert.Len(t, fetchOne(t, s.client, "s"), 2)
+		assert.Len(t, fetchOne(t, s.Client, "s"), 2)
 	})
 }
 
 func TestAppendTrims(t *testing.T) {
 	s := onRedis(t)
-	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-entries", "10").Err())
-	byLength := NewAppends(s.client, AppendOptions{MaxLength: 20})
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "10").Err())
+	byLength := NewAppends(s.Client, AppendOptions{MaxLength: 20})
 	for seq := range uint64(100) {
 		require.Equal(t, appender.Written, appendOne(t, byLength, part(1, seq+1, "x")).Status)
 	}
-	assert.Less(t, len(bodies(t, s.client, "s")), 31)
+	assert.Less(t, len(bodies(t, s.Client, "s")), 31)
 
 	for i := range 30 {
-		s.add(t, "old", fmt.Sprintf("100-%d", i+1))
+		s.Add(t, "old", fmt.Sprintf("100-%d", i+1))
 	}
 	p := part(1, 1, "new")
 	p.Target.Key = "old"
-	byAge := NewAppends(s.client, AppendOptions{MaxAge: time.Hour})
+	byAge := NewAppends(s.Client, AppendOptions{MaxAge: time.Hour})
 	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
 	assert.Equal(
 		t,
 		[]string{"new"},
-		bodies(t, s.client, "old"),
+		bodies(t, s.Client, "old"),
 		"only whole nodes are trimmed, and all old ones are whole",
 	)
 }
@@ -368,7 +370,7 @@ func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
 	)
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
 	require.Len(t, told, 1)
-	assert.Equal(t, ClassPermission, Classify(told[0]), told[0])
+	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(told[0]), told[0])
 }
 
 func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
@@ -487,41 +489,41 @@ func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
 // Both limits of nodes at 0 make a stream one node, of which approximate trimming removes nothing.
 func TestAppendTrimsAStreamWhoseNodesHaveNoLimit(t *testing.T) {
 	s := onRedis(t)
-	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())
-	require.NoError(t, s.client.ConfigSet(t.Context(), "stream-node-max-bytes", "0").Err())
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-bytes", "0").Err())
 	for most, bound := range map[int64]int{1: 1, 20: 20, 300: 400} {
-		a := NewAppends(s.client, AppendOptions{MaxLength: most})
+		a := NewAppends(s.Client, AppendOptions{MaxLength: most})
 		p := part(1, 0, "x", "y", "z")
 		p.Target.Key = fmt.Sprintf("by-length-%d", most)
 		for range 300 {
 			p.Seq++
 			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
-			assert.LessOrEqual(t, len(bodies(t, s.client, p.Target.Key)), bound)
+			assert.LessOrEqual(t, len(bodies(t, s.Client, p.Target.Key)), bound)
 		}
-		assert.GreaterOrEqual(t, len(bodies(t, s.client, p.Target.Key)), int(most))
+		assert.GreaterOrEqual(t, len(bodies(t, s.Client, p.Target.Key)), int(most))
 	}
 	for i := range 30 {
-		s.add(t, "old", fmt.Sprintf("100-%d", i+1))
+		s.Add(t, "old", fmt.Sprintf("100-%d", i+1))
 	}
 	p := part(1, 1, "new")
 	p.Target.Key = "old"
-	byAge := NewAppends(s.client, AppendOptions{MaxAge: time.Hour})
+	byAge := NewAppends(s.Client, AppendOptions{MaxAge: time.Hour})
 	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
-	assert.Equal(t, []string{"new"}, bodies(t, s.client, "old"))
+	assert.Equal(t, []string{"new"}, bodies(t, s.Client, "old"))
 }
 
 func TestForgottenProducerLeavesNothing(t *testing.T) {
 	s := onRedis(t)
-	a := NewAppends(s.client, AppendOptions{})
+	a := NewAppends(s.Client, AppendOptions{})
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
-	before := s.client.DBSize(t.Context()).Val()
+	before := s.Client.DBSize(t.Context()).Val()
 	require.EqualValues(t, 2, before)
 	require.NoError(t, a.Forget(t.Context(), part(1, 1).Producer, []string{"s"}))
 	require.Eventually(
 		t,
-		func() bool { return s.client.DBSize(t.Context()).Val() == 1 },
+		func() bool { return s.Client.DBSize(t.Context()).Val() == 1 },
 		time.Minute,
 		time.Millisecond,
 	)
-	assert.Equal(t, []string{"x"}, bodies(t, s.client, "s"))
+	assert.Equal(t, []string{"x"}, bodies(t, s.Client, "s"))
 }

@@ -12,58 +12,9 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
-
-// neighbours are keys of other slots that the same node serves.
-func neighbours(t *testing.T, c *redistest.Cluster, key string, n int) []string {
-	t.Helper()
-	var found []string
-	for i := 0; len(found) < n; i++ {
-		if other := fmt.Sprintf("n%d", i); c.Master(t, other) == c.Master(t, key) {
-			found = append(found, other)
-		}
-	}
-	return found
-}
-
-// go-redis sends all of a node's pipeline again when the first command is refused for a reason that
-// passes: whatever was executed, such as appends without sequence numbers, was executed up to four
-// times.
-func TestPipelineOnAClusterRunsEachScriptOnce(t *testing.T) {
-	t.Parallel()
-	cluster := redistest.StartCluster(t, 2, 0)
-	client := cluster.Client(t)
-	require.NoError(t, client.MSet(t.Context(), "{a}1", 0, "{a}2", 0).Err())
-	from, to := cluster.Master(t, "{a}"), cluster.Nodes()[0]
-	if to == from {
-		to = cluster.Nodes()[1]
-	}
-	m := cluster.BeginMigration(t, cluster.Slot(t, "{a}"), to)
-	m.Move(t, "{a}2")
-	calls := []scriptCall{countScript.call([]string{"{a}1", "{a}2"})}
-	for _, key := range neighbours(t, cluster, "{a}", 3) {
-		calls = append(calls, countScript.call([]string{key}))
-	}
-	calls = append(calls, countScript.call([]string{"{a}2"})) // where it is now: by ASK
-	replies := runAll(t.Context(), client, calls)
-	require.ErrorContains(t, replies[0].err, "TRYAGAIN")
-	for _, r := range replies[1:] {
-		require.NoError(t, r.err)
-		assert.Equal(t, "1", replyOf(r.value).word(0))
-	}
-
-	m.Move(t)
-	m.Finish(t)
-	unaware := cluster.Client(t, func(o *redis.ClusterOptions) {
-		o.ClusterSlots = func(ctx context.Context) ([]redis.ClusterSlot, error) { // as it was before
-			return []redis.ClusterSlot{
-				{Start: 0, End: clusterSlots - 1, Nodes: []redis.ClusterNode{{Addr: from.Addr()}}},
-			}, nil
-		}
-	})
-	assert.Equal(t, "2", replyOf(runAll(t.Context(), unaware, calls[4:])[0].value).word(0), "by MOVED")
-}
 
 func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 	t.Parallel()
@@ -86,38 +37,8 @@ func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 	)
 }
 
-func TestClusterServesThoughANodeIsAway(t *testing.T) {
-	t.Parallel()
-	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
-	client := cluster.Client(t)
-	require.NoError(t, CheckServer(t.Context(), client))
-	cluster.Nodes()[1].Kill(t)
-	require.NoError(t, CheckServer(t.Context(), client))
-	alive, dead := "", ""
-	for i := 0; alive == "" || dead == ""; i++ {
-		key := fmt.Sprintf("topic%d", i)
-		if slot := slotOf(key); slot > clusterSlots/3 && slot < 2*clusterSlots/3 {
-			dead = key
-		} else {
-			alive = key
-		}
-	}
-	require.Eventually(
-		t,
-		func() bool { return CheckWriter(t.Context(), client, alive, 0) == nil },
-		time.Minute,
-		10*time.Millisecond,
-	)
-	require.Error(t, CheckWriter(t.Context(), client, dead, 0))
-	for _, node := range cluster.Nodes() {
-		node.Kill(t)
-	}
-	require.ErrorContains(t, CheckServer(t.Context(), client), "cluster node")
-}
-
-// When a deadline passes while one node is being tried again, go-redis says of everything in the
-// pipeline that it failed: one dead node had all leases of a member expire, though most were
-// renewed.
+// One dead node must not make the states of streams on other nodes fail; see the test of that name
+// in package script.
 func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	t.Parallel()
 	const timeout = 4 * time.Second
@@ -126,34 +47,15 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 		o.DialTimeout, o.ReadTimeout, o.ClusterStateReloadInterval = timeout/2, timeout/2, time.Hour
 	})
 	dead := cluster.Nodes()[0]
-	var calls []scriptCall
 	var all []splits.Split
-	away := map[int]bool{}
 	for i := range 12 {
-		key := fmt.Sprintf("k%d", i)
-		calls = append(calls, countScript.call([]string{key}))
-		all = append(all, plainSplit("s"+key))
-		away[i] = cluster.Master(t, key) == dead
+		all = append(all, PlainSplit(fmt.Sprintf("k%d", i)))
 	}
-	runAll(t.Context(), client, calls)
 	_, err := NewLog(client, client).State(t.Context(), all)
 	require.NoError(t, err)
 	dead.Pause(t)
-	for round := range 3 { // the first meets connections that are there, the others make new ones
+	for range 3 { // the first meets connections that are there, the others make new ones
 		ctx, cancel := context.WithTimeout(t.Context(), timeout)
-		began := time.Now()
-		for i, r := range runAll(ctx, client, calls) {
-			if away[i] {
-				require.Error(t, r.err)
-				continue
-			}
-			require.NoError(t, r.err)
-			assert.Equal(t, fmt.Sprint(round+2), replyOf(r.value).word(0))
-		}
-		assert.Less(t, time.Since(began), timeout*9/10, "there is time left for another call")
-		cancel()
-
-		ctx, cancel = context.WithTimeout(t.Context(), timeout)
 		states, err := NewLog(client, client).State(ctx, all)
 		require.NoError(t, err)
 		for i, state := range states {
@@ -177,7 +79,7 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 			client := cluster.Client(t, func(o *redis.ClusterOptions) { o.ReadTimeout = timeout })
 			l := NewLog(client, client)
 			req := splits.FetchRequest{
-				Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: inspect}},
+				Cursors: []splits.Cursor{{Split: PlainSplit("s"), Inspect: inspect}},
 				Count:   10,
 				Block:   block,
 			}
@@ -230,4 +132,67 @@ func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {
 			works("when its slot has moved")
 		}
 	}
+}
+
+func TestShardIsTheSlotOnAClusterOnly(t *testing.T) {
+	single := redis.NewClient(&redis.Options{})
+	defer single.Close()
+	assert.Empty(t, NewLog(single, single).Shard(PlainSplit("foo")))
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"192.0.2.1:1"}})
+	defer cluster.Close()
+	assert.Equal(t, "12182", NewLog(cluster, cluster).Shard(PlainSplit("foo")))
+}
+
+// A cluster of one node routes, splits pipelines and refuses to cross slots like any other.
+func TestReadingAndWritingOnACluster(t *testing.T) {
+	server := redistest.Start(t, "--cluster-enabled", "yes")
+	node := server.Client(t)
+	ctx := t.Context()
+	require.NoError(t, node.ClusterAddSlotsRange(ctx, 0, script.Slots-1).Err())
+	require.Eventually(
+		t,
+		func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil },
+		time.Minute,
+		10*time.Millisecond,
+	)
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
+	defer cluster.Close()
+
+	_, _, err := NewTopics(cluster).Create(ctx, "t", 8)
+	require.NoError(t, err)
+	topic := Topic{Name: "t", Partitions: 8}
+	appends := NewAppends(cluster, AppendOptions{})
+	var round []appender.Append
+	for _, split := range topic.Splits() {
+		p := part(1, 1, "x")
+		p.Target.Key = split.Key
+		assert.Contains(t, appends.Node(p.Target), server.Addr()[len("127.0.0.1"):])
+		round = append(round, p)
+	}
+	for _, want := range []appender.Status{appender.Written, appender.Duplicate} {
+		for _, result := range appends.Append(ctx, round) {
+			require.Equal(t, want, result.Status, result.Err)
+		}
+	}
+
+	l := NewLog(cluster, cluster)
+	shards := map[string]bool{}
+	for _, split := range topic.Splits() {
+		shards[l.Shard(split)] = true
+		fetched, err := l.Fetch(
+			ctx,
+			splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Block: time.Second},
+		)
+		require.NoError(t, err)
+		assert.Len(t, fetched[0].Entries, 1)
+		assert.EqualValues(t, 1, fetched[0].State.EntriesAdded)
+	}
+	assert.Len(t, shards, 8)
+	states, err := l.State(ctx, topic.Splits())
+	require.NoError(t, err)
+	for _, state := range states {
+		assert.EqualValues(t, 1, state.Length)
+	}
+	_, err = l.Fetch(ctx, splits.FetchRequest{Cursors: cursorsOf("t:0", "t:1")})
+	assert.ErrorContains(t, err, "CROSSSLOT", "what Shard is there for")
 }

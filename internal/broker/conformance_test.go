@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/splits"
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
@@ -18,7 +19,7 @@ var topicNumber atomic.Int64
 func TestStoreConforms(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		for _, c := range splitstest.Cases() {
-			if s.embedded && c.Name == "SpoiledSplitDoesNotDisturbOthers" {
+			if s.Embedded && c.Name == "SpoiledSplitDoesNotDisturbOthers" {
 				continue // XREAD of the embedded server takes a key of another type for an empty stream
 			}
 			t.Run(c.Name, func(t *testing.T) {
@@ -33,40 +34,40 @@ func TestStoreConforms(t *testing.T) {
 func (s testServer) harness(t *testing.T) splitstest.Harness {
 	h := splitstest.Harness{
 		Topic: func() string { return "topic" + strconv.FormatInt(topicNumber.Add(1), 10) },
-		Group: func(topic, group string) splits.Group { return NewGroup(s.client, topic, group) },
+		Group: func(topic, group string) splits.Group { return NewGroup(s.Client, topic, group) },
 		Leases: func(topic, group string) splits.Leases {
-			return NewLeases(s.client, LeasesOptions{Topic: topic, Group: group})
+			return NewLeases(s.Client, LeasesOptions{Topic: topic, Group: group})
 		},
-		Log: func(string) splits.Streams { return NewLog(s.client, s.client) },
+		Log: func(string) splits.Streams { return NewLog(s.Client, s.Client) },
 		SetPartitions: func(topic string, partitions int) {
-			s.set(t, topicKey(topic), "partitions", partitions)
+			s.Set(t, keys.Metadata(topic), "partitions", partitions)
 		},
 		Append: func(split splits.Split, fields ...string) splits.Offset {
-			id, err := s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: fields}).Result()
+			id, err := s.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: fields}).Result()
 			require.NoError(t, err)
 			offset, err := splits.ParseOffset(id)
 			require.NoError(t, err)
 			return offset
 		},
 		TrimTo: func(split splits.Split, length int) {
-			require.NoError(t, s.client.XTrimMaxLen(t.Context(), split.Key, int64(length)).Err())
+			require.NoError(t, s.Client.XTrimMaxLen(t.Context(), split.Key, int64(length)).Err())
 		},
 		Delete: func(split splits.Split, offset splits.Offset) {
-			require.NoError(t, s.client.XDel(t.Context(), split.Key, offset.String()).Err())
+			require.NoError(t, s.Client.XDel(t.Context(), split.Key, offset.String()).Err())
 		},
-		Drop: func(split splits.Split) { require.NoError(t, s.client.Del(t.Context(), split.Key).Err()) },
+		Drop: func(split splits.Split) { require.NoError(t, s.Client.Del(t.Context(), split.Key).Err()) },
 		Spoil: func(split splits.Split) {
-			require.NoError(t, s.client.Set(t.Context(), split.Key, "no stream", 0).Err())
+			require.NoError(t, s.Client.Set(t.Context(), split.Key, "no stream", 0).Err())
 		},
 		Forget:        func(topic string) { s.forget(t, topic) },
-		NoExactCounts: s.embedded,
+		NoExactCounts: s.Embedded,
 	}
-	if !s.embedded {
+	if !s.Embedded {
 		h.Mirror = func(group string, split splits.Split) (splits.Position, bool) {
 			return s.mirrorPosition(t, split, group)
 		}
 		h.DropLease = func(group string, split splits.Split) {
-			require.NoError(t, s.client.Del(t.Context(), leaseKey(split.Key, group)).Err())
+			require.NoError(t, s.Client.Del(t.Context(), keys.Lease(split.Key, group)).Err())
 		}
 	}
 	return h
@@ -74,17 +75,17 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 
 // forget removes every key of a topic; the cases share a server, so it is not flushed.
 func (s testServer) forget(t *testing.T, topic string) {
-	for _, pattern := range []string{topic, topic + ":*", keyPrefix + "{" + topic + "}:*", keyPrefix + "{" + topic + ":*}:*"} {
-		keys, err := s.client.Keys(t.Context(), pattern).Result()
+	for _, pattern := range []string{topic, topic + ":*", keys.Prefix + "{" + topic + "}:*", keys.Prefix + "{" + topic + ":*}:*"} {
+		keys, err := s.Client.Keys(t.Context(), pattern).Result()
 		require.NoError(t, err)
 		for _, key := range keys {
-			require.NoError(t, s.client.Del(t.Context(), key).Err())
+			require.NoError(t, s.Client.Del(t.Context(), key).Err())
 		}
 	}
 }
 
 func (s testServer) mirrorPosition(t *testing.T, split splits.Split, group string) (splits.Position, bool) {
-	groups, err := s.client.XInfoGroups(t.Context(), split.Key).Result()
+	groups, err := s.Client.XInfoGroups(t.Context(), split.Key).Result()
 	if redis.HasErrorPrefix(err, "no such key") {
 		return splits.Position{}, false
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +10,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -25,11 +27,11 @@ const (
 const unusedTTL = 30 * 24 * time.Hour
 
 // forgetAfter is how scripts take that, in milliseconds.
-func forgetAfter(keepUnused bool) int64 {
+func ForgetAfter(keepUnused bool) int64 {
 	if keepUnused {
 		return 0
 	}
-	return millis(unusedTTL)
+	return script.Millis(unusedTTL)
 }
 
 // GroupTypeError is the answer to a beat of a member whose group is stored with another type.
@@ -95,38 +97,20 @@ func newGroup(client redis.UniversalClient, topic, group, kind string, options [
 	return g
 }
 
-var (
-	//go:embed instance.lua
-	instanceSrc string
-	//go:embed enroll.lua
-	enrollSrc string
-	//go:embed heartbeat.lua
-	heartbeatSrc string
-	//go:embed propose.lua
-	proposeSrc string
-	//go:embed leave.lua
-	leaveSrc string
-
-	enrollScript    = newScript("enroll", preludeSrc+instanceSrc+enrollSrc)
-	heartbeatScript = newScript("heartbeat", preludeSrc+instanceSrc+heartbeatSrc)
-	proposeScript   = newScript("propose", preludeSrc+proposeSrc)
-	leaveScript     = newScript("leave", preludeSrc+instanceSrc+leaveSrc)
-)
-
 // Enroll makes the name of a new incarnation of a static member: one that supersedes all that have
 // beaten so far. The text, of letters and digits, is to be different every time.
 func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string, err error) {
-	value, err := enrollScript.run(ctx, g.client, []string{planKey(g.topic, g.group)}, member)
+	value, err := enrollScript.Run(ctx, g.client, []string{keys.Plan(g.topic, g.group)}, member)
 	if err != nil {
-		return "", g.wrap("enrolling in", Explain(err))
+		return "", g.wrap("enrolling in", rediserr.Explain(err))
 	}
-	r := replyOf(value)
-	if r.word(0) != "OK" {
-		return "", g.wrap("enrolling in", unexpected(enrollScript, value))
+	r := script.ReplyOf(value)
+	if r.Word(0) != "OK" {
+		return "", g.wrap("enrolling in", script.Unexpected(enrollScript, value))
 	}
-	number, err := r.number(1)
+	number, err := r.Number(1)
 	if err != nil {
-		return "", g.wrap("enrolling in", unreadable(enrollScript, value, err))
+		return "", g.wrap("enrolling in", script.Unreadable(enrollScript, value, err))
 	}
 	return splits.Incarnation(member, number, unique), nil
 }
@@ -136,19 +120,19 @@ func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string
 func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	value, err := g.heartbeat(ctx, b)
 	if err != nil {
-		return splits.View{}, g.wrap("beating in", Explain(err))
+		return splits.View{}, g.wrap("beating in", rediserr.Explain(err))
 	}
-	r := replyOf(value)
-	switch r.word(0) {
+	r := script.ReplyOf(value)
+	switch r.Word(0) {
 	case "OK":
 		view, err := g.view(r)
 		return view, g.wrap("beating in", err)
 	case "SUPERSEDED":
-		return splits.View{}, &splits.SupersededError{Member: b.Member, By: Visible(r.word(1))}
+		return splits.View{}, &splits.SupersededError{Member: b.Member, By: keys.Visible(r.Word(1))}
 	case "TYPE":
-		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.word(1)}
+		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.Word(1)}
 	}
-	return splits.View{}, g.wrap("beating in", unexpected(heartbeatScript, value))
+	return splits.View{}, g.wrap("beating in", script.Unexpected(heartbeatScript, value))
 }
 
 // heartbeat runs the script with the keys that it needs and no others: while their slot moves, a
@@ -160,45 +144,45 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	}
 	args := []any{
 		b.Member,
-		millis(b.TTL),
+		script.Millis(b.TTL),
 		b.Planned,
 		g.largest(),
 		rejoin,
 		g.kind,
-		wakeChannel(g.topic, g.group),
-		forgetAfter(g.keepUnused),
+		keys.GroupChannel(g.topic, g.group),
+		ForgetAfter(g.keepUnused),
 		b.Owner,
 	}
-	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group), topicKey(g.topic), g.topic}
-	value, err := heartbeatScript.run(ctx, g.client, keys[:3], args...)
+	names := []string{keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group), keys.Metadata(g.topic), g.topic}
+	value, err := heartbeatScript.Run(ctx, g.client, names[:3], args...)
 	switch {
-	case slotMoves(err) && g.largest() == 0:
-		metadata, existsErr := g.client.Exists(ctx, topicKey(g.topic)).Result() // a single key is always found
+	case rediserr.SlotMoves(err) && g.largest() == 0:
+		metadata, existsErr := g.client.Exists(ctx, keys.Metadata(g.topic)).Result() // a single key is always found
 		if existsErr != nil || metadata != 0 {
 			return nil, err
 		}
-		return heartbeatScript.run(ctx, g.client, keys[:2], args...)
-	case replyOf(value).word(0) == "STREAM":
-		return heartbeatScript.run(ctx, g.client, keys, args...)
+		return heartbeatScript.Run(ctx, g.client, names[:2], args...)
+	case script.ReplyOf(value).Word(0) == "STREAM":
+		return heartbeatScript.Run(ctx, g.client, names, args...)
 	}
 	return value, err
 }
 
 // view decodes the reply of a heartbeat.
-func (g *Group) view(r reply) (view splits.View, err error) {
+func (g *Group) view(r script.Reply) (view splits.View, err error) {
 	var numbers [5]int64
 	for i := range numbers {
-		if numbers[i], err = r.signed(i + 1); err != nil {
-			return splits.View{}, unreadable(heartbeatScript, []any(r), err)
+		if numbers[i], err = r.Signed(i + 1); err != nil {
+			return splits.View{}, script.Unreadable(heartbeatScript, []any(r), err)
 		}
 	}
 	// the group's own number counts where the topic has lost its metadata
-	if n := numbers[3]; n < 0 || n > MaxPartitions {
-		return splits.View{}, badField(
-			planKey(g.topic, g.group),
+	if n := numbers[3]; n < 0 || n > keys.MaxPartitions {
+		return splits.View{}, DamagedField(
+			keys.Plan(g.topic, g.group),
 			"partitions",
-			r.word(4),
-			"a number up to "+strconv.Itoa(MaxPartitions),
+			r.Word(4),
+			"a number up to "+strconv.Itoa(keys.MaxPartitions),
 		)
 	}
 	view = splits.View{
@@ -209,14 +193,14 @@ func (g *Group) view(r reply) (view splits.View, err error) {
 		Initial: int(numbers[4]),
 	}
 	if view.Version != view.Planned {
-		view.Members = r.words(6)
+		view.Members = r.Words(6)
 		slices.Sort(view.Members) // they come by deadline
 	}
-	if text := r.word(7); text != "" {
+	if text := r.Word(7); text != "" {
 		view.Plan, err = decodePlan(text, view.Planned)
 		if err != nil {
 			return splits.View{}, fmt.Errorf("key %s is damaged, remove it with DEL to have it planned anew: %w",
-				planKey(g.topic, g.group), err)
+				keys.Plan(g.topic, g.group), err)
 		}
 	}
 	return view, nil
@@ -248,25 +232,25 @@ func (g *Group) Propose(ctx context.Context, plan splits.Plan) (bool, error) {
 	if err != nil {
 		return false, g.wrap("encoding a plan for", err)
 	}
-	value, err := proposeScript.run(ctx, g.client, []string{planKey(g.topic, g.group)},
-		strconv.FormatUint(plan.Version, 10), text, wakeChannel(g.topic, g.group))
+	value, err := proposeScript.Run(ctx, g.client, []string{keys.Plan(g.topic, g.group)},
+		strconv.FormatUint(plan.Version, 10), text, keys.GroupChannel(g.topic, g.group))
 	if err != nil {
-		return false, g.wrap("proposing a plan for", Explain(err))
+		return false, g.wrap("proposing a plan for", rediserr.Explain(err))
 	}
-	switch replyOf(value).word(0) {
+	switch script.ReplyOf(value).Word(0) {
 	case "OK":
 		return true, nil
 	case "STALE":
 		return false, nil
 	}
-	return false, g.wrap("proposing a plan for", unexpected(proposeScript, value))
+	return false, g.wrap("proposing a plan for", script.Unexpected(proposeScript, value))
 }
 
 // Leave implements splits.Group.
 func (g *Group) Leave(ctx context.Context, member string) error {
-	keys := []string{membersKey(g.topic, g.group), planKey(g.topic, g.group)}
-	_, err := leaveScript.run(ctx, g.client, keys, member, wakeChannel(g.topic, g.group))
-	return g.wrap("leaving", Explain(err))
+	names := []string{keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group)}
+	_, err := leaveScript.Run(ctx, g.client, names, member, keys.GroupChannel(g.topic, g.group))
+	return g.wrap("leaving", rediserr.Explain(err))
 }
 
 // wrap names the group in an error; nil stays nil.
@@ -276,6 +260,3 @@ func (g *Group) wrap(doing string, err error) error {
 	}
 	return fmt.Errorf("%s group %s of %s: %w", doing, g.group, g.topic, err)
 }
-
-// millis is how scripts take a duration: in whole milliseconds, at least one.
-func millis(d time.Duration) int64 { return max(d.Milliseconds(), 1) }

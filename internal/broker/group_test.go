@@ -9,20 +9,22 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 var (
-	testPlan    = planKey("orders", "billing")
-	testMembers = membersKey("orders", "billing")
+	testPlan    = keys.Plan("orders", "billing")
+	testMembers = keys.Members("orders", "billing")
 )
 
-func (s testServer) group() *Group { return NewGroup(s.client, "orders", "billing") }
+func (s testServer) group() *Group { return NewGroup(s.Client, "orders", "billing") }
 
 // partitioned creates the topic of the tests.
 func (s testServer) partitioned(t *testing.T, n int) {
 	t.Helper()
-	s.set(t, topicKey("orders"), "partitions", n, "created_ms", 1)
+	s.Set(t, keys.Metadata("orders"), "partitions", n, "created_ms", 1)
 }
 
 func beat(t *testing.T, g *Group, member string) splits.View {
@@ -43,7 +45,7 @@ func plan(t *testing.T, g *Group, version uint64, assignments map[string][]int) 
 func TestFirstBeatCreatesTheGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 3)
-		before := s.now(t)
+		before := s.Now(t)
 		view := beat(t, s.group(), "m1")
 		assert.GreaterOrEqual(
 			t,
@@ -57,11 +59,11 @@ func TestFirstBeatCreatesTheGroup(t *testing.T) {
 		assert.Equal(t, Topic{Name: "orders", Partitions: 3}.Splits(), view.Splits)
 		assert.Equal(t, 3, view.Initial)
 		assert.InDelta(t, testTTL, view.Next, float64(time.Second))
-		assert.Equal(t, "consumer", s.field(t, testPlan, "group_type"))
+		assert.Equal(t, "consumer", s.Field(t, testPlan, "group_type"))
 		for _, key := range []string{testPlan, testMembers} {
-			assert.InDelta(t, unusedTTL, s.client.PTTL(t.Context(), key).Val(), float64(time.Minute))
+			assert.InDelta(t, unusedTTL, s.Client.PTTL(t.Context(), key).Val(), float64(time.Minute))
 		}
-		assert.Negative(t, s.client.PTTL(t.Context(), topicKey("orders")).Val(), "metadata never expire")
+		assert.Negative(t, s.Client.PTTL(t.Context(), keys.Metadata("orders")).Val(), "metadata never expire")
 	})
 }
 
@@ -90,11 +92,11 @@ func TestVersionRisesThoughTheClockWentBack(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		ahead := beat(t, g, "m1").Version + 3_600_000_000
-		s.set(t, testPlan, "version", ahead)
+		s.Set(t, testPlan, "version", ahead)
 		lost := beat(t, g, "m2").Version
 		assert.Greater(t, lost, ahead)
 		assert.LessOrEqual(t, lost, ahead+1_000_000)
-		s.set(t, testPlan, "version", ahead) // a rollback
+		s.Set(t, testPlan, "version", ahead) // a rollback
 		assert.NotEqual(t, lost, beat(t, g, "m3").Version, "a version that was rolled back does not come again")
 	})
 }
@@ -130,7 +132,7 @@ func TestProposalIsRefusedOnceTheGroupChangedOrIsGone(t *testing.T) {
 			assert.False(t, stored)
 		}
 		refused(1, nil)
-		assert.Zero(t, s.client.Exists(t.Context(), testPlan).Val())
+		assert.Zero(t, s.Client.Exists(t.Context(), testPlan).Val())
 		old := beat(t, g, "m1").Version
 		view := beat(t, g, "m2")
 		refused(old, map[string][]int{"m1": {0}})
@@ -146,12 +148,12 @@ func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
 		g := s.group()
 		beat(t, g, "m1")
 		before := beat(t, g, "m2")
-		now := float64(s.now(t))
-		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: now + 5000, Member: "m2"}).Err())
+		now := float64(s.Now(t))
+		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now + 5000, Member: "m2"}).Err())
 		next := beat(t, g, "m1").Next // less by the time that has passed since
 		assert.Positive(t, next)
 		assert.LessOrEqual(t, next, 5*time.Second, "m2 is the next to die")
-		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: now - 1, Member: "m2"}).Err())
+		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now - 1, Member: "m2"}).Err())
 		view := beat(t, g, "m1")
 		assert.Greater(t, view.Version, before.Version)
 		assert.Equal(t, []string{"m1"}, view.Members)
@@ -161,10 +163,10 @@ func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
 // silence dates everything back, as if nobody had beaten for an hour.
 func (s testServer) silence(t *testing.T, members ...string) {
 	t.Helper()
-	past := s.now(t) - time.Hour.Milliseconds()
-	s.set(t, testPlan, "last_beat", past)
+	past := s.Now(t) - time.Hour.Milliseconds()
+	s.Set(t, testPlan, "last_beat", past)
 	for _, m := range members {
-		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(past), Member: m}).Err())
+		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(past), Member: m}).Err())
 	}
 }
 
@@ -189,13 +191,13 @@ func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
 		g := s.group()
 		beat(t, g, "m1")
 		version := beat(t, g, "m2").Version
-		ahead := s.now(t) + time.Hour.Milliseconds()
-		s.set(t, testPlan, "last_beat", ahead)
-		require.NoError(t, s.client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(ahead), Member: "m2"}).Err())
+		ahead := s.Now(t) + time.Hour.Milliseconds()
+		s.Set(t, testPlan, "last_beat", ahead)
+		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: float64(ahead), Member: "m2"}).Err())
 		view := beat(t, g, "m1")
 		assert.Equal(t, version, view.Version)
-		deadline := s.client.ZScore(t.Context(), testMembers, "m2").Val()
-		assert.InDelta(t, s.now(t)+testTTL.Milliseconds(), deadline, 2000)
+		deadline := s.Client.ZScore(t.Context(), testMembers, "m2").Val()
+		assert.InDelta(t, s.Now(t)+testTTL.Milliseconds(), deadline, 2000)
 	})
 }
 
@@ -203,7 +205,7 @@ func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		initial := func(group string, rejoin bool) int {
 			view, err := NewGroup(
-				s.client,
+				s.Client,
 				"orders",
 				group,
 			).Beat(
@@ -214,7 +216,7 @@ func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
 			return view.Initial
 		}
 		assert.Equal(t, 0, initial("before the stream", false))
-		s.add(t, "orders", "*")
+		s.Add(t, "orders", "*")
 		assert.Equal(t, 1, initial("plain", false))
 		assert.Equal(t, 0, initial("plain but lost", true))
 		assert.Equal(t, 0, initial("before the stream", false), "that is decided once")
@@ -227,8 +229,8 @@ func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
 
 func TestPlainTopicHasOneSplitWithoutAKeyBeingMade(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		assert.Equal(t, []splits.Split{plainSplit("orders")}, beat(t, s.group(), "m1").Splits)
-		assert.Zero(t, s.client.Exists(t.Context(), "orders").Val())
+		assert.Equal(t, []splits.Split{PlainSplit("orders")}, beat(t, s.group(), "m1").Splits)
+		assert.Zero(t, s.Client.Exists(t.Context(), "orders").Val())
 	})
 }
 
@@ -237,9 +239,9 @@ func TestTopicOnceSeenPartitionedIsNeverTakenForPlain(t *testing.T) {
 		s.partitioned(t, 4)
 		g := s.group()
 		beat(t, g, "m1")
-		require.NoError(t, s.client.Del(t.Context(), topicKey("orders")).Err())
+		require.NoError(t, s.Client.Del(t.Context(), keys.Metadata("orders")).Err())
 		assert.Len(t, beat(t, s.group(), "m2").Splits, 4, "the group remembers")
-		require.NoError(t, s.client.FlushAll(t.Context()).Err())
+		require.NoError(t, s.Client.FlushAll(t.Context()).Err())
 		view, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Rejoin: true})
 		require.NoError(t, err)
 		assert.Len(t, view.Splits, 4, "the member remembers")
@@ -254,7 +256,7 @@ func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
 		g := s.group()
 		view := beat(t, g, "m1")
 		plan(t, g, view.Version, map[string][]int{"m1": {0, 1, 2, 3}})
-		require.NoError(t, s.client.Del(t.Context(), testPlan).Err())
+		require.NoError(t, s.Client.Del(t.Context(), testPlan).Err())
 		lost := beat(t, s.group(), "m2")
 		assert.GreaterOrEqual(t, lost.Version, view.Version)
 		assert.Zero(t, lost.Planned)
@@ -273,7 +275,7 @@ func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		version := beat(t, g, "m1").Version
-		require.NoError(t, s.client.Del(t.Context(), testMembers).Err())
+		require.NoError(t, s.Client.Del(t.Context(), testMembers).Err())
 		view := beat(t, g, "m1")
 		assert.Greater(t, view.Version, version)
 		assert.Equal(t, []string{"m1"}, view.Members)
@@ -284,7 +286,7 @@ func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		beat(t, s.group(), "m1")
 		_, err := NewShareGroup(
-			s.client,
+			s.Client,
 			"orders",
 			"billing",
 		).Beat(
@@ -304,13 +306,13 @@ func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		require.NoError(t, g.Leave(t.Context(), "m1"))
-		assert.Empty(t, s.client.Keys(t.Context(), "*").Val())
+		assert.Empty(t, s.Client.Keys(t.Context(), "*").Val())
 		beat(t, g, "m1")
 		version := beat(t, g, "m2").Version
 		require.NoError(t, g.Leave(t.Context(), "m1"))
-		left := s.field(t, testPlan, "version")
+		left := s.Field(t, testPlan, "version")
 		require.NoError(t, g.Leave(t.Context(), "m1"))
-		assert.Equal(t, left, s.field(t, testPlan, "version"), "a replay changes nothing")
+		assert.Equal(t, left, s.Field(t, testPlan, "version"), "a replay changes nothing")
 		n, err := strconv.ParseUint(left, 10, 64)
 		require.NoError(t, err)
 		assert.Greater(t, n, version)
@@ -320,19 +322,19 @@ func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
 func TestGroupKeysOfAnotherTypeAreClearErrors(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
-		for _, key := range []string{testPlan, testMembers, topicKey("orders")} {
-			require.NoError(t, s.client.FlushAll(t.Context()).Err())
-			require.NoError(t, s.client.Set(t.Context(), key, "x", 0).Err())
+		for _, key := range []string{testPlan, testMembers, keys.Metadata("orders")} {
+			require.NoError(t, s.Client.FlushAll(t.Context()).Err())
+			require.NoError(t, s.Client.Set(t.Context(), key, "x", 0).Err())
 			_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
 			require.ErrorContains(t, err, "beating in group billing of orders")
 			require.ErrorContains(t, err, key)
-			assert.Equal(t, ClassWrongType, Classify(err))
+			assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err))
 			_, proposeErr := g.Propose(t.Context(), splits.Plan{Version: 1})
 			leaveErr := g.Leave(t.Context(), "m1")
 			if key == testPlan {
 				require.ErrorContains(t, proposeErr, key)
 			}
-			if key != topicKey("orders") {
+			if key != keys.Metadata("orders") {
 				require.ErrorContains(t, leaveErr, key)
 			}
 		}
@@ -343,14 +345,14 @@ func TestDamagedGroupIsAClearErrorThatNamesTheKey(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
-		s.set(t, testPlan, "planned_version", 5, "plan", "nonsense")
+		s.Set(t, testPlan, "planned_version", 5, "plan", "nonsense")
 		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
 		require.ErrorContains(t, err, testPlan)
 		require.ErrorContains(t, err, "DEL")
 		for _, bad := range []string{"x", "0", "1.5", "-1", "100001"} {
-			s.set(t, topicKey("orders"), "partitions", bad)
+			s.Set(t, keys.Metadata("orders"), "partitions", bad)
 			_, err = g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-			require.ErrorContains(t, err, topicKey("orders"))
+			require.ErrorContains(t, err, keys.Metadata("orders"))
 		}
 	})
 }
@@ -383,7 +385,7 @@ func TestDamagedNumberOfPartitionsIsRefused(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
-		s.set(t, planKey("orders", "billing"), "partitions", "1000000000000")
+		s.Set(t, keys.Plan("orders", "billing"), "partitions", "1000000000000")
 		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
 		require.ErrorContains(t, err, "field partitions of key rafka:{orders}:plan:billing")
 		assert.ErrorContains(t, err, "HSET")

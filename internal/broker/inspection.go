@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"math"
 	"slices"
@@ -11,13 +10,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
-
-//go:embed state.lua
-var stateSrc string
-
-var stateScript = newScript("state", preludeSrc+stateSrc)
 
 // XINFO STREAM has the first and the last entry of the stream in its reply. It is sent by itself if
 // they are small, since a script, which leaves them out, costs the server more time: six times as
@@ -45,14 +41,19 @@ func (l *Log) inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Sp
 	if l.lightKey(split.Key) {
 		i.askPlainly(ctx, pipe)
 	} else {
-		i.ask(ctx, pipe, "evalsha", stateScript.sha)
+		i.ask(ctx, pipe, (*script.Call).ByHash)
 	}
 	return i
 }
 
-func (i *inspection) ask(ctx context.Context, pipe redis.Pipeliner, verb, body string) {
-	i.answer, i.script = stateScript.call([]string{i.split.Key}).command(ctx, verb, body), true
-	_ = pipe.Process(ctx, once{i.answer}) // it only joins the pipeline
+func (i *inspection) ask(
+	ctx context.Context,
+	pipe redis.Pipeliner,
+	command func(c *script.Call, ctx context.Context) *redis.Cmd,
+) {
+	call := stateScript.Call([]string{i.split.Key})
+	i.answer, i.script = command(&call, ctx), true
+	_ = pipe.Process(ctx, script.Once{Cmd: i.answer}) // it only joins the pipeline
 }
 
 func (i *inspection) askPlainly(ctx context.Context, pipe redis.Pipeliner) {
@@ -68,8 +69,8 @@ func (l *Log) complete(ctx context.Context, inspections []*inspection) {
 			switch {
 			case i == nil || !i.script:
 			case redis.HasErrorPrefix(i.answer.Err(), "NOSCRIPT"):
-				i.ask(ctx, pipe, "eval", stateScript.src)
-			case Classify(i.answer.Err()) == ClassPermission:
+				i.ask(ctx, pipe, (*script.Call).BySource)
+			case rediserr.Classify(i.answer.Err()) == rediserr.ClassPermission:
 				i.askPlainly(ctx, pipe)
 			}
 		}
@@ -124,7 +125,7 @@ func (i *inspection) ends() int {
 // asked about by a script from now on. It reports whether there were any.
 func (l *Log) narrow(inspections []*inspection) bool {
 	plain := slices.ContainsFunc(inspections, func(i *inspection) bool {
-		return i != nil && !i.script && Classify(i.answer.Err()) == ClassConnection
+		return i != nil && !i.script && rediserr.Classify(i.answer.Err()) == rediserr.ClassConnection
 	})
 	if plain {
 		l.mu.Lock()
@@ -160,7 +161,7 @@ func (i *inspection) state() splits.State {
 		err = infoOf(i.answer).fill(&state)
 	}
 	if err != nil {
-		return splits.State{Err: fmt.Errorf("inspecting %s: %w", i.split.Key, Explain(err))}
+		return splits.State{Err: fmt.Errorf("inspecting %s: %w", i.split.Key, rediserr.Explain(err))}
 	}
 	return state
 }

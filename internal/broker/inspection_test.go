@@ -11,22 +11,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestStateOfManySplits(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
-		s.add(t, "full", "1-1")
-		s.add(t, "full", "2-2")
-		s.add(t, "full", "3-3")
-		require.NoError(t, s.client.XDel(ctx, "full", "2-2").Err())
-		s.add(t, "empty", "9-9")
-		require.NoError(t, s.client.XTrimMaxLen(ctx, "empty", 0).Err())
-		require.NoError(t, s.client.Set(ctx, "bad", "text", 0).Err())
-		all := []splits.Split{plainSplit("full"), plainSplit("missing"), plainSplit("bad"), plainSplit("empty")}
-		states, err := NewLog(s.client, s.client).State(ctx, all)
+		s.Add(t, "full", "1-1")
+		s.Add(t, "full", "2-2")
+		s.Add(t, "full", "3-3")
+		require.NoError(t, s.Client.XDel(ctx, "full", "2-2").Err())
+		s.Add(t, "empty", "9-9")
+		require.NoError(t, s.Client.XTrimMaxLen(ctx, "empty", 0).Err())
+		require.NoError(t, s.Client.Set(ctx, "bad", "text", 0).Err())
+		all := []splits.Split{PlainSplit("full"), PlainSplit("missing"), PlainSplit("bad"), PlainSplit("empty")}
+		states, err := NewLog(s.Client, s.Client).State(ctx, all)
 		require.NoError(t, err)
 		assert.Equal(t, splits.State{
 			Exists:       true,
@@ -37,9 +39,9 @@ func TestStateOfManySplits(t *testing.T) {
 			MaxDeleted:   splits.Offset{Millis: 2, Seq: 2},
 		}, states[0])
 		assert.Equal(t, splits.State{}, states[1])
-		assert.Equal(t, ClassWrongType, Classify(states[2].Err), states[2].Err)
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(states[2].Err), states[2].Err)
 		assert.Equal(t, splits.State{Exists: true, Last: splits.Offset{Millis: 9, Seq: 9}, EntriesAdded: 1}, states[3])
-		states, err = NewLog(s.client, s.client).State(ctx, nil)
+		states, err = NewLog(s.Client, s.Client).State(ctx, nil)
 		require.NoError(t, err)
 		assert.Empty(t, states)
 	})
@@ -50,10 +52,10 @@ func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
 	var all []splits.Split
 	for i := range 2*lookedAtOnce + 1 {
 		name := fmt.Sprint("s", i)
-		s.add(t, name, fmt.Sprint(i+1, "-1"))
-		all = append(all, plainSplit(name))
+		s.Add(t, name, fmt.Sprint(i+1, "-1"))
+		all = append(all, PlainSplit(name))
 	}
-	log := NewLog(s.client, s.client)
+	log := NewLog(s.Client, s.Client)
 	states, err := log.State(t.Context(), all)
 	require.NoError(t, err)
 	for i, state := range states {
@@ -67,9 +69,9 @@ func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
 
 func TestStateOfTheEmbeddedServer(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		s.add(t, "s", "1-1")
-		s.add(t, "s", "2-2")
-		l := NewLog(s.client, s.client)
+		s.Add(t, "s", "1-1")
+		s.Add(t, "s", "2-2")
+		l := NewLog(s.Client, s.Client)
 		want := splits.State{
 			Exists:       true,
 			Length:       2,
@@ -77,16 +79,16 @@ func TestStateOfTheEmbeddedServer(t *testing.T) {
 			Last:         splits.Offset{Millis: 2, Seq: 2},
 			EntriesAdded: 2,
 		}
-		if s.embedded {
+		if s.Embedded {
 			want.EntriesAdded = -1
 		}
 		for range 2 { // the second time it is known how much the server tells
-			states, err := l.State(t.Context(), []splits.Split{plainSplit("s"), plainSplit("missing")})
+			states, err := l.State(t.Context(), []splits.Split{PlainSplit("s"), PlainSplit("missing")})
 			require.NoError(t, err)
 			assert.Equal(t, []splits.State{want, {}}, states)
 			fetched, err := l.Fetch(
 				t.Context(),
-				splits.FetchRequest{Cursors: []splits.Cursor{{Split: plainSplit("s"), Inspect: true}}},
+				splits.FetchRequest{Cursors: []splits.Cursor{{Split: PlainSplit("s"), Inspect: true}}},
 			)
 			require.NoError(t, err)
 			assert.Equal(t, &want, fetched[0].State)
@@ -115,9 +117,9 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 		large := strings.Repeat("x", 1<<20)
 		for i := range 3 {
 			s.addBody(t, "large", fmt.Sprint(i+1, "-0"), large)
-			s.add(t, "small", fmt.Sprint(i+1, "-0"))
+			s.Add(t, "small", fmt.Sprint(i+1, "-0"))
 		}
-		all := []splits.Split{plainSplit("large"), plainSplit("small"), plainSplit("missing")}
+		all := []splits.Split{PlainSplit("large"), PlainSplit("small"), PlainSplit("missing")}
 		want := splits.State{
 			Exists:       true,
 			Length:       3,
@@ -125,7 +127,7 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 			Last:         splits.Offset{Millis: 3},
 			EntriesAdded: 3,
 		}
-		l := NewLog(s.client, s.client)
+		l := NewLog(s.Client, s.Client)
 		for range 3 {
 			before := s.sent(t)
 			states, err := l.State(ctx, all)
@@ -149,14 +151,14 @@ func (s testServer) addBody(t *testing.T, stream, id, body string) {
 	t.Helper()
 	require.NoError(
 		t,
-		s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", body}}).Err(),
+		s.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: id, Values: []string{"body", body}}).Err(),
 	)
 }
 
 // sent is how many bytes the server has sent.
 func (s testServer) sent(t *testing.T) int {
 	t.Helper()
-	info, err := s.client.Info(t.Context(), "stats").Result()
+	info, err := s.Client.Info(t.Context(), "stats").Result()
 	require.NoError(t, err)
 	_, rest, _ := strings.Cut(info, "total_net_output_bytes:")
 	text, _, _ := strings.Cut(rest, "\r")
@@ -168,16 +170,16 @@ func (s testServer) sent(t *testing.T) int {
 // What a stream that was light has become shows in an answer that is too large to arrive.
 func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
 	server := redistest.Start(t)
-	s := testServer{client: server.Client(t)}
-	s.add(t, "s", "1-0")
-	l := NewLog(s.client, s.client)
-	all := []splits.Split{plainSplit("s")}
+	s := testServer{scripttest.Server{Client: server.Client(t)}}
+	s.Add(t, "s", "1-0")
+	l := NewLog(s.Client, s.Client)
+	all := []splits.Split{PlainSplit("s")}
 	for range 2 {
 		_, err := l.State(t.Context(), all)
 		require.NoError(t, err)
 	}
 	s.addBody(t, "s", "2-0", strings.Repeat("x", 4<<20))
-	require.NoError(t, s.client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
 	states, err := l.State(t.Context(), all)
 	require.NoError(t, err)
 	require.NoError(t, states[0].Err)
@@ -187,17 +189,17 @@ func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
 func TestPeekDescribesTheNextEntryOfEachSplit(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
-		s.add(t, "s", "1-1")
+		s.Add(t, "s", "1-1")
 		s.addBody(t, "s", "2-2", strings.Repeat("x", 100_000))
-		require.NoError(t, s.client.Set(ctx, "bad", "text", 0).Err())
+		require.NoError(t, s.Client.Set(ctx, "bad", "text", 0).Err())
 		at := cursorsOf("s", "s", "missing", "bad", "s")
 		at[1].After, at[4].After = splits.Offset{Millis: 1, Seq: 1}, splits.Offset{Millis: 2, Seq: 2}
-		peeked, err := NewLog(s.client, s.client).Peek(ctx, at)
+		peeked, err := NewLog(s.Client, s.Client).Peek(ctx, at)
 		require.NoError(t, err)
 		assert.Equal(t, splits.Peeked{Offset: splits.Offset{Millis: 1, Seq: 1}, Size: 5}, peeked[0])
 		assert.Equal(t, splits.Peeked{Offset: splits.Offset{Millis: 2, Seq: 2}, Size: 100_004}, peeked[1])
 		assert.Equal(t, splits.Peeked{}, peeked[2])
-		assert.Equal(t, ClassWrongType, Classify(peeked[3].Err), peeked[3].Err)
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(peeked[3].Err), peeked[3].Err)
 		assert.Equal(t, splits.Peeked{}, peeked[4])
 	})
 }
@@ -207,6 +209,6 @@ func TestPeekWithoutAServerIsAnErrorOfTheRequest(t *testing.T) {
 	client := server.Client(t)
 	server.Kill(t)
 	_, err := NewLog(client, client).Peek(t.Context(), cursorsOf("a"))
-	assert.Equal(t, ClassConnection, Classify(err))
+	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
 	assert.NotErrorIs(t, err, splits.ErrUnfinished)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -25,11 +26,11 @@ func enroll(t *testing.T, g *Group, member string) (owner string, number uint64)
 
 func TestEnrollingNumbersByTheServersClock(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		before := s.now(t)
+		before := s.Now(t)
 		_, first := enroll(t, s.group(), "rafka/me")
 		assert.GreaterOrEqual(t, first, uint64(before)*1000)
 		assert.Less(t, first, uint64(before)*1000+uint64(time.Hour.Microseconds()))
-		assert.Zero(t, s.client.Exists(t.Context(), testPlan).Val(), "nothing is stored")
+		assert.Zero(t, s.Client.Exists(t.Context(), testPlan).Val(), "nothing is stored")
 		_, second := enroll(t, s.group(), "rafka/me")
 		assert.GreaterOrEqual(t, second, first)
 	})
@@ -39,12 +40,12 @@ func TestEnrollingNumbersByTheServersClock(t *testing.T) {
 func TestEnrollingGoesAboveAnIncarnationOfAFasterClock(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		const ahead = 4_000_000_000_000_000
-		s.set(t, testPlan, "owner:rafka/me", splits.Incarnation("rafka/me", ahead, "Z"), "owner:rafka/you", "nonsense")
+		s.Set(t, testPlan, "owner:rafka/me", splits.Incarnation("rafka/me", ahead, "Z"), "owner:rafka/you", "nonsense")
 		owner, number := enroll(t, s.group(), "rafka/me")
 		assert.EqualValues(t, ahead+1, number)
 		_, err := s.group().Beat(t.Context(), splits.Beat{Member: "rafka/me", Owner: owner, TTL: testTTL})
 		require.NoError(t, err)
-		assert.Equal(t, owner, s.field(t, testPlan, "owner:rafka/me"))
+		assert.Equal(t, owner, s.Field(t, testPlan, "owner:rafka/me"))
 		_, number = enroll(t, s.group(), "rafka/you")
 		assert.Less(t, number, uint64(ahead))
 	})
@@ -52,9 +53,9 @@ func TestEnrollingGoesAboveAnIncarnationOfAFasterClock(t *testing.T) {
 
 func TestEnrollingInAKeyOfAnotherTypeNamesIt(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		require.NoError(t, s.client.Set(t.Context(), testPlan, "text", 0).Err())
+		require.NoError(t, s.Client.Set(t.Context(), testPlan, "text", 0).Err())
 		_, err := s.group().Enroll(t.Context(), "rafka/me", "X")
-		assert.Equal(t, ClassWrongType, Classify(err), "%v", err)
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err), "%v", err)
 		require.ErrorContains(t, err, testPlan)
 	})
 }
@@ -70,10 +71,10 @@ func TestIncarnationsGoWithTheirMembers(t *testing.T) {
 		require.NoError(t, g.Leave(t.Context(), "rafka/left"))
 		require.NoError(
 			t,
-			s.client.ZIncrBy(t.Context(), testMembers, -2*float64(testTTL.Milliseconds()), "rafka/died").Err(),
+			s.Client.ZIncrBy(t.Context(), testMembers, -2*float64(testTTL.Milliseconds()), "rafka/died").Err(),
 		)
 		beat(t, g, "somebody")
-		fields := s.client.HKeys(t.Context(), testPlan).Val()
+		fields := s.Client.HKeys(t.Context(), testPlan).Val()
 		assert.Contains(t, fields, "owner:rafka/lives")
 		assert.NotContains(t, fields, "owner:rafka/left")
 		assert.NotContains(t, fields, "owner:rafka/died")

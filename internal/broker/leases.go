@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"strconv"
 	"sync"
@@ -10,6 +9,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -49,50 +51,28 @@ func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 		client: client,
 		topic:  o.Topic,
 		group:  o.Group,
-		unused: forgetAfter(o.KeepUnused),
+		unused: ForgetAfter(o.KeepUnused),
 		warn:   warn,
 		warned: map[splits.Split]bool{},
 	}
 }
 
-var (
-	//go:embed mirror.lua
-	mirrorSrc string
-	//go:embed position.lua
-	positionSrc string
-	//go:embed claim.lua
-	claimSrc string
-	//go:embed moved.lua
-	movedSrc string
-	//go:embed commit.lua
-	commitSrc string
-	//go:embed reset.lua
-	resetSrc string
-	//go:embed release.lua
-	releaseSrc string
-
-	claimScript   = newScript("claim", preludeSrc+instanceSrc+mirrorSrc+positionSrc+claimSrc)
-	commitScript  = newScript("commit", preludeSrc+mirrorSrc+movedSrc+commitSrc)
-	resetScript   = newScript("reset", preludeSrc+mirrorSrc+movedSrc+resetSrc)
-	releaseScript = newScript("release", preludeSrc+releaseSrc)
-)
-
 // Claim implements splits.Leases.
 func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
-	calls := make([]scriptCall, len(claims))
+	calls := make([]script.Call, len(claims))
 	for i, c := range claims {
-		kind, at := startArgs(c.Start)
-		calls[i] = claimScript.call(l.keys(c.Split), owner, millis(ttl), l.group, kind, at, l.unused)
+		kind, at := StartArgs(c.Start)
+		calls[i] = claimScript.Call(l.keys(c.Split), owner, script.Millis(ttl), l.group, kind, at, l.unused)
 	}
 	granted := make([]splits.Granted, len(claims))
-	for i, answer := range runAll(ctx, l.client, calls) {
+	for i, answer := range script.RunAll(ctx, l.client, calls) {
 		split := claims[i].Split
-		words, err := decodeLease(claimScript, answer)
+		words, err := DecodeLease(claimScript, answer)
 		if err == nil {
 			if granted[i], err = decodeGranted(words); err != nil {
-				err = unreadable(claimScript, answer.value, err)
+				err = script.Unreadable(claimScript, answer.Value, err)
 			}
-			l.noteMirror(split, words.word(5))
+			l.noteMirror(split, words.Word(5))
 		}
 		if err != nil {
 			granted[i] = splits.Granted{Err: fmt.Errorf("claiming partition %s: %w", split, err)}
@@ -102,7 +82,7 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 }
 
 // startArgs writes a start as the claim script takes it.
-func startArgs(start splits.Start) (kind, at string) {
+func StartArgs(start splits.Start) (kind, at string) {
 	if o, ok := start.At(); ok {
 		return "at", o.Prev().String() // the first entry wanted is o itself
 	}
@@ -114,7 +94,7 @@ func startArgs(start splits.Start) (kind, at string) {
 
 // Commit implements splits.Leases.
 func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
-	calls := make([]scriptCall, len(commits))
+	calls := make([]script.Call, len(commits))
 	for i, c := range commits {
 		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease first, since a renewal names nothing else
 		calls[i] = l.positionCall(
@@ -132,7 +112,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 
 // Renew implements splits.Leases.
 func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.Lease) []error {
-	calls := make([]scriptCall, len(leases))
+	calls := make([]script.Call, len(leases))
 	for i, lease := range leases {
 		calls[i] = l.positionCall(
 			commitScript,
@@ -158,22 +138,22 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) 
 		c.Position.EntriesRead,
 		splits.CountUnknown,
 	)
-	return l.underLease(ctx, "resetting", []scriptCall{call}, func(int) splits.Split { return c.Lease.Split })[0]
+	return l.underLease(ctx, "resetting", []script.Call{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
 
 // Release implements splits.Leases.
 func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
-	calls := make([]scriptCall, len(leases))
+	calls := make([]script.Call, len(leases))
 	for i, lease := range leases {
-		calls[i] = releaseScript.call([]string{l.key(lease.Split)},
-			lease.Member, strconv.FormatUint(lease.Epoch, 10), wakeChannel(l.topic, l.group), l.unused)
+		calls[i] = releaseScript.Call([]string{l.key(lease.Split)},
+			lease.Member, strconv.FormatUint(lease.Epoch, 10), keys.GroupChannel(l.topic, l.group), l.unused)
 	}
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
 // Node names the server that holds a split as far as the client knows: see splits.Config.Node. It
 // does no I/O.
-func (l *Leases) Node(split splits.Split) string { return nodeOf(l.client, split.Key) }
+func (l *Leases) Node(split splits.Split) string { return script.NodeOf(l.client, split.Key) }
 
 // keys are the stream and the lease of a split, which are in one slot: what scripts that touch a
 // split name.
@@ -181,22 +161,22 @@ func (l *Leases) keys(split splits.Split) []string {
 	return []string{split.Key, l.key(split)}
 }
 
-func (l *Leases) key(split splits.Split) string { return leaseKey(split.Key, l.group) }
+func (l *Leases) key(split splits.Split) string { return keys.Lease(split.Key, l.group) }
 
 // positionCall is a call of commit (renew without an offset) or reset.
 func (l *Leases) positionCall(
-	s *script,
+	s *script.Script,
 	keys []string,
 	ttl time.Duration,
 	lease splits.Lease,
 	offset string,
 	read, accounted int64,
-) scriptCall {
-	return s.call(
+) script.Call {
+	return s.Call(
 		keys,
 		lease.Member,
 		strconv.FormatUint(lease.Epoch, 10),
-		millis(ttl),
+		script.Millis(ttl),
 		l.unused,
 		l.group,
 		offset,
@@ -209,43 +189,43 @@ func (l *Leases) positionCall(
 func (l *Leases) underLease(
 	ctx context.Context,
 	doing string,
-	calls []scriptCall,
+	calls []script.Call,
 	split func(i int) splits.Split,
 ) []error {
 	errs := make([]error, len(calls))
-	for i, answer := range runAll(ctx, l.client, calls) {
-		words, err := decodeLease(calls[i].script, answer)
+	for i, answer := range script.RunAll(ctx, l.client, calls) {
+		words, err := DecodeLease(calls[i].Script, answer)
 		if err != nil {
 			errs[i] = fmt.Errorf("%s partition %s: %w", doing, split(i), err)
 			continue
 		}
-		l.noteMirror(split(i), words.word(1))
+		l.noteMirror(split(i), words.Word(1))
 	}
 	return errs
 }
 
 // decodeLease is where the words of claim, commit, reset and release become errors.
-func decodeLease(s *script, answer scriptReply) (reply, error) {
-	if answer.err != nil {
-		return nil, Explain(answer.err)
+func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
+	if answer.Err != nil {
+		return nil, rediserr.Explain(answer.Err)
 	}
-	words := replyOf(answer.value)
-	switch words.word(0) {
+	words := script.ReplyOf(answer.Value)
+	switch words.Word(0) {
 	case "OK":
 		return words, nil
 	case "FENCED":
-		return nil, fence(words.word(3))
+		return nil, fence(words.Word(3))
 	case "HELD":
-		remaining, err := words.signed(2)
+		remaining, err := words.Signed(2)
 		if err != nil {
-			return nil, unreadable(s, answer.value, err)
+			return nil, script.Unreadable(s, answer.Value, err)
 		}
 		return nil, &splits.HeldError{
-			Owner:     Visible(words.word(1)),
+			Owner:     keys.Visible(words.Word(1)),
 			Remaining: time.Duration(remaining) * time.Millisecond,
 		}
 	}
-	return nil, unexpected(s, answer.value)
+	return nil, script.Unexpected(s, answer.Value)
 }
 
 // fence is the error of a request whose lease is over; moved says what an operator did to it.
@@ -260,22 +240,22 @@ func fence(moved string) error {
 }
 
 // decodeGranted reads OK epoch offset read attempts mirror deleted resolved.
-func decodeGranted(words reply) (g splits.Granted, err error) {
-	if g.Epoch, err = words.number(1); err != nil {
+func decodeGranted(words script.Reply) (g splits.Granted, err error) {
+	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err
 	}
-	if g.Position.Offset, err = splits.ParseOffset(words.word(2)); err != nil {
+	if g.Position.Offset, err = splits.ParseOffset(words.Word(2)); err != nil {
 		return g, err
 	}
-	if g.Position.EntriesRead, err = words.signed(3); err != nil {
+	if g.Position.EntriesRead, err = words.Signed(3); err != nil {
 		return g, err
 	}
-	attempts, err := words.signed(4)
+	attempts, err := words.Signed(4)
 	if g.Attempts = int(attempts); err != nil {
 		return g, err
 	}
-	g.Resolved = words.word(7) == "1"
-	g.Deleted, err = words.number(6)
+	g.Resolved = words.Word(7) == "1"
+	g.Deleted, err = words.Number(6)
 	return g, err
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -16,12 +18,12 @@ const testTTL = 10 * time.Second
 
 // testLease is the lease key of the only split that most tests need.
 var (
-	testSplit = partitionSplit("orders", 3)
-	testLease = leaseKey(testSplit.Key, "billing")
+	testSplit = PartitionSplit("orders", 3)
+	testLease = keys.Lease(testSplit.Key, "billing")
 )
 
 func (s testServer) leases() *Leases {
-	return NewLeases(s.client, LeasesOptions{Topic: "orders", Group: "billing"})
+	return NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "billing"})
 }
 
 // claim asks for testSplit.
@@ -48,34 +50,34 @@ func position(ms, seq uint64, read int64) splits.Position {
 }
 
 // expire dates the lease back, as if its ttl had passed.
-func (s testServer) expire(t *testing.T) { s.set(t, testLease, "expires_ms", s.now(t)-1) }
+func (s testServer) expire(t *testing.T) { s.Set(t, testLease, "expires_ms", s.Now(t)-1) }
 
 func TestFreshClaimIsGrantedAndItsPositionStored(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		before := s.now(t)
+		before := s.Now(t)
 		_, g := granted(t, s.leases(), "m1")
 		assert.Equal(t, splits.Position{}, g.Position, "nothing was ever added: read is known to be 0")
 		assert.Zero(t, g.Attempts)
 		assert.GreaterOrEqual(t, g.Epoch, uint64(before))
-		assert.Equal(t, "0-0", s.field(t, testLease, "offset"))
-		assert.Equal(t, "m1", s.field(t, testLease, "owner"))
-		assert.Equal(t, "10000", s.field(t, testLease, "ttl_ms"))
-		expires, err := strconv.ParseInt(s.field(t, testLease, "expires_ms"), 10, 64)
+		assert.Equal(t, "0-0", s.Field(t, testLease, "offset"))
+		assert.Equal(t, "m1", s.Field(t, testLease, "owner"))
+		assert.Equal(t, "10000", s.Field(t, testLease, "ttl_ms"))
+		expires, err := strconv.ParseInt(s.Field(t, testLease, "expires_ms"), 10, 64)
 		require.NoError(t, err)
-		assert.InDelta(t, s.now(t)+10_000, expires, 2000)
-		assert.InDelta(t, unusedTTL, s.client.PTTL(t.Context(), testLease).Val(), float64(time.Minute))
-		assert.Zero(t, s.client.Exists(t.Context(), testSplit.Key).Val(), "a claim creates no stream")
+		assert.InDelta(t, s.Now(t)+10_000, expires, 2000)
+		assert.InDelta(t, unusedTTL, s.Client.PTTL(t.Context(), testLease).Val(), float64(time.Minute))
+		assert.Zero(t, s.Client.Exists(t.Context(), testSplit.Key).Val(), "a claim creates no stream")
 	})
 }
 
 func TestClaimResolvesTheStart(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		for i := range 4 {
-			s.add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
+			s.Add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
 		}
-		require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+		require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
 		known := func(n int64) int64 {
-			if s.embedded {
+			if s.Embedded {
 				return splits.CountUnknown
 			}
 			return n
@@ -89,27 +91,27 @@ func TestClaimResolvesTheStart(t *testing.T) {
 			"at":       {splits.StartAt(splits.Offset{Millis: 12, Seq: 5}), position(12, 4, -1)},
 			"at 12-0":  {splits.StartAt(splits.Offset{Millis: 12}), splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), EntriesRead: -1}},
 		} {
-			l := NewLeases(s.client, LeasesOptions{Topic: "orders", Group: name})
+			l := NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: name})
 			g := claim(t, l, "m1", test.start)
 			require.NoError(t, g.Err, name)
 			assert.Equal(t, test.want, g.Position, name)
-			s.add(t, testSplit.Key, "*") // the position was stored: what comes later does not move it
-			require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+			s.Add(t, testSplit.Key, "*") // the position was stored: what comes later does not move it
+			require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
 			again := claim(t, l, "m1", splits.Latest())
 			assert.Equal(t, test.want, again.Position, name)
-			require.NoError(t, s.client.Del(t.Context(), testSplit.Key).Err())
+			require.NoError(t, s.Client.Del(t.Context(), testSplit.Key).Err())
 			for i := range 4 {
-				s.add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
+				s.Add(t, testSplit.Key, strconv.Itoa(10+i)+"-0")
 			}
-			require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
+			require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
 		}
 	})
 }
 
 func TestLatestOfAnEmptiedStreamIsItsLastGeneratedID(t *testing.T) {
 	s := onRedis(t)
-	s.add(t, testSplit.Key, "18446744073709551614-18446744073709551615")
-	require.NoError(t, s.client.XTrimMaxLen(t.Context(), testSplit.Key, 0).Err())
+	s.Add(t, testSplit.Key, "18446744073709551614-18446744073709551615")
+	require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 0).Err())
 	g := claim(t, s.leases(), "m1", splits.Latest())
 	require.NoError(t, g.Err)
 	assert.Equal(t, position(18446744073709551614, 18446744073709551615, 1), g.Position)
@@ -145,7 +147,7 @@ func TestExpiredLeaseIsTakenOverUnderAHigherEpoch(t *testing.T) {
 		assert.Greater(t, second.Epoch, first.Epoch)
 		assert.Equal(t, position(5, 1, 2), second.Position)
 		require.ErrorIs(t, commit(t, l, lease, 6, 0, 3), splits.ErrFenced)
-		assert.Equal(t, "5-1", s.field(t, testLease, "offset"))
+		assert.Equal(t, "5-1", s.Field(t, testLease, "offset"))
 	})
 }
 
@@ -164,11 +166,11 @@ func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
 		l := s.leases()
 		_, first := granted(t, l, "m1")
 		ahead := first.Epoch + 3_600_000_000
-		s.set(t, testLease, "epoch", ahead)
+		s.Set(t, testLease, "epoch", ahead)
 		_, second := granted(t, l, "m1")
 		assert.Greater(t, second.Epoch, ahead, "an epoch of an hour ahead, before the clock went back")
 		assert.LessOrEqual(t, second.Epoch, ahead+1_000_000)
-		s.set(t, testLease, "epoch", ahead) // a rollback
+		s.Set(t, testLease, "epoch", ahead) // a rollback
 		_, again := granted(t, l, "m1")
 		assert.NotEqual(
 			t,
@@ -176,7 +178,7 @@ func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
 			again.Epoch,
 			"an epoch that was rolled back does not come again, not even for the same owner",
 		)
-		require.NoError(t, s.client.HDel(t.Context(), testLease, "epoch").Err())
+		require.NoError(t, s.Client.HDel(t.Context(), testLease, "epoch").Err())
 		_, third := granted(t, l, "m1")
 		assert.GreaterOrEqual(t, third.Epoch, first.Epoch, "a lost epoch begins again at the time")
 	})
@@ -186,19 +188,19 @@ func TestLeaseThatIsTooLongAfterAClockStepEndsOneTTLFromNow(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		granted(t, l, "m1")
-		s.set(t, testLease, "expires_ms", s.now(t)+time.Hour.Milliseconds())
+		s.Set(t, testLease, "expires_ms", s.Now(t)+time.Hour.Milliseconds())
 		for range 2 { // the second time must not extend it again
 			var held *splits.HeldError
 			require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
 			assert.LessOrEqual(t, held.Remaining, testTTL)
 			assert.Positive(t, held.Remaining)
-			expires, err := strconv.ParseInt(s.field(t, testLease, "expires_ms"), 10, 64)
+			expires, err := strconv.ParseInt(s.Field(t, testLease, "expires_ms"), 10, 64)
 			require.NoError(t, err)
-			assert.LessOrEqual(t, expires, s.now(t)+testTTL.Milliseconds())
-			s.set(t, testLease, "expires_ms", expires-5000)
+			assert.LessOrEqual(t, expires, s.Now(t)+testTTL.Milliseconds())
+			s.Set(t, testLease, "expires_ms", expires-5000)
 		}
 		var held *splits.HeldError
-		s.set(t, testLease, "expires_ms", s.now(t)+3000)
+		s.Set(t, testLease, "expires_ms", s.Now(t)+3000)
 		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
 		assert.LessOrEqual(t, held.Remaining, 3*time.Second)
 	})
@@ -214,14 +216,14 @@ func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "a replayed commit")
 		for _, late := range []splits.Offset{{Millis: 9, Seq: 1<<63 - 1}, {Millis: 9, Seq: 2}, {Millis: 8, Seq: 1 << 63}, {}} {
 			require.NoError(t, commit(t, l, lease, late.Millis, late.Seq, 1), "a late duplicate is no error")
-			assert.Equal(t, "9-9223372036854775808", s.field(t, testLease, "offset"))
-			assert.Equal(t, "7", s.field(t, testLease, "read"))
+			assert.Equal(t, "9-9223372036854775808", s.Field(t, testLease, "offset"))
+			assert.Equal(t, "7", s.Field(t, testLease, "read"))
 		}
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, splits.CountUnknown))
-		assert.Equal(t, "7", s.field(t, testLease, "read"), "what is known of a place stays known")
+		assert.Equal(t, "7", s.Field(t, testLease, "read"), "what is known of a place stays known")
 		require.NoError(t, commit(t, l, lease, 10, 0, splits.CountUnknown))
-		assert.Equal(t, "10-0", s.field(t, testLease, "offset"), "longer is larger, though less as text")
-		assert.Equal(t, "-1", s.field(t, testLease, "read"))
+		assert.Equal(t, "10-0", s.Field(t, testLease, "offset"), "longer is larger, though less as text")
+		assert.Equal(t, "-1", s.Field(t, testLease, "read"))
 	})
 }
 
@@ -235,8 +237,8 @@ func TestRenewExtendsAndKeepsThePosition(t *testing.T) {
 		var held *splits.HeldError
 		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
 		assert.Greater(t, held.Remaining, testTTL)
-		assert.Equal(t, "5-0", s.field(t, testLease, "offset"))
-		assert.Equal(t, "1", s.field(t, testLease, "read"))
+		assert.Equal(t, "5-0", s.Field(t, testLease, "offset"))
+		assert.Equal(t, "1", s.Field(t, testLease, "read"))
 	})
 }
 
@@ -252,7 +254,7 @@ func TestResetIsTheWayDown(t *testing.T) {
 		assert.Equal(t, position(2, 0, 1), g.Position)
 		err := l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: position(1, 0, 0)})
 		require.ErrorIs(t, err, splits.ErrFenced, "the old epoch")
-		assert.Equal(t, "2-0", s.field(t, testLease, "offset"))
+		assert.Equal(t, "2-0", s.Field(t, testLease, "offset"))
 	})
 }
 
@@ -275,12 +277,12 @@ func TestEverythingIsFencedOnceTheLeaseIsGone(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
-		require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+		require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 		require.ErrorIs(t, commit(t, l, lease, 1, 0, 1), splits.ErrFenced)
 		require.ErrorIs(t, l.Renew(t.Context(), testTTL, []splits.Lease{lease})[0], splits.ErrFenced)
 		require.ErrorIs(t, l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease}), splits.ErrFenced)
 		require.ErrorIs(t, l.Release(t.Context(), []splits.Lease{lease})[0], splits.ErrFenced)
-		assert.Zero(t, s.client.Exists(t.Context(), testLease).Val(), "nothing brings it back but a claim")
+		assert.Zero(t, s.Client.Exists(t.Context(), testLease).Val(), "nothing brings it back but a claim")
 	})
 }
 
@@ -317,7 +319,7 @@ func TestBatchAnswersEachSplitForItself(t *testing.T) {
 		topic := Topic{Name: "orders", Partitions: 40}
 		held, broken := topic.Split(7), topic.Split(11)
 		require.NoError(t, l.Claim(t.Context(), "m2", testTTL, []splits.Claim{{Split: held}})[0].Err)
-		require.NoError(t, s.client.Set(t.Context(), leaseKey(broken.Key, "billing"), "x", 0).Err())
+		require.NoError(t, s.Client.Set(t.Context(), keys.Lease(broken.Key, "billing"), "x", 0).Err())
 		var claims []splits.Claim
 		for _, split := range topic.Splits() {
 			claims = append(claims, splits.Claim{Split: split})
@@ -343,7 +345,7 @@ func TestBatchAnswersEachSplitForItself(t *testing.T) {
 				require.ErrorContains(t, err, "WRONGTYPE")
 			default:
 				require.NoError(t, err)
-				assert.Equal(t, strconv.Itoa(i+1)+"-0", s.field(t, leaseKey(claims[i].Split.Key, "billing"), "offset"))
+				assert.Equal(t, strconv.Itoa(i+1)+"-0", s.Field(t, keys.Lease(claims[i].Split.Key, "billing"), "offset"))
 			}
 		}
 		assert.Empty(t, l.Claim(t.Context(), "m1", testTTL, nil))
@@ -354,7 +356,7 @@ func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
-		require.NoError(t, s.client.Set(t.Context(), testLease, "x", 0).Err())
+		require.NoError(t, s.Client.Set(t.Context(), testLease, "x", 0).Err())
 		for doing, err := range map[string]error{
 			"claiming":   claim(t, l, "m1", splits.Earliest()).Err,
 			"committing": commit(t, l, lease, 1, 0, 1),
@@ -366,8 +368,8 @@ func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
 			require.ErrorContains(t, err, testLease)
 			assert.True(t, redis.HasErrorPrefix(err, "WRONGTYPE"), err)
 		}
-		require.NoError(t, s.client.Del(t.Context(), testLease).Err())
-		require.NoError(t, s.client.Set(t.Context(), testSplit.Key, "x", 0).Err())
+		require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
+		require.NoError(t, s.Client.Set(t.Context(), testSplit.Key, "x", 0).Err())
 		err := claim(t, l, "m1", splits.Earliest()).Err
 		require.ErrorContains(t, err, "(key orders:3)")
 		assert.True(t, redis.HasErrorPrefix(err, "WRONGTYPE"), err)
@@ -377,18 +379,18 @@ func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
 func TestDamagedOffsetIsAClearError(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
-		s.set(t, testLease, "offset", "yesterday")
+		s.Set(t, testLease, "offset", "yesterday")
 		err := claim(t, l, "m1", splits.Earliest()).Err
 		require.ErrorContains(t, err, "yesterday")
 		require.ErrorContains(t, err, testLease)
-		assert.Empty(t, s.field(t, testLease, "owner"), "nothing was claimed")
+		assert.Empty(t, s.Field(t, testLease, "owner"), "nothing was claimed")
 	})
 }
 
 func TestUnansweredRequestsAreErrorsOfEachItem(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer client.Close()
-	l := testServer{client: client}.leases()
+	l := testServer{scripttest.Server{Client: client}}.leases()
 	for _, g := range l.Claim(t.Context(), "m1", testTTL, make([]splits.Claim, 3)) {
 		require.ErrorContains(t, g.Err, "connect")
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -83,7 +85,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	}
 	if err != nil {
 		l.narrow(inspections)
-		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(explainRead(err)))
+		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(rediserr.ExplainRead(err)))
 	}
 	l.complete(ctx, inspections)
 	for i, inspection := range inspections {
@@ -147,7 +149,7 @@ func xread(
 	cmd.SetFirstKeyPos(int8(firstKey)) // for the slot on a cluster
 	// Sent again by go-redis, it would meet the same node: the masters are looked for once a
 	// request has failed, and whoever fetches tries again by himself.
-	_ = pipe.Process(ctx, once{cmd}) // it only joins the pipeline
+	_ = pipe.Process(ctx, script.Once{Cmd: cmd}) // it only joins the pipeline
 	return cmd
 }
 
@@ -165,10 +167,10 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 		one, err := fetchedAll(req.Cursors[i:i+1], read)
 		switch {
 		case singular(err):
-			if denied++; denied == len(reads) && Classify(err) == ClassPermission {
+			if denied++; denied == len(reads) && rediserr.Classify(err) == rediserr.ClassPermission {
 				return nil, err // not about keys: XREAD itself is denied
 			}
-			fetched[i].Err = fmt.Errorf("reading %s: %w", req.Cursors[i].Split.Key, Explain(err))
+			fetched[i].Err = fmt.Errorf("reading %s: %w", req.Cursors[i].Split.Key, rediserr.Explain(err))
 		case err != nil:
 			return nil, err
 		default:
@@ -180,8 +182,8 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 
 // singular reports whether an error may be that of one key among many.
 func singular(err error) bool {
-	class := Classify(err)
-	return class == ClassWrongType || class == ClassPermission
+	class := rediserr.Classify(err)
+	return class == rediserr.ClassWrongType || class == rediserr.ClassPermission
 }
 
 // fetchedAll decodes the reply of one XREAD. In RESP2 it is a list of pairs in the order of the
@@ -276,7 +278,7 @@ func cursorNames(cursors []splits.Cursor) string {
 // unfinished marks the error of a read if a smaller one might succeed: the request went out, and
 // the answer did not arrive completely.
 func unfinished(err error) error {
-	if Classify(err) == ClassConnection && (CutOff(err) || tooLate(err)) && !neverSent(err) &&
+	if rediserr.Classify(err) == rediserr.ClassConnection && (rediserr.CutOff(err) || rediserr.TimedOut(err)) && !rediserr.NeverSent(err) &&
 		!errors.Is(err, context.Canceled) {
 		return &unfinishedError{err}
 	}
@@ -299,11 +301,20 @@ func exec(ctx context.Context, pipe redis.Pipeliner) {
 		return
 	}
 	for _, command := range commands {
-		if alone, ok := command.(once); ok {
+		if alone, ok := command.(script.Once); ok {
 			command = alone.Cmd
 		}
 		if cmd, ok := command.(*redis.Cmd); ok && cmd.Err() == nil && cmd.Val() == nil {
 			cmd.SetErr(err)
 		}
 	}
+}
+
+// Shard names the splits that one Fetch may read together: all on a single server, where it is "",
+// and those of one slot on a cluster, where it is the number of the slot. It does no I/O.
+func (l *Log) Shard(split splits.Split) string {
+	if _, ok := l.control.(*redis.ClusterClient); !ok {
+		return ""
+	}
+	return strconv.Itoa(script.SlotOf(split.Key))
 }

@@ -2,22 +2,18 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"time"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
-
-//go:embed count_entries.lua
-var countEntriesSrc string
-
-var countEntriesScript = newScript("count_entries", preludeSrc+countEntriesSrc)
 
 // Count implements splits.Log.
 func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
 	began := time.Now()
-	value, err := countEntriesScript.run(
+	value, err := countEntriesScript.Run(
 		ctx,
 		l.control,
 		[]string{req.Split.Key},
@@ -26,14 +22,14 @@ func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counte
 		req.Most,
 	)
 	if err != nil {
-		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, Explain(err))
+		return splits.Counted{}, fmt.Errorf("counting the entries of %s: %w", req.Split.Key, rediserr.Explain(err))
 	}
-	words := replyOf(value)
-	if words.word(0) != "OK" {
+	words := script.ReplyOf(value)
+	if words.Word(0) != "OK" {
 		return splits.Counted{}, fmt.Errorf(
 			"counting the entries of %s: %w",
 			req.Split.Key,
-			unexpected(countEntriesScript, value),
+			script.Unexpected(countEntriesScript, value),
 		)
 	}
 	counted, err := decodeCounted(words)
@@ -41,7 +37,7 @@ func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counte
 		return splits.Counted{}, fmt.Errorf(
 			"counting the entries of %s: %w",
 			req.Split.Key,
-			unreadable(countEntriesScript, value, err),
+			script.Unreadable(countEntriesScript, value, err),
 		)
 	}
 	if counted.Took == 0 {
@@ -51,10 +47,10 @@ func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counte
 }
 
 // decodeCounted reads OK entries first last more bytes microseconds.
-func decodeCounted(words reply) (c splits.Counted, err error) {
+func decodeCounted(words script.Reply) (c splits.Counted, err error) {
 	var numbers [3]int64
 	for i, place := range []int{1, 5, 6} {
-		if numbers[i], err = words.signed(place); err != nil {
+		if numbers[i], err = words.Signed(place); err != nil {
 			return c, err
 		}
 	}
@@ -62,16 +58,16 @@ func decodeCounted(words reply) (c splits.Counted, err error) {
 		Entries: int(
 			numbers[0],
 		),
-		More: words.word(4) != "",
+		More: words.Word(4) != "",
 		Size: int(numbers[1]),
 		Took: time.Duration(max(0, numbers[2])) * time.Microsecond,
 	}
 	if c.Entries == 0 {
 		return c, nil
 	}
-	if c.First, err = splits.ParseOffset(words.word(2)); err != nil {
+	if c.First, err = splits.ParseOffset(words.Word(2)); err != nil {
 		return c, err
 	}
-	c.Last, err = splits.ParseOffset(words.word(3))
+	c.Last, err = splits.ParseOffset(words.Word(3))
 	return c, err
 }

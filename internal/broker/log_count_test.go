@@ -9,14 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestCountSaysWhichKeyItCouldNotCount(t *testing.T) {
 	s := onRedis(t)
-	require.NoError(t, s.client.Set(t.Context(), testSplit.Key, "no stream", 0).Err())
-	_, err := NewLog(s.client, s.client).Count(t.Context(), splits.CountRequest{Split: testSplit, Most: 10})
-	assert.Equal(t, ClassWrongType, Classify(err))
+	require.NoError(t, s.Client.Set(t.Context(), testSplit.Key, "no stream", 0).Err())
+	_, err := NewLog(s.Client, s.Client).Count(t.Context(), splits.CountRequest{Split: testSplit, Most: 10})
+	assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err))
 	assert.ErrorContains(t, err, "counting the entries of "+testSplit.Key)
 }
 
@@ -25,11 +26,11 @@ func TestCountMeasuresTheServersWork(t *testing.T) {
 	s := onRedis(t)
 	entry := &redis.XAddArgs{Stream: testSplit.Key, Values: []string{"body", strings.Repeat("x", 10_000)}}
 	for range 50 {
-		require.NoError(t, s.client.XAdd(t.Context(), entry).Err())
+		require.NoError(t, s.Client.XAdd(t.Context(), entry).Err())
 	}
 	began := time.Now()
 	request := splits.CountRequest{Split: testSplit, UpTo: splits.Offset{Millis: 1 << 62}, Most: 20}
-	counted, err := NewLog(s.client, s.client).Count(t.Context(), request)
+	counted, err := NewLog(s.Client, s.Client).Count(t.Context(), request)
 	require.NoError(t, err)
 	assert.Equal(t, 20, counted.Entries)
 	assert.True(t, counted.More)
@@ -44,20 +45,20 @@ func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {
-		s.add(t, testSplit.Key, id)
+		s.Add(t, testSplit.Key, id)
 	}
 	lease, _ := granted(t, l, "m1")
 	bound := splits.Commit{Lease: lease, Position: position(2, 0, splits.CountUnknown), Accounted: 1}
 	require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{bound})[0])
 	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "the upper bound")
-	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 	lease, g := granted(t, l, "m2")
 	assert.Equal(t, position(2, 0, splits.CountUnknown), g.Position)
 	assert.Equal(t, int64(3), s.mirrorOf(t).Lag, "it is still shown")
 
 	require.NoError(t, commit(t, l, lease, 2, 0, 2))
 	assert.Equal(t, int64(2), s.mirrorOf(t).Lag)
-	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 	_, g = granted(t, l, "m3")
 	assert.Equal(t, position(2, 0, 2), g.Position, "the count is one of the position again")
 }

@@ -11,14 +11,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 func cursorsOf(keys ...string) []splits.Cursor {
 	cursors := make([]splits.Cursor, len(keys))
 	for i, key := range keys {
-		cursors[i] = splits.Cursor{Split: plainSplit(key)}
+		cursors[i] = splits.Cursor{Split: PlainSplit(key)}
 	}
 	return cursors
 }
@@ -38,7 +40,7 @@ func onBothProtocols(t *testing.T, test func(t *testing.T, s testServer)) {
 		t.Run(fmt.Sprintf("RESP%d", protocol), func(t *testing.T) {
 			client := server.Client(t, func(o *redis.Options) { o.Protocol = protocol })
 			require.NoError(t, client.FlushAll(t.Context()).Err())
-			test(t, testServer{client: client})
+			test(t, testServer{scripttest.Server{Client: client}})
 		})
 	}
 }
@@ -46,12 +48,12 @@ func onBothProtocols(t *testing.T, test func(t *testing.T, s testServer)) {
 func TestFetchKeepsBytesOrderAndRepetitions(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		first := []string{"b", "\x00\xff\r\n$5\r\n", "a", "", "", "x", "b", "again"}
-		require.NoError(t, s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", ID: "7-1", Values: first}).Err())
-		s.add(t, "s", "18446744073709551615-3")
+		require.NoError(t, s.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", ID: "7-1", Values: first}).Err())
+		s.Add(t, "s", "18446744073709551615-3")
 		assert.Equal(t, []splits.Entry{
 			{Offset: splits.Offset{Millis: 7, Seq: 1}, Fields: first},
 			{Offset: splits.Offset{Millis: 18446744073709551615, Seq: 3}, Fields: []string{"body", "x"}},
-		}, fetchOne(t, s.client, "s"))
+		}, fetchOne(t, s.Client, "s"))
 	})
 }
 
@@ -59,10 +61,10 @@ func TestFetchAnswersEachCursorInItsPlace(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		for _, key := range []string{"c", "a", "d"} {
 			for i := range 5 {
-				s.add(t, key, fmt.Sprintf("%d-0", i+1))
+				s.Add(t, key, fmt.Sprintf("%d-0", i+1))
 			}
 		}
-		l := NewLog(s.client, s.client)
+		l := NewLog(s.Client, s.Client)
 		cursors := cursorsOf("missing", "a", "b", "c", "d")
 		cursors[1].After, cursors[3].After = splits.Offset{Millis: 3}, splits.Offset{Millis: 5}
 		for _, block := range []time.Duration{0, time.Second} {
@@ -82,7 +84,7 @@ func TestFetchAnswersEachCursorInItsPlace(t *testing.T) {
 
 func TestFetchOfNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		l := NewLog(s.client, s.client)
+		l := NewLog(s.Client, s.Client)
 		fetched, err := l.Fetch(
 			t.Context(),
 			splits.FetchRequest{Cursors: cursorsOf("a", "b"), Count: 1, Block: 10 * time.Millisecond},
@@ -98,12 +100,12 @@ func TestFetchOfNothing(t *testing.T) {
 func TestFetchInspectsInTheSameRoundTrip(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		for i := range 5 {
-			s.add(t, "s", fmt.Sprintf("%d-0", i+1))
+			s.Add(t, "s", fmt.Sprintf("%d-0", i+1))
 		}
-		require.NoError(t, s.client.XTrimMaxLen(t.Context(), "s", 3).Err())
+		require.NoError(t, s.Client.XTrimMaxLen(t.Context(), "s", 3).Err())
 		cursors := cursorsOf("s", "quiet", "missing")
 		cursors[0].Inspect, cursors[2].Inspect = true, true
-		fetched, err := NewLog(s.client, s.client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursors, Count: 10})
+		fetched, err := NewLog(s.Client, s.Client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursors, Count: 10})
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 3)
 		assert.Equal(t, &splits.State{
@@ -116,14 +118,14 @@ func TestFetchInspectsInTheSameRoundTrip(t *testing.T) {
 
 func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
-		s.add(t, "a", "*")
-		s.add(t, "c", "*")
-		require.NoError(t, s.client.Set(t.Context(), "bad", "text", 0).Err())
+		s.Add(t, "a", "*")
+		s.Add(t, "c", "*")
+		require.NoError(t, s.Client.Set(t.Context(), "bad", "text", 0).Err())
 		cursors := cursorsOf("a", "bad", "c")
 		cursors[1].Inspect = true
 		fetched, err := NewLog(
-			s.client,
-			s.client,
+			s.Client,
+			s.Client,
 		).Fetch(
 			t.Context(),
 			splits.FetchRequest{Cursors: cursors, Count: 10, Block: time.Minute},
@@ -131,7 +133,7 @@ func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 1)
 		assert.Len(t, fetched[2].Entries, 1)
-		assert.Equal(t, ClassWrongType, Classify(fetched[1].Err), fetched[1].Err)
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(fetched[1].Err), fetched[1].Err)
 		assert.ErrorContains(t, fetched[1].Err, "reading bad: ")
 		assert.Nil(t, fetched[1].State)
 	})
@@ -139,10 +141,10 @@ func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
 
 func TestFetchOfOneKeyWithoutPermission(t *testing.T) {
 	server := redistest.Start(t)
-	s := testServer{client: server.Client(t)}
-	s.add(t, "good", "*")
-	s.add(t, "bad", "*")
-	require.NoError(t, s.client.Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~good", "+@all", "-xinfo").Err())
+	s := testServer{scripttest.Server{Client: server.Client(t)}}
+	s.Add(t, "good", "*")
+	s.Add(t, "bad", "*")
+	require.NoError(t, s.Client.Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~good", "+@all", "-xinfo").Err())
 	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
 	cursors := cursorsOf("good", "bad")
 	cursors[0].Inspect = true
@@ -150,15 +152,15 @@ func TestFetchOfOneKeyWithoutPermission(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, fetched[0].Entries, 1)
 	assert.Nil(t, fetched[0].State, "it could not be told")
-	assert.Equal(t, ClassPermission, Classify(fetched[1].Err), fetched[1].Err)
+	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(fetched[1].Err), fetched[1].Err)
 }
 
 func TestFetchWaitsForAnEntry(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		l := NewLog(s.client, s.client)
+		l := NewLog(s.Client, s.Client)
 		added := make(chan error, 1)
 		timer := time.AfterFunc(50*time.Millisecond, func() {
-			added <- s.client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", "x"}}).Err()
+			added <- s.Client.XAdd(t.Context(), &redis.XAddArgs{Stream: "s", Values: []string{"body", "x"}}).Err()
 		})
 		defer timer.Stop()
 		fetched, err := l.Fetch(
@@ -219,11 +221,11 @@ func TestFetchWithoutAServerIsAnErrorOfTheRequest(t *testing.T) {
 	server.Kill(t)
 	cursors := cursorsOf("a", "b", "c", "d", "e", "f")
 	_, err := NewLog(client, client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursors})
-	assert.Equal(t, ClassConnection, Classify(err))
+	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
 	assert.ErrorContains(t, err, "reading a, b, c and 3 more: ")
 	assert.ErrorContains(t, err, "`url`")
-	_, err = NewLog(client, client).State(t.Context(), []splits.Split{plainSplit("a"), plainSplit("b")})
-	assert.Equal(t, ClassConnection, Classify(err))
+	_, err = NewLog(client, client).State(t.Context(), []splits.Split{PlainSplit("a"), PlainSplit("b")})
+	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
 }
 
 func TestEntriesOfAMalformedReplyAreAnError(t *testing.T) {
@@ -287,10 +289,10 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 // The error of a read says whether a smaller one might succeed, and what to do.
 func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
 	server := redistest.Start(t)
-	s := testServer{client: server.Client(t)}
+	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	require.NoError(
 		t,
-		s.client.XAdd(
+		s.Client.XAdd(
 			t.Context(),
 			&redis.XAddArgs{Stream: "s", Values: []string{"body", strings.Repeat("x", 2<<20)}},
 		).Err(),
@@ -301,7 +303,7 @@ func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
 	})
 	t.Cleanup(func() { _ = client.Close() })
 	read := func() error {
-		_, err := NewLog(client, s.client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("s"), Count: 1})
+		_, err := NewLog(client, s.Client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursorsOf("s"), Count: 1})
 		return err
 	}
 	require.NoError(t, read())
@@ -310,16 +312,16 @@ func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
 	err := read()
 	require.ErrorIs(t, err, splits.ErrUnfinished)
 	assert.ErrorContains(t, err, "`read_timeout`")
-	assert.False(t, CutOff(err))
+	assert.False(t, rediserr.CutOff(err))
 	proxy.Pass()
 
-	require.NoError(t, s.client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
+	require.NoError(t, s.Client.ConfigSet(t.Context(), "client-output-buffer-limit", "normal 1mb 0 0").Err())
 	err = read()
 	require.ErrorIs(t, err, splits.ErrUnfinished)
 	assert.ErrorContains(t, err, "client-output-buffer-limit")
 	assert.NotContains(t, err.Error(), "cannot be reached")
-	assert.Equal(t, ClassConnection, Classify(err))
-	assert.True(t, CutOff(err))
+	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
+	assert.True(t, rediserr.CutOff(err))
 
 	server.Kill(t)
 	_ = read() // the proxy may still have a connection

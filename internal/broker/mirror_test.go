@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 // mirrorOf returns the Redis consumer group of our group's name, nil if there is none.
 func (s testServer) mirrorOf(t *testing.T) *redis.XInfoGroup {
 	t.Helper()
-	groups, err := s.client.XInfoGroups(t.Context(), testSplit.Key).Result()
+	groups, err := s.Client.XInfoGroups(t.Context(), testSplit.Key).Result()
 	require.NoError(t, err)
 	for _, g := range groups {
 		if g.Name == "billing" {
@@ -27,11 +28,11 @@ func (s testServer) mirrorOf(t *testing.T) *redis.XInfoGroup {
 func TestMirrorFollowsCommitsAndShowsTheLag(t *testing.T) {
 	s := onRedis(t)
 	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {
-		s.add(t, testSplit.Key, id)
+		s.Add(t, testSplit.Key, id)
 	}
 	l := s.leases()
 	lease, _ := granted(t, l, "m1")
-	assert.Equal(t, "ours", s.field(t, testLease, "mirror"))
+	assert.Equal(t, "ours", s.Field(t, testLease, "mirror"))
 	assert.Equal(t, int64(4), s.mirrorOf(t).Lag, "it is there from the first claim")
 
 	require.NoError(t, commit(t, l, lease, 3, 0, 3))
@@ -52,43 +53,43 @@ func TestMirrorNeverCreatesAStreamAndComesWithALaterCommit(t *testing.T) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
 		require.NoError(t, commit(t, l, lease, 1, 0, 1))
-		assert.Zero(t, s.client.Exists(t.Context(), testSplit.Key).Val())
-		assert.Empty(t, s.field(t, testLease, "mirror"))
-		s.add(t, testSplit.Key, "1-0")
-		s.add(t, testSplit.Key, "2-0")
+		assert.Zero(t, s.Client.Exists(t.Context(), testSplit.Key).Val())
+		assert.Empty(t, s.Field(t, testLease, "mirror"))
+		s.Add(t, testSplit.Key, "1-0")
+		s.Add(t, testSplit.Key, "2-0")
 		require.NoError(t, commit(t, l, lease, 2, 0, 2))
 		m := s.mirrorOf(t)
-		if s.embedded {
+		if s.Embedded {
 			assert.Nil(t, m, "no mirror rather than one that can't follow")
 			return
 		}
 		assert.Equal(t, "2-0", m.LastDeliveredID)
-		assert.Equal(t, "ours", s.field(t, testLease, "mirror"))
+		assert.Equal(t, "ours", s.Field(t, testLease, "mirror"))
 	})
 }
 
 func TestMirrorStaysWithinTheStream(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
-	s.add(t, testSplit.Key, "5-0")
+	s.Add(t, testSplit.Key, "5-0")
 	lease, _ := granted(t, l, "m1")
 	require.NoError(t, commit(t, l, lease, 9, 0, 3))
 	assert.Equal(t, "5-0", s.mirrorOf(t).LastDeliveredID, "the stream was rolled back")
-	assert.Equal(t, "9-0", s.field(t, testLease, "offset"))
-	require.NoError(t, s.client.Del(t.Context(), testSplit.Key).Err())
-	s.add(t, testSplit.Key, "3-0")
+	assert.Equal(t, "9-0", s.Field(t, testLease, "offset"))
+	require.NoError(t, s.Client.Del(t.Context(), testSplit.Key).Err())
+	s.Add(t, testSplit.Key, "3-0")
 	require.NoError(t, commit(t, l, lease, 10, 0, 4))
 	assert.Equal(t, "3-0", s.mirrorOf(t).LastDeliveredID, "the stream was recreated, and the mirror with it")
 }
 
 func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		s.add(t, testSplit.Key, "1-0")
-		s.add(t, testSplit.Key, "2-0")
-		require.NoError(t, s.client.XGroupCreate(t.Context(), testSplit.Key, "billing", "1-0").Err())
+		s.Add(t, testSplit.Key, "1-0")
+		s.Add(t, testSplit.Key, "2-0")
+		require.NoError(t, s.Client.XGroupCreate(t.Context(), testSplit.Key, "billing", "1-0").Err())
 		var warnings []string
 		l := NewLeases(
-			s.client,
+			s.Client,
 			LeasesOptions{Topic: "orders", Group: "billing", Warn: func(split splits.Split, message string) {
 				assert.Equal(t, testSplit, split)
 				warnings = append(warnings, message)
@@ -100,7 +101,7 @@ func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 		lease, _ = granted(t, l, "m1")
 		require.NoError(t, l.Reset(t.Context(), testTTL, splits.Commit{Lease: lease, Position: position(0, 0, 0)}))
 		assert.Equal(t, "1-0", s.mirrorOf(t).LastDeliveredID)
-		assert.Equal(t, "foreign", s.field(t, testLease, "mirror"))
+		assert.Equal(t, "foreign", s.Field(t, testLease, "mirror"))
 		require.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], "orders:3")
 		assert.Contains(t, warnings[0], "rafka group seek")
@@ -110,23 +111,23 @@ func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 func TestForeignGroupThatReplacedTheMirrorIsNotTouched(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
-	s.add(t, testSplit.Key, "1-0")
+	s.Add(t, testSplit.Key, "1-0")
 	lease, _ := granted(t, l, "m1")
 	require.NoError(t, commit(t, l, lease, 1, 0, 1))
-	require.NoError(t, s.client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
-	require.NoError(t, s.client.XGroupCreate(t.Context(), testSplit.Key, "billing", "0").Err())
-	s.add(t, testSplit.Key, "2-0")
+	require.NoError(t, s.Client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
+	require.NoError(t, s.Client.XGroupCreate(t.Context(), testSplit.Key, "billing", "0").Err())
+	s.Add(t, testSplit.Key, "2-0")
 	require.NoError(t, commit(t, l, lease, 2, 0, 2))
 	assert.Equal(t, "0-0", s.mirrorOf(t).LastDeliveredID)
-	assert.Equal(t, "foreign", s.field(t, testLease, "mirror"))
+	assert.Equal(t, "foreign", s.Field(t, testLease, "mirror"))
 }
 
 func TestMirrorThatWasDestroyedIsMadeAgain(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
-	s.add(t, testSplit.Key, "1-0")
+	s.Add(t, testSplit.Key, "1-0")
 	lease, _ := granted(t, l, "m1")
-	require.NoError(t, s.client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
+	require.NoError(t, s.Client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
 	require.NoError(t, commit(t, l, lease, 1, 0, 1))
 	assert.Equal(t, "1-0", s.mirrorOf(t).LastDeliveredID)
 }
@@ -135,19 +136,19 @@ func TestMirrorIsTheBackupOfALostLease(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0"} {
-		s.add(t, testSplit.Key, id)
+		s.Add(t, testSplit.Key, id)
 	}
 	lease, _ := granted(t, l, "m1")
 	require.NoError(t, commit(t, l, lease, 2, 0, 2))
-	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 	for _, start := range []splits.Start{splits.Latest(), splits.Earliest(), splits.StartAt(splits.Offset{Millis: 3})} {
 		g := claim(t, l, "m2", start)
 		require.NoError(t, g.Err)
 		assert.Equal(t, position(2, 0, 2), g.Position)
 		assert.GreaterOrEqual(t, g.Epoch, lease.Epoch, "it begins again at the time")
-		require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+		require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 	}
-	require.NoError(t, s.client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
+	require.NoError(t, s.Client.XGroupDestroy(t.Context(), testSplit.Key, "billing").Err())
 	g := claim(t, l, "m3", splits.Latest())
 	assert.Equal(t, position(3, 0, 3), g.Position, "without the mirror nothing is left of the group")
 }
@@ -156,22 +157,22 @@ func TestMirrorOfAnUnknownCountIsABackupToo(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0"} {
-		s.add(t, testSplit.Key, id)
+		s.Add(t, testSplit.Key, id)
 	}
-	require.NoError(t, s.client.XDel(t.Context(), testSplit.Key, "3-0").Err())
+	require.NoError(t, s.Client.XDel(t.Context(), testSplit.Key, "3-0").Err())
 	lease, _ := granted(t, l, "m1")
 	require.NoError(t, commit(t, l, lease, 2, 0, splits.CountUnknown))
-	require.NoError(t, s.client.Del(t.Context(), testLease).Err())
+	require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 	_, g := granted(t, l, "m1")
 	assert.Equal(t, position(2, 0, splits.CountUnknown), g.Position)
 }
 
 func TestRedisConsumerGroupNamesMayHoldAnything(t *testing.T) {
 	s := onRedis(t)
-	s.add(t, testSplit.Key, "1-0")
-	l := NewLeases(s.client, LeasesOptions{Topic: "orders", Group: "a:{b} %"})
+	s.Add(t, testSplit.Key, "1-0")
+	l := NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "a:{b} %"})
 	_, _ = granted(t, l, "m1")
-	groups, err := s.client.XInfoGroups(t.Context(), testSplit.Key).Result()
+	groups, err := s.Client.XInfoGroups(t.Context(), testSplit.Key).Result()
 	require.NoError(t, err)
 	require.Len(t, groups, 1)
 	assert.Equal(t, "a:{b} %", groups[0].Name, "the native group is called like the group, unescaped")
@@ -179,15 +180,15 @@ func TestRedisConsumerGroupNamesMayHoldAnything(t *testing.T) {
 
 func TestLeasesDoWithoutPermissionForTheMirrorAndTheHints(t *testing.T) {
 	server := redistest.Start(t)
-	s := testServer{client: server.Client(t)}
-	s.add(t, testSplit.Key, "1-0")
+	s := testServer{scripttest.Server{Client: server.Client(t)}}
+	s.Add(t, testSplit.Key, "1-0")
 	for user, rules := range map[string][]any{
 		"plain":  {"+@all", "-xgroup", "-publish"},
 		"strict": {"+@all", "-xgroup", "-publish", "-xinfo|groups", "-xinfo|consumers"},
 	} {
 		rules = append([]any{"acl", "setuser", user, "on", "nopass", "~*"}, rules...)
-		require.NoError(t, s.client.Do(t.Context(), rules...).Err())
-		limited := testServer{client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = user, "any" })}
+		require.NoError(t, s.Client.Do(t.Context(), rules...).Err())
+		limited := testServer{scripttest.Server{Client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = user, "any" })}}
 		l := limited.leases()
 		lease, g := granted(t, l, user)
 		assert.LessOrEqual(t, g.Position.EntriesRead, int64(1))

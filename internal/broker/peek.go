@@ -2,27 +2,23 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
-//go:embed peek.lua
-var peekSrc string
-
-var peekScript = newScript("peek", preludeSrc+peekSrc)
-
 // Peek implements splits.Log.
 func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
-	calls := make([]scriptCall, len(at))
+	calls := make([]script.Call, len(at))
 	for i, cursor := range at {
-		calls[i] = peekScript.call([]string{cursor.Split.Key}, cursor.After.String())
+		calls[i] = peekScript.Call([]string{cursor.Split.Key}, cursor.After.String())
 	}
 	peeked := make([]splits.Peeked, len(at))
-	for i, answer := range runAll(ctx, l.control, calls) {
+	for i, answer := range script.RunAll(ctx, l.control, calls) {
 		var err error
-		if peeked[i], err = decodePeeked(answer); Classify(err) == ClassConnection {
+		if peeked[i], err = decodePeeked(answer); rediserr.Classify(err) == rediserr.ClassConnection {
 			return nil, fmt.Errorf("looking at the next entry of %s: %w", at[i].Split.Key, err)
 		}
 		peeked[i].Err = err
@@ -31,22 +27,22 @@ func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, er
 }
 
 // decodePeeked reads NONE, or OK id bytes.
-func decodePeeked(answer scriptReply) (p splits.Peeked, err error) {
-	if answer.err != nil {
-		return p, Explain(answer.err)
+func decodePeeked(answer script.Result) (p splits.Peeked, err error) {
+	if answer.Err != nil {
+		return p, rediserr.Explain(answer.Err)
 	}
-	words := replyOf(answer.value)
-	switch words.word(0) {
+	words := script.ReplyOf(answer.Value)
+	switch words.Word(0) {
 	case "NONE":
 		return p, nil
 	case "OK":
-		if p.Size, err = words.signed(2); err == nil {
-			p.Offset, err = splits.ParseOffset(words.word(1))
+		if p.Size, err = words.Signed(2); err == nil {
+			p.Offset, err = splits.ParseOffset(words.Word(1))
 		}
 		if err != nil {
-			return splits.Peeked{}, unreadable(peekScript, answer.value, err)
+			return splits.Peeked{}, script.Unreadable(peekScript, answer.Value, err)
 		}
 		return p, nil
 	}
-	return p, unexpected(peekScript, answer.value)
+	return p, script.Unexpected(peekScript, answer.Value)
 }

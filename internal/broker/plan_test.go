@@ -2,7 +2,10 @@ package broker
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,5 +63,38 @@ func FuzzDecodePlan(f *testing.F) {
 		decoded, err := decodePlan(again, 1)
 		require.NoError(t, err)
 		assert.Equal(t, plan, decoded)
+	})
+}
+
+// A plan is read as it was written, each member's partitions in ascending order and once.
+func FuzzPlansAreReadAsWritten(f *testing.F) {
+	f.Add("rafka/a/x1 rafka/b/x2", []byte{0, 1, 2, 3, 7})
+	f.Add("a", []byte{5, 5, 4, 255, 0})
+	f.Add("", []byte{})
+	f.Add("\"<>& \u2028", []byte{9})
+	f.Fuzz(func(t *testing.T, names string, partitions []byte) {
+		if !utf8.ValidString(names) { // no member has such a name
+			return
+		}
+		members := strings.Split(names, " ")
+		assignments, want := map[string][]int{}, map[string][]int{}
+		for i, member := range members {
+			all := []int{}
+			for j, p := range partitions {
+				if j%len(members) == i {
+					all = append(all, int(p)*(i+1))
+				}
+			}
+			assignments[member] = all
+			want[member] = slices.Compact(slices.Sorted(slices.Values(all)))
+			if want[member] == nil {
+				want[member] = []int{}
+			}
+		}
+		text, err := encodePlan(assignments)
+		require.NoError(t, err)
+		plan, err := decodePlan(text, 7)
+		require.NoError(t, err)
+		require.Equal(t, want, plan.Assignments)
 	})
 }

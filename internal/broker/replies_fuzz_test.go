@@ -5,108 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/script"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// answering is a client whose server gives every script and every raw command the same answer. It
-// never connects.
-func answering(answer any) *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
-	client.AddHook(sameAnswer{answer})
-	return client
-}
-
-type sameAnswer struct{ answer any }
-
-func (sameAnswer) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (s sameAnswer) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error { return s.give(cmd) }
-}
-
-func (s sameAnswer) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(_ context.Context, cmds []redis.Cmder) error {
-		var first error
-		for _, cmd := range cmds {
-			if err := s.give(cmd); first == nil {
-				first = err
-			}
-		}
-		return first
-	}
-}
-
-// give answers; commands whose replies go-redis itself decodes get what lets their callers go on.
-func (s sameAnswer) give(cmd redis.Cmder) error {
-	if one, ok := cmd.(once); ok {
-		cmd = one.Cmd
-	}
-	switch c := cmd.(type) {
-	case *redis.Cmd:
-		if err, failed := s.answer.(error); failed {
-			c.SetErr(err)
-		} else {
-			c.SetVal(s.answer)
-		}
-	case *redis.IntCmd:
-		c.SetVal(1)
-	case *redis.TimeCmd:
-		c.SetVal(time.UnixMilli(1767225600000))
-	}
-	return cmd.Err()
-}
-
-// answerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is
-// nil and a|b a list.
-func answerIn(text string) any {
-	if refusal, ok := strings.CutPrefix(text, "!"); ok {
-		return refusalText(refusal)
-	}
-	var list []any
-	for word := range strings.SplitSeq(text, " ") {
-		if strings.Contains(word, "|") {
-			var inner []any
-			for part := range strings.SplitSeq(word, "|") {
-				inner = append(inner, wordOf(part))
-			}
-			list = append(list, inner)
-			continue
-		}
-		list = append(list, wordOf(word))
-	}
-	return list
-}
-
-func wordOf(text string) any {
-	if digits, ok := strings.CutPrefix(text, "#"); ok {
-		if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-			return n
-		}
-	}
-	if text == "_" {
-		return nil
-	}
-	return text
-}
-
 // caller is one who runs a script and reads its answer.
 type caller struct {
-	script *script
+	script *script.Script
 	words  []string // that the script may begin its answer with
 	call   func(ctx context.Context, client *redis.Client) error
 }
 
 var (
-	fuzzSplit   = partitionSplit("orders", 3)
+	fuzzSplit   = PartitionSplit("orders", 3)
 	fuzzLease   = splits.Lease{Split: fuzzSplit, Member: "m", Epoch: 1}
 	leaseWords  = []string{"OK", "FENCED", "HELD"}
 	fuzzRecords = []appender.Record{{Fields: []string{"body", "x"}}, {Fields: []string{"body", "y"}}}
@@ -119,7 +40,7 @@ var callers = []caller{
 	}},
 	{heartbeatScript, []string{"OK", "SUPERSEDED", "TYPE", "STREAM"}, func(ctx context.Context, c *redis.Client) error {
 		view, err := NewGroup(c, "orders", "g").Beat(ctx, splits.Beat{Member: "m", TTL: time.Second})
-		if err == nil && len(view.Splits) > MaxPartitions {
+		if err == nil && len(view.Splits) > keys.MaxPartitions {
 			return errors.New("more partitions than there can be")
 		}
 		return err
@@ -167,28 +88,6 @@ var callers = []caller{
 		_, _, err := NewTopics(c).Create(ctx, "orders", 4)
 		return err
 	}},
-	{growTopicScript, []string{"PLAIN", "GROWN", "SAME"}, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewAdmin(c).growTopic(ctx, "orders", 4)
-		return err
-	}},
-	{deleteGroupScript, []string{"OK", "ALIVE"}, func(ctx context.Context, c *redis.Client) error {
-		return NewAdmin(c).dropGroup(ctx, "orders", "g", false)
-	}},
-	{deleteLeaseScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewAdmin(c).dropLeases(ctx, "orders", "g", []splits.Split{fuzzSplit}, false)
-		return err
-	}},
-	{seekScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewAdmin(
-			c,
-		).seekEach(
-			ctx,
-			Seek{Topic: "orders", Group: "g"},
-			splits.Earliest(),
-			[]splits.Split{fuzzSplit},
-		)
-		return err
-	}},
 }
 
 func fuzzLeases(c *redis.Client) *Leases {
@@ -209,15 +108,15 @@ func FuzzAnswersOfScripts(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		answer := answerIn(text)
-		client := answering(answer)
+		answer := scripttest.AnswerIn(text)
+		client := scripttest.Answering(answer)
 		defer func() { _ = client.Close() }()
 		for _, c := range callers {
 			err := c.call(t.Context(), client)
 			if _, refused := answer.(error); refused {
-				require.Error(t, err, c.script.name)
-			} else if !slices.Contains(c.words, replyOf(answer).word(0)) {
-				require.ErrorContains(t, err, fmt.Sprintf("the %s script answered", c.script.name))
+				require.Error(t, err, c.script.Name)
+			} else if !slices.Contains(c.words, script.ReplyOf(answer).Word(0)) {
+				require.ErrorContains(t, err, fmt.Sprintf("the %s script answered", c.script.Name))
 			}
 		}
 	})
@@ -232,10 +131,10 @@ func FuzzAnswersAboutStreams(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, answer := range shapes(answerIn(text)) {
-			client := answering(answer)
+		for _, answer := range shapes(scripttest.AnswerIn(text)) {
+			client := scripttest.Answering(answer)
 			log := NewLog(client, client)
-			cursors := []splits.Cursor{{Split: fuzzSplit, Inspect: true}, {Split: partitionSplit("orders", 4)}}
+			cursors := []splits.Cursor{{Split: fuzzSplit, Inspect: true}, {Split: PartitionSplit("orders", 4)}}
 			if fetched, err := log.Fetch(t.Context(), splits.FetchRequest{Cursors: cursors, Count: 10}); err == nil {
 				require.Len(t, fetched, len(cursors))
 			} else {
@@ -273,4 +172,33 @@ func shapes(answer any) []any {
 		map[any]any{fuzzSplit.Key: list},
 		map[any]any{fuzzSplit.Key: entry},
 	}
+}
+
+// A number that can't be read is the script's, so the error has its name and all that it answered.
+func TestNumbersThatCannotBeReadNameTheirScript(t *testing.T) {
+	wellBegun := map[*script.Script][]string{
+		enrollScript:    {"OK", "OK x"},
+		heartbeatScript: {"OK", "OK 1 1 x"},
+		appendScript:    {"PARTIAL", "PARTIAL x OOM"},
+		claimScript:     {"OK x", "OK 1 x", "OK 1 5-3 x", "OK 1 5-3 7 x", "HELD other x"},
+		commitScript:    {"HELD other x"},
+		resetScript: {
+			"HELD other",
+		},
+		releaseScript: {"HELD other"},
+	}
+	for _, c := range callers {
+		for _, text := range wellBegun[c.script] {
+			client := scripttest.Answering(scripttest.AnswerIn(text))
+			require.ErrorContains(
+				t,
+				c.call(t.Context(), client),
+				fmt.Sprintf("the %s script answered %q", c.script.Name, scripttest.AnswerIn(text)),
+				text,
+			)
+			require.NoError(t, client.Close())
+		}
+		delete(wellBegun, c.script)
+	}
+	assert.Empty(t, wellBegun, "scripts that nobody calls")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -27,10 +29,10 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	for i, split := range all {
 		keys[i] = split.Key
 	}
-	eachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
+	script.EachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
 	unanswered := 0
 	for i := range states {
-		if Classify(states[i].Err) == ClassConnection {
+		if rediserr.Classify(states[i].Err) == rediserr.ClassConnection {
 			unanswered++
 		}
 	}
@@ -48,7 +50,7 @@ func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, 
 		some := places[:min(atOnce, len(places))]
 		places = places[len(some):]
 		ends := l.inspectSome(ctx, all, some, states)
-		if err := states[some[0]].Err; Classify(err) == ClassConnection {
+		if err := states[some[0]].Err; rediserr.Classify(err) == rediserr.ClassConnection {
 			for _, place := range places {
 				states[place].Err = err
 			}

@@ -2,17 +2,16 @@ package broker
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
+	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
-
-// MaxPartitions is the largest number of partitions that a topic can have.
-const MaxPartitions = 100_000
 
 // Topic is a logical stream. The zero Partitions stands for a plain one: a Redis stream as it is,
 // without metadata.
@@ -31,9 +30,9 @@ func (t Topic) Plain() bool { return t.Partitions == 0 }
 // Split returns partition i of the topic; the only one of a plain topic is 0.
 func (t Topic) Split(i int) splits.Split {
 	if t.Plain() {
-		return plainSplit(t.Name)
+		return PlainSplit(t.Name)
 	}
-	return partitionSplit(t.Name, i)
+	return PartitionSplit(t.Name, i)
 }
 
 // Splits returns all partitions in their order.
@@ -74,87 +73,82 @@ type Topics struct {
 // NewTopics returns Topics on the client, which stays the caller's.
 func NewTopics(client redis.UniversalClient) *Topics { return &Topics{client: client} }
 
-//go:embed prelude.lua
-var preludeSrc string
-
-//go:embed create_topic.lua
-var createTopicSrc string
-
-var createTopicScript = newScript("create_topic", preludeSrc+createTopicSrc)
-
 // Describe returns the topic as its metadata tell; one without metadata is plain, whether its
 // stream exists or not. Metadata that make no sense are an error that names their key.
 func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
-	if err := ValidateTopic(name, false); err != nil {
+	if err := keys.ValidateTopic(name, false); err != nil {
 		return Topic{}, err
 	}
-	key := topicKey(name)
+	key := keys.Metadata(name)
 	metadata, err := t.client.HGetAll(ctx, key).Result()
 	if err != nil {
-		return Topic{}, fmt.Errorf("reading topic %s, key %s: %w", name, key, Explain(err))
+		return Topic{}, fmt.Errorf("reading topic %s, key %s: %w", name, key, rediserr.Explain(err))
 	}
-	return parseTopic(name, metadata)
+	return ParseTopic(name, metadata)
 }
 
 // Create creates a partitioned topic. One that exists comes back as it is, with created false: its
 // count may be another. The error is a *PlainStreamError if a key of that name is in the way.
 func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic Topic, created bool, err error) {
-	if err := ValidateTopic(name, true); err != nil {
+	if err := keys.ValidateTopic(name, true); err != nil {
 		return Topic{}, false, err
 	}
-	if err := validatePartitions(partitions); err != nil {
+	if err := keys.ValidatePartitions(partitions); err != nil {
 		return Topic{}, false, err
 	}
-	value, err := createTopicScript.run(ctx, t.client, []string{topicKey(name), name}, partitions, topicChannel(name))
+	value, err := createTopicScript.Run(ctx, t.client, []string{keys.Metadata(name), name}, partitions, keys.TopicChannel(name))
 	if err != nil {
-		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, Explain(err))
+		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, rediserr.Explain(err))
 	}
-	reply := replyOf(value)
-	switch reply.word(0) {
+	reply := script.ReplyOf(value)
+	switch reply.Word(0) {
 	case "PLAIN":
-		return Topic{}, false, &PlainStreamError{Name: name, Type: reply.word(1)}
+		return Topic{}, false, &PlainStreamError{Name: name, Type: reply.Word(1)}
 	case "CREATED":
 		created = true
 	case "EXISTS":
 	default:
-		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, unexpected(createTopicScript, value))
+		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, script.Unexpected(createTopicScript, value))
 	}
 	topic, err = t.Describe(ctx, name)
 	return topic, created, err
 }
 
-func validatePartitions(n int) error {
-	if n < 1 || n > MaxPartitions {
-		return fmt.Errorf("partitions is %d: set it to a number from 1 to %d", n, MaxPartitions)
-	}
-	return nil
-}
-
 // parseTopic reads the metadata of a topic.
-func parseTopic(name string, metadata map[string]string) (Topic, error) {
+func ParseTopic(name string, metadata map[string]string) (Topic, error) {
 	topic := Topic{Name: name}
 	if len(metadata) == 0 {
 		return topic, nil
 	}
 	var err error
 	topic.Partitions, err = strconv.Atoi(metadata["partitions"])
-	if err != nil || validatePartitions(topic.Partitions) != nil {
-		return Topic{}, badField(
-			topicKey(name),
+	if err != nil || keys.ValidatePartitions(topic.Partitions) != nil {
+		return Topic{}, DamagedField(
+			keys.Metadata(name),
 			"partitions",
 			metadata["partitions"],
-			"a number from 1 to "+strconv.Itoa(MaxPartitions),
+			"a number from 1 to "+strconv.Itoa(keys.MaxPartitions),
 		)
 	}
 	if text, ok := metadata["created_ms"]; ok {
 		if topic.CreatedMS, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return Topic{}, badField(topicKey(name), "created_ms", text, "a time in Unix milliseconds")
+			return Topic{}, DamagedField(keys.Metadata(name), "created_ms", text, "a time in Unix milliseconds")
 		}
 	}
 	return topic, nil
 }
 
 // badField says that a key of ours holds what nothing of ours has written.
-func badField(key, field, value, want string) error {
+func DamagedField(key, field, value, want string) error {
 	return fmt.Errorf("field %s of key %s is %.100q, want %s: correct it with HSET", field, key, value, want)
+}
+
+// plainSplit is the only split of a topic without metadata.
+func PlainSplit(topic string) splits.Split {
+	return splits.Split{Topic: topic, Partition: 0, Key: topic}
+}
+
+// partitionSplit is split i of a partitioned topic.
+func PartitionSplit(topic string, i int) splits.Split {
+	return splits.Split{Topic: topic, Partition: i, Key: keys.Partition(topic, i)}
 }

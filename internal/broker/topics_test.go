@@ -7,24 +7,26 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestCreatedTopicIsDescribed(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		topics := NewTopics(s.client)
+		topics := NewTopics(s.Client)
 		topic, created, err := topics.Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 		assert.True(t, created)
 		assert.Equal(t, 4, topic.Partitions)
-		assert.InDelta(t, s.now(t), topic.CreatedMS, 2000)
+		assert.InDelta(t, s.Now(t), topic.CreatedMS, 2000)
 		again, err := topics.Describe(t.Context(), "orders")
 		require.NoError(t, err)
 		assert.Equal(t, topic, again)
 		assert.Equal(
 			t,
 			[]string{"rafka:{orders}:topic"},
-			s.client.Keys(t.Context(), "*").Val(),
+			s.Client.Keys(t.Context(), "*").Val(),
 			"nothing else was written",
 		)
 	})
@@ -32,7 +34,7 @@ func TestCreatedTopicIsDescribed(t *testing.T) {
 
 func TestExistingTopicComesBackAsItIs(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		topics := NewTopics(s.client)
+		topics := NewTopics(s.Client)
 		first, _, err := topics.Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 		second, created, err := topics.Create(t.Context(), "orders", 8)
@@ -44,15 +46,15 @@ func TestExistingTopicComesBackAsItIs(t *testing.T) {
 
 func TestTopicIsNotCreatedOverAKeyOfItsName(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		s.add(t, "orders", "*")
-		require.NoError(t, s.client.Set(t.Context(), "config", "x", 0).Err())
+		s.Add(t, "orders", "*")
+		require.NoError(t, s.Client.Set(t.Context(), "config", "x", 0).Err())
 		for name, kind := range map[string]string{"orders": "stream", "config": "string"} {
-			_, _, err := NewTopics(s.client).Create(t.Context(), name, 4)
+			_, _, err := NewTopics(s.Client).Create(t.Context(), name, 4)
 			var plain *PlainStreamError
 			require.ErrorAs(t, err, &plain)
 			assert.Equal(t, PlainStreamError{Name: name, Type: kind}, *plain)
 			require.ErrorContains(t, err, "stream_name")
-			topic, err := NewTopics(s.client).Describe(t.Context(), name)
+			topic, err := NewTopics(s.Client).Describe(t.Context(), name)
 			require.NoError(t, err)
 			assert.True(t, topic.Plain())
 		}
@@ -61,7 +63,7 @@ func TestTopicIsNotCreatedOverAKeyOfItsName(t *testing.T) {
 
 func TestCreateRefusesSenselessValues(t *testing.T) {
 	topics := NewTopics(nil) // nothing is sent
-	for _, n := range []int{-1, 0, MaxPartitions + 1} {
+	for _, n := range []int{-1, 0, keys.MaxPartitions + 1} {
 		_, _, err := topics.Create(t.Context(), "orders", n)
 		require.ErrorContains(t, err, "partitions")
 	}
@@ -73,7 +75,7 @@ func TestCreateRefusesSenselessValues(t *testing.T) {
 
 func TestDamagedMetadataIsAClearErrorThatNamesTheKey(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		key := topicKey("orders")
+		key := keys.Metadata("orders")
 		for _, bad := range []map[string]any{
 			{"partitions": "x"},
 			{"partitions": "0"},
@@ -82,9 +84,9 @@ func TestDamagedMetadataIsAClearErrorThatNamesTheKey(t *testing.T) {
 			{"created_ms": "1"},
 			{"partitions": "1", "created_ms": "x"},
 		} {
-			require.NoError(t, s.client.Del(t.Context(), key).Err())
-			require.NoError(t, s.client.HSet(t.Context(), key, bad).Err())
-			_, err := NewTopics(s.client).Describe(t.Context(), "orders")
+			require.NoError(t, s.Client.Del(t.Context(), key).Err())
+			require.NoError(t, s.Client.HSet(t.Context(), key, bad).Err())
+			_, err := NewTopics(s.Client).Describe(t.Context(), "orders")
 			require.ErrorContains(t, err, key, bad)
 		}
 	})
@@ -92,13 +94,13 @@ func TestDamagedMetadataIsAClearErrorThatNamesTheKey(t *testing.T) {
 
 func TestMetadataOfAnotherTypeAreAClearError(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
-		require.NoError(t, s.client.Set(t.Context(), topicKey("orders"), "x", 0).Err())
-		_, err := NewTopics(s.client).Describe(t.Context(), "orders")
-		require.ErrorContains(t, err, topicKey("orders"))
-		assert.Equal(t, ClassWrongType, Classify(err))
-		_, _, err = NewTopics(s.client).Create(t.Context(), "orders", 4)
-		require.ErrorContains(t, err, topicKey("orders"))
-		assert.Equal(t, ClassWrongType, Classify(err))
+		require.NoError(t, s.Client.Set(t.Context(), keys.Metadata("orders"), "x", 0).Err())
+		_, err := NewTopics(s.Client).Describe(t.Context(), "orders")
+		require.ErrorContains(t, err, keys.Metadata("orders"))
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err))
+		_, _, err = NewTopics(s.Client).Create(t.Context(), "orders", 4)
+		require.ErrorContains(t, err, keys.Metadata("orders"))
+		assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err))
 	})
 }
 
@@ -107,7 +109,7 @@ func TestCreateAnswersWhenTheServerIsAway(t *testing.T) {
 	defer client.Close()
 	_, _, err := NewTopics(client).Create(t.Context(), "orders", 4)
 	require.ErrorContains(t, err, "creating topic orders")
-	assert.Equal(t, ClassConnection, Classify(err))
+	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
 }
 
 func TestSplitsOfATopic(t *testing.T) {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 // Bounds of a subscription that receives nothing. A connection that died without a word would
@@ -29,7 +32,7 @@ func (g *Group) Wake(ctx context.Context, notify func()) error {
 func (g *Group) wake(ctx context.Context, notify func(), silence, patience time.Duration) error {
 	sub := g.client.Subscribe(ctx)
 	defer closeWith(ctx, sub)()
-	if err := sub.Subscribe(ctx, wakeChannel(g.topic, g.group), topicChannel(g.topic)); err != nil {
+	if err := sub.Subscribe(ctx, keys.GroupChannel(g.topic, g.group), keys.TopicChannel(g.topic)); err != nil {
 		return g.wakeError(ctx, err)
 	}
 	asked, wait := false, silence
@@ -57,7 +60,7 @@ func (g *Group) wakeError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("listening for hints of group %s of %s: %w", g.group, g.topic, Explain(err))
+	return fmt.Errorf("listening for hints of group %s of %s: %w", g.group, g.topic, rediserr.Explain(err))
 }
 
 func isTimeout(err error) bool {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -71,14 +72,14 @@ func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
 		require.NoError(t, g.Leave(t.Context(), "m1"))
 		l.heard(t, "a leaver")
 
-		_, created, err := NewTopics(s.client).Create(t.Context(), "orders", 4)
+		_, created, err := NewTopics(s.Client).Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 		require.True(t, created)
 		l.heard(t, "the topic's creation")
-		_, _, err = NewTopics(s.client).Create(t.Context(), "orders", 4)
+		_, _, err = NewTopics(s.Client).Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 
-		beat(t, NewGroup(s.client, "orders", "others"), "m1")
+		beat(t, NewGroup(s.Client, "orders", "others"), "m1")
 		beat(t, g, "m2")
 		l.heard(t, "the group's own member")
 		beat(t, g, "m2")
@@ -103,7 +104,7 @@ func TestWakeOutlivesSilence(t *testing.T) {
 
 func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
 	server := redistest.Start(t)
-	g := testServer{client: server.Client(t)}.group()
+	g := testServer{scripttest.Server{Client: server.Client(t)}}.group()
 	l := listen(t, t.Context(), g, wakeSilence, wakePatience)
 	server.Kill(t)
 	require.ErrorContains(t, l.endsWith(t), "listening for hints of group billing of orders")
@@ -117,7 +118,7 @@ func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
 
 func TestWakeNoticesAServerThatAnswersNoMore(t *testing.T) {
 	server := redistest.Start(t)
-	g := testServer{client: server.Client(t)}.group()
+	g := testServer{scripttest.Server{Client: server.Client(t)}}.group()
 	l := listen(t, t.Context(), g, 20*time.Millisecond, 100*time.Millisecond)
 	server.Pause(t)
 	defer server.Resume(t)
@@ -130,5 +131,5 @@ func TestWakeEndsWithItsContextBeforeItHasSubscribed(t *testing.T) {
 	defer client.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, testServer{client: client}.group().Wake(ctx, func() {}), context.Canceled)
+	require.ErrorIs(t, testServer{scripttest.Server{Client: client}}.group().Wake(ctx, func() {}), context.Canceled)
 }

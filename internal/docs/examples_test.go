@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/proctest"
 	"github.com/rafka-streams/rafka/internal/redistest"
@@ -190,7 +191,7 @@ func produceOrders(t *testing.T, server *redistest.Server, n int) []order {
 func everythingIsCommitted(t *testing.T, server *redistest.Server, topic, group string) {
 	t.Helper()
 	client := server.Client(t)
-	described, err := broker.NewAdmin(client).DescribeGroup(t.Context(), topic, group)
+	described, err := admin.New(client).DescribeGroup(t.Context(), topic, group)
 	require.NoError(t, err)
 	assert.Empty(t, described.Members)
 	for _, p := range described.Partitions {

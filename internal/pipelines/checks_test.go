@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -74,11 +74,11 @@ func (r *run) compare(ctx context.Context, committed map[partitionID]splits.Offs
 
 // committed returns how far the group has committed.
 func (r *run) committed(ctx context.Context) (map[partitionID]splits.Offset, error) {
-	admin := broker.NewAdmin(r.client)
+	operator := admin.New(r.client)
 	found := map[partitionID]splits.Offset{}
 	for i := range r.plan.topics {
-		d, err := admin.DescribeGroup(ctx, fmt.Sprintf("%s-t%d", r.name, i), "g")
-		if missing := (*broker.GroupNotFoundError)(nil); errors.As(err, &missing) {
+		d, err := operator.DescribeGroup(ctx, fmt.Sprintf("%s-t%d", r.name, i), "g")
+		if missing := (*admin.GroupNotFoundError)(nil); errors.As(err, &missing) {
 			continue // the input has not started
 		}
 		if err != nil {

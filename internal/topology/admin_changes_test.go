@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -20,7 +20,7 @@ func TestAdminChangesTopicsAndGroupsOfCluster(t *testing.T) {
 	const written, partitions, grown = 2000, 8, 12
 	cluster := redistest.StartCluster(t, 3, 0)
 	client := cluster.Client(t)
-	admin := broker.NewAdmin(client)
+	operator := admin.New(client)
 	d := onCluster(cluster, "orders", partitions)
 	consumers := newConsumers()
 	ann, stopAnn := consumers.join(t, "ann", d)
@@ -30,8 +30,8 @@ func TestAdminChangesTopicsAndGroupsOfCluster(t *testing.T) {
 	awaitLagZero(t, client, d, written)
 	require.Zero(t, consumers.repeated())
 
-	seek := broker.Seek{Topic: d.topic, Group: "readers", To: "earliest"}
-	sought, err := admin.SeekGroup(t.Context(), seek)
+	seek := admin.Seek{Topic: d.topic, Group: "readers", To: "earliest"}
+	sought, err := operator.SeekGroup(t.Context(), seek)
 	require.NoError(t, err)
 	lag := int64(0)
 	for _, p := range sought.Partitions {
@@ -42,10 +42,10 @@ func TestAdminChangesTopicsAndGroupsOfCluster(t *testing.T) {
 	awaitLagZero(t, client, d, written)
 	assert.Equal(t, written, consumers.repeated(), "each message was read once more")
 
-	_, err = admin.GrowTopic(t.Context(), d.topic, grown)
+	_, err = operator.GrowTopic(t.Context(), d.topic, grown)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		group, err := admin.DescribeGroup(t.Context(), d.topic, "readers")
+		group, err := operator.DescribeGroup(t.Context(), d.topic, "readers")
 		owned := 0
 		for _, p := range group.Partitions {
 			if p.Owner != "" {
@@ -60,18 +60,18 @@ func TestAdminChangesTopicsAndGroupsOfCluster(t *testing.T) {
 		assert.Empty(t, log.Lines("level=ERROR"))
 	}
 
-	_, err = admin.DeleteGroup(t.Context(), d.topic, "readers", false)
-	require.ErrorAs(t, err, new(*broker.GroupAliveError))
-	_, err = admin.DeleteTopic(t.Context(), broker.TopicDeletion{Topic: d.topic})
-	require.ErrorAs(t, err, new(*broker.GroupAliveError))
+	_, err = operator.DeleteGroup(t.Context(), d.topic, "readers", false)
+	require.ErrorAs(t, err, new(*admin.GroupAliveError))
+	_, err = operator.DeleteTopic(t.Context(), admin.TopicDeletion{Topic: d.topic})
+	require.ErrorAs(t, err, new(*admin.GroupAliveError))
 	stopAnn()
 	stopBob()
-	_, err = admin.DeleteGroup(t.Context(), d.topic, "readers", false)
+	_, err = operator.DeleteGroup(t.Context(), d.topic, "readers", false)
 	require.NoError(t, err)
 	seek.Group = "other"
-	_, err = admin.SeekGroup(t.Context(), seek)
+	_, err = operator.SeekGroup(t.Context(), seek)
 	require.NoError(t, err)
-	deleted, err := admin.DeleteTopic(t.Context(), broker.TopicDeletion{Topic: d.topic})
+	deleted, err := operator.DeleteTopic(t.Context(), admin.TopicDeletion{Topic: d.topic})
 	require.NoError(t, err)
 	assert.Len(t, deleted.Partitions, grown)
 	assert.Greater(t, deleted.Keys, grown+1, "the metadata, the leases of every partition, and producers")

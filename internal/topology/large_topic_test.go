@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
@@ -49,10 +50,10 @@ func (g *largeTopic) write(t *testing.T) {
 // more than another.
 func (g *largeTopic) awaitShares(t *testing.T, members int) time.Duration {
 	t.Helper()
-	since, admin := time.Now(), broker.NewAdmin(g.client)
+	since, operator := time.Now(), admin.New(g.client)
 	shares, unowned := map[string]int{}, 0
 	fair := func() bool {
-		d, err := admin.DescribeGroup(t.Context(), "orders", "readers")
+		d, err := operator.DescribeGroup(t.Context(), "orders", "readers")
 		if err != nil { // no member has joined yet
 			return false
 		}

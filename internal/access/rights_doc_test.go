@@ -1,0 +1,144 @@
+package access
+
+import (
+	goflag "flag" // the package has a function of that name
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/keys"
+)
+
+const permissionsDoc = "../../docs/reference/permissions.md"
+
+var update = goflag.Bool("update", false, "write what was seen into "+permissionsDoc)
+
+// assertDocumented compares the tables of the document with what was seen, or writes them.
+func assertDocumented(t *testing.T, seen map[Role][]outcome) {
+	t.Helper()
+	text, err := os.ReadFile(permissionsDoc)
+	require.NoError(t, err)
+	fresh := string(text)
+	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+		rules, err := acl(role).Rules()
+		require.NoError(t, err)
+		fresh = fill(
+			t,
+			fresh,
+			string(role)+" acl",
+			"```\nACL SETUSER <username> on ><password> "+strings.Join(rules, " ")+"\n```\n",
+		)
+		fresh = fill(t, fresh, string(role)+" table", table(role, seen[role]))
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(permissionsDoc, []byte(fresh), 0o644)) //nolint:gosec // a page for everybody
+		return
+	}
+	stale := fresh != string(text) // to show both would fill pages
+	assert.False(t, stale, "docs/reference/permissions.md is stale: go test ./internal/access -run TestEveryRight -update")
+}
+
+// fill puts a text between the markers of that name.
+func fill(t *testing.T, document, name, text string) string {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
+	before, rest, found := strings.Cut(document, begin)
+	require.True(t, found, "there is no marker %q", begin)
+	_, after, found := strings.Cut(rest, end)
+	require.True(t, found)
+	return before + begin + text + end + after
+}
+
+func table(role Role, outcomes []outcome) string {
+	var b strings.Builder
+	b.WriteString("| right | needed | what for | without it |\n|---|---|---|---|\n")
+	for _, o := range outcomes {
+		without := "nothing is said"
+		switch {
+		case slices.Contains(clusterOnly, o.rule):
+			without = clusterOutcomes[o.rule]
+		case o.err != nil:
+			message, _, _ := strings.Cut(o.err.Error(), " (the user lacks")
+			without = "`" + oldWords.Replace(message) + "`"
+		case o.lack != "":
+			without = "a warning names it"
+		}
+		need, why := explain(acl(role), o.rule)
+		row := []string{"`" + o.rule + "`", need, why, without}
+		for i := range row {
+			row[i] = strings.ReplaceAll(row[i], "|", `\|`)
+		}
+		fmt.Fprintln(&b, "| "+strings.Join(row, " | ")+" |")
+	}
+	return b.String()
+}
+
+// oldWords puts what newer servers say of ann into the words of Redis 7.0, which are those of the
+// document.
+var oldWords = strings.NewReplacer(
+	"NOPERM User ann has no permissions",
+	"NOPERM this user has no permissions",
+	"NOPERM No permissions to access a key",
+	"NOPERM this user has no permissions to access one of the keys used as arguments",
+)
+
+// clusterOutcomes are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
+var clusterOutcomes = map[string]string{
+	"+cluster|slots": "`NOPERM this user has no permissions to run the 'cluster|slots' command`",
+	"+asking":        "`NOPERM the user may not run ASKING`",
+	"+command":       "a warning names it",
+}
+
+// keyNames are the kinds of keys in words.
+var keyNames = map[keys.Kind]string{
+	keys.KindStream:       "partitions",
+	keys.KindPlain:        "the topic itself, if it is plain",
+	keys.KindMetadata:     "metadata of the topic",
+	keys.KindPlan:         "plan of the group",
+	keys.KindMembers:      "members of the group",
+	keys.KindLease:        "leases and committed offsets",
+	keys.KindProducer:     "sequence numbers of outputs",
+	keys.KindGroupChannel: "hints to the group",
+	keys.KindTopicChannel: "hints to all groups of the topic",
+}
+
+// explain says whether a rule is needed, and what for.
+func explain(a ACL, rule string) (need, why string) {
+	need = "optional"
+	if a.required(rule) {
+		need = "yes"
+	}
+	switch {
+	case rule == "+command":
+		need = "optional, on a cluster"
+	case slices.Contains(clusterOnly, rule):
+		need = "on a cluster"
+	}
+	if pattern, isCommand := strings.CutPrefix(rule, "+"); isCommand {
+		var all []string
+		for _, r := range a.rights() {
+			if r.name() == pattern {
+				all = append(all, r.why)
+			}
+		}
+		return need, strings.Join(unique(all), "; ")
+	}
+	pattern := regexp.MustCompile(`^[^~&]*[~&]`).ReplaceAllString(rule, "")
+	group := a.Group
+	if a.Role != RoleReader {
+		group = ""
+	}
+	var all []string
+	for _, r := range a.rights() {
+		if slices.Contains(keys.Patterns(r.kind(), a.Topic, group, a.Partitions), pattern) {
+			all = append(all, keyNames[r.kind()])
+		}
+	}
+	return need, strings.Join(unique(all), "; ")
+}

@@ -1,0 +1,23 @@
+package admin
+
+import (
+	"embed"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/script"
+)
+
+//go:embed lua
+var lua embed.FS
+
+func source(name string) string { return script.Source(lua, name) }
+
+var (
+	growTopicScript = script.New("grow_topic", source("grow_topic"))
+
+	seekScript = script.New("seek", broker.MirrorPart, broker.PositionPart, broker.MovedPart, source("seek"))
+
+	deleteGroupScript     = script.New("delete_group", source("delete_group"))
+	deleteLeaseScript     = script.New("delete_lease", broker.MirrorPart, source("delete_lease"))
+	deletePartitionScript = script.New("delete_partition", broker.MovedPart, source("delete_partition"))
+)

@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+const testTTL = 10 * time.Second
+
+// The topic, the group and the split that most tests need.
+var (
+	testSplit = broker.Topic{Name: "orders", Partitions: 4}.Split(3)
+	testLease = keys.Lease(testSplit.Key, "billing")
+)
+
+// testServer is a server with what most tests need on it.
+type testServer struct{ scripttest.Server }
+
+func onBothServers(t *testing.T, test func(t *testing.T, s testServer)) {
+	scripttest.OnBothServers(t, func(t *testing.T, s scripttest.Server) { test(t, testServer{s}) })
+}
+
+func onRedis(t *testing.T) testServer {
+	t.Helper()
+	return testServer{scripttest.OnRedis(t)}
+}
+
+func (s testServer) group() *broker.Group { return broker.NewGroup(s.Client, "orders", "billing") }
+
+func (s testServer) leases() *broker.Leases {
+	return broker.NewLeases(s.Client, broker.LeasesOptions{Topic: "orders", Group: "billing"})
+}
+
+// partitioned creates the topic of the tests.
+func (s testServer) partitioned(t *testing.T, n int) {
+	t.Helper()
+	s.Set(t, keys.Metadata("orders"), "partitions", n, "created_ms", 1)
+}
+
+// expire dates the lease back, as if its ttl had passed.
+func (s testServer) expire(t *testing.T) { s.Set(t, testLease, "expires_ms", s.Now(t)-1) }
+
+// mirrorOf returns the Redis consumer group of our group's name, nil if there is none.
+func (s testServer) mirrorOf(t *testing.T) *redis.XInfoGroup {
+	t.Helper()
+	groups, err := s.Client.XInfoGroups(t.Context(), testSplit.Key).Result()
+	require.NoError(t, err)
+	for _, g := range groups {
+		if g.Name == "billing" {
+			return &g
+		}
+	}
+	return nil
+}
+
+func beat(t *testing.T, g *broker.Group, member string) splits.View {
+	t.Helper()
+	view, err := g.Beat(t.Context(), splits.Beat{Member: member, TTL: testTTL})
+	require.NoError(t, err)
+	return view
+}
+
+// claim asks for testSplit.
+func claim(t *testing.T, l *broker.Leases, member string, start splits.Start) splits.Granted {
+	t.Helper()
+	return l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: testSplit, Start: start}})[0]
+}
+
+// granted asks for testSplit and gets it.
+func granted(t *testing.T, l *broker.Leases, member string) (splits.Lease, splits.Granted) {
+	t.Helper()
+	g := claim(t, l, member, splits.Earliest())
+	require.NoError(t, g.Err)
+	return splits.Lease{Split: testSplit, Member: member, Epoch: g.Epoch}, g
+}
+
+func commit(t *testing.T, l *broker.Leases, lease splits.Lease, ms, seq uint64, read int64) error {
+	t.Helper()
+	at := splits.Commit{Lease: lease, Position: position(ms, seq, read), Accounted: read}
+	return l.Commit(t.Context(), testTTL, []splits.Commit{at})[0]
+}
+
+func position(ms, seq uint64, read int64) splits.Position {
+	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
+}

@@ -1,0 +1,41 @@
+package broker
+
+import (
+	"embed"
+
+	"github.com/rafka-streams/rafka/internal/script"
+)
+
+//go:embed lua
+var lua embed.FS
+
+func source(name string) string { return script.Source(lua, name) }
+
+// Parts that several scripts share, for scripts of other packages too.
+var (
+	MirrorPart   = source("mirror")
+	PositionPart = source("position")
+	MovedPart    = source("moved")
+
+	instancePart = source("instance")
+)
+
+var (
+	createTopicScript = script.New("create_topic", source("create_topic"))
+
+	enrollScript    = script.New("enroll", instancePart, source("enroll"))
+	heartbeatScript = script.New("heartbeat", instancePart, source("heartbeat"))
+	proposeScript   = script.New("propose", source("propose"))
+	leaveScript     = script.New("leave", instancePart, source("leave"))
+
+	claimScript   = script.New("claim", instancePart, MirrorPart, PositionPart, source("claim"))
+	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
+	resetScript   = script.New("reset", MirrorPart, MovedPart, source("reset"))
+	releaseScript = script.New("release", source("release"))
+
+	stateScript        = script.New("state", source("state"))
+	peekScript         = script.New("peek", source("peek"))
+	countEntriesScript = script.New("count_entries", source("count_entries"))
+
+	appendScript = script.New("append", source("append"))
+)

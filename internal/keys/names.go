@@ -1,0 +1,160 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxName is the most characters that the name of a topic, a group, a consumer or an instance may
+// have. It is Kafka's limit.
+const MaxName = 249
+
+// MaxPartitions is the largest number of partitions that a topic can have.
+const MaxPartitions = 100_000
+
+// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be
+// created with partitions, whose keys must not be those of another topic. The error names the field
+// and the remedy.
+func ValidateTopic(name string, partitioned bool) error {
+	if err := validateName("stream_name", name); err != nil {
+		return err
+	}
+	if err := validateBraces(name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, Prefix) && strings.ContainsAny(name, "{}") {
+		return fmt.Errorf(
+			"stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces",
+			name,
+			Prefix,
+		)
+	}
+	if partitioned && endsInNumber(name) {
+		return fmt.Errorf(
+			"stream_name: %q ends like a partition of another topic: a topic that is created with partitions "+
+				"needs a name that does not end in a colon and a number",
+			name,
+		)
+	}
+	return nil
+}
+
+// ValidateGroup checks that name can be a consumer_group. The error names the field and the remedy.
+func ValidateGroup(name string) error { return validateName("consumer_group", name) }
+
+// ValidateConsumer checks that name can be a consumer_name. The error names the field and the
+// remedy.
+func ValidateConsumer(name string) error { return validateName("consumer_name", name) }
+
+// ValidateInstance checks that name can be an instance_id. The error names the field and the
+// remedy.
+func ValidateInstance(name string) error {
+	if err := validateName("instance_id", name); err != nil {
+		return err
+	}
+	if strings.Contains(name, "/") {
+		return fmt.Errorf("instance_id: %q holds a slash, which parts the names of members: remove it", name)
+	}
+	return nil
+}
+
+// validateName is what all names have in common. An error quotes the beginning of a long name only:
+// the name may come from a message.
+func validateName(field, name string) error {
+	switch n := utf8.RuneCountInString(name); {
+	case strings.TrimSpace(name) == "":
+		return errors.New(field + " is empty: set it to a name")
+	case n > MaxName:
+		return fmt.Errorf("%s: %.40q... has %d characters: use %d at most, as in Kafka", field, name, n, MaxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%s: %q is not valid UTF-8: use other characters", field, name)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("%s: %q holds control characters: remove them", field, name)
+	}
+	if i := strings.IndexFunc(name, hidden); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(name[i:])
+		return fmt.Errorf(
+			"%s: %+q holds %U, a character that is not seen or changes how others are seen: remove it",
+			field,
+			name,
+			r,
+		)
+	}
+	return nil
+}
+
+// hidden reports whether a character has no look of its own: control characters, those that change
+// the direction of a text, separators of lines, and those of no width, of which the format
+// characters are a part. Two names that differ in such characters look the same, and a terminal may
+// obey them.
+func hidden(r rune) bool {
+	return unicode.In(
+		r,
+		unicode.Cc,
+		unicode.Cf,
+		unicode.Zl,
+		unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector,
+	)
+}
+
+// Visible returns the text with everything that a terminal could obey, or that is not seen, written
+// as Go escapes it: hidden characters, line breaks among them, and bytes that are not UTF-8. It is
+// for what was read from a server, where other programs write too. Text without such characters
+// comes back as it is.
+func Visible(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case hidden(r):
+			quoted := fmt.Sprintf("%+q", r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would
+// not share a slot.
+func validateBraces(name string) error {
+	opened, closed := strings.Count(name, "{"), strings.Count(name, "}")
+	if opened == 0 && closed == 0 {
+		return nil
+	}
+	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
+	if opened != 1 || closed != 1 || to < from+2 {
+		return fmt.Errorf(
+			"stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
+			name,
+			"{tenant}:orders",
+		)
+	}
+	return nil
+}
+
+// endsInNumber reports whether the name ends in a colon and digits.
+func endsInNumber(name string) bool {
+	head := strings.TrimRight(name, "0123456789")
+	return len(head) < len(name) && strings.HasSuffix(head, ":")
+}
+
+// validatePartitions checks that n can be the number of partitions of a topic.
+func ValidatePartitions(n int) error {
+	if n < 1 || n > MaxPartitions {
+		return fmt.Errorf("partitions is %d: set it to a number from 1 to %d", n, MaxPartitions)
+	}
+	return nil
+}

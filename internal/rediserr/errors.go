@@ -1,0 +1,334 @@
+package rediserr
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/internal/keys"
+)
+
+// Class says what an error of a Redis request means for what to do next.
+type Class int
+
+// The classes. After ClassConnection alone it is open whether the request was executed.
+const (
+	// ClassNone: no error; redis.Nil, the answer "nothing", is none either.
+	ClassNone Class = iota
+	// ClassConnection: no answer came, or none that could be read. The request was executed, was
+	// not, or will be.
+	ClassConnection
+	// ClassTransient: the server refused for a reason that passes by itself (LOADING, OOM,
+	// READONLY, CLUSTERDOWN, MOVED, ...).
+	ClassTransient
+	// ClassPermission: the user may not run the command or not touch the key.
+	ClassPermission
+	// ClassAuth: the server does not accept who we say we are.
+	ClassAuth
+	// ClassWrongType: the key holds something of another type.
+	ClassWrongType
+	// ClassFinal: any other refusal. A retry would meet it again.
+	ClassFinal
+)
+
+// refusal is what an error reply of a server means. It is recognised by the beginning of its text,
+// after an "ERR " if there is one.
+type refusal struct {
+	prefix string
+	class  Class
+	remedy string
+}
+
+const (
+	remedyAuth    = "check `username` and `password`"
+	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
+		"or set `kind` to failover or cluster so that it is found"
+	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the move, and it passes when that is done"
+	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, " +
+		"the address that it announces"
+	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or `read_timeout` too short?"
+	remedyCut  = "the connection was closed before the entries had arrived completely: the server went down, or closed it because they " +
+		"exceed its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it"
+	remedyUnknown  = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
+)
+
+// deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission
+// inside a script.
+const deniedInScript = "ACL failure in script"
+
+// refusals is searched in order. Errors inside scripts begin as those outside do, except those
+// about missing permissions and about unknown commands.
+var refusals = []refusal{
+	{
+		"WRONGTYPE",
+		ClassWrongType,
+		"the key holds another type: rename or delete that key, or choose another `stream_name`",
+	},
+	{"NOPERM", ClassPermission, ""},
+	{"The user executing the script can't", ClassPermission, ""},
+	{deniedInScript, ClassPermission, ""},
+	{
+		"NOAUTH",
+		ClassAuth,
+		"the server asks for a password: set `password`, and `username` unless it is the default user",
+	},
+	{"WRONGPASS", ClassAuth, remedyAuth},
+	{"invalid password", ClassAuth, remedyAuth},
+	{
+		"AUTH <password> called without any password",
+		ClassAuth,
+		"the server has no password: remove `password`, or check `username`",
+	},
+	{"AUTH failed", ClassAuth, remedyAuth},
+	{"DENIED", ClassAuth, "the server is in protected mode: set a password on it or let it bind the right address"},
+	{"OOM", ClassTransient, "the server has reached its maxmemory: raise it, or delete or trim data"},
+	{"READONLY", ClassTransient, remedyReplica},
+	{
+		"MISCONF",
+		ClassTransient,
+		"the server cannot save its data to disk and refuses writes: see its log and free or mend the disk",
+	},
+	{
+		"NOREPLICAS",
+		ClassTransient,
+		"the server has fewer replicas than min-replicas-to-write asks for: see its replicas",
+	},
+	{"LOADING", ClassTransient, "the server is loading its data: it passes when that is done"},
+	{
+		"CLUSTERDOWN",
+		ClassTransient,
+		"the cluster does not serve all slots: see CLUSTER INFO; it passes when a failover succeeds",
+	},
+	{"MASTERDOWN", ClassTransient, "the server is a replica that lost its master: " + remedyReplica},
+	{"TRYAGAIN", ClassTransient, "slots of the cluster are on the move: it passes when that is done"},
+	{"MOVED", ClassTransient, remedyCluster},
+	{"ASK ", ClassTransient, remedyCluster},
+	{"REDIRECT", ClassTransient, remedyReplica},
+	{"BUSY", ClassTransient, "a script of another client occupies the server: see SLOWLOG, and SCRIPT KILL ends it"},
+	{"INPROG", ClassTransient, "a failover is in progress: it passes when that is done"},
+	{"UNBLOCKED", ClassTransient, ""},
+	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
+	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
+	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
+	{
+		"This instance has cluster support disabled",
+		ClassFinal,
+		"the server is no node of a cluster: set `kind` to simple",
+	},
+	{
+		"unknown command 'cluster'",
+		ClassFinal,
+		"the server is no node of a cluster: set `kind` to what it is, simple or failover",
+	},
+	{"DB index is out of range", ClassFinal, remedyDatabase},
+	{"invalid DB index", ClassFinal, remedyDatabase},
+	{
+		"SELECT is not allowed in cluster mode",
+		ClassFinal,
+		"a cluster has database 0 alone: remove the database number from `url`, " +
+			"and set `kind` to cluster",
+	},
+	{"unknown command", ClassFinal, remedyUnknown},
+	{"unknown subcommand", ClassFinal, remedyUnknown},
+	{"Unknown Redis command called from script", ClassFinal, remedyUnknown},
+	{"Unknown command called from script", ClassFinal, remedyUnknown}, // Valkey
+	{
+		idsUsedUp,
+		ClassFinal,
+		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can be written " +
+			"behind it: read the stream to its end and delete it, or use another `stream_name`",
+	},
+	{"EXECABORT", ClassFinal, ""},
+}
+
+// idsUsedUp begins what a stream says whose last ID is the highest possible one.
+const idsUsedUp = "The stream has exhausted the last possible ID"
+
+// Exhausted reports whether a stream refused an entry because it has no ID left for it.
+func Exhausted(err error) bool { return redis.HasErrorPrefix(err, idsUsedUp) }
+
+// slotMoves reports whether a request was refused because it named keys of a slot that is on the
+// move, not all of which were found in one place.
+func SlotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
+
+// Classify tells what an error of a Redis client means. It looks through wrapping.
+func Classify(err error) Class {
+	class, _ := judge(err)
+	return class
+}
+
+// Explain adds a remedy to an error of a Redis client, in words for users. errors.Is and errors.As
+// still see the cause. Errors without a known remedy, and those that were explained before, come
+// back as they are.
+func Explain(err error) error {
+	if _, before := errors.AsType[*explained](err); before {
+		return err
+	}
+	if _, remedy := judge(err); remedy != "" {
+		return &explained{cause: err, remedy: remedy}
+	}
+	return err
+}
+
+// withRemedy adds a remedy to an error.
+func WithRemedy(cause error, remedy string) error {
+	return &explained{cause: cause, remedy: remedy}
+}
+
+// explanation returns the error in the chain that a remedy was added to, with the remedy.
+func Explained(err error) (error, bool) { return errors.AsType[*explained](err) }
+
+type explained struct {
+	cause  error
+	remedy string
+}
+
+// Error is one line, however many answers the cause has, and holds nothing of them that a terminal
+// could obey.
+func (e *explained) Error() string {
+	return keys.Visible(strings.ReplaceAll(e.cause.Error(), "\n", ", ")) + " (" + e.remedy + ")"
+}
+
+func (e *explained) Unwrap() error { return e.cause }
+
+// judge finds the class and the remedy of an error.
+func judge(err error) (Class, string) {
+	var refused redis.Error
+	var shut interface{ Refusal() string } // a connection that the server did not let in
+	switch {
+	case withoutMaster(err):
+		return judgeSentinels(err)
+	case err == nil, errors.Is(err, redis.Nil):
+		return ClassNone, ""
+	case errors.Is(err, redis.ErrClosed):
+		return ClassFinal, "the connection was closed by rafka itself"
+	case errors.As(err, &shut):
+		return judgeRefusal(Error(shut.Refusal()))
+	case errors.As(err, &refused):
+		return judgeRefusal(refused)
+	}
+	return ClassConnection, connectionRemedy(err)
+}
+
+func judgeRefusal(err error) (Class, string) {
+	for _, r := range refusals {
+		if redis.HasErrorPrefix(err, r.prefix) {
+			if r.class == ClassPermission {
+				return r.class, permissionRemedy(err.Error())
+			}
+			return r.class, r.remedy
+		}
+	}
+	if text := err.Error(); strings.Contains(text, "unauthenticated") {
+		return ClassAuth, remedyAuth
+	} else if inner, wrapped := insideScript(text); wrapped {
+		return judgeRefusal(inner)
+	}
+	return ClassFinal, ""
+}
+
+// insideScript finds the error of a command in that of the script which it ended. Redis 7.0 and
+// later do not wrap it; the embedded server does ("ERR Error compiling script (new function): :1:
+// WRONGTYPE ..."), and so do some that only speak the protocol ("ERR Error running script (call to
+// f_<sha>): @user_script:1: WRONGTYPE ...").
+func insideScript(text string) (redis.Error, bool) {
+	if !strings.Contains(text, "Error running script") && !strings.Contains(text, "Error compiling script") {
+		return nil, false
+	}
+	for i := range text {
+		if i == 0 || text[i-1] != ' ' {
+			continue
+		}
+		for _, r := range refusals {
+			if strings.HasPrefix(text[i:], r.prefix) {
+				return Error(text[i:]), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// refusalText is an error reply of a server that came as a part of something else.
+type Error string
+
+func (t Error) Error() string { return string(t) }
+
+// RedisError marks the type as an error reply of the server.
+func (Error) RedisError() {}
+
+func connectionRemedy(err error) string {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return ""
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
+		return "all connections are in use: raise `pool.size` or `pool.wait_timeout`"
+	case failedDial(err):
+		return remedyUnreachable
+	case tlsRemedy(err) != "":
+		return tlsRemedy(err)
+	case TimedOut(err):
+		return remedyLate
+	case Unreachable(err):
+		return remedyUnreachable
+	}
+	return "" // not from the network: it speaks for itself
+}
+
+// Unreachable reports whether the error says that the network or the server was away, as opposed to
+// an answer, and to what this process found wrong by itself.
+func Unreachable(err error) bool {
+	var failed net.Error
+	return errors.As(err, &failed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) ||
+		strings.Contains(err.Error(), clientPrefix)
+}
+
+// clientPrefix begins what go-redis itself says of connections, sentinels and clusters that it
+// can't reach: it has no types for that.
+const clientPrefix = "redis: "
+
+// neverSent reports whether the error proves that the request did not leave this process. It holds
+// for one attempt: a client that retries by itself may have sent it before.
+func NeverSent(err error) bool {
+	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) ||
+		errors.Is(err, redis.ErrPoolExhausted) ||
+		errors.Is(err, redis.ErrClosed)
+}
+
+// tooLate reports whether the error says that an answer took too long.
+func TimedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// explainRead is Explain for requests whose answers have entries of any size: a connection that
+// ends does not prove that the server is away.
+func ExplainRead(err error) error {
+	if CutOff(err) && !NeverSent(err) {
+		return &explained{cause: err, remedy: remedyCut}
+	}
+	return Explain(err)
+}
+
+// CutOff reports whether the error says that a connection ended which was there.
+func CutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func failedDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// unknownCommand reports whether the server itself does not know a command: a server in the place
+// of a Sentinel knows none of theirs.
+func UnknownCommand(err error) bool {
+	return !withoutMaster(err) && redis.HasErrorPrefix(err, "unknown command")
+}

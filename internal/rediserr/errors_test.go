@@ -1,0 +1,313 @@
+package rediserr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/redistest"
+	"github.com/rafka-streams/rafka/internal/script"
+)
+
+// noMaster is what go-redis says when the Sentinels gave these answers.
+func noMaster(answers ...error) error {
+	return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(answers...))
+}
+
+// shut is the error of a connection that the server did not let in.
+type shut string
+
+func (s shut) Error() string   { return string(s) }
+func (s shut) Refusal() string { return string(s) }
+
+func TestClassifyAndExplain(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	tests := []struct {
+		err    error
+		class  Class
+		remedy string
+	}{
+		{nil, ClassNone, ""},
+		{redis.Nil, ClassNone, ""},
+		{io.EOF, ClassConnection, "`url`"},
+		{io.ErrUnexpectedEOF, ClassConnection, "`url`"},
+		{dial, ClassConnection, "`url`"},
+		{&net.OpError{Op: "dial", Err: context.DeadlineExceeded}, ClassConnection, "`url`"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, ClassConnection, "`url`"},
+		{&net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}, ClassConnection, "`read_timeout`"},
+		{context.DeadlineExceeded, ClassConnection, "`read_timeout`"},
+		{context.Canceled, ClassConnection, ""},
+		{redis.ErrPoolTimeout, ClassConnection, "`pool.size`"},
+		{redis.ErrPoolExhausted, ClassConnection, "`pool.size`"},
+		{
+			errors.New("redis: all sentinels specified in configuration are unreachable"),
+			ClassConnection,
+			"`url` lists the Sentinels",
+		},
+		{noMaster(dial, redis.Nil), ClassConnection, "`master`"},
+		{noMaster(dial, Error("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
+		{noMaster(Error("ERR unknown command 'sentinel'")), ClassConnection, "does not lead to Sentinels"},
+		{redis.ErrClosed, ClassFinal, ""},
+		{shut("ERR max number of clients reached"), ClassTransient, "maxclients"},
+		{shut("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
+		{
+			Error("WRONGTYPE Operation against a key holding the wrong kind of value"),
+			ClassWrongType,
+			"`stream_name`",
+		},
+		{
+			Error(
+				"WRONGTYPE Operation against a key holding the wrong kind of value script: f0, on @user_script:1.",
+			),
+			ClassWrongType,
+			"delete",
+		},
+		{
+			Error(
+				"ERR Error compiling script (new function): :1: WRONGTYPE Operation against a key stack traceback:  [G]: ?",
+			),
+			ClassWrongType,
+			"delete",
+		}, // miniredis
+		{
+			Error("ERR Error running script (call to f_0): @user_script:1: WRONGTYPE Operation"),
+			ClassWrongType,
+			"delete",
+		},
+		{
+			Error("ERR Error running script (call to f_0): @user_script:1: user_script:1: attempt to index"),
+			ClassFinal,
+			"",
+		},
+		{
+			Error("NOPERM this user has no permissions to run the 'xadd' command"),
+			ClassPermission,
+			"ACL SETUSER <username> +xadd",
+		},
+		{
+			Error("NOPERM this user has no permissions to access one of the keys used as arguments"),
+			ClassPermission,
+			"<username> ~<key>",
+		},
+		// 7.2, 8, valkey
+		{
+			Error("NOPERM User alice has no permissions to run the 'xinfo|stream' command"),
+			ClassPermission,
+			" +xinfo|stream",
+		},
+		{Error("NOPERM No permissions to access a key"), ClassPermission, "ACL SETUSER <username> ~<key>"},
+		{
+			Error("NOPERM No permissions to access a channel"),
+			ClassPermission,
+			"ACL SETUSER <username> &<channel>",
+		},
+		{
+			Error(
+				"ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1.",
+			),
+			ClassPermission,
+			"ACL SETUSER <username> +<command>",
+		}, // 7.0
+		{
+			Error(
+				"ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+			),
+			ClassPermission,
+			"ACL SETUSER",
+		},
+		{
+			Error(
+				"ERR ACL failure in script: User alice has no permissions to run the 'xadd' command script: f0",
+			),
+			ClassPermission,
+			"ACL SETUSER <username> +xadd",
+		}, // 7.2, 8, valkey
+		{Error("NOAUTH Authentication required."), ClassAuth, "`password`"},
+		{Error("WRONGPASS invalid username-password pair or user is disabled."), ClassAuth, "`username`"},
+		{Error("ERR invalid password"), ClassAuth, "`password`"},
+		{
+			Error(
+				"ERR AUTH <password> called without any password configured for the default user. Are you sure?",
+			),
+			ClassAuth,
+			"`password`",
+		},
+		{Error("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
+		{Error("OOM command not allowed when used memory > 'maxmemory'."), ClassTransient, "maxmemory"},
+		{Error("READONLY You can't write against a read only replica."), ClassTransient, "master"},
+		{Error("MISCONF Errors writing to the AOF file: No space left on device"), ClassTransient, "disk"},
+		{Error("NOREPLICAS Not enough good replicas to write."), ClassTransient, "min-replicas"},
+		{Error("LOADING Redis is loading the dataset in memory"), ClassTransient, "loading"},
+		{Error("CLUSTERDOWN The cluster is down"), ClassTransient, "cluster"},
+		{
+			Error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+			ClassTransient,
+			"master",
+		},
+		{Error("TRYAGAIN Multiple keys request during rehashing of slot"), ClassTransient, "slots"},
+		{Error("MOVED 3999 127.0.0.1:6381"), ClassTransient, "`kind` to cluster"},
+		{Error("ASK 3999 127.0.0.1:6381"), ClassTransient, "`kind` to cluster"},
+		{Error("REDIRECT 127.0.0.1:6381"), ClassTransient, "master"},
+		{Error("BUSY Redis is busy running a script."), ClassTransient, "SCRIPT KILL"},
+		{Error("INPROG Failover already in progress."), ClassTransient, "failover"},
+		{Error("UNBLOCKED client unblocked via CLIENT UNBLOCK"), ClassTransient, ""},
+		{Error("NOSCRIPT No matching script. Please use EVAL."), ClassTransient, "script"},
+		{Error("ERR max number of clients reached"), ClassTransient, "maxclients"},
+		{Error("ERR max number of clients + cluster connections reached"), ClassTransient, "maxclients"},
+		{Error("CROSSSLOT Keys in request don't hash to the same slot"), ClassFinal, "cluster"},
+		{Error("ERR unknown command 'EVALSHA', with args beginning with: "), ClassFinal, "7.0"},
+		{Error("ERR unknown command `EVALSHA`, with args beginning with: "), ClassFinal, "7.0"},
+		{Error("ERR Unknown Redis command called from script script: f0"), ClassFinal, "7.0"},
+		{Error("ERR Unknown command called from script script: f0"), ClassFinal, "7.0"}, // Valkey 8
+		{Error("ERR value is not an integer or out of range"), ClassFinal, ""},
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprint(test.err), func(t *testing.T) {
+			assert.Equal(t, test.class, Classify(test.err))
+			if test.err == nil {
+				require.NoError(t, Explain(nil))
+				return
+			}
+			wrapped := fmt.Errorf("reading orders: %w", test.err)
+			assert.Equal(t, test.class, Classify(wrapped), "wrapped")
+			told := Explain(wrapped)
+			require.ErrorIs(t, told, test.err)
+			assert.Equal(t, test.class, Classify(told), "explained")
+			assert.Equal(t, told, Explain(told), "explained twice")
+			assert.Contains(t, strings.TrimPrefix(told.Error(), wrapped.Error()), test.remedy)
+			if test.remedy == "" && !errors.Is(test.err, redis.ErrClosed) {
+				assert.Equal(t, wrapped, told)
+			}
+		})
+	}
+}
+
+func TestACommandThatWasDeniedInAScriptIsLookedFor(t *testing.T) {
+	for text, names := range map[string]bool{
+		"NOPERM this user has no permissions to run the 'xread' command":                                       true,
+		"NOPERM User alice has no permissions to run the 'evalsha' command":                                    true,
+		"ERR ACL failure in script: User alice has no permissions to run the 'hset' command script: f0":        false,
+		"ERR ACL failure in script: User alice has no permissions to run the 'xadd' command (key orders:0)":    false,
+		"ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1": false,
+		"NOPERM No permissions to access a key":                                                                false,
+	} {
+		assert.Equal(t, names, NamesCommand(Error(text)), text)
+	}
+}
+
+func TestNeverSentNeedsProof(t *testing.T) {
+	for _, err := range []error{
+		redis.ErrPoolTimeout, redis.ErrPoolExhausted, redis.ErrClosed, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
+	} {
+		assert.True(t, NeverSent(fmt.Errorf("x: %w", err)), err)
+	}
+	for _, err := range []error{io.EOF, context.DeadlineExceeded, context.Canceled, &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}} {
+		assert.False(t, NeverSent(err), err)
+	}
+}
+
+// What a real server says is the proof of the table above.
+func TestClassifyOfWhatARealServerSays(t *testing.T) {
+	server := redistest.Start(t)
+	admin := server.Client(t)
+	ctx := t.Context()
+	require.NoError(t, admin.Set(ctx, "text", "x", 0).Err())
+	user := func(name string, rules ...any) *redis.Client {
+		require.NoError(t, admin.Do(ctx, append([]any{"acl", "setuser", name, "on", ">pw"}, rules...)...).Err())
+		return server.Client(t, func(o *redis.Options) { o.Username, o.Password = name, "pw" })
+	}
+	add := script.New("add", "return redis.call('XADD', KEYS[1], '*', 'f', 'v')")
+	tryAdd := script.New("try", "return redis.pcall('XADD', KEYS[1], '*', 'f', 'v')")
+	undeclared := script.New("undeclared", "return redis.call('XADD', ARGV[1], '*', 'f', 'v')")
+	noCommand := user("nocommand", "~*", "+@all", "-xadd")
+	noKey := user("nokey", "~a*", "+@all")
+	noScripts := user("noscripts", "~*", "+@all", "-evalsha", "-eval")
+
+	run := func(s *script.Script, client *redis.Client, key string) error {
+		_, err := s.Run(ctx, client, []string{key})
+		return err
+	}
+	_, undeclaredErr := undeclared.Run(ctx, noKey, nil, "s")
+	wrong := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "nokey", "secret-guess" })
+	closed := server.Client(t)
+	require.NoError(t, closed.Close())
+
+	unknown := run(script.New("u", "return redis.call('FROBNICATE')"), admin, "s")
+	require.ErrorContains(t, Explain(unknown), remedyUnknown)
+
+	for name, test := range map[string]struct {
+		err   error
+		class Class
+	}{
+		"command in a script":         {run(add, noCommand, "s"), ClassPermission},
+		"command in a pcall":          {run(tryAdd, noCommand, "s"), ClassPermission},
+		"command":                     {noCommand.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"f", "v"}}).Err(), ClassPermission},
+		"key of a script":             {run(add, noKey, "s"), ClassPermission},
+		"undeclared key":              {undeclaredErr, ClassPermission},
+		"key":                         {noKey.Get(ctx, "s").Err(), ClassPermission},
+		"scripts":                     {run(add, noScripts, "s"), ClassPermission},
+		"wrong type in a script":      {run(add, admin, "text"), ClassWrongType},
+		"wrong type in a pcall":       {run(tryAdd, admin, "text"), ClassWrongType},
+		"wrong type":                  {admin.XLen(ctx, "text").Err(), ClassWrongType},
+		"unknown command":             {admin.Do(ctx, "frobnicate").Err(), ClassFinal},
+		"unknown command in a script": {unknown, ClassFinal},
+		"wrong password":              {wrong.Ping(ctx).Err(), ClassAuth},
+		"unknown script":              {admin.EvalSha(ctx, strings.Repeat("0", 40), nil).Err(), ClassTransient},
+		"closed":                      {closed.Ping(ctx).Err(), ClassFinal},
+	} {
+		require.Error(t, test.err, name)
+		assert.Equal(t, test.class, Classify(test.err), "%s: %v", name, test.err)
+		assert.NotContains(t, Explain(test.err).Error(), "secret-guess")
+	}
+
+	require.NoError(t, admin.ConfigSet(ctx, "maxmemory", "1").Err())
+	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "out of memory")
+	require.NoError(t, admin.ConfigSet(ctx, "maxmemory", "0").Err())
+	require.NoError(t, admin.ConfigSet(ctx, "min-replicas-to-write", "1").Err())
+	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "too few replicas")
+	require.NoError(t, admin.ConfigSet(ctx, "min-replicas-to-write", "0").Err())
+	require.NoError(t, admin.Do(ctx, "replicaof", "127.0.0.1", "1").Err())
+	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "replica")
+	require.NoError(t, admin.ConfigSet(ctx, "replica-serve-stale-data", "no").Err())
+	assert.Equal(t, ClassTransient, Classify(admin.Get(ctx, "s").Err()), "replica without a master")
+	require.NoError(t, admin.Do(ctx, "replicaof", "no", "one").Err())
+	require.NoError(t, admin.ConfigSet(ctx, "requirepass", "pw").Err())
+	assert.Equal(t, ClassAuth, Classify(server.Client(t).Get(ctx, "s").Err()), "no password")
+}
+
+func TestConnectionErrorsOfARealServer(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(
+		t,
+		func(o *redis.Options) { o.ReadTimeout, o.DialTimeout = 200*time.Millisecond, time.Second },
+	)
+	require.NoError(t, client.Ping(t.Context()).Err())
+
+	server.Pause(t)
+	err := client.Ping(t.Context()).Err()
+	assert.Equal(t, ClassConnection, Classify(err), err)
+	assert.False(t, NeverSent(err), err)
+	assert.ErrorContains(t, Explain(err), "read_timeout")
+	server.Resume(t)
+
+	server.Kill(t)
+	require.Eventually(
+		t,
+		func() bool { err = client.Ping(t.Context()).Err(); return NeverSent(err) },
+		time.Minute,
+		10*time.Millisecond,
+	)
+	assert.Equal(t, ClassConnection, Classify(err), err)
+	assert.ErrorContains(t, Explain(err), "`url`")
+}

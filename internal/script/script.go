@@ -1,0 +1,190 @@
+package script
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // Redis names scripts by their SHA-1; nothing depends on its strength.
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// script is a Lua script, known to Redis by the SHA-1 of its source. It is immutable and safe for
+// concurrent use.
+type Script struct {
+	Name, src, sha string
+}
+
+//go:embed lua/prelude.lua
+var prelude string
+
+// newScript returns a script that is made of the prelude and the parts. The name is for errors.
+func New(name string, parts ...string) *Script {
+	src := prelude + strings.Join(parts, "")
+	sum := sha1.Sum([]byte(src)) //nolint:gosec // see the import
+	return &Script{Name: name, src: src, sha: hex.EncodeToString(sum[:])}
+}
+
+// run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
+// that nothing was executed. A reply that is an error comes as a *callError, any other error is the
+// client's own. All keys must be in one slot.
+func (s *Script) Run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
+	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		value, err = client.Eval(ctx, s.src, keys, args...).Result()
+	}
+	return value, s.callError(keys, err)
+}
+
+// callError is an error that a server returned to a call of a script. Its text is the server's.
+type CallError struct {
+	Script string
+	Keys   []string
+	Err    error
+}
+
+func (e *CallError) Error() string { return e.Err.Error() }
+
+func (e *CallError) Unwrap() error { return e.Err }
+
+// callError adds to a server's error which call it answers. Other errors stay as they are.
+func (s *Script) callError(keys []string, err error) error {
+	if _, answered := errors.AsType[redis.Error](err); !answered {
+		return err
+	}
+	return &CallError{Script: s.Name, Keys: keys, Err: err}
+}
+
+// scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not
+// share it.
+type Call struct {
+	Script *Script
+	Keys   []string
+	// line is the command: two places for the verb and the script, how many keys there are, the
+	// keys, and the arguments.
+	line []any
+}
+
+// call is a call of the script.
+func (s *Script) Call(keys []string, args ...any) Call {
+	c := s.Begin(keys, len(args))
+	c.line = append(c.line, args...)
+	return c
+}
+
+// begin returns a call that has room for so many arguments, which the caller adds. Thousands of
+// arguments are not copied this way.
+func (s *Script) Begin(keys []string, room int) Call {
+	line := append(make([]any, 0, 3+len(keys)+room), nil, nil, len(keys))
+	for _, key := range keys {
+		line = append(line, key)
+	}
+	return Call{Script: s, Keys: keys, line: line}
+}
+
+// add appends one argument.
+func (c *Call) Add(arg any) { c.line = append(c.line, arg) }
+
+// byHash returns the command that runs the script by its hash. It shares its arguments with the
+// call: a call must not be in flight twice.
+func (c *Call) ByHash(ctx context.Context) *redis.Cmd {
+	return c.command(ctx, "evalsha", c.Script.sha)
+}
+
+// bySource returns the command that runs the script by its source, which the server then knows. It
+// shares its arguments with the call: a call must not be in flight twice.
+func (c *Call) BySource(ctx context.Context) *redis.Cmd {
+	return c.command(ctx, "eval", c.Script.src)
+}
+
+func (c *Call) command(ctx context.Context, verb, body string) *redis.Cmd {
+	c.line[0], c.line[1] = verb, body
+	return redis.NewCmd(ctx, c.line...)
+}
+
+// once is a command whose pipeline the client of a cluster does not send again. Left to itself, it
+// repeats all that a pipeline has for a node when the connection breaks, or when the first command
+// meets an error that passes: commands that were executed would be executed again. Redirections are
+// followed nevertheless, since they prove that nothing was executed.
+type Once struct{ *redis.Cmd }
+
+// NoRetry is what go-redis asks.
+func (Once) NoRetry() bool { return true }
+
+// scriptReply is the answer to one scriptCall: a value or an error, as run returns it.
+type Result struct {
+	Value any
+	Err   error
+}
+
+// runAll runs the calls in one pipeline for each node and answers in their order. Those whose
+// script the server did not know, and only those, are sent again in a second pipeline by their
+// source, which teaches it to the server; unlike SCRIPT LOAD this can't meet another node than the
+// call itself.
+func RunAll(ctx context.Context, client redis.UniversalClient, calls []Call) []Result {
+	replies := make([]Result, len(calls))
+	keys := make([]string, len(calls))
+	for i, c := range calls {
+		if len(c.Keys) > 0 {
+			keys[i] = c.Keys[0]
+		}
+	}
+	EachNode(ctx, client, keys, func(ctx context.Context, places []int) {
+		unknown := sendAll(ctx, client, calls, places, replies, (*Call).ByHash)
+		sendAll(ctx, client, calls, unknown, replies, (*Call).BySource)
+	})
+	for i, c := range calls {
+		replies[i].Err = c.Script.callError(c.Keys, replies[i].Err)
+	}
+	return replies
+}
+
+// sendAll sends the calls at the given places in one pipeline, stores their replies and returns the
+// places of those that met NOSCRIPT.
+func sendAll(
+	ctx context.Context,
+	client redis.UniversalClient,
+	calls []Call,
+	places []int,
+	replies []Result,
+	command func(c *Call, ctx context.Context) *redis.Cmd,
+) (unknown []int) {
+	if len(places) == 0 {
+		return nil
+	}
+	pipe := client.Pipeline()
+	commands := make([]*redis.Cmd, len(places))
+	for i, place := range places {
+		commands[i] = command(&calls[place], ctx)
+		_ = pipe.Process(ctx, Once{commands[i]}) // it only joins the pipeline
+	}
+	_, execErr := pipe.Exec(ctx)
+	for i, place := range places {
+		value, err := commands[i].Result()
+		if err == nil && value == nil {
+			err = execErr // the pipeline failed before this command was given an answer
+		}
+		replies[place] = Result{Value: value, Err: err}
+		if redis.HasErrorPrefix(err, "NOSCRIPT") {
+			unknown = append(unknown, place)
+		}
+	}
+	return unknown
+}
+
+// millis is how scripts take a duration: in whole milliseconds, at least one.
+func Millis(d time.Duration) int64 { return max(d.Milliseconds(), 1) }
+
+// source returns the source of lua/NAME.lua in files. It panics if there is no such file: the files
+// are embedded in the program.
+func Source(files fs.FS, name string) string {
+	src, err := fs.ReadFile(files, "lua/"+name+".lua")
+	if err != nil {
+		panic(err)
+	}
+	return string(src)
+}

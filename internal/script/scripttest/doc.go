@@ -1,0 +1,2 @@
+// Package scripttest has servers, users and canned replies for tests of packages that run scripts.
+package scripttest
