@@ -211,7 +211,8 @@ func (l *lossCase) awaitCommitted(t *testing.T) {
 		if stream, err = l.client.XInfoStream(t.Context(), "orders:0").Result(); err != nil {
 			return false
 		}
-		return committed(t, l.client, "orders:0") == stream.LastGeneratedID && group.LastDeliveredID == stream.LastGeneratedID &&
+		return committed(t, l.client, "orders:0") == stream.LastGeneratedID &&
+			group.LastDeliveredID == stream.LastGeneratedID &&
 			group.EntriesRead == stream.EntriesAdded &&
 			group.Lag == 0
 	}

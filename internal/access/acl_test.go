@@ -35,13 +35,28 @@ func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 					if role == RoleWriter {
 						assert.NoError(t, CheckWriter(ctx, client, c.topic, 2))
 						assert.Empty(t, LacksOfWriter(ctx, client, c.topic, true))
-						assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(CheckWriter(ctx, client, c.otherTopic, 0)), c)
+						assert.Equal(
+							t,
+							rediserr.ClassPermission,
+							rediserr.Classify(CheckWriter(ctx, client, c.otherTopic, 0)),
+							c,
+						)
 						return
 					}
 					assert.NoError(t, CheckReader(ctx, client, c.topic, c.group))
 					assert.Empty(t, LacksOfReader(ctx, client, c.topic, c.group))
-					assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(CheckReader(ctx, client, c.topic, c.otherGroup)), c)
-					assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(CheckReader(ctx, client, c.otherTopic, c.group)), c)
+					assert.Equal(
+						t,
+						rediserr.ClassPermission,
+						rediserr.Classify(CheckReader(ctx, client, c.topic, c.otherGroup)),
+						c,
+					)
+					assert.Equal(
+						t,
+						rediserr.ClassPermission,
+						rediserr.Classify(CheckReader(ctx, client, c.otherTopic, c.group)),
+						c,
+					)
 				})
 			}
 			if round == 0 {
@@ -123,7 +138,14 @@ func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
 				assert.NoError(t, client.Exists(ctx, key).Err(), "%s %q", role, key)
 			}
 			for _, key := range outside {
-				assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(client.Exists(ctx, key).Err()), "%s %q", role, key)
+				assert.Equal(
+					t,
+					rediserr.ClassPermission,
+					rediserr.Classify(client.Exists(ctx, key).Err()),
+					"%s %q",
+					role,
+					key,
+				)
 			}
 		})
 	}
@@ -131,7 +153,11 @@ func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
 		rules, err := ACL{Role: RoleReader, Topic: "orders", Group: "billing", Partitions: partitions}.Rules()
 		require.NoError(t, err)
 		l.As(t, append(rules, "+exists"), func(client *redis.Client) {
-			assert.NoError(t, client.Exists(ctx, "orders:"+last, keys.Lease("orders:"+last, "billing")).Err(), partitions)
+			assert.NoError(
+				t,
+				client.Exists(ctx, "orders:"+last, keys.Lease("orders:"+last, "billing")).Err(),
+				partitions,
+			)
 			assert.Error(t, client.Exists(ctx, "orders:1"+last).Err(), partitions)
 		})
 	}

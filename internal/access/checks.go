@@ -125,7 +125,9 @@ func appendProbe(client redis.UniversalClient, topic broker.Topic, split splits.
 func checkTopic(ctx context.Context, client redis.UniversalClient, topic string) (broker.Topic, error) {
 	err := client.Ping(ctx).Err()
 	// a refusal is an answer too
-	if refused := rediserr.Classify(err) == rediserr.ClassPermission || rediserr.UnknownCommand(err); err != nil && !refused {
+	if refused := rediserr.Classify(err) == rediserr.ClassPermission ||
+		rediserr.UnknownCommand(err); err != nil &&
+		!refused {
 		return broker.Topic{}, fmt.Errorf("connecting to Redis: %w", rediserr.Explain(err))
 	}
 	if err = CheckServer(ctx, client); err != nil {

@@ -37,7 +37,11 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	granted := leasesOf(server.Client(t), "orders").Claim(ctx, "m2", testTTL, start)[0]
 	require.NoError(t, granted.Err)
 	lease := splits.Lease{Split: split, Member: "m2", Epoch: granted.Epoch}
-	at := splits.Commit{Lease: lease, Position: splits.Position{Offset: splits.Offset{Millis: 5}, EntriesRead: 1}, Accounted: 1}
+	at := splits.Commit{
+		Lease:     lease,
+		Position:  splits.Position{Offset: splits.Offset{Millis: 5}, EntriesRead: 1},
+		Accounted: 1,
+	}
 
 	client := limitedTo(t, server, "~*", "+@all", "-hset", "-zadd")
 	leases := leasesOf(client, "orders")

@@ -31,7 +31,10 @@ func TestEvictionGoesByThePolicy(t *testing.T) {
 func TestUnknownEvictionIsNone(t *testing.T) {
 	server := redistest.Start(t, "--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru")
 	assert.Zero(t, AskEviction(t.Context(), server.Client(t)))
-	scripttest.OnBothServers(t, func(t *testing.T, s scripttest.Server) { assert.Zero(t, AskEviction(t.Context(), s.Client)) })
+	scripttest.OnBothServers(
+		t,
+		func(t *testing.T, s scripttest.Server) { assert.Zero(t, AskEviction(t.Context(), s.Client)) },
+	)
 }
 
 func TestEvictionOfAClusterIsThatOfAnyMaster(t *testing.T) {

@@ -21,7 +21,10 @@ func LacksOfReader(ctx context.Context, client redis.UniversalClient, topic, gro
 		return ""
 	}
 	probes := readerProbes(client, described, group)[:2]
-	probes[0].channels = map[keys.Kind]string{keys.KindGroupChannel: keys.GroupChannel(topic, group), keys.KindTopicChannel: keys.TopicChannel(topic)}
+	probes[0].channels = map[keys.Kind]string{
+		keys.KindGroupChannel: keys.GroupChannel(topic, group),
+		keys.KindTopicChannel: keys.TopicChannel(topic),
+	}
 	probes[0].rights = optionalOf(client, slices.Concat(always, onGroup)...)
 	probes[1].rights = optionalOf(client, onSplit...)
 	return lacks(ctx, client, probes)

@@ -15,7 +15,7 @@ type right struct {
 	by   string
 	need need
 	// form is the command with as many arguments as ACLs look at; <kind> stands for a key or a
-	// channel, see keyKind.
+	// channel, see Kind.
 	form string
 	// why says what the command is for, in the table of docs/reference/permissions.md and in
 	// warnings.

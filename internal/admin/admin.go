@@ -241,7 +241,12 @@ func (g groupAnswers) summary() (GroupSummary, error) {
 	stored := script.Reply(g.plan.Val())
 	kind := stored.Word(0)
 	if kind == "" && stored.Word(1) != "" {
-		return GroupSummary{}, broker.DamagedField(keys.Plan(g.topic, g.group), "group_type", "", broker.ConsumerGroup+" or "+broker.ShareGroup)
+		return GroupSummary{}, broker.DamagedField(
+			keys.Plan(g.topic, g.group),
+			"group_type",
+			"",
+			broker.ConsumerGroup+" or "+broker.ShareGroup,
+		)
 	}
 	return GroupSummary{Topic: g.topic, Group: g.group, Type: kind, Members: int(g.members.Val())}, nil
 }
@@ -307,7 +312,10 @@ func send(ctx context.Context, pipe redis.Pipeliner) error {
 func answerOf(c redis.Cmder) error {
 	err := rediserr.Explain(c.Err())
 	args := c.Args()
-	if class := rediserr.Classify(err); class != rediserr.ClassPermission && class != rediserr.ClassWrongType || len(args) < 2 {
+	if class := rediserr.Classify(
+		err,
+	); class != rediserr.ClassPermission && class != rediserr.ClassWrongType ||
+		len(args) < 2 {
 		return err
 	}
 	if c.Name() == "unlink" && len(args) > 2 {

@@ -120,7 +120,11 @@ func (a *Admin) wholeTopic(ctx context.Context, name string) (broker.Topic, erro
 			return broker.Topic{}, err
 		}
 		if i < other.Partitions {
-			return broker.Topic{}, fmt.Errorf("it is partition %d of topic %s: only the whole topic can be deleted", i, whole)
+			return broker.Topic{}, fmt.Errorf(
+				"it is partition %d of topic %s: only the whole topic can be deleted",
+				i,
+				whole,
+			)
 		}
 	}
 	return topic, nil
@@ -128,7 +132,12 @@ func (a *Admin) wholeTopic(ctx context.Context, name string) (broker.Topic, erro
 
 // fillGroups finds the groups among the keys, and their members that are alive. It returns the
 // topic with as many partitions as a group knows of, should it have lost its metadata.
-func (a *Admin) fillGroups(ctx context.Context, d *DeletedTopic, topic broker.Topic, names []string) (broker.Topic, error) {
+func (a *Admin) fillGroups(
+	ctx context.Context,
+	d *DeletedTopic,
+	topic broker.Topic,
+	names []string,
+) (broker.Topic, error) {
 	now, err := a.now(ctx)
 	if err != nil {
 		return topic, err

@@ -123,7 +123,12 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 
 // fillGroup reads the group's own keys and returns the topic with as many partitions as the group
 // knows of.
-func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64, damaged *problems) (broker.Topic, error) {
+func (a *Admin) fillGroup(
+	ctx context.Context,
+	d *GroupDescription,
+	now int64,
+	damaged *problems,
+) (broker.Topic, error) {
 	target, err := a.target(ctx, d.Topic, d.Group)
 	if err != nil {
 		return broker.Topic{}, err
@@ -132,7 +137,11 @@ func (a *Admin) fillGroup(ctx context.Context, d *GroupDescription, now int64, d
 		return broker.Topic{}, &GroupNotFoundError{Topic: d.Topic, Group: d.Group}
 	}
 	d.Version = target.version
-	members := a.client.ZRangeByScore(ctx, keys.Members(d.Topic, d.Group), &redis.ZRangeBy{Min: alive(now), Max: "+inf"})
+	members := a.client.ZRangeByScore(
+		ctx,
+		keys.Members(d.Topic, d.Group),
+		&redis.ZRangeBy{Min: alive(now), Max: "+inf"},
+	)
 	d.Members = members.Val()
 	slices.Sort(d.Members)
 	damaged.add("members", answerOf(members))

@@ -39,7 +39,13 @@ func (a *Admin) GrowTopic(ctx context.Context, name string, partitions int) (Gro
 }
 
 func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (grown GrownTopic, err error) {
-	value, err := growTopicScript.Run(ctx, a.client, []string{keys.Metadata(name), name}, partitions, keys.TopicChannel(name))
+	value, err := growTopicScript.Run(
+		ctx,
+		a.client,
+		[]string{keys.Metadata(name), name},
+		partitions,
+		keys.TopicChannel(name),
+	)
 	if err != nil {
 		return grown, rediserr.Explain(err)
 	}

@@ -226,7 +226,10 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	switch reply.Word(0) {
 	case "OK":
 		if text := reply.Word(1); text != "" && a.o.TrimFailed != nil {
-			a.o.TrimFailed(target, fmt.Errorf("trimming %s by XTRIM: %w", target.Key, rediserr.Explain(rediserr.Error(text))))
+			a.o.TrimFailed(
+				target,
+				fmt.Errorf("trimming %s by XTRIM: %w", target.Key, rediserr.Explain(rediserr.Error(text))),
+			)
 		}
 		return appender.Result{Status: appender.Written, Stored: numberOf(reply.Word(2))}
 	case "DUP":
@@ -250,7 +253,11 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 		if err != nil {
 			return appender.Result{Status: appender.Unknown, Err: script.Unreadable(appendScript, value, err)}
 		}
-		return appender.Result{Status: appender.Partial, Count: int(written), Err: rediserr.Explain(rediserr.Error(reply.Word(2)))}
+		return appender.Result{
+			Status: appender.Partial,
+			Count:  int(written),
+			Err:    rediserr.Explain(rediserr.Error(reply.Word(2))),
+		}
 	}
 	return appender.Result{Status: appender.Unknown, Err: script.Unexpected(appendScript, value)}
 }
@@ -271,7 +278,8 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 	class := rediserr.Classify(err)
 	// A password that is refused may be accepted again: to give up would be to write anew what an
 	// earlier attempt may have written.
-	passes := class == rediserr.ClassTransient || class == rediserr.ClassAuth || class == rediserr.ClassConnection && rediserr.NeverSent(err)
+	passes := class == rediserr.ClassTransient || class == rediserr.ClassAuth ||
+		class == rediserr.ClassConnection && rediserr.NeverSent(err)
 	switch {
 	case class == rediserr.ClassNone: // an answer without a value is none that the script gives
 		return appender.Unknown

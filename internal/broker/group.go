@@ -26,7 +26,7 @@ const (
 // for ever.
 const unusedTTL = 30 * 24 * time.Hour
 
-// forgetAfter is how scripts take that, in milliseconds.
+// ForgetAfter is how scripts take that, in milliseconds.
 func ForgetAfter(keepUnused bool) int64 {
 	if keepUnused {
 		return 0

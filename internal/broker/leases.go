@@ -81,7 +81,7 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 	return granted
 }
 
-// startArgs writes a start as the claim script takes it.
+// StartArgs writes a start as the claim script takes it.
 func StartArgs(start splits.Start) (kind, at string) {
 	if o, ok := start.At(); ok {
 		return "at", o.Prev().String() // the first entry wanted is o itself
@@ -204,7 +204,7 @@ func (l *Leases) underLease(
 	return errs
 }
 
-// decodeLease is where the words of claim, commit, reset and release become errors.
+// DecodeLease is where the words of claim, commit, reset and release become errors.
 func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
 	if answer.Err != nil {
 		return nil, rediserr.Explain(answer.Err)

@@ -345,7 +345,11 @@ func TestBatchAnswersEachSplitForItself(t *testing.T) {
 				require.ErrorContains(t, err, "WRONGTYPE")
 			default:
 				require.NoError(t, err)
-				assert.Equal(t, strconv.Itoa(i+1)+"-0", s.Field(t, keys.Lease(claims[i].Split.Key, "billing"), "offset"))
+				assert.Equal(
+					t,
+					strconv.Itoa(i+1)+"-0",
+					s.Field(t, keys.Lease(claims[i].Split.Key, "billing"), "offset"),
+				)
 			}
 		}
 		assert.Empty(t, l.Claim(t.Context(), "m1", testTTL, nil))

@@ -278,7 +278,8 @@ func cursorNames(cursors []splits.Cursor) string {
 // unfinished marks the error of a read if a smaller one might succeed: the request went out, and
 // the answer did not arrive completely.
 func unfinished(err error) error {
-	if rediserr.Classify(err) == rediserr.ClassConnection && (rediserr.CutOff(err) || rediserr.TimedOut(err)) && !rediserr.NeverSent(err) &&
+	if rediserr.Classify(err) == rediserr.ClassConnection && (rediserr.CutOff(err) || rediserr.TimedOut(err)) &&
+		!rediserr.NeverSent(err) &&
 		!errors.Is(err, context.Canceled) {
 		return &unfinishedError{err}
 	}

@@ -188,7 +188,11 @@ func TestLeasesDoWithoutPermissionForTheMirrorAndTheHints(t *testing.T) {
 	} {
 		rules = append([]any{"acl", "setuser", user, "on", "nopass", "~*"}, rules...)
 		require.NoError(t, s.Client.Do(t.Context(), rules...).Err())
-		limited := testServer{scripttest.Server{Client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = user, "any" })}}
+		limited := testServer{
+			scripttest.Server{
+				Client: server.Client(t, func(o *redis.Options) { o.Username, o.Password = user, "any" }),
+			},
+		}
 		l := limited.leases()
 		lease, g := granted(t, l, user)
 		assert.LessOrEqual(t, g.Position.EntriesRead, int64(1))

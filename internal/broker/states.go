@@ -29,7 +29,12 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	for i, split := range all {
 		keys[i] = split.Key
 	}
-	script.EachNode(ctx, l.control, keys, func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) })
+	script.EachNode(
+		ctx,
+		l.control,
+		keys,
+		func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) },
+	)
 	unanswered := 0
 	for i := range states {
 		if rediserr.Classify(states[i].Err) == rediserr.ClassConnection {

@@ -96,7 +96,13 @@ func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic
 	if err := keys.ValidatePartitions(partitions); err != nil {
 		return Topic{}, false, err
 	}
-	value, err := createTopicScript.Run(ctx, t.client, []string{keys.Metadata(name), name}, partitions, keys.TopicChannel(name))
+	value, err := createTopicScript.Run(
+		ctx,
+		t.client,
+		[]string{keys.Metadata(name), name},
+		partitions,
+		keys.TopicChannel(name),
+	)
 	if err != nil {
 		return Topic{}, false, fmt.Errorf("creating topic %s: %w", name, rediserr.Explain(err))
 	}
@@ -114,7 +120,7 @@ func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic
 	return topic, created, err
 }
 
-// parseTopic reads the metadata of a topic.
+// ParseTopic reads the metadata of a topic.
 func ParseTopic(name string, metadata map[string]string) (Topic, error) {
 	topic := Topic{Name: name}
 	if len(metadata) == 0 {
@@ -138,17 +144,17 @@ func ParseTopic(name string, metadata map[string]string) (Topic, error) {
 	return topic, nil
 }
 
-// badField says that a key of ours holds what nothing of ours has written.
+// DamagedField says that a key of ours holds what nothing of ours has written.
 func DamagedField(key, field, value, want string) error {
 	return fmt.Errorf("field %s of key %s is %.100q, want %s: correct it with HSET", field, key, value, want)
 }
 
-// plainSplit is the only split of a topic without metadata.
+// PlainSplit is the only split of a topic without metadata.
 func PlainSplit(topic string) splits.Split {
 	return splits.Split{Topic: topic, Partition: 0, Key: topic}
 }
 
-// partitionSplit is split i of a partitioned topic.
+// PartitionSplit is split i of a partitioned topic.
 func PartitionSplit(topic string, i int) splits.Split {
 	return splits.Split{Topic: topic, Partition: i, Key: keys.Partition(topic, i)}
 }

@@ -21,7 +21,9 @@ import (
 func TestDesignNamesWhatIsThere(t *testing.T) {
 	checked, folder := 0, ""
 	place := regexp.MustCompile(`^([\w/]+\.(?:go|lua|md))(?:: (\w+))?$`)
-	member := regexp.MustCompile(`^(splits|appender|broker|keys|script|access|admin|embedded|input|output)\.([A-Z]\w*|[a-z]\w*)(?:\.(\w+))?$`)
+	member := regexp.MustCompile(
+		`^(splits|appender|broker|keys|script|access|admin|embedded|input|output)\.([A-Z]\w*|[a-z]\w*)(?:\.(\w+))?$`,
+	)
 	for _, span := range code(document(t, "DESIGN.md")) {
 		if match := place.FindStringSubmatch(span); match != nil {
 			file := locate(t, match[1], folder)

@@ -21,10 +21,10 @@ import (
 // No two of them meet: tagged is injective on valid names, the last part (G, PID) holds no colon and is never "topic",
 // and a valid stream_name is never one of rafka's own keys.
 
-// keyPrefix begins every key and channel that is not a stream.
+// Prefix begins every key and channel that is not a stream.
 const Prefix = "rafka:"
 
-// tagged returns the name with a hash tag in it that puts a key into the slot of the key called
+// Tagged returns the name with a hash tag in it that puts a key into the slot of the key called
 // name. A name that *is* a tag, as "{x}", gets an empty pair of braces, which no valid name holds:
 // otherwise it would share the keys of the topic "x".
 func Tagged(name string) string {
@@ -38,46 +38,46 @@ func Tagged(name string) string {
 	return name
 }
 
-// partitionKey names the stream of partition i of a partitioned topic.
+// Partition names the stream of partition i of a partitioned topic.
 func Partition(topic string, i int) string { return topic + ":" + strconv.Itoa(i) }
 
-// topicKey names the hash of a topic's metadata.
+// Metadata names the hash of a topic's metadata.
 func Metadata(topic string) string { return Prefix + Tagged(topic) + ":topic" }
 
-// planKey names the hash of a group.
+// Plan names the hash of a group.
 func Plan(topic, group string) string {
 	return Prefix + Tagged(topic) + ":plan:" + escape(group)
 }
 
-// membersKey names the sorted set of a group's members.
+// Members names the sorted set of a group's members.
 func Members(topic, group string) string {
 	return Prefix + Tagged(topic) + ":members:" + escape(group)
 }
 
-// leaseKey names the hash of a group's lease and position on one partition, given by its stream
+// Lease names the hash of a group's lease and position on one partition, given by its stream
 // key.
 func Lease(partition, group string) string {
 	return Prefix + Tagged(partition) + ":lease:" + escape(group)
 }
 
-// producerKey names the string that holds a producer's sequence on one partition, given by its
+// Producer names the string that holds a producer's sequence on one partition, given by its
 // stream key.
 func Producer(partition, producer string) string {
 	return Prefix + Tagged(partition) + ":producer:" + escape(producer)
 }
 
-// wakeChannel names the channel on which hints about a group are published. Channels have no slot.
+// GroupChannel names the channel on which hints about a group are published. Channels have no slot.
 func GroupChannel(topic, group string) string {
 	return Prefix + Tagged(topic) + ":wake:" + escape(group)
 }
 
-// topicChannel names the channel on which hints about a topic, to all its groups, are published.
+// TopicChannel names the channel on which hints about a topic, to all its groups, are published.
 func TopicChannel(topic string) string { return Prefix + Tagged(topic) + ":wake" }
 
-// topicPattern matches, for SCAN, every topicKey.
+// MetadataPattern matches, for SCAN, every Metadata.
 const MetadataPattern = Prefix + "*{*}*:topic"
 
-// groupPattern matches, for SCAN, every planKey of the topic, or of all topics if it is "".
+// PlanPattern matches, for SCAN, every Plan of the topic, or of all topics if it is "".
 func PlanPattern(topic string) string {
 	if topic == "" {
 		return Prefix + "*{*}*:plan:*"
@@ -85,7 +85,7 @@ func PlanPattern(topic string) string {
 	return Prefix + globEscaper.Replace(Tagged(topic)) + ":plan:*"
 }
 
-// keysPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides
+// OwnPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides
 // those of topics whose names begin alike.
 func OwnPattern(topic string) string {
 	if !strings.Contains(topic, "{") {
@@ -94,7 +94,7 @@ func OwnPattern(topic string) string {
 	return Prefix + globEscaper.Replace(topic) + "*"
 }
 
-// parseOwnedKey returns whose key it is, a topic or a partition, as tagged writes its name. The
+// ParseOwned returns whose key it is, a topic or a partition, as tagged writes its name. The
 // metadata of a topic are not among the kinds that it knows.
 func ParseOwned(key string) (owner, kind string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
@@ -113,10 +113,10 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 	return rest[:last], kind, slices.Contains(ownedKinds, kind)
 }
 
-// ownedKinds are what parseOwnedKey knows, those of topics before those of partitions.
+// ownedKinds are what ParseOwned knows, those of topics before those of partitions.
 var ownedKinds = []string{"plan", "members", "lease", "producer"}
 
-// partitionOf returns the topic of which a key could be partition i by its name.
+// ParsePartition returns the topic of which a key could be partition i by its name.
 func ParsePartition(key string) (topic string, i int, ok bool) {
 	last := strings.LastIndexByte(key, ':')
 	if last < 0 {
@@ -126,7 +126,7 @@ func ParsePartition(key string) (topic string, i int, ok bool) {
 	return key[:last], i, err == nil && Partition(key[:last], i) == key
 }
 
-// keyKind says what a key, or a channel, is for.
+// Kind says what a key, or a channel, is for.
 type Kind string
 
 const (
@@ -137,14 +137,14 @@ const (
 	KindMembers  Kind = "members"
 	KindLease    Kind = "lease"
 	KindProducer Kind = "producer"
-	// everyKind stands for each key of a script.
+	// KindEvery stands for each key of a script.
 	KindEvery Kind = "every"
 	// The channels.
 	KindGroupChannel Kind = "group-hints"
 	KindTopicChannel Kind = "topic-hints"
 )
 
-// kindOf tells what a key of ours is for. That of a plain topic is a stream like any other.
+// KindOf tells what a key of ours is for. That of a plain topic is a stream like any other.
 func KindOf(key string) Kind {
 	if !strings.HasPrefix(key, Prefix) || !strings.Contains(key, "{") {
 		return KindStream
@@ -156,7 +156,7 @@ func KindOf(key string) Kind {
 	return Kind(parts[len(parts)-2])
 }
 
-// patternsOf are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that
+// Patterns are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that
 // one topic and group have; "" as the group stands for all groups, and as the topic for all topics.
 // partitions is how many the topic has or will have, 0 for as many as there can be.
 func Patterns(kind Kind, topic, group string, partitions int) []string {
@@ -219,7 +219,7 @@ var aclEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`,
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
-// parseTopicKey returns the topic whose topicKey it is.
+// ParseMetadata returns the topic whose Metadata it is.
 func ParseMetadata(key string) (topic string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok {
@@ -232,7 +232,7 @@ func ParseMetadata(key string) (topic string, ok bool) {
 	return topic, Metadata(topic) == key && ValidateTopic(topic, false) == nil
 }
 
-// parsePlanKey returns the topic and the group whose planKey it is.
+// ParsePlan returns the topic and the group whose Plan it is.
 func ParsePlan(key string) (topic, group string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok {
@@ -268,7 +268,7 @@ func untagged(name string) string {
 
 var groupEscaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
 
-// EscapeGroup writes a group name as it stands in keys: without colons, which separate the parts of
+// escape writes a group name as it stands in keys: without colons, which separate the parts of
 // a key, and without braces, which would make a hash tag. The name "topic" is escaped too, since it
 // would let the key of a plan meet that of metadata. Different names have different forms;
 // url.PathUnescape is the way back.
@@ -279,5 +279,5 @@ func escape(group string) string {
 	return groupEscaper.Replace(group)
 }
 
-// aclPattern returns a pattern for ACL SETUSER that matches the name.
+// ACLPattern returns a pattern for ACL SETUSER that matches the name.
 func ACLPattern(name string) string { return aclEscaper.Replace(name) }

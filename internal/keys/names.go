@@ -151,7 +151,7 @@ func endsInNumber(name string) bool {
 	return len(head) < len(name) && strings.HasSuffix(head, ":")
 }
 
-// validatePartitions checks that n can be the number of partitions of a topic.
+// ValidatePartitions checks that n can be the number of partitions of a topic.
 func ValidatePartitions(n int) error {
 	if n < 1 || n > MaxPartitions {
 		return fmt.Errorf("partitions is %d: set it to a number from 1 to %d", n, MaxPartitions)

@@ -153,7 +153,7 @@ const idsUsedUp = "The stream has exhausted the last possible ID"
 // Exhausted reports whether a stream refused an entry because it has no ID left for it.
 func Exhausted(err error) bool { return redis.HasErrorPrefix(err, idsUsedUp) }
 
-// slotMoves reports whether a request was refused because it named keys of a slot that is on the
+// SlotMoves reports whether a request was refused because it named keys of a slot that is on the
 // move, not all of which were found in one place.
 func SlotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
 
@@ -176,12 +176,12 @@ func Explain(err error) error {
 	return err
 }
 
-// withRemedy adds a remedy to an error.
+// WithRemedy adds a remedy to an error.
 func WithRemedy(cause error, remedy string) error {
 	return &explained{cause: cause, remedy: remedy}
 }
 
-// explanation returns the error in the chain that a remedy was added to, with the remedy.
+// Explained returns the error in the chain that a remedy was added to, with the remedy.
 func Explained(err error) (error, bool) { return errors.AsType[*explained](err) }
 
 type explained struct {
@@ -254,7 +254,7 @@ func insideScript(text string) (redis.Error, bool) {
 	return nil, false
 }
 
-// refusalText is an error reply of a server that came as a part of something else.
+// Error is an error reply of a server that came as a part of something else.
 type Error string
 
 func (t Error) Error() string { return string(t) }
@@ -293,7 +293,7 @@ func Unreachable(err error) bool {
 // can't reach: it has no types for that.
 const clientPrefix = "redis: "
 
-// neverSent reports whether the error proves that the request did not leave this process. It holds
+// NeverSent reports whether the error proves that the request did not leave this process. It holds
 // for one attempt: a client that retries by itself may have sent it before.
 func NeverSent(err error) bool {
 	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) ||
@@ -301,13 +301,13 @@ func NeverSent(err error) bool {
 		errors.Is(err, redis.ErrClosed)
 }
 
-// tooLate reports whether the error says that an answer took too long.
+// TimedOut reports whether the error says that an answer took too long.
 func TimedOut(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// explainRead is Explain for requests whose answers have entries of any size: a connection that
+// ExplainRead is Explain for requests whose answers have entries of any size: a connection that
 // ends does not prove that the server is away.
 func ExplainRead(err error) error {
 	if CutOff(err) && !NeverSent(err) {
@@ -327,7 +327,7 @@ func failedDial(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// unknownCommand reports whether the server itself does not know a command: a server in the place
+// UnknownCommand reports whether the server itself does not know a command: a server in the place
 // of a Sentinel knows none of theirs.
 func UnknownCommand(err error) bool {
 	return !withoutMaster(err) && redis.HasErrorPrefix(err, "unknown command")

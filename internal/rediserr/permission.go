@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// remedyGrant says how to give a user rules.
+// GrantRemedy says how to give a user rules.
 func GrantRemedy(rules ...string) string {
 	return fmt.Sprintf(
 		"the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
@@ -31,7 +31,7 @@ func permissionRemedy(text string) string {
 	return GrantRemedy("+<command>")
 }
 
-// namesCommand reports whether the error denies a command that was sent by itself, and names it.
+// NamesCommand reports whether the error denies a command that was sent by itself, and names it.
 // One that was called in a script is named with neither its key nor the other commands that the
 // script needs.
 func NamesCommand(err error) bool {

@@ -7,7 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// nodeOf names the server that holds a key: "" unless the client is a cluster's, where it is the
+// NodeOf names the server that holds a key: "" unless the client is a cluster's, where it is the
 // address of the slot's master as the client knows it, and "" until it has learnt the slots. It
 // does no I/O.
 func NodeOf(client redis.UniversalClient, key string) string {
@@ -29,7 +29,7 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// eachNode calls send with the places of all keys that are on the same node, for all nodes at once,
+// EachNode calls send with the places of all keys that are on the same node, for all nodes at once,
 // and waits for all of them. A pipeline that spans nodes would not do: when ctx ends while one node
 // is being tried again, go-redis says of the other nodes' requests, which were answered, that they
 // failed.

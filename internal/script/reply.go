@@ -5,17 +5,17 @@ import (
 	"strconv"
 )
 
-// reply is what a script answered: an array that begins with a word. Its methods never panic; what
+// Reply is what a script answered: an array that begins with a word. Its methods never panic; what
 // is missing or malformed reads as empty, or is an error where it matters.
 type Reply []any
 
-// replyOf returns the array of a script's answer, empty if it is none.
+// ReplyOf returns the array of a script's answer, empty if it is none.
 func ReplyOf(value any) Reply {
 	list, _ := value.([]any)
 	return list
 }
 
-// word returns the string at place i, empty if there is none.
+// Word returns the string at place i, empty if there is none.
 func (r Reply) Word(i int) string {
 	if i >= len(r) {
 		return ""
@@ -24,7 +24,7 @@ func (r Reply) Word(i int) string {
 	return text
 }
 
-// words returns the array of strings at place i.
+// Words returns the array of strings at place i.
 func (r Reply) Words(i int) []string {
 	if i >= len(r) {
 		return nil
@@ -38,7 +38,7 @@ func (r Reply) Words(i int) []string {
 	return out
 }
 
-// number returns the unsigned number at place i.
+// Number returns the unsigned number at place i.
 func (r Reply) Number(i int) (uint64, error) {
 	n, err := strconv.ParseUint(r.Word(i), 10, 64)
 	if err != nil {
@@ -47,7 +47,7 @@ func (r Reply) Number(i int) (uint64, error) {
 	return n, nil
 }
 
-// signed returns the number at place i, which may be negative.
+// Signed returns the number at place i, which may be negative.
 func (r Reply) Signed(i int) (int64, error) {
 	n, err := strconv.ParseInt(r.Word(i), 10, 64)
 	if err != nil {
@@ -56,12 +56,12 @@ func (r Reply) Signed(i int) (int64, error) {
 	return n, nil
 }
 
-// unexpected is the error for a reply that the script cannot have made.
+// Unexpected is the error for a reply that the script cannot have made.
 func Unexpected(s *Script, value any) error {
 	return fmt.Errorf("the %s script answered %.200q, which it never does", s.Name, value)
 }
 
-// unreadable is unexpected, and says what can't be read in the reply.
+// Unreadable is unexpected, and says what can't be read in the reply.
 func Unreadable(s *Script, value any, err error) error {
 	return fmt.Errorf("%w: %w", Unexpected(s, value), err)
 }

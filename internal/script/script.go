@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// script is a Lua script, known to Redis by the SHA-1 of its source. It is immutable and safe for
+// Script is a Lua script, known to Redis by the SHA-1 of its source. It is immutable and safe for
 // concurrent use.
 type Script struct {
 	Name, src, sha string
@@ -22,15 +22,15 @@ type Script struct {
 //go:embed lua/prelude.lua
 var prelude string
 
-// newScript returns a script that is made of the prelude and the parts. The name is for errors.
+// New returns a script that is made of the prelude and the parts. The name is for errors.
 func New(name string, parts ...string) *Script {
 	src := prelude + strings.Join(parts, "")
 	sum := sha1.Sum([]byte(src)) //nolint:gosec // see the import
 	return &Script{Name: name, src: src, sha: hex.EncodeToString(sum[:])}
 }
 
-// run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
-// that nothing was executed. A reply that is an error comes as a *callError, any other error is the
+// Run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
+// that nothing was executed. A reply that is an error comes as a *CallError, any other error is the
 // client's own. All keys must be in one slot.
 func (s *Script) Run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
 	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
@@ -40,7 +40,7 @@ func (s *Script) Run(ctx context.Context, client redis.UniversalClient, keys []s
 	return value, s.callError(keys, err)
 }
 
-// callError is an error that a server returned to a call of a script. Its text is the server's.
+// CallError is an error that a server returned to a call of a script. Its text is the server's.
 type CallError struct {
 	Script string
 	Keys   []string
@@ -59,7 +59,7 @@ func (s *Script) callError(keys []string, err error) error {
 	return &CallError{Script: s.Name, Keys: keys, Err: err}
 }
 
-// scriptCall is one call of a script. All its keys must be in one slot; calls of one batch need not
+// Call is one call of a script. All its keys must be in one slot; calls of one batch need not
 // share it.
 type Call struct {
 	Script *Script
@@ -69,14 +69,14 @@ type Call struct {
 	line []any
 }
 
-// call is a call of the script.
+// Call is a call of the script.
 func (s *Script) Call(keys []string, args ...any) Call {
 	c := s.Begin(keys, len(args))
 	c.line = append(c.line, args...)
 	return c
 }
 
-// begin returns a call that has room for so many arguments, which the caller adds. Thousands of
+// Begin returns a call that has room for so many arguments, which the caller adds. Thousands of
 // arguments are not copied this way.
 func (s *Script) Begin(keys []string, room int) Call {
 	line := append(make([]any, 0, 3+len(keys)+room), nil, nil, len(keys))
@@ -86,16 +86,16 @@ func (s *Script) Begin(keys []string, room int) Call {
 	return Call{Script: s, Keys: keys, line: line}
 }
 
-// add appends one argument.
+// Add appends one argument.
 func (c *Call) Add(arg any) { c.line = append(c.line, arg) }
 
-// byHash returns the command that runs the script by its hash. It shares its arguments with the
+// ByHash returns the command that runs the script by its hash. It shares its arguments with the
 // call: a call must not be in flight twice.
 func (c *Call) ByHash(ctx context.Context) *redis.Cmd {
 	return c.command(ctx, "evalsha", c.Script.sha)
 }
 
-// bySource returns the command that runs the script by its source, which the server then knows. It
+// BySource returns the command that runs the script by its source, which the server then knows. It
 // shares its arguments with the call: a call must not be in flight twice.
 func (c *Call) BySource(ctx context.Context) *redis.Cmd {
 	return c.command(ctx, "eval", c.Script.src)
@@ -106,7 +106,7 @@ func (c *Call) command(ctx context.Context, verb, body string) *redis.Cmd {
 	return redis.NewCmd(ctx, c.line...)
 }
 
-// once is a command whose pipeline the client of a cluster does not send again. Left to itself, it
+// Once is a command whose pipeline the client of a cluster does not send again. Left to itself, it
 // repeats all that a pipeline has for a node when the connection breaks, or when the first command
 // meets an error that passes: commands that were executed would be executed again. Redirections are
 // followed nevertheless, since they prove that nothing was executed.
@@ -115,13 +115,13 @@ type Once struct{ *redis.Cmd }
 // NoRetry is what go-redis asks.
 func (Once) NoRetry() bool { return true }
 
-// scriptReply is the answer to one scriptCall: a value or an error, as run returns it.
+// Result is the answer to one Call: a value or an error, as run returns it.
 type Result struct {
 	Value any
 	Err   error
 }
 
-// runAll runs the calls in one pipeline for each node and answers in their order. Those whose
+// RunAll runs the calls in one pipeline for each node and answers in their order. Those whose
 // script the server did not know, and only those, are sent again in a second pipeline by their
 // source, which teaches it to the server; unlike SCRIPT LOAD this can't meet another node than the
 // call itself.
@@ -176,10 +176,10 @@ func sendAll(
 	return unknown
 }
 
-// millis is how scripts take a duration: in whole milliseconds, at least one.
+// Millis is how scripts take a duration: in whole milliseconds, at least one.
 func Millis(d time.Duration) int64 { return max(d.Milliseconds(), 1) }
 
-// source returns the source of lua/NAME.lua in files. It panics if there is no such file: the files
+// Source returns the source of lua/NAME.lua in files. It panics if there is no such file: the files
 // are embedded in the program.
 func Source(files fs.FS, name string) string {
 	src, err := fs.ReadFile(files, "lua/"+name+".lua")

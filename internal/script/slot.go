@@ -2,10 +2,10 @@ package script
 
 import "strings"
 
-// clusterSlots is the number of hash slots of a Redis Cluster.
+// Slots is the number of hash slots of a Redis Cluster.
 const Slots = 16384
 
-// slotOf computes the hash slot of a key as the Redis Cluster specification defines it: the CRC16
+// SlotOf computes the hash slot of a key as the Redis Cluster specification defines it: the CRC16
 // (XMODEM: polynomial 0x1021, from 0) of the key, or of its first hash tag if that is not empty.
 // go-redis does the same, but keeps it to itself.
 func SlotOf(key string) int {

@@ -33,6 +33,10 @@ func TestSlotOfIsTheCluster(t *testing.T) {
 	}
 	// The reference of the specification: CRC16("123456789") is 0x31C3.
 	assert.Equal(t, 0x31C3, script.SlotOf("123456789"))
-	assert.Equal(t, []int{12182, 5061, 5474}, []int{script.SlotOf("foo"), script.SlotOf("bar"), script.SlotOf("{user}:1")})
+	assert.Equal(
+		t,
+		[]int{12182, 5061, 5474},
+		[]int{script.SlotOf("foo"), script.SlotOf("bar"), script.SlotOf("{user}:1")},
+	)
 	assert.Equal(t, script.SlotOf("b"), script.SlotOf("a{b}c{d}"))
 }

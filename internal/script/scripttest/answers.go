@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// answering is a client whose server gives every script and every raw command the same answer. It
+// Answering is a client whose server gives every script and every raw command the same answer. It
 // never connects.
 func Answering(answer any) *redis.Client {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
@@ -60,7 +60,7 @@ func (s sameAnswer) give(cmd redis.Cmder) error {
 	return cmd.Err()
 }
 
-// answerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is
+// AnswerIn makes an answer of a text: !error, or an array of words, in which #1 is a number, _ is
 // nil and a|b a list.
 func AnswerIn(text string) any {
 	if refusal, ok := strings.CutPrefix(text, "!"); ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// limited is a server with a user who has some rules, and a client for each change of them.
+// Limited is a server with a user who has some rules, and a client for each change of them.
 type Limited struct {
 	Server *redistest.Server
 	Admin  *redis.Client
@@ -22,7 +22,7 @@ func StartLimited(t *testing.T) Limited {
 	return Limited{server, server.Client(t)}
 }
 
-// as runs f as a user who has the rules and no others.
+// As runs f as a user who has the rules and no others.
 func (l Limited) As(t *testing.T, rules []string, f func(client *redis.Client)) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "ann", "reset", "on", ">pw"}
@@ -35,7 +35,7 @@ func (l Limited) As(t *testing.T, rules []string, f func(client *redis.Client)) 
 	f(client)
 }
 
-// keys are the names of all keys.
+// Keys are the names of all keys.
 func (l Limited) Keys(t *testing.T) []string {
 	t.Helper()
 	keys, err := l.Admin.Keys(t.Context(), "*").Result()
