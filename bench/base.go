@@ -28,20 +28,20 @@ func buildBase(ctx context.Context, dir, commit, binary string) error {
 	return os.RemoveAll(tree)
 }
 
-// besideBase keeps the contenders that run rafka and puts a contender with the binary of the other
-// commit beside each.
-func besideBase(contenders []contender) []contender {
-	others := []string{rivalPlain, rivalBest, rivalWide, engineLimit, clientLimit}
+// withBase returns the contenders that run rafka, each followed by one that runs the binary of the
+// other commit.
+func withBase(contenders []contender) []contender {
+	others := []string{otherPlain, otherBest, otherWide, engineLimit, clientLimit}
 	var all []contender
 	for _, c := range contenders {
 		if slices.Contains(others, c.name) {
 			continue
 		}
-		all = append(all, c, contender{c.name + baseSuffix, func(ctx context.Context, l *lab) (sample, error) {
-			own := l.rafka
-			l.rafka = l.base
-			defer func() { l.rafka = own }()
-			return c.run(ctx, l)
+		all = append(all, c, contender{c.name + baseSuffix, func(ctx context.Context, e *environment) (sample, error) {
+			own := e.rafka
+			e.rafka = e.base
+			defer func() { e.rafka = own }()
+			return c.run(ctx, e)
 		}})
 	}
 	return all
@@ -50,7 +50,7 @@ func besideBase(contenders []contender) []contender {
 const baseSuffix = ", base"
 
 // printBase writes the ratio of each value to the value of the other commit: the median of the
-// ratios of the rounds.
+// ratios of all rounds.
 func printBase(w io.Writer, results []*result) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

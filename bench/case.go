@@ -11,36 +11,35 @@ import (
 	"text/tabwriter"
 )
 
-// benchCase is one comparison: contenders that run in turns, and the bars that their medians are
-// held to.
+// benchCase is one comparison: contenders that run in turns, and the aims for their medians.
 type benchCase struct {
 	name, title string
 	server      []string // arguments of redis-server
-	// prepare makes the topics that the contenders use; what it returns is theirs.
-	prepare func(context.Context, *lab) ([]contender, error)
-	bars    []bar
+	// prepare creates the topics of the contenders and returns the contenders.
+	prepare func(context.Context, *environment) ([]contender, error)
+	aims    []aim
 }
 
-// contender is one that is measured.
+// contender is an element of a comparison.
 type contender struct {
 	name string
-	run  func(context.Context, *lab) (sample, error)
+	run  func(context.Context, *environment) (sample, error)
 }
 
-// bar is a demand on a case: that a value, or the ratio of two, is at least (or at most) so much.
-type bar struct {
-	what, of    string // contenders; of is empty for a bar on the value itself
-	orOf        string // if set, what is compared with the lesser of the two
-	value       string // what is compared, such as rate
+// aim is a bound for a value, or for the ratio of two values.
+type aim struct {
+	what, of    string // contenders; of is empty for a bound on the value itself
+	orOf        string // if set, the smaller value of the two is used
+	value       string // the compared value, such as rate
 	least, most float64
 }
 
-// result is what came out of a case.
+// result is the result of a case.
 type result struct {
-	Name  string   `json:"name"`
-	Title string   `json:"title"`
-	Rows  []row    `json:"contenders"`
-	Bars  []judged `json:"bars"`
+	Name  string      `json:"name"`
+	Title string      `json:"title"`
+	Rows  []row       `json:"contenders"`
+	Aims  []aimResult `json:"bars"`
 }
 
 type row struct {
@@ -48,10 +47,10 @@ type row struct {
 	Values map[string][]float64 `json:"values"` // in the order of the rounds
 }
 
-type judged struct {
+type aimResult struct {
 	Text string  `json:"text"`
 	Got  float64 `json:"got"`
-	Bar  string  `json:"bar"`
+	Aim  string  `json:"bar"`
 	Met  bool    `json:"met"`
 }
 
@@ -68,7 +67,7 @@ func choose(names []string) ([]benchCase, error) {
 			for i, c := range all {
 				known[i] = c.name
 			}
-			return nil, fmt.Errorf("there is no case %q: the cases are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("unknown case %q: the cases are %s", name, strings.Join(known, ", "))
 		}
 		chosen = append(chosen, all[i])
 	}
@@ -76,17 +75,17 @@ func choose(names []string) ([]benchCase, error) {
 }
 
 // measure runs the contenders in turns: A B A B.
-func (c benchCase) measure(ctx context.Context, l *lab, rounds int) (r *result, err error) {
-	if err := l.open(c.server...); err != nil {
+func (c benchCase) measure(ctx context.Context, e *environment, rounds int) (r *result, err error) {
+	if err := e.open(c.server...); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, l.close()) }()
-	contenders, err := c.prepare(ctx, l)
+	defer func() { err = errors.Join(err, e.close()) }()
+	contenders, err := c.prepare(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	if l.base != "" {
-		contenders, c.bars = besideBase(contenders), nil
+	if e.base != "" {
+		contenders, c.aims = withBase(contenders), nil
 	}
 	r = &result{Name: c.name, Title: c.title}
 	for _, contender := range contenders {
@@ -94,7 +93,7 @@ func (c benchCase) measure(ctx context.Context, l *lab, rounds int) (r *result, 
 	}
 	for range rounds {
 		for i, contender := range contenders {
-			s, err := contender.run(ctx, l)
+			s, err := contender.run(ctx, e)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", contender.name, err)
 			}
@@ -103,8 +102,8 @@ func (c benchCase) measure(ctx context.Context, l *lab, rounds int) (r *result, 
 			}
 		}
 	}
-	for _, b := range c.bars {
-		r.Bars = append(r.Bars, b.judge(r))
+	for _, b := range c.aims {
+		r.Aims = append(r.Aims, b.check(r))
 	}
 	return r, nil
 }
@@ -118,7 +117,7 @@ func (r *result) values(contender, value string) []float64 {
 	return nil
 }
 
-// ratiosOf divides the values of each round.
+// ratiosOf returns the ratio of the values of each round.
 func ratiosOf(values, others []float64) []float64 {
 	ratios := make([]float64, len(values))
 	for i := range values {
@@ -127,9 +126,9 @@ func ratiosOf(values, others []float64) []float64 {
 	return ratios
 }
 
-// judge compares medians. A ratio is the median of the ratios of each round, so that a slow minute
-// of the machine touches both sides.
-func (b bar) judge(r *result) judged {
+// check compares medians. A ratio is the median of the ratios of all rounds, so that a slow minute
+// of the machine affects both sides.
+func (b aim) check(r *result) aimResult {
 	got, text := r.values(b.what, b.value), b.what+": "+b.value
 	if b.of != "" {
 		other, name := r.values(b.of, b.value), b.of
@@ -138,16 +137,16 @@ func (b bar) judge(r *result) judged {
 		}
 		got, text = ratiosOf(got, other), fmt.Sprintf("%s : %s, %s", b.what, name, b.value)
 	}
-	j := judged{Text: text, Got: median(got)}
+	j := aimResult{Text: text, Got: median(got)}
 	if b.least > 0 {
-		j.Bar, j.Met = fmt.Sprintf("at least %g", b.least), j.Got >= b.least
+		j.Aim, j.Met = fmt.Sprintf("at least %g", b.least), j.Got >= b.least
 	} else {
-		j.Bar, j.Met = fmt.Sprintf("at most %g", b.most), j.Got <= b.most
+		j.Aim, j.Met = fmt.Sprintf("at most %g", b.most), j.Got <= b.most
 	}
 	return j
 }
 
-// print writes the medians of a case, with the least and the greatest of each first value.
+// print writes the medians of a case, with the minimum and maximum of each value.
 func (r *result) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%s: %s\n", r.Name, r.Title)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -187,7 +186,7 @@ func (r *result) print(w io.Writer) {
 	_ = t.Flush()
 }
 
-// figure writes three digits, and whole numbers from a hundred on.
+// figure formats a number with three digits, or as a whole number from 100 on.
 func figure(v float64) string {
 	if v >= 100 {
 		return fmt.Sprintf("%.0f", v)
@@ -195,17 +194,17 @@ func figure(v float64) string {
 	return fmt.Sprintf("%.3g", v)
 }
 
-func printBars(w io.Writer, results []*result) {
+func printAims(w io.Writer, results []*result) {
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "case\tcompared\tgot\tbar\t")
+	fmt.Fprintln(t, "case\tcompared\tgot\taim\t")
 	for _, r := range results {
-		for _, b := range r.Bars {
+		for _, b := range r.Aims {
 			verdict := "MISSED"
 			if b.Met {
 				verdict = "met"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", r.Name, b.Text, b.Got, b.Bar, verdict)
+			fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", r.Name, b.Text, b.Got, b.Aim, verdict)
 		}
 	}
 	_ = t.Flush()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// The times of joining and leaving.
+// The durations of joining and leaving.
 const (
 	joinP50, joinP99   = "join p50 ms", "join p99 ms"
 	leaveP50, leaveP99 = "leave p50 ms", "leave p99 ms"
@@ -19,71 +19,74 @@ const (
 
 const changeParts = 64
 
-// changes have a member come and go beside one that stays.
-func changes(context.Context, *lab) ([]contender, error) {
+// changes measures a member that joins and leaves while another one stays.
+func changes(context.Context, *environment) ([]contender, error) {
 	of := func(name string, perSecond int) contender {
-		return contender{name, func(ctx context.Context, l *lab) (sample, error) { return l.change(ctx, perSecond) }}
+		return contender{
+			name,
+			func(ctx context.Context, e *environment) (sample, error) { return e.change(ctx, perSecond) },
+		}
 	}
 	return []contender{of("quiet", 1000), of("20,000 messages/s", 20_000)}, nil
 }
 
-// sighting is a message that a member handed out.
-type sighting struct {
+// delivery is a message that a member handed out.
+type delivery struct {
 	at        time.Time
 	partition int
 }
 
-// watch collects what a member prints.
-type watch struct {
-	mu   sync.Mutex
-	seen []sighting
-	some chan struct{} // has a token when there is something new
+// deliveries collects the output of a member.
+type deliveries struct {
+	mu     sync.Mutex
+	all    []delivery
+	signal chan struct{} // capacity 1: there are new deliveries
 }
 
-const printSighting = `
+const printDelivery = `
 pipeline:
   processors:
     - mapping: 'root = "%v %v".format(timestamp_unix_nano(), @rafka_partition)'
 output: {stdout: {}}
 `
 
-// member starts a reader of the topic, and notes what it prints.
-func (l *lab) member(topic, group string) (*process, *watch, error) {
-	p, err := l.command(l.rafka, fmt.Sprintf(`
+// member starts a reader of the topic, and collects its output.
+func (e *environment) member(topic, group string) (*process, *deliveries, error) {
+	p, err := e.command(e.rafka, fmt.Sprintf(`
 input: {rafka: {url: $URL, stream_name: %s, consumer_group: %s, start_offset: latest}}
-`, topic, group)+printSighting)
+`, topic, group)+printDelivery)
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &watch{some: make(chan struct{}, 1)}
-	p.cmd.Stdout = &lineWriter{line: w.note}
+	w := &deliveries{signal: make(chan struct{}, 1)}
+	p.cmd.Stdout = &lineWriter{line: w.add}
 	return p, w, p.begin()
 }
 
-func (w *watch) note(line string) {
+func (w *deliveries) add(line string) {
 	nanos, partition, ok := strings.Cut(line, " ")
 	n, err := strconv.ParseInt(nanos, 10, 64)
 	p, err2 := strconv.Atoi(partition)
 	if !ok || err != nil || err2 != nil {
-		return // a line of the log
+		return // a log line
 	}
 	w.mu.Lock()
-	w.seen = append(w.seen, sighting{time.Unix(0, n), p})
+	w.all = append(w.all, delivery{time.Unix(0, n), p})
 	w.mu.Unlock()
 	select {
-	case w.some <- struct{}{}:
+	case w.signal <- struct{}{}:
 	default:
 	}
 }
 
-// await returns the first sighting that is wanted.
-func (w *watch) await(ctx context.Context, wanted func(sighting) bool) (sighting, error) {
+// await returns the first delivery that is wanted.
+func (w *deliveries) await(ctx context.Context, wanted func(delivery) bool) (delivery, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for looked := 0; ; {
 		w.mu.Lock()
-		fresh := w.seen[looked:]
-		looked = len(w.seen)
+		fresh := w.all[looked:]
+		looked = len(w.all)
 		w.mu.Unlock()
 		for _, s := range fresh {
 			if wanted(s) {
@@ -91,29 +94,29 @@ func (w *watch) await(ctx context.Context, wanted func(sighting) bool) (sighting
 			}
 		}
 		select {
-		case <-w.some:
+		case <-w.signal:
 		case <-ctx.Done():
-			return sighting{}, errors.New("no message came within 30 s")
+			return delivery{}, errors.New("no message was read within 30 s")
 		}
 	}
 }
 
-// of returns the partitions that were seen.
-func (w *watch) of() map[int]bool {
+// partitions returns the partitions of the deliveries.
+func (w *deliveries) partitions() map[int]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	partitions := map[int]bool{}
-	for _, s := range w.seen {
+	for _, s := range w.all {
 		partitions[s.partition] = true
 	}
 	return partitions
 }
 
-// clear forgets what was seen.
-func (w *watch) clear() {
+// clear drops all deliveries.
+func (w *deliveries) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen = nil
+	w.all = nil
 }
 
 // lineWriter calls line with each line that is written to it.
@@ -134,10 +137,10 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 }
 
 // change measures ten times how long it takes from the start of a process to its first message, and
-// from its SIGTERM to the first message of its partitions elsewhere.
-func (l *lab) change(ctx context.Context, perSecond int) (sample, error) {
-	topic, group := l.name("topic"), l.name("group")
-	writer, err := l.start(l.rafka, fmt.Sprintf(`
+// from its SIGTERM to the first message of its partitions on the other member.
+func (e *environment) change(ctx context.Context, perSecond int) (sample, error) {
+	topic, group := e.name("topic"), e.name("group")
+	writer, err := e.start(e.rafka, fmt.Sprintf(`
 input:
   generate:
     interval: 1ms
@@ -149,38 +152,38 @@ output: {rafka: {url: $URL, stream_name: %s, partitions: %d, partitioner: round_
 		return nil, err
 	}
 	defer writer.kill()
-	stays, heir, err := l.member(topic, group)
+	stayer, remaining, err := e.member(topic, group)
 	if err != nil {
 		return nil, err
 	}
-	defer stays.kill()
-	if _, err := heir.await(ctx, func(sighting) bool { return true }); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, stays.output.String())
+	defer stayer.kill()
+	if _, err := remaining.await(ctx, func(delivery) bool { return true }); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, stayer.output.String())
 	}
 	var joins, leaves []float64
-	for range max(int(10*l.scale), 1) {
+	for range max(int(10*e.scale), 1) {
 		began := time.Now()
-		comes, guest, err := l.member(topic, group)
+		joining, joined, err := e.member(topic, group)
 		if err != nil {
 			return nil, err
 		}
-		first, err := guest.await(ctx, func(sighting) bool { return true })
+		first, err := joined.await(ctx, func(delivery) bool { return true })
 		if err != nil {
-			comes.kill()
-			return nil, fmt.Errorf("%w\n%s", err, comes.output.String())
+			joining.kill()
+			return nil, fmt.Errorf("%w\n%s", err, joining.output.String())
 		}
 		joins = append(joins, first.at.Sub(began).Seconds()*1000)
-		if err := pause(ctx, time.Second); err != nil { // until the change has settled
-			comes.kill()
+		if err := pause(ctx, time.Second); err != nil { // until the group is stable
+			joining.kill()
 			return nil, err
 		}
-		moved := guest.of()
-		heir.clear()
+		moved := joined.partitions()
+		remaining.clear()
 		left := time.Now()
-		if err := comes.stop(); err != nil {
+		if err := joining.stop(); err != nil {
 			return nil, err
 		}
-		next, err := heir.await(ctx, func(s sighting) bool { return s.at.After(left) && moved[s.partition] })
+		next, err := remaining.await(ctx, func(s delivery) bool { return s.at.After(left) && moved[s.partition] })
 		if err != nil {
 			return nil, err
 		}

@@ -12,37 +12,38 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// What a group of many members costs the server.
+// The cost of a large group for the server.
 const (
-	beatMicros    = "beat µs"           // of the server, for a heartbeat of a member that knows the plan
-	planMicros    = "beat with plan µs" // of the server, for the heartbeat that brings the plan
-	planKB        = "plan KB"           // what that heartbeat brings
-	proposeMicros = "propose µs"        // of the server
-	assignMillis  = "assign ms"         // of the member that plans, when one member is gone
+	beatMicros    = "beat µs"           // server time of a heartbeat of a member that has the plan
+	planMicros    = "beat with plan µs" // server time of a heartbeat that returns the plan
+	planKB        = "plan KB"           // size of that reply
+	proposeMicros = "propose µs"        // server time
+	assignMillis  = "assign ms"         // time of the member that plans, when one member has left
 )
 
-// growth has groups of more and more members share 10,000 partitions.
-func growth(ctx context.Context, l *lab) ([]contender, error) {
+// growth measures groups of different sizes that share 10,000 partitions.
+func growth(ctx context.Context, e *environment) ([]contender, error) {
 	const parts = 10_000
-	topic := l.name("topic")
-	if _, _, err := broker.NewTopics(l.redis).Create(ctx, topic, parts); err != nil {
+	topic := e.name("topic")
+	if _, _, err := broker.NewTopics(e.redis).Create(ctx, topic, parts); err != nil {
 		return nil, err
 	}
 	var contenders []contender
 	for _, members := range []int{10, 100, 1000} {
 		contenders = append(
 			contenders,
-			contender{strconv.Itoa(members) + " members", func(ctx context.Context, l *lab) (sample, error) {
-				return l.grow(ctx, topic, members, parts)
+			contender{strconv.Itoa(members) + " members", func(ctx context.Context, e *environment) (sample, error) {
+				return e.grow(ctx, topic, members, parts)
 			}},
 		)
 	}
 	return contenders, nil
 }
 
-// grow has members join a new group, plan, and beat, and asks the server how long it worked.
-func (l *lab) grow(ctx context.Context, topic string, members, parts int) (sample, error) {
-	group := broker.NewGroup(l.redis, topic, l.name("group"))
+// grow makes members join a new group, plan, and send heartbeats, and measures the time of the
+// server.
+func (e *environment) grow(ctx context.Context, topic string, members, parts int) (sample, error) {
+	group := broker.NewGroup(e.redis, topic, e.name("group"))
 	beat := splits.Beat{TTL: time.Minute}
 	names := make([]string, members)
 	var view splits.View
@@ -59,10 +60,9 @@ func (l *lab) grow(ctx context.Context, topic string, members, parts int) (sampl
 	plan := splits.Plan{Version: view.Version, Assignments: splits.Assign(names, parts, previous)}
 	s := sample{assignMillis: time.Since(began).Seconds() * 1000}
 
-	// each runs calls and returns the time of the server for one, and the bytes that it sent for
-	// one.
+	// each makes n calls and returns the server's time and output in bytes per call.
 	each := func(n int, call func(i int) error) (micros, bytes float64, err error) {
-		if err := l.redis.ConfigResetStat(ctx).Err(); err != nil {
+		if err := e.redis.ConfigResetStat(ctx).Err(); err != nil {
 			return 0, 0, err
 		}
 		for i := range n {
@@ -70,21 +70,21 @@ func (l *lab) grow(ctx context.Context, topic string, members, parts int) (sampl
 				return 0, 0, err
 			}
 		}
-		micros, err = l.infoNumber(ctx, "commandstats", `cmdstat_evalsha:.*usec_per_call=([0-9.]+)`)
+		micros, err = e.infoNumber(ctx, "commandstats", `cmdstat_evalsha:.*usec_per_call=([0-9.]+)`)
 		if err != nil {
 			return 0, 0, err
 		}
-		bytes, err = l.infoNumber(ctx, "stats", `total_net_output_bytes:([0-9]+)`)
+		bytes, err = e.infoNumber(ctx, "stats", `total_net_output_bytes:([0-9]+)`)
 		return micros, bytes / float64(n), err
 	}
-	// Refused, it loads the script.
+	// This proposal is rejected, but loads the script.
 	if _, err := group.Propose(ctx, splits.Plan{Version: 1}); err != nil {
 		return nil, err
 	}
 	if s[proposeMicros], _, err = each(1, func(int) error {
 		stored, err := group.Propose(ctx, plan)
 		if err == nil && !stored {
-			err = errors.New("the plan was refused")
+			err = errors.New("the plan was rejected")
 		}
 		return err
 	}); err != nil {
@@ -104,9 +104,9 @@ func (l *lab) grow(ctx context.Context, topic string, members, parts int) (sampl
 	return s, err
 }
 
-// infoNumber finds a number in a section of INFO.
-func (l *lab) infoNumber(ctx context.Context, section, pattern string) (float64, error) {
-	text, err := l.redis.Info(ctx, section).Result()
+// infoNumber returns a number from a section of INFO.
+func (e *environment) infoNumber(ctx context.Context, section, pattern string) (float64, error) {
+	text, err := e.redis.Info(ctx, section).Result()
 	if err != nil {
 		return 0, err
 	}

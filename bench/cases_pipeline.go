@@ -18,70 +18,70 @@ pipeline:
 `
 
 // copiers read 8 partitions, change each message, and write it to 8 partitions.
-func copiers(ctx context.Context, l *lab) ([]contender, error) {
+func copiers(ctx context.Context, e *environment) ([]contender, error) {
 	const parts = 8
-	n := l.messages(200_000)
-	source, err := l.topic(ctx, parts, n, "")
+	n := e.messages(200_000)
+	source, err := e.topic(ctx, parts, n, "")
 	if err != nil {
 		return nil, err
 	}
-	single, err := l.topic(ctx, 1, n, "")
+	single, err := e.topic(ctx, 1, n, "")
 	if err != nil {
 		return nil, err
 	}
-	rival := func(name string, sources []string, input, output string) contender {
-		return contender{name, func(ctx context.Context, l *lab) (sample, error) {
-			target, group := l.name("topic"), l.name("group")
-			s, err := l.flow(ctx, l.bento, rivalReader(group, sources, input)+changeBody+fmt.Sprintf(`
+	other := func(name string, sources []string, input, output string) contender {
+		return contender{name, func(ctx context.Context, e *environment) (sample, error) {
+			target, group := e.name("topic"), e.name("group")
+			s, err := e.measureFlow(ctx, e.bento, otherReader(group, sources, input)+changeBody+fmt.Sprintf(`
 output: {redis_streams: {url: $URL, stream: "%s", body_key: body %s}}
 `, stream(target, 0), output), n, false)
 			if err != nil {
 				return nil, err
 			}
-			if err := l.forget(ctx, group, sources); err != nil {
+			if err := e.destroyGroup(ctx, group, sources); err != nil {
 				return nil, err
 			}
-			return s, l.written(ctx, target, 1, n)
+			return s, e.checkAndDelete(ctx, target, 1, n)
 		}}
 	}
 	return []contender{
-		{rafka, func(ctx context.Context, l *lab) (sample, error) {
-			target := l.name("topic")
-			s, err := l.flow(ctx, l.rafka, rafkaReader(l, source)+changeBody+fmt.Sprintf(`
+		{rafka, func(ctx context.Context, e *environment) (sample, error) {
+			target := e.name("topic")
+			s, err := e.measureFlow(ctx, e.rafka, rafkaReader(e, source)+changeBody+fmt.Sprintf(`
 output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! @rafka_key }", max_in_flight: 64}}
 `, target, parts), n, false)
 			if err != nil {
 				return nil, err
 			}
-			return s, l.written(ctx, target, parts, n)
+			return s, e.checkAndDelete(ctx, target, parts, n)
 		}},
-		rival(rivalPlain, streams(single, 1), "", ""),
-		rival(rivalWide, streams(source, parts), "limit: 1000", ", batching: {count: 500, period: 10ms}"),
+		other(otherPlain, streams(single, 1), "", ""),
+		other(otherWide, streams(source, parts), "limit: 1000", ", batching: {count: 500, period: 10ms}"),
 	}, nil
 }
 
-// written checks that n entries are in a topic, and removes it.
-func (l *lab) written(ctx context.Context, topic string, partitions, n int) error {
-	err := l.expect(ctx, topic, partitions, n)
-	l.redis.Unlink(ctx, streams(topic, partitions)...)
+// checkAndDelete checks that a topic has n entries, and deletes it.
+func (e *environment) checkAndDelete(ctx context.Context, topic string, partitions, n int) error {
+	err := e.checkLength(ctx, topic, partitions, n)
+	e.redis.Unlink(ctx, streams(topic, partitions)...)
 	return err
 }
 
-// The quantiles of times.
+// Quantiles of latencies.
 const (
 	p50 = "p50 ms"
 	p99 = "p99 ms"
 )
 
-// latencies write the time into messages, one a millisecond, and note how long ago that was when
-// they are read.
-func latencies(_ context.Context, l *lab) ([]contender, error) {
+// latencies writes the time into messages, one per millisecond, and measures how long ago that was
+// when they are read.
+func latencies(_ context.Context, e *environment) ([]contender, error) {
 	ours := func(parts int) contender {
 		return contender{
 			fmt.Sprintf("rafka, %d partition%s", parts, plural(parts)),
-			func(ctx context.Context, l *lab) (sample, error) {
-				topic := l.name("topic")
-				return l.latency(ctx, l.rafka, rafkaReader(l, topic), fmt.Sprintf(`
+			func(ctx context.Context, e *environment) (sample, error) {
+				topic := e.name("topic")
+				return e.latency(ctx, e.rafka, rafkaReader(e, topic), fmt.Sprintf(`
 output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }", max_in_flight: 64}}
 `, topic, parts))
 			},
@@ -89,9 +89,9 @@ output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter()
 	}
 	return []contender{
 		ours(1),
-		{rivalPlain, func(ctx context.Context, l *lab) (sample, error) {
-			topic := l.name("topic")
-			return l.latency(ctx, l.bento, rivalReader(l.name("group"), streams(topic, 1), ""), fmt.Sprintf(`
+		{otherPlain, func(ctx context.Context, e *environment) (sample, error) {
+			topic := e.name("topic")
+			return e.latency(ctx, e.bento, otherReader(e.name("group"), streams(topic, 1), ""), fmt.Sprintf(`
 output: {redis_streams: {url: $URL, stream: "%s", body_key: body}}
 `, stream(topic, 0)))
 		}},
@@ -106,14 +106,14 @@ func plural(n int) string {
 	return "s"
 }
 
-// latency runs a writer and a reader of the same binary for 20 seconds and leaves out what was
-// written in the first two.
-func (l *lab) latency(ctx context.Context, binary, input, output string) (sample, error) {
+// latency runs a writer and a reader of the same binary for 20 seconds and ignores messages of the
+// first two seconds.
+func (e *environment) latency(ctx context.Context, binary, input, output string) (sample, error) {
 	const perSecond, warm = 1000, 2000
-	n := l.messages(20 * perSecond)
-	file := filepath.Join(l.dir, l.name("times"))
+	n := e.messages(20 * perSecond)
+	file := filepath.Join(e.dir, e.name("times"))
 	defer os.Remove(file)
-	writer, err := l.start(binary, fmt.Sprintf(`
+	writer, err := e.start(binary, fmt.Sprintf(`
 input:
   generate:
     count: %d
@@ -124,7 +124,7 @@ input:
 		return nil, err
 	}
 	defer writer.kill()
-	reader, err := l.start(binary, input+fmt.Sprintf(`
+	reader, err := e.start(binary, input+fmt.Sprintf(`
 pipeline:
   processors:
     - mapping: 'root = timestamp_unix_nano() - content().string().split(" ").index(0).int64()'
@@ -134,7 +134,7 @@ output: {file: {path: %s, codec: lines}}
 		return nil, err
 	}
 	defer reader.kill()
-	if _, _, err := l.follow(ctx, reader, "output_sent", n); err != nil {
+	if _, _, err := e.awaitCount(ctx, reader, "output_sent", n); err != nil {
 		return nil, err
 	}
 	if err := reader.stop(); err != nil {
@@ -145,7 +145,7 @@ output: {file: {path: %s, codec: lines}}
 		return nil, err
 	}
 	if len(times) != n {
-		return nil, fmt.Errorf("%d times were noted of %d", len(times), n)
+		return nil, fmt.Errorf("%d of %d latencies were measured", len(times), n)
 	}
 	times = times[min(warm, n/2):]
 	return sample{p50: quantile(times, 0.5) / 1e6, p99: quantile(times, 0.99) / 1e6}, nil
@@ -169,40 +169,40 @@ func numbers(file string) ([]float64, error) {
 	return all, lines.Err()
 }
 
-// Shares of one core.
+// Percentages of one core.
 const (
 	clientShare = "client % of a core"
 	serverShare = "server % of a core"
 )
 
-// idlers read topics without messages.
-func idlers(ctx context.Context, l *lab) ([]contender, error) {
+// idleReaders measures readers of topics without new messages.
+func idleReaders(ctx context.Context, e *environment) ([]contender, error) {
 	var contenders []contender
 	contenders = append(
 		contenders,
-		contender{"none", func(ctx context.Context, l *lab) (sample, error) { return l.idle(ctx, "") }},
+		contender{"none", func(ctx context.Context, e *environment) (sample, error) { return e.idle(ctx, "") }},
 	)
 	for _, parts := range []int{64, 1000} {
-		topic, err := l.topic(ctx, parts, 1000, "") // a message makes each stream, as in real life
+		topic, err := e.topic(ctx, parts, 1000, "") // one message creates each stream, as in practice
 		if err != nil {
 			return nil, err
 		}
 		contenders = append(
 			contenders,
-			contender{fmt.Sprintf("%d partitions", parts), func(ctx context.Context, l *lab) (sample, error) {
-				return l.idle(ctx, rafkaReader(l, topic)+drop)
+			contender{fmt.Sprintf("%d partitions", parts), func(ctx context.Context, e *environment) (sample, error) {
+				return e.idle(ctx, rafkaReader(e, topic)+drop)
 			}},
 		)
 	}
 	return contenders, nil
 }
 
-// idle lets a config run for a while before it measures what it uses. Without a config it measures
-// the server alone.
-func (l *lab) idle(ctx context.Context, config string) (sample, error) {
+// idle runs a configuration for a while before it measures the CPU time. Without a configuration it
+// measures only the server.
+func (e *environment) idle(ctx context.Context, config string) (sample, error) {
 	pid := 0
 	if config != "" {
-		p, err := l.start(l.rafka, config)
+		p, err := e.start(e.rafka, config)
 		if err != nil {
 			return nil, err
 		}
@@ -212,24 +212,24 @@ func (l *lab) idle(ctx context.Context, config string) (sample, error) {
 			return nil, err
 		}
 	}
-	look := func() (client, server usage, err error) {
+	measure := func() (client, server usage, err error) {
 		if pid != 0 {
 			if client, err = usageOf(pid); err != nil {
 				return client, server, err
 			}
 		}
-		server, err = usageOf(l.server.PID())
+		server, err = usageOf(e.server.PID())
 		return client, server, err
 	}
-	client, server, err := look()
+	client, server, err := measure()
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	if err := pause(ctx, time.Duration(20*l.scale*float64(time.Second))); err != nil {
+	if err := pause(ctx, time.Duration(20*e.scale*float64(time.Second))); err != nil {
 		return nil, err
 	}
-	clientNow, serverNow, err := look()
+	clientNow, serverNow, err := measure()
 	if err != nil {
 		return nil, err
 	}
@@ -250,40 +250,39 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hoarders read backlogs into a pipeline that is slower than Redis, so that they hold as much as
-// they may.
-func hoarders(ctx context.Context, l *lab) ([]contender, error) {
-	hoard := func(name, topic string) contender {
-		return contender{name, func(ctx context.Context, l *lab) (sample, error) {
-			p, err := l.start(
-				l.rafka,
-				rafkaReader(l, topic)+"pipeline: {threads: 2, processors: [{sleep: {duration: 1ms}}]}\n"+drop,
+// backlogReaders measures readers of backlogs with a slow pipeline, whose buffers are full.
+func backlogReaders(ctx context.Context, e *environment) ([]contender, error) {
+	reader := func(name, topic string) contender {
+		return contender{name, func(ctx context.Context, e *environment) (sample, error) {
+			p, err := e.start(
+				e.rafka,
+				rafkaReader(e, topic)+"pipeline: {threads: 2, processors: [{sleep: {duration: 1ms}}]}\n"+drop,
 			)
 			if err != nil {
 				return nil, err
 			}
 			defer p.kill()
-			if err := pause(ctx, time.Duration(15*l.scale*float64(time.Second))); err != nil {
+			if err := pause(ctx, time.Duration(15*e.scale*float64(time.Second))); err != nil {
 				return nil, err
 			}
 			used, err := usageOf(p.cmd.Process.Pid)
 			return sample{resident: used.peak}, err
 		}}
 	}
-	many, err := l.topic(ctx, 64, l.messages(1_000_000), "")
+	small, err := e.topic(ctx, 64, e.messages(1_000_000), "")
 	if err != nil {
 		return nil, err
 	}
-	large := l.name("topic")
-	if err := l.fillLarge(ctx, large, 256, 4); err != nil {
+	large := e.name("topic")
+	if err := e.fillLarge(ctx, large, 256, 4); err != nil {
 		return nil, err
 	}
-	return []contender{hoard("64 partitions, 1,000,000 messages", many), hoard("256 partitions of 1 MB", large)}, nil
+	return []contender{reader("64 partitions, 1,000,000 messages", small), reader("256 partitions of 1 MB", large)}, nil
 }
 
-// fillLarge writes some entries of 1 MB to each partition of a new topic.
-func (l *lab) fillLarge(ctx context.Context, topic string, partitions, each int) error {
-	p, err := l.start(l.rafka, fmt.Sprintf(`
+// fillLarge writes entries of 1 MB to each partition of a new topic.
+func (e *environment) fillLarge(ctx context.Context, topic string, partitions, each int) error {
+	p, err := e.start(e.rafka, fmt.Sprintf(`
 input:
   generate:
     count: %d
@@ -297,5 +296,5 @@ output: {rafka: {url: $URL, stream_name: %s, partitions: %d, partitioner: round_
 	if err := p.wait(ctx); err != nil {
 		return err
 	}
-	return l.expect(ctx, topic, partitions, partitions*each)
+	return e.checkLength(ctx, topic, partitions, partitions*each)
 }

@@ -1,5 +1,5 @@
 // Command bench compares rafka with redis_streams, with a bare client, and with Benthos without any
-// service, on servers that it starts itself. See README.md for what each case is.
+// service, on servers that it starts. README.md describes the cases.
 package main
 
 import (
@@ -15,10 +15,10 @@ import (
 )
 
 func main() {
-	names := flag.String("case", "", "cases to run, comma-separated; empty: all")
+	names := flag.String("case", "", "cases to run, separated by commas; empty: all")
 	rounds := flag.Int("rounds", 5, "runs of each contender, interleaved")
-	scale := flag.Float64("scale", 1, "factor on the number of messages and on the time of what is timed")
-	base := flag.String("base", "", "a commit: compare rafka with the binary of that commit alone, in turns")
+	scale := flag.Float64("scale", 1, "factor on the number of messages and on durations")
+	base := flag.String("base", "", "a commit: compare rafka only with the binary of that commit, in turns")
 	file := flag.String("json", "", "file for the results as JSON")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -40,14 +40,14 @@ func run(ctx context.Context, names []string, rounds int, scale float64, base, f
 		return err
 	}
 	defer os.RemoveAll(dir)
-	l, err := build(ctx, dir, scale, base)
+	e, err := build(ctx, dir, scale, base)
 	if err != nil {
 		return err
 	}
 	var results []*result
 	for _, c := range chosen {
 		began := time.Now()
-		r, err := c.measure(ctx, l, rounds)
+		r, err := c.measure(ctx, e, rounds)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -58,7 +58,7 @@ func run(ctx context.Context, names []string, rounds int, scale float64, base, f
 	if base != "" {
 		printBase(os.Stdout, results)
 	} else {
-		printBars(os.Stdout, results)
+		printAims(os.Stdout, results)
 	}
 	if file == "" {
 		return nil

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// sample is what one run of a contender gave: values by the name of what was measured.
+// sample is the result of one run of a contender: values by name.
 type sample map[string]float64
 
-// What is measured. All but rates are better when lower.
+// Names of values. Lower is better, except for rates.
 const (
 	rate      = "messages/s"
 	clientCPU = "client µs/message"
@@ -25,11 +25,11 @@ const (
 	resident  = "peak MB"
 )
 
-// pollPeriod is how often a counter is read. The rate is taken between two readings, so a longer
-// period does not falsify it.
+// pollPeriod is how often a counter is read. The rate is computed between two readings, so a longer
+// period does not distort it.
 const pollPeriod = 50 * time.Millisecond
 
-// errEnded is what follow says of a process that is gone.
+// errEnded is returned by awaitCount if the process has ended.
 var errEnded = errors.New("the process ended")
 
 // reading is the state of a run at one moment.
@@ -39,7 +39,7 @@ type reading struct {
 	client, server usage
 }
 
-func (l *lab) read(p *process, metric string) (r reading, err error) {
+func (e *environment) read(p *process, metric string) (r reading, err error) {
 	if r.count, err = p.count(metric); err != nil {
 		return r, err
 	}
@@ -47,20 +47,20 @@ func (l *lab) read(p *process, metric string) (r reading, err error) {
 	if r.client, err = usageOf(p.cmd.Process.Pid); err != nil {
 		return r, err
 	}
-	r.server, err = usageOf(l.server.PID())
+	r.server, err = usageOf(e.server.PID())
 	return r, err
 }
 
-// flow runs a config until output_sent shows n messages, or until it ends by itself if that is what
-// its input does, and measures between the first and the last reading. It fails when more than n
-// were seen, or if the process ended otherwise.
-func (l *lab) flow(ctx context.Context, binary, config string, n int, ends bool) (sample, error) {
-	p, err := l.start(binary, config)
+// measureFlow runs a configuration until output_sent is n, or until the process ends if its input
+// does, and measures between the first and the last reading. It fails if output_sent exceeds n, or
+// if the process ends otherwise.
+func (e *environment) measureFlow(ctx context.Context, binary, config string, n int, ends bool) (sample, error) {
+	p, err := e.start(binary, config)
 	if err != nil {
 		return nil, err
 	}
 	defer p.kill()
-	first, last, err := l.follow(ctx, p, "output_sent", n)
+	first, last, err := e.awaitCount(ctx, p, "output_sent", n)
 	if ends && errors.Is(err, errEnded) && p.err == nil {
 		err = nil
 	}
@@ -72,7 +72,7 @@ func (l *lab) flow(ctx context.Context, binary, config string, n int, ends bool)
 	}
 	done := last.count - first.count
 	if done <= 0 {
-		return nil, fmt.Errorf("all %d messages came between two readings: there must be more of them", n)
+		return nil, fmt.Errorf("all %d messages were sent between two readings: increase SCALE", n)
 	}
 	return sample{
 		rate:      done / last.at.Sub(first.at).Seconds(),
@@ -82,16 +82,21 @@ func (l *lab) flow(ctx context.Context, binary, config string, n int, ends bool)
 	}, nil
 }
 
-// follow returns the first reading that shows messages and the last one before all were there: the
-// time of the very last message falls between two readings.
-func (l *lab) follow(ctx context.Context, p *process, metric string, n int) (first, last reading, err error) {
+// awaitCount returns the first reading with messages and the last one before the counter was n: the
+// last message itself falls between two readings.
+func (e *environment) awaitCount(
+	ctx context.Context,
+	p *process,
+	metric string,
+	n int,
+) (first, last reading, err error) {
 	deadline := time.Now().Add(5 * time.Minute)
 	for tick := time.NewTicker(pollPeriod); ; {
-		r, err := l.read(p, metric)
+		r, err := e.read(p, metric)
 		switch {
-		case err != nil: // it does not listen yet, or not any more: then it ends
+		case err != nil: // the process does not listen yet, or has ended
 		case r.count > float64(n):
-			return first, last, fmt.Errorf("%.0f messages came of %d", r.count, n)
+			return first, last, fmt.Errorf("%.0f messages were sent instead of %d", r.count, n)
 		case r.count == float64(n):
 			return first, last, nil
 		case first.count == 0:
@@ -113,17 +118,17 @@ func (l *lab) follow(ctx context.Context, p *process, metric string, n int) (fir
 }
 
 // limit runs the command limits.
-func (l *lab) limit(ctx context.Context, mode string, flags ...string) (sample, error) {
-	before, err := usageOf(l.server.PID())
+func (e *environment) limit(ctx context.Context, mode string, flags ...string) (sample, error) {
+	before, err := usageOf(e.server.PID())
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, l.limits, append(append([]string{"-url", l.server.URL()}, flags...), mode)...)
+	cmd := exec.CommandContext(ctx, e.limits, append(append([]string{"-url", e.server.URL()}, flags...), mode)...)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", mode, err)
 	}
-	after, err := usageOf(l.server.PID())
+	after, err := usageOf(e.server.PID())
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +150,8 @@ func (l *lab) limit(ctx context.Context, mode string, flags ...string) (sample, 
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is by the nearest rank; of an even number the median is the mean of the two in the
-// middle.
+// quantile returns the nearest rank; the median of an even number of values is the mean of the
+// middle two.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

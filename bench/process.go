@@ -23,10 +23,10 @@ type process struct {
 	address string // of its HTTP server
 	output  lockedBuffer
 	done    chan struct{}
-	err     error // once done is closed
+	err     error // set when done is closed
 }
 
-// lockedBuffer may be read while a process writes to it.
+// lockedBuffer can be read while a process writes to it.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -50,7 +50,7 @@ func (p *process) begin() error {
 	started := make(chan error, 1)
 	go func() {
 		defer close(p.done)
-		runtime.LockOSThread() // a process gets its Pdeathsig when the thread that started it ends
+		runtime.LockOSThread() // Pdeathsig is sent when the thread that started the process ends
 		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
 		if started <- err; err == nil {
@@ -60,7 +60,7 @@ func (p *process) begin() error {
 	return <-started
 }
 
-// wait waits until the process ends by itself.
+// wait waits until the process ends.
 func (p *process) wait(ctx context.Context) error {
 	select {
 	case <-p.done:
@@ -75,11 +75,11 @@ func (p *process) wait(ctx context.Context) error {
 }
 
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // it may be gone
+	_ = p.cmd.Process.Kill() // it may have ended
 	<-p.done
 }
 
-// stop ends the process gracefully.
+// stop terminates the process gracefully.
 func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -93,7 +93,7 @@ func (p *process) stop() error {
 	}
 }
 
-// count reads one counter of the process, 0 while it does not exist.
+// count returns the value of a counter of the process, 0 while the counter does not exist.
 func (p *process) count(metric string) (float64, error) {
 	response, err := http.Get("http://" + p.address + "/metrics")
 	if err != nil {
@@ -115,23 +115,23 @@ func (p *process) count(metric string) (float64, error) {
 	return sum, lines.Err()
 }
 
-// usage is what a process has used so far.
+// usage is the resource usage of a process so far.
 type usage struct {
 	cpu  time.Duration // of all its threads
-	peak float64       // most resident memory, MB
+	peak float64       // maximum resident memory, MB
 }
 
-// clockTick is the unit in which Linux counts the time of processes.
+// clockTick is the unit of process times on Linux.
 const clockTick = 10 * time.Millisecond
 
-// usageOf reads what the process has used from /proc.
+// usageOf reads the usage of a process from /proc.
 func usageOf(pid int) (usage, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return usage{}, err
 	}
-	// The fields after the name, which is in parentheses and may hold spaces: state is the first,
-	// utime and stime the 12th and 13th.
+	// The fields after the name, which is in parentheses and can contain spaces: state is the
+	// first, utime and stime the 12th and 13th.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	var u usage
 	for _, field := range fields[11:13] {

@@ -1,6 +1,6 @@
-// Command bento is Bento with the components that the comparison uses: its redis_streams is the
-// code that Redpanda Connect ships. It is a module of its own, so that it is built with the
-// versions that its release names.
+// Command bento is Bento with the components of the comparison. Its redis_streams is the code that
+// Redpanda Connect ships. It is a separate module, so that it is built with the versions of its
+// release.
 package main
 
 import (

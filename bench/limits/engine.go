@@ -29,8 +29,8 @@ func engine(ctx context.Context, o options) error {
 	return stream.Run(ctx)
 }
 
-// backlog hands out batches of messages with four metadata values, the fewest that tell a reader
-// where each came from.
+// backlog returns batches of messages with four metadata values, the minimum that identifies the
+// origin of a message.
 type backlog struct {
 	options
 	done int

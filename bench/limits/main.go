@@ -1,7 +1,6 @@
-// Command limits measures what nothing built on it can exceed: Benthos that hands over and drops
-// messages without any service (engine), and go-redis that sends the commands of rafka without
-// doing anything with what they return (xread, xadd). It prints how many messages a second it did
-// as one line.
+// Command limits measures upper bounds: Benthos that passes messages to drop without any service
+// (engine), and go-redis that sends rafka's commands and ignores the replies (xread, xadd). It
+// prints the messages per second as one line.
 package main
 
 import (

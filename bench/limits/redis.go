@@ -16,8 +16,7 @@ func client(o options) (*redis.Client, error) {
 	return redis.NewClient(opts), nil
 }
 
-// xread reads n entries of all streams with one XREAD after another, and looks at nothing but their
-// IDs.
+// xread reads n entries of all streams with one XREAD after the other, and parses only their IDs.
 func xread(ctx context.Context, o options) error {
 	c, err := client(o)
 	if err != nil {
@@ -37,7 +36,7 @@ func xread(ctx context.Context, o options) error {
 		for _, key := range keys {
 			args = append(args, after[key])
 		}
-		// the generic reader costs less than XRead, which makes a map of each entry
+		// the generic reader costs less than XRead, which creates a map per entry
 		streams, err := c.Do(ctx, args...).Result()
 		if err != nil {
 			return fmt.Errorf("after %d entries: %w", read, err)
@@ -51,7 +50,7 @@ func xread(ctx context.Context, o options) error {
 	return nil
 }
 
-// xadd adds n entries, one pipeline after another.
+// xadd adds n entries, one pipeline after the other.
 func xadd(ctx context.Context, o options) error {
 	c, err := client(o)
 	if err != nil {
