@@ -6,7 +6,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// checkKind is stricter than the linter's own check of the choices, which overlooks letter case.
+// checkKind is stricter than the linter's own check of the choices, which ignores letter case.
 func checkKind(s settings, p *Problems) bool {
 	switch s.kind {
 	case kindSimple, kindCluster, kindFailover:
@@ -16,7 +16,7 @@ func checkKind(s settings, p *Problems) bool {
 	return false
 }
 
-// checkCombination refuses what is right by itself and makes no sense together.
+// checkCombination rejects values that are valid alone and not in combination.
 func checkCombination(s settings, u parsedURL, p *Problems) {
 	local := u.scheme == schemeUnix || u.scheme == schemeEmbedded
 	switch {
@@ -28,13 +28,13 @@ func checkCombination(s settings, u parsedURL, p *Problems) {
 			"a list of addresses does not fit kind simple: set kind to cluster or failover, or keep one address",
 		)
 	case s.kind == kindCluster && (u.db != 0 || u.options.Has("db")):
-		p.Add(fieldURL, "a cluster has no database numbers: remove the number behind the host, or the option db")
+		p.Add(fieldURL, "a cluster has no database numbers: remove the number after the host, or the option db")
 	}
 	if local && s.tls {
 		p.Add(fieldTLS, "%s:// addresses have no TLS: remove tls.enabled", u.scheme)
 	}
 	if u.scheme == schemeEmbedded && (s.username != "" || s.password != "") {
-		p.Add(fieldPassword, "the embedded server knows no passwords: remove username and password")
+		p.Add(fieldPassword, "the embedded server has no passwords: remove username and password")
 	}
 	checkFailoverFields(s, u, p)
 	if name := u.options.Get(fieldClientName); s.clientName == nil {
@@ -47,28 +47,30 @@ func checkFailoverFields(s settings, u parsedURL, p *Problems) {
 		if s.master == "" && u.options.Get("master_name") == "" {
 			p.Add(
 				fieldMaster,
-				"is empty, but kind is failover: set it to the name under which the sentinels know the master",
+				"is empty, but kind is failover: set it to the name that the Sentinels have for the master",
 			)
 		}
 		if s.sentinelUsername != "" && s.sentinelPassword == "" {
 			p.Add(
 				fieldSentinelUsername,
-				"a user name without a password is never sent: set the field sentinel_password",
+				"Redis clients send no user name without a password: set the field sentinel_password",
 			)
 		}
 		return
 	}
 	for _, f := range []struct{ name, value string }{
-		{fieldMaster, s.master}, {fieldSentinelUsername, s.sentinelUsername}, {fieldSentinelPassword, s.sentinelPassword},
+		{fieldMaster, s.master},
+		{fieldSentinelUsername, s.sentinelUsername},
+		{fieldSentinelPassword, s.sentinelPassword},
 	} {
 		if f.value != "" {
-			p.Add(f.name, "is for kind failover, but kind is %s: remove it, or set kind to failover", s.kind)
+			p.Add(f.name, "applies to kind failover only, but kind is %s: remove it, or set kind to failover", s.kind)
 		}
 	}
 }
 
-// checkURLOptions holds the options of the URL to what the fields are held to. go-redis reads a
-// duration of zero or less as "none".
+// checkURLOptions applies the checks of the fields to the options of the URL. For go-redis, a
+// duration of zero or less means no timeout.
 func checkURLOptions(o *redis.UniversalOptions, p *Problems) {
 	for _, option := range []struct {
 		name  string

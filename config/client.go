@@ -20,7 +20,8 @@ type Client = redis.UniversalClient
 // started.
 //
 // The handshake sends no CLIENT SETINFO and requests no maintenance notifications, since managed
-// services may reject them. CLIENT SETNAME names connections for CLIENT LIST; a server may reject it.
+// services may reject them. CLIENT SETNAME names connections for CLIENT LIST; a server may reject
+// it.
 func (c *Connection) Open(role Role) (Client, error) {
 	o := c.clientOptions(role)
 	if c.Embedded() {
@@ -79,8 +80,8 @@ type DebugLogger interface {
 }
 
 // RouteLogs sends what go-redis would print to stderr to the logger, at debug level: each failure
-// also reaches the caller of a request as an error. RouteLogs applies to the whole process; the last
-// call wins.
+// also reaches the caller of a request as an error. RouteLogs applies to the whole process; the
+// last call wins.
 func RouteLogs(logger DebugLogger) { redis.SetLogger(logRoute{logger}) }
 
 type logRoute struct{ logger DebugLogger }

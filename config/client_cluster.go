@@ -8,9 +8,9 @@ import (
 )
 
 // reloadOnError makes the client of a cluster reload its map of slots whenever a request gets no
-// reply or CLUSTERDOWN. go-redis reloads the map when a node redirects the client, and otherwise once
-// a minute: a master that died redirects nothing, so its partitions stood still long after a replica
-// had taken over. https://github.com/redis/go-redis/issues/3979
+// reply or CLUSTERDOWN. go-redis reloads the map when a node redirects the client, and otherwise
+// once a minute: a master that died redirects nothing, so its partitions stood still long after a
+// replica had taken over. https://github.com/redis/go-redis/issues/3979
 type reloadOnError struct{ client *redis.ClusterClient }
 
 var _ redis.Hook = reloadOnError{}
@@ -27,8 +27,8 @@ func (h reloadOnError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// ProcessPipelineHook checks the outcome of each request of a pipeline: the requests may have gone to
-// different nodes.
+// ProcessPipelineHook checks the outcome of each request of a pipeline: the requests may have gone
+// to different nodes.
 func (h reloadOnError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
@@ -43,8 +43,8 @@ func (h reloadOnError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 	}
 }
 
-// reloadIfNeeded starts a reload if the error suggests that masters have changed, and reports whether
-// it did. go-redis reloads in the background, at most five times a second.
+// reloadIfNeeded starts a reload if the error suggests that masters have changed, and reports
+// whether it did. go-redis reloads in the background, at most five times a second.
 func (h reloadOnError) reloadIfNeeded(ctx context.Context, err error) bool {
 	var answer redis.Error
 	switch {

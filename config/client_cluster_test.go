@@ -10,8 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// go-redis looks for the masters once a minute unless a node refers it to another one, which a dead
-// master does not: its partitions stood still although a replica had taken over.
+// Regression: go-redis reloads the slots once a minute unless a node redirects it, which a dead
+// master does not. Its partitions stood still although a replica had taken over.
 func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 1)
@@ -25,7 +25,7 @@ func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
 	}
 	require.NoError(t, write())
 	require.NoError(t, single.Get(t.Context(), "k").Err())
-	cluster.Master(t, "k").Pause(t) // one that is dead without a word, on whose port the system still answers
+	cluster.Master(t, "k").Pause(t) // a frozen server: the system still accepts connections
 	require.Eventually(t, func() bool { return write() == nil }, time.Minute, 20*time.Millisecond)
 	require.Eventually(
 		t,

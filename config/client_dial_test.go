@@ -14,13 +14,12 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A Sentinel that does not answer used up all the time that there was for dialling, whenever it was
-// asked.
-func TestFrozenSentinelsDoNotKeepAnyoneFromTheMaster(t *testing.T) {
+// Regression: a query to a Sentinel that did not answer took the whole dial timeout.
+func TestClientFindsTheMasterWhileASentinelIsFrozen(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.SentinelOptions{DownAfter: 5 * time.Minute})
 	yaml := "kind: failover\ndial_timeout: 2s\nread_timeout: 2s\nmaster: " + s.MasterName() + "\nurl: '" + s.URL() + "'"
-	for _, frozen := range s.Sentinels() { // it is chance which of them a client asks first, and stays with
+	for _, frozen := range s.Sentinels() { // a client queries a random one first, and keeps it
 		client := open(t, yaml, Writer())
 		require.NoError(t, client.Ping(t.Context()).Err())
 		frozen.Pause(t)
@@ -40,14 +39,14 @@ func TestFrozenSentinelsDoNotKeepAnyoneFromTheMaster(t *testing.T) {
 	}
 }
 
-// A server that has too many clients says so to a connection and closes it. What it said was taken
-// for its answer to HELLO, and reported was the pipe that broke after that.
-func TestServerWithTooManyClientsIsHeard(t *testing.T) {
+// A server with too many clients sends an error on a new connection and closes it. Regression:
+// go-redis took the error for the reply to HELLO and reported the broken pipe that followed.
+func TestErrorOfAServerWithTooManyClientsIsReported(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t)
 	require.NoError(t, admin.ConfigSet(t.Context(), "maxclients", "1").Err())
 	client := open(t, "url: "+s.URL(), Control(time.Second))
-	for range 20 { // whichever of the two is faster
+	for range 20 { // the rejection and the request race
 		for _, err := range []error{
 			client.Ping(t.Context()).Err(),
 			piped(t.Context(), client),
@@ -64,7 +63,7 @@ func TestServerWithTooManyClientsIsHeard(t *testing.T) {
 	require.ErrorContains(t, err, "max number of clients reached")
 
 	require.NoError(t, admin.ConfigSet(t.Context(), "maxclients", "100").Err())
-	require.NoError(t, client.Ping(t.Context()).Err(), "nothing is left of it")
+	require.NoError(t, client.Ping(t.Context()).Err(), "the error does not stay")
 }
 
 func piped(ctx context.Context, client Client) error {
@@ -74,7 +73,7 @@ func piped(ctx context.Context, client Client) error {
 	return err
 }
 
-func TestProtectedServerIsHeard(t *testing.T) {
+func TestErrorOfAProtectedServerIsReported(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var serving sync.WaitGroup
@@ -94,10 +93,11 @@ func TestProtectedServerIsHeard(t *testing.T) {
 	require.ErrorContains(t, client.Ping(t.Context()).Err(), "DENIED Redis is running in protected mode")
 }
 
-// Any other answer is that of a server that lets us in, and so is one that comes later.
-func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
+// Any other first reply, and any later one, comes from a server that accepted the connection.
+func TestOnlyTheFirstReplyIsARejection(t *testing.T) {
 	for _, text := range []string{
-		"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n", "$3\r\nabc",
+		"-ERR unknown command 'HELLO'\r\n", "-NOAUTH Authentication required.\r\n", "+OK\r\n-DENIED it is a value\r\n",
+		"$3\r\nabc",
 	} {
 		ours, theirs := net.Pipe()
 		conn := detectRejection(ours)
@@ -116,9 +116,8 @@ func TestOnlyTheFirstAnswerIsARefusal(t *testing.T) {
 	}
 }
 
-// An idle connection that the server closed is noticed before it is used, as go-redis does with
-// connections of its own.
-func TestIdleConnectionThatWasClosedIsNotUsed(t *testing.T) {
+// A closed idle connection is detected before use, as go-redis does with its own dialer.
+func TestClosedIdleConnectionIsNotUsed(t *testing.T) {
 	s := redistest.Start(t)
 	admin := s.Client(t, func(o *redis.Options) { o.PoolSize = 1 })
 	client := open(t, "url: "+s.URL(), Writer())

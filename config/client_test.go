@@ -14,7 +14,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestRolesHoldForAllKinds(t *testing.T) {
+func TestRolesApplyToAllKinds(t *testing.T) {
 	for kind, fields := range map[string]string{
 		"simple": "", "cluster": "\nkind: cluster", "failover": "\nkind: failover\nmaster: m",
 	} {
@@ -46,7 +46,7 @@ func TestRolesHoldForAllKinds(t *testing.T) {
 	}
 }
 
-func TestReadsOfAClusterAreLimitedByTheFieldAlone(t *testing.T) {
+func TestOnlyPoolSizeLimitsReadsOfACluster(t *testing.T) {
 	c := mustParse(t, "url: redis://h\nkind: cluster\npool: {size: 50}")
 	assert.Equal(t, 50, c.clientOptions(Blocking(1)).PoolSize)
 	assert.Equal(t, longestTurn, c.clientOptions(Blocking(1)).PoolTimeout, "those in front may block")
@@ -93,7 +93,8 @@ func open(t *testing.T, yaml string, role Role) redis.UniversalClient {
 
 func TestOpenDialsNothing(t *testing.T) {
 	for _, yaml := range []string{
-		"url: redis://127.0.0.1:1", "url: redis://127.0.0.1:1\nkind: cluster", "url: redis://127.0.0.1:1\nkind: failover\nmaster: m",
+		"url: redis://127.0.0.1:1", "url: redis://127.0.0.1:1\nkind: cluster", "url: redis://127.0.0.1:1\nkind: " +
+			"failover\nmaster: m",
 	} {
 		assert.Zero(t, open(t, yaml, Writer()).PoolStats().Misses)
 	}
@@ -130,7 +131,7 @@ func TestRealServer(t *testing.T) {
 	}
 }
 
-func TestServerThatRefusesNamesCanBeUsed(t *testing.T) {
+func TestServerThatRejectsClientNamesCanBeUsed(t *testing.T) {
 	s := redistest.Start(t, "--rename-command", "CLIENT", "")
 	require.NoError(t, open(t, "url: "+s.URL(), Writer()).Ping(t.Context()).Err())
 	s = redistest.Start(t)
@@ -138,7 +139,7 @@ func TestServerThatRefusesNamesCanBeUsed(t *testing.T) {
 	require.NoError(t, open(t, "url: redis://u:p@"+s.Addr(), Writer()).Ping(t.Context()).Err())
 }
 
-func TestConnectionThatBreaksWhileItIsNamedIsNotUsed(t *testing.T) {
+func TestConnectionThatBreaksWhileNamedIsNotUsed(t *testing.T) {
 	s := redistest.Start(t)
 	proxy := redistest.StartProxy(t, s.Addr())
 	client := open(t, "url: "+proxy.URL()+"\nread_timeout: 50ms", Writer())
@@ -156,11 +157,11 @@ func TestBlockedReadFailsWhenTheServerStopsAnswering(t *testing.T) {
 	s := redistest.Start(t)
 	client := open(t, "url: "+s.URL()+"\nread_timeout: 50ms", Blocking(1))
 	read := []any{"xread", "block", 900, "streams", "s", "$"}
-	require.ErrorIs(t, client.Do(t.Context(), read...).Err(), redis.Nil, "waiting for entries is no timeout")
+	require.ErrorIs(t, client.Do(t.Context(), read...).Err(), redis.Nil, "blocking is not a timeout")
 	s.Pause(t)
 	start := time.Now()
 	require.Error(t, client.Do(t.Context(), read...).Err())
-	assert.Less(t, time.Since(start), 30*time.Second, "it does not wait for ever")
+	assert.Less(t, time.Since(start), 30*time.Second, "the read has a timeout")
 }
 
 type recorder struct {
@@ -174,7 +175,7 @@ func (r *recorder) Debugf(template string, args ...any) {
 	r.lines = append(r.lines, fmt.Sprintf(template, args...))
 }
 
-func TestLogsOfGoRedisGoToTheLogger(t *testing.T) {
+func TestRouteLogsSendsGoRedisLogsToTheLogger(t *testing.T) {
 	var r recorder
 	RouteLogs(&r)
 	t.Cleanup(func() { RouteLogs(&recorder{}) })

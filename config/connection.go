@@ -17,8 +17,8 @@ const (
 	kindFailover = "failover"
 )
 
-// Connection says how Redis is reached: parsed, checked, and nothing opened yet. It does not change
-// and may be used concurrently.
+// Connection is the parsed and checked configuration of a connection. It opens nothing itself, does
+// not change, and can be used concurrently.
 type Connection struct {
 	kind string
 	url  parsedURL
@@ -26,8 +26,8 @@ type Connection struct {
 	options redis.UniversalOptions
 }
 
-// Parse is ParseConnection for a component that has fields of its own, which check finds wrong or
-// not: see [RegisterLint]. It also returns all fields as check saw them.
+// Parse is ParseConnection for a component with further fields, which check checks: see
+// [RegisterLint]. It also returns the fields that check received.
 func Parse(conf *service.ParsedConfig, check func(Fields) []string) (*Connection, Fields, error) {
 	connection, err := ParseConnection(conf)
 	if err != nil {
@@ -41,8 +41,8 @@ func Parse(conf *service.ParsedConfig, check func(Fields) []string) (*Connection
 	return connection, fields, Problems(check(fields)).Err()
 }
 
-// ParseConnection reads and checks the fields of [ConnectionFields]. The error holds everything
-// that is wrong, names the fields and the remedies, and no password.
+// ParseConnection reads and checks the fields of [ConnectionFields]. The error lists everything
+// that is wrong, with the field and the remedy, and contains no password.
 func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 	root, err := conf.FieldAny()
 	if err != nil {
@@ -56,17 +56,17 @@ func ParseConnection(conf *service.ParsedConfig) (*Connection, error) {
 	if err := found.Err(); err != nil {
 		return nil, err
 	}
-	// Certificates are files as often as not, so this alone is left to the constructor.
+	// The linter does not check certificates: they can be files of another machine.
 	custom, err := conf.FieldTLS(fieldTLS)
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w: correct the certificates, keys or passwords named there", err)
+		return nil, fmt.Errorf("tls: %w: correct the certificates, keys or passwords of the field tls", err)
 	}
 	c.useTLS(custom, Fields(object).Object(fieldTLS).Bool("enabled"))
 	return c, nil
 }
 
-// resolve makes a Connection, TLS aside, of the fields, and says everything that is wrong with
-// them. The Connection is of use only if nothing is.
+// resolve returns the Connection that the fields describe, without TLS, and everything that is
+// wrong with the fields. The Connection can be used only if nothing is wrong.
 func resolve(f Fields) (*Connection, Problems) {
 	var p Problems
 	s := readSettings(f, &p)
@@ -91,7 +91,7 @@ func resolve(f Fields) (*Connection, Problems) {
 	return c, p
 }
 
-// overlay puts the fields over what the URL said.
+// overlay sets the options for which there are fields, and the defaults.
 func (c *Connection) overlay(s settings, p *Problems) {
 	o := &c.options
 	checkURLOptions(o, p)
@@ -102,7 +102,7 @@ func (c *Connection) overlay(s settings, p *Problems) {
 	o.Username = cmp.Or(s.username, o.Username)
 	o.Password = cmp.Or(s.password, o.Password)
 	if o.Username != "" && o.Password == "" {
-		p.Add(fieldUsername, "a user name without a password is never sent: set the field password")
+		p.Add(fieldUsername, "Redis clients send no user name without a password: set the field password")
 	}
 	switch {
 	case s.clientName != nil:
@@ -122,8 +122,8 @@ func (c *Connection) overlay(s settings, p *Problems) {
 	}
 }
 
-// useTLS turns TLS on if the URL or the field says so. A rediss:// URL takes what else there is
-// from the field.
+// useTLS enables TLS if the URL or the field does. With a rediss:// URL, the other TLS settings
+// still come from the field.
 func (c *Connection) useTLS(custom *tls.Config, enabled bool) {
 	fromURL := c.options.TLSConfig
 	if fromURL == nil && !enabled {
@@ -139,16 +139,16 @@ func (c *Connection) useTLS(custom *tls.Config, enabled bool) {
 	c.options.TLSConfig = custom
 }
 
-// ReadTimeout is how long a client waits for an answer, unless its role waits less.
+// ReadTimeout returns how long a client waits for a reply, unless its role waits less.
 func (c *Connection) ReadTimeout() time.Duration { return c.options.ReadTimeout }
 
-// Embedded reports whether the server is the one inside this process.
+// Embedded reports whether the server runs inside this process.
 func (c *Connection) Embedded() bool { return c.url.scheme == schemeEmbedded }
 
-// String names the addresses and the kind, and no credentials.
+// String returns the addresses and the kind, without credentials.
 func (c Connection) String() string {
 	return fmt.Sprintf("%s://%s (%s)", c.url.scheme, strings.Join(c.url.addrs, ","), c.kind)
 }
 
-// GoString is String, so that %#v shows no credentials either.
+// GoString returns what String returns, so that %#v shows no credentials either.
 func (c Connection) GoString() string { return c.String() }

@@ -17,7 +17,7 @@ var namesAField = regexp.MustCompile(
 		`pool\.(size|min_idle|wait_timeout)|(dial|read|write)_timeout): `,
 )
 
-// requireNamed checks that each problem names its field, and that none shows a password.
+// requireNamed checks that each problem names its field and shows no password.
 func requireNamed(t *testing.T, found Problems) {
 	t.Helper()
 	for _, problem := range found {
@@ -26,11 +26,11 @@ func requireNamed(t *testing.T, found Problems) {
 	}
 }
 
-// What is in the place of a password in a URL, or of what may be one, is never shown, whatever
-// stands around it.
+// A text in the place of a password in a URL is never shown, whatever surrounds it.
 func FuzzURLsHideTheirPasswords(f *testing.F) {
 	for _, rest := range []string{
-		"host", "host:6379/1", "host:x", "host/db", "a,redis://b", "a,redis://u:p@b", "host?db=x&protocol=3", "host?%zz", "host:0", "[::1]:1",
+		"host", "host:6379/1", "host:x", "host/db", "a,redis://b", "a,redis://u:p@b", "host?db=x&protocol=3", "host?%zz",
+		"host:0", "[::1]:1",
 		"/var/run/redis.sock?db=1", "", "host#x", "host/1?read_timeout=soon&pool_size=-1",
 	} {
 		for _, kind := range []string{kindSimple, kindCluster, kindFailover} {
@@ -59,7 +59,7 @@ func FuzzURLsHideTheirPasswords(f *testing.F) {
 	})
 }
 
-// Any text in the place of a URL is one, or is refused with a reason that names the field.
+// Any text is a URL or is rejected with an error that names the field.
 func FuzzURLs(f *testing.F) {
 	for _, test := range badConfigs {
 		if text, ok := strings.CutPrefix(test.yaml, "url: "); ok {
@@ -91,13 +91,14 @@ func FuzzURLs(f *testing.F) {
 	})
 }
 
-// Whatever stands in a file: nobody panics, and what the linter passes the constructor passes.
+// No file causes a panic, and the constructor accepts what the linter accepts.
 func FuzzConnectionFields(f *testing.F) {
 	for _, test := range badConfigs {
 		f.Add(test.yaml)
 	}
 	f.Add(
-		"url: redis://localhost\npool: {size: 5, min_idle: 5, wait_timeout: 1s}\ndial_timeout: 1s\nread_timeout: 1m\nwrite_timeout: 3ms",
+		"url: redis://localhost\npool: {size: 5, min_idle: 5, wait_timeout: 1s}\ndial_timeout: 1s\nread_timeout: 1m\n" +
+			"write_timeout: 3ms",
 	)
 	f.Add("url: redis://localhost\ntls: {enabled: true, skip_cert_verify: true}")
 	f.Add("url: [redis://localhost]\npool: 3\ntls: yes\nkind: {}\nmaster: 1.5\nclient_name: null")
@@ -108,7 +109,7 @@ func FuzzConnectionFields(f *testing.F) {
 	}
 	linter := env.NewComponentConfigLinter()
 	f.Fuzz(func(t *testing.T, yaml string) {
-		// which the constructor alone looks at
+		// The linter does not check certificates.
 		if !utf8.ValidString(yaml) || strings.Contains(yaml, "ca") || strings.Contains(yaml, "cert") {
 			return
 		}

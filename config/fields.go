@@ -107,7 +107,8 @@ func tuningFields() []*service.ConfigField {
 		service.NewDurationField(fieldReadTimeout).
 			Description("How long to wait for a reply. The time that a read waits for entries is not counted. " +
 				"Commits and heartbeats wait at most half a heartbeat interval. A message that takes longer to " +
-				"arrive can't be read: on a slow network, raise this. Defaults to " + defaultReadTimeout.String() + ".").
+				"arrive can't be read: on a slow network, raise this. Defaults to " +
+				defaultReadTimeout.String() + ".").
 			Example("5s").Optional().Advanced(),
 		service.NewDurationField(fieldWriteTimeout).
 			Description("How long to wait until the network accepts a request. Defaults to " +

@@ -9,19 +9,19 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 )
 
-// The engine hides the password of a URL where it shows a config (`rafka echo`, /debug/config): by
-// a mapping of its own, that of service.NewURLField, which shows the whole URL if it can't take it
-// apart. A URL whose password it would show is refused.
+// Where the engine shows a config (`rafka echo`, /debug/config), it hides the password of a URL
+// with the mapping of service.NewURLField. If that mapping can't parse the URL, the engine shows
+// all of it. So rafka rejects a URL whose password would be shown.
 
-// hidingQuery finds the password as the engine does.
+// hidingQuery finds the password in the same way as the engine.
 var hidingQuery = sync.OnceValues(func() (*bloblang.Executor, error) {
 	return bloblang.NewEnvironment().OnlyPure().Parse(`root = this.parse_url().user.password.or("")`)
 })
 
-// likeVariable is what the engine takes for a variable that was not resolved, and shows.
+// likeVariable matches what the engine considers an unresolved variable, and shows.
 var likeVariable = regexp.MustCompile(`^\${[0-9A-Za-z_.]+(:((\${[^}]+})|[^}])*)?}$`)
 
-// hidesPassword reports whether the engine hides the password that the text of a URL holds.
+// hidesPassword reports whether the engine hides the password in a URL.
 func hidesPassword(text string) bool {
 	query, err := hidingQuery()
 	if err != nil {
@@ -32,7 +32,7 @@ func hidesPassword(text string) bool {
 	return err == nil && password != "" && !likeVariable.MatchString(strings.TrimSpace(password))
 }
 
-// checkHidden refuses a URL with a password that would be shown.
+// checkHidden rejects a URL with a password that the engine would show.
 func checkHidden(text string, user *url.Userinfo, p *Problems) {
 	if user == nil {
 		return
@@ -46,37 +46,38 @@ func checkHidden(text string, user *url.Userinfo, p *Problems) {
 	case likeVariable.MatchString(strings.TrimSpace(password)):
 		p.Add(
 			fieldURL,
-			"the password looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, "+
-				"or use another password",
+			"the password looks like an unresolved variable, and rafka echo would show it: set the variable, or use "+
+				"another password",
 		)
 	case strings.ContainsFunc(text, isBlank):
 		p.Add(
 			fieldURL,
-			"holds white space (a file of a secret may end with a line break), so its password would be shown by rafka echo: "+
-				"remove the white space, %s",
+			"contains white space (perhaps the line break at the end of a secret's file), so rafka echo would show "+
+				"its password: remove the white space, %s",
 			remedy,
 		)
 	default:
 		p.Add(
 			fieldURL,
-			"a password in a list of such addresses would be shown by rafka echo: remove it from the list, %s",
+			"rafka echo would show a password in a list of such addresses: remove it from the list, %s",
 			remedy,
 		)
 	}
 }
 
-// checkSecret refuses a password in a field of its own that the engine would show: it hides texts
-// only.
+// checkSecret rejects a password in a password field if the engine would show it: the engine hides
+// strings only.
 func checkSecret(field string, value any, p *Problems) {
 	text, isText := value.(string)
 	switch {
 	case value == nil:
 	case !isText:
-		p.Add(field, "is no text and would be shown by rafka echo: write it in quotes")
+		p.Add(field, "is not a string, so rafka echo would show it: write it in quotes")
 	case likeVariable.MatchString(strings.TrimSpace(text)):
 		p.Add(
 			field,
-			"looks like a variable that was not resolved, and would be shown by rafka echo: set the variable, or use another password",
+			"looks like an unresolved variable, and rafka echo would show it: set the variable, or use another "+
+				"password",
 		)
 	}
 }

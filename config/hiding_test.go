@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scrubber is the mapping that the engine itself has for a URL. Its fields keep it to themselves.
+// scrubber is the engine's own mapping for URLs, which is not exported.
 var scrubber = sync.OnceValues(func() (*bloblang.Executor, error) {
 	field := reflect.ValueOf(service.NewURLField(fieldURL).XUnwrapper()).MethodByName("Unwrap").Call(nil)[0]
 	return bloblang.NewEnvironment().OnlyPure().Parse(field.FieldByName("Scrubber").String())
 })
 
-// shown is what the engine shows of a URL.
+// shown returns what the engine shows of a URL.
 func shown(t *testing.T, text string) string {
 	t.Helper()
 	mapping, err := scrubber()
@@ -35,7 +35,7 @@ func requireHidden(t *testing.T, text string) {
 	require.NotContains(t, shown(t, text), secret, "%q is accepted", text)
 }
 
-func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
+func TestURLWithAPasswordThatTheEngineShowsIsRejected(t *testing.T) {
 	withoutUser := strings.NewReplacer(
 		":hunter2@",
 		"",
@@ -46,7 +46,11 @@ func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
 		":%20$%7BA:hunter2%7D%20@",
 		"",
 	)
-	const blank = "url: holds white space (a file of a secret may end with a line break)"
+	const (
+		blank    = "url: contains white space (perhaps the line break at the end of a secret's file)"
+		list     = "url: rafka echo would show a password in a list of such addresses"
+		variable = "url: the password looks like an unresolved variable"
+	)
 	for _, test := range []struct{ url, kind, want string }{
 		{"redis://:hunter2@h:1\n", kindSimple, blank},
 		{"redis://:hunter2@h:1\r\n", kindSimple, blank},
@@ -57,10 +61,10 @@ func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
 		{"unix://:hunter2@/r.sock\n", kindSimple, blank},
 		{"redis://:hunter2@a:1, redis://b:1", kindCluster, blank},
 		{"redis://:hunter2@a:1,redis://b:1\n", kindFailover, blank},
-		{"redis://:hunter2@[::1]:1,redis://[::1]:2", kindCluster, "url: a password in a list of such addresses would be shown"},
-		{"rediss://u:hunter2@[::1]:1,rediss://u:hunter2@[::1]:2", kindFailover, "url: a password in a list of such addresses would be shown"},
-		{"redis://:$%7Bhunter2%7D@h", kindSimple, "url: the password looks like a variable that was not resolved"},
-		{"redis://:%20$%7BA:hunter2%7D%20@h", kindSimple, "url: the password looks like a variable that was not resolved"},
+		{"redis://:hunter2@[::1]:1,redis://[::1]:2", kindCluster, list},
+		{"rediss://u:hunter2@[::1]:1,rediss://u:hunter2@[::1]:2", kindFailover, list},
+		{"redis://:$%7Bhunter2%7D@h", kindSimple, variable},
+		{"redis://:%20$%7BA:hunter2%7D%20@h", kindSimple, variable},
 	} {
 		fields := Fields{fieldURL: test.url, fieldKind: test.kind}
 		if test.kind == kindFailover {
@@ -79,7 +83,7 @@ func TestAPasswordThatTheEngineWouldShowIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPasswordThatTheEngineHidesIsAccepted(t *testing.T) {
+func TestURLWithAPasswordThatTheEngineHidesIsAccepted(t *testing.T) {
 	for _, test := range []struct{ url, kind string }{
 		{"redis://:hunter2@h", kindSimple},
 		{"rediss://user:hunter2@h:1/3?read_timeout=3s", kindSimple},
@@ -107,19 +111,19 @@ func TestAPasswordThatTheEngineHidesIsAccepted(t *testing.T) {
 	}
 }
 
-// Of a field that is secret, the engine hides texts only, and shows a number in its error.
-func TestASecretFieldHoldsATextThatTheEngineHides(t *testing.T) {
+// In a secret field the engine hides strings only; it shows a number in its error.
+func TestSecretFieldsAcceptOnlyStrings(t *testing.T) {
 	for field, more := range map[string]string{"password": "", "sentinel_password": "\nkind: failover\nmaster: m"} {
 		for _, value := range []string{"4711", "4711.5", "true"} {
 			lints := lint(t, "url: redis://h\n"+field+": "+value+more)
-			require.Contains(t, lints, field+": is no text")
+			require.Contains(t, lints, field+": is not a string")
 			assert.NotContains(t, lints, "4711")
 		}
 		_, found := resolve(
 			Fields{fieldURL: "redis://h", fieldKind: kindFailover, fieldMaster: "m", field: "${hunter2}"},
 		)
 		require.Len(t, found, 1)
-		assert.Contains(t, found[0], field+": looks like a variable")
+		assert.Contains(t, found[0], field+": looks like an unresolved variable")
 		requireNamed(t, found)
 		for _, value := range []string{"'4711'", "'true'", "$hunter2", "'hunter2 '"} {
 			assert.Empty(t, lint(t, "url: redis://h\n"+field+": "+value+more))
@@ -127,7 +131,7 @@ func TestASecretFieldHoldsATextThatTheEngineHides(t *testing.T) {
 	}
 }
 
-// A comma in a password makes a list of it, whose parts are not repeated.
+// A comma in a password makes a list of the URL. Errors don't repeat its parts.
 func TestPartsOfAPasswordAreNotRepeated(t *testing.T) {
 	_, found := resolve(Fields{fieldURL: "redis://:a,hunter2://b@h", fieldKind: kindCluster})
 	require.NotEmpty(t, found)

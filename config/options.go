@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// refused are options of a URL that go-redis knows and rafka does not allow, with the reason.
+// refused holds the URL options that go-redis knows and rafka rejects, with the reason.
 var refused = map[string]string{
 	"max_retries":                reasonRetries,
 	"min_retry_backoff":          reasonRetries,
@@ -33,8 +33,8 @@ var refused = map[string]string{
 }
 
 const (
-	reasonRetries  = "rafka retries by itself: remove it"
-	reasonReplicas = "rafka reads from masters only, since a replica may lag behind what was committed: remove it"
+	reasonRetries  = "rafka controls retries: remove it"
+	reasonReplicas = "rafka reads from masters only, since a replica can be behind the committed offsets: remove it"
 )
 
 // clientOptions returns the options of the URL. go-redis parses them for the given kind of client,
@@ -91,7 +91,7 @@ func universal(parsed any) redis.UniversalOptions {
 	return o
 }
 
-// database is the number of the option db, or else that of the path.
+// database returns the number in the option db, or otherwise the number in the path.
 func (u *parsedURL) database(option int) (int, error) {
 	switch {
 	case !u.options.Has("db"):
@@ -112,8 +112,8 @@ func checkRefused(options url.Values) error {
 	return nil
 }
 
-// explainOptions rewords an error about an option. It may quote the option's value, but never
-// credentials: they were taken out.
+// explainOptions rewords go-redis' error about an option. The error can quote the option's value,
+// but not credentials: go-redis received the URL without them.
 func explainOptions(err error) error {
 	text := strings.TrimPrefix(err.Error(), "redis: ")
 	if names, found := strings.CutPrefix(text, "unexpected option: "); found {

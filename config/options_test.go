@@ -29,7 +29,7 @@ func TestDefaultsOfSimpleConnection(t *testing.T) {
 	assert.Nil(t, o.TLSConfig)
 }
 
-func TestOptionsOfURLAreHonoured(t *testing.T) {
+func TestOptionsOfTheURLApply(t *testing.T) {
 	o := clientOptions(
 		t,
 		"url: redis://user:p%40ss@h:1/3?pool_size=2&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
@@ -49,7 +49,7 @@ func TestOptionsOfURLAreHonoured(t *testing.T) {
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout, o.ConnMaxIdleTime})
 }
 
-func TestFieldsWinOverURL(t *testing.T) {
+func TestFieldsOverrideTheURL(t *testing.T) {
 	o := clientOptions(
 		t,
 		"url: redis://u:p@h:1/3?db=4&pool_size=1&min_idle_conns=1&read_timeout=6s&write_timeout=7&pool_timeout=8s"+
@@ -64,7 +64,7 @@ func TestFieldsWinOverURL(t *testing.T) {
 		[]time.Duration{o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout})
 }
 
-func TestEmptyClientNameNamesNothing(t *testing.T) {
+func TestEmptyClientNameSetsNoName(t *testing.T) {
 	for _, yaml := range []string{"url: redis://h\nclient_name: ''", "url: redis://h?client_name="} {
 		o := clientOptions(t, yaml, Writer())
 		assert.Empty(t, o.ClientName)
@@ -94,7 +94,7 @@ func TestClusterOptions(t *testing.T) {
 	assert.Equal(t, maintnotifications.ModeDisabled, o.MaintNotificationsConfig.Mode)
 }
 
-func TestFailoverOptionsKeepCredentialsOfRedisAndSentinelApart(t *testing.T) {
+func TestSentinelsHaveCredentialsOfTheirOwn(t *testing.T) {
 	c := mustParse(
 		t,
 		"url: redis://u:p@a:1/2,redis://b:2\nkind: failover\nmaster: m\nsentinel_username: su\nsentinel_password: sp",
@@ -109,7 +109,7 @@ func TestFailoverOptionsKeepCredentialsOfRedisAndSentinelApart(t *testing.T) {
 	assert.Equal(t, 2, o.DB)
 }
 
-func TestMasterFieldWinsOverURL(t *testing.T) {
+func TestMasterFieldOverridesTheURL(t *testing.T) {
 	assert.Equal(
 		t,
 		"x",
@@ -143,8 +143,8 @@ func TestTLS(t *testing.T) {
 	assert.Nil(t, clientOptions(t, "url: redis://h\ntls: {skip_cert_verify: true}", Writer()).TLSConfig)
 }
 
-// An option that a kind of client has and redis.UniversalOptions lacks is lost. go-redis parses none
-// of them from a URL, except ReplicaOnly and UseDisconnectedReplicas, which rafka refuses.
+// An option that a kind of client has and redis.UniversalOptions lacks is lost. go-redis parses
+// none of them from a URL, except ReplicaOnly and UseDisconnectedReplicas, which rafka refuses.
 func TestUniversalOptionsLackNoURLOption(t *testing.T) {
 	for _, test := range []struct {
 		parsed  any

@@ -10,11 +10,11 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Fields is an object of a configuration as the linter and the constructor both see it: defaults
-// filled in, optional fields that were left out missing.
+// Fields is an object of a configuration, as both the linter and the constructor receive it:
+// defaults are filled in, and optional fields that are not set are missing.
 type Fields map[string]any
 
-// Object is the object in the named field, empty if there is none.
+// Object returns the object in the named field, or an empty one.
 func (f Fields) Object(name string) Fields {
 	switch object := f[name].(type) {
 	case map[string]any:
@@ -25,8 +25,8 @@ func (f Fields) Object(name string) Fields {
 	return Fields{}
 }
 
-// Text is the text in the named field, and whether the field is there. A field of another type is
-// shown as Go shows it.
+// Text returns the string in the named field, and whether the field is set. Values of other types
+// are formatted by fmt.Sprint.
 func (f Fields) Text(name string) (string, bool) {
 	value, ok := f[name]
 	if !ok || value == nil {
@@ -38,7 +38,7 @@ func (f Fields) Text(name string) (string, bool) {
 	return fmt.Sprint(value), true
 }
 
-// Int is the whole number in the named field, 0 if there is none.
+// Int returns the whole number in the named field, or 0.
 func (f Fields) Int(name string) int {
 	switch n := f[name].(type) {
 	case int:
@@ -51,8 +51,8 @@ func (f Fields) Int(name string) int {
 	return 0
 }
 
-// Whole returns the number in a field, 0 if there is none, and whether it is a whole one within the
-// bounds.
+// Whole returns the number in a field, or 0 if the field is not set, and whether it is a whole
+// number within the bounds.
 func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
 	var n int64
 	switch v := f[field].(type) {
@@ -78,22 +78,22 @@ func (f Fields) Whole(field string, lowest, highest int64) (int64, bool) {
 	return n, n >= lowest && n <= highest
 }
 
-// Shown is the value of the named field as a message shows it: a text in quotes, since it may look
-// like what was wanted.
+// Shown returns the value of the named field for an error text. A string is shown in quotes, since
+// it can look like a valid number.
 func (f Fields) Shown(field string) string {
 	if text, isText := f[field].(string); isText {
-		return fmt.Sprintf("the text %.100q (quotes make it one)", text)
+		return fmt.Sprintf("the string %.100q (remove the quotes)", text)
 	}
 	return fmt.Sprintf("%.100s", fmt.Sprint(f[field]))
 }
 
-// Bool is the truth value in the named field, false if there is none.
+// Bool returns the boolean in the named field, or false.
 func (f Fields) Bool(name string) bool {
 	b, _ := f[name].(bool)
 	return b
 }
 
-// settings are the connection's fields, each checked by itself. A zero duration was left out.
+// settings are the fields of the connection, each checked alone. A zero duration is not set.
 type settings struct {
 	url, kind, master                     string
 	clientName                            *string
@@ -142,10 +142,10 @@ func readPoolNumber(pool Fields, name string, p *Problems) int {
 	return n
 }
 
-// leastTimeout is less than any server answers in.
+// leastTimeout is shorter than the reply time of any server.
 const leastTimeout = time.Millisecond
 
-// maxPool is beyond what one address can have of connections.
+// maxPool is the number of connections that one client address can have to one server port.
 const maxPool = 65535
 
 func checkPoolNumber(field, what string, n int, p *Problems) {
@@ -168,20 +168,20 @@ func readDuration(f Fields, name, path string, p *Problems) time.Duration {
 	return d
 }
 
-// checkClientName refuses what Redis refuses.
+// checkClientName rejects the names that Redis rejects.
 func checkClientName(field, name string, p *Problems) {
 	if strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
 		p.Add(field, "Redis allows no spaces, line breaks or special characters in %q: use printable ASCII", name)
 	}
 }
 
-// WholeField is a field for a whole number. It is declared as one for anything: of one that is
-// declared as a number the engine cuts off fractions before anybody could refuse them, and a text
-// in it keeps the linter from asking the component's own check. Check it with [Fields.Whole], read
+// WholeField returns a field for a whole number. It is declared with any type: the engine truncates
+// fractions in a number field before a check can reject them, and with a string in a number field
+// the linter does not run the component's own check. Check the field with [Fields.Whole], and read
 // it with [Whole].
 func WholeField(name string) *service.ConfigField { return service.NewAnyField(name) }
 
-// Whole is the number in a [WholeField] that was checked, 0 if there is none.
+// Whole returns the number in a checked [WholeField], or 0.
 func Whole(conf *service.ParsedConfig, path ...string) (int, error) {
 	value, err := conf.FieldAny(path...)
 	if err != nil {
@@ -191,7 +191,7 @@ func Whole(conf *service.ParsedConfig, path ...string) (int, error) {
 	return int(n), nil
 }
 
-// Size is the number of bytes in a field, at least 1. "1MB" is 1,000,000 bytes and "1MiB" is
+// Size returns the number of bytes in a field, at least 1. "1MB" is 1,000,000 bytes and "1MiB" is
 // 1,048,576. The error names the field and the remedy.
 func Size(conf *service.ParsedConfig, path ...string) (int64, error) {
 	value, err := conf.FieldString(path...)
@@ -201,8 +201,8 @@ func Size(conf *service.ParsedConfig, path ...string) (int64, error) {
 	return ParseSize(strings.Join(path, "."), value)
 }
 
-// PositiveDuration is the duration in a field, above zero. The error names the field and the
-// remedy.
+// PositiveDuration returns the duration in a field, which must be above zero. The error names the
+// field and the remedy.
 func PositiveDuration(conf *service.ParsedConfig, path ...string) (time.Duration, error) {
 	value, err := conf.FieldString(path...)
 	if err != nil {
@@ -211,7 +211,7 @@ func PositiveDuration(conf *service.ParsedConfig, path ...string) (time.Duration
 	return ParsePositiveDuration(strings.Join(path, "."), value)
 }
 
-// ParseSize is [Size] for a value that was read already.
+// ParseSize is [Size] for a value that has been read.
 func ParseSize(field, value string) (int64, error) {
 	n, err := humanize.ParseBytes(strings.TrimSpace(value))
 	if err != nil {
@@ -230,7 +230,7 @@ func ParseSize(field, value string) (int64, error) {
 	return int64(n), nil
 }
 
-// ParsePositiveDuration is [PositiveDuration] for a value that was read already.
+// ParsePositiveDuration is [PositiveDuration] for a value that has been read.
 func ParsePositiveDuration(field, value string) (time.Duration, error) {
 	d, err := time.ParseDuration(value)
 	if err != nil {

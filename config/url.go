@@ -19,22 +19,22 @@ const (
 	schemeHelp  = "use redis://, rediss://, unix:// or embedded://name"
 )
 
-// parsedURL is the field url, taken apart. Nothing but user holds credentials.
+// parsedURL holds the parts of the field url. Only user holds credentials.
 type parsedURL struct {
 	scheme string
-	// addrs are host:port; the path of a unix socket; the name of an embedded server.
+	// addrs holds host:port, the path of a unix socket, or the name of an embedded server.
 	addrs []string
-	// serverName is whose certificate TLS expects: the host if there is only one; else empty, and
-	// each host has its own.
+	// serverName is the host that TLS certificates must be issued for. It is empty if there are
+	// several hosts: then each host needs its own certificate.
 	serverName string
 	user       *url.Userinfo
 	db         int
 	options    url.Values
 }
 
-// parseURL takes the field url apart. net/url repeats the URL in its errors and so does go-redis
-// with parts of it; since these may be parts of a password, errors here quote nothing but schemes
-// and names of options.
+// parseURL parses the field url. net/url and go-redis repeat the URL, or parts of it, in their
+// errors. Since these can be parts of a password, the errors here quote only schemes and names of
+// options.
 func parseURL(text string, p *Problems) (parsedURL, bool) {
 	before := len(*p)
 	parts := strings.Split(text, ",")
@@ -62,7 +62,7 @@ func parseURL(text string, p *Problems) (parsedURL, bool) {
 	return parsed, true
 }
 
-// position says which address of a list is meant; nothing for a single one.
+// position returns a prefix that names an address of a list, or "" for a single address.
 func position(i, n int) string {
 	if n == 1 {
 		return ""
@@ -74,12 +74,12 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 	scheme, rest, found := strings.Cut(text, "://")
 	switch {
 	case text == "":
-		p.Add(fieldURL, "%sis empty: remove the comma too many", where)
+		p.Add(fieldURL, "%sis empty: remove the extra comma", where)
 	case !found || strings.ContainsAny(scheme, ":@/ "):
 		p.Add(fieldURL, "%shas no scheme: %s (a comma inside a password is %%2C)", where, schemeHelp)
 	case scheme != schemeRedis && scheme != schemeTLS && scheme != schemeUnix && scheme != schemeEmbedded:
 		if where != "" {
-			scheme = "..." // it may be what follows a comma in a password
+			scheme = "..." // it can be the part of a password after a comma
 		}
 		p.Add(
 			fieldURL,
@@ -90,15 +90,15 @@ func parseAddress(text, where string, p *Problems) (*url.URL, bool) {
 		)
 	default:
 		u, err := url.Parse(text)
-		// An @ behind the host means that a password broke the URL apart, and so does a fragment.
+		// An @ or a # after the host means that the password contains an unescaped / or #.
 		end := max(strings.IndexAny(rest, "/?#"), 0)
 		if err == nil && !strings.Contains(rest, "#") && (end == 0 || !strings.Contains(rest[end:], "@")) {
 			return u, true
 		}
 		p.Add(
 			fieldURL,
-			"%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is %%2F, # is %%23), "+
-				"as in redis://user:p%%40ss@host:6379, or use the fields username and password",
+			"%sis not a valid URL: percent-encode special characters in the user name and password (@ is %%40, / is "+
+				"%%2F, # is %%23), as in redis://user:p%%40ss@host:6379, or use the fields username and password",
 			where,
 		)
 	}
@@ -119,17 +119,17 @@ func readFirst(u *url.URL, p *Problems) parsedURL {
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if t.db, err = strconv.Atoi(db); err != nil || t.db < 0 || t.db > math.MaxInt32 {
-			p.Add(fieldURL, "what follows the host must be a database number, as in redis://host:6379/0")
+			p.Add(fieldURL, "the part after the host must be a database number, as in redis://host:6379/0")
 		}
 	}
 	return t
 }
 
-// checkFollower refuses what a further address says differently from the first, since only one of
-// them could hold.
+// checkFollower rejects a further address that contradicts the first address, since only one of
+// them could apply.
 func (t *parsedURL) checkFollower(u *url.URL, where string, p *Problems) {
 	if u.Scheme != t.scheme {
-		p.Add(fieldURL, "%shas scheme %q, the first has %q: use one for all", where, u.Scheme, t.scheme)
+		p.Add(fieldURL, "%shas scheme %q, the first has %q: use one scheme for all", where, u.Scheme, t.scheme)
 		return
 	}
 	same := u.User == nil || (t.user != nil && u.User.String() == t.user.String())
@@ -140,7 +140,8 @@ func (t *parsedURL) checkFollower(u *url.URL, where string, p *Problems) {
 	if !same {
 		p.Add(
 			fieldURL,
-			"%shas credentials, a database number or options that the first does not have: give them with the first address only",
+			"%shas credentials, a database number or options that differ from the first address: give them with the "+
+				"first address only",
 			where,
 		)
 	}
@@ -152,7 +153,8 @@ func (t *parsedURL) addAddress(u *url.URL, where string, p *Problems) {
 	case t.scheme == schemeUnix && (host != "" || strings.Trim(u.Path, "/") == ""):
 		p.Add(
 			fieldURL,
-			"%sthe path of the socket is missing or not absolute: write three slashes, as in unix:///var/run/redis.sock",
+			"%sthe path of the socket is missing or not absolute: write three slashes, as in "+
+				"unix:///var/run/redis.sock",
 			where,
 		)
 	case t.scheme == schemeUnix:
@@ -160,7 +162,7 @@ func (t *parsedURL) addAddress(u *url.URL, where string, p *Problems) {
 	case t.scheme == schemeEmbedded && (host == "" || port != ""):
 		p.Add(fieldURL, "%sthe embedded server needs a name and no port, as in embedded://demo", where)
 	case t.scheme == schemeEmbedded && u.User != nil:
-		p.Add(fieldURL, "%sthe embedded server knows no passwords: remove the credentials", where)
+		p.Add(fieldURL, "%sthe embedded server has no passwords: remove the credentials", where)
 	case t.scheme == schemeEmbedded:
 		t.addrs = append(t.addrs, host)
 	case host == "" && port == "":
@@ -192,8 +194,8 @@ func validPort(port string) bool {
 	return port == "" || (err == nil && n >= 1 && n <= 65535)
 }
 
-// String is what go-redis parses: without credentials, and with a host that stands in for one that it
-// does not know.
+// String returns the URL for go-redis: without credentials, and with a placeholder for a host that
+// go-redis can't parse.
 func (t *parsedURL) String() string {
 	u := url.URL{Scheme: t.scheme, Host: t.addrs[0], RawQuery: t.options.Encode()}
 	switch t.scheme {

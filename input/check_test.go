@@ -103,7 +103,7 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"metadata too often":     {minimal + "metadata_refresh_period: 1ms", []string{"metadata_refresh_period: is 1ms: set it to 100ms or more"}},
 		"lag too often":          {minimal + "lag_refresh_period: 99ms", []string{"lag_refresh_period: is 99ms: set it to 100ms or more"}},
 		"commits too often":      {minimal + "commit_period: 1ms", []string{"commit_period: is 1ms: set it to 10ms or more"}},
-		"batch size in quotes":   {minimal + "batch_size: '500'", []string{`batch_size: is the text "500" (quotes make it one): set it to a whole`}},
+		"batch size in quotes":   {minimal + "batch_size: '500'", []string{`batch_size: is the string "500" (remove the quotes): set it to a whole`}},
 		"batch size text":        {minimal + "batch_size: many", []string{"batch_size", "whole number from 1"}},
 		"batch size huge":        {minimal + "batch_size: 99999999999", []string{"batch_size", "whole number from 1"}},
 		"checkpoint zero": {

@@ -78,7 +78,7 @@ func TestWrongFieldsAreRefusedByLinterAndConstructor(t *testing.T) {
 		"in flight zero":             {minimal + "max_in_flight: 0", []string{"max_in_flight", "from 1"}},
 		"back-off wrong":             {minimal + "backoff: {initial_interval: soon}", []string{"backoff.initial_interval", "number with a unit"}},
 		"back-off too short":         {minimal + "backoff: {initial_interval: 1us}", []string{"initial_interval: is 1µs: set it to 1ms or more"}},
-		"partitions in quotes":       {minimal + "partitions: '3'", []string{`partitions: is the text "3" (quotes make it one)`}},
+		"partitions in quotes":       {minimal + "partitions: '3'", []string{`partitions: is the string "3" (remove the quotes)`}},
 		"back-off upside down":       {minimal + "backoff: {initial_interval: 10s, max_interval: 1s}", []string{"initial_interval", "shorten"}},
 		"back-off without end wrong": {minimal + "backoff: {max_elapsed_time: -1s}", []string{"backoff.max_elapsed_time", "0s for no limit"}},
 		"url wrong":                  {"url: http://localhost\nstream_name: orders", []string{"url", "redis://"}},
