@@ -351,7 +351,7 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 				errors := l.journal.Lines("level=ERROR")
 				require.Len(t, errors, 1)
 				for _, text := range []string{
-					"Stopped: partition orders-0 is not read on", c.stopped, "on_data_loss is fail", "rafka group seek",
+					"Stopped: partition orders-0 is not read any further", c.stopped, "on_data_loss is fail", "rafka group seek",
 					"set on_data_loss to continue",
 				} {
 					assert.Contains(t, errors[0], text)

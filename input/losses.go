@@ -19,7 +19,7 @@ func (o *observer) Lost(all []splits.Loss) {
 			o.recreated.Incr(1, o.labels(l.Split)...)
 		}
 		switch {
-		case l.Stopped: // Troubled logs it
+		case l.Stopped: // Unavailable logs it
 		case l.Gone:
 			gone = append(gone, l)
 		case l.Recreated:

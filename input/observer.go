@@ -207,12 +207,12 @@ func (o *observer) Stalled(waited time.Duration) {
 		"batching.count, or enable unordered_processing", waited.Round(time.Second))
 }
 
-// Troubled logs an error line about a part that fails. Errors of the broker include the remedy.
-func (o *observer) Troubled(what string, err error) {
+// Unavailable logs an error line about a part that fails. Errors of the broker include the remedy.
+func (o *observer) Unavailable(part splits.Part, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	o.outage.Fail(what, err) // the caller decides what is logged again
+	o.outage.Fail(part.String(), err) // the caller decides what is logged again
 	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
 		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
 		return
@@ -225,39 +225,40 @@ func (o *observer) Troubled(what string, err error) {
 		o.log.Errorf("%s", entryText(entry))
 		return
 	}
-	o.log.Errorf("%s unavailable, retrying: %v", subject(what), o.named(err))
+	o.log.Errorf("%s unavailable, retrying: %v", subject(part), o.named(err))
 }
 
 // unavailable logs why nothing can be handed out, if the remedy differs from the one that was logged.
 // An outage can begin with a broken connection and turn out to be, for example, a changed password.
 func (o *observer) unavailable(err error) {
-	if o.outage.Update(storeName, err, sameRemedy) {
-		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(storeName), o.named(err))
+	if o.outage.Update(theStore.String(), err, sameRemedy) {
+		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(theStore), o.named(err))
 	}
 }
 
 // causeLogged records that the engine logs why nothing can be handed out.
-func (o *observer) causeLogged(err error) { o.outage.Update(storeName, err, nil) }
+func (o *observer) causeLogged(err error) { o.outage.Update(theStore.String(), err, nil) }
 
 // storeFailing reports whether requests fail that concern no partition in particular.
-func (o *observer) storeFailing() bool { return o.outage.Failing(storeName) }
+func (o *observer) storeFailing() bool { return o.outage.Failing(theStore.String()) }
 
-// storeName is what Troubled and Mended call failures that concern no partition in particular.
-const storeName = "redis"
+// theStore is the part that requests fail for that concern no partition in particular.
+var theStore = splits.Part{Kind: splits.PartStore}
 
-// subject returns what Troubled and Mended are about, as a log line names it.
-func subject(what string) string {
-	if what == storeName {
+// subject returns a part as a log line names it.
+func subject(part splits.Part) string {
+	switch part.Kind {
+	case splits.PartSplit:
+		return "Partition " + part.Name
+	case splits.PartMember:
+		return "Member " + part.Name
+	default:
 		return "Redis"
 	}
-	if member, found := strings.CutPrefix(what, "member "); found {
-		return "Member " + member
-	}
-	return "Partition " + what
 }
 
-// Mended logs that a part works again.
-func (o *observer) Mended(what string) {
-	o.outage.Recover(what)
-	o.log.Infof("%s available again", subject(what))
+// Available logs that a part works again.
+func (o *observer) Available(part splits.Part) {
+	o.outage.Recover(part.String())
+	o.log.Infof("%s available again", subject(part))
 }

@@ -77,6 +77,10 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	cfg.Failures = failures
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }
 	cfg.Observer = o
+	cfg.Remedies = splits.Remedies{
+		Stopped:    "on_data_loss is fail: move the group with rafka group seek, or set on_data_loss to continue",
+		Superseded: "If both inputs are to run, give each an instance_id of its own",
+	}
 	consumer := splits.NewConsumer(cfg)
 	consumer.Start()
 	return &session{blocking: blocking, control: control, consumer: consumer}, nil

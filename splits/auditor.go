@@ -37,7 +37,7 @@ func (a *auditor) step(ctx context.Context) bool {
 		splits[i] = l.lease.Split
 	}
 	if len(splits) == 0 {
-		a.health.ok("sampling")
+		a.health.ok(task{kind: taskSample})
 		a.cfg.Observer.Sampled(nil)
 		return true
 	}
@@ -45,10 +45,10 @@ func (a *auditor) step(ctx context.Context) bool {
 	defer cancel()
 	states, err := a.cfg.Streams.State(ctx, splits)
 	if err != nil {
-		a.health.fail("sampling", err)
+		a.health.fail(task{kind: taskSample}, err)
 		return false
 	}
-	a.health.ok("sampling")
+	a.health.ok(task{kind: taskSample})
 	samples := make([]Sample, 0, len(looks))
 	var back []splitSnapshot
 	for i, l := range looks {

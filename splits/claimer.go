@@ -296,7 +296,7 @@ func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswer
 		s := claimed.lease.Split
 		c.claimOf(s).wasOwned = true
 		if claimed.stopped != nil {
-			c.health.failSplit(s, claimed.stopped)
+			c.health.fail(task{taskSplit, s.Key}, claimed.stopped)
 		}
 		added = append(added, c.set.add(claimed))
 		c.rebalance.Added = append(c.rebalance.Added, s)
@@ -321,13 +321,13 @@ func (c *claimer) retryAfter(s Split, d time.Duration) {
 // fail notes that an assigned split could not be claimed.
 func (c *claimer) fail(s Split, err error) {
 	c.claimOf(s).err = err
-	c.health.fail("claiming "+s.Key, err)
+	c.health.fail(task{taskClaim, s.Key}, err)
 }
 
 // succeed notes that claiming the split does not fail any more.
 func (c *claimer) succeed(s Split) {
 	if claim := c.claimOf(s); claim.err != nil {
 		claim.err = nil
-		c.health.ok("claiming " + s.Key)
+		c.health.ok(task{taskClaim, s.Key})
 	}
 }

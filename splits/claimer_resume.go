@@ -111,7 +111,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 		FullyRead: fullyRead, Stopped: c.cfg.FailOnLoss && !fullyRead,
 	}
 	if loss.Stopped {
-		split.stopped = &LossError{Loss: loss}
+		split.stopped = &LossError{Loss: loss, Remedy: c.cfg.Remedies.Stopped}
 		return split, &loss, nil
 	}
 	to, err := c.resumeAt(ctx, g, m, s)

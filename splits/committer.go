@@ -70,15 +70,12 @@ func (c *committer) complete(end completion[error]) { c.setHealth(end.node, end.
 func (c *committer) setHealth(node string, err error) {
 	if err != nil {
 		c.failing[node] = true
-		c.health.fail(committing(node), err)
+		c.health.fail(task{taskCommit, node}, err)
 		return
 	}
 	delete(c.failing, node)
-	c.health.ok(committing(node))
+	c.health.ok(task{taskCommit, node})
 }
-
-// committing names the part of the consumer that may have trouble with a node.
-func committing(node string) string { return "committing " + node }
 
 // forget drops the trouble with nodes where nothing is held any more: there is nothing that could
 // fail.

@@ -74,8 +74,19 @@ type Config struct {
 	Backoff func() Backoff
 	// Observer receives events, for logs and metrics. Default: none.
 	Observer Observer
+	// Remedies are added to the texts of errors that an operator has to act on.
+	Remedies Remedies
 	// Now is the clock of the leases. Its times must have a monotonic reading. Default: time.Now.
 	Now func() time.Time
+}
+
+// Remedies are sentences about what an operator can do, in the words of the program that uses this
+// package. Empty: none is added.
+type Remedies struct {
+	// Stopped is added to each LossError.
+	Stopped string
+	// Superseded is added to each SupersededError.
+	Superseded string
 }
 
 // static reports whether the member is static.

@@ -136,7 +136,7 @@ func TestOfTwoIncarnationsTheEarlierStandsBy(t *testing.T) {
 		second.stopGracefully()
 		settle(ttl + heartbeat + time.Second)
 		assert.Equal(t, map[string]int{"b": 4, "s/1-X": 4}, w.owners())
-		assert.Equal(t, 1, see(first, func() int { return first.mended }))
+		assert.Equal(t, 1, see(first, func() int { return first.recoveries }))
 		require.NoError(t, first.Await(expired(t)))
 	})
 }

@@ -82,7 +82,7 @@ type member struct {
 	fenced     []error
 	troubles   []string
 	causes     []error // of troubles
-	mended     int
+	recoveries int
 	samples    []splits.Sample
 	rebalances []splits.Rebalance
 	stalled    int
@@ -94,10 +94,12 @@ func (m *member) Fenced(_ []splits.Split, err error) {
 	m.note(func() { m.fenced = append(m.fenced, err) })
 }
 
-func (m *member) Troubled(what string, err error) {
-	m.note(func() { m.troubles, m.causes = append(m.troubles, what+": "+err.Error()), append(m.causes, err) })
+func (m *member) Unavailable(part splits.Part, err error) {
+	m.note(func() {
+		m.troubles, m.causes = append(m.troubles, part.String()+": "+err.Error()), append(m.causes, err)
+	})
 }
-func (m *member) Mended(string)             { m.note(func() { m.mended++ }) }
+func (m *member) Available(splits.Part)     { m.note(func() { m.recoveries++ }) }
 func (m *member) Sampled(s []splits.Sample) { m.note(func() { m.samples = s }) }
 func (m *member) Rebalanced(r splits.Rebalance) {
 	m.note(func() { m.rebalances = append(m.rebalances, r) })
@@ -402,7 +404,7 @@ func TestAnOutageShorterThanTheSessionCostsNothing(t *testing.T) {
 		w.wantOnce(6, a, b)
 		assert.Empty(t, a.fenced)
 		assert.Len(t, a.troubles, 1, "one line for one outage")
-		assert.Equal(t, 1, a.mended)
+		assert.Equal(t, 1, a.recoveries)
 		var away *splits.UnavailableError
 		require.NotEmpty(t, a.errs)
 		assert.ErrorAs(t, a.errs[0], &away)
@@ -771,7 +773,7 @@ func TestOneUnreadableSplitStopsNoOther(t *testing.T) {
 		w.store.Break(bad, nil)
 		settle(time.Minute)
 		w.wantOnce(5, a)
-		assert.Equal(t, 1, a.mended)
+		assert.Equal(t, 1, a.recoveries)
 	})
 }
 

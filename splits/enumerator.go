@@ -38,14 +38,14 @@ func (e *enumerator) run(stop, calls context.Context) {
 	for stop.Err() == nil {
 		next, err := e.step(calls)
 		if err != nil {
-			e.health.fail("heartbeat", err)
+			e.health.fail(task{kind: taskHeartbeat}, err)
 			// Beating once per interval is no burden, and every missed beat brings the end of the
 			// membership nearer.
 			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), e.wake)
 			continue
 		}
 		backoff.Reset()
-		e.health.ok("heartbeat")
+		e.health.ok(task{kind: taskHeartbeat})
 		e.beaten.raise()
 		if sleepOr(stop, beatGap, nil) == nil {
 			_ = sleepOr(stop, next, e.wake)
@@ -70,7 +70,7 @@ func (e *enumerator) step(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	e.joined.Store(true)
-	e.health.okMember(e.cfg.Member)
+	e.health.ok(task{taskMember, e.cfg.Member})
 	if view.Plan != nil {
 		e.plan = *view.Plan
 	}
@@ -91,7 +91,8 @@ func (e *enumerator) step(ctx context.Context) (time.Duration, error) {
 // for that is how the end of the other's session is noticed; it changes nothing until then.
 func (e *enumerator) standBy(err *SupersededError) {
 	e.plan = Plan{}
-	e.health.failMember(e.cfg.Member, err)
+	err.Remedy = e.cfg.Remedies.Superseded
+	e.health.fail(task{taskMember, e.cfg.Member}, err)
 	e.setAssignment(assignment{standBy: true})
 }
 

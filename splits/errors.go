@@ -59,31 +59,37 @@ func (e *HeldError) Error() string {
 // SupersededError is the answer to a beat of a static member of which a later incarnation lives:
 // the caller has no part in the group any more until that one has left or its session has ended.
 type SupersededError struct {
-	// Member is the static member, By the incarnation that lives.
+	// Member is the static member, By the later incarnation.
 	Member, By string
+	// Remedy is from Config.Remedies.
+	Remedy string
 }
 
 // Error says who came, what that means and what to do if it was not meant.
 func (e *SupersededError) Error() string {
-	return fmt.Sprintf(
-		"superseded: another input joined later as %s (it is %s), so this one hands out nothing more and stands by until the "+
-			"session of that one has ended. If both are meant to run, give each an instance_id of its own",
-		e.Member,
-		e.By,
-	)
+	text := fmt.Sprintf("superseded: another consumer (%s) joined later as member %s; this one hands out nothing more and "+
+		"stands by until the session of the other one has ended", e.By, e.Member)
+	return withRemedy(text, e.Remedy)
 }
 
 // LossError is why a split is not read on under Config.FailOnLoss.
-type LossError struct{ Loss Loss }
+type LossError struct {
+	Loss Loss
+	// Remedy is from Config.Remedies.
+	Remedy string
+}
 
 // Error says what was lost, where, and what to do.
 func (e *LossError) Error() string {
-	return fmt.Sprintf(
-		"partition %s is not read on: %s, and on_data_loss is fail. Move the group with rafka group seek, or set "+
-			"on_data_loss to continue",
-		e.Loss.Split,
-		e.Loss.what(),
-	)
+	return withRemedy(fmt.Sprintf("partition %s is not read any further: %s", e.Loss.Split, e.Loss.what()), e.Remedy)
+}
+
+// withRemedy adds a remedy to the text of an error, if there is one.
+func withRemedy(text, remedy string) string {
+	if remedy == "" {
+		return text
+	}
+	return text + ". " + remedy
 }
 
 // what says what happened, in half a sentence.

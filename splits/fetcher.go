@@ -80,7 +80,7 @@ func (f *fetcher) run(ctx context.Context) {
 		plan := f.set.planFetch(f.group, full, most)
 		if len(plan.items) == 0 {
 			if !f.set.ownsIn(f.group) {
-				f.health.ok(f.part()) // nothing to read is no trouble
+				f.health.ok(f.task()) // nothing to read is no trouble
 			}
 			_ = sleepOr(ctx, plan.wait, f.room)
 			continue
@@ -132,7 +132,7 @@ func (f *fetcher) fetch(ctx context.Context, r request) requestResult {
 		return requestResult{err: err, onTrial: f.fail(ctx, r, err)}
 	}
 	f.unanswered.Store(0)
-	f.health.ok(f.part())
+	f.health.ok(f.task())
 	report := f.set.deliver(r.items, r.count, r.full, fetched)
 	report.took, report.within = max(0, took-r.block), f.cfg.FetchWithin
 	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
@@ -214,7 +214,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 		f.set.cancelFetch(r.items)
 		f.set.endTrials(f.group)
 		f.sizes.forgetFailures()
-		f.health.fail(f.part(), err)
+		f.health.fail(f.task(), err)
 		return false
 	}
 	next, unreachable := f.peek(ctx, r.items)
@@ -224,7 +224,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 			f.set.cancelFetch(r.items)
 			return false
 		}
-		f.health.fail(f.part(), err)
+		f.health.fail(f.task(), err)
 	}
 	onTrial, failures := f.set.putOnTrial(r.items, next, r.count)
 	f.sizes.learnPeeked(next)
@@ -237,7 +237,8 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	return true
 }
 
-func (f *fetcher) part() string { return "reading " + f.group }
+// task names the reading of this fetch group for health.
+func (f *fetcher) task() task { return task{taskRead, f.group} }
 
 // inspectNow asks for the state of the streams before anything of the read is handed out: where a
 // loss is to stop a split, the entries behind it must not flow first.
@@ -269,10 +270,10 @@ func (f *fetcher) inspectNow(ctx context.Context, items []fetchItem, fetched []F
 // tell passes on what a delivery brought to light.
 func (f *fetcher) report(ctx context.Context, report fetchResult) {
 	for s, err := range report.failed {
-		f.health.failSplit(s, err)
+		f.health.fail(task{taskSplit, s.Key}, err)
 	}
 	for _, s := range report.recovered {
-		f.health.ok(s.Key)
+		f.health.ok(task{taskSplit, s.Key})
 	}
 	if losses := f.withoutDeleted(ctx, report.losses, report.leases); len(losses) > 0 {
 		f.cfg.Observer.Lost(losses)

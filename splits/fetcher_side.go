@@ -69,8 +69,9 @@ func (f *fetcher) reportEntry(at Cursor, next Peeked, failures int, err error) {
 	switch {
 	case next.Err == nil && next.Size < largeEntry && failures < 2:
 	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: something else is wrong
-		f.health.failSplit(at.Split, err)
+		f.health.fail(task{taskSplit, at.Split.Key}, err)
 	default:
-		f.health.failSplit(at.Split, &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err})
+		err = &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err}
+		f.health.fail(task{taskSplit, at.Split.Key}, err)
 	}
 }

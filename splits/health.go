@@ -1,133 +1,179 @@
 package splits
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 )
 
-// health knows which parts of a Consumer can't reach the store at the moment. The Observer hears
-// once that there is trouble, again about every minute while it lasts, and once that it is over,
-// however many parts and requests it struck; trouble with single splits is told apart.
+// Part is a part that a Consumer depends on. It is comparable.
+type Part struct {
+	Kind PartKind
+	// Name is the key of the split, or the name of the member; empty for the store.
+	Name string
+}
+
+// PartKind is the kind of a Part.
+type PartKind int
+
+const (
+	// PartStore is the store as a whole.
+	PartStore PartKind = iota
+	// PartSplit is one split.
+	PartSplit
+	// PartMember is the membership of this member.
+	PartMember
+)
+
+// String names the part.
+func (p Part) String() string {
+	switch p.Kind {
+	case PartSplit:
+		return p.Name
+	case PartMember:
+		return "member " + p.Name
+	default:
+		return "store"
+	}
+}
+
+// task is something that a Consumer does and that can fail. It is comparable.
+type task struct {
+	kind taskKind
+	name string // of what it is about, such as the key of a split; empty if there is only one
+}
+
+// taskKind is the kind of a task.
+type taskKind int
+
+const (
+	taskClaim  taskKind = iota // of one split
+	taskCommit                 // on one node
+	taskHeartbeat
+	taskMember // being a member of the group
+	taskRead   // of one fetch group
+	taskSample
+	taskSplit // reading one split
+)
+
+// part returns the part that fails if the task does.
+func (t task) part() Part {
+	switch t.kind {
+	case taskSplit:
+		return Part{PartSplit, t.name}
+	case taskMember:
+		return Part{PartMember, t.name}
+	default:
+		return Part{}
+	}
+}
+
+// compare orders tasks.
+func (t task) compare(other task) int {
+	return cmp.Or(cmp.Compare(t.kind, other.kind), cmp.Compare(t.name, other.name))
+}
+
+// health tracks which tasks fail at the moment. For each part, it calls the Observer once when the
+// part becomes unavailable, about once a minute while it stays unavailable, and once when it is
+// available again, however many tasks and requests fail. It is safe for concurrent use.
 type health struct {
 	observer    Observer
 	now         func() time.Time
-	onRecovered func() // called when the store as a whole can be reached again; must not block
+	onRecovered func() // called when a task that concerns the whole store succeeds again; must not block
 
 	mu         sync.Mutex
-	problems   map[string]problem   // by part, by the key of a split, or by member
-	reportedAt map[string]time.Time // when the Observer was last told of a trouble, by what it is about
-	changed    chan struct{}        // closed and replaced at every change
+	problems   map[task]problem
+	reportedAt map[Part]time.Time // when the Observer was last called
+	changed    chan struct{}      // closed and replaced when a task succeeds again
 }
 
-// tellAgain is how often the Observer is told of trouble that persists.
+// remindEvery is how often the Observer is called while a part stays unavailable.
 const remindEvery = time.Minute
 
+// problem is why a task fails.
 type problem struct {
-	err    error
-	since  time.Time
-	split  bool // about one split, or the member, alone
-	remind bool // it is told again while it lasts
+	err   error
+	since time.Time
 }
-
-// storeName is what the Observer is told that troubles with no split in particular are about.
-const storeName = "redis"
 
 func newHealth(observer Observer, now func() time.Time) *health {
 	return &health{
 		observer: observer, now: now, onRecovered: func() {},
-		problems: map[string]problem{}, reportedAt: map[string]time.Time{}, changed: make(chan struct{}),
+		problems: map[task]problem{}, reportedAt: map[Part]time.Time{}, changed: make(chan struct{}),
 	}
 }
 
-// fail says that a part of the consumer can't do its work.
-func (h *health) fail(part string, err error) { h.set(part, err, problem{remind: true}) }
-
-// failSplit says that one split can't be read.
-func (h *health) failSplit(s Split, err error) { h.set(s.Key, err, problem{split: true, remind: true}) }
-
-// failMember says that the member has no part in the group.
-func (h *health) failMember(member string, err error) {
-	h.set("member "+member, err, problem{split: true})
-}
-
-// okMember says that the member is one of the group.
-func (h *health) okMember(member string) { h.ok("member " + member) }
-
-func (h *health) set(part string, err error, t problem) {
+// fail records that a task fails.
+func (h *health) fail(t task, err error) {
 	h.mu.Lock()
-	old, had := h.problems[part]
-	what := h.subject(part, t.split)
-	tell := !had && (t.split || !h.storeFailing()) || t.remind && h.now().Sub(h.reportedAt[what]) >= remindEvery
-	t.err, t.since = err, h.now()
-	if had {
-		t.since = old.since
+	old, failing := h.problems[t]
+	part := t.part()
+	report := !failing && (part.Kind != PartStore || !h.storeFailing()) ||
+		part.Kind != PartMember && h.now().Sub(h.reportedAt[part]) >= remindEvery
+	p := problem{err, h.now()}
+	if failing {
+		p.since = old.since
 	}
-	h.problems[part] = t
-	if tell {
-		h.reportedAt[what] = h.now()
+	h.problems[t] = p
+	if report {
+		h.reportedAt[part] = h.now()
 	}
 	h.mu.Unlock()
-	if tell {
-		h.observer.Troubled(what, err)
+	if report {
+		h.observer.Unavailable(part, err)
 	}
 }
 
-// ok says that a part, or the split with that key, works.
-func (h *health) ok(part string) {
+// ok records that a task succeeds.
+func (h *health) ok(t task) {
 	h.mu.Lock()
-	old, had := h.problems[part]
-	if !had {
+	if _, failing := h.problems[t]; !failing {
 		h.mu.Unlock()
 		return
 	}
-	delete(h.problems, part)
+	delete(h.problems, t)
 	close(h.changed)
 	h.changed = make(chan struct{})
-	last := old.split || !h.storeFailing()
-	if last {
-		delete(h.reportedAt, h.subject(part, old.split))
+	part := t.part()
+	available := part.Kind != PartStore || !h.storeFailing()
+	if available {
+		delete(h.reportedAt, part)
 	}
 	h.mu.Unlock()
-	if last {
-		h.observer.Mended(h.subject(part, old.split))
+	if available {
+		h.observer.Available(part)
 	}
-	if !old.split {
+	if part.Kind == PartStore {
 		h.onRecovered()
 	}
 }
 
-func (h *health) subject(part string, split bool) string {
-	if split {
-		return part
-	}
-	return storeName
-}
+// forget drops the problem of a split that is not owned any more.
+func (h *health) forget(s Split) { h.ok(task{taskSplit, s.Key}) }
 
-// storeTroubled reports whether there is trouble with no split in particular. The lock is held.
+// storeFailing reports whether a task fails that concerns the whole store. The lock is held.
 func (h *health) storeFailing() bool {
-	for _, t := range h.problems {
-		if !t.split {
+	for t := range h.problems {
+		if t.part().Kind == PartStore {
 			return true
 		}
 	}
 	return false
 }
 
-// trouble returns what has been wrong for at least d, with the store before with a split; nil if
-// nothing has. changed is closed at the next recovery.
+// longestProblem returns the error of a task that has failed for at least d, nil if there is none:
+// an error of the store if there is one, else an error of a split or of the member. changed is
+// closed when a task succeeds again.
 func (h *health) longestProblem(d time.Duration) (changed <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, part := range slices.Sorted(maps.Keys(h.problems)) {
-		t := h.problems[part]
-		if h.now().Sub(t.since) >= d && (err == nil || !t.split) {
-			err = t.err
+	for _, t := range slices.SortedFunc(maps.Keys(h.problems), task.compare) {
+		p := h.problems[t]
+		if h.now().Sub(p.since) >= d && (err == nil || t.part().Kind == PartStore) {
+			err = p.err
 		}
 	}
 	return h.changed, err
 }
-
-// forget drops the trouble of a split that is not ours any more.
-func (h *health) forget(s Split) { h.ok(s.Key) }

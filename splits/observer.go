@@ -31,10 +31,10 @@ type Observer interface {
 	Sampled(samples []Sample)
 	// Stalled: every split that has entries has waited for an acknowledgement for so long.
 	Stalled(waited time.Duration)
-	// Troubled: the store began to fail, or has failed for another minute; Mended: it works again.
-	// One call each, however many requests failed in between.
-	Troubled(what string, err error)
-	Mended(what string)
+	// Unavailable: a part became unavailable, or has been for another minute. Available: it is
+	// available again. One call each, however many requests fail.
+	Unavailable(part Part, err error)
+	Available(part Part)
 }
 
 // Rebalance is one change of what a member reads.
@@ -101,8 +101,8 @@ func (NopObserver) Sampled([]Sample) {}
 // Stalled does nothing.
 func (NopObserver) Stalled(time.Duration) {}
 
-// Troubled does nothing.
-func (NopObserver) Troubled(string, error) {}
+// Unavailable does nothing.
+func (NopObserver) Unavailable(Part, error) {}
 
-// Mended does nothing.
-func (NopObserver) Mended(string) {}
+// Available does nothing.
+func (NopObserver) Available(Part) {}

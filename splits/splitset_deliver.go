@@ -125,7 +125,7 @@ func (set *splitSet) check(item fetchItem, reads *uncheckedReads, s State, resul
 		return found, false
 	case found.change == lost && set.cfg.FailOnLoss:
 		loss.Stopped = true
-		o.stopped = &LossError{Loss: loss}
+		o.stopped = &LossError{Loss: loss, Remedy: set.cfg.Remedies.Stopped}
 		result.failed[loss.Split] = o.stopped
 		result.addLoss(o, loss)
 		return found, false

@@ -146,7 +146,7 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 				a.faults.SetLink(splitstest.Link{Rate: 10e6, Patience: 6 * time.Second})
 				settle(time.Minute)
 				assert.Contains(t, a.texts(), "last")
-				assert.Equal(t, 1, see(a, func() int { return a.mended }))
+				assert.Equal(t, 1, see(a, func() int { return a.recoveries }))
 				a.stopGracefully()
 			})
 		})
