@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// Assign shares the partitions 0 to splits-1 of a topic out to the members of a group, so that
-// everyone who computes a plan from the same input gets the same plan: it depends on nothing else,
-// not even on the order of members.
+// Assign distributes the partitions 0 to splits-1 of a topic over the members of a group. The
+// result depends on the arguments only, and not on the order of members, so that every member
+// computes the same plan.
 //
-// The plan is balanced (no two members differ by more than one partition), no balanced plan moves
-// fewer partitions away from where previous has them, and assigning anew with the plan itself as
-// previous changes nothing. Every member has an entry, which may be empty; its partitions ascend.
+// The plan is balanced: the numbers of partitions of two members differ by at most one. No balanced
+// plan moves fewer partitions away from their members in previous. If previous is the plan itself,
+// the result equals it. Every member has an entry, which may be empty; its partitions ascend.
 //
-// Previous is a wish of the past that may be stale or damaged: members that are gone, partitions
-// that do not exist and repetitions are passed over, and a partition that several members have
-// counts for the first of them by name.
+// previous is an earlier plan that may be stale or damaged. Members that do not exist any more,
+// partitions that do not exist, and repetitions are ignored. If several members have a partition,
+// the first of them by name counts.
 //
-// It takes O(P + M log M) time for P partitions, in previous too, and M members.
+// The cost is O(P + M log M) for P partitions, including the ones in previous, and M members.
 func Assign(members []string, splits int, previous map[string][]int) map[string][]int {
 	shares := sharesOf(members)
 	splits = max(splits, 0)
@@ -41,12 +41,12 @@ func Assign(members []string, splits int, previous map[string][]int) map[string]
 // share is what one member gets while a plan is being made.
 type share struct {
 	member string
-	had    int // partitions by the previous plan
-	quota  int // partitions it is to have
-	has    int // partitions it was given so far
+	had    int // partitions in the previous plan
+	quota  int // partitions that it is to get
+	has    int // partitions that it was given so far
 }
 
-// sharesOf makes an empty share for every member, in the order of their names.
+// sharesOf returns an empty share for every member, in the order of their names.
 func sharesOf(members []string) []*share {
 	names := slices.Compact(slices.Sorted(slices.Values(members)))
 	shares := make([]*share, len(names))
@@ -56,9 +56,9 @@ func sharesOf(members []string) []*share {
 	return shares
 }
 
-// previousOwners tells for every partition who had it, nil if no member did, and counts what each
-// had. Shares are in the order of names, which decides between two that claim to have the same
-// partition.
+// previousOwners returns the previous owner of every partition, nil if it had none, and counts what
+// each share had. Shares are in the order of names: if two had the same partition, the first one
+// counts.
 func previousOwners(shares []*share, splits int, previous map[string][]int) []*share {
 	owners := make([]*share, splits)
 	for _, s := range shares {
@@ -73,8 +73,8 @@ func previousOwners(shares []*share, splits int, previous map[string][]int) []*s
 	return owners
 }
 
-// setQuotas orders the shares by what they had, and gives the odd partitions to those that had
-// most: they would have to give up one more otherwise.
+// setQuotas orders the shares by what they had, and gives the odd partitions to the shares that had
+// most: otherwise they would have to give up one more.
 func setQuotas(shares []*share, splits int) {
 	if len(shares) == 0 {
 		return
@@ -91,7 +91,7 @@ func setQuotas(shares []*share, splits int) {
 	}
 }
 
-// keepUpToQuota leaves every owner its lowest partitions and frees those beyond its quota.
+// keepUpToQuota leaves every owner its lowest partitions and frees the partitions beyond its quota.
 func keepUpToQuota(owners []*share) {
 	for partition, owner := range owners {
 		switch {
@@ -114,7 +114,7 @@ func fillUpToQuota(owners []*share, shares []*share) {
 		for next < len(shares) && shares[next].has >= shares[next].quota {
 			next++
 		}
-		if next == len(shares) { // there are no members at all
+		if next == len(shares) { // there are no members
 			return
 		}
 		shares[next].has++

@@ -2,35 +2,30 @@ package splits
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
-// ErrRolledBack is the cause with which a hold ends whose stream is not the one in which its
-// position was reached: it is claimed anew, and begun where what was read ends.
-var ErrRolledBack = errors.New("the stream was recreated or rolled back")
-
-// auditor looks over the streams every now and then: for the lag of each split, and for streams
-// that went back behind what was read, where a read would wait for ever.
+// auditor periodically samples the lag of each split, and detects streams that ended up behind what
+// was read: there, a read would wait forever.
 type auditor struct {
 	cfg    Config
 	set    *splitSet
 	health *health
 }
 
-// run works until stop ends; its calls end with calls.
+// run works until stop ends. Its calls end with calls.
 func (a *auditor) run(stop, calls context.Context) {
 	wait := a.cfg.SampleEvery
 	for sleepOr(stop, wait, nil) == nil {
 		if wait = a.cfg.SampleEvery; !a.step(calls) {
-			wait = min(wait, a.cfg.Heartbeat) // the input counts as unconnected until it succeeds
+			wait = min(wait, a.cfg.Heartbeat) // the input is reported as not connected until it succeeds
 		}
 	}
 }
 
 func (a *auditor) step(ctx context.Context) bool {
-	// Positions first: a healthy stream is never behind a position that was taken before it was
-	// asked.
+	// Snapshots first: a healthy stream never ends before a position that was taken before its
+	// state.
 	looks := a.set.snapshots()
 	splits := make([]Split, len(looks))
 	for i, l := range looks {
@@ -57,7 +52,7 @@ func (a *auditor) step(ctx context.Context) bool {
 		case !l.decided && states[i].rolledBackFrom(l.lastState, l.knownUpTo):
 			if states[i].hasEntriesUpTo(l.checkedUpTo) || states[i].Last.Before(l.knownUpTo.Offset) {
 				back = append(back, l)
-			} // else the next read shows it: all that is there lies behind the position, or was read
+			} // otherwise the next read detects it: all entries are behind the position, or were read
 		default:
 			a.set.observe(l.split, states[i])
 			a.set.finishCount(&l, states[i])

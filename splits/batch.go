@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// Batch is a run of entries of one split, in order, handed out under one lease. Exactly one call of
-// Ack or Nack resolves it; further calls, and calls after the lease was lost, do nothing. Both may
-// be called from any goroutine.
+// Batch is a sequence of entries of one split, handed out under one lease. One call of Ack or Nack
+// resolves it. Further calls, and calls after the lease was lost, do nothing. Both are safe for
+// concurrent use.
 type Batch struct {
 	Split   Split
 	Entries []Entry
-	// Deliveries is how often these entries have been handed out under this lease, this time
-	// included.
+	// Deliveries is how often these entries have been handed out under this lease, including this
+	// time.
 	Deliveries int
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
@@ -24,10 +24,10 @@ type Batch struct {
 	resolved atomic.Bool
 }
 
-// Context ends when the lease under which the batch was handed out does; its cause says why.
+// Context ends when the lease does under which the batch was handed out. Its cause says why.
 func (b *Batch) Context() context.Context { return b.hold.ctx }
 
-// Ack says that all entries have been processed.
+// Ack reports that all entries have been processed.
 func (b *Batch) Ack() {
 	if b.resolved.Swap(true) {
 		return
@@ -38,11 +38,11 @@ func (b *Batch) Ack() {
 	}
 }
 
-// Nack says that the batch failed, and why. Its entries are handed out again before anything newer
-// of the split, in smaller batches, until those that fail have been found. suspects are the indexes
-// of entries that may have failed: a hint, which may be wrong or missing, and decides how the batch
-// is cut and nothing else. No entry counts as processed. Under Config.Unordered newer entries may
-// come first; under Config.SkipNacked the whole batch is passed over.
+// Nack reports that the batch failed. Its entries are handed out again before anything newer of the
+// split, in smaller batches, until the entries that fail have been found. suspects are the indexes
+// of entries that may have failed. They are a hint, which may be wrong or missing, and only decide
+// how the batch is cut. No entry counts as processed. Under Config.Unordered newer entries may come
+// first; under Config.SkipNacked the whole batch is skipped.
 func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {
 		return

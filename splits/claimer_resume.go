@@ -91,8 +91,8 @@ func (c *claimer) claimAgain(l Lease, err error) {
 // resume returns where one granted split is read on. If its stream is not the one in which the
 // position was reached, the stream was recreated or rolled back, and a read behind that position
 // could wait forever. Then resume returns the loss, and either resets the position or, under
-// Config.FailOnLoss, returns a split that is stopped. The reset happens under the new epoch, so that
-// no late commit of an older position can undo it.
+// Config.FailOnLoss, returns a split that is stopped. The reset happens under the new epoch, so
+// that no late commit of an older position can undo it.
 func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) (claimedSplit, *Loss, error) {
 	split := claimedSplit{lease: g.lease, at: g.at, lastState: m.lastState, fingerprints: m.fingerprints}
 	switch {

@@ -7,25 +7,26 @@ import (
 	"time"
 )
 
-// committer stores what was acknowledged and renews leases. It is a goroutine of its own, so that
-// neither back-pressure nor a blocked read can cost a lease, with a lane for each node, so that no
-// node can cost the leases of another. Being the only one that commits for splits that are held,
-// and marking those with a call under way, it has one commit per split in flight, even if the split
-// changes nodes meanwhile.
+// committer stores acknowledged positions and renews leases. It is a goroutine of its own, so that
+// neither back-pressure nor a blocked read can cost a lease, and each node has calls of its own, so
+// that no node can cost the leases of another. It alone commits for owned splits, and it marks
+// leases with a call in flight. So each split has at most one commit in flight, even if it moves to
+// another node meanwhile.
 type committer struct {
 	cfg    Config
 	set    *splitSet
 	health *health
 
-	// The rest belongs to the goroutine of run.
+	// The following fields belong to the goroutine of run.
 	calls   nodeCalls[error]
 	failing map[string]bool // nodes whose last call failed
 }
 
 const (
-	// renewals is how many renewals fit into a ttl: three may fail.
+	// renewals is how often a lease is renewed within a ttl: three renewals in a row may fail.
 	renewals = 4
-	// looks is how often within a ttl the committer looks what is due, and tries again what failed.
+	// commitLooks is how often within a ttl the committer looks for due tasks, and retries failed
+	// ones.
 	commitLooks = 20
 )
 
@@ -33,7 +34,7 @@ func newCommitter(cfg Config, set *splitSet, h *health) *committer {
 	return &committer{cfg: cfg, set: set, health: h, calls: newNodeCalls[error](), failing: map[string]bool{}}
 }
 
-// run works until stop ends; its calls end with calls.
+// run works until stop ends. Its calls end with calls.
 func (c *committer) run(stop, calls context.Context) {
 	ticker := time.NewTicker(min(c.cfg.CommitEvery, c.cfg.TTL/commitLooks))
 	defer ticker.Stop()
@@ -51,9 +52,9 @@ func (c *committer) run(stop, calls context.Context) {
 	}
 }
 
-// step has every node that is not busy store and renew what is due there.
+// step sends what is due to every node that is not busy.
 func (c *committer) step(ctx context.Context) {
-	for node, due := range groupByNode(c.cfg.Node, c.set.dueTasks(), func(task commitTask) Split { return task.lease.Split }) {
+	for node, due := range groupByNode(c.cfg.Node, c.set.dueTasks(), commitTask.on) {
 		if c.calls.busy[node] {
 			continue
 		}
@@ -63,10 +64,10 @@ func (c *committer) step(ctx context.Context) {
 	c.forgetIdleNodes()
 }
 
-// complete reports how the call to a node ended.
+// complete handles the end of a call to a node.
 func (c *committer) complete(end completion[error]) { c.setHealth(end.node, end.result) }
 
-// setHealth reports whether calls to a node fail.
+// setHealth records whether calls to a node fail.
 func (c *committer) setHealth(node string, err error) {
 	if err != nil {
 		c.failing[node] = true
@@ -77,8 +78,7 @@ func (c *committer) setHealth(node string, err error) {
 	c.health.ok(task{taskCommit, node})
 }
 
-// forget drops the trouble with nodes where nothing is held any more: there is nothing that could
-// fail.
+// forgetIdleNodes drops the failures of nodes on which no split is owned any more.
 func (c *committer) forgetIdleNodes() {
 	if len(c.failing) == 0 {
 		return
@@ -91,8 +91,8 @@ func (c *committer) forgetIdleNodes() {
 	}
 }
 
-// serve commits and renews what is due on one node. It returns the first error that leaves an
-// outcome open.
+// send commits and renews what is due on one node. It returns the first error after which the
+// outcome is unknown.
 func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	defer c.set.finishTasks(due)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
@@ -124,7 +124,8 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	return failed
 }
 
-// settle takes the answer for one lease; it returns an error that leaves the outcome open.
+// handleAnswer handles the answer for one lease. It returns an error after which the outcome is
+// unknown.
 func (c *committer) handleAnswer(lease Lease, stored *Commit, sent time.Time, err error) error {
 	switch {
 	case err == nil:

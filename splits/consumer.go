@@ -90,31 +90,31 @@ func (c *Consumer) listen(ctx context.Context) {
 // fetch groups. It does not wait for the read, which can take longer than anything else that the
 // claimer does.
 func (c *Consumer) startReads(owned []*ownedSplit) {
-	shards := map[string][]*ownedSplit{}
+	groups := map[string][]*ownedSplit{}
 	for _, o := range owned {
-		shard := c.cfg.FetchGroup(o.lease.Split)
-		shards[shard] = append(shards[shard], o)
+		group := c.cfg.FetchGroup(o.lease.Split)
+		groups[group] = append(groups[group], o)
 	}
 	c.reads.Go(func() { // ends with its reads
-		for shard, added := range shards {
-			c.fetcher(shard).readFirst(c.running, added)
+		for group, added := range groups {
+			c.fetcher(group).readFirst(c.running, added)
 		}
 	})
 }
 
 // fetcher returns the fetcher of a fetch group, and starts it if necessary.
-func (c *Consumer) fetcher(shard string) *fetcher {
+func (c *Consumer) fetcher(group string) *fetcher {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.fetchers[shard]
+	f := c.fetchers[group]
 	if f == nil {
 		f = &fetcher{
-			group: shard, set: c.set, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
-			room: c.set.roomSignal(shard), retryNow: newSignal(), spawn: c.reads.Go,
+			group: group, set: c.set, streams: c.cfg.Streams, cfg: c.cfg, health: c.health,
+			room: c.set.roomSignal(group), retryNow: newSignal(), spawn: c.reads.Go,
 			exclusive: make(chan struct{}, 1),
 		}
 		f.exclusive <- struct{}{}
-		c.fetchers[shard] = f
+		c.fetchers[group] = f
 		c.reads.Go(func() { f.run(c.running) }) // ends with Close
 	}
 	return f

@@ -2,29 +2,28 @@ package splits
 
 import "time"
 
-// tally is the count of the entries behind a position that is under way. The store counts in
-// slices, while the split is read and written as ever: what is counted can only be removed
-// meanwhile.
+// countJob is a running count of the entries behind a position. The store counts in slices, while
+// entries of the split are read and written. A counted range can only lose entries meanwhile.
 //
-// A count starts at the position where the next fetch goes on. The entries of the stream behind it,
-// subtracted from the entries ever added, give the count of that position; so do the entries before
-// it, added to those that were removed. From there on the position counts what is fetched. Both are
-// exact unless entries were removed on the side that was counted, which the state of the stream
-// shows afterwards:
-//   - trimming shows by the first entry,
-//   - XDEL shows by the highest offset that it removed. Behind such an offset a count can't tell
-//     what the position has counted, so it gives the lag of the committed position only, and the
-//     position itself stays without a count.
+// A count begins at the position of the next fetch. EntriesAdded minus the number of entries behind
+// the position is EntriesRead of that position. The number of removed entries plus the number of
+// entries before the position is EntriesRead too, so the shorter side is counted. Both are exact
+// unless entries were removed on the counted side, which the state of the stream shows afterwards:
+//   - Trimming shows in the first entry.
+//   - XDEL shows in the highest offset that it removed. If the position is before such an offset,
+//     EntriesRead cannot be computed. Then the count gives the lag of the committed position, and
+//     the position stays without a count.
 type countJob struct {
 	from      Offset // the position whose lag is wanted
-	front     bool   // the entries before the position are counted, not those behind it
-	setsCount bool   // the position gets its count
-	// start is the state of the stream when the count began, fetched the number of entries that had
-	// been fetched under the lease.
+	front     bool   // the entries before the position are counted, not the ones behind it
+	setsCount bool   // the position gets its EntriesRead
+	// start and entriesFetched are the state of the stream and ownedSplit.entriesFetched when the
+	// count began. ownedSplit.entriesFetched falls when a buffer is dropped, as the position of the
+	// next fetch does.
 	start          State
-	entriesFetched int64 // it falls when a buffer is dropped, as the place where the next fetch goes on does
+	entriesFetched int64
 
-	cursor  Offset // counted up to here; it is an entry if counted is not 0
+	cursor  Offset // counted up to here; the offset of an entry unless counted is 0
 	upTo    Offset // the last offset to count
 	counted int64
 	slice   int // entries of the next slice
@@ -32,16 +31,16 @@ type countJob struct {
 }
 
 const (
-	// mostCounted is how many entries are counted of a split at most. Whoever is that far behind
-	// can do with an upper bound.
+	// maxCounted is the maximum number of entries counted of a split. Beyond it, the lag stays an
+	// upper bound.
 	maxCounted = 1_000_000
-	// countAgainSoon and countAgainLate are the waits after a count that came to nothing: because
-	// the stream changed, or because there is too much to count.
+	// countAgainSoon and countAgainLate are the pauses after a count without a result: because the
+	// stream changed, or because there are too many entries.
 	countAgainSoon = 10 * time.Second
 	countAgainLate = 10 * time.Minute
 )
 
-// newTally begins a count for a split in a stream of this state.
+// newCountJob returns a count for a split, whose stream is in state s.
 func newCountJob(l splitSnapshot, s State) *countJob {
 	job := &countJob{from: l.done.Offset, start: s, entriesFetched: l.entriesFetched, upTo: s.Last, slice: firstSlice}
 	if l.next.EntriesRead < 0 && s.MaxDeleted.Compare(l.next.Offset) <= 0 {
@@ -55,14 +54,14 @@ func newCountJob(l splitSnapshot, s State) *countJob {
 	return job
 }
 
-// nearer guesses whether a position is nearer to the first entry than to the last, by the time that
-// offsets are made of.
+// nearer guesses by the times in the offsets whether a position is nearer to the first entry than
+// to the last.
 func nearer(at Offset, s State) bool {
 	return at.Millis-s.First.Millis < s.Last.Millis-min(at.Millis, s.Last.Millis)
 }
 
-// request asks for the next slice. It begins with the entry that was counted last: if that is gone,
-// so may be others.
+// request returns the request for the next slice. The slice begins with the entry that was counted
+// last: if that entry is gone, other counted entries may be gone too.
 func (job *countJob) request(s Split) CountRequest {
 	after := job.cursor
 	if job.counted > 0 {
@@ -71,7 +70,7 @@ func (job *countJob) request(s Split) CountRequest {
 	return CountRequest{Split: s, After: after, UpTo: job.upTo, Most: job.slice}
 }
 
-// add takes in a slice; false if the count has to begin again.
+// add adds the result for a slice. It returns false if the count has to begin again.
 func (job *countJob) add(c Counted) bool {
 	switch {
 	case job.counted > 0 && c.First != job.cursor, job.front && job.counted == 0 && c.First != job.start.First:
@@ -87,14 +86,15 @@ func (job *countJob) add(c Counted) bool {
 	return true
 }
 
-// read is the count of the position, if the stream is in this state now; false if too much has
-// changed.
-func (job *countJob) result(s State) (int64, bool) {
+// result returns EntriesRead of the position, if the stream is in state s now; false if too much
+// has changed.
+func (job *countJob) result(s State) (read int64, valid bool) {
 	switch {
 	case !s.Exists || s.EntriesAdded < job.start.EntriesAdded || !job.setsCount:
 		return 0, false
 	case job.front:
 		return job.start.removed() + job.counted, s.MaxDeleted.Before(job.start.First)
 	}
-	return job.start.EntriesAdded - job.counted, s.Length > 0 && s.First.Compare(job.from) <= 0 && s.MaxDeleted.Compare(job.from) <= 0
+	valid = s.Length > 0 && s.First.Compare(job.from) <= 0 && s.MaxDeleted.Compare(job.from) <= 0
+	return job.start.EntriesAdded - job.counted, valid
 }

@@ -5,29 +5,27 @@ import (
 	"time"
 )
 
-// counter has the store count entries for splits whose lag can't be told otherwise. It is a
-// goroutine of its own, with a lane for each node: one slice is under way there at a time, and most
-// of the time none.
+// counter counts entries of splits whose lag is not known otherwise. It is a goroutine of its own.
+// Each node counts at most one slice at a time.
 type counter struct {
 	cfg Config
 	set *splitSet
 
-	// The rest belongs to the goroutine of run.
+	// The following fields belong to the goroutine of run.
 	calls       nodeCalls[time.Duration]
-	pausedUntil map[string]time.Time // nodes are left alone until then
+	pausedUntil map[string]time.Time // no slice is sent to the node before then
 }
 
 const (
-	// firstSlice and mostSlice are how many entries the first slice has, and any at most.
+	// firstSlice and maxSlice are the numbers of entries of the first slice, and of the largest.
 	firstSlice, maxSlice = 4, 500
-	// sliceBytes is how many bytes the entries of a slice may have: the store makes a copy of each.
+	// sliceBytes bounds the bytes of the entries of a slice: the store copies each entry.
 	sliceBytes = 256 << 10
-	// sliceTime is how long the store may work on a slice, which keeps all its other clients
-	// waiting.
+	// sliceTime bounds the time that the store works on a slice: its other clients wait meanwhile.
 	sliceTime = 2 * time.Millisecond
-	// restFactor makes slices take 2 % of the time.
+	// pauseFactor limits counting to 2 % of the time.
 	pauseFactor = 49
-	// leastRest keeps a store that is too fast to be measured from being asked all the time.
+	// minPause is the shortest pause, for a store that is too fast to be measured.
 	minPause = time.Millisecond
 )
 
@@ -35,7 +33,7 @@ func newCounter(cfg Config, set *splitSet) *counter {
 	return &counter{cfg: cfg, set: set, calls: newNodeCalls[time.Duration](), pausedUntil: map[string]time.Time{}}
 }
 
-// run works until stop ends; its calls end with calls.
+// run works until stop ends. Its calls end with calls.
 func (c *counter) run(stop, calls context.Context) {
 	for {
 		timer := time.NewTimer(c.step(calls))
@@ -54,22 +52,23 @@ func (c *counter) run(stop, calls context.Context) {
 	}
 }
 
-// idleCounter is how long a counter without a count sleeps unless it is woken.
+// idleCounter is how long the counter sleeps without a count unless it is woken.
 const idleCounter = time.Minute
 
-// step has each node count that is neither busy nor at rest, and returns when to look again.
+// step starts a slice on every node that is neither busy nor paused, and returns when to look
+// again.
 func (c *counter) step(ctx context.Context) (wait time.Duration) {
 	now := c.cfg.Now()
 	wait = idleCounter
-	for node, due := range groupByNode(c.cfg.Node, c.set.nextSlices(), func(s countSlice) Split { return s.req.Split }) {
+	for node, due := range groupByNode(c.cfg.Node, c.set.nextSlices(), countSlice.on) {
 		if rest := c.pausedUntil[node].Sub(now); rest > 0 {
 			wait = min(wait, rest)
 			continue
 		}
 		if c.calls.busy[node] {
-			continue // its landing wakes
+			continue // run looks again when its call ends
 		}
-		next := due[0] // of a map: another one each time
+		next := due[0] // from a map: another one each time
 		c.calls.start(node, func() time.Duration { return c.count(ctx, next) })
 	}
 	return wait
@@ -80,17 +79,18 @@ func (c *counter) complete(end completion[time.Duration]) {
 	c.pausedUntil[end.node] = c.cfg.Now().Add(max(minPause, pauseFactor*end.result))
 }
 
-// count has the store count one slice and returns how long it worked.
+// count lets the store count one slice, and returns how long the store worked.
 func (c *counter) count(ctx context.Context, s countSlice) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Heartbeat)
 	defer cancel()
 	counted, err := c.cfg.Streams.Count(ctx, s.req)
-	// after an error the lag stays a bound; other requests show trouble with the store
+	// After an error the lag stays an upper bound. If the store is unavailable, other requests
+	// report it.
 	c.set.addSlice(s, counted, err)
 	return counted.Took
 }
 
-// nextSlice is how many entries the next slice has, after one that had so many at most.
+// nextSlice returns the number of entries of the next slice, after a slice of asked entries.
 func nextSlice(asked int, c Counted) int {
 	next := 2 * asked
 	if c.Took > sliceTime {
@@ -99,5 +99,5 @@ func nextSlice(asked int, c Counted) int {
 	if c.Size > 0 {
 		next = min(next, sliceBytes/c.Size)
 	}
-	return min(max(next, 2), maxSlice) // the first of a slice was counted before
+	return min(max(next, 2), maxSlice) // the first entry of a slice was counted before
 }

@@ -16,7 +16,7 @@
 // The leases are. A plan is a proposal: it may be stale, two members may follow different plans,
 // and a member may follow none. The worst effect is a claim that is refused until the owner
 // releases the split. The store applies a request of a member only if owner and epoch are still
-// those of the lease, and checks that in the same step. So safety depends on the lease of one
+// the same, and checks that in the same step. So safety depends on the lease of one
 // split, balance depends on the group, and neither waits for the other.
 //
 // # The life of an owned split

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Enumerator keeps up the membership and the plan: it beats, discovers the splits of the topic,
-// proposes a plan when the group has changed, and tells the claimer which splits the plan gives to
-// this member.
+// enumerator maintains the membership and the plan: it beats, discovers the splits of the topic,
+// proposes a plan when the group has changed, and passes the assignment of this member to the
+// claimer.
 type enumerator struct {
 	cfg           Config
 	health        *health
 	setAssignment func(assignment)
 	wake          signal
 	beaten        signal      // raised by every beat that succeeded
-	joined        atomic.Bool // has beaten before
+	joined        atomic.Bool // a beat has succeeded
 
-	plan Plan // the newest one known; belongs to the goroutine of run
+	plan Plan // the newest known plan; belongs to the goroutine of run
 }
 
 func newEnumerator(cfg Config, h *health, follow func(assignment)) *enumerator {
@@ -29,18 +29,18 @@ func newEnumerator(cfg Config, h *health, follow func(assignment)) *enumerator {
 // joinedGroup reports whether a beat has succeeded.
 func (e *enumerator) joinedGroup() bool { return e.joined.Load() }
 
-// beatGap is the least time between beats that were asked for by hints, which come in swarms.
+// beatGap is the shortest time between beats that hints caused: hints often come in bursts.
 const beatGap = 5 * time.Millisecond
 
-// run beats until stop ends; its calls end with calls.
+// run beats until stop ends. Its calls end with calls.
 func (e *enumerator) run(stop, calls context.Context) {
 	backoff := e.cfg.Backoff()
 	for stop.Err() == nil {
 		next, err := e.step(calls)
 		if err != nil {
 			e.health.fail(task{kind: taskHeartbeat}, err)
-			// Beating once per interval is no burden, and every missed beat brings the end of the
-			// membership nearer.
+			// One beat per heartbeat interval is a small load, and with every missed beat the end
+			// of the membership comes nearer.
 			_ = sleepOr(stop, min(backoff.NextBackOff(), e.cfg.Heartbeat), e.wake)
 			continue
 		}
@@ -53,7 +53,8 @@ func (e *enumerator) run(stop, calls context.Context) {
 	}
 }
 
-// step beats once, and plans if nobody has yet. It returns the time until the next beat.
+// step beats once, and proposes a plan if the group has none for its version. It returns the time
+// until the next beat.
 func (e *enumerator) step(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Heartbeat)
 	defer cancel()
@@ -74,21 +75,21 @@ func (e *enumerator) step(ctx context.Context) (time.Duration, error) {
 	if view.Plan != nil {
 		e.plan = *view.Plan
 	}
-	e.setAssignment(e.assignmentOf(view)) // whatever becomes of a proposal
+	e.setAssignment(e.assignmentOf(view)) // whether or not the proposal succeeds
 	if view.Version != view.Planned {
 		if err := e.propose(ctx, view); err != nil {
 			return 0, err
 		}
 		e.setAssignment(e.assignmentOf(view))
 	}
-	// A member that died is noticed by whoever beats at its deadline; the jitter keeps all from
-	// doing so at once.
+	// A member that died is detected by the first beat after its deadline. The jitter keeps the
+	// members from beating at the same moment.
 	jitter := rand.N(e.cfg.Heartbeat/20 + 1)
 	return min(e.cfg.Heartbeat, max(view.Next, 0)+jitter), nil
 }
 
-// standBy has everything given up, for a later incarnation of the member lives. Beating goes on,
-// for that is how the end of the other's session is noticed; it changes nothing until then.
+// standBy gives up all splits, since a later incarnation of the member is alive. The beats
+// continue: they change nothing, and show when the session of the later incarnation has ended.
 func (e *enumerator) standBy(err *SupersededError) {
 	e.plan = Plan{}
 	err.Remedy = e.cfg.Remedies.Superseded
@@ -96,8 +97,8 @@ func (e *enumerator) standBy(err *SupersededError) {
 	e.setAssignment(assignment{standBy: true})
 }
 
-// propose offers a plan for the group as it was seen. If that has changed meanwhile, the next beat
-// sees what came of it.
+// propose proposes a plan for the group as the beat returned it. If the group has changed since,
+// the next beat returns the stored plan.
 func (e *enumerator) propose(ctx context.Context, view View) error {
 	plan := Plan{Version: view.Version, Assignments: Assign(view.Members, len(view.Splits), e.plan.Assignments)}
 	stored, err := e.cfg.Group.Propose(ctx, plan)
@@ -112,7 +113,7 @@ func (e *enumerator) propose(ctx context.Context, view View) error {
 	return nil
 }
 
-// wish is what the newest plan gives to this member of the splits that there are.
+// assignmentOf returns the existing splits that the newest plan assigns to this member.
 func (e *enumerator) assignmentOf(view View) assignment {
 	a := assignment{version: e.plan.Version, initial: view.Initial}
 	for _, p := range e.plan.Assignments[e.cfg.Member] {

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// ErrFenced is the answer to a request under a lease that is not the member's any more: another
-// member took the split over, or the store lost the lease. The work under that lease is void; the
-// split may be claimed anew.
+// ErrFenced is returned for a request under a lease that the member has lost: another member took
+// over the split, or the store lost the lease. The work under that lease is void. The split can be
+// claimed again.
 var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 
-// ErrSought is the ErrFenced of a lease that an operator ended by moving the position of the group.
-// Nothing went wrong: the split is claimed again, and read from there.
+// ErrSought is an ErrFenced: an operator ended the lease by moving the position of the group. The
+// split is claimed again, and read from the new position.
 var ErrSought = fmt.Errorf("the group was moved (%w)", ErrFenced)
 
-// ErrDeleted is the ErrFenced of a lease that an operator deleted together with the topic. What the
-// stream held is gone on purpose.
+// ErrDeleted is an ErrFenced: an operator deleted the lease together with the topic. The entries of
+// the stream are gone on purpose.
 var ErrDeleted = fmt.Errorf("the topic was deleted (%w)", ErrFenced)
 
-// causeOf returns which of these an answer is.
+// causeOf returns which of these errors err is.
 func causeOf(fenced error) error {
 	for _, cause := range []error{ErrSought, ErrDeleted} {
 		if errors.Is(fenced, cause) {
@@ -29,35 +29,39 @@ func causeOf(fenced error) error {
 	return ErrFenced
 }
 
-// ErrExpired is the cause with which a lease's context ends when it could not be renewed in time.
+// ErrRolledBack is the cause with which a lease is lost if the stream is not the one in which its
+// position was reached. The split is claimed again and read from where the histories diverge.
+var ErrRolledBack = errors.New("the stream was recreated or rolled back")
+
+// ErrExpired is the cause of a lost lease that could not be renewed in time.
 var ErrExpired = errors.New("lease expired: it could not be renewed in time")
 
-// ErrRevoked is the cause with which a lease's context ends when its split was given up in a
-// rebalance or on Close.
+// ErrRevoked is the cause with which a lease ends if its split was given up, in a rebalance or by
+// Close.
 var ErrRevoked = errors.New("split revoked")
 
 // ErrClosed is returned by the methods of a Consumer that was closed.
 var ErrClosed = errors.New("consumer closed")
 
-// ErrUnfinished is in the error of a Fetch whose answer did not arrive completely: it took too
-// long, or the connection broke. The answer may have been too large for the connection or for a
-// limit of the store, so the next request asks for less.
+// ErrUnfinished is returned by a Fetch whose answer did not arrive completely: it took too long, or
+// the connection broke. The answer may have been too large for the connection or for a limit of the
+// store, so the next request asks for less.
 var ErrUnfinished = errors.New("the answer did not arrive completely")
 
-// HeldError is the answer to a claim of a split whose lease another member holds.
+// HeldError is returned for a claim of a split whose lease another member has.
 type HeldError struct {
 	Owner string
 	// Remaining is the time until the lease ends unless its owner renews it.
 	Remaining time.Duration
 }
 
-// Error names the owner and the time that its lease has left.
+// Error names the owner and the remaining time of its lease.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("held by %s for another %s", e.Owner, e.Remaining)
 }
 
-// SupersededError is the answer to a beat of a static member of which a later incarnation lives:
-// the caller has no part in the group any more until that one has left or its session has ended.
+// SupersededError is returned for a beat of a static member if a later incarnation of the member is
+// alive. The caller is not a member of the group until that one has left or its session has ended.
 type SupersededError struct {
 	// Member is the static member, By the later incarnation.
 	Member, By string
@@ -65,21 +69,21 @@ type SupersededError struct {
 	Remedy string
 }
 
-// Error says who came, what that means and what to do if it was not meant.
+// Error names the later incarnation and the effect, and adds the remedy.
 func (e *SupersededError) Error() string {
-	text := fmt.Sprintf("superseded: another consumer (%s) joined later as member %s; this one hands out nothing more and "+
-		"stands by until the session of the other one has ended", e.By, e.Member)
+	text := fmt.Sprintf("superseded: another consumer (%s) joined later as member %s; this one hands out "+
+		"nothing more and stands by until the session of the other one has ended", e.By, e.Member)
 	return withRemedy(text, e.Remedy)
 }
 
-// LossError is why a split is not read on under Config.FailOnLoss.
+// LossError is why a split is not read any further, under Config.FailOnLoss.
 type LossError struct {
 	Loss Loss
 	// Remedy is from Config.Remedies.
 	Remedy string
 }
 
-// Error says what was lost, where, and what to do.
+// Error names the split and the loss, and adds the remedy.
 func (e *LossError) Error() string {
 	return withRemedy(fmt.Sprintf("partition %s is not read any further: %s", e.Loss.Split, e.Loss.what()), e.Remedy)
 }
@@ -92,7 +96,7 @@ func withRemedy(text, remedy string) string {
 	return text + ". " + remedy
 }
 
-// what says what happened, in half a sentence.
+// what describes the loss in a clause.
 func (l Loss) what() string {
 	if !l.Recreated {
 		return fmt.Sprintf("%s after offset %s were lost before they were read", l.count(), l.After)
@@ -115,11 +119,11 @@ func (l Loss) count() string {
 	return fmt.Sprintf("at least %d entries", l.Entries)
 }
 
-// EntryError is why a split is not read on while others are: its next entry does not arrive,
-// although the request asks for nothing else.
+// EntryError is why a split is not read any further while other splits are: its next entry does not
+// arrive, although the request asks for nothing else.
 type EntryError struct {
 	Split Split
-	// After is the position behind which the entry lies.
+	// After is the position before the entry.
 	After Offset
 	// Next describes the entry.
 	Next Peeked
@@ -143,8 +147,8 @@ func (e *EntryError) Entry() string {
 // Unwrap returns the cause.
 func (e *EntryError) Unwrap() error { return e.Cause }
 
-// UnavailableError is what Poll returns when there is nothing to hand out and the store can't be
-// reached, or not all of it.
+// UnavailableError is returned by Poll if there is nothing to hand out and the store, or a part of
+// it, is unavailable.
 type UnavailableError struct{ Cause error }
 
 // Error names the cause.

@@ -2,28 +2,28 @@ package splits
 
 import "sync"
 
-// Failures knows which batches are in flight in one process, of all its consumers, and which of
-// them failed. What comes behind may merge batches of several splits and topics, and reject all of
-// them for one bad entry. So an entry is certain to have failed by itself only if it was alone in
-// its batch and no other batch that was in flight meanwhile failed. All consumers of a process
-// share one. It is safe for concurrent use.
+// Failures tracks which batches of all consumers of one process are in flight, and which of them
+// failed. An output can merge batches of several splits and topics, and reject all of them for one
+// bad entry. So an entry is certain to be the cause of its failure only if it was alone in its
+// batch and no other batch failed that was in flight at the same time. All consumers of a process
+// share one Failures. It is safe for concurrent use.
 type Failures struct {
 	mu       sync.Mutex
-	inFlight map[*inFlightBatch]any // and what it belongs to
+	inFlight map[*inFlightBatch]any // the value is the owner
 }
 
-// NewFailures makes a Failures for the consumers of one process.
+// NewFailures returns a Failures for the consumers of one process.
 func NewFailures() *Failures { return &Failures{inFlight: map[*inFlightBatch]any{}} }
 
-// flight is one batch from its hand-out to its acknowledgement.
+// inFlightBatch is one batch from its hand-out to its acknowledgement.
 type inFlightBatch struct {
-	overlappedFailure bool           // another one failed while it was in flight
-	dependents        []*soleFailure // attempts that are certain unless this one fails
+	overlappedFailure bool           // another batch failed while this one was in flight
+	dependents        []*soleFailure // failures that are certain unless this batch fails
 }
 
-// attempt is an entry that failed alone while other batches were in flight.
+// soleFailure is a failure of a batch of one entry while other batches were in flight.
 type soleFailure struct {
-	undecided int // that have yet to be accepted
+	undecided int // batches that have yet to be accepted
 	void      bool
 	confirm   func()
 }
@@ -35,7 +35,7 @@ func (f *Failures) handedOut(fl *inFlightBatch, owner any) {
 	f.inFlight[fl] = owner
 }
 
-// accepted takes a batch off that was accepted, or whose outcome does not matter any more.
+// accepted removes a batch that was accepted, or whose outcome does not matter any more.
 func (f *Failures) accepted(fl *inFlightBatch) {
 	f.mu.Lock()
 	var certain []func()
@@ -44,8 +44,8 @@ func (f *Failures) accepted(fl *inFlightBatch) {
 	call(certain)
 }
 
-// remove takes a batch off that did not fail. The lock is held; what it adds to certain is to be
-// called without.
+// remove removes a batch that did not fail. The lock is held. The functions that it adds to certain
+// are to be called without the lock.
 func (f *Failures) remove(fl *inFlightBatch, certain *[]func()) {
 	delete(f.inFlight, fl)
 	for _, a := range fl.dependents {
@@ -56,8 +56,8 @@ func (f *Failures) remove(fl *inFlightBatch, certain *[]func()) {
 	fl.dependents = nil
 }
 
-// failed takes a batch off that failed. certain is called once it is known that no other batch
-// failed that was in flight meanwhile: now, later or never; it is nil if the batch had several
+// failed removes a batch that failed. certain is called when it is known that no other batch failed
+// that was in flight at the same time: now, later or never. certain is nil if the batch had several
 // entries.
 func (f *Failures) failed(fl *inFlightBatch, certain func()) {
 	if f.fail(fl, certain) {
@@ -65,7 +65,7 @@ func (f *Failures) failed(fl *inFlightBatch, certain func()) {
 	}
 }
 
-// fail is failed, save for the call; it reports whether certain is to be called now.
+// fail is failed without the call of certain. It reports whether certain is to be called now.
 func (f *Failures) fail(fl *inFlightBatch, certain func()) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -87,8 +87,7 @@ func (f *Failures) fail(fl *inFlightBatch, certain func()) bool {
 	return a.undecided == 0
 }
 
-// forget takes off what belongs to an owner that is gone: the outcomes of its batches may never
-// come.
+// forget removes the batches of an owner that has ended: their outcomes may never come.
 func (f *Failures) forget(owner any) {
 	f.mu.Lock()
 	var certain []func()

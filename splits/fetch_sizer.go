@@ -6,47 +6,48 @@ import (
 	"time"
 )
 
-// Bounds of what one request asks for.
+// Bounds of one request.
 const (
-	// replyBytes is what a reply should have if its entries are as large as they have been on
-	// average. The count of a request counts per split; a large one over many splits would stop the
+	// targetReplyBytes is the size of a reply whose entries have the average size of recent
+	// entries. The count of a request is per split: a large count over many splits would block the
 	// server for a while.
 	targetReplyBytes = 1 << 20
-	// surpriseBytes is what a reply has at most, unless one entry of each split is more, if all are
-	// as large as the largest of late.
+	// maxReplyBytes is the size of a reply whose entries all have the size of the largest recent
+	// entry. It is exceeded only if one entry of each split is more.
 	maxReplyBytes = 16 << 20
-	// firstCount is how many entries the first reply has at most, of all splits together.
+	// firstCount is the maximum number of entries of the first reply, of all splits together.
 	firstCount = 16
 	maxCount   = 1000
-	// quietShare is how many quiet splits are expected to bring as much as one that has a backlog:
-	// if all of them burst at once, a reply is so many times larger than it should be.
+	// idleWeight is the number of idle splits that are expected to return as many entries as one
+	// split with a backlog. If all of them get entries at the same time, a reply is idleWeight
+	// times the target size.
 	idleWeight = 8
-	// hugeEntry is the size from which entries are fetched one by one, for cautiousReads requests.
+	// hugeEntry is the size from which entries are fetched one by one, for the next cautiousReads
+	// requests.
 	hugeEntry     = 1 << 20
 	cautiousReads = 16
-	// mostQuiet is how often the number of splits in a request is doubled at most: enough for any
+	// maxDoublings bounds how often the number of splits in a request is doubled: enough for any
 	// topic.
 	maxDoublings = 20
 )
 
-// sizes is what a fetcher knows of the entries that came, by which it decides how much to ask for
-// next. A store can be asked for a number of entries only, so a reply of entries larger than any
-// before can't be foreseen: it has as many of them as were asked for. That is why the count grows
-// no faster than twofold, and not at all while little comes. It is safe for concurrent use: a
-// fetcher has two requests at a time.
+// fetchSizer decides how much a fetcher asks for, from the sizes of recent entries. A store takes a
+// number of entries, not of bytes. So if entries suddenly grow, a reply has the new size times the
+// old count. That is why the count at most doubles from request to request, and does not grow while
+// few entries come. It is safe for concurrent use: a fetcher has two requests in flight.
 type fetchSizer struct {
 	mu           sync.Mutex
-	average      int // bytes of an entry, smoothed; 0 until the first
-	largest      int // bytes of the largest entry of late: what came fades slowly
+	average      int // bytes of an entry, smoothed; 0 before the first
+	largest      int // bytes of the largest recent entry, decreasing slowly
 	mostPerSplit int // most entries of one split in the last reply that had any
-	emptyReplies int // replies without any since then
+	emptyReplies int // consecutive replies without entries
 	cautious     int // requests left with count 1
 	budget       budget
 }
 
-// count is how many entries of each split to ask for; behind is how many of them have a backlog,
-// spare how many bytes may still be buffered. Who returns full entries has a backlog: where little
-// comes few are asked for, and getting those tells nothing.
+// count returns how many entries of each split to ask for. backlogged is the number of splits with
+// a backlog, spare the number of bytes that may still be buffered. A split that returns full
+// entries has a backlog: if fewer were requested, returning all of them proves nothing.
 func (s *fetchSizer) count(behind, splits, spare int) (n, full int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,14 +63,15 @@ func (s *fetchSizer) count(behind, splits, spare int) (n, full int) {
 	if behind > 0 {
 		share = behind + (splits-behind+idleWeight-1)/idleWeight
 	}
-	full = max(1, min(min(targetReplyBytes, spare)/s.average/share, min(maxReplyBytes, spare)/s.largest/splits, maxCount))
+	byAverage := min(targetReplyBytes, spare) / s.average / share
+	byLargest := min(maxReplyBytes, spare) / s.largest / splits
+	full = max(1, min(byAverage, byLargest, maxCount))
 	return max(1, min(full, max(firstCount/splits, 2*s.mostPerSplit))), full
 }
 
-// most is how many splits one request may name: each returns an entry at least, however large.
-// While nothing comes they become more and more, for a request that names them all may block, and
-// others have to be repeated all the time. Of those with a backlog there may be full at most: they
-// do bring entries.
+// maxSplits returns how many splits one request may name: each split returns at least one entry,
+// however large. While replies are empty the limit doubles, since only a request that names every
+// split may block. full is the limit for splits that probably return entries.
 func (s *fetchSizer) maxSplits(spare int) (full, most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +83,7 @@ func (s *fetchSizer) maxSplits(spare int) (full, most int) {
 	return full, full << min(s.emptyReplies, maxDoublings)
 }
 
-// unknown reports whether nothing is known of the entries, and none was looked for.
+// unknown reports whether nothing is known of the sizes, and no reply was empty.
 func (s *fetchSizer) unknown() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,15 +91,16 @@ func (s *fetchSizer) unknown() bool {
 }
 
 // tight reports whether one entry is expected to need as much of the connection as a whole answer
-// should: two requests at a time would keep each other from arriving in time.
+// should: two requests at the same time would delay each other too much.
 func (s *fetchSizer) tight() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.average > s.budget.bound(math.MaxInt)
 }
 
-// expect takes in the sizes of entries that are about to be fetched, if no others are known. Those
-// that are larger than an answer should be count only if all are: they are read by themselves.
+// learnPeeked learns the sizes of entries that are about to be fetched, unless sizes are known.
+// Entries that are larger than an answer should be count only if all are: otherwise they are read
+// separately.
 func (s *fetchSizer) learnPeeked(next []Peeked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +122,7 @@ func (s *fetchSizer) learnPeeked(next []Peeked) {
 	}
 }
 
-// failed takes in that a request for so many entries failed, since its answer did not arrive
-// completely.
+// requestFailed notes that the answer to a request for so many entries did not arrive completely.
 func (s *fetchSizer) requestFailed(entries int, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,31 +131,31 @@ func (s *fetchSizer) requestFailed(entries int, now time.Time) {
 	}
 }
 
-// forget drops what failures taught.
+// forgetFailures drops what was learned from failures.
 func (s *fetchSizer) forgetFailures() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.budget.forgetFailures()
 }
 
-// learn takes in what a delivery had.
-func (s *fetchSizer) learn(report fetchResult, now time.Time) {
+// learn learns from a delivery.
+func (s *fetchSizer) learn(result fetchResult, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.budget.succeeded(report.bytes, report.took, report.within, now)
-	if report.entries == 0 {
+	s.budget.succeeded(result.bytes, result.took, result.within, now)
+	if result.entries == 0 {
 		s.emptyReplies++
 		return
 	}
 	s.emptyReplies = 0
-	average := report.bytes / report.entries
+	average := result.bytes / result.entries
 	if s.average > 0 {
 		average = (3*s.average + average) / 4
 	}
 	s.average = max(1, average)
-	s.largest = max(1, report.largest, s.largest-s.largest/8)
-	s.mostPerSplit = report.mostPerSplit
-	if report.largest > hugeEntry {
+	s.largest = max(1, result.largest, s.largest-s.largest/8)
+	s.mostPerSplit = result.mostPerSplit
+	if result.largest > hugeEntry {
 		s.cautious = cautiousReads
 	}
 }

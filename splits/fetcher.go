@@ -11,25 +11,26 @@ import (
 
 // Bounds of a fetch request.
 const (
-	// blockFor is how long a request waits when no split has anything. A longer wait would only
-	// delay splits that had no room when it began.
+	// blockFor is how long a request waits if no split has entries. Splits that had no room when it
+	// began are not read before it ends, so it is short.
 	blockFor = 200 * time.Millisecond
-	// lookAgain is how long a fetcher waits when only some of its splits had room, and those had
-	// nothing: a blocking request would keep the others waiting once they have room again. It also
-	// is how often it looks at quiet splits while others have a backlog.
+	// idlePoll is how long a fetcher waits if only some of its splits had room, and these had no
+	// entries: a blocking request would delay the other splits. It is also how often idle splits
+	// are read while other splits have a backlog.
 	idlePoll = 5 * time.Millisecond
 )
 
-// For how many splits the size of the next entry is asked: the store has to look at the whole
-// entries.
+// For how many splits a fetcher asks for the size of the next entry: the store has to read the
+// whole entries for it.
 const (
 	peeksAtOnce = 4
 	maxPeeks    = 16
 )
 
-// fetcher reads the splits of one shard into the Reader, with two requests at a time: one for all
-// splits, and one beside it that may take long, for splits on trial, or that must not wait for the
-// first, for splits that were just claimed.
+// fetcher reads the splits of one fetch group into the splitSet. It has at most two requests in
+// flight: the main request for all splits, and a side request. The side request reads splits on
+// trial, which can take long, or splits that were just claimed, which must not wait for the main
+// request.
 type fetcher struct {
 	group   string
 	set     *splitSet
@@ -37,41 +38,42 @@ type fetcher struct {
 	cfg     Config
 	health  *health
 	room    signal
-	// retryNow cuts a back-off short: the store can be reached again.
+	// retryNow ends a back-off early: the store is available again.
 	retryNow signal
-	// spawn starts a goroutine that Close joins. The goroutine of run calls it.
+	// spawn starts a goroutine that Close joins. Only the goroutine of run calls it.
 	spawn func(func())
-	// beside is true while there is a request beside the main one.
+	// sideBusy is true while there is a side request.
 	sideBusy atomic.Bool
-	// unanswered counts requests in a row that did not arrive while the store answered nothing else
-	// either.
+	// unanswered counts consecutive requests whose answer did not arrive, while the store did not
+	// answer a small request either.
 	unanswered atomic.Int32
 
 	sizes fetchSizer
-	// turn holds one token, which a request takes that should have the connection for itself.
+	// exclusive holds one token, which a request takes that is to have the connection for itself.
 	exclusive chan struct{}
 }
 
 // request is one fetch request.
 type request struct {
 	items []fetchItem
-	// count is how many entries of each split to ask for; full is how many tell of a backlog.
+	// count is the number of entries to ask for, of each split. A split that returns full entries
+	// has a backlog.
 	count, full int
 	block       time.Duration
-	// failures is how often in a row it has failed although it asks for one entry alone.
+	// failures is how often in a row it has failed although it asks for a single entry.
 	failures int
 }
 
-// outcome is what became of a request.
+// requestResult is the result of a request.
 type requestResult struct {
 	entries int
 	err     error
-	// aside says that the splits of the request, which failed, are on trial: others can be read
-	// meanwhile.
+	// onTrial is true if the request failed and its splits are on trial now: other splits can be
+	// read meanwhile.
 	onTrial bool
 }
 
-// run fetches until ctx ends. A blocked request may outlive ctx for as long as it blocks.
+// run fetches until ctx ends. A blocked request can outlive ctx as long as it blocks.
 func (f *fetcher) run(ctx context.Context) {
 	backoff := f.cfg.Backoff()
 	for ctx.Err() == nil {
@@ -80,7 +82,7 @@ func (f *fetcher) run(ctx context.Context) {
 		plan := f.set.planFetch(f.group, full, most)
 		if len(plan.items) == 0 {
 			if !f.set.ownsIn(f.group) {
-				f.health.ok(f.task()) // nothing to read is no trouble
+				f.health.ok(f.task()) // without splits there is nothing that could fail
 			}
 			_ = sleepOr(ctx, plan.wait, f.room)
 			continue
@@ -107,9 +109,9 @@ func (f *fetcher) requestFor(plan fetchPlan) request {
 	return req
 }
 
-// rest waits after a failure, for no longer than a heartbeat: reading once per interval is no
-// burden. When the store can be reached again the waits begin anew, for after a failover each
-// client finds the new master by itself, and the one for reads may be the last.
+// backOff waits after a failure, at most for a heartbeat: one read per interval is a small load.
+// The waits start from the shortest again when the store is available again: after a failover each
+// client finds the new master separately, and the client for reads may be the last one.
 func (f *fetcher) backOff(ctx context.Context, backoff Backoff) {
 	select {
 	case <-f.retryNow:
@@ -119,7 +121,7 @@ func (f *fetcher) backOff(ctx context.Context, backoff Backoff) {
 	}
 }
 
-// fetch sends one request and takes in the answer.
+// fetch sends one request and delivers the answer.
 func (f *fetcher) fetch(ctx context.Context, r request) requestResult {
 	if f.sizes.unknown() {
 		f.sizeFirstRequest(ctx, &r)
@@ -133,21 +135,21 @@ func (f *fetcher) fetch(ctx context.Context, r request) requestResult {
 	}
 	f.unanswered.Store(0)
 	f.health.ok(f.task())
-	report := f.set.deliver(r.items, r.count, r.full, fetched)
-	report.took, report.within = max(0, took-r.block), f.cfg.FetchWithin
-	f.sizes.learn(report, f.cfg.Now()) // before anybody else asks how much to fetch
-	f.report(ctx, report)
-	if report.entries > 0 {
-		// whoever polls goes first: the next request would keep him waiting, for as long as it
-		// takes to send
+	result := f.set.deliver(r.items, r.count, r.full, fetched)
+	result.took, result.within = max(0, took-r.block), f.cfg.FetchWithin
+	f.sizes.learn(result, f.cfg.Now()) // before another request is sized
+	f.report(ctx, result)
+	if result.entries > 0 {
+		// Poll goes first: the next request would delay it for as long as it takes to send.
 		runtime.Gosched()
 	}
-	return requestResult{entries: report.entries}
+	return requestResult{entries: result.entries}
 }
 
 // send sends a request, and returns how long the answer took.
 func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took time.Duration, err error) {
-	// one that failed with the connection for itself must not keep others from it
+	// A request that failed although it had the connection for itself must not keep it from other
+	// requests.
 	if f.sizes.tight() && r.failures < 2 {
 		select {
 		case <-f.exclusive:
@@ -161,13 +163,13 @@ func (f *fetcher) send(ctx context.Context, r request) (fetched []Fetched, took 
 	return fetched, f.cfg.Now().Sub(began), err
 }
 
-// foresee makes the first request of all as large as it should be: it asks for the size of the
-// entries. Splits whose next entry is larger than an answer should be are left to requests of their
-// own, if there are others.
+// sizeFirstRequest asks for the sizes of the next entries, and sizes the first request of all
+// accordingly. Splits whose next entry is larger than an answer should be are left to requests of
+// their own, if there are others.
 func (f *fetcher) sizeFirstRequest(ctx context.Context, r *request) {
 	next, err := f.peek(ctx, r.items)
 	if err != nil {
-		return // the request itself will show what is wrong
+		return // the request itself will fail
 	}
 	f.sizes.learnPeeked(next)
 	if f.sizes.unknown() {
@@ -183,7 +185,7 @@ func (f *fetcher) sizeFirstRequest(ctx context.Context, r *request) {
 	r.count, r.full = f.sizes.count(len(r.items), len(r.items), f.set.freeBytes())
 }
 
-// peek describes the next entries of some splits, in their order; there may be fewer answers than
+// peek describes the next entries of some splits, in their order. There may be fewer answers than
 // splits.
 func (f *fetcher) peek(ctx context.Context, items []fetchItem) (next []Peeked, err error) {
 	for some := range slices.Chunk(items[:min(maxPeeks, len(items))], peeksAtOnce) {
@@ -204,7 +206,7 @@ func cursors(items []fetchItem) []Cursor {
 	return all
 }
 
-// fail takes in that a request failed, and reports whether its splits are on trial now.
+// fail handles a failed request, and reports whether its splits are on trial now.
 func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	switch {
 	case ctx.Err() != nil:
@@ -219,7 +221,7 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 	}
 	next, unreachable := f.peek(ctx, r.items)
 	if unreachable != nil && ctx.Err() == nil {
-		// connections that are there break at once in an outage: the next request shows more
+		// In an outage existing connections break, too: the next request shows which it is.
 		if f.unanswered.Add(1) == 1 {
 			f.set.cancelFetch(r.items)
 			return false
@@ -240,8 +242,8 @@ func (f *fetcher) fail(ctx context.Context, r request, err error) (aside bool) {
 // task names the reading of this fetch group for health.
 func (f *fetcher) task() task { return task{taskRead, f.group} }
 
-// inspectNow asks for the state of the streams before anything of the read is handed out: where a
-// loss is to stop a split, the entries behind it must not flow first.
+// inspectNow adds the states of the streams to the answer before anything is handed out, so that
+// nothing behind a loss is handed out.
 func (f *fetcher) inspectNow(ctx context.Context, items []fetchItem, fetched []Fetched) error {
 	var splits []Split
 	var at []int
@@ -267,15 +269,15 @@ func (f *fetcher) inspectNow(ctx context.Context, items []fetchItem, fetched []F
 	return nil
 }
 
-// tell passes on what a delivery brought to light.
-func (f *fetcher) report(ctx context.Context, report fetchResult) {
-	for s, err := range report.failed {
+// report reports what a delivery found.
+func (f *fetcher) report(ctx context.Context, result fetchResult) {
+	for s, err := range result.failed {
 		f.health.fail(task{taskSplit, s.Key}, err)
 	}
-	for _, s := range report.recovered {
+	for _, s := range result.recovered {
 		f.health.ok(task{taskSplit, s.Key})
 	}
-	if losses := f.withoutDeleted(ctx, report.losses, report.leases); len(losses) > 0 {
+	if losses := f.withoutDeleted(ctx, result.losses, result.leases); len(losses) > 0 {
 		f.cfg.Observer.Lost(losses)
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// unintended returns the losses without those of streams that an operator deleted with their topic.
-// A stream that was recreated looks the same either way, so the leases are asked for.
+// withoutDeleted returns the losses without the streams that an operator deleted with their topic.
+// A stream that was recreated looks the same in both cases, so the leases are renewed: their errors
+// show the difference.
 func (f *fetcher) withoutDeleted(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
 	var anew []Lease
 	for i, l := range losses {
@@ -33,7 +34,7 @@ func (f *fetcher) withoutDeleted(ctx context.Context, losses []Loss, leases []Le
 		if errors.Is(err, ErrDeleted) {
 			continue
 		}
-		l.FullyRead = l.FullyRead && err == nil // else the store has lost more than the stream
+		l.FullyRead = l.FullyRead && err == nil // otherwise the store has lost more than the stream
 		all = append(all, l)
 	}
 	return all

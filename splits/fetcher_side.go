@@ -2,8 +2,8 @@ package splits
 
 import "context"
 
-// startTrials reads the splits that are on trial and due, in a goroutine that ends when none is
-// left or ctx ends, unless there is a request beside the main one already.
+// startTrials reads the splits that are on trial and due, in a goroutine that ends when no more are
+// due or ctx ends. It does nothing if there is a side request already.
 func (f *fetcher) startTrials(ctx context.Context) {
 	if !f.sideBusy.CompareAndSwap(false, true) {
 		return
@@ -19,7 +19,7 @@ func (f *fetcher) startTrials(ctx context.Context) {
 		for len(r.items) > 0 && ctx.Err() == nil {
 			out := f.fetch(ctx, r)
 			if out.err != nil && !out.onTrial {
-				return // the main request waits until the store can be reached
+				return // the main request waits until the store is available
 			}
 			r = f.nextTrial()
 		}
@@ -27,7 +27,7 @@ func (f *fetcher) startTrials(ctx context.Context) {
 	})
 }
 
-// nextTrial is the next request of trials that are due; it has no items if there is none.
+// nextTrial returns the next request of trials that are due. It has no items if there is none.
 func (f *fetcher) nextTrial() request {
 	items, like := f.set.planTrial(f.group)
 	if len(items) == 0 {
@@ -43,11 +43,11 @@ func (f *fetcher) nextTrial() request {
 
 func (f *fetcher) endSideRequest() {
 	f.sideBusy.Store(false)
-	f.room.raise() // the main request may have found these splits busy, and sleep
+	f.room.raise() // the main request may sleep because these splits were busy
 }
 
-// readFirst reads splits that were just claimed for the first time, unless there is a request
-// beside the main one already: then the main one reads them.
+// readFirst reads splits that were just claimed for the first time. If there is a side request
+// already, the main request reads them.
 func (f *fetcher) readFirst(ctx context.Context, owned []*ownedSplit) {
 	if !f.sideBusy.CompareAndSwap(false, true) {
 		f.room.raise()
@@ -61,14 +61,14 @@ func (f *fetcher) readFirst(ctx context.Context, owned []*ownedSplit) {
 	}
 	req := request{items: items}
 	req.count, req.full = f.sizes.count(len(items), len(items), f.set.freeBytes())
-	_ = f.fetch(ctx, req) // health knows of an error, and the main request tries again
+	_ = f.fetch(ctx, req) // health has recorded an error, and the main request tries again
 }
 
-// reportEntry reports an entry that does not arrive although nothing else was asked for.
+// reportEntry reports an entry that does not arrive although nothing else was requested.
 func (f *fetcher) reportEntry(at Cursor, next Peeked, failures int, err error) {
 	switch {
 	case next.Err == nil && next.Size < largeEntry && failures < 2:
-	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: something else is wrong
+	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: the cause is another one
 		f.health.fail(task{taskSplit, at.Split.Key}, err)
 	default:
 		err = &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err}

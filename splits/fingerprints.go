@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// marks are entries of a split that were read, in order, by which a stream that went back can be
-// recognised: what came before a mark that is still there is what was read, since nothing is ever
-// put in between. After a failover that lost a few writes, reading so goes on where the histories
-// part, and not at the beginning. Offsets alone would not do, for the server that took over may
-// have given the same ones to other entries, if its clock is behind.
+// fingerprints identify entries of a split that were read, in order. They find where a stream that
+// was rolled back diverges from the one that was read: nothing is ever inserted before an entry, so
+// if the stream still has the entry of a fingerprint, it has everything that was read before it.
+// After a failover that lost a few writes, reading thus continues where the histories diverge, and
+// not at the beginning. Offsets would not be sufficient: a server whose clock is behind can give
+// the same offsets to other entries.
 type fingerprints []fingerprint
 
 type fingerprint struct {
 	at     Position
-	sum    uint64 // of the fields
+	sum    uint64 // hash of the fields
 	madeAt time.Time
 }
 
 const (
-	// mostMarks and markEvery make marks reach back several seconds, or further where little is
-	// written.
+	// maxFingerprints and fingerprintEvery make the fingerprints reach back several seconds, or
+	// further if few entries come.
 	maxFingerprints  = 64
 	fingerprintEvery = 100 * time.Millisecond
 )
@@ -37,8 +38,8 @@ func sumOf(e Entry) uint64 {
 	return h.Sum64()
 }
 
-// add notes the entry that was read last, by its place and its sum. The newest mark always is that
-// one; those before it are markEvery apart.
+// add adds the fingerprint of the last entry that was read. It replaces the newest fingerprint if
+// that one is too close to the one before it.
 func (m *fingerprints) add(at Position, sum uint64, now time.Time) {
 	next := fingerprint{at: at, sum: sum, madeAt: now}
 	all := *m
@@ -52,10 +53,10 @@ func (m *fingerprints) add(at Position, sum uint64, now time.Time) {
 	*m = all
 }
 
-// is reports whether the mark is this entry.
+// matches reports whether this is the fingerprint of an entry.
 func (m fingerprint) matches(e Entry) bool { return m.at.Offset == e.Offset && m.sum == sumOf(e) }
 
-// within returns the marks from one offset to another, both included.
+// within returns the fingerprints from one offset to another, both included.
 func (m fingerprints) within(from, to Offset) fingerprints {
 	for len(m) > 0 && m[0].at.Offset.Before(from) {
 		m = m[1:]
@@ -66,7 +67,7 @@ func (m fingerprints) within(from, to Offset) fingerprints {
 	return m
 }
 
-// shift corrects the counts behind offset.
+// shift adds lost entries to all counts behind an offset.
 func (m fingerprints) shift(offset Offset, lost int64) {
 	for i := range m {
 		if m[i].at.EntriesRead >= 0 && offset.Before(m[i].at.Offset) {

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Static membership: a member that keeps its name when it comes back is the same member to the
-// group, so its restart moves no split. Each of its lives is an incarnation, and that is what owns
-// leases. Incarnations of one member are ordered, and the later always wins: it takes the leases of
-// an earlier one over without waiting for their end, and the earlier one is told so with its next
-// beat. See Config.Owner.
+// A static member keeps its name across restarts, so that a restart moves no split. Each run of a
+// static member is an incarnation, and leases belong to incarnations. The incarnations of one
+// member are ordered, and a later one always wins: it takes over the leases of an earlier one
+// without waiting for their end, and the next beat of the earlier one returns a SupersededError.
+// See Config.Owner.
 
-// Incarnation names one life of a static member as the owner of leases. The number orders the
-// lives; unique, made of letters and digits, decides between two that came by the same number.
+// Incarnation returns the name of one incarnation of a static member, as the owner of leases. The
+// number orders the incarnations. unique consists of letters and digits, and orders two
+// incarnations with the same number.
 func Incarnation(member string, number uint64, unique string) string {
 	return member + "/" + strconv.FormatUint(number, 10) + "-" + unique
 }
 
-// Supersedes reports whether an owner is a later incarnation of the static member that another
-// owner is one of.
+// Supersedes reports whether owner is a later incarnation of the same static member than other.
 func Supersedes(owner, other string) bool {
 	member, number, unique, ok := parseIncarnation(owner)
 	otherMember, otherNumber, otherUnique, otherOK := parseIncarnation(other)

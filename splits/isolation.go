@@ -6,36 +6,39 @@ import (
 	"time"
 )
 
-// isolation finds the entries that make the batches of a split fail, and has all the others processed.
+// isolation finds the entries that make the batches of a split fail, so that all other entries are
+// processed.
 //
-// A rejected batch says that some of its entries failed. Which ones is a hint at most: the pipeline between this package and
-// the rejection filters, splits, groups and merges messages. So no entry of a rejected batch counts as processed. The batch is
-// cut into pieces, which are handed out again one after the other, in the order of their offsets:
+// A rejected batch means that some of its entries failed. Which ones is a hint at most: the
+// pipeline between this package and the rejection can filter, split, group and merge messages. So
+// no entry of a rejected batch counts as processed. The batch is cut into pieces, which are handed
+// out again one after the other, in the order of their offsets:
 //
-//	x | s1 | y | s2 | z    at the suspects s1 and s2, if there is a hint that names some entries but not all of them
-//	first half | second half    without a hint, and once a piece without a suspect failed: the hint was wrong then
+//	x | s1 | y | s2 | z        at the suspects s1 and s2, if a hint names some entries but not all
+//	first half | second half   without a hint, or if a piece without a suspect failed: then the
+//	                           hint was wrong
 //
-// A piece that is accepted is done with. A piece that fails is cut again, until it has one entry. An entry that failed alone is
-// handed out again, alone, after a back-off. Until it is accepted, the entries behind it that have the same key are held back;
-// entries of other keys pass.
+// A piece that is accepted is done. A piece that fails is cut again, until it has one entry. An
+// entry that failed alone is handed out again, alone, after a back-off. Until it is accepted,
+// entries behind it with the same key are held back, and entries with other keys pass.
 //
-// The back-off belongs to entries that failed alone, and to rounds in which nothing was accepted: a round ends when an entry
-// fails alone. So one bad entry costs a few immediate attempts, and an outage of whatever comes behind costs few attempts,
-// however many entries wait.
+// Back-offs apply to entries that failed alone, and to rounds in which nothing was accepted. A
+// round ends when an entry fails alone. So one bad entry costs a few immediate attempts, and an
+// outage of the output costs few attempts, however many entries wait.
 //
-// isolation is a value without goroutines or locks; the Reader guards it.
+// isolation has no goroutines and no lock; the lock of the splitSet guards it.
 type isolation struct {
-	// key is the order key of an entry; nil if entries have no order.
+	// key returns the order key of an entry; nil if entries have no order.
 	key func(Entry) string
 
-	pieces       []piece        // yet to be handed out, in the order of their offsets
+	pieces       []piece        // to be handed out, in the order of their offsets
 	loneFailures []*loneFailure // entries that failed alone and have not been accepted since
-	failingSince time.Time      // when the first batch failed that has an entry here; zero if there is none
+	failingSince time.Time      // when the first batch with an entry in here failed; zero if there is none
 
-	piecesOut  int       // pieces that are handed out
-	rounds     int       // that ended without anything accepted
-	accepted   bool      // something was, in this round
-	roundEnded time.Time // when the last round did
+	piecesOut  int       // number of pieces that are handed out
+	rounds     int       // consecutive rounds without an accepted piece
+	accepted   bool      // a piece was accepted in this round
+	roundEnded time.Time // when the last round ended
 	notBefore  time.Time // nothing is handed out again before then
 }
 
@@ -50,35 +53,35 @@ func (r entryRef) entry() Entry { return r.span.entries[r.index] }
 // piece is a batch, or a part of one that failed.
 type piece struct {
 	refs        []entryRef
-	handedOutAt time.Time    // when it was handed out
+	handedOutAt time.Time
 	deliveries  int          // how often it was handed out before
-	suspect     bool         // it is one entry that a hint named
-	hinted      bool         // it was cut off at the suspects of a hint
-	lone        *loneFailure // set if it is an entry that failed alone before
+	suspect     bool         // its only entry was named by a hint
+	hinted      bool         // it was cut by a hint
+	lone        *loneFailure // set if its only entry failed alone before
 }
 
-// lone is an entry that failed alone.
+// loneFailure is an entry that failed alone.
 type loneFailure struct {
 	ref        entryRef
-	attempts   int // deliveries of this entry alone that failed
-	confirmed  int // of these, deliveries during which no other batch of the process failed
+	attempts   int // failed deliveries of this entry alone
+	confirmed  int // of these, the ones during which no other batch of the process failed
 	deliveries int // deliveries, alone or with others
 	due        time.Time
 	out        bool       // it is handed out
-	followers  []entryRef // entries behind it that have the same key, in order
+	followers  []entryRef // entries behind it with the same key, in order
 	cause      error      // of the last failure
 }
 
-// Waits before an entry that failed alone is handed out again, and after a round in which nothing
-// was accepted.
+// The shortest and the longest wait before an entry that failed alone is handed out again, and
+// after a round in which nothing was accepted.
 const (
 	minRetryWait = 10 * time.Millisecond
 	maxRetryWait = 5 * time.Second
 )
 
-// retryAfter is the wait after n failures: it doubles, and a part of it differs from entry to
-// entry. An output that merges the batches of several splits would otherwise merge the same entries
-// again and again, and reject them all for one of them.
+// retryWait returns the wait after n failures. It doubles, and a part of it depends on the offset:
+// otherwise an output that merges batches of several splits would merge the same entries at every
+// attempt, and reject all of them for one bad entry.
 func retryWait(n int, at Offset) time.Duration {
 	wait := maxRetryWait
 	if doublings := n - 1; doublings < 10 {
@@ -93,7 +96,7 @@ func retryWait(n int, at Offset) time.Duration {
 // empty reports whether there is nothing to hand out again.
 func (i *isolation) empty() bool { return len(i.pieces) == 0 && len(i.loneFailures) == 0 }
 
-// next returns what is to be handed out again now, if anything is.
+// next returns the piece to hand out again now, if there is one.
 func (i *isolation) next(now time.Time) (piece, bool) {
 	if now.Before(i.notBefore) {
 		return piece{}, false
@@ -115,8 +118,8 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 	return piece{refs: []entryRef{l.ref}, deliveries: l.deliveries, lone: l}, true
 }
 
-// wait is the time until next has something, if nothing happens before. It is negative if nothing
-// is known to come.
+// wait returns the time until next returns a piece, if nothing happens before. It is negative if
+// there is none.
 func (i *isolation) wait(now time.Time) time.Duration {
 	due := i.notBefore
 	if len(i.pieces) == 0 {
@@ -131,7 +134,8 @@ func (i *isolation) wait(now time.Time) time.Duration {
 	return max(0, due.Sub(now))
 }
 
-// earliest is the entry that failed alone and is due first, of those that are not handed out.
+// earliest returns the entry that failed alone and is due first, among the entries that are not
+// handed out.
 func (i *isolation) earliest() (first *loneFailure) {
 	for _, l := range i.loneFailures {
 		if !l.out && (first == nil || l.due.Before(first.due)) {
@@ -141,8 +145,8 @@ func (i *isolation) earliest() (first *loneFailure) {
 	return first
 }
 
-// holdBack returns the piece without the entries that have to wait for one of their key that failed
-// alone.
+// holdBack returns the piece without the entries that must wait for an entry of their key that
+// failed alone.
 func (i *isolation) holdBack(p piece) piece {
 	if i.key == nil || len(i.loneFailures) == 0 {
 		return p
@@ -165,9 +169,9 @@ func (i *isolation) holdBack(p piece) piece {
 	return p
 }
 
-// fail takes a rejected piece back. suspects are the indexes of the entries that a hint names; it
-// is nil where there is no hint or none is to be trusted. It reports whether the failure proved the
-// hint wrong that the piece was cut by.
+// fail takes back a rejected piece. suspects are the indexes of the entries that a hint names; nil
+// if there is no hint or hints are ignored. alone is the entry if the piece had only one. misled
+// reports whether the failure proves that the piece was cut by a wrong hint.
 func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (alone *loneFailure, misled bool) {
 	if i.failingSince.IsZero() {
 		i.failingSince = now
@@ -187,7 +191,7 @@ func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (a
 	return nil, false
 }
 
-// telling reports whether a hint names some entries of n, but not all of them.
+// usableHint reports whether a hint names some of n entries, but not all.
 func usableHint(suspects []int, n int) bool {
 	return len(suspects) > 0 && len(suspects) < n && suspects[0] >= 0 && suspects[len(suspects)-1] < n
 }
@@ -196,7 +200,7 @@ func (p piece) part(from, to int) piece {
 	return piece{refs: p.refs[from:to:to], deliveries: p.deliveries}
 }
 
-// cutAt cuts the piece at suspects, which ascend. Everything stays in its place.
+// cutAt cuts the piece at suspects, which ascend. The order stays the same.
 func (p piece) cutAt(suspects []int) (parts []piece) {
 	add := func(from, to int, suspect bool) {
 		if from < to {
@@ -215,9 +219,8 @@ func (p piece) cutAt(suspects []int) (parts []piece) {
 	return parts
 }
 
-// putBack puts parts of a piece in their place before everything that was cut off behind them.
-// Where entries have no order, several pieces are out at a time, and their parts may come in any
-// order.
+// putBack puts the parts of a piece in front of everything that was cut off behind them. If entries
+// have no order, several pieces are handed out at a time, and their parts can come in any order.
 func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.pieces) }
 
 func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure {
@@ -235,7 +238,7 @@ func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure 
 	return l
 }
 
-// endRound ends a round. What was handed out before its end belongs to it.
+// endRound ends a round. Pieces that were handed out before its end belong to it.
 func (i *isolation) endRound(at Offset, now time.Time) {
 	i.rounds++
 	if i.accepted {
@@ -246,15 +249,15 @@ func (i *isolation) endRound(at Offset, now time.Time) {
 	i.accepted, i.roundEnded = false, now
 }
 
-// back takes note that a batch is not in flight any more.
+// returned notes that a piece is not in flight any more.
 func (i *isolation) returned(p piece) {
 	if p.deliveries > 0 {
 		i.piecesOut--
 	}
 }
 
-// accept takes note that a batch, or a piece of one, was accepted. After rounds in which nothing
-// was, all that failed in them is due at once: whatever was down is up again.
+// accept notes that a batch, or a piece of one, was accepted. After rounds in which nothing was
+// accepted, all entries that failed in them are due immediately: the output works again.
 func (i *isolation) accept(p piece, now time.Time) {
 	if i.rounds > 1 {
 		for _, l := range i.loneFailures {
@@ -274,7 +277,7 @@ func (i *isolation) accept(p piece, now time.Time) {
 	}
 }
 
-// first returns the first entry of those that failed alone, by offset; nil if none did.
+// first returns the entry with the lowest offset that failed alone; nil if there is none.
 func (i *isolation) first() (first *loneFailure) {
 	for _, l := range i.loneFailures {
 		if first == nil || l.ref.entry().Offset.Before(first.ref.entry().Offset) {

@@ -1,6 +1,6 @@
 package splits
 
-// Lag is how many entries of a stream lie behind a position.
+// Lag is the number of entries of a stream behind a position.
 type Lag struct {
 	// Entries is the number of entries, or an upper bound of it.
 	Entries int64
@@ -8,20 +8,21 @@ type Lag struct {
 	Exact bool
 }
 
-// Lag computes the lag of a position in a stream of this state. It is the one function for it:
-// metrics, messages, the command line and the Redis consumer group that tools look at show what it
-// returns. accounted is what is known from counting, see [Commit.Accounted]; ReadUnknown if nothing
-// is.
+// Lag returns the lag of a position in a stream of this state. All parts of the program use this
+// function: metrics, messages, the command line, and the Redis consumer group that tools read.
+// accounted is what is known from counting, see [Commit.Accounted]; CountUnknown if nothing is
+// known.
 //
-// Entries that were removed before they were read are no lag, since no member can read them. A
-// stream that counts what was ever added gives the lag by subtraction, as long as the position has
-// a count and nothing behind it was deleted by XDEL. Otherwise the length of the stream bounds the
-// lag, and Count can find out.
+// Entries that were removed before they were read are not part of the lag, since no member can read
+// them. If EntriesAdded is known, the lag is a difference, provided that the position has a count
+// and no entry behind it was deleted by XDEL. Otherwise the length of the stream is an upper bound,
+// and Streams.Count can determine the lag.
 func (s State) Lag(p Position, accounted int64) Lag {
 	switch {
 	case !s.Exists || s.Length == 0 || s.Last == p.Offset:
 		return Lag{Exact: true}
-	case s.Last.Before(p.Offset): // the stream went back: the next owner finds out from where to read
+	// The stream was rolled back; the next owner determines where to read.
+	case s.Last.Before(p.Offset):
 		return Lag{Entries: s.Length}
 	case p.Offset.Before(s.First):
 		return Lag{Entries: s.Length, Exact: true}
@@ -30,14 +31,12 @@ func (s State) Lag(p Position, accounted int64) Lag {
 	if known := max(p.EntriesRead, accounted); known >= 0 && known <= s.EntriesAdded {
 		most = min(most, s.EntriesAdded-known)
 	}
-	return Lag{
-		Entries: most,
-		Exact:   most == 0 || p.EntriesRead >= 0 && s.EntriesAdded >= p.EntriesRead && s.MaxDeleted.Compare(p.Offset) <= 0,
-	}
+	counted := p.EntriesRead >= 0 && s.EntriesAdded >= p.EntriesRead
+	return Lag{Entries: most, Exact: most == 0 || counted && s.MaxDeleted.Compare(p.Offset) <= 0}
 }
 
-// accounted is the count of a position for [Commit.Accounted], ReadUnknown if the store does not
-// count. The state may be older than the position. atLeast is what was known before.
+// accounted returns [Commit.Accounted] for a position, CountUnknown if the store does not count.
+// The state may be older than the position. atLeast is what was known before.
 func (s State) accounted(p Position, atLeast int64) int64 {
 	switch {
 	case !s.Exists || s.EntriesAdded < 0:
@@ -48,12 +47,12 @@ func (s State) accounted(p Position, atLeast int64) int64 {
 	return s.EntriesAdded - s.Lag(p, atLeast).Entries
 }
 
-// lagOf is the lag of a split as the auditor found it, in a stream of this state.
+// lagOf returns the lag of a split in a stream of this state.
 func (l splitSnapshot) lagOf(s State) Lag {
 	lag := s.Lag(l.done, l.accounted)
 	switch {
 	case lag.Exact:
-	case s.Last.Compare(l.next.Offset) <= 0: // all that lies behind is in our hands
+	case s.Last.Compare(l.next.Offset) <= 0: // everything behind done was fetched
 		lag.Entries = min(lag.Entries, l.ahead)
 		lag.Exact = s.MaxDeleted.Compare(l.done.Offset) <= 0 && !s.Last.Before(l.done.Offset)
 	case l.exact.holds(l.done.Offset, s):
@@ -62,7 +61,7 @@ func (l splitSnapshot) lagOf(s State) Lag {
 	return lag
 }
 
-// checked says that a count was exact, for as long as nothing is removed.
+// exactCount notes that a count was exact. It stays exact as long as no entry is removed.
 type exactCount struct {
 	at      Offset
 	removed int64

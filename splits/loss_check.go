@@ -2,8 +2,8 @@ package splits
 
 import "slices"
 
-// uncheckedReads are reads that returned entries and that have not been compared yet with a state of
-// the stream. It keeps offsets instead of entries: large entries of many splits would need more
+// uncheckedReads are reads that returned entries and that have not been compared yet with a state
+// of the stream. It keeps offsets instead of entries: large entries of many splits would need more
 // memory than all buffers.
 type uncheckedReads struct {
 	before  Position // where the first of the reads began
@@ -13,9 +13,9 @@ type uncheckedReads struct {
 	quiet   bool     // a later read returned nothing
 }
 
-// The state of a stream comes with its first and its last entry, so the state of a stream with large
-// entries costs as much as reading two of them. Then one check covers several reads: it also finds
-// what was lost between them.
+// The state of a stream comes with its first and its last entry, so the state of a stream with
+// large entries costs as much as reading two of them. Then one check covers several reads: it also
+// finds what was lost between them.
 const (
 	// largeStateEntry is the size in bytes from which an entry delays the check,
 	largeStateEntry = 16 << 10

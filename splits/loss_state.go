@@ -1,9 +1,9 @@
 package splits
 
-// removed counts the entries that were ever removed.
+// removed returns the number of entries that were ever removed.
 func (s State) removed() int64 { return s.EntriesAdded - s.Length }
 
-// below counts the entries that have been trimmed off the stream since they were read.
+// trimmedOf returns how many of the entries, which were read, have been trimmed since.
 func (s State) trimmedOf(entries []Offset) int {
 	if s.Length == 0 {
 		return len(entries)
@@ -15,8 +15,8 @@ func (s State) trimmedOf(entries []Offset) int {
 	return n
 }
 
-// maybeDeleted counts the entries that are not below the first one of the stream and may have been
-// deleted since they were read.
+// maybeDeletedOf returns how many of the entries, which were read, are behind the first one of the
+// stream and may have been deleted since by XDEL.
 func (s State) maybeDeletedOf(entries []Offset) int {
 	n := 0
 	for _, o := range entries[s.trimmedOf(entries):] {
@@ -27,9 +27,9 @@ func (s State) maybeDeletedOf(entries []Offset) int {
 	return n
 }
 
-// wentBack reports whether the stream is not what it was when it was seen, or can't have held
-// everything up to the position: reading behind that could wait for ever. Whatever a stream counts
-// only grows. A seen State that does not exist is none.
+// rolledBackFrom reports whether the stream cannot be the one that had the state seen, or cannot
+// have had everything up to the position: a read behind the position could wait forever. The counts
+// and offsets of a stream never decrease. A seen state that does not exist is ignored.
 func (s State) rolledBackFrom(seen State, at Position) bool {
 	switch {
 	case !s.Exists:
@@ -48,26 +48,26 @@ func (s State) rolledBackFrom(seen State, at Position) bool {
 		s.Length > 0 && seen.Length > 0 && s.First.Before(seen.First)
 }
 
-// hides reports whether a stream that went back holds, or may come to hold, entries at or below the
+// hasEntriesUpTo reports whether a stream that was replaced has, or can get, entries up to the
 // offset.
 func (s State) hasEntriesUpTo(at Offset) bool {
 	return !s.Exists || s.Last.Before(at) || s.Length > 0 && s.First.Compare(at) <= 0
 }
 
-// vanished is how many entries were seen and not read that a stream which went back does not have
-// any more: at least so many are lost.
+// lostUnread returns how many entries were seen and not read, and are missing in a stream that was
+// replaced. It is a lower bound of the loss.
 func (s State) lostUnread(seen State, read int64) int64 {
 	if !seen.Exists || seen.EntriesAdded < 0 || read < 0 {
 		return 0
 	}
 	kept := read
 	if s.Length > 0 && s.First.Compare(seen.Last) <= 0 {
-		kept = max(read, s.EntriesAdded) // it may be the same stream, and lack its end alone
+		kept = max(read, s.EntriesAdded) // it may be the same stream without its end
 	}
 	return max(0, seen.EntriesAdded-kept)
 }
 
-// readUp reports whether nothing was seen of the stream that lies behind the position.
+// fullyReadAt reports whether no entry of the stream was seen behind the position.
 func (s State) fullyReadAt(at Position) bool {
 	return s.Exists && s.EntriesAdded >= 0 && s.EntriesAdded <= at.EntriesRead && s.Last.Compare(at.Offset) <= 0
 }

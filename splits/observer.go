@@ -2,34 +2,34 @@ package splits
 
 import "time"
 
-// Observer is told what happens in a Consumer, for logs and metrics. Its methods are called by
-// several goroutines, never under a lock. They must not block for longer than a request to the
-// store, or call back. Embed NopObserver to pick some.
+// Observer receives the events of a Consumer, for logs and metrics. Several goroutines call its
+// methods, never under a lock. The methods must not block for longer than a request to the store
+// takes, and must not call the Consumer. Embed NopObserver to implement only some of them.
 type Observer interface {
-	// Rebalanced: splits were taken on or given up.
+	// Rebalanced: splits were added or given up.
 	Rebalanced(r Rebalance)
-	// Committed: positions were stored.
+	// Committed: a position was stored.
 	Committed(s Split, at Position)
-	// Fenced: leases were lost: to another epoch (ErrFenced), because they could not be renewed in
-	// time (ErrExpired), because the stream is not what it was (ErrRolledBack), or because an
-	// operator ended them on purpose (ErrSought, ErrDeleted).
+	// Fenced: leases were lost. The cause is ErrFenced if another epoch has the lease, ErrExpired
+	// if it could not be renewed in time, ErrRolledBack if the stream was replaced, and ErrSought
+	// or ErrDeleted if an operator ended the lease on purpose.
 	Fenced(all []Split, cause error)
-	// Lost: entries are gone that were never read, or streams are not what they were. What was
-	// found at one time comes in one call.
+	// Lost: entries were removed before they were read, or streams were replaced. Losses that were
+	// found at the same time come in one call.
 	Lost(all []Loss)
-	// Redelivered: a batch of so many entries was nacked, and they are handed out again.
+	// Redelivered: a batch was nacked, and its entries are handed out again.
 	Redelivered(s Split, entries int)
-	// Skipped: a batch of so many entries was nacked, and they are passed over, for replaying is
-	// off.
+	// Skipped: a batch was nacked, and its entries are skipped because of Config.SkipNacked.
 	Skipped(s Split, entries int)
-	// Failing: an entry has been failing for a while. It comes once a minute for each split.
+	// Failing: an entry has been failing for a while. It is called at most once a minute for each
+	// split.
 	Failing(f Failing)
-	// Recovered: an entry that was failing, after Failing was called for its split, has been
-	// processed.
+	// Recovered: an entry was processed after it had been failing and Failing had been called for
+	// its split.
 	Recovered(f Failing)
-	// Sampled: how the splits of this member stand, every Config.SampleEvery.
+	// Sampled: the state of all owned splits, every Config.SampleEvery.
 	Sampled(samples []Sample)
-	// Stalled: every split that has entries has waited for an acknowledgement for so long.
+	// Stalled: every split that has entries has waited this long for an acknowledgement.
 	Stalled(waited time.Duration)
 	// Unavailable: a part became unavailable, or has been for another minute. Available: it is
 	// available again. One call each, however many requests fail.
@@ -37,38 +37,38 @@ type Observer interface {
 	Available(part Part)
 }
 
-// Rebalance is one change of what a member reads.
+// Rebalance is one change of the owned splits.
 type Rebalance struct {
 	Member string
-	// Version of the plan that was followed.
+	// Version is the version of the plan.
 	Version uint64
 	Added   []Split
 	Revoked []Split
-	// Owned is the number of splits held now.
+	// Owned is the number of splits owned now.
 	Owned int
 }
 
-// Sample is how one split stands.
+// Sample is the state of one split.
 type Sample struct {
 	Split Split
-	// Lag is the number of entries behind the last acknowledged one, or an upper bound of it unless
+	// Lag is the number of entries behind the last acknowledged one. It is an upper bound unless
 	// LagExact.
 	Lag      int64
 	LagExact bool
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is
 	// none.
 	LagAge time.Duration
-	// Unacked is how long ago the oldest entry that is not acknowledged was handed out first; 0 if
-	// there is none.
+	// Unacked is the time since the oldest entry that is not acknowledged was handed out first; 0
+	// if there is none.
 	Unacked time.Duration
 	// Bound is the oldest entry that is not acknowledged, if nothing newer is handed out because of
-	// Config.MaxAhead.
+	// Config.MaxAhead; zero otherwise.
 	Bound Offset
-	// LastRead is when entries last came; zero if none have since the split was claimed.
+	// LastRead is when entries last came; zero if none have come since the split was claimed.
 	LastRead time.Time
 }
 
-// NopObserver ignores everything.
+// NopObserver is an Observer that does nothing.
 type NopObserver struct{}
 
 // Rebalanced does nothing.

@@ -22,11 +22,11 @@ func ParseOffset(text string) (Offset, error) {
 	var o Offset
 	var err error
 	if o.Millis, err = strconv.ParseUint(ms, 10, 64); err != nil {
-		return Offset{}, fmt.Errorf("offset %q is no stream ID of the form ms-seq", text)
+		return Offset{}, fmt.Errorf("offset %q is not a stream ID of the form ms-seq", text)
 	}
 	if both {
 		if o.Seq, err = strconv.ParseUint(seq, 10, 64); err != nil {
-			return Offset{}, fmt.Errorf("offset %q is no stream ID of the form ms-seq", text)
+			return Offset{}, fmt.Errorf("offset %q is not a stream ID of the form ms-seq", text)
 		}
 	}
 	return o, nil

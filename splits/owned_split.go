@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ownedSplit is what a member knows of one split under one lease. A split that is claimed again gets
-// a new ownedSplit, so that nothing left over from the old lease can change it. All fields are
+// ownedSplit is what a member knows of one split under one lease. A split that is claimed again
+// gets a new ownedSplit, so that nothing left over from the old lease can change it. All fields are
 // guarded by the lock of the splitSet.
 type ownedSplit struct {
 	lease  Lease

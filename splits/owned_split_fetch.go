@@ -8,8 +8,8 @@ func (o *ownedSplit) mayHaveBacklog(now time.Time) bool {
 	return o.backlogged || now.Sub(o.answeredAt) > blockFor
 }
 
-// mayReturnEntries reports whether a read probably returns entries: the last one returned as many as
-// it asked for, or there was none yet.
+// mayReturnEntries reports whether a read probably returns entries: the last one returned as many
+// as it asked for, or there was none yet.
 func (o *ownedSplit) mayReturnEntries() bool { return o.backlogged || o.answeredAt.IsZero() }
 
 // canFetch reports whether a request for the split can be made now.
@@ -40,8 +40,8 @@ func (o *ownedSplit) accept(entries []Entry) (size int) {
 	return size
 }
 
-// takeBuffered takes at most limit entries off the front of the buffer, and stops where entries were
-// lost. read is EntriesRead of the position before the first of them.
+// takeBuffered takes at most limit entries off the front of the buffer, and stops where entries
+// were lost. read is EntriesRead of the position before the first of them.
 func (o *ownedSplit) takeBuffered(limit int) (entries []Entry, read int64) {
 	read = o.buffer[0].read
 	for len(o.buffer) > 0 && len(entries) < limit {

@@ -18,7 +18,7 @@ func (s signal) raise() {
 	}
 }
 
-// sleepOr waits for the signal, at most for d, or until ctx ends.
+// sleepOr waits for the signal, at most for d, or until ctx ends. It returns ctx's error.
 func sleepOr(ctx context.Context, d time.Duration, s signal) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

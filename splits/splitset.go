@@ -116,11 +116,11 @@ func (set *splitSet) list() []Split {
 }
 
 // ownsIn reports whether any split of the fetch group is owned.
-func (set *splitSet) ownsIn(shard string) bool {
+func (set *splitSet) ownsIn(group string) bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for s := range set.splits {
-		if set.cfg.FetchGroup(s) == shard {
+		if set.cfg.FetchGroup(s) == group {
 			return true
 		}
 	}
@@ -142,13 +142,13 @@ func (set *splitSet) wakeAllFetchers() {
 }
 
 // roomSignal returns the signal that wakes the fetcher of a fetch group.
-func (set *splitSet) roomSignal(shard string) signal {
+func (set *splitSet) roomSignal(group string) signal {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	if set.room[shard] == nil {
-		set.room[shard] = newSignal()
+	if set.room[group] == nil {
+		set.room[group] = newSignal()
 	}
-	return set.room[shard]
+	return set.room[group]
 }
 
 func (set *splitSet) isClosed() bool {

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// distrustHints is for how long hints are not trusted after one was wrong: pipelines that give
-// wrong hints go on doing so.
+// ignoreHintsFor is how long hints are ignored after one was wrong: a pipeline that gives wrong
+// hints usually gives more of them.
 const ignoreHintsFor = time.Minute
 
-// acknowledge takes in that a batch was processed. It returns the failure that this ends, if one
-// was reported.
+// acknowledge resolves the entries of a batch that was processed. If the failure of its entry was
+// reported and ends with it, acknowledge returns that failure. It changes nothing if the lease is
+// lost: another member may own the split.
 func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -32,8 +33,9 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	return recovered
 }
 
-// reject takes in that a batch failed, and reports whether that counts. If the batch had one entry,
-// certain is to be called once it is known that no other batch failed that was in flight meanwhile.
+// reject takes back a batch that failed, and reports whether the failure counts: it does not if the
+// lease is lost. If the batch had one entry, certain is to be called when it is known that no other
+// batch failed that was in flight at the same time.
 func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -48,7 +50,7 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 		return nil, true
 	}
 	for _, ref := range b.piece.refs {
-		ref.span.own() // acknowledged entries of it are to be dropped
+		ref.span.own() // so that its acknowledged entries can be dropped
 	}
 	if now.Before(set.ignoreHintsUntil) {
 		suspects = nil
@@ -66,14 +68,15 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
 
-// resolve marks all entries of a batch as done with.
+// resolve marks all entries of a batch as resolved.
 func (set *splitSet) resolve(b *Batch) {
 	for _, ref := range b.piece.refs {
 		b.hold.tracker.Resolve(ref.span, ref.index)
 	}
 }
 
-// landed goes on with a split after a batch of it came back.
+// batchReturned continues with a split after one of its batches was acknowledged or rejected. The
+// lock is held.
 func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
 	o.inflight--
 	o.oldestSince = now
@@ -85,7 +88,7 @@ func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
 	set.endIfRolledBack(o)
 }
 
-// certain counts a failure that is the entry's own.
+// confirmFailure counts a failure whose cause must be the entry.
 func (set *splitSet) confirmFailure(l *loneFailure) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -98,30 +101,30 @@ type Failing struct {
 	Offset Offset
 	// Key is its order key, if it has one.
 	Key string
-	// Among is 1 if the entry fails alone. Otherwise the entry is the first of so many that failed
-	// together last.
+	// Among is 1 if the entry fails alone. Otherwise it is the number of entries that failed
+	// together last, and the entry is the first of them.
 	Among int
-	// Attempts is how often it failed alone; Certain is in how many of these cases no other batch
-	// of the process failed that was in flight meanwhile.
+	// Attempts is how often it failed alone. Certain is how often it failed alone while no other
+	// batch of the process failed that was in flight at the same time.
 	Attempts, Certain int
 	// Others is how many more entries of the split failed alone.
 	Others int
-	// For is the time since a batch with the entry failed first.
+	// For is the time since the first failure of a batch with the entry.
 	For time.Duration
-	// Waits says that nothing newer of the split is handed out meanwhile.
+	// Waits is true if nothing newer of the split is handed out meanwhile.
 	Waits bool
-	// Cause is why it failed last.
+	// Cause is the last error.
 	Cause error
 }
 
 const (
-	// reportFailingAfter is how long entries fail before it is reported.
+	// reportFailingAfter is how long entries must fail before the failure is reported.
 	reportFailingAfter = 5 * time.Second
 	// reportFailingEvery is how often it is reported again.
 	reportFailingEvery = time.Minute
 )
 
-// failing returns what is to be reported after a batch failed; nil if nothing is now.
+// failing returns what to report after a batch failed; nil if nothing is due.
 func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	now := set.cfg.Now()
 	set.mu.Lock()

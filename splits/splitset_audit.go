@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// look is one split as the auditor finds it.
+// splitSnapshot is a copy of the state of one owned split, for the auditor.
 type splitSnapshot struct {
 	split       *ownedSplit
 	lease       Lease
-	answers     int      // of the hold
-	knownUpTo   Position // up to which the stream is known to be the one that was read
-	checkedUpTo Offset   // behind it are entries that were read and whose stream has not been looked at since
+	answers     int      // ownedSplit.answers
+	knownUpTo   Position // up to here the stream is known to be the one that was read
+	checkedUpTo Offset   // behind it are entries that were read and not checked yet
 	lastState   State
-	decided     bool // it is known already that the stream is not what it was
+	decided     bool // the stream is known to be replaced, or the split is stopped
 	done        Position
-	next        Position  // where the next fetch goes on
-	ahead       int64     // entries fetched between done and next
-	oldest      Offset    // first entry fetched and not acknowledged; zero if none is
-	since       time.Time // when the first entry that is not acknowledged was handed out first; zero if none is
+	next        Position  // where the next fetch begins
+	ahead       int64     // number of entries fetched between done and next
+	oldest      Offset    // first entry fetched and not acknowledged; zero if there is none
+	since       time.Time // when the first entry not acknowledged was handed out first; zero if there is none
 	bound       bool      // nothing newer is handed out before that entry is acknowledged
 	lastRead    time.Time
-	// What is known from counting, see hold.
+	// What is known from counting, see countState.
 	entriesFetched, accounted int64
 	exact                     exactCount
 }
@@ -48,9 +48,10 @@ func (set *splitSet) snapshots() []splitSnapshot {
 			exact:          o.exact,
 		}
 		if o.unchecked != nil {
-			l.knownUpTo.EntriesRead = o.unchecked.before.EntriesRead // the count of what lies behind has yet to be judged
+			// The count of the unchecked reads is not known yet.
+			l.knownUpTo.EntriesRead = o.unchecked.before.EntriesRead
 			l.checkedUpTo = o.unchecked.before.Offset
-			l.lastState.Exists = true // or nothing could have been read
+			l.lastState.Exists = true // otherwise nothing could have been read
 		}
 		l.oldest, _ = o.oldest()
 		_, l.since, _ = o.tracker.Oldest()
@@ -61,15 +62,16 @@ func (set *splitSet) snapshots() []splitSnapshot {
 	return looks
 }
 
-// wentBack ends the holds of streams that are not what they were, all in one step, so that they are
-// claimed and reported together. A look may be overdue: if a read has brought something since, the
-// answer may be about a stream that is gone, and the reads have judged the one that came after it.
-// Where they have not, reading stands still, and the next look finds the same.
+// endRolledBack ends the splits whose streams were rolled back, in one step, so that they are
+// claimed and reported together. A snapshot may be out of date: if a read has returned something
+// since, the state may be older than the stream that was read, and a check has dealt with the
+// change. If there was no check, the split is not read any more, and the next snapshot shows the
+// same.
 func (set *splitSet) endRolledBack(looks []splitSnapshot) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, l := range looks {
-		if l.split.phase == reading && l.split.answers == l.answers { // in another phase the next owner will see it
+		if l.split.phase == reading && l.split.answers == l.answers { // in another phase the next owner detects it
 			set.markRolledBack(l.split)
 		}
 	}
@@ -87,13 +89,12 @@ func (set *splitSet) setLag(o *ownedSplit, lag int64) {
 	o.lag = lag
 }
 
-// stallAfter is how long an acknowledgement may take before the user is told what usually causes
-// it.
+// stallAfter is how long acknowledgements may take before Observer.Stalled is called.
 const stallAfter = 10 * time.Second
 
-// checkStall reports how long every split that has entries has waited for an acknowledgement, if
-// that is worth telling and has not been told; else 0. Poll calls it when it finds nothing to hand
-// out.
+// checkStall returns how long every split that has entries has waited for an acknowledgement. It
+// returns 0 if that is too short, or was returned before. Poll calls it when it has nothing to hand
+// out; began is when Poll began.
 func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 	if now.Sub(began) < stallAfter {
 		return 0

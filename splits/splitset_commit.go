@@ -2,17 +2,20 @@ package splits
 
 import "time"
 
-// errand is what is to be done for one lease: a position to store, or, without one, a renewal.
+// commitTask is a request for one lease: to store a position, or to renew if position is nil.
 type commitTask struct {
 	split    *ownedSplit
 	lease    Lease
 	position *Position
-	// accounted goes with at, see Commit.
+	// accounted goes with position, see Commit.Accounted.
 	accounted int64
 }
 
-// due collects what is to be stored and renewed, save for leases with a call under way, and drops
-// leases that have run out.
+// on returns the split of the task.
+func (task commitTask) on() Split { return task.lease.Split }
+
+// dueTasks returns the commits and renewals that are due, except for leases with a call in flight,
+// and ends splits whose lease has run out.
 func (set *splitSet) dueTasks() (all []commitTask) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -20,11 +23,12 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 	for _, o := range set.splits {
 		done := o.tracker.Done()
 		accounted := o.updateAccounted(done)
+		progress := done.worthStoringOver(o.stored) || accounted > o.storedAccounted
 		switch {
 		case !o.lease.Trusted(now):
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
-		case (done.worthStoringOver(o.stored) || accounted > o.storedAccounted) && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
+		case progress && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
 			all = append(all, commitTask{o, o.lease, &done, accounted})
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, commitTask{o, o.lease, nil, 0})
@@ -33,7 +37,7 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 	return all
 }
 
-// begin marks leases for which a call is now made.
+// beginTasks marks the leases for which a call is made now.
 func (set *splitSet) beginTasks(all []commitTask) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -46,7 +50,7 @@ func (set *splitSet) beginTasks(all []commitTask) {
 	}
 }
 
-// finish takes the marks of begin back.
+// finishTasks removes the marks of beginTasks.
 func (set *splitSet) finishTasks(all []commitTask) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -55,7 +59,8 @@ func (set *splitSet) finishTasks(all []commitTask) {
 	}
 }
 
-// renewed notes that the store extended a lease, and stored a position with it.
+// renewed notes that the store extended a lease, and stored a position with it if stored is not
+// nil.
 func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -75,7 +80,7 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	o.storedAccounted = stored.Accounted
 }
 
-// fenced ends the hold of a lease that is not ours any more.
+// fenced ends an owned split whose lease this member has lost.
 func (set *splitSet) fenced(lease Lease, cause error) {
 	set.mu.Lock()
 	defer set.mu.Unlock()

@@ -1,21 +1,23 @@
 package splits
 
-// wantCount begins a count for a split whose lag is not known exactly, unless there is one or the
-// last one was not long ago.
+// startCount starts a count for a split whose lag is not known exactly, unless a count is running
+// or the last one ended recently.
 func (set *splitSet) startCount(l splitSnapshot, s State) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	o := l.split
-	if o.phase != reading || o.rolledBack || o.stopped != nil || o.count != nil || now.Before(o.countAfter) || s.EntriesAdded < 0 {
+	switch {
+	case o.phase != reading || o.rolledBack || o.stopped != nil: // it is not read on
+		return
+	case o.count != nil || now.Before(o.countAfter) || s.EntriesAdded < 0:
 		return
 	}
 	o.count = newCountJob(l, s)
 	set.countWanted.raise()
 }
 
-// settleCount takes in a count that is complete, now that the state of the stream behind it is
-// known.
+// finishCount takes over a complete count, now that a state of the stream after it is known.
 func (set *splitSet) finishCount(l *splitSnapshot, s State) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -38,14 +40,17 @@ func (set *splitSet) finishCount(l *splitSnapshot, s State) {
 	l.accounted, l.exact = o.accounted, o.exact
 }
 
-// slice is one slice that is to be counted.
+// countSlice is one slice to be counted.
 type countSlice struct {
 	split *ownedSplit
 	job   *countJob
 	req   CountRequest
 }
 
-// slices lists what is to be counted next, of each split with a count under way.
+// on returns the split of the slice.
+func (s countSlice) on() Split { return s.req.Split }
+
+// nextSlices returns the next slice of each split whose count is running.
 func (set *splitSet) nextSlices() (all []countSlice) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -57,7 +62,7 @@ func (set *splitSet) nextSlices() (all []countSlice) {
 	return all
 }
 
-// counted takes in a slice and says how large the next one is to be.
+// addSlice adds the result for a slice, and sets the size of the next one.
 func (set *splitSet) addSlice(s countSlice, c Counted, err error) {
 	now := set.cfg.Now()
 	set.mu.Lock()

@@ -18,8 +18,8 @@ func (result *fetchResult) addLoss(o *ownedSplit, loss Loss) {
 	result.losses, result.leases = append(result.losses, loss), append(result.leases, o.lease)
 }
 
-// deliver adds the answers to a fetch request to the buffers. The request asked for count entries of
-// each split; full entries show that a split has a backlog.
+// deliver adds the answers to a fetch request to the buffers. The request asked for count entries
+// of each split; full entries show that a split has a backlog.
 func (set *splitSet) deliver(items []fetchItem, count, full int, fetched []Fetched) fetchResult {
 	now := set.cfg.Now()
 	result := fetchResult{failed: map[Split]error{}}
@@ -112,8 +112,8 @@ func (set *splitSet) checkThenAccept(item fetchItem, f Fetched, now time.Time, r
 	}
 }
 
-// check compares reads with a state of the stream, and acts on what it finds. It reports whether the
-// split is read on. The lock is held.
+// check compares reads with a state of the stream, and acts on what it finds. It reports whether
+// the split is read on. The lock is held.
 func (set *splitSet) check(item fetchItem, reads *uncheckedReads, s State, result *fetchResult) (finding, bool) {
 	o := item.split
 	found := reads.check(s, item.lastState)

@@ -17,23 +17,23 @@ func (d drainedSplit) split() Split { return d.lease.Split }
 // reconcile makes the set follow the assignment: splits that are not in it begin to drain, until
 // drainBy at the latest, and draining splits that are in it again are read on. It returns the
 // splits of the assignment that are not owned.
-func (set *splitSet) reconcile(wish []Split, drainBy time.Time) (missing []Split) {
-	wanted := make(map[Split]bool, len(wish))
+func (set *splitSet) reconcile(assigned []Split, drainBy time.Time) (missing []Split) {
+	isAssigned := make(map[Split]bool, len(assigned))
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, s := range wish {
-		wanted[s] = true
+	for _, s := range assigned {
+		isAssigned[s] = true
 		if set.splits[s] == nil {
 			missing = append(missing, s)
 		}
 	}
 	for s, o := range set.splits {
 		switch {
-		case !wanted[s] && o.phase == reading:
+		case !isAssigned[s] && o.phase == reading:
 			o.phase, o.drainBy = draining, drainBy
 			set.dropBuffer(o)
 			set.wakeAllFetchers()
-		case wanted[s] && o.phase == draining:
+		case isAssigned[s] && o.phase == draining:
 			set.stopDraining(o)
 		}
 	}
@@ -53,7 +53,7 @@ func (set *splitSet) stopDraining(o *ownedSplit) {
 
 // takeDrained ends the splits that have drained, or all splits, and returns their last positions.
 // next is the time until the next split must have drained.
-func (set *splitSet) takeDrained(all bool) (gone []drainedSplit, next time.Duration) {
+func (set *splitSet) takeDrained(all bool) (drained []drainedSplit, next time.Duration) {
 	now := set.cfg.Now()
 	next = idleClaimer
 	set.mu.Lock()
@@ -67,9 +67,9 @@ func (set *splitSet) takeDrained(all bool) (gone []drainedSplit, next time.Durat
 			continue
 		}
 		done := o.tracker.Done()
-		gone = append(gone, drainedSplit{lease: o.lease, done: done, stored: !done.worthStoringOver(o.stored)})
-		gone[len(gone)-1].accounted = o.updateAccounted(done)
+		drained = append(drained, drainedSplit{lease: o.lease, done: done, stored: !done.worthStoringOver(o.stored)})
+		drained[len(drained)-1].accounted = o.updateAccounted(done)
 		set.end(o, ErrRevoked)
 	}
-	return gone, next
+	return drained, next
 }

@@ -37,14 +37,15 @@ func (s *fetchPlan) add(o *ownedSplit) {
 			inspect = false // a later request asks for the state
 		}
 	}
-	s.items = append(s.items, fetchItem{o, Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}, o.lastState})
+	cursor := Cursor{Split: o.lease.Split, After: o.next.Offset, Inspect: inspect}
+	s.items = append(s.items, fetchItem{o, cursor, o.lastState})
 }
 
-// planFetch selects splits of a fetch group that have room, and marks them as being fetched: at
-// most most splits, of which at most mostFull probably return entries. If some splits have a
-// backlog, idle ones are named every idlePoll only, so that one busy split among a thousand is read
-// as fast as if it were the only one.
-func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
+// planFetch selects splits of a fetch group that have room, and marks them as being fetched. It
+// names up to maxSplits splits, of which up to maxFull probably return entries. If some splits have
+// a backlog, idle splits are named every idlePoll only, so that one busy split among a thousand is
+// read as fast as if it were the only one.
+func (set *splitSet) planFetch(group string, maxFull, maxSplits int) fetchPlan {
 	now := set.cfg.Now()
 	plan := fetchPlan{all: true, wait: idleFetcher}
 	var quiet []*ownedSplit
@@ -52,7 +53,7 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 	defer set.mu.Unlock()
 	for s, o := range set.splits { // in random order
 		switch {
-		case set.cfg.FetchGroup(s) != shard:
+		case set.cfg.FetchGroup(s) != group:
 		case o.trial != nil: // it is read separately
 			// A trial without a failure is short, and a blocking read would delay the split after
 			// it.
@@ -67,7 +68,7 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 			plan.all = false
 		case !o.mayHaveBacklog(now):
 			quiet = append(quiet, o)
-		case plan.backlogged == min(maxBacklogged, most) || o.mayReturnEntries() && plan.full == mostFull:
+		case plan.backlogged == min(maxBacklogged, maxSplits) || o.mayReturnEntries() && plan.full == maxFull:
 			plan.more, plan.all = true, false
 		default:
 			plan.add(o)
@@ -81,7 +82,7 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 		switch {
 		case plan.backlogged > 0 && now.Sub(o.answeredAt) < idlePoll:
 			plan.more, plan.all = true, false
-		case len(plan.items) == most:
+		case len(plan.items) == maxSplits:
 			plan.all = false
 		default:
 			plan.add(o)
@@ -92,12 +93,12 @@ func (set *splitSet) planFetch(shard string, mostFull, most int) fetchPlan {
 
 // planFirstFetch selects splits of one fetch group that were just added: their first read need not
 // wait for a blocked fetcher.
-func (set *splitSet) planFirstFetch(owned []*ownedSplit, most int) []fetchItem {
+func (set *splitSet) planFirstFetch(added []*ownedSplit, maxSplits int) []fetchItem {
 	var plan fetchPlan
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, o := range owned {
-		if o.canFetch() && o.trial == nil && set.hasRoom(o) && len(plan.items) < most {
+	for _, o := range added {
+		if o.canFetch() && o.trial == nil && set.hasRoom(o) && len(plan.items) < maxSplits {
 			plan.add(o)
 		}
 	}

@@ -2,23 +2,25 @@ package splits
 
 import "errors"
 
-// memory is what stays known of the stream of a split when a hold ends, for the next one.
+// streamMemory is what is kept of an owned split whose lease was lost, until the split is claimed
+// again.
 type streamMemory struct {
-	lastState State // the newest state of the stream while it was the one that was read; zero if none was seen
+	// The newest state of the stream that was read; zero if none was seen.
+	lastState State
 	// end is the position behind the last entry that was handed out.
 	end          Position
 	fingerprints fingerprints
-	// back says that the hold ended because the stream went back.
+	// rolledBack is true if the lease was lost because the stream was rolled back.
 	rolledBack bool
-	// epoch is that of the lease.
+	// epoch is the epoch of the lease.
 	epoch uint64
 	// done is the position up to which everything was acknowledged.
 	done Position
 }
 
-// remember keeps what is known of the stream for when the split, whose lease was lost, is claimed
-// anew. Of one that was halted or deleted nothing is: the operator who moved its position, or
-// deleted it, knows of the loss. The lock is held.
+// remember keeps what is known of the stream until the split is claimed again. It keeps nothing of
+// a split that was stopped or deleted: the operator who moved its position or deleted it knows of
+// the loss. The lock is held.
 func (set *splitSet) remember(o *ownedSplit, cause error) {
 	if o.stopped == nil && !errors.Is(cause, ErrDeleted) {
 		set.memories[o.lease.Split] = streamMemory{
@@ -32,8 +34,9 @@ func (set *splitSet) remember(o *ownedSplit, cause error) {
 	}
 }
 
-// recall returns what was known of the stream of a split when its lease was lost. If the position
-// has moved on since, another member had the split, and will have judged.
+// recall returns what was known of the stream when the lease of a split was lost. It returns
+// nothing if the position has moved on since: then another member owned the split, and checked the
+// stream.
 func (set *splitSet) recall(s Split, at Position) streamMemory {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -44,9 +47,9 @@ func (set *splitSet) recall(s Split, at Position) streamMemory {
 	return m
 }
 
-// goBack notes that the stream of a split is not what it was. Nothing more is fetched. What was
-// fetched is still handed out, for the stream may not have it any more; then the hold ends, and the
-// split is claimed anew. The lock is held.
+// markRolledBack notes that the stream of a split is not the one that was read. Nothing more is
+// fetched. Fetched entries are still handed out, since the stream may not have them any more. Then
+// the split is lost, and is claimed again. The lock is held.
 func (set *splitSet) markRolledBack(o *ownedSplit) {
 	o.rolledBack = true
 	set.endIfRolledBack(o)

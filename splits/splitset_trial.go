@@ -1,8 +1,9 @@
 package splits
 
-// setBack puts the splits of a request for count entries of each on trial, since it failed. It
-// returns whether they were on trial before, and how often in a row the smallest request of all has
-// failed for them now. next describes the next entries of the first of them.
+// putOnTrial puts the splits of a request that failed on trial; it had asked for count entries of
+// each split. It returns whether they were on trial before, and how often in a row the smallest
+// possible request has failed for them now. next describes the next entries of the first of the
+// splits.
 func (set *splitSet) putOnTrial(items []fetchItem, next []Peeked, count int) (onTrial bool, failures int) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -22,8 +23,8 @@ func (set *splitSet) putOnTrial(items []fetchItem, next []Peeked, count int) (on
 	return onTrial, failures
 }
 
-// setLargeAside puts splits on trial whose next entry is larger than an answer should be, unless
-// that is so for all. It returns the others. next describes the next entries of the first of them.
+// putLargeOnTrial puts splits on trial whose next entry is larger than an answer should be, unless
+// all are. It returns the other splits. next describes the next entries of the first of the splits.
 func (set *splitSet) putLargeOnTrial(items []fetchItem, next []Peeked) (others []fetchItem) {
 	large := func(i int) bool { return i < len(next) && next[i].Size > targetReplyBytes }
 	for i := range items {
@@ -45,26 +46,27 @@ func (set *splitSet) putLargeOnTrial(items []fetchItem, next []Peeked) (others [
 	return others
 }
 
-// endTrials ends all trials of a shard: the failures turned out to be an outage.
-func (set *splitSet) endTrials(shard string) {
+// endTrials ends all trials of a fetch group: the failures turned out to be an outage.
+func (set *splitSet) endTrials(group string) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for s, o := range set.splits {
-		if o.trial != nil && set.cfg.FetchGroup(s) == shard {
+		if o.trial != nil && set.cfg.FetchGroup(s) == group {
 			o.trial = nil
 		}
 	}
 }
 
-// onTrial selects splits of a shard for the next request of a trial, and returns that trial. Those
-// that failed alone come last, and before them those with large entries: they may take all the time
-// that a request has, and then delay no others.
-func (set *splitSet) planTrial(shard string) (items []fetchItem, like trial) {
+// planTrial selects splits of a fetch group for the next request of a trial, and returns that
+// trial. Splits that failed alone come last, and before them the splits with large entries: such a
+// request may use its whole time limit, and then delays no other.
+func (set *splitSet) planTrial(group string) (items []fetchItem, like trial) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	due := func(s Split, o *ownedSplit) bool {
-		return o.trial != nil && set.cfg.FetchGroup(s) == shard && o.canFetch() && !o.pausedUntil.After(now) && set.hasRoom(o)
+		return o.trial != nil && set.cfg.FetchGroup(s) == group &&
+			o.canFetch() && !o.pausedUntil.After(now) && set.hasRoom(o)
 	}
 	var first *ownedSplit
 	for s, o := range set.splits {
@@ -79,7 +81,8 @@ func (set *splitSet) planTrial(shard string) (items []fetchItem, like trial) {
 	var plan fetchPlan
 	plan.add(first)
 	for s, o := range set.splits {
-		if len(plan.items) < like.splits && due(s, o) && o.trial.splits == like.splits && o.trial.count == like.count {
+		same := due(s, o) && o.trial.splits == like.splits && o.trial.count == like.count
+		if same && len(plan.items) < like.splits {
 			plan.add(o)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Start says where a group begins to read a split that has no committed position. The zero Start is
+// Start is where a group begins to read a split that has no committed position. The zero Start is
 // Earliest.
 type Start struct {
 	kind startKind
@@ -20,10 +20,10 @@ const (
 	startAt
 )
 
-// Earliest starts at the first entry that is there.
+// Earliest starts at the first entry of the stream.
 func Earliest() Start { return Start{} }
 
-// Latest starts behind the last entry that was generated when the group first claims the split.
+// Latest starts behind the last entry at the time of the group's first claim of the split.
 func Latest() Start { return Start{kind: startLatest} }
 
 // StartAt starts at the first entry whose offset is o or higher.
@@ -38,8 +38,8 @@ func (s Start) IsEarliest() bool { return s.kind == startEarliest }
 // At returns the offset of a StartAt, and whether it is one.
 func (s Start) At() (Offset, bool) { return s.at, s.kind == startAt }
 
-// ParseStart reads "earliest", "latest", a time (RFC 3339) or the ID of an entry. Times and IDs are
-// inclusive; one that lies before 1970 or after now is an error, which says what to use instead.
+// ParseStart parses "earliest", "latest", a time (RFC 3339) or the ID of an entry. Times and IDs
+// are inclusive. A time before 1970 or after now is an error, which names the value to use instead.
 func ParseStart(text string, now time.Time) (Start, error) {
 	switch text {
 	case "earliest":

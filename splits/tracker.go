@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Tracker keeps account of what was handed out of one split and resolved since, and knows the
-// highest position without a gap below it: the only one that may be committed. Behind a gap it
-// keeps what it needs for that, and not the entries. It is not safe for concurrent use; a Reader
-// guards it with its lock.
+// tracker tracks which entries of one split were handed out and resolved, and computes the highest
+// position up to which all are resolved: the only one that can be committed. Behind a gap it keeps
+// counts and offsets, but no entries. It is not safe for concurrent use; the lock of the splitSet
+// guards it.
 type tracker struct {
 	done    Position
 	spans   []*span // in the order of their offsets; the first has an entry that is not resolved
@@ -16,24 +16,25 @@ type tracker struct {
 	ahead   int
 }
 
-// Span is a run of consecutive entries: they were handed out together, or all of them are resolved.
+// span is a sequence of consecutive entries: they were handed out together, or all of them are
+// resolved.
 type span struct {
-	entries     []Entry // nil once all of them are resolved
+	entries     []Entry // nil when all of them are resolved
 	owned       bool    // nothing else refers to entries
 	first, last Offset
 	size        int
-	read        int64 // Read of the position before the first entry
+	read        int64 // EntriesRead of the position before the first entry
 	resolved    []bool
-	open        int       // entries not resolved
-	passed      int       // entries at the front that are counted in Tracker.done
+	open        int       // number of entries not resolved
+	passed      int       // entries at the front that are counted in tracker.done
 	since       time.Time // when they were handed out first
 }
 
-// NewTracker starts at a position up to which everything is resolved.
+// newTracker returns a tracker that begins at a position up to which everything is resolved.
 func newTracker(done Position) *tracker { return &tracker{done: done} }
 
-// Track adds entries that are handed out now. Entries must be tracked in the order of their
-// offsets. read is the Read of the position before the first of them.
+// Track adds entries that are handed out now, in the order of their offsets. read is EntriesRead of
+// the position before the first of them.
 func (t *tracker) Track(entries []Entry, read int64, now time.Time) *span {
 	n := len(entries)
 	s := &span{
@@ -46,7 +47,7 @@ func (t *tracker) Track(entries []Entry, read int64, now time.Time) *span {
 	return s
 }
 
-// own makes the span the only holder of its entries, so that each can be dropped when it is
+// own copies the entries if something else refers to them, so that each can be dropped when it is
 // resolved.
 func (s *span) own() {
 	if !s.owned {
@@ -54,7 +55,7 @@ func (s *span) own() {
 	}
 }
 
-// Resolve marks entry i of the span as done with, however it ended. Doing so twice changes nothing.
+// Resolve marks entry i of the span as resolved. It has no effect if it is resolved already.
 func (t *tracker) Resolve(s *span, i int) {
 	if s.open == 0 || s.resolved[i] {
 		return
@@ -91,8 +92,8 @@ func (t *tracker) advance() {
 	}
 }
 
-// compact drops the entries of a span behind the first gap that is resolved as a whole, and merges
-// the span with neighbours that are resolved too.
+// compact drops the entries of a resolved span behind the first gap, and merges the span with
+// resolved neighbours.
 func (t *tracker) compact(s *span) {
 	s.entries, s.resolved = nil, nil
 	at, _ := slices.BinarySearchFunc(
@@ -108,8 +109,8 @@ func (t *tracker) compact(s *span) {
 	}
 }
 
-// absorb makes a span that is resolved longer by the next one, if that is resolved too and nothing
-// is known to be lost between them.
+// absorb extends a resolved span by the next one, if that is resolved too and no loss between them
+// is known. It reports whether it did.
 func (s *span) absorb(next *span) bool {
 	if s.open > 0 || next.open > 0 || next.read != addCount(s.read, s.size) {
 		return false
@@ -119,7 +120,7 @@ func (s *span) absorb(next *span) bool {
 	return true
 }
 
-// position is the place behind the first n entries of the span, n > 0.
+// position returns the position behind the first n entries of the span, n > 0.
 func (s *span) position(n int) Position {
 	at := Position{Offset: s.last, EntriesRead: addCount(s.read, n)}
 	if n < s.size {
@@ -128,10 +129,10 @@ func (s *span) position(n int) Position {
 	return at
 }
 
-// Done is the highest position up to which everything is resolved.
+// Done returns the highest position up to which everything is resolved.
 func (t *tracker) Done() Position { return t.done }
 
-// End is the position behind everything that was tracked.
+// End returns the position behind everything that was tracked.
 func (t *tracker) End() Position {
 	if len(t.spans) == 0 {
 		return t.done
@@ -140,10 +141,10 @@ func (t *tracker) End() Position {
 	return last.position(last.size)
 }
 
-// Pending is the number of entries that were handed out and not resolved.
+// Pending returns the number of entries that were handed out and are not resolved.
 func (t *tracker) Pending() int { return t.pending }
 
-// Ahead is the number of entries from Done to End, resolved or not.
+// Ahead returns the number of entries from Done to End, resolved or not.
 func (t *tracker) Ahead() int { return t.ahead }
 
 // Oldest returns the first entry that is not resolved, and when it was handed out first.
@@ -155,12 +156,12 @@ func (t *tracker) Oldest() (o Offset, since time.Time, open bool) {
 	return s.entries[s.passed].Offset, s.since, true
 }
 
-// Shift adds lost entries to the count of everything tracked behind offset: they turned out to lie
-// between there and the first entry that followed.
+// Shift adds lost entries to all counts behind offset: they were lost between offset and the first
+// entry that followed.
 func (t *tracker) Shift(offset Offset, lost int64) {
 	for _, s := range t.spans {
 		if s.read >= 0 && (offset.Before(s.first) || s.open == 0 && offset.Before(s.last)) {
-			s.read += lost // of a span that is resolved, the end alone counts
+			s.read += lost // only the end of a resolved span is used
 		}
 	}
 	if t.done.EntriesRead >= 0 && offset.Before(t.done.Offset) {
@@ -168,8 +169,7 @@ func (t *tracker) Shift(offset Offset, lost int64) {
 	}
 }
 
-// Learn sets the counts that were not known, of all that is tracked and of Done, from the count at
-// End.
+// Learn sets all counts that were not known, including the count of Done, from the count at End.
 func (t *tracker) Learn(end int64) {
 	for _, s := range slices.Backward(t.spans) {
 		if s.read < 0 {
