@@ -79,7 +79,7 @@ func TestReadsOverASlowNetwork(t *testing.T) {
 	const rate, fields = 2_500_000 / 3, "read_timeout: 15s"
 	for name, c := range map[string]struct{ partitions, each, size int }{
 		"16 partitions of 1 MB entries":  {16, 1, 1_000_000},
-		"8 partitions of 4 MB entries":   {8, 1, 4_000_000},
+		"8 partitions of 3 MB entries":   {8, 1, 3_000_000},
 		"64 partitions of 300 KB":        {64, 1, 300_000},
 		"one partition of 2 MB entries":  {1, 10, 2_000_000},
 		"16 partitions of small entries": {16, 1500, 1000},
