@@ -83,7 +83,13 @@ func TestDocumentedFieldsExist(t *testing.T) {
 			}
 		}
 		for name := range known {
-			assert.True(t, isNamed(name, named), "the %s has the field %s, which the page does not name", spec.Type, name)
+			assert.True(
+				t,
+				isNamed(name, named),
+				"the %s has the field %s, which the page does not name",
+				spec.Type,
+				name,
+			)
 		}
 	}
 }
