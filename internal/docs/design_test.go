@@ -108,6 +108,9 @@ func receiver(expression ast.Expr) string {
 	if pointer, ok := expression.(*ast.StarExpr); ok {
 		expression = pointer.X
 	}
+	if generic, ok := expression.(*ast.IndexExpr); ok {
+		expression = generic.X
+	}
 	name, _ := expression.(*ast.Ident)
 	return name.Name
 }
