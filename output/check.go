@@ -31,12 +31,12 @@ func check(f config.Fields) []string {
 	checkStreamName(f, &p)
 	checkPartitioning(f, &p)
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
-		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
+		p.Add(fieldBodyKey, "%q is a field that rafka itself writes: choose another name", bodyKey)
 	}
 	if _, ok := f.Whole(fieldPartitions, 1, keys.MaxPartitions); !ok {
 		p.Add(
 			fieldPartitions,
-			"is %s: set it to a whole number from 1 to %d, or leave it out to write to topics as they are",
+			"is %s: set it to a whole number from 1 to %d, or remove it to write to topics as they are",
 			f.Shown(fieldPartitions),
 			keys.MaxPartitions,
 		)
@@ -49,7 +49,7 @@ func check(f config.Fields) []string {
 	if _, ok := f.Whole(fieldMaxInFlight, 1, math.MaxInt32); !ok {
 		p.Add(
 			fieldMaxInFlight,
-			"is %s: set it to a whole number from 1 upwards, or leave it out for 1 with key and %d without",
+			"is %s: set it to a whole number from 1 upwards, or remove it for 1 with key and %d without",
 			f.Shown(fieldMaxInFlight),
 			unkeyedInFlight,
 		)
@@ -91,7 +91,7 @@ func checkPartitioning(f config.Fields, p *config.Problems) {
 	case kind == manual && partition == "":
 		p.Add(
 			fieldPartition,
-			"is missing: partitioner manual needs the number of the partition in it; set it, or choose "+
+			"is missing, and partitioner manual takes the number of the partition from it: set it, or choose "+
 				"another partitioner",
 		)
 	case kind != manual && partition != "":
@@ -108,7 +108,7 @@ func checkPartitioning(f config.Fields, p *config.Problems) {
 func checkMetadata(f config.Fields, p *config.Problems) {
 	object, ok := f[fieldMetadata].(map[string]any)
 	if !ok {
-		p.Add(fieldMetadata, "is no object: set it to one such as {%s: [internal_]}", excludePrefixes)
+		p.Add(fieldMetadata, "is not an object: set it to an object such as {%s: [internal_]}", excludePrefixes)
 		return
 	}
 	for name, value := range object {
@@ -119,9 +119,9 @@ func checkMetadata(f config.Fields, p *config.Problems) {
 		}
 		switch {
 		case name != excludePrefixes:
-			p.Add(fieldMetadata+"."+name, "is not known: the object holds %s and nothing else", excludePrefixes)
+			p.Add(fieldMetadata+"."+name, "is not a known field: metadata has only %s", excludePrefixes)
 		case !ok:
-			p.Add(fieldMetadata+"."+name, "is no list of texts: set it to one such as [internal_]")
+			p.Add(fieldMetadata+"."+name, "is not a list of strings: set it to a list such as [internal_]")
 		}
 	}
 }
@@ -133,7 +133,7 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	if bytes > maxRedisValue {
 		p.Add(
 			fieldMaxMessageBytes,
-			"%q is more than the %d bytes (512MiB) that Redis takes as one value: use 512MiB or less",
+			"%q is more than the %d bytes (512MiB) that Redis accepts as one value: use 512MiB or less",
 			size,
 			maxRedisValue,
 		)
@@ -160,8 +160,8 @@ func checkBackoff(f config.Fields, p *config.Problems) {
 	if initial > 0 && highest > 0 && initial > highest {
 		p.Add(
 			fieldBackoff+".initial_interval",
-			"%s is longer than max_interval, which is %s: shorten the one or lengthen the "+
-				"other",
+			"%s is longer than max_interval, which is %s: shorten initial_interval or lengthen "+
+				"max_interval",
 			initial,
 			highest,
 		)

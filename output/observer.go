@@ -78,10 +78,10 @@ func (o *observer) Retried(t appender.Target, r appender.Result) {
 	o.retries.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 	switch f := o.retried.Fail(t.Key, r.Err); {
 	case f.First:
-		o.log.Warnf("Writing does not get through and is being retried: %v", r.Err)
+		o.log.Warnf("Writing fails and is being retried: %v", r.Err)
 	case f.Report:
 		o.log.Warnf(
-			"Writing has not got through for %s and is still being retried, partitions that wait: %d. The last error: %v",
+			"Writing has failed for %s and is still being retried, waiting partitions: %d. Last error: %v",
 			f.Lasted.Round(time.Second),
 			f.Parts,
 			r.Err,
@@ -100,7 +100,7 @@ func (o *observer) RetriesEnded(t appender.Target, err error) {
 		o.log.Infof("Writing works again after %s", lasted.Round(time.Millisecond))
 	default:
 		o.log.Warnf(
-			"Writing is not retried any more after %s, and messages have failed: %v",
+			"Retries of writing ended after %s without success, and messages failed: %v",
 			lasted.Round(time.Millisecond),
 			err,
 		)
@@ -127,8 +127,8 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 		count = "at least"
 	}
 	o.log.Warnf(
-		"Redis does not know earlier appends to %s any more: it lost %s %d entries of it that it had acknowledged, as after a failover "+
-			"or a restart without appendfsync always. rafka_append_lost_entries_total counts those of all partitions",
+		"Redis lost acknowledged entries of %s: %s %d. Causes are a failover, or a restart without "+
+			"appendfsync always. rafka_append_lost_entries_total counts the lost entries of all partitions",
 		t.Key,
 		count,
 		lost.Records,
@@ -139,7 +139,7 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 // was not.
 func (o *observer) trimFailed(t appender.Target, err error) {
 	if o.shouldWarn(o.trimWarned, t.Topic) {
-		o.log.Warnf("Messages are written, but older ones are not removed as max_length or max_age ask for: %v", err)
+		o.log.Warnf("Messages are written, but old entries are not trimmed, although max_length or max_age is set: %v", err)
 	}
 }
 
@@ -168,8 +168,8 @@ func (o *observer) dropped(topic string, keys []string) {
 	o.mu.Unlock()
 	if first {
 		o.log.Warnf(
-			"Metadata %q is not written: the entries have fields of these names themselves. Rename it, or exclude it "+
-				"by the field metadata",
+			"Metadata %q is not written, because entries have other fields of the same names. Rename the metadata, "+
+				"or exclude it with the field metadata",
 			keys,
 		)
 	}
@@ -191,17 +191,18 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 	if !first {
 		return
 	}
-	remedy := "keep batches whole between input and output (no split, group_by or pipeline.threads above 1 behind them)"
+	remedy := "keep batches whole between input and output (no split or group_by, nor pipeline.threads above 1 after them)"
 	if maxInFlight > 1 {
 		remedy = fmt.Sprintf(
-			"set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors cut batches",
+			"set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors divide batches",
 			maxInFlight,
 		)
 	}
 	r := late[0]
 	o.log.Warnf(
-		"Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output behind entry %s, which has "+
-			"the same key. If their order counts, %s. An input with unordered_processing keeps no order. rafka_reordered_total counts them",
+		"Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output after "+
+			"entry %s, which has the same key. If order matters, %s. An input with unordered_processing does not "+
+			"keep the order. rafka_reordered_total counts such messages",
 		r.offset,
 		r.topic,
 		r.partition,
@@ -218,8 +219,9 @@ func (o *observer) keyIsNull(topic string) {
 	o.mu.Unlock()
 	if !known {
 		o.log.Warnf(
-			"A message for topic %q has the key null: the interpolation in field key had no value for it. All such messages "+
-				"share that key, hence one partition. Add .or(\"\"), as in ${! @rafka_key.or(\"\") }, and they have no key",
+			"A message for topic %q has the key null: the interpolation in the field key found no value. All such "+
+				"messages share this key, and so one partition. To write them without a key, add .or(\"\") to the "+
+				"interpolation, as in ${! @rafka_key.or(\"\") }",
 			topic,
 		)
 	}

@@ -41,12 +41,12 @@ func TestTroubleThatLastsIsReportedOnceAMinute(t *testing.T) {
 		o.Retried(appender.Target{Topic: "t", Key: "t:0"}, appender.Result{Err: errors.New("refused")})
 		clock.at = clock.at.Add(time.Second)
 	}
-	assert.Len(t, journal.Lines("does not get through and is being retried: refused"), 1)
+	assert.Len(t, journal.Lines("Writing fails and is being retried: refused"), 1)
 	assert.Len(t, journal.Lines("still being retried"), 2)
 	assert.Len(
 		t,
 		journal.Lines(
-			"has not got through for 1m0s and is still being retried, partitions that wait: 1. The last error: refused",
+			"has failed for 1m0s and is still being retried, waiting partitions: 1. Last error: refused",
 		),
 		1,
 	)
@@ -59,7 +59,7 @@ func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 	gone, used := appender.Target{Topic: "gone", Key: "gone"}, appender.Target{Topic: "used", Key: "used"}
 	o.Retried(gone, appender.Result{Err: errors.New("refused")})
 	o.RetriesEnded(gone, errors.New("gave up"))
-	assert.Len(t, journal.Lines("not retried any more after 0s, and messages have failed: gave up"), 1)
+	assert.Len(t, journal.Lines("ended after 0s without success, and messages failed: gave up"), 1)
 	assert.Empty(t, journal.Lines("works again"))
 	for range 2 {
 		o.Retried(used, appender.Result{Err: errors.New("refused")})
@@ -75,10 +75,10 @@ func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
 		o.Gap(appender.Target{Topic: "t", Partition: p, Key: "t"}, appender.Lost{Records: 7, Exact: true})
 	}
 	assert.Len(t, *lost, 5)
-	assert.Len(t, journal.Lines("does not know earlier appends"), 1)
+	assert.Len(t, journal.Lines("lost acknowledged entries"), 1)
 	clock.at = clock.at.Add(warnInterval)
 	o.Gap(appender.Target{Topic: "t", Key: "t"}, appender.Lost{Records: 7})
-	assert.Len(t, journal.Lines("does not know earlier appends"), 2)
+	assert.Len(t, journal.Lines("lost acknowledged entries"), 2)
 }
 
 func TestFailureToTrimIsWarnedOfOnceAMinute(t *testing.T) {

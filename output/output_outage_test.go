@@ -239,11 +239,11 @@ func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 		require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "0").Err())
 		assert.Eventually(
 			t,
-			func() bool { return len(journal.Lines("not retried any more")) == id+1 },
+			func() bool { return len(journal.Lines("Retries of writing ended")) == id+1 },
 			time.Minute,
 			time.Millisecond,
 		)
-		assert.Len(t, journal.Lines("does not get through and is being retried"), id+1)
+		assert.Len(t, journal.Lines("Writing fails and is being retried"), id+1)
 	}
 }
 

@@ -74,7 +74,7 @@ max_message_bytes: '40'
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
 	require.Len(t, failed, 6)
 	for i, reason := range map[int]string{
-		1: "stream_name", 2: "hash tag", 4: "partitions 0 to 1", 5: "no number", 6: "max_message_bytes (40)", 8: "stream_name",
+		1: "stream_name", 2: "hash tag", 4: "partitions 0 to 1", 5: "not a number", 6: "max_message_bytes (40)", 8: "stream_name",
 	} {
 		assert.ErrorContains(t, failed[i], reason)
 	}

@@ -41,8 +41,8 @@ func TestTopicKeepsItsOwnPartitionsWithOneWarning(t *testing.T) {
 	for p := range 3 {
 		assert.Len(t, bodies(t, server.Client(t), fmt.Sprintf("orders:%d", p)), 3)
 	}
-	assert.Len(t, journal.Lines("a number that it keeps"), 1)
-	assert.Contains(t, journal.Lines("a number that it keeps")[0], "has 3 partitions")
+	assert.Len(t, journal.Lines("keeps this number"), 1)
+	assert.Contains(t, journal.Lines("keeps this number")[0], "has 3 partitions")
 }
 
 func TestPartitionedTopicOverPlainStreamIsRefused(t *testing.T) {

@@ -121,10 +121,10 @@ func TestManualPartitionMustExist(t *testing.T) {
 	for text, reason := range map[string]string{
 		"4":    `topic "orders" has the partitions 0 to 3`,
 		"-1":   `topic "orders" has the partitions 0 to 3`,
-		"":     "no number",
-		"two":  "no number",
-		"1.5":  "no number",
-		"null": "no number",
+		"":     "not a number",
+		"two":  "not a number",
+		"1.5":  "not a number",
+		"null": "not a number",
 	} {
 		_, err := batch.choose("orders", 4, "", text)
 		require.ErrorContains(t, err, reason, "partition %q", text)

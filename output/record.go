@@ -54,8 +54,8 @@ func (r *recorder) record(
 	record.Fields = append(record.Fields, trace...)
 	if n := len(record.Fields) / 2; n > broker.MaxFields {
 		return record, nil, fmt.Errorf(
-			"the message has %d fields, more than the %d that an entry can have: leave metadata out with "+
-				"the field metadata, or write the message as one field by body_key",
+			"the message has %d fields, more than the %d that an entry can have: exclude metadata with "+
+				"the field metadata, or set body_key to write the message as one field",
 			n,
 			broker.MaxFields,
 		)

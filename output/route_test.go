@@ -57,7 +57,7 @@ func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
 	require.Len(t, failed, 2)
 	assert.ErrorContains(t, failed[2], "partitions 0 to 3")
-	assert.ErrorContains(t, failed[3], "no number")
+	assert.ErrorContains(t, failed[3], "not a number")
 	assert.Equal(t, []string{"a", "b"}, bodies(t, client, "orders:1"))
 	assert.Equal(t, []string{"c", "f"}, bodies(t, client, "orders:3"))
 }

@@ -203,7 +203,7 @@ func (s *session) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
 	defer cancel()
 	if err := s.forget(ctx, s.appender.Finished()); err != nil {
-		s.observer.log.Debugf("What Redis knows of this output as a producer stays for %s: %v", producerTTL, err)
+		s.observer.log.Debugf("The producer state of this output stays in Redis for %s, because deleting it failed: %v", producerTTL, err)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 	require.NoError(t, out.Connect(t.Context()))
 	assert.EqualValues(t, 100, client.XLen(t.Context(), "orders:0").Val()+client.XLen(t.Context(), "orders:1").Val())
 	assert.Len(t, journal.Lines("level=WARN", "Working without permissions", "XTRIM (", "PUBLISH (", "+xtrim"), 1)
-	assert.Len(t, journal.Lines("level=WARN", "older ones are not removed", "by XTRIM"), 1, "with what comes of it")
+	assert.Len(t, journal.Lines("level=WARN", "old entries are not trimmed", "by XTRIM"), 1, "with what comes of it")
 }
 
 // An output that lacks something says what and how to mend it, writes nothing, and goes on by

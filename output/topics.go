@@ -75,7 +75,7 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 		defer cancel()
 		seen, err := t.refresh(looking, name)
 		if err != nil {
-			t.log.Debugf("Topic %q is taken to be as it was, since it can't be looked at: %v", name, err)
+			t.log.Debugf("Using what is known of topic %q, because looking it up failed: %v", name, err)
 			return topic, nil
 		}
 		return seen, nil
@@ -125,7 +125,7 @@ func partitions(n int) string {
 func (t *topics) create(ctx context.Context, name string) (broker.Topic, error) {
 	topic, created, err := t.store.Create(ctx, name, t.partitions)
 	if err != nil {
-		return broker.Topic{}, fmt.Errorf("creating topic %q with %s, as field partitions says: %w",
+		return broker.Topic{}, fmt.Errorf("creating topic %q with %s, as the field partitions says: %w",
 			name, partitions(t.partitions), err)
 	}
 	if created {
@@ -141,8 +141,8 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 	if plain := (*broker.PlainStreamError)(nil); errors.As(err, &plain) {
 		if t.markOrphaned(lost.Name) {
 			t.log.Warnf(
-				"The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back; it is "+
-					"written on with %s: %v",
+				"The metadata of topic %q is gone from Redis, flushed or deleted, and can't be written back. "+
+					"Writing continues with %s: %v",
 				lost.Name,
 				partitions(lost.Partitions),
 				err,
@@ -208,7 +208,7 @@ func (t *topics) update(topic broker.Topic) broker.Topic {
 	t.mu.Unlock()
 	if warn {
 		t.log.Warnf(
-			"Topic %q has %s, a number that it keeps: field partitions says %d, which counts only when it is created",
+			"Topic %q has %s and keeps this number: the field partitions (%d) applies only when a topic is created",
 			topic.Name,
 			partitions(topic.Partitions),
 			t.partitions,

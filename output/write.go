@@ -75,7 +75,7 @@ func (j *job) run(ctx context.Context, s *session) error {
 		if j.routes == maxRoutes {
 			j.fail(
 				fmt.Errorf(
-					"the topic changed between plain and partitioned %d times while it was written to",
+					"the topic changed between plain and partitioned %d times while messages were written to it",
 					maxRoutes,
 				),
 			)
@@ -152,7 +152,7 @@ func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
 		return first
 	case marksMoved:
 		return fmt.Errorf(
-			"%w; the whole batch of %d fails, because processors in batching hide which message each came from",
+			"%w; the whole batch of %d fails, because processors in batching hide which messages failed",
 			headline(failed, len(batch), first),
 			len(batch),
 		)

@@ -178,7 +178,7 @@ func TestErrorOfAWholeBatchSaysWhy(t *testing.T) {
 		t,
 		err,
 		"1 of 2 messages were not written, the first because: too long; the whole batch of 2 fails, because "+
-			"processors in batching hide which message each came from",
+			"processors in batching hide which messages failed",
 	)
 	assert.EqualError(t, newJob(nil, []error{errors.New("too long")}).result(batch[:1], true), "too long")
 	assert.NoError(t, newJob(nil, []error{nil, nil}).result(batch, true))
