@@ -146,10 +146,8 @@ was made from. Messages may then be written a second time, but no message is los
 - ~rafka_append_deduplicated_total~: appends that an earlier attempt had already written
 - ~rafka_append_gaps_total~: how often Redis lost appends that it had acknowledged
 - ~rafka_append_lost_entries_total~: entries in these lost appends
-- ~rafka_reordered_total~: messages from a ~rafka~ input that arrived after a later message of the
-  same partition and key
-- ~rafka_metadata_dropped_total~: metadata values that were not written because the entry has
-  another field of the same name
+- ~rafka_reordered_total~: messages of a ~rafka~ input that arrived after a later message of their key
+- ~rafka_metadata_dropped_total~: metadata values that were not written, see above
 
 The first four metrics have the labels ~topic~ and ~partition~, the others have the label ~topic~.
 `, "~", "`")
