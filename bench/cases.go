@@ -1,12 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "slices"
 
 // The names of the contenders in the tables.
 const (
@@ -19,6 +13,10 @@ const (
 )
 
 func cases() []benchCase {
+	return slices.Concat(readCases(), writeCases(), costCases())
+}
+
+func readCases() []benchCase {
 	return []benchCase{
 		{
 			name: "read", title: "a backlog of 500,000 over 8 partitions, to drop", prepare: readers,
@@ -49,6 +47,11 @@ func cases() []benchCase {
 			prepare: hot,
 			aims:    []aim{{what: "with 63 empty ones", of: "alone", value: rate, least: 0.6}},
 		},
+	}
+}
+
+func writeCases() []benchCase {
+	return []benchCase{
 		{
 			name: "write", title: "500,000 keyed messages in batches of 1,000 to 8 partitions", prepare: writers,
 			aims: []aim{
@@ -71,6 +74,11 @@ func cases() []benchCase {
 				{what: rafka, of: otherWide, value: rate, least: 4},
 			},
 		},
+	}
+}
+
+func costCases() []benchCase {
+	return []benchCase{
 		{
 			name: "latency", title: "from write to read at 1,000 messages a second", prepare: latencies,
 			aims: []aim{
@@ -104,186 +112,4 @@ func cases() []benchCase {
 		},
 		{name: "growth", title: "groups of growing size on 10,000 partitions", prepare: growth},
 	}
-}
-
-// rafkaReader returns an input with a new group.
-func rafkaReader(e *environment, topic string) string {
-	return fmt.Sprintf("\ninput: {rafka: {url: $URL, stream_name: %s, consumer_group: %s}}\n", topic, e.name("group"))
-}
-
-// otherReader returns a redis_streams input with a new group on the streams of a topic.
-func otherReader(group string, streams []string, more string) string {
-	return fmt.Sprintf(`
-input:
-  redis_streams:
-    url: $URL
-    body_key: body
-    streams: [%s]
-    consumer_group: %s
-    client_id: bench
-    create_streams: true
-    start_from_oldest: true
-    %s
-`, strings.Join(streams, ", "), group, more)
-}
-
-const drop = "output: {drop: {}}\n"
-
-func streams(topic string, partitions int) []string {
-	keys := make([]string, partitions)
-	for i := range keys {
-		keys[i] = stream(topic, i)
-	}
-	return keys
-}
-
-// readRafka reads a topic to drop.
-func readRafka(name, topic string, n int) contender {
-	return contender{name, func(ctx context.Context, e *environment) (sample, error) {
-		return e.measureFlow(ctx, e.rafka, rafkaReader(e, topic)+drop, n, false)
-	}}
-}
-
-// readOther reads the streams of a topic to drop, and destroys its group.
-func readOther(name, topic string, partitions, n int, more string) contender {
-	return contender{name, func(ctx context.Context, e *environment) (sample, error) {
-		group, keys := e.name("group"), streams(topic, partitions)
-		s, err := e.measureFlow(ctx, e.bento, otherReader(group, keys, more)+drop, n, false)
-		if err != nil {
-			return nil, err
-		}
-		return s, e.destroyGroup(ctx, group, keys)
-	}}
-}
-
-// destroyGroup destroys a group of redis_streams.
-func (e *environment) destroyGroup(ctx context.Context, group string, streams []string) error {
-	for _, key := range streams {
-		if err := e.redis.XGroupDestroy(ctx, key, group).Err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readers compares rafka on 8 partitions with redis_streams on one stream, as it is used without
-// manual partitioning, and on 8 streams.
-func readers(ctx context.Context, e *environment) ([]contender, error) {
-	const parts = 8
-	n := e.messages(500_000)
-	topic, err := e.topic(ctx, parts, n, "")
-	if err != nil {
-		return nil, err
-	}
-	single, err := e.topic(ctx, 1, n, "")
-	if err != nil {
-		return nil, err
-	}
-	return []contender{
-		readRafka(rafka, topic, n),
-		readOther(otherPlain, single, 1, n, ""),
-		readOther(otherBest, single, 1, n, "limit: 1000"),
-		readOther(otherWide, topic, parts, n, "limit: 1000"),
-		{engineLimit, func(ctx context.Context, e *environment) (sample, error) {
-			return e.limit(ctx, "engine", "-n", strconv.Itoa(n))
-		}},
-		{clientLimit, func(ctx context.Context, e *environment) (sample, error) {
-			return e.limit(ctx, "xread", "-n", strconv.Itoa(n), "-keys", topic+":%d", "-parts", strconv.Itoa(parts))
-		}},
-	}, nil
-}
-
-// replicated is readers with a replica that is in sync.
-func replicated(ctx context.Context, e *environment) ([]contender, error) {
-	if err := e.replica(ctx); err != nil {
-		return nil, err
-	}
-	contenders, err := readers(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	return contenders[:4], nil
-}
-
-func partitions(ctx context.Context, e *environment) ([]contender, error) {
-	n := e.messages(500_000)
-	var contenders []contender
-	for _, parts := range []int{1, 8, 64, 256} {
-		topic, err := e.topic(ctx, parts, n, "")
-		if err != nil {
-			return nil, err
-		}
-		contenders = append(contenders, readRafka(strconv.Itoa(parts), topic, n))
-	}
-	return contenders, nil
-}
-
-func hot(ctx context.Context, e *environment) ([]contender, error) {
-	n := e.messages(500_000)
-	alone, err := e.topic(ctx, 1, n, "")
-	if err != nil {
-		return nil, err
-	}
-	beside, err := e.topic(ctx, 64, n, "partitioner: manual\n    partition: 7")
-	if err != nil {
-		return nil, err
-	}
-	return []contender{readRafka("alone", alone, n), readRafka("with 63 empty ones", beside, n)}, nil
-}
-
-// write runs a configuration whose input ends, and then checks the content of the streams.
-func write(ctx context.Context, e *environment, binary, config, topic string, partitions, n int) (sample, error) {
-	s, err := e.measureFlow(ctx, binary, config, n, true)
-	return s, errors.Join(err, e.checkAndDelete(ctx, topic, partitions, n))
-}
-
-func writeRafka(n int, input string) contender {
-	const parts = 8
-	return contender{rafka, func(ctx context.Context, e *environment) (sample, error) {
-		topic := e.name("topic")
-		return write(ctx, e, e.rafka, input+fmt.Sprintf(`
-output: {rafka: {url: $URL, stream_name: %s, partitions: %d, key: "${! counter() %% 1000 }", max_in_flight: 64}}
-`, topic, parts), topic, parts, n)
-	}}
-}
-
-func writeOther(n int, input string) contender {
-	return contender{otherPlain, func(ctx context.Context, e *environment) (sample, error) {
-		topic := e.name("topic")
-		return write(ctx, e, e.bento, input+fmt.Sprintf(`
-output: {redis_streams: {url: $URL, stream: "%s", body_key: body}}
-`, stream(topic, 0)), topic, 1, n)
-	}}
-}
-
-func writers(_ context.Context, e *environment) ([]contender, error) {
-	n := e.messages(500_000)
-	return []contender{
-		writeRafka(n, generate(n, 1000)), writeOther(n, generate(n, 1000)),
-		{engineLimit, func(ctx context.Context, e *environment) (sample, error) {
-			return e.measureFlow(ctx, e.rafka, generate(n, 1000)+drop, n, true)
-		}},
-		{clientLimit, func(ctx context.Context, e *environment) (sample, error) {
-			topic := e.name("topic")
-			s, err := e.limit(ctx, "xadd", "-n", strconv.Itoa(n), "-batch", "1000", "-keys", topic+":%d")
-			return s, errors.Join(err, e.checkAndDelete(ctx, topic, 8, n))
-		}},
-	}, nil
-}
-
-// unbatched writes batches that a processor splits, since an input that generates single messages
-// would be the bottleneck.
-func unbatched(_ context.Context, e *environment) ([]contender, error) {
-	n := e.messages(200_000)
-	input := generate(n, 1000) + "pipeline: {processors: [{split: {size: 1}}]}\n"
-	return []contender{
-		writeRafka(n, input),
-		writeOther(n, input),
-		{
-			engineLimit,
-			func(ctx context.Context, e *environment) (sample, error) {
-				return e.measureFlow(ctx, e.rafka, input+drop, n, true)
-			},
-		},
-	}, nil
 }

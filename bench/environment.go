@@ -79,9 +79,9 @@ func (e *environment) close() error {
 func (e *environment) messages(n int) int { return max(int(float64(n)*e.scale), 1000) }
 
 // name returns a new name.
-func (l *environment) name(prefix string) string {
-	l.names++
-	return fmt.Sprintf("%s%d", prefix, l.names)
+func (e *environment) name(prefix string) string {
+	e.names++
+	return fmt.Sprintf("%s%d", prefix, e.names)
 }
 
 // start runs a binary with a configuration.

@@ -37,7 +37,8 @@ func (s series) Incr(n int64) { s.change(func(v float64) float64 { return v + fl
 
 func (s series) IncrFloat64(n float64) { s.change(func(v float64) float64 { return v + n }) }
 
-func (s series) Set(value int64)                       { s.change(func(float64) float64 { return float64(value) }) }
+func (s series) Set(value int64) { s.change(func(float64) float64 { return float64(value) }) }
+
 func (s series) SetFloat64(value float64)              { s.change(func(float64) float64 { return value }) }
 func (series) Timing(int64)                            {}
 func (g *metricsRecorder) Close(context.Context) error { return nil }
@@ -134,7 +135,8 @@ func TestMetricsOfAPipeline(t *testing.T) {
 	)
 	for partition := range 4 {
 		assert.Equal(t, []string{
-			"rafka_append_deduplicated_total", "rafka_append_gaps_total", "rafka_append_lost_entries_total", "rafka_append_retries_total",
+			"rafka_append_deduplicated_total", "rafka_append_gaps_total", "rafka_append_lost_entries_total",
+			"rafka_append_retries_total",
 		}, p.metrics.own(fmt.Sprintf("partition=%d,topic=copies", partition)))
 	}
 	assert.Equal(t, []string{"rafka_metadata_dropped_total", "rafka_reordered_total"}, p.metrics.own("topic=copies"))

@@ -232,7 +232,7 @@ func (a *audit) checkRepeat(r record, before []delivery) {
 		})
 		return
 	}
-	targets := append(involved[1:], allServers, machine)
+	targets := slices.Concat(involved[1:], []string{allServers, machine})
 	for _, e := range a.history.during(earliest.Add(-takeoverWithin), r.read(), targets...) {
 		if e.effect != harmless {
 			a.causes[e.what]++
