@@ -2,24 +2,26 @@ package output
 
 import "strings"
 
-// The most that a pad takes at once: a piece lives as long as anything on it does.
+// The limits of one allocation of an arena. An allocation stays in memory as long as any text or
+// field on it is in use.
 const (
 	arenaBytes  = 64 << 10
 	arenaFields = 4 << 10
 )
 
-// arena holds the texts and fields of one batch's records in few pieces. A garbage collector visits
-// these then, and not each body, key and list of thousands of messages that are on their way:
-// 256-byte messages are written 8 % faster. The zero arena is ready for use; one goroutine writes on
-// it, and what is written does not change.
+// arena holds the texts and fields of one batch's records in a few allocations. So the garbage
+// collector does not visit the body, the key and the field list of each of the thousands of
+// messages in flight: messages of 256 bytes are written 8 % faster (make bench CASE=write). The
+// zero arena is ready for use. It is not safe for concurrent use, and texts and fields on it must
+// not be changed.
 type arena struct {
-	// left is how many records are yet to come.
+	// left is how many records follow, including the current one.
 	left   int
 	texts  strings.Builder
 	fields []string
 }
 
-// body copies a body. One that is no small part of a piece gets a place of its own.
+// body copies a body. A large body gets an allocation of its own.
 func (p *arena) body(b []byte) string {
 	if len(b) > arenaBytes/8 {
 		return string(b)
@@ -30,7 +32,7 @@ func (p *arena) body(b []byte) string {
 	return p.texts.String()[from:]
 }
 
-// key copies a key, as body does.
+// key copies a key, unless it is large.
 func (p *arena) key(k string) string {
 	if len(k) > arenaBytes/8 {
 		return k

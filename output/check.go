@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// maxRedisValue is the most bytes that Redis takes as one argument of a command, unless its
-	// proto-max-bulk-len says otherwise.
+	// maxRedisValue is the largest argument of a command that Redis accepts by default
+	// (proto-max-bulk-len).
 	maxRedisValue = 512 << 20
-	// unkeyedInFlight is the default of max_in_flight where no key asks for order.
+	// unkeyedInFlight is the default of max_in_flight without a key.
 	unkeyedInFlight = 64
 )
 
-// lintRule calls check from the linter, so that it and the constructor refuse the same things in
-// the same words.
+// lintRule calls check from the linter. So the linter and the constructor reject the same
+// configurations with the same texts.
 var lintRule = config.RegisterLint("rafka_lint_output", check)
 
-// check returns what is wrong with the output's own fields, each naming the field and the remedy.
+// check returns the problems of the output's own fields. Each text names the field and the remedy.
 func check(f config.Fields) []string {
 	var p config.Problems
 	checkStreamName(f, &p)
@@ -70,8 +70,8 @@ func checkStreamName(f config.Fields, p *config.Problems) {
 	}
 }
 
-// staticText returns the value of an interpolated string that is the same for all messages. What
-// can't be parsed is not: it is reported by the engine.
+// staticText returns the value of an interpolated string that does not depend on the message. It
+// returns false for a string that can't be parsed; the engine reports that.
 func staticText(text string) (string, bool) {
 	parsed, err := service.NewInterpolatedString(text)
 	if err != nil {
@@ -145,7 +145,7 @@ func checkLimits(f config.Fields, p *config.Problems) {
 	checkBackoff(f.Object(fieldBackoff), p)
 }
 
-// minBackoff keeps retries from occupying a server that refuses them.
+// minBackoff prevents retries from occupying a server that rejects them.
 const minBackoff = time.Millisecond
 
 func checkBackoff(f config.Fields, p *config.Problems) {

@@ -14,10 +14,11 @@ import (
 // settings is the parsed configuration of an output.
 type settings struct {
 	connection *config.Connection
-	// streamName is what topic follows from; topic is empty if it depends on the message.
+	// topic is the value of streamName, or empty if that depends on the message.
 	streamName *service.InterpolatedString
 	topic      string
-	// partitions is what topics are created with; 0: they are not created.
+	// partitions is the number of partitions of new topics. 0 means that the output does not create
+	// topics.
 	partitions  int
 	partitioner string
 	// key and partition are nil if they are not set.
@@ -26,19 +27,19 @@ type settings struct {
 	metadata        *service.MetadataExcludeFilter
 	idempotent      bool
 	maxMessageBytes int64
-	// maxLength and maxAge are 0 for no limit.
+	// maxLength and maxAge are 0 without a limit.
 	maxLength   int64
 	maxAge      time.Duration
 	retry       retryPolicy
 	maxInFlight int
 	batching    service.BatchPolicy
-	// batchingProcessors says that messages pass processors between the place where the engine
-	// marks them and WriteBatch.
+	// batchingProcessors is true if messages pass through processors after the engine has marked
+	// them and before WriteBatch gets them.
 	batchingProcessors bool
 }
 
-// parse reads and checks the configuration. The error has everything that is wrong with the
-// output's own fields.
+// parse reads and checks the configuration. The error lists all problems of the output's own
+// fields.
 func parse(conf *service.ParsedConfig) (*settings, error) {
 	connection, fields, err := config.Parse(conf, check)
 	if err != nil {
@@ -110,7 +111,7 @@ func (s *settings) parseRecord(conf *service.ParsedConfig) (err error) {
 	return err
 }
 
-// parseMetadata makes the filter of the engine from the checked field.
+// parseMetadata returns the engine's filter for the field metadata, which check has accepted.
 func parseMetadata(conf *service.ParsedConfig) (*service.MetadataExcludeFilter, error) {
 	value, err := conf.FieldAny(fieldMetadata)
 	if err != nil {
@@ -151,7 +152,8 @@ func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
 	return err
 }
 
-// parseMaxInFlight returns the field, or if it is not set what keeps the order that a key asks for.
+// parseMaxInFlight returns the field. If it is not set, it returns 1 with a key, which keeps the
+// order of the key, and unkeyedInFlight without a key.
 func (s *settings) parseMaxInFlight(conf *service.ParsedConfig) (int, error) {
 	switch {
 	case conf.Contains(fieldMaxInFlight):

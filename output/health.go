@@ -28,7 +28,8 @@ type checks struct {
 	topic func(ctx context.Context, topic string) error
 	// partition reports whether one partition can be written to.
 	partition func(ctx context.Context, t appender.Target) error
-	// node returns the name of the cluster node that has a partition, "" if there is only one server.
+	// node returns the name of the cluster node that has a partition, "" if there is only one
+	// server.
 	node func(t appender.Target) string
 }
 
@@ -51,7 +52,7 @@ type subject struct {
 // healthCheck is a check that health can send.
 type healthCheck struct {
 	subject
-	// partition is the one to check for aNode.
+	// partition is the partition to check for aNode.
 	partition appender.Target
 }
 
@@ -101,9 +102,9 @@ func newHealth(c checks, topic string) *health {
 	}
 }
 
-// writeFailed records that messages of the topic failed. If all messages go to this one topic and
-// the error is permanent, it blocks writing until Connect succeeds. If messages go to many topics,
-// one broken topic does not block the others.
+// writeFailed records that messages of the topic failed. If all messages go to this topic and the
+// error is permanent, nothing is written until Connect succeeds. If messages go to many topics, one
+// broken topic does not stop the others.
 func (h *health) writeFailed(topic string, err error) {
 	if topic != h.topic {
 		return
@@ -136,8 +137,8 @@ func (h *health) topicDown(ctx context.Context, topic string) bool {
 	return h.down(ctx, checkOfTopic(topic))
 }
 
-// partitionDown is topicDown for a partition whose appends are being retried. In a cluster it checks
-// the node of the partition, which may be the only one that is unavailable.
+// partitionDown is topicDown for a partition whose appends are being retried. In a cluster it
+// checks the node of the partition, which may be the only one that is unavailable.
 func (h *health) partitionDown(ctx context.Context, t appender.Target) bool {
 	node := h.checks.node(t)
 	if node == "" {

@@ -16,8 +16,8 @@ import (
 // warnInterval is the time between two warnings of one kind about one topic.
 const warnInterval = time.Minute
 
-// observer counts what the appender tells, and says in one line each when trouble begins and when
-// it has ended.
+// observer counts what the appender reports. It logs one line when an outage begins and one when it
+// ends.
 type observer struct {
 	log                       *service.Logger
 	retries, duplicates, gaps *service.MetricCounter
@@ -25,20 +25,21 @@ type observer struct {
 	lateMessages              *service.MetricCounter
 	onLoss                    func(topic string)
 	now                       func() time.Time
-	// retried has the keys of the partitions whose appends are retried.
+	// retried tracks the partitions whose appends are being retried, by key.
 	retried *outage.Outage
 
 	mu sync.Mutex
-	// gapWarned and trimWarned are when a gap and a failure to trim were last reported, by topic.
+	// gapWarned and trimWarned have the times of the last warnings about lost entries and about
+	// failed trimming, by topic.
 	gapWarned, trimWarned *topicCache[time.Time]
-	// nullKeys are the topics of which a key that is null was reported.
+	// nullKeys has the topics with a warning about the key null.
 	nullKeys *topicCache[struct{}]
-	// conflictWarned says that dropped metadata was reported, and reorderWarned that messages came out of
-	// order.
+	// conflictWarned and reorderWarned are true if dropped metadata and messages out of order,
+	// respectively, were logged.
 	conflictWarned, reorderWarned bool
 }
 
-// newObserver registers the metrics; lost is told each topic that Redis lost entries of.
+// newObserver registers the metrics. It calls lost for each topic that Redis lost entries of.
 func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	metrics := mgr.Metrics()
 	o := &observer{
@@ -59,9 +60,9 @@ func newObserver(mgr *service.Resources, lost func(topic string)) *observer {
 	return o
 }
 
-// startAtZero makes the counters of a topic exist before their first event: a counter that appears
-// with its first event hides that event from queries for the increase. Topics that depend on the
-// message have no counters before, since there may be a great many of them.
+// startAtZero creates the counters of a topic before their first event. If a counter appeared with
+// its first event, a query for its increase would miss that event. It is not called for topics that
+// depend on the message, because there can be very many.
 func (o *observer) startAtZero(topic broker.Topic) {
 	for partition := range max(topic.Partitions, 1) {
 		for _, c := range []*service.MetricCounter{o.retries, o.duplicates, o.gaps, o.lostEntries} {
@@ -72,8 +73,8 @@ func (o *observer) startAtZero(topic broker.Topic) {
 	o.lateMessages.Incr(0, topic.Name)
 }
 
-// Retried counts a failed attempt that is followed by another. The first of an outage is logged,
-// and one a minute while it lasts.
+// Retried counts a failed attempt that will be repeated. It logs the first one of an outage, and
+// one a minute afterwards.
 func (o *observer) Retried(t appender.Target, r appender.Result) {
 	o.retries.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 	switch f := o.retried.Fail(t.Key, r.Err); {
@@ -89,9 +90,9 @@ func (o *observer) Retried(t appender.Target, r appender.Result) {
 	}
 }
 
-// RetriesEnded ends the trouble of a partition: what was retried is written, or was given up. Without
-// the latter a topic that is not written to again would count as troubled for as long as the
-// process runs, and no later outage would be reported.
+// RetriesEnded ends the outage of a partition, whether the append was written or given up.
+// Otherwise a topic that is not used any more would count as failing forever, and no later outage
+// would be logged.
 func (o *observer) RetriesEnded(t appender.Target, err error) {
 	lasted, over := o.retried.Recover(t.Key)
 	switch {
@@ -107,13 +108,12 @@ func (o *observer) RetriesEnded(t appender.Target, err error) {
 	}
 }
 
-// Deduplicated counts an append that an earlier attempt had written although its answer was lost.
+// Deduplicated counts an append that an earlier attempt had already written.
 func (o *observer) Deduplicated(t appender.Target) {
 	o.duplicates.Incr(1, t.Topic, strconv.Itoa(t.Partition))
 }
 
-// Gap counts that Redis lost appends that it had acknowledged, and has the topic looked at again:
-// its metadata may be gone too.
+// Gap counts lost entries and expires the topic, because Redis may have lost its metadata too.
 func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 	partition := strconv.Itoa(t.Partition)
 	o.gaps.Incr(1, t.Topic, partition)
@@ -135,15 +135,15 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 	)
 }
 
-// trimFailed reports that entries were written and the trimming that max_length or max_age ask for
-// was not.
+// trimFailed logs that entries were written, but older ones were not trimmed.
 func (o *observer) trimFailed(t appender.Target, err error) {
 	if o.shouldWarn(o.trimWarned, t.Topic) {
 		o.log.Warnf("Messages are written, but old entries are not trimmed, although max_length or max_age is set: %v", err)
 	}
 }
 
-// shouldWarn reports whether it is time to warn about the topic, again or for the first time.
+// shouldWarn reports whether the last warning about the topic is at least warnInterval old, and
+// records the new warning.
 func (o *observer) shouldWarn(warned *topicCache[time.Time], topic string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -155,8 +155,7 @@ func (o *observer) shouldWarn(warned *topicCache[time.Time], topic string) bool 
 	return true
 }
 
-// dropped counts metadata that could not be written because the record has a field of that name of
-// its own.
+// dropped counts metadata that was not written because the record has another field of that name.
 func (o *observer) dropped(topic string, keys []string) {
 	if len(keys) == 0 {
 		return
@@ -175,8 +174,8 @@ func (o *observer) dropped(topic string, keys []string) {
 	}
 }
 
-// reordered counts messages of a rafka input that came behind a later one of the same partition and
-// key, and warns of it once.
+// reordered counts messages of a rafka input that arrived after a later message of the same
+// partition and key, and logs the first one.
 func (o *observer) reordered(late []reordered, maxInFlight int) {
 	if len(late) == 0 {
 		return
@@ -211,7 +210,8 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 	)
 }
 
-// keyIsNull warns, once for each topic, of a key that is what an interpolation without value gives.
+// keyIsNull logs, once per topic, that a message has the key "null", which an interpolation without
+// a value results in.
 func (o *observer) keyIsNull(topic string) {
 	o.mu.Lock()
 	_, known := o.nullKeys.get(topic)

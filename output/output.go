@@ -17,24 +17,26 @@ import (
 const (
 	// connectPause is the time between two attempts to connect.
 	connectPause = 500 * time.Millisecond
-	// shortestQuiet and longestQuiet bound the time between two reports that connecting still fails.
+	// shortestQuiet and longestQuiet bound the time between two reports that connecting still
+	// fails.
 	shortestQuiet = time.Second
 	longestQuiet  = 30 * time.Second
 )
 
-// output is the Benthos batch output. The engine calls WriteBatch from many goroutines, and Connect
-// beside them, one at a time.
+// output is the Benthos batch output. The engine calls WriteBatch concurrently, and Connect at any
+// time but not concurrently with itself.
 type output struct {
 	settings *settings
 	mgr      *service.Resources
 	log      *service.Logger
 	closed   chan struct{}
-	// connector repeats the attempts of Connect. After WriteBatch returned ErrNotConnected it
-	// reports the next failure in any case, since the engine's /ready has lost the cause.
+	// connector repeats the attempts of Connect. After WriteBatch returned ErrNotConnected, it
+	// reports the next failure in any case, because the engine's /ready does not show the cause any
+	// more.
 	connector *outage.Connector
 
 	mu sync.Mutex
-	// session is made by the first Connect and taken by Close.
+	// session is opened by the first Connect. Close removes it.
 	session *session
 }
 
@@ -49,9 +51,9 @@ func newOutput(set *settings, mgr *service.Resources) *output {
 	}
 }
 
-// Connect opens the client unless that was done before, and returns nil when the server answers and
-// stream_name, unless it depends on the message, can be written to. It returns the first failure
-// immediately and the next ones now and then, as outage.Connector does.
+// Connect opens the client if it is not open yet. It returns nil when the server answers and
+// stream_name can be written to; a stream_name that depends on the message is not checked. Connect
+// returns the first failure immediately and further ones now and then, see outage.Connector.
 func (o *output) Connect(ctx context.Context) error {
 	return o.connector.Connect(ctx, o.tryConnect)
 }
@@ -64,7 +66,7 @@ func (o *output) tryConnect(ctx context.Context) error {
 	return rediserr.Explain(s.connect(ctx))
 }
 
-// open returns the session, which it makes if there is none.
+// open returns the session, and opens it if there is none.
 func (o *output) open() (*session, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -89,10 +91,10 @@ func (o *output) current() *session {
 	return o.session
 }
 
-// WriteBatch writes the messages and returns when each of them is written or has failed; those that
-// failed are named in a service.BatchError, unless the engine would mistake which they are. It
-// returns service.ErrNotConnected if the server can't be reached: the engine then calls Connect,
-// and WriteBatch with the same batch, which goes on where this call stopped.
+// WriteBatch writes the messages and returns when each of them is written or has failed. A
+// service.BatchError names the failed messages, unless the engine could confuse them with others.
+// WriteBatch returns service.ErrNotConnected if the server is not available. The engine then calls
+// Connect, and WriteBatch with the same batch, which continues where this call stopped.
 func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	err := o.write(ctx, batch)
 	if errors.Is(err, service.ErrNotConnected) {
@@ -103,7 +105,7 @@ func (o *output) WriteBatch(ctx context.Context, batch service.MessageBatch) err
 
 func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	if ctx.Err() != nil {
-		return ctx.Err() // the engine has given the batch up already
+		return ctx.Err() // the engine does not wait for the batch any more
 	}
 	s := o.current()
 	if s == nil {
@@ -125,8 +127,8 @@ func (o *output) write(ctx context.Context, batch service.MessageBatch) error {
 	return j.result(batch, o.settings.batchingProcessors)
 }
 
-// Close fails what is not written yet, waits at most five seconds for what is under way, and closes
-// the client. It may be called at any time and more than once.
+// Close fails all records that are not in flight, waits at most closeTimeout for those that are,
+// and closes the client. It can be called at any time and more than once.
 func (o *output) Close(ctx context.Context) error {
 	o.mu.Lock()
 	s := o.session
@@ -143,7 +145,7 @@ func (o *output) Close(ctx context.Context) error {
 	return s.close(ctx)
 }
 
-// ConnectionTest checks, with a client of its own, what Connect checks.
+// ConnectionTest makes the same checks as Connect, with a separate client.
 func (o *output) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
 	if err := o.testConnection(ctx); err != nil {
 		return service.ConnectionTestFailed(rediserr.Explain(err)).AsList()
@@ -156,7 +158,7 @@ func (o *output) testConnection(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = client.Close() }() // it was for this test alone
+	defer func() { _ = client.Close() }() // the client was opened for this test only
 	if err := access.CheckServer(ctx, client); err != nil {
 		return err
 	}

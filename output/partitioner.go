@@ -19,13 +19,14 @@ const (
 	manual      = "manual"
 )
 
-// partitioner chooses the partition of each message. It may be used by several batches at once.
+// partitioner chooses the partition of each message. It is safe for concurrent use by several
+// batches.
 type partitioner struct {
 	kind string
 
 	mu sync.Mutex
-	// turns counts the messages of each topic for round_robin. A topic that was forgotten begins
-	// again with its first partition.
+	// turns counts the messages of each topic for round_robin. After a topic was forgotten, the
+	// next message goes to its first partition.
 	turns *topicCache[*atomic.Uint64]
 }
 
@@ -33,23 +34,23 @@ func newPartitioner(kind string) *partitioner {
 	return &partitioner{kind: kind, turns: newTopicCache[*atomic.Uint64](time.Now)}
 }
 
-// newBatch starts the partitioning of one batch.
+// newBatch returns the partitioner of one batch.
 func (p *partitioner) newBatch() *batchPartitioner {
 	return &batchPartitioner{partitioner: p}
 }
 
-// batchPartitioner partitions the messages of one batch; it belongs to one goroutine.
+// batchPartitioner chooses the partitions for one batch. It is not safe for concurrent use.
 type batchPartitioner struct {
 	*partitioner
-	// sticky is the partition to which this batch's messages without key go, by topic: together, so
-	// that they share one append.
+	// sticky is the partition of this batch's messages without a key, by topic. They stay together
+	// so that they share one append.
 	sticky map[string]int
-	// record carries a key to the hash.
+	// record is reused to pass a key to the hash.
 	record kgo.Record
 }
 
-// choose returns the partition for a message of a topic with count partitions. The error is that of
-// the message.
+// choose returns the partition of a message in a topic with count partitions. An error concerns
+// only this message.
 func (b *batchPartitioner) choose(topic string, count int, key, partition string) (int, error) {
 	switch b.kind {
 	case manual:
@@ -64,7 +65,8 @@ func (b *batchPartitioner) choose(topic string, count int, key, partition string
 	return kafka.Partition(&b.record, count), nil
 }
 
-// stick returns the batch's partition for messages without key, chosen at random once.
+// stick returns the partition of the batch's messages without a key. It is random, but the same for
+// the whole batch.
 func (b *batchPartitioner) stick(topic string, count int) int {
 	chosen, ok := b.sticky[topic]
 	if !ok || chosen >= count {
@@ -77,7 +79,7 @@ func (b *batchPartitioner) stick(topic string, count int) int {
 	return chosen
 }
 
-// nextTurn deals the messages of a topic to its partitions in turn, whatever batch they come in.
+// nextTurn returns the partitions of a topic in turn, across batches.
 func (p *partitioner) nextTurn(topic string, count int) int {
 	p.mu.Lock()
 	turn, ok := p.turns.get(topic)
@@ -89,12 +91,12 @@ func (p *partitioner) nextTurn(topic string, count int) int {
 	return int((turn.Add(1) - 1) % uint64(count))
 }
 
-// kafka puts records with a key where Kafka's own producer puts them: (murmur2(key) & 0x7fffffff) %
-// count. It keeps no state for them, so that all share it. For a record without a key it would,
-// which must not happen.
+// kafka chooses the same partition for a key as Kafka's own producer: (murmur2(key) & 0x7fffffff) %
+// count. All batches share it, because it has no state for records with a key. It must not be used
+// for records without a key.
 var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
-// manualPartition reads the partition that the user's interpolation gave.
+// manualPartition returns the partition that the interpolated field partition contains.
 func manualPartition(topic string, count int, text string) (int, error) {
 	n, err := manualNumber(text)
 	if err != nil {

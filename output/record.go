@@ -15,20 +15,20 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// ownMetadata is the prefix of the metadata that the input sets. It says where a message came from,
-// which is not where it goes.
+// ownMetadata is the prefix of the metadata keys that the input sets. They describe the source of a
+// message, so the output does not write them.
 const ownMetadata = "rafka_"
 
-// recorder makes records of messages. It is read-only and shared by all batches.
+// recorder turns messages into records. It is read-only and shared by all batches.
 type recorder struct {
 	bodyKey  string
 	metadata *service.MetadataExcludeFilter
-	// limit is the most bytes that the names and values of one record may have.
+	// limit is the maximum size of the names and values of one record, in bytes.
 	limit int64
 }
 
-// record returns the message as it is to be written, on the pad, and the metadata keys that could
-// not be: fields that the record needs itself have their names. The error is that of the message.
+// record returns the message as a record on the arena. dropped has the metadata keys that are not
+// written because the record has another field of that name. An error concerns only this message.
 func (r *recorder) record(
 	p *arena,
 	msg *service.Message,
@@ -71,7 +71,7 @@ func (r *recorder) record(
 	return record, dropped, nil
 }
 
-// fields returns the metadata to be written, in the order of the keys: messages keep them in none.
+// fields returns the metadata to write, sorted by key, because messages keep metadata in no order.
 func (r *recorder) fields(msg *service.Message) ([]broker.Field, error) {
 	var fields []broker.Field
 	err := r.metadata.WalkMut(msg, func(key string, value any) error {
@@ -87,7 +87,7 @@ func (r *recorder) fields(msg *service.Message) ([]broker.Field, error) {
 	return fields, nil
 }
 
-// metadataText returns a metadata value as it is written: strings and bytes as they are, all else
+// metadataText returns a metadata value as it is written: strings and bytes unchanged, other types
 // as JSON.
 func metadataText(msg *service.Message, key string, value any) string {
 	switch v := value.(type) {
@@ -100,15 +100,15 @@ func metadataText(msg *service.Message, key string, value any) string {
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
-		// What JSON cannot say (not a number, infinity) is written in the engine's words.
+		// Values that JSON can't represent (NaN, infinity) are written as the engine formats them.
 		plain, _ := msg.MetaGet(key)
 		return plain
 	}
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-// prepare evaluates the interpolated fields for each message of the batch and makes the records.
-// What is wrong with one message is that message's error.
+// prepare evaluates the interpolated fields for each message of the batch and makes the records. An
+// error in one message fails only this message.
 func (s *session) prepare(batch service.MessageBatch) *job {
 	fields := s.settings.evaluate(batch)
 	messages, errs := make([]outgoing, len(batch)), make([]error, len(batch))
@@ -117,7 +117,7 @@ func (s *session) prepare(batch service.MessageBatch) *job {
 		p.left = len(batch) - i
 		messages[i], errs[i] = s.prepareOne(p, fields, i, msg)
 	}
-	s.observer.reordered(s.order.check(batch), s.settings.maxInFlight) // right before they are handed to the appender
+	s.observer.reordered(s.order.check(batch), s.settings.maxInFlight)
 	return newJob(messages, errs)
 }
 
@@ -159,7 +159,7 @@ func (s *settings) evaluate(batch service.MessageBatch) evaluation {
 	return e
 }
 
-// message returns what the fields say of the message at place i.
+// message evaluates the fields for message i.
 func (e evaluation) message(i int) (m outgoing, err error) {
 	if m.topic, err = e.topicOf(i); err != nil {
 		return m, err

@@ -14,7 +14,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// The metadata of a rafka input that says where a message came from.
+// The metadata of a rafka input that identifies the source of a message.
 const (
 	sourceTopic      = ownMetadata + "topic"
 	sourcePartition  = ownMetadata + "partition"
@@ -22,31 +22,31 @@ const (
 	sourceDeliveries = ownMetadata + "delivery_count"
 )
 
-// What is remembered to recognise messages that are out of order. What is forgotten is not counted,
-// so the count is a lower bound.
+// Limits of what a reorderDetector remembers. Messages out of order that it has forgotten are not
+// counted, so the count is a lower bound.
 const (
 	orderSources = 512
-	// orderSeen is the number of messages of one partition that are remembered. An ordered input
-	// has one batch of a partition in the pipeline, so messages are not further apart than its
-	// batch_size.
+	// orderSeen is the number of remembered messages per partition. An ordered input has one batch
+	// of a partition in the pipeline, so messages are not further apart than its batch_size.
 	orderSeen = 1024
 	orderKeys = 1 << 14
 )
 
-// reorderDetector recognises messages of a rafka input that reach the output behind a later one of the same
-// partition and key. Its memory is bounded, and allocated with the first such message. It is safe
-// for concurrent use.
+// reorderDetector finds messages of a rafka input that reach the output after a later message of
+// the same partition and key. Its memory is bounded, and allocated with the first such message. It
+// is safe for concurrent use.
 type reorderDetector struct {
 	seed maphash.Seed
 
 	mu      sync.Mutex
 	sources *simplelru.LRU[source, *readPass]
-	// last is, by the hash of passage and key, the highest offset of the key. A key takes the place
-	// of another with the same slot.
+	// last has the highest offset of each key, by the hash of the read pass and the key. A key
+	// replaces another key with the same slot.
 	last []lastOfKey
-	// passes numbers them.
+	// passes is the number of read passes so far.
 	passes uint64
-	// from and current are those of the last message: the next one is often of the same partition.
+	// from and current are the partition and the read pass of the last message. The next message is
+	// often of the same partition.
 	from    source
 	current *readPass
 }
@@ -57,11 +57,11 @@ type source struct {
 	partition int
 }
 
-// readPass is what came of a partition since its messages were last handed out from an earlier
-// offset on.
+// readPass is one pass of a group over a partition. A new pass begins when the group is moved back
+// and the partition is read again.
 type readPass struct {
 	number uint64
-	// seen are the offsets that came last, in a ring.
+	// seen has the last offsets, in a ring buffer.
 	seen []offset
 	next int
 }
@@ -81,7 +81,7 @@ type lastOfKey struct {
 	offset offset
 }
 
-// reordered is a message that came behind a later one.
+// reordered is a message that arrived after a later one.
 type reordered struct {
 	source
 	offset, later offset
@@ -89,7 +89,7 @@ type reordered struct {
 
 func newReorderDetector() *reorderDetector { return &reorderDetector{seed: maphash.MakeSeed()} }
 
-// check takes note of a batch and returns the messages that are out of order.
+// check records the messages of a batch and returns those that are out of order.
 func (o *reorderDetector) check(batch service.MessageBatch) (late []reordered) {
 	locked := false
 	for _, msg := range batch {
@@ -109,7 +109,7 @@ func (o *reorderDetector) check(batch service.MessageBatch) (late []reordered) {
 		if !behind {
 			continue
 		}
-		// one that was rejected comes again behind others
+		// a rejected message is delivered again, after later ones
 		if deliveries, _ := msg.MetaGetMut(sourceDeliveries); deliveries == 1 {
 			late = append(late, reordered{from, at, later})
 		}
@@ -117,8 +117,8 @@ func (o *reorderDetector) check(batch service.MessageBatch) (late []reordered) {
 	return late
 }
 
-// origin reads from the metadata of a message where it came from. It is not ok for a message
-// without key, whose order nothing promises, and for one that does not come from a rafka input.
+// origin returns the source of a message from its metadata. ok is false for a message without a
+// key, which has no order to keep, and for a message that is not from a rafka input.
 func origin(msg *service.Message) (from source, at offset, key string, ok bool) {
 	value, ok := msg.MetaGetMut(broker.KeyField)
 	if !ok {
@@ -139,13 +139,14 @@ func origin(msg *service.Message) (from source, at offset, key string, ok bool) 
 	return from, at, key, isText && hasTopic && hasPartition && err == nil && err2 == nil
 }
 
-// track takes note of a message and returns the later one that came before it, if there is one.
+// track records a message. If a later message of its key came before it, track returns the offset
+// of that message.
 func (o *reorderDetector) track(p *readPass, at offset, key string) (later offset, behind bool) {
 	last := o.lastOf(p, key)
 	if c := at.compare(last.offset); c < 0 {
 		switch {
 		case p.has(at):
-			return offset{}, false // it comes again, for example from the next member of the group
+			return offset{}, false // it was delivered again, for example by the next member of the group
 		case p.restarts(at):
 			o.restart(p)
 			last = o.lastOf(p, key)
@@ -176,13 +177,13 @@ func (o *reorderDetector) currentPass(from source) *readPass {
 	return p
 }
 
-// restart forgets what came of a partition.
+// restart begins a new pass.
 func (o *reorderDetector) restart(p *readPass) {
 	o.passes++
 	*p = readPass{number: o.passes, seen: p.seen[:0]}
 }
 
-// lastOf returns the slot of a key, emptied if another key had it.
+// lastOf returns the slot of a key. It empties the slot if that was used by another key.
 func (o *reorderDetector) lastOf(p *readPass, key string) *lastOfKey {
 	hash := maphash.String(o.seed, key) ^ p.number*0x9e3779b97f4a7c15 // spreads the numbers over all bits
 	slot := &o.last[hash%orderKeys]
@@ -205,9 +206,9 @@ func (p *readPass) has(at offset) bool {
 	return slices.Contains(p.seen, at)
 }
 
-// restarts reports whether an offset lies before everything that is remembered, of which something
-// was forgotten: the partition is read again from there, after a seek of the group or in another
-// member.
+// restarts reports whether the offset is below all remembered offsets, and some offsets were
+// forgotten. Then the partition is being read again from there, after a seek of the group or in
+// another member.
 func (p *readPass) restarts(at offset) bool {
 	if len(p.seen) < orderSeen {
 		return false

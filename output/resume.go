@@ -12,10 +12,10 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// suspendedJobs keeps the jobs that WriteBatch left because the server is not available. The engine connects
-// and then brings the same batch again, but says nothing that would tell it from a new one: a batch
-// is recognised by everything that it was made of. Batches that are equal in all that are worth the
-// same, so it does no harm if they swap their jobs.
+// suspendedJobs keeps the jobs of batches that WriteBatch left because the server was not
+// available. After connecting, the engine passes the same batch again, but does not mark it as a
+// repeated one. So a batch is recognized by its content. Batches with equal content are
+// interchangeable, so it does no harm if they swap jobs.
 type suspendedJobs struct {
 	// count is the number of suspended jobs, readable without the lock.
 	count atomic.Int64
@@ -29,7 +29,7 @@ type fingerprint [sha256.Size]byte
 
 func newSuspendedJobs() *suspendedJobs { return &suspendedJobs{jobs: map[fingerprint][]*job{}} }
 
-// suspend keeps the job of the batch until resume returns it.
+// suspend keeps the job of the batch for resume.
 func (p *suspendedJobs) suspend(batch service.MessageBatch, j *job) {
 	content := takeFingerprint(batch)
 	p.mu.Lock()
@@ -38,7 +38,8 @@ func (p *suspendedJobs) suspend(batch service.MessageBatch, j *job) {
 	p.count.Add(1)
 }
 
-// resume returns the job of an equal batch that was suspended, and forgets it; nil if there is none.
+// resume removes and returns the job of a suspended batch with equal content, or nil if there is
+// none.
 func (p *suspendedJobs) resume(batch service.MessageBatch) *job {
 	if p.count.Load() == 0 {
 		return nil
@@ -58,12 +59,11 @@ func (p *suspendedJobs) resume(batch service.MessageBatch) *job {
 	return j
 }
 
-// any reports whether any job is suspended: the engine waits for a connection.
+// any reports whether any job is suspended, which means that the engine waits for a connection.
 func (p *suspendedJobs) any() bool { return p.count.Load() > 0 }
 
-// takeFingerprint covers the bodies and the metadata of the messages, from which stream_name, key
-// and partition follow. It does not cover what these were interpolated to: a key may be a random
-// number.
+// takeFingerprint hashes the bodies and the metadata of the messages. It does not hash the
+// interpolated fields, which can differ from one evaluation to the next, as a random key does.
 func takeFingerprint(batch service.MessageBatch) fingerprint {
 	sum := sha256.New()
 	writeNumber(sum, len(batch))
@@ -81,7 +81,7 @@ func takeFingerprint(batch service.MessageBatch) fingerprint {
 	return fingerprint(sum.Sum(nil))
 }
 
-// allMetadata lists the names and values, ordered.
+// allMetadata returns the metadata keys and values, sorted.
 func allMetadata(msg *service.Message) [][2]string {
 	var all [][2]string
 	_ = msg.MetaWalk(func(key, value string) error {

@@ -8,21 +8,21 @@ import (
 	"github.com/rafka-streams/rafka/internal/appender"
 )
 
-// giveUp is what NextBackOff returns to end the retries.
+// giveUp is the result of NextBackOff that ends the retries.
 const giveUp time.Duration = -1
 
-// retryPolicy is how long and how often a failed append is tried again.
+// retryPolicy limits the retries of a failed append.
 type retryPolicy struct {
 	initial, longest time.Duration
-	// maxElapsed is the most time that the retries of one append may take; 0 is no limit.
+	// maxElapsed is the maximum duration of the retries of one append; 0 means no limit.
 	maxElapsed time.Duration
-	// maxRetries is their most number; 0 is no limit.
+	// maxRetries is the maximum number of retries of one append; 0 means no limit.
 	maxRetries int
 }
 
-// retryBackoff times the retries of one append. While the engine waits for a connection nobody waits
-// for the append, and its budget starts anew: what an outage interrupted goes on under the same
-// sequence number however long it took, so that nothing is written twice.
+// retryBackoff times the retries of one append. While the engine waits for a connection, its limits
+// do not apply and begin again. So an append that an outage interrupted continues under the same
+// sequence number, however long the outage lasts, and is not written twice.
 type retryBackoff struct {
 	policy       retryPolicy
 	waits        *backoff.ExponentialBackOff
@@ -32,8 +32,8 @@ type retryBackoff struct {
 	tries        int
 }
 
-// newBackoff returns the maker of the appender's back-offs; disconnected reports whether the engine waits
-// for a connection.
+// newBackoff returns the function that makes the appender's back-offs. disconnected reports whether
+// the engine waits for a connection.
 func (p retryPolicy) newBackoff(disconnected func() bool) func() appender.Backoff {
 	return func() appender.Backoff { return p.newRetryBackoff(disconnected, time.Now) }
 }
@@ -44,7 +44,7 @@ func (p retryPolicy) newRetryBackoff(disconnected func() bool, now func() time.T
 	return &retryBackoff{policy: p, waits: waits, disconnected: disconnected, now: now}
 }
 
-// NextBackOff returns the time until the next attempt, or a negative number if there is to be none.
+// NextBackOff returns the time until the next attempt, or giveUp.
 func (p *retryBackoff) NextBackOff() time.Duration {
 	wait, now := p.waits.NextBackOff(), p.now()
 	if p.started.IsZero() || p.disconnected() {

@@ -8,32 +8,32 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// outgoing is a message on its way.
+// outgoing is a message that is being written.
 type outgoing struct {
 	topic, key, partition string
 	record                appender.Record
 }
 
-// partitionBatch is the part of a batch that goes to one partition, in the order of the batch.
+// partitionBatch has the messages of a batch that go to one partition, in the order of the batch.
 type partitionBatch struct {
 	target  appender.Target
 	records []appender.Record
-	// messages are the places of the records in the batch.
+	// messages has the indexes of the records' messages in the batch.
 	messages []int
 }
 
-// grouper batches a batch by partition. It belongs to one goroutine.
+// grouper divides a batch by partition. It is not safe for concurrent use.
 type grouper struct {
 	partitions  *batchPartitioner
 	batches     []*partitionBatch
-	byPartition map[partitionKey]*partitionBatch // once there are more than fewCuts
+	byPartition map[partitionKey]*partitionBatch // made for more than maxLinearSearch partitions
 }
 
-// maxLinearSearch are found faster one by one: most batches have one message, or one topic of a few
-// partitions.
+// maxLinearSearch is the number of partitions up to which a search without a map is faster. Most
+// batches have one message, or one topic with a few partitions.
 const maxLinearSearch = 8
 
-// partitionKey is where a message goes; a topic without partitions has partitionKey 0 alone.
+// partitionKey identifies a partition. A topic without partitions has only partition 0.
 type partitionKey struct {
 	topic     string
 	partition int
@@ -41,8 +41,7 @@ type partitionKey struct {
 
 func newGrouper(p *partitioner) *grouper { return &grouper{partitions: p.newBatch()} }
 
-// add puts the message at index i of the batch into the cut of its partition. The error is that of
-// the message.
+// add adds message i of the batch to its partition. An error concerns only this message.
 func (c *grouper) add(i int, m outgoing, topic broker.Topic) error {
 	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
 	if err != nil {
@@ -91,9 +90,9 @@ func target(topic broker.Topic, partition int) appender.Target {
 	return appender.Target{Topic: topic.Name, Partition: split.Partition, Key: split.Key, Plain: topic.Plain()}
 }
 
-// route looks up the topics of the unrouted messages and hands the messages to the appender. Only
-// the lookups talk to the server, and nothing is handed over before all of them were answered:
-// otherwise messages of one batch could overtake each other.
+// route looks up the topics of the unrouted messages and passes the messages to the appender. It
+// passes no message before all lookups are done: otherwise messages of one batch could overtake
+// each other.
 func (j *job) route(ctx context.Context, s *session) error {
 	if len(j.unrouted) == 0 {
 		return nil
@@ -123,13 +122,14 @@ func (j *job) route(ctx context.Context, s *session) error {
 	return nil
 }
 
-// lookup is the answer for one topic of a batch.
+// lookup is the result for one topic of a batch.
 type lookup struct {
 	broker.Topic
 	err error
 }
 
-// lookUpTopics finds the topics of the unrouted messages. An error of one topic is that of its messages.
+// lookUpTopics finds the topics of the unrouted messages. The error of a topic becomes the error of
+// its messages.
 func (j *job) lookUpTopics(ctx context.Context, s *session) (map[string]lookup, error) {
 	found := map[string]lookup{}
 	last := -1
@@ -151,8 +151,8 @@ func (j *job) lookUpTopics(ctx context.Context, s *session) (map[string]lookup, 
 	return found, nil
 }
 
-// refreshGrown looks once more at the topics that don't have the partition that partitioner manual
-// asks for: they may have grown.
+// refreshGrown looks up a topic again if a message with partitioner manual has a partition number
+// that is too high: the topic may have grown.
 func (j *job) refreshGrown(ctx context.Context, s *session, found map[string]lookup) error {
 	if s.partitioner.kind != manual {
 		return nil
@@ -176,7 +176,7 @@ func (j *job) refreshGrown(ctx context.Context, s *session, found map[string]loo
 	return nil
 }
 
-// orContext prefers the error of the context, which explains the other one.
+// orContext returns the error of the context if there is one, since that caused err.
 func orContext(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// producerTTL is how long Redis remembers the sequence of an output that writes nothing.
+	// producerTTL is how long Redis keeps the sequence of an idle output.
 	producerTTL = 24 * time.Hour
-	// closeTimeout bounds the wait for appends that are under way when the output is closed.
+	// closeTimeout limits how long Close waits for appends in flight.
 	closeTimeout = 5 * time.Second
-	// forgetTimeout bounds the clean-up after that.
+	// forgetTimeout limits how long Close takes to delete the producer state afterwards.
 	forgetTimeout = time.Second
-	// checkTimeout bounds the check of one partition: with a deadline, a node that does not answer
-	// is asked once and not again.
+	// checkTimeout limits the check of one partition. With a deadline, the client does not repeat a
+	// request to a node that does not answer.
 	checkTimeout = 10 * time.Second
 )
 
-// session is what Connect opens and Close closes: the client and all that works with it. It
-// outlives interruptions of the connection.
+// session has the client and everything that uses it. Connect opens it and Close closes it. It
+// stays open while the connection is interrupted.
 type session struct {
 	settings    *settings
 	recorder    *recorder
@@ -40,18 +40,19 @@ type session struct {
 	health      *health
 	suspended   *suspendedJobs
 	order       *reorderDetector
-	// warnings are what is wrong with the server and the user that the output can do with.
+	// warnings returns problems of the server and of the user's permissions that do not prevent
+	// writing.
 	warnings    func(ctx context.Context) []string
 	closeClient func() error
-	// named returns an error with the permissions that the user lacks, if the server does not name them.
+	// named adds the permissions that the user lacks to an error, if the server did not name them.
 	named func(ctx context.Context, err error) error
-	// forget drops what Redis knows of this output as a producer.
+	// forget deletes the state of this output's producer in Redis.
 	forget func(ctx context.Context, keys []string) error
 
-	warned bool // Connect's alone
+	warned bool // used by Connect only
 }
 
-// openSession opens the client, which dials nothing yet, and starts the appender.
+// openSession opens the client, without connecting yet, and starts the appender.
 func openSession(set *settings, mgr *service.Resources) (*session, error) {
 	client, err := set.connection.Open(config.Writer())
 	if err != nil {
@@ -93,12 +94,12 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 		Backoff:  set.retry.newBackoff(s.suspended.any),
 		Observer: s.observer,
 	})
-	s.appender.Start() // ended by close
+	s.appender.Start() // close ends it
 	return s, nil
 }
 
-// producer names one appender to Redis: at random, so that no two are ever the same. "" stands for
-// writing without sequence numbers.
+// producer returns a random name for one appender, which Redis stores with its sequence numbers. It
+// returns "" for writing without sequence numbers.
 func (s *settings) producer() string {
 	if !s.idempotent {
 		return ""
@@ -106,7 +107,8 @@ func (s *settings) producer() string {
 	return rand.Text()
 }
 
-// connect tests whether everything can be written, and creates the topic if that is asked for.
+// connect checks whether the output can write, and creates the topic if the field partitions is
+// set.
 func (s *session) connect(ctx context.Context) error {
 	if err := s.health.connect(ctx); err != nil {
 		return err
@@ -127,8 +129,8 @@ func (s *session) connect(ctx context.Context) error {
 	return nil
 }
 
-// warnings are what is wrong with the server and with the user of the client that the output can do
-// with.
+// warnings returns problems of the server and of the user's permissions that do not prevent
+// writing.
 func (s *settings) warnings(ctx context.Context, client config.Client) []string {
 	all := []string{access.AskEviction(ctx, client).Warning}
 	if s.topic != "" {
@@ -137,8 +139,8 @@ func (s *settings) warnings(ctx context.Context, client config.Client) []string 
 	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" })
 }
 
-// findTopic looks up a topic, with retries like those of an append. It returns errAway if the
-// server does not answer, or what is wrong with the topic.
+// findTopic looks up a topic, with the same retries as an append. It returns errDisconnected if the
+// server is not available, or the error of the topic.
 func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, error) {
 	retries := s.settings.retry.newRetryBackoff(s.suspended.any, time.Now)
 	for {
@@ -159,8 +161,8 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 	}
 }
 
-// await waits for the outcome of an append. While the append is being retried it asks now and then
-// whether the server is there, and returns errAway if not.
+// await waits for the outcome of a sent batch. While the appender retries the batch, await checks
+// now and then whether the server is available, and returns errDisconnected if it is not.
 func (s *session) await(ctx context.Context, f sentBatch) error {
 	select {
 	case <-f.pending.Done():
@@ -185,9 +187,9 @@ func (s *session) await(ctx context.Context, f sentBatch) error {
 	}
 }
 
-// close fails what is not written yet, waits a limited time for what is under way, and closes the
-// client. If the outcome of everything is known, nothing of this output but its entries stays in
-// Redis.
+// close fails all records that are not in flight, waits at most closeTimeout for those that are,
+// and closes the client. If all outcomes are known, it deletes the state of the producer, so only
+// entries stay in Redis.
 func (s *session) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
@@ -198,7 +200,7 @@ func (s *session) close(ctx context.Context) error {
 	return errors.Join(err, s.closeClient())
 }
 
-// cleanUp drops the state of this output's appends, which would stay for producerTTL.
+// cleanUp deletes the state of this output's producer, which would stay for producerTTL.
 func (s *session) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
 	defer cancel()
@@ -207,7 +209,7 @@ func (s *session) cleanUp(ctx context.Context) {
 	}
 }
 
-// sleep waits, or returns the error of ctx if that ends before.
+// sleep waits for d. It returns the error of ctx if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

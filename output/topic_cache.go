@@ -7,16 +7,15 @@ import (
 )
 
 const (
-	// maxTopics is of how many topics an output keeps what it knows of them. A stream_name with an
-	// interpolation may give millions of names.
+	// maxTopics is the maximum number of topics in a topicCache. A stream_name with an
+	// interpolation can have millions of values.
 	maxTopics = 10_000
-	// topicIdleTime is how long a topic must not be used before it may be forgotten to make room for
-	// the next.
+	// topicIdleTime is how long a topic must be unused before the topicCache forgets it.
 	topicIdleTime = time.Hour
 )
 
-// topicCache keeps a value for each of the topics that were used last: at most mostTopics, and none
-// that was idle for longer than topicIdle once another one comes. It has no lock.
+// topicCache keeps a value for each recently used topic: at most maxTopics. When another topic is
+// added, it forgets topics that were unused for topicIdleTime. It is not safe for concurrent use.
 type topicCache[V any] struct {
 	now    func() time.Time
 	topics *simplelru.LRU[string, *cacheEntry[V]]
@@ -35,7 +34,7 @@ func newTopicCache[V any](now func() time.Time) *topicCache[V] {
 	return &topicCache[V]{now: now, topics: topics}
 }
 
-// get returns the value of a topic, and whether there is one.
+// get returns the value of a topic, and whether the topic has one.
 func (r *topicCache[V]) get(topic string) (value V, ok bool) {
 	u, ok := r.topics.Get(topic)
 	if !ok {
@@ -45,8 +44,7 @@ func (r *topicCache[V]) get(topic string) (value V, ok bool) {
 	return u.value, true
 }
 
-// set keeps a value for a topic, and forgets what is idle. One call forgets two topics at most, so
-// that none takes long.
+// set stores the value of a topic, and forgets at most two idle topics, so that no call takes long.
 func (r *topicCache[V]) set(topic string, value V) {
 	now := r.now()
 	r.topics.Add(topic, &cacheEntry[V]{now, value})

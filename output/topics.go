@@ -13,41 +13,43 @@ import (
 )
 
 const (
-	// topicTTL is how long a topic is taken to be as it was last seen.
+	// topicTTL is how long the state of a topic is used without looking it up again.
 	topicTTL = 10 * time.Second
-	// refreshTimeout is how long a look at a topic that is known may take: its messages wait for it.
+	// refreshTimeout limits the lookup of a known topic, because messages wait for it.
 	refreshTimeout = time.Second
 )
 
-// topicStore is what is asked of the broker.
+// topicStore looks up and creates topics in Redis.
 type topicStore interface {
 	Describe(ctx context.Context, name string) (broker.Topic, error)
 	Create(ctx context.Context, name string, partitions int) (broker.Topic, bool, error)
 }
 
-// topics knows the topics that were written to. A topic that was partitioned once is never taken
-// for plain again, and its metadata is written back should it be gone.
+// topics caches the state of the topics that were written to. A topic that was partitioned once is
+// never treated as plain again: if its metadata is missing in Redis, topics writes the metadata
+// back.
 type topics struct {
 	store topicStore
-	// partitions is the field of that name: what topics without metadata are created with; 0 leaves
-	// them plain.
+	// partitions is the field partitions: topics without metadata are created with this many
+	// partitions, or stay plain if it is 0.
 	partitions int
 	log        *service.Logger
 	now        func() time.Time
 
 	mu sync.Mutex
-	// known forgets topics that are idle: one that was partitioned then is looked at like a new
-	// one.
+	// known forgets idle topics. A forgotten topic is handled like a new one, even if it was
+	// partitioned.
 	known *topicCache[*knownTopic]
 }
 
 // knownTopic is guarded by topics.mu.
 type knownTopic struct {
 	topic broker.Topic
-	// checked is when the topic was last seen; zero demands another look before it is used again.
+	// checked is when the topic was last looked up. If it is zero, the topic must be looked up
+	// before it is used again.
 	checked time.Time
-	// warned says that the difference to the field partitions was reported; orphaned, that the
-	// metadata is gone for good.
+	// warned is true if a difference to the field partitions was logged. orphaned is true if it was
+	// logged that the metadata can't be written back.
 	warned, orphaned bool
 }
 
@@ -57,15 +59,15 @@ func newTopics(store topicStore, partitions int, log *service.Logger) *topics {
 	return t
 }
 
-// get returns the topic, looking at the server if it has not for a while. If that look fails, a
-// topic that is known stays as it was.
+// get returns the topic. It looks up the topic if that is not known or has not been looked up for
+// topicTTL. If looking up a known topic fails, get returns what is known.
 func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 	t.mu.Lock()
 	k, _ := t.known.get(name)
 	if k != nil && !k.checked.IsZero() {
 		topic, fresh := k.topic, t.now().Sub(k.checked) < topicTTL
 		if !fresh {
-			k.checked = t.now() // others go on with what is known meanwhile
+			k.checked = t.now() // concurrent calls use what is known meanwhile
 		}
 		t.mu.Unlock()
 		if fresh {
@@ -84,7 +86,7 @@ func (t *topics) get(ctx context.Context, name string) (broker.Topic, error) {
 	return t.refresh(ctx, name)
 }
 
-// expire demands that the topic is looked at before anything else is written to it.
+// expire makes the next use of the topic look it up.
 func (t *topics) expire(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,8 +95,8 @@ func (t *topics) expire(name string) {
 	}
 }
 
-// refresh looks at the topic, creates it if it has no metadata and is to have partitions, and
-// remembers what it saw.
+// refresh looks up the topic and stores the result. If the topic has no metadata, refresh writes
+// back the known metadata, or creates the topic with the configured partitions.
 func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error) {
 	topic, err := t.store.Describe(ctx, name)
 	if err != nil {
@@ -114,7 +116,7 @@ func (t *topics) refresh(ctx context.Context, name string) (broker.Topic, error)
 	return t.update(topic), nil
 }
 
-// partitions counts in words.
+// partitions returns a number of partitions in words.
 func partitions(n int) string {
 	if n == 1 {
 		return "1 partition"
@@ -160,7 +162,8 @@ func (t *topics) restore(ctx context.Context, lost broker.Topic) (broker.Topic, 
 	return t.update(topic), nil
 }
 
-// markOrphaned reports, once until it is mended, that the metadata can't be written back.
+// markOrphaned records that the metadata can't be written back. It returns true the first time
+// since clearOrphaned.
 func (t *topics) markOrphaned(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -173,7 +176,7 @@ func (t *topics) markOrphaned(name string) bool {
 	return first
 }
 
-// clearOrphaned forgets that the metadata could not be written back.
+// clearOrphaned records that the topic has metadata.
 func (t *topics) clearOrphaned(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,7 +185,7 @@ func (t *topics) clearOrphaned(name string) {
 	}
 }
 
-// lastPartitioned returns the topic as it was last seen if it had partitions then.
+// lastPartitioned returns the known topic if it has partitions.
 func (t *topics) lastPartitioned(name string) (broker.Topic, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,7 +196,8 @@ func (t *topics) lastPartitioned(name string) (broker.Topic, bool) {
 	return k.topic, true
 }
 
-// update keeps the topic and warns, once, if it has not as many partitions as the field says.
+// update stores the topic. It warns once if the number of partitions differs from the field
+// partitions.
 func (t *topics) update(topic broker.Topic) broker.Topic {
 	t.mu.Lock()
 	k, ok := t.known.get(topic.Name)

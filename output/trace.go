@@ -11,11 +11,11 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// traceOf returns the fields that carry the trace context of the message, none if it has no span,
-// and the metadata that is left to be written. Trace context in the metadata stays there, to be
-// dropped, unless it is of the same trace: that is what a message brought along from its own entry,
-// and the fields carry it on. The fields are W3C's whatever propagator the process has, for readers
-// look for these.
+// traceOf returns the fields with the trace context of the message, or none if it has no span, and
+// the metadata to write. Metadata named like these fields is removed if it belongs to the same
+// trace: then it is from the message's source entry, and the fields replace it. Otherwise it stays
+// in the metadata, and record drops and counts it. The fields always have the W3C format, which
+// readers expect, whatever propagator the process uses.
 func traceOf(msg *service.Message, metadata []broker.Field) (fields []string, rest []broker.Field) {
 	span := trace.SpanContextFromContext(msg.Context())
 	if !span.IsValid() {
@@ -29,14 +29,14 @@ func traceOf(msg *service.Message, metadata []broker.Field) (fields []string, re
 	return c, metadata
 }
 
-// carrier is names and values as an entry has them. The propagator only adds to it.
+// carrier is a list of names and values, as in an entry. The propagator only appends to it.
 type carrier []string
 
 // Set adds a field.
 func (c *carrier) Set(name, value string) { *c = append(*c, name, value) }
 
-// Get finds nothing.
+// Get returns nothing.
 func (*carrier) Get(string) string { return "" }
 
-// Keys finds nothing.
+// Keys returns nothing.
 func (*carrier) Keys() []string { return nil }

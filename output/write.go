@@ -13,41 +13,42 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// errDisconnected says that a job is not finished and that it is for the engine to wait for the connection.
+// errDisconnected ends WriteBatch with ErrNotConnected. The job is not finished: it continues when
+// the engine has connected again.
 var errDisconnected = errors.New("the server is not available")
 
 const (
-	// stallCheckInterval is how long a job waits for the appender's own retries before it asks whether the
-	// server is there at all, and then how often it asks.
+	// stallCheckInterval is the time between two checks whether the server is available, while the
+	// appender retries an append of the job.
 	stallCheckInterval = time.Second
-	// maxRoutes is how often a message is routed before it fails, if its topic looks different at
-	// every append.
+	// maxRoutes is how often a message is routed before it fails. A message is routed again if the
+	// append finds that its topic was partitioned in the meantime.
 	maxRoutes = 5
 )
 
-// job is one batch on its way: the outcome of each message so far, and what is still to be done.
-// One WriteBatch at a time works on it; when that one leaves because the server is not available, the
-// job is suspended until the engine brings the same batch again.
+// job is a batch that is being written: the outcomes so far, and what is still to be done. One
+// WriteBatch at a time works on it. If that WriteBatch returns because the server is not available,
+// the job is suspended until the engine passes the same batch again.
 type job struct {
 	messages []outgoing
-	// errs has the outcome of each message that has one; a message that has none is unrouted, under
-	// way or written.
+	// errs has the error of each failed message. All other messages are unrouted, sent, or written.
 	errs []error
-	// unrouted are the places of the messages that wait to be routed, ascending.
+	// unrouted has the indexes of the messages that are not routed yet, in ascending order.
 	unrouted []int
 	// routes counts how often messages were routed.
 	routes int
-	// sent are the appends that are under way.
+	// sent has the batches in the appender without an outcome.
 	sent []sentBatch
 }
 
-// sentBatch is a cut that was handed to the appender.
+// sentBatch is a partitionBatch that was passed to the appender.
 type sentBatch struct {
 	*partitionBatch
 	pending *appender.Pending
 }
 
-// newJob wraps the prepared messages; errs holds the errors of those that can't be written.
+// newJob returns a job for the prepared messages. errs has the errors of the messages that can't be
+// written.
 func newJob(messages []outgoing, errs []error) *job {
 	j := &job{messages: messages, errs: errs, unrouted: make([]int, 0, len(messages))}
 	for i, err := range errs {
@@ -58,8 +59,8 @@ func newJob(messages []outgoing, errs []error) *job {
 	return j
 }
 
-// run works until every message has its outcome and returns nil then; errAway if the server does
-// not answer, or the error of ctx. It goes on where it stopped when it is called again.
+// run works until every message has its outcome, and then returns nil. It returns errDisconnected
+// if the server is not available, or the error of ctx. A further call continues where run stopped.
 func (j *job) run(ctx context.Context, s *session) error {
 	for {
 		if err := j.route(ctx, s); err != nil {
@@ -84,7 +85,7 @@ func (j *job) run(ctx context.Context, s *session) error {
 	}
 }
 
-// fail ends the messages that are not routed.
+// fail fails the unrouted messages.
 func (j *job) fail(err error) {
 	for _, i := range j.unrouted {
 		j.errs[i] = err
@@ -92,7 +93,7 @@ func (j *job) fail(err error) {
 	j.unrouted = nil
 }
 
-// awaitOutcomes waits for the appends that are under way and takes down their outcomes.
+// awaitOutcomes waits for the sent batches and records their outcomes.
 func (j *job) awaitOutcomes(ctx context.Context, s *session) error {
 	for len(j.sent) > 0 {
 		f := j.sent[0]
@@ -105,7 +106,7 @@ func (j *job) awaitOutcomes(ctx context.Context, s *session) error {
 	return nil
 }
 
-// recordOutcomes takes down the outcome of one append.
+// recordOutcomes records the outcomes of one sent batch.
 func (j *job) recordOutcomes(ctx context.Context, f sentBatch, s *session) {
 	var last, reported error // all records that one request wrote have the same error
 	for n, err := range f.pending.Errs() {
@@ -125,14 +126,14 @@ func (j *job) recordOutcomes(ctx context.Context, f sentBatch, s *session) {
 	}
 }
 
-// result is what WriteBatch returns for the finished job: nil, or an error that names every message
+// result returns nil for a finished job of written messages, or an error that names every message
 // that was not written.
 //
-// The engine finds the sources of failed messages by marks in their contexts. Processors of
-// batching move the marks: pieces of a message share one, and a processor that sorts or filters
-// leaves the mark of one message on another. After them a message can't be named without a risk
-// that another one is taken for it and that the failed one is acknowledged, so the whole batch
-// fails.
+// The engine finds the source of a failed message by a mark in the context of the message.
+// Processors in batching move the marks: the pieces of a message share one mark, and a processor
+// that sorts or filters leaves the mark of one message on another. Then a named message could be
+// mistaken for another one, and the failed message would be acknowledged. So the whole batch fails
+// if the marks may have moved.
 func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
 	failed := 0
 	var first error
@@ -160,9 +161,9 @@ func (j *job) result(batch service.MessageBatch, marksMoved bool) error {
 	return j.batchError(batch, failed, headline(failed, len(batch), first))
 }
 
-// batchError names the failed messages, and puts them first: other components that split messages
-// (a broker with processors in its batching) leave pieces with one mark too, and the engine takes
-// the first piece that it finds for all of them.
+// batchError returns a BatchError that has the failed messages first. Other components that split
+// messages (a broker output with processors in batching) leave several pieces with one mark too,
+// and the engine takes the first piece as the result of all of them.
 func (j *job) batchError(batch service.MessageBatch, failed int, headline error) error {
 	failures, written := make(service.MessageBatch, 0, len(batch)), make(service.MessageBatch, 0, len(batch)-failed)
 	errs := make([]error, 0, failed)
