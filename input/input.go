@@ -225,9 +225,9 @@ func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	}
 	err = access.CheckReader(ctx, control, in.settings.topic, in.settings.group)
 	if err == nil {
-		in.observer.warn(access.AskEviction(ctx, control).Warning)
-		in.observer.warn(access.LacksOfReader(ctx, control, in.settings.topic, in.settings.group))
-		in.observer.missing(access.Missing(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.warn(access.QueryEviction(ctx, control).Warning)
+		in.observer.warn(access.MissingOptionalForReader(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.missing(access.NotCreatedYet(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {
 		return service.ConnectionTestFailed(err).AsList()

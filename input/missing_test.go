@@ -31,7 +31,7 @@ func TestWhatDoesNotExistYetIsSaidOnceAndIsNoTrouble(t *testing.T) {
 	in, journal := openInput(t, server.URL(), "consumer_group: other")
 	assert.Len(
 		t,
-		journal.Lines("level=INFO", "group other of topic orders does not exist yet: it begins at start_offset"),
+		journal.Lines("level=INFO", "group other of topic orders does not exist yet: it starts at start_offset"),
 		1,
 	)
 	assert.Equal(t, []string{"a"}, consume(t, in, 1))

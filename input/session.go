@@ -56,11 +56,11 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
-	eviction := access.AskEviction(ctx, control)
+	eviction := access.QueryEviction(ctx, control)
 	o.names(func(ctx context.Context, err error) error { return access.NameDenied(ctx, control, err) })
 	o.warn(eviction.Warning)
-	o.warn(access.LacksOfReader(ctx, control, s.topic, s.group))
-	o.missing(access.Missing(ctx, control, s.topic, s.group))
+	o.warn(access.MissingOptionalForReader(ctx, control, s.topic, s.group))
+	o.missing(access.NotCreatedYet(ctx, control, s.topic, s.group))
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
 	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))

@@ -132,9 +132,9 @@ func (s *session) connect(ctx context.Context) error {
 // warnings returns problems of the server and of the user's permissions that do not prevent
 // writing.
 func (s *settings) warnings(ctx context.Context, client config.Client) []string {
-	all := []string{access.AskEviction(ctx, client).Warning}
+	all := []string{access.QueryEviction(ctx, client).Warning}
 	if s.topic != "" {
-		all = append(all, access.LacksOfWriter(ctx, client, s.topic, s.maxLength > 0 || s.maxAge > 0))
+		all = append(all, access.MissingOptionalForWriter(ctx, client, s.topic, s.maxLength > 0 || s.maxAge > 0))
 	}
 	return slices.DeleteFunc(all, func(warning string) bool { return warning == "" })
 }

@@ -83,7 +83,7 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 	require.NoError(t, deliver(t.Context(), out, numbered(0, 100, 1)))
 	require.NoError(t, out.Connect(t.Context()))
 	assert.EqualValues(t, 100, client.XLen(t.Context(), "orders:0").Val()+client.XLen(t.Context(), "orders:1").Val())
-	assert.Len(t, journal.Lines("level=WARN", "Working without permissions", "XTRIM (", "PUBLISH (", "+xtrim"), 1)
+	assert.Len(t, journal.Lines("level=WARN", "Optional permissions are missing", "XTRIM (", "PUBLISH (", "+xtrim"), 1)
 	assert.Len(t, journal.Lines("level=WARN", "old entries are not trimmed", "by XTRIM"), 1, "with what comes of it")
 }
 

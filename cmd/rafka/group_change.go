@@ -77,7 +77,7 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	}
 	sought, err := admin.New(client).SeekGroup(ctx, admin.Seek{
 		Topic: topic, Group: group, To: to, Partitions: c.IntSlice(flagPartition), DryRun: c.Bool(flagDryRun),
-		KeepUnused: access.AskEviction(ctx, client).ExpiringKeys,
+		KeepUnused: access.QueryEviction(ctx, client).ExpiringKeys,
 	})
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func TestPipelineNamesMissingCommand(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, results, 2, "the input and the output")
 			for _, result := range results {
-				require.ErrorContains(t, result.Err, " without "+command+": rafka needs")
+				require.ErrorContains(t, result.Err, " lacks "+command+": rafka needs")
 				require.ErrorContains(
 					t,
 					result.Err,
@@ -88,8 +88,8 @@ func TestPipelineResumesWhenMissingCommandExists(t *testing.T) {
 	proxy := redistest.StartProxy(t, lacking.Addr())
 	load := loadOf(t, lacking.Client(t))
 	p := start(t, copier{url: proxy.URL()})
-	awaitLogged(t, p.journal, "path=root.input", "without XADD, ZSCORE: rafka needs")
-	awaitLogged(t, p.journal, "path=root.output", "without XADD, ZSCORE: rafka needs")
+	awaitLogged(t, p.journal, "path=root.input", "lacks XADD, ZSCORE: rafka needs")
+	awaitLogged(t, p.journal, "path=root.output", "lacks XADD, ZSCORE: rafka needs")
 	p.awaitReady(t, 503)
 	<-time.After(outageLasts)
 	load.requireLowLoad(t, lacking.Client(t))

@@ -7,27 +7,27 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// ACL says which user of a server rules are wanted for.
+// ACL describes the user of a server for whom [ACL.Rules] returns the rules.
 type ACL struct {
 	Role Role
-	// Topic is the stream_name. An admin may have "" for all topics, and then for all keys: any
-	// stream can be a topic.
+	// Topic is the stream_name. For an admin, "" stands for all topics, and thereby for all keys,
+	// because any stream can be a topic.
 	Topic string
-	// Group is the consumer_group of a reader. Others ignore it.
+	// Group is the consumer_group of a reader. Other roles ignore it.
 	Group string
-	// Partitions is how many the topic has or will have: the patterns then match no number that has
-	// more digits. 0 is for as many as there can be.
+	// Partitions is the number of partitions that the topic has or will have. The patterns of keys then
+	// match no number with more digits. 0 stands for the largest number possible.
 	Partitions int
-	// Minimal leaves out what rafka can do without.
+	// Minimal leaves out optional permissions.
 	Minimal bool
-	// Creates says that a writer's field partitions is set, so that creating the topic is no
-	// option.
+	// Creates is true if a writer's field partitions is set, so that the writer must be able to create
+	// the topic.
 	Creates bool
 }
 
-// Rules are the rules of ACL SETUSER, for keys, channels and commands in this order, that give a
-// user all that the role needs and nothing else. They hold on Redis from 7.0 and Valkey from 7.2
-// on. The error names the field that is wrong.
+// Rules returns the rules for ACL SETUSER, for keys, channels and commands in this order, that give
+// a user exactly the permissions of the role. They work on Redis 7.0, Valkey 7.2, and newer. The error
+// names the invalid field.
 func (a ACL) Rules() ([]string, error) {
 	if a.Role != RoleAdmin || a.Topic != "" {
 		if err := keys.ValidateTopic(a.Topic, false); err != nil {
@@ -47,11 +47,11 @@ func (a ACL) Rules() ([]string, error) {
 	return append(a.patterns(), a.commands()...), nil
 }
 
-// rights are those of the list that the user is to have.
-func (a ACL) rights() []right {
-	return slices.DeleteFunc(rightsOf(sendersFor[a.Role]...), func(r right) bool {
-		switch need := a.need(r); need {
-		case elsewhere:
+// permissions returns the permissions that the user gets.
+func (a ACL) permissions() []permission {
+	return slices.DeleteFunc(permissionsOf(sendersFor[a.Role]...), func(p permission) bool {
+		switch need := a.need(p); need {
+		case notOnRedis:
 			return true
 		case optional, optionalOnCluster:
 			return a.Minimal
@@ -61,40 +61,40 @@ func (a ACL) rights() []right {
 	})
 }
 
-// need is that of the right for this user.
-func (a ACL) need(r right) need {
-	if a.Role == RoleWriter && r.by == byCreateTopic && r.need == required && !a.Creates {
-		return optional // it serves to write metadata back
+// need returns the need of this user for the permission.
+func (a ACL) need(p permission) need {
+	if a.Role == RoleWriter && p.by == byCreateTopic && p.need == required && !a.Creates {
+		return optional // only to restore lost metadata
 	}
-	return r.need
+	return p.need
 }
 
-// commands are the rules for commands.
+// commands returns the rules for commands.
 func (a ACL) commands() []string {
 	var rules []string
-	for _, r := range a.rights() {
-		rules = append(rules, "+"+r.name())
+	for _, p := range a.permissions() {
+		rules = append(rules, "+"+p.name())
 	}
 	slices.Sort(rules)
 	return slices.Compact(rules)
 }
 
-// patterns are the rules for keys and channels. The keys of scripts must be open for reading and
-// writing, since a server can't know what a script does with them.
+// patterns returns the rules for keys and channels. A user needs to read and to write all keys of
+// scripts, because a server does not know what a script does with its keys.
 func (a ACL) patterns() []string {
 	group := a.Group
 	if a.Role != RoleReader {
 		group = ""
 	}
 	read, written, channels := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, r := range a.rights() {
-		kind, inScript := r.kind(), slices.Contains(scriptSenders, r.by)
+	for _, p := range a.permissions() {
+		kind, inScript := p.kind(), slices.Contains(scriptSenders, p.by)
 		for _, pattern := range keys.Patterns(kind, a.Topic, group, a.Partitions) {
 			if kind == keys.KindGroupChannel || kind == keys.KindTopicChannel {
 				channels[pattern] = true
 				continue
 			}
-			writes := r.name() == "unlink"
+			writes := p.name() == "unlink"
 			written[pattern] = written[pattern] || inScript || writes
 			read[pattern] = read[pattern] || inScript || !writes
 		}

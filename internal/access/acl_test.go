@@ -34,7 +34,7 @@ func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 				l.As(t, rules, func(client *redis.Client) {
 					if role == RoleWriter {
 						assert.NoError(t, CheckWriter(ctx, client, c.topic, 2))
-						assert.Empty(t, LacksOfWriter(ctx, client, c.topic, true))
+						assert.Empty(t, MissingOptionalForWriter(ctx, client, c.topic, true))
 						assert.Equal(
 							t,
 							rediserr.ClassPermission,
@@ -44,7 +44,7 @@ func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 						return
 					}
 					assert.NoError(t, CheckReader(ctx, client, c.topic, c.group))
-					assert.Empty(t, LacksOfReader(ctx, client, c.topic, c.group))
+					assert.Empty(t, MissingOptionalForReader(ctx, client, c.topic, c.group))
 					assert.Equal(
 						t,
 						rediserr.ClassPermission,
@@ -79,7 +79,7 @@ func TestMinimalRulesAreEnoughForWhatIsRequired(t *testing.T) {
 			lack, err := s.try(t.Context(), client)
 			require.NoError(t, err)
 			if s.role != RoleAdmin {
-				assert.Contains(t, lack, "Working without permissions that would help: ")
+				assert.Contains(t, lack, "Optional permissions are missing: ")
 				assert.Contains(t, lack, "ACL SETUSER <username> ")
 			}
 		})

@@ -17,7 +17,7 @@ func TestEvictionGoesByThePolicy(t *testing.T) {
 		"volatile-ttl": {ExpiringKeys: true}, "allkeys-lru": {}, "allkeys-lfu": {}, "allkeys-random": {},
 	} {
 		require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory-policy", policy).Err())
-		e := AskEviction(t.Context(), s.Client)
+		e := QueryEviction(t.Context(), s.Client)
 		assert.Equal(t, want.ExpiringKeys, e.ExpiringKeys, policy)
 		if policy[:7] != "allkeys" {
 			assert.Empty(t, e.Warning, policy)
@@ -30,10 +30,10 @@ func TestEvictionGoesByThePolicy(t *testing.T) {
 
 func TestUnknownEvictionIsNone(t *testing.T) {
 	server := redistest.Start(t, "--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru")
-	assert.Zero(t, AskEviction(t.Context(), server.Client(t)))
+	assert.Zero(t, QueryEviction(t.Context(), server.Client(t)))
 	scripttest.OnBothServers(
 		t,
-		func(t *testing.T, s scripttest.Server) { assert.Zero(t, AskEviction(t.Context(), s.Client)) },
+		func(t *testing.T, s scripttest.Server) { assert.Zero(t, QueryEviction(t.Context(), s.Client)) },
 	)
 }
 
@@ -41,15 +41,15 @@ func TestEvictionOfAClusterIsThatOfAnyMaster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0)
 	client := cluster.Client(t)
-	assert.Zero(t, AskEviction(t.Context(), client))
+	assert.Zero(t, QueryEviction(t.Context(), client))
 	nodes := cluster.Nodes()
 	set := func(node *redistest.Server, policy string) {
 		require.NoError(t, node.Client(t).ConfigSet(t.Context(), "maxmemory-policy", policy).Err())
 	}
 	set(nodes[1], "volatile-ttl")
-	assert.Equal(t, Eviction{ExpiringKeys: true}, AskEviction(t.Context(), client))
+	assert.Equal(t, Eviction{ExpiringKeys: true}, QueryEviction(t.Context(), client))
 	set(nodes[2], "allkeys-lru")
-	e := AskEviction(t.Context(), client)
+	e := QueryEviction(t.Context(), client)
 	assert.True(t, e.ExpiringKeys)
 	assert.Contains(t, e.Warning, "the cluster node ")
 }

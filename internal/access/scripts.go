@@ -12,6 +12,6 @@ var lua embed.FS
 func source(name string) string { return script.Source(lua, name) }
 
 var (
-	abilitiesScript = script.New("abilities", source("abilities"))
-	checkScript     = script.New("check", source("check"))
+	capabilitiesScript = script.New("capabilities", source("capabilities"))
+	checkScript        = script.New("check", source("check"))
 )

@@ -1,16 +1,17 @@
 
--- check: tells what stands in the way of using some keys. It writes nothing.
+-- check: returns the types of some keys and the permissions that the user lacks, and tries writes that change nothing.
 --
 -- KEYS     the keys
--- ARGV     1 commands whose permission is asked for, as a JSON list of lists, in which a number n stands for KEYS[n]
---          2 commands to be tried, in the same form: writes that change nothing, because their arguments don't allow it. One with
---            NOMKSTREAM is tried on a stream that has entries only
--- Replies  OK types (of the keys: what TYPE says, or its error) denied (the places of commands in their list) error (of the first
---          trial that failed)
--- A server without redis.acl_check_cmd (the embedded one, proxies) denies and tries nothing. A command that the server does not know is
--- denied to nobody: abilities.lua asks for those.
+-- ARGV     1 commands of which the permission is checked: a JSON list of lists, in which a number n stands for KEYS[n]
+--          2 commands that are tried, in the same form: writes that change nothing because of their arguments. A command with
+--            NOMKSTREAM is tried only on a stream that has entries
+-- Replies  OK types (of the keys: the reply of TYPE, or its error) denied (positions of commands in the first list) error (of the
+--          first command that was tried and failed)
+--
+-- On a server without redis.acl_check_cmd (the embedded server, proxies), nothing is denied or tried. A command that the server does
+-- not know is not denied: capabilities.lua checks for those.
 
--- commands puts the keys in.
+-- commands returns the list with the keys in it.
 local function commands(json)
   local list = cjson.decode(json)
   for _, command in ipairs(list) do
@@ -23,7 +24,7 @@ local function commands(json)
   return list
 end
 
--- harmless reports whether a trial changes nothing: the ID 0-1 is below the last one of a stream that has entries.
+-- harmless reports whether a command changes nothing: the ID 0-1 is below the last ID of a stream that has entries.
 local function harmless(command)
   if command[3] ~= 'NOMKSTREAM' then
     return true
@@ -32,7 +33,7 @@ local function harmless(command)
   return type(length) == 'number' and length > 0
 end
 
--- expected reports whether a trial was refused because of its arguments alone.
+-- expected reports whether the error is about the arguments only.
 local function expected(err)
   return string.find(err, 'greater than 0-0', 1, true) or string.find(err, 'equal or smaller', 1, true)
 end
@@ -45,10 +46,10 @@ end
 
 local denied, failed = {}, ''
 if redis.acl_check_cmd then
-  for place, command in ipairs(commands(ARGV[1])) do
+  for i, command in ipairs(commands(ARGV[1])) do
     local known, allowed = pcall(redis.acl_check_cmd, unpack(command))
     if known and not allowed then
-      denied[#denied + 1] = text(place)
+      denied[#denied + 1] = text(i)
     end
   end
   if #denied == 0 then

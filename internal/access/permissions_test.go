@@ -36,7 +36,7 @@ func scriptSources(t *testing.T) map[string]string {
 		}
 	}
 	delete(sources, checkScript.Name)
-	delete(sources, abilitiesScript.Name)
+	delete(sources, capabilitiesScript.Name)
 	return sources
 }
 
@@ -62,14 +62,14 @@ func TestRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 			}
 			want = append(want, strings.ToLower(name))
 		}
-		for _, r := range rightsOf(sender) {
+		for _, r := range permissionsOf(sender) {
 			listed = append(listed, r.name())
 		}
 		slices.Sort(want)
 		slices.Sort(listed)
 		assert.Equal(t, slices.Compact(want), slices.Compact(listed), sender)
 	}
-	for _, r := range rights {
+	for _, r := range permissions {
 		assert.NotEmpty(t, r.why, r.form)
 		used := func(senders []string) bool { return slices.Contains(senders, r.by) }
 		assert.True(
@@ -165,13 +165,13 @@ func prepareTopic(partitions int) func(t *testing.T, l scripttest.Limited) {
 
 func tryReading(ctx context.Context, client *redis.Client) (string, error) {
 	err := CheckReader(ctx, client, "orders", "billing")
-	return LacksOfReader(ctx, client, "orders", "billing"), err
+	return MissingOptionalForReader(ctx, client, "orders", "billing"), err
 }
 
 func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) (string, error) {
 	return func(ctx context.Context, client *redis.Client) (string, error) {
 		err := CheckWriter(ctx, client, "orders", partitions)
-		return LacksOfWriter(ctx, client, "orders", true), err
+		return MissingOptionalForWriter(ctx, client, "orders", true), err
 	}
 }
 
@@ -181,7 +181,7 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
-	keep := AskEviction(ctx, client).ExpiringKeys
+	keep := QueryEviction(ctx, client).ExpiringKeys
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
@@ -210,7 +210,7 @@ func (a ACL) required(rule string) bool {
 		group = ""
 	}
 	_, pattern, isKey := strings.Cut(rule, "~")
-	return slices.ContainsFunc(a.rights(), func(r right) bool {
+	return slices.ContainsFunc(a.permissions(), func(r permission) bool {
 		if need := a.need(r); need != required {
 			return false
 		}

@@ -1,43 +1,5 @@
 package access
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/redis/go-redis/v9"
-
-	"github.com/rafka-streams/rafka/internal/keys"
-)
-
-// right is one command that rafka sends, by itself or in a script.
-type right struct {
-	// by is the script that holds the command, or what sends it.
-	by   string
-	need need
-	// form is the command with as many arguments as ACLs look at; <kind> stands for a key or a
-	// channel, see Kind.
-	form string
-	// why says what the command is for, in the table of docs/reference/permissions.md and in
-	// warnings.
-	why string
-}
-
-// need says what happens without a right.
-type need int
-
-const (
-	// required: nothing works, and the checks say so.
-	required need = iota
-	// optional: something is missed that rafka can do without.
-	optional
-	// onCluster: required on a cluster, and of no use elsewhere.
-	onCluster
-	// optionalOnCluster: optional on a cluster, and of no use elsewhere.
-	optionalOnCluster
-	// elsewhere: sent to servers only that know less than Redis and Valkey. It is not granted.
-	elsewhere
-)
-
 // The senders that are scripts, by their names.
 const (
 	byEnroll          = "enroll"
@@ -60,7 +22,7 @@ const (
 	byDeletePartition = "delete_partition"
 )
 
-// The senders of commands that are no scripts.
+// The senders that are not scripts.
 const (
 	byConnection    = "connection"
 	byCheck         = "check"
@@ -78,6 +40,7 @@ const (
 	byGroupChange   = "group seek and delete"
 )
 
+// Reasons that several commands share.
 const (
 	whyClock    = "the one clock of leases, members and ages"
 	whyCount    = "number of partitions"
@@ -85,26 +48,26 @@ const (
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
 	whyProducer = "no entry is written twice"
-	whyHints    = "other members act at once instead of at their next heartbeat"
+	whyHints    = "other members act immediately instead of at their next heartbeat"
 	whyMirror   = "XINFO GROUPS shows the group's position"
 	whyKept     = "groups and leases are not evicted by servers with a volatile- policy"
 	whyGrow     = "growing a topic"
 	whySeek     = "moving a group"
 	whyDelete   = "deleting topics and groups"
-	whyTold     = "members see that a topic was deleted on purpose"
+	whyMarked   = "members see that a topic was deleted on purpose"
 	whyCreate   = "creating the topic, and again after its metadata was lost"
 )
 
-// rights is the one list of all that rafka asks a server for. The checks, the ACLs that `rafka acl`
-// prints and the tables in docs/reference/permissions.md are made of it; AUTH and HELLO are
-// missing, since a server denies them to nobody.
-var rights = []right{
+// permissions lists every command that rafka sends, by sender. The checks, the output of `rafka acl`
+// and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are not in
+// the list, because servers permit them to every user.
+var permissions = []permission{
 	{byConnection, optional, "CLIENT SETNAME n", "the connections have a name in CLIENT LIST"},
-	{byConnection, optional, "INFO memory", "an eviction policy that loses data is warned of"},
-	{byConnection, optional, "PING", "a connection that died without a word is noticed"},
+	{byConnection, optional, "INFO memory", "rafka warns of an eviction policy that loses data"},
+	{byConnection, optional, "PING", "a connection that died silently is noticed"},
 	{byConnection, onCluster, "CLUSTER SLOTS", "finding the nodes of a cluster"},
 	{byConnection, onCluster, "ASKING", "following a slot while it moves to another node"},
-	{byConnection, optionalOnCluster, "COMMAND", "a cluster's client does not ask for it with every request"},
+	{byConnection, optionalOnCluster, "COMMAND", "the client of a cluster does not send it with every request"},
 	{byAnyScript, required, "EVALSHA s 1 <every>", "the scripts"},
 	{byAnyScript, required, "EVAL s 1 <every>", "scripts that the server does not know yet"},
 	{byCheck, optional, "TYPE <every>", "a key of another type is named before anything is read or written"},
@@ -147,7 +110,7 @@ var rights = []right{
 	{byClaim, required, "PEXPIRE <lease> 1", whyLease},
 	{byClaim, required, "PERSIST <lease>", whyKept},
 	{byPosition, required, "XINFO STREAM <stream>", whyState},
-	{byPosition, elsewhere, "XREVRANGE <stream> + - COUNT 1", "the last entry, where XINFO STREAM does not tell"},
+	{byPosition, notOnRedis, "XREVRANGE <stream> + - COUNT 1", "the last entry, if XINFO STREAM does not return it"},
 	{byCommit, required, "TIME", whyClock},
 	{byCommit, required, "HMGET <lease> f", whyLease},
 	{byCommit, required, "HSET <lease> f v", whyLease},
@@ -174,21 +137,21 @@ var rights = []right{
 	{byFetch, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "reading"},
 	{byFetch, required, "XINFO STREAM <stream>", whyState},
 	{byState, required, "XINFO STREAM <stream>", whyState},
-	{byState, elsewhere, "XRANGE <stream> - + COUNT 1", "the first entry, where XINFO STREAM does not tell"},
-	{byState, elsewhere, "XREVRANGE <stream> + - COUNT 1", "the last entry, where XINFO STREAM does not tell"},
+	{byState, notOnRedis, "XRANGE <stream> - + COUNT 1", "the first entry, if XINFO STREAM does not return it"},
+	{byState, notOnRedis, "XREVRANGE <stream> + - COUNT 1", "the last entry, if XINFO STREAM does not return it"},
 	{byPeek, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "the size of an entry that does not arrive"},
 
 	{byAppend, required, "TIME", whyClock},
 	{byAppend, required, "XADD <stream> * f v", "writing"},
 	{byAppend, required, "GET <producer>", whyProducer},
 	{byAppend, required, "SET <producer> v PX 1", whyProducer},
-	{byAppend, required, "EXISTS <metadata>", "a plain topic that was given partitions is recognised"},
+	{byAppend, required, "EXISTS <metadata>", "a plain topic that got partitions is recognised"},
 	{byAppend, optional, "XTRIM <stream> MAXLEN 1", "`max_length` and `max_age` remove old entries"},
 	{
 		byAppend,
 		optional,
 		"XLEN <stream>",
-		"`max_length` where stream nodes have no limit; a stream without IDs left is found at start",
+		"`max_length` if stream nodes have no limit; a stream without IDs left is found at the start",
 	},
 
 	{byCreateTopic, required, "TIME", whyClock},
@@ -219,8 +182,8 @@ var rights = []right{
 	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeletePartition, required, "TIME", whyClock},
 	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
-	{byDeletePartition, required, "HSET <lease> f v", whyTold},
-	{byDeletePartition, required, "PEXPIRE <lease> 1", whyTold},
+	{byDeletePartition, required, "HSET <lease> f v", whyMarked},
+	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
 	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
 	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
@@ -257,157 +220,4 @@ var rights = []right{
 	{byGroupDescribe, required, "HMGET <lease> f", whyLease},
 	{byGroupDescribe, required, "XINFO STREAM <stream>", "what a partition holds"},
 	{byGroupDescribe, required, "XRANGE <stream> - +", "the age of the oldest entry that is not acknowledged"},
-}
-
-// Role is what a user of a server is for.
-type Role string
-
-// The roles.
-const (
-	// RoleReader runs the input.
-	RoleReader Role = "reader"
-	// RoleWriter runs the output.
-	RoleWriter Role = "writer"
-	// RoleAdmin runs the commands `rafka topic` and `rafka group`.
-	RoleAdmin Role = "admin"
-)
-
-// What the roles do, by the keys that it concerns.
-var (
-	always  = []string{byConnection, byAnyScript, byCheck}
-	onGroup = []string{
-		byAnyScript,
-		byDescribe,
-		byEnroll,
-		byHeartbeat,
-		byPropose,
-		byLeave,
-		byWake,
-	}
-	onSplit = []string{
-		byAnyScript,
-		byClaim,
-		byPosition,
-		byCommit,
-		byReset,
-		byRelease,
-		byMirror,
-		byFetch,
-		byState,
-		byPeek,
-		byCountEntries,
-	}
-	onAppend = []string{byAnyScript, byAppend}
-	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}
-
-	sendersFor = map[Role][]string{
-		RoleReader: slices.Concat(always, onGroup, onSplit),
-		RoleWriter: slices.Concat(always, onAppend, onCreate),
-		RoleAdmin: {
-			byConnection,
-			byAnyScript,
-			byCreateTopic,
-			byGrowTopic,
-			byTopicList,
-			byTopicDescribe,
-			byTopicDelete,
-			byGroupList,
-			byGroupDescribe,
-			byGroupChange,
-			bySeek,
-			byPosition,
-			byMirror,
-			byDeleteGroup,
-			byDeleteLease,
-			byDeletePartition,
-		},
-	}
-	// scriptSenders send their commands from within a script.
-	scriptSenders = []string{
-		byEnroll,
-		byHeartbeat,
-		byPropose,
-		byLeave,
-		byClaim,
-		byCommit,
-		byReset,
-		byRelease,
-		byCountEntries,
-		byMirror,
-		byPosition,
-		byAppend,
-		byCreateTopic,
-		byGrowTopic,
-		bySeek,
-		byDeleteGroup,
-		byDeleteLease,
-		byDeletePartition,
-		byState,
-		byPeek,
-	}
-)
-
-// rightsOf returns the rights of some senders, in the order of the list.
-func rightsOf(senders ...string) []right {
-	var of []right
-	for _, r := range rights {
-		if slices.Contains(senders, r.by) {
-			of = append(of, r)
-		}
-	}
-	return of
-}
-
-// of returns the rights of a list that are needed so.
-func (n need) of(list []right) []right {
-	return slices.DeleteFunc(slices.Clone(list), func(r right) bool { return r.need != n })
-}
-
-// requiredOf returns what the senders can't do without on the client's servers.
-func requiredOf(client redis.UniversalClient, senders ...string) []right {
-	of := required.of(rightsOf(senders...))
-	if _, cluster := client.(*redis.ClusterClient); cluster {
-		of = append(of, onCluster.of(rightsOf(byConnection))...)
-	}
-	return of
-}
-
-// optionalOf returns what the senders can do without there.
-func optionalOf(client redis.UniversalClient, senders ...string) []right {
-	of := optional.of(rightsOf(senders...))
-	if _, cluster := client.(*redis.ClusterClient); cluster {
-		of = append(of, optionalOnCluster.of(rightsOf(senders...))...)
-	}
-	return of
-}
-
-// containers are the commands whose subcommands have rights of their own.
-var containers = []string{"CLIENT", "CLUSTER", "MEMORY", "XGROUP", "XINFO"}
-
-// name is the command as ACL SETUSER takes it, such as xinfo|stream.
-func (r right) name() string {
-	words := strings.Fields(r.form)
-	name := words[0]
-	if slices.Contains(containers, name) {
-		name += "|" + words[1]
-	}
-	return strings.ToLower(name)
-}
-
-// title is the command as people write it, such as XINFO STREAM.
-func (r right) title() string { return strings.ToUpper(strings.ReplaceAll(r.name(), "|", " ")) }
-
-// kind is the kind of the key or channel that the command is for; "" if it is for none.
-func (r right) kind() keys.Kind {
-	for word := range strings.FieldsSeq(r.form) {
-		if kind, ok := placeholder(word); ok {
-			return kind
-		}
-	}
-	return ""
-}
-
-func placeholder(word string) (keys.Kind, bool) {
-	kind, ok := strings.CutPrefix(word, "<")
-	return keys.Kind(strings.TrimSuffix(kind, ">")), ok
 }

@@ -67,7 +67,7 @@ func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 	}
 	writer := asOnCluster(t, cluster, rules[RoleWriter])
 	require.NoError(t, CheckWriter(ctx, writer, "orders", 4))
-	assert.Empty(t, LacksOfWriter(ctx, writer, "orders", true))
+	assert.Empty(t, MissingOptionalForWriter(ctx, writer, "orders", true))
 	topic, _, err := broker.NewTopics(writer).Create(ctx, "orders", 4)
 	require.NoError(t, err)
 	appends := broker.NewAppends(writer, broker.AppendOptions{MaxLength: 100, MaxAge: time.Hour})
@@ -87,7 +87,7 @@ func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 
 	reader := asOnCluster(t, cluster, rules[RoleReader])
 	require.NoError(t, CheckReader(ctx, reader, "orders", "billing"))
-	assert.Empty(t, LacksOfReader(ctx, reader, "orders", "billing"))
+	assert.Empty(t, MissingOptionalForReader(ctx, reader, "orders", "billing"))
 	readOnce(t, reader, topic)
 	assert.Empty(t, deniedOnCluster(t, cluster))
 
@@ -111,7 +111,7 @@ func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 	}
 	slow := asOnCluster(t, cluster, without(rules[RoleReader], "+command"))
 	require.NoError(t, CheckReader(ctx, slow, "orders", "billing"))
-	assert.Contains(t, LacksOfReader(ctx, slow, "orders", "billing"), "COMMAND")
+	assert.Contains(t, MissingOptionalForReader(ctx, slow, "orders", "billing"), "COMMAND")
 
 	split := topic.Split(0)
 	to := cluster.Nodes()[0]

@@ -41,7 +41,11 @@ func assertDocumented(t *testing.T, seen map[Role][]outcome) {
 		return
 	}
 	stale := fresh != string(text) // to show both would fill pages
-	assert.False(t, stale, "docs/reference/permissions.md is stale: go test ./internal/access -run TestEveryRight -update")
+	assert.False(
+		t,
+		stale,
+		"docs/reference/permissions.md is stale: go test ./internal/access -run TestEveryRight -update",
+	)
 }
 
 // fill puts a text between the markers of that name.
@@ -122,7 +126,7 @@ func explain(a ACL, rule string) (need, why string) {
 	}
 	if pattern, isCommand := strings.CutPrefix(rule, "+"); isCommand {
 		var all []string
-		for _, r := range a.rights() {
+		for _, r := range a.permissions() {
 			if r.name() == pattern {
 				all = append(all, r.why)
 			}
@@ -135,7 +139,7 @@ func explain(a ACL, rule string) (need, why string) {
 		group = ""
 	}
 	var all []string
-	for _, r := range a.rights() {
+	for _, r := range a.permissions() {
 		if slices.Contains(keys.Patterns(r.kind(), a.Topic, group, a.Partitions), pattern) {
 			all = append(all, keyNames[r.kind()])
 		}

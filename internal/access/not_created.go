@@ -10,10 +10,10 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// Missing says what of a topic and its group is not there yet, in words for a log, or nothing if
-// all is there. None of it is an error: a reader waits for the topic, and its first beat makes the
-// group. What can't be asked is left out.
-func Missing(ctx context.Context, client redis.UniversalClient, topic, group string) string {
+// NotCreatedYet returns a line for the log if the topic or its group does not exist yet, "" if both
+// exist or if the server does not answer. Neither is an error: a reader waits for the topic, and its
+// first heartbeat creates the group.
+func NotCreatedYet(ctx context.Context, client redis.UniversalClient, topic, group string) string {
 	described, err := broker.NewTopics(client).Describe(ctx, topic)
 	if err != nil {
 		return ""
@@ -25,7 +25,7 @@ func Missing(ctx context.Context, client redis.UniversalClient, topic, group str
 	}
 	if fields, err := client.HMGet(ctx, keys.Plan(topic, group), "version").Result(); err == nil && fields[0] == nil {
 		return fmt.Sprintf(
-			"group %s of topic %s does not exist yet%s: it begins at start_offset",
+			"group %s of topic %s does not exist yet%s: it starts at start_offset",
 			group,
 			topic,
 			inDatabase(client),
@@ -34,8 +34,8 @@ func Missing(ctx context.Context, client redis.UniversalClient, topic, group str
 	return ""
 }
 
-// inDatabase names the database of the client, where it is not the first one: the topic may be in
-// another.
+// inDatabase names the database of the client if it is not database 0, because the topic can be in
+// another database.
 func inDatabase(client redis.UniversalClient) string {
 	if single, ok := client.(*redis.Client); ok && single.Options().DB != 0 {
 		return fmt.Sprintf(" in database %d", single.Options().DB)
