@@ -200,11 +200,11 @@ func printAims(w io.Writer, results []*result) {
 	fmt.Fprintln(t, "case\tcompared\tgot\taim\t")
 	for _, r := range results {
 		for _, b := range r.Aims {
-			verdict := "MISSED"
+			status := "MISSED"
 			if b.Met {
-				verdict = "met"
+				status = "met"
 			}
-			fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", r.Name, b.Text, b.Got, b.Aim, verdict)
+			fmt.Fprintf(t, "%s\t%s\t%.3g\t%s\t%s\n", r.Name, b.Text, b.Got, b.Aim, status)
 		}
 	}
 	_ = t.Flush()

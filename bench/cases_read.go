@@ -125,9 +125,9 @@ func hot(ctx context.Context, e *environment) ([]contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	beside, err := e.topic(ctx, 64, n, "partitioner: manual\n    partition: 7")
+	spread, err := e.topic(ctx, 64, n, "partitioner: manual\n    partition: 7")
 	if err != nil {
 		return nil, err
 	}
-	return []contender{readRafka("alone", alone, n), readRafka("with 63 empty ones", beside, n)}, nil
+	return []contender{readRafka("alone", alone, n), readRafka("with 63 empty ones", spread, n)}, nil
 }

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// judgeDelay is how long after its read a message is checked: by then a consumer that was
+	// checkDelay is how long after its read a message is checked: by then a consumer that was
 	// paused after the read has written its line.
-	judgeDelay = 30 * time.Second
+	checkDelay = 30 * time.Second
 	// keepReaders is how long the audit remembers which consumers read a message.
 	keepReaders = 2 * time.Minute
 	// idleWithin bounds the time for which a partition with unread messages, or a producer, can be

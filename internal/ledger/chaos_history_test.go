@@ -43,14 +43,14 @@ type faultEvent struct {
 }
 
 func (e faultEvent) String() string {
-	to := "goes on"
+	to := "continues"
 	if !e.to.IsZero() {
 		to = "lasts " + e.to.Sub(e.from).Round(time.Millisecond).String()
 	}
 	return fmt.Sprintf("%s  %s: %s, %s", clock(e.from), strings.Join(e.targets, ", "), e.what, to)
 }
 
-// hits reports whether the event affected one of the targets.
+// hits reports whether the event affected any of the targets.
 func (e faultEvent) hits(these []string) bool {
 	return slices.ContainsFunc(e.targets, func(name string) bool { return slices.Contains(these, name) })
 }
@@ -100,7 +100,7 @@ func (h *history) past(e faultEvent) {
 	h.events = append(h.events, &e)
 }
 
-// during returns the events that affected one of the targets in a period.
+// during returns the events that affected any of the targets in a period.
 func (h *history) during(from, to time.Time, targets ...string) []faultEvent {
 	return slices.DeleteFunc(h.all(from, to), func(e faultEvent) bool { return !e.hits(targets) })
 }

@@ -123,7 +123,7 @@ func (c *chaos) poll(t testing.TB) {
 	c.audit.takeovers = append(c.audit.takeovers, c.takeovers...)
 	c.takeovers = nil
 	c.mu.Unlock()
-	c.audit.check(time.Now().Add(-judgeDelay))
+	c.audit.check(time.Now().Add(-checkDelay))
 }
 
 func (c *chaos) requireRunning(t testing.TB) {
@@ -165,7 +165,7 @@ func (c *chaos) readBooks(t testing.TB) {
 		p.acknowledged += len(p.numbers)
 		p.numbers = nil
 		if gone[p.process] {
-			_ = os.Remove(p.Book) // there is no file if nothing was written
+			_ = os.Remove(p.Book) // the file is missing if nothing was written
 		}
 	}
 	for _, m := range ledgers {
@@ -215,7 +215,7 @@ func (c *chaos) trim(t testing.TB) {
 	ctx, cancel := context.WithTimeout(t.Context(), streamsEvery)
 	defer cancel()
 	for i, read := range c.positions {
-		upTo := c.audit.commits.committed(i, time.Now().Add(-2*judgeDelay))
+		upTo := c.audit.commits.committed(i, time.Now().Add(-2*checkDelay))
 		if at, err := splits.ParseOffset(read); err == nil && upTo.Before(at) {
 			_ = c.client.XTrimMinID(ctx, c.partitionKey(i), upTo.String()).Err() // else next time
 		}

@@ -140,7 +140,7 @@ func (a *audit) compareNumbers() {
 				k := s.key(n)
 				a.addViolation(violation{
 					what: what,
-					from: now.Add(-judgeDelay),
+					from: now.Add(-checkDelay),
 					to:   now,
 					text: fmt.Sprintf(
 						"number %d of %s, key %s, partition %d",

@@ -185,7 +185,7 @@ func (c *chaos) recoverAndDrain(t testing.TB) {
 	})
 	c.stopAll(t, func(h *host) bool { return !h.produces })
 	c.poll(t)
-	c.audit.check(time.Now().Add(judgeDelay))
+	c.audit.check(time.Now().Add(checkDelay))
 }
 
 // awaitHealth waits until all consumers share the partitions and every producer makes progress.

@@ -54,14 +54,14 @@ func (g *generator) broker(p outputContext) (object, requirement) {
 		delete(fields, "batching")
 		child.batched = false
 	}
-	outputs, demands := list{}, []requirement{}
+	outputs, required := list{}, []requirement{}
 	for range n {
 		made, one := g.node(child)
-		outputs, demands = append(outputs, made), append(demands, one)
+		outputs, required = append(outputs, made), append(required, one)
 	}
 	fields["outputs"] = outputs
 	if pattern == "round_robin" || pattern == "greedy" {
-		return g.outputOf("broker", fields), anyOf(demands)
+		return g.outputOf("broker", fields), anyOf(required)
 	}
-	return g.outputOf("broker", fields), allOf(demands)
+	return g.outputOf("broker", fields), allOf(required)
 }

@@ -63,7 +63,7 @@ func (g *generator) outputOf(name string, config any) object {
 // node draws an output.
 func (g *generator) node(p outputContext) (object, requirement) {
 	var made object
-	var demands requirement
+	var required requirement
 	kinds := []func(outputContext) (object, requirement){g.testSink}
 	if p.depth < 3 {
 		kinds = append(
@@ -80,13 +80,13 @@ func (g *generator) node(p outputContext) (object, requirement) {
 			g.dropOn,
 		)
 	}
-	made, demands = pick(g.d, kinds...)(p)
+	made, required = pick(g.d, kinds...)(p)
 	if g.d.chance(15) {
 		g.plan.use("setting", "output processors")
 		moves := !g.batchedInput && !p.batched && !p.tracked && !p.shared && !g.failFast
 		withProcessors(made, g.processors(scope{moves: moves}, 2, 60))
 	}
-	return made, demands
+	return made, required
 }
 
 // testSink draws a sink that fails by schedule.
@@ -131,7 +131,7 @@ func (g *generator) batching(s scope) object {
 func (g *generator) copy(p outputContext) (object, requirement) {
 	d := g.d
 	name := g.newSink()
-	demands := atSink{sink: name}
+	required := atSink{sink: name}
 	fields := object{
 		"url":           urlMark,
 		"stream_name":   runMark + "-" + name,
@@ -150,36 +150,36 @@ func (g *generator) copy(p outputContext) (object, requirement) {
 		policy := g.batching(scope{moves: !p.shared && !g.strict}) // see testSink for strict mode
 		if !p.shared && !g.merged && !g.strict && d.chance(40) {
 			processors, _ := policy["processors"].(list)
-			demands.pieces = d.between(2, 3)
-			policy["processors"] = append(processors, inPieces(demands.pieces)...)
+			required.pieces = d.between(2, 3)
+			policy["processors"] = append(processors, inPieces(required.pieces)...)
 			g.plan.use("setting", "batching.processors into pieces")
 		}
 		fields["batching"] = policy
 	}
 	g.plan.outputTopics = append(g.plan.outputTopics, outputTopic{name, partitions})
 	g.plan.ordered = false // the content of a topic is not known at each write
-	return g.outputOf("rafka", fields), demands
+	return g.outputOf("rafka", fields), required
 }
 
 // fallback draws two or three outputs, each of which accepts what the previous one refused.
 func (g *generator) fallback(p outputContext) (object, requirement) {
-	tiers, demands := list{}, anyOf{}
+	tiers, required := list{}, anyOf{}
 	for i, n := 0, g.d.between(2, 3); i < n; i++ {
 		child := p.child()
 		if i < n-1 {
 			child.tracked, child.hasFallback, child.retriesForever = true, true, false
 		}
 		made, one := g.node(child)
-		tiers, demands = append(tiers, made), append(demands, one)
+		tiers, required = append(tiers, made), append(required, one)
 	}
-	return g.outputOf("fallback", tiers), demands
+	return g.outputOf("fallback", tiers), required
 }
 
 // outputSwitch draws outputs that are selected by the number of a message.
 func (g *generator) outputSwitch(p outputContext) (object, requirement) {
 	n := g.d.between(2, 3)
 	g.plan.ordered = false // the engine writes the cases of a batch concurrently
-	cases, demands := list{}, []requirement{}
+	cases, required := list{}, []requirement{}
 	for i := range n {
 		made, one := g.node(p.child())
 		branch := object{"output": made}
@@ -189,34 +189,34 @@ func (g *generator) outputSwitch(p outputContext) (object, requirement) {
 				branch["check"] = "content().length() % " + number(n) + " == " + number(i)
 			}
 		}
-		cases, demands = append(cases, branch), append(demands, one)
+		cases, required = append(cases, branch), append(required, one)
 	}
 	if g.merged {
-		return g.outputOf("switch", object{"cases": cases}), anyOf(demands)
+		return g.outputOf("switch", object{"cases": cases}), anyOf(required)
 	}
-	return g.outputOf("switch", object{"cases": cases}), byNumber(demands)
+	return g.outputOf("switch", object{"cases": cases}), byNumber(required)
 }
 
 // retry draws an output that retries a few times.
 func (g *generator) retry(p outputContext) (object, requirement) {
-	made, demands := g.node(p.child())
+	made, required := g.node(p.child())
 	return g.outputOf("retry", object{
 		"max_retries": g.d.between(1, 3), "output": made,
 		"backoff": object{"initial_interval": "1ms", "max_interval": "5ms", "max_elapsed_time": "10s"},
-	}), demands
+	}), required
 }
 
 // dropOn draws an output that drops what a sink refuses, or an error that never occurs.
 func (g *generator) dropOn(p outputContext) (object, requirement) {
 	if g.strict || g.d.chance(50) { // in strict mode, failed messages would be dropped too
-		made, demands := g.node(p.child())
+		made, required := g.node(p.child())
 		// back_pressure is excluded: output_drop_on.go then takes the late acknowledgement of one
 		// transaction for the acknowledgement of the next.
-		return g.outputOf("drop_on", object{"error_patterns": list{"no error has this text"}, "output": made}), demands
+		return g.outputOf("drop_on", object{"error_patterns": list{"no error has this text"}, "output": made}), required
 	}
-	made, demands := g.testSink(p.child())
+	made, required := g.testSink(p.child())
 	fields := made["test_sink"].(object)
 	fields["forgive"], fields["partial"] = true, false
 	g.plan.use("output", "drop_on: error")
-	return g.outputOf("drop_on", object{"error": true, "output": made}), demands
+	return g.outputOf("drop_on", object{"error": true, "output": made}), required
 }

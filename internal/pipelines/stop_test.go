@@ -8,8 +8,8 @@ import (
 // awaitStop waits until there is a reason to stop the stream.
 func (r *run) awaitStop(ctx context.Context, ended chan error) (hard, over bool, v *violation, err error) {
 	select {
-	// Ignore writes of the previous stream: a read_until that is stopped before it has started never
-	// ends (input_read_until.go).
+	// Ignore writes of the previous stream: a read_until that is stopped before it has started
+	// never ends (input_read_until.go).
 	case <-r.results.written:
 	default:
 	}

@@ -35,8 +35,8 @@ func (sc *schedule) injectLeave(r *rand.Rand) string {
 	p := sc.remove(r)
 	sc.oracle.note("nemesis", "", "lets %s leave", p.name)
 	p.goOn()
-	patient := sc.plan.gentle || r.IntN(2) == 0
-	sc.exiting.Go(func() { p.leave(patient) })
+	waitForPipeline := sc.plan.gentle || r.IntN(2) == 0
+	sc.exiting.Go(func() { p.leave(waitForPipeline) })
 	return "leave"
 }
 

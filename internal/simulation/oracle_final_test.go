@@ -71,8 +71,8 @@ func (o *oracle) backlog() (what, split string, done int) {
 		state, _ := o.store.Lease(groupName, s)
 		// After a rollback on a server whose clock is behind, an epoch can be granted a second
 		// time. Late requests of the same owner then pass.
-		demanded := !o.damaged || p.newestReadable && !o.clockWentBack
-		if n := len(p.entries); demanded && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
+		mustBeCommitted := !o.damaged || p.newestReadable && !o.clockWentBack
+		if n := len(p.entries); mustBeCommitted && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
 			return fmt.Sprintf(
 				"%s is committed only up to %v of %v",
 				s.Key,

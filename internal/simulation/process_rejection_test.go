@@ -18,7 +18,7 @@ const mostFailures = 20
 // fails returns the indexes of the entries that fail: bad records, and sometimes others. After the
 // faults are over, nothing fails.
 func (p *process) fails(b *splits.Batch, r *rand.Rand) (failed []int) {
-	if p.plan.gentle || p.healed() {
+	if p.plan.gentle || p.faultsEnded() {
 		return nil
 	}
 	if failed = p.oracle.badOnes(b); len(failed) > 0 {
@@ -40,9 +40,9 @@ func (p *process) fails(b *splits.Batch, r *rand.Rand) (failed []int) {
 	return failed
 }
 
-func (p *process) healed() bool {
+func (p *process) faultsEnded() bool {
 	select {
-	case <-p.stuck:
+	case <-p.unblock:
 		return true
 	default:
 		return false

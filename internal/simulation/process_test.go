@@ -38,10 +38,10 @@ type process struct {
 	// both clocks were wrong at the same time, a member could not know the time.
 	clocksUntil time.Time
 
-	mu     sync.Mutex
-	paused chan struct{} // closed when the process continues; nil while it runs
-	stuck  chan struct{} // closed when blocked pipelines continue
-	gone   bool          // dead or closed: outcomes of its pipeline no longer count
+	mu      sync.Mutex
+	paused  chan struct{} // closed when the process continues; nil while it runs
+	unblock chan struct{} // closed when blocked pipelines continue
+	gone    bool          // dead or closed: outcomes of its pipeline no longer count
 }
 
 // newProcess returns a process for a member. For a static member, number is the number of the
@@ -54,7 +54,7 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 	l := sc.rng.of("process", name)
 	p := &process{
 		name: name, member: member, oracle: sc.oracle, rng: l, plan: sc.plan, counts: sc.counts, clock: &clock{},
-		network: sc.newNetwork(l), faults: &splitstest.Faults{}, stuck: sc.stuck,
+		network: sc.newNetwork(l), faults: &splitstest.Faults{}, unblock: sc.unblock,
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())
 	p.polls, p.endPolls = context.WithCancel(p.ctx)
@@ -132,7 +132,7 @@ func (p *process) run() {
 // work is the pipeline: it takes some time, then acknowledges or rejects the batch.
 func (p *process) work(b *splits.Batch, l rng) {
 	r := l.rand()
-	var stuck <-chan struct{}
+	var unblock <-chan struct{}
 	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
 	switch r.IntN(100) {
 	case 0:
@@ -140,7 +140,7 @@ func (p *process) work(b *splits.Batch, l rng) {
 			break
 		}
 		p.counts.count("stuck pipeline")
-		stuck, takes = p.stuck, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
+		unblock, takes = p.unblock, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
 	case 1, 2, 3:
 		p.counts.count("slow pipeline")
 		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
@@ -149,7 +149,7 @@ func (p *process) work(b *splits.Batch, l rng) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-stuck:
+	case <-unblock:
 	case <-p.ctx.Done():
 		return
 	}
@@ -220,10 +220,10 @@ func (p *process) kill() {
 	p.goOn()
 }
 
-// leave ends the process as SIGTERM does. If patient, it first waits up to a session for the
-// pipeline.
-func (p *process) leave(patient bool) {
-	if patient {
+// leave ends the process as SIGTERM does. If waitForPipeline, it first waits up to a session for
+// the pipeline.
+func (p *process) leave(waitForPipeline bool) {
+	if waitForPipeline {
 		p.endPolls()
 		timer := time.NewTimer(p.plan.ttl)
 		defer timer.Stop()

@@ -22,7 +22,7 @@ type schedule struct {
 	counts     *counts
 	badNetwork atomic.Bool
 	nodes      *nodes
-	stuck      chan struct{} // closed when blocked pipelines continue
+	unblock    chan struct{} // closed when blocked pipelines continue
 
 	processes     []*process // the live ones
 	absent        []string   // members that were removed
@@ -42,10 +42,16 @@ func play(seed uint64) report {
 	p := newPlan(l)
 	h := &history{began: time.Now()}
 	store := splitstest.NewStore()
-	tally := newCounts()
+	counts := newCounts()
 	sc := &schedule{
-		rng: l, plan: p, store: store, oracle: newOracle(h, store, p, tally), counts: tally, nodes: newNodes(p.shards),
-		stuck: make(chan struct{}), faultsOver: make(chan struct{}),
+		rng:        l,
+		plan:       p,
+		store:      store,
+		oracle:     newOracle(h, store, p, counts),
+		counts:     counts,
+		nodes:      newNodes(p.shards),
+		unblock:    make(chan struct{}),
+		faultsOver: make(chan struct{}),
 	}
 	sc.maxPartitions = p.partitions
 	store.SetPartitions(topicName, sc.maxPartitions)
@@ -58,8 +64,8 @@ func play(seed uint64) report {
 		Seed:       seed,
 		Members:    p.members,
 		Partitions: p.partitions,
-		Faults:     tally.faults(),
-		Counts:     tally.byKind,
+		Faults:     counts.faults(),
+		Counts:     counts.byKind,
 		Violation:  h.failed(),
 	}
 	if r.Violation != "" {
@@ -138,7 +144,7 @@ func (sc *schedule) heal() {
 		p.cutOff.Store(false)
 	}
 	sc.store.SetPartitions(topicName, sc.maxPartitions)
-	close(sc.stuck)
+	close(sc.unblock)
 	close(sc.faultsOver)
 	sc.writing.Wait()
 	if len(sc.processes) == 0 {

@@ -214,8 +214,8 @@ func TestConnectionsAndCommandsOfCluster(t *testing.T) {
 			nodes := map[*redistest.Server]int{}
 			for node, of := range slots {
 				shards += len(of)
-				const besides = 1               // the first read of a slot can overlap with a blocked one
-				nodes[node] = len(of) + besides // at least one connection asks where the slots are
+				const extra = 1               // the first read of a slot can overlap with a blocked one
+				nodes[node] = len(of) + extra // at least one connection asks where the slots are
 			}
 			monitors := monitorNodes(t, nodes)
 			d := deployment{
