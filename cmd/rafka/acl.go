@@ -17,22 +17,22 @@ const (
 	flagMinimal = "minimal"
 )
 
-// aclCommand prints rules; it talks to no server.
+// aclCommand returns the command that prints ACL rules. It sends nothing to a server.
 func aclCommand(stdout io.Writer) *cli.Command {
 	topic := &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the stream_name"}
 	partitions := &cli.IntFlag{
 		Name:    flagPartitions,
 		Aliases: []string{"p"},
-		Usage: "how many the topic has or is to have: patterns then match no " +
-			"number with more digits, and a writer may create it (default: as many as there can be)",
+		Usage: "the number of partitions that the topic has or will have: the patterns then match no more digits, " +
+			"and a writer may create the topic (default: the highest possible number)",
 	}
 	return parentCommand(
 		"acl",
-		"Print what a user of the server has to be allowed, without asking a server",
+		"Print the ACL rules that a user of the server needs, without connecting to a server",
 		aclRole(
 			stdout,
 			access.RoleReader,
-			"The line for the user of an input",
+			"Print the line for the user of an input",
 			"acl reader --topic orders --group billing",
 			topic,
 			partitions,
@@ -41,7 +41,7 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		aclRole(
 			stdout,
 			access.RoleWriter,
-			"The line for the user of an output",
+			"Print the line for the user of an output",
 			"acl writer --topic orders --partitions 8",
 			topic,
 			partitions,
@@ -49,12 +49,12 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		aclRole(
 			stdout,
 			access.RoleAdmin,
-			"The line for the user of the commands topic and group",
+			"Print the line for the user of the commands topic and group",
 			"acl admin",
 			&cli.StringFlag{
 				Name:    flagTopic,
 				Aliases: []string{"t"},
-				Usage:   "one topic, instead of all: any stream can be one",
+				Usage:   "one topic instead of all; any stream can be a topic",
 			},
 			partitions,
 		),
@@ -67,7 +67,8 @@ func aclRole(stdout io.Writer, role access.Role, usage, example string, flags ..
 		Usage:           usage,
 		HideHelpCommand: true,
 		OnUsageError:    usageError,
-		Description:     "Lines for one user add up. docs/reference/permissions.md explains each rule.\n\n  {{.BinaryName}} " + example,
+		Description: "Lines for one user can be combined. docs/reference/permissions.md explains each rule.\n\n  " +
+			"{{.BinaryName}} " + example,
 		Flags: append(
 			flags,
 			&cli.StringFlag{
@@ -75,18 +76,18 @@ func aclRole(stdout io.Writer, role access.Role, usage, example string, flags ..
 				Aliases: []string{"u"},
 				Usage:   "the user's name (default: rafka-" + string(role) + ")",
 			},
-			&cli.BoolFlag{Name: flagMinimal, Usage: "leave out what rafka can do without"},
+			&cli.BoolFlag{Name: flagMinimal, Usage: "omit the rules that rafka can work without"},
 			&cli.StringFlag{Name: flagFormat, Value: formatText, Usage: "text or json"},
 		),
 		Action: func(c *cli.Context) error { return printACL(c, stdout, role) },
 	}
 }
 
-// acl is the JSON of `acl`.
+// acl is the JSON result of `acl`.
 type acl struct {
 	User string      `json:"user"`
 	Role access.Role `json:"role"`
-	// Rules are those of ACL SETUSER, one an argument.
+	// Rules holds the rules for ACL SETUSER, one per argument.
 	Rules   []string `json:"rules"`
 	Command string   `json:"command"`
 }
@@ -100,10 +101,10 @@ func printACL(c *cli.Context, stdout io.Writer, role access.Role) error {
 		return err
 	}
 	if c.String(flagTopic) == "" && role != access.RoleAdmin {
-		return fmt.Errorf("--%s is needed: the stream_name of the %s", flagTopic, role)
+		return fmt.Errorf("--%s is required: the stream_name of the %s", flagTopic, role)
 	}
 	if c.String(flagGroup) == "" && role == access.RoleReader {
-		return fmt.Errorf("--%s is needed: the consumer_group of the %s", flagGroup, role)
+		return fmt.Errorf("--%s is required: the consumer_group of the %s", flagGroup, role)
 	}
 	rules, err := access.ACL{
 		Role: role, Topic: c.String(flagTopic), Group: c.String(flagGroup),
@@ -121,7 +122,7 @@ func printACL(c *cli.Context, stdout io.Writer, role access.Role) error {
 	return printer{stdout, format}.print(answer, func(w io.Writer) { row(w, answer.Command) })
 }
 
-// quote writes a word as redis-cli reads it.
+// quote returns a word in the quoting of redis-cli.
 func quote(word string) string {
 	if word != "" && !strings.ContainsAny(word, " \"'\\") {
 		return word

@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestACLPrintsALineThatAServerTakes(t *testing.T) {
+func TestServerAcceptsThePrintedACL(t *testing.T) {
 	_, client := startRedis(t)
 	for _, args := range []string{
 		"acl reader --topic orders --group billing", "acl writer --topic orders",
@@ -38,11 +38,11 @@ func TestACLPrintsALineThatAServerTakes(t *testing.T) {
 	}
 }
 
-func TestACLSaysWhatIsMissing(t *testing.T) {
+func TestACLNamesMissingFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"acl reader --group g":                         "--topic is needed: the stream_name of the reader",
-		"acl reader --topic t":                         "--group is needed: the consumer_group of the reader",
-		"acl writer":                                   "--topic is needed: the stream_name of the writer",
+		"acl reader --group g":                         "--topic is required: the stream_name of the reader",
+		"acl reader --topic t":                         "--group is required: the consumer_group of the reader",
+		"acl writer":                                   "--topic is required: the stream_name of the writer",
 		"acl writer --topic a{b":                       "stream_name: \"a{b\" has braces",
 		"acl admin orders":                             "rafka acl admin needs no arguments, got 1: see --help",
 		"acl admin --format yaml":                      "--format is \"yaml\": use text or json",
@@ -57,13 +57,13 @@ func TestACLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestACLQuotesAsRedisCLIReads(t *testing.T) {
+func TestACLQuotesWordsForRedisCLI(t *testing.T) {
 	assert.Equal(t, "~orders:[1-9][0-9]", quote("~orders:[1-9][0-9]"))
 	assert.Equal(t, `"~a\\*\"b'"`, quote(`~a\*"b'`))
 }
 
-// The commands live on the rights that `rafka acl admin` prints for their topic.
-func TestAdminLivesOnItsRights(t *testing.T) {
+// `rafka acl admin` prints all permissions that the commands need for their topic.
+func TestAdminCommandsWorkWithThePrintedACL(t *testing.T) {
 	server, client := startRedis(t)
 	o := rafka(t, "acl", "admin", "--topic", "orders")
 	var line []any
@@ -74,8 +74,9 @@ func TestAdminLivesOnItsRights(t *testing.T) {
 	t.Setenv("RAFKA_USERNAME", "rafka-admin")
 	t.Setenv("RAFKA_PASSWORD", "PASSWORD")
 	for _, command := range []string{
-		"topic create orders --partitions 2", "topic grow orders --partitions 3", "topic list", "topic describe orders", "join", "group list",
-		"group describe billing --topic orders", "group seek billing --topic orders --to latest", "topic delete orders --force --yes",
+		"topic create orders --partitions 2", "topic grow orders --partitions 3", "topic list",
+		"topic describe orders", "join", "group list", "group describe billing --topic orders",
+		"group seek billing --topic orders --to latest", "topic delete orders --force --yes",
 	} {
 		if command == "join" {
 			add(t, client, "orders:0", "1-1")

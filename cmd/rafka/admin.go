@@ -27,10 +27,11 @@ const (
 	formatJSON = "json"
 )
 
-// adminAction is what a command does once it is connected. It writes its answer to the printer.
+// adminAction is the part of a command after it has connected. It writes its result to the printer.
 type adminAction func(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error
 
-// adminCommand is a command that talks to Redis; arguments names those that it takes, in order.
+// adminCommand returns a command that sends requests to Redis. The arguments are the names of its
+// arguments, in order.
 func adminCommand(
 	schema *service.ConfigSchema, stdout io.Writer, command cli.Command, arguments []string, action adminAction,
 ) *cli.Command {
@@ -73,8 +74,8 @@ func formatOf(c *cli.Context) (string, error) {
 	return format, nil
 }
 
-// connected runs the action with a client of the server that the flags name, if rafka can work with
-// that server.
+// connected runs the action with a client of the server that the flags name. It first checks that
+// rafka supports the server.
 func connected(
 	c *cli.Context,
 	schema *service.ConfigSchema,
@@ -101,7 +102,7 @@ func connected(
 	return nil
 }
 
-// parentCommand only holds other commands.
+// parentCommand returns a command that only has subcommands.
 func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
 	return &cli.Command{
 		Name: name, Usage: usage, Subcommands: commands, OnUsageError: usageError,
@@ -114,8 +115,8 @@ func parentCommand(name, usage string, commands ...*cli.Command) *cli.Command {
 	}
 }
 
-// lines writes an error for a terminal: a line for each problem of an answer that is not complete,
-// and one for anything else.
+// lines returns an error for a terminal: one line per problem of an incomplete result, and one line
+// for any other error.
 func lines(err error) string {
 	partial, ok := errors.AsType[*admin.PartialError](err)
 	if !ok {
@@ -128,8 +129,8 @@ func lines(err error) string {
 	return strings.Join(texts, "\n")
 }
 
-// oneLine writes an error, which may be several joined, as one line. It may hold what a server
-// said.
+// oneLine returns an error, including joined errors, as one line. It escapes control characters,
+// since the error can contain text from a server.
 func oneLine(err error) string { return keys.Visible(strings.Join(strings.Fields(err.Error()), " ")) }
 
 func usageError(c *cli.Context, err error, _ bool) error {

@@ -39,7 +39,7 @@ func succeeds(t *testing.T, want string, args ...string) {
 	assert.Equal(t, outcome{0, want, ""}, rafka(t, args...), args)
 }
 
-// fails expects one line on stderr that holds all of the texts.
+// fails expects exit code 1 and one line on stderr that contains all of the texts.
 func fails(t *testing.T, args []string, want ...string) {
 	t.Helper()
 	o := rafka(t, args...)
@@ -64,20 +64,20 @@ func TestTopicsAreCreatedOnce(t *testing.T) {
 	fails(t, []string{"topic", "create", "orders", "-p", "4"}, "topic orders exists with 3 partitions, not 4")
 	succeeds(t, "created topic one with 1 partition\n", "topic", "create", "--partitions=1", "one")
 	succeeds(t, "created topic {eu}:logs with 2 partitions\n"+
-		"note: because of the braces in its name all its partitions live on one node of a cluster\n",
+		"note: because of the braces in its name, all partitions are on one node of a cluster\n",
 		"topic", "create", "{eu}:logs", "-p", "2")
 
 	o := rafka(t, "topic", "list")
-	assert.Equal(t, "NAME        PARTITIONS   CREATED\n"+
-		"one         1            TIME\norders      3            TIME\n{eu}:logs   2            TIME\n", timeless(o.stdout))
+	assert.Equal(t, "NAME        PARTITIONS   CREATED\none         1            TIME\norders      3            TIME\n"+
+		"{eu}:logs   2            TIME\n", timeless(o.stdout))
 }
 
-func TestTopicCreateRefusesWhatCannotBe(t *testing.T) {
+func TestTopicCreateRejectsInvalidTopics(t *testing.T) {
 	_, client := startRedis(t)
 	add(t, client, "events", "5-1")
 	fails(t, []string{"topic", "create", "events", "-p", "2"}, `"events" is a plain stream already`)
-	fails(t, []string{"topic", "create", "orders"}, "--partitions is needed and must be 1 or more")
-	fails(t, []string{"topic", "create", "orders", "-p", "-1"}, "--partitions is needed and must be 1 or more")
+	fails(t, []string{"topic", "create", "orders"}, "--partitions is required and must be 1 or more")
+	fails(t, []string{"topic", "create", "orders", "-p", "-1"}, "--partitions is required and must be 1 or more")
 	fails(t, []string{"topic", "create", "orders:7", "-p", "1"}, "orders:7")
 	fails(t, []string{"topic", "create", "a", "b", "-p", "1"}, "needs [NAME], got 2 arguments")
 	succeeds(t, "NAME   PARTITIONS   CREATED\n", "topic", "list")
@@ -130,8 +130,8 @@ func TestTopicsAsJSON(t *testing.T) {
 	)
 }
 
-// joinGroup makes a member of a new group hold partition 0 of the topic, with everything up to
-// committed done.
+// joinGroup joins a member to a new group, gives it the lease of partition 0, and commits a
+// position.
 func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, committed splits.Position) {
 	t.Helper()
 	const ttl = time.Hour
@@ -141,16 +141,14 @@ func joinGroup(t *testing.T, client *redis.Client, topic, group, member string, 
 	granted := leases.Claim(t.Context(), member, ttl, []splits.Claim{{Split: view.Splits[0]}})[0]
 	require.NoError(t, granted.Err)
 	lease := splits.Lease{Split: view.Splits[0], Member: member, Epoch: granted.Epoch}
-	require.NoError(
-		t,
-		leases.Commit(t.Context(), ttl, []splits.Commit{{Lease: lease, Position: committed, Accounted: committed.EntriesRead}})[0],
-	)
+	commit := splits.Commit{Lease: lease, Position: committed, Accounted: committed.EntriesRead}
+	require.NoError(t, leases.Commit(t.Context(), ttl, []splits.Commit{commit})[0])
 }
 
-// leaveGroup makes a member that joined leave, and free partition 0 of the topic.
+// leaveGroup removes a member that joined, and its lease of partition 0.
 func leaveGroup(t *testing.T, client *redis.Client, topic, group, member string) {
 	t.Helper()
-	// which fences it
+	// The seek ends the lease.
 	_, err := admin.New(client).SeekGroup(t.Context(), admin.Seek{Topic: topic, Group: group, To: "earliest"})
 	require.NoError(t, err)
 	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), member))
@@ -219,11 +217,11 @@ PARTITION   OWNER          LEASE    COMMITTED   LAG   AGE
 	assert.Subset(t, partitions[0], map[string]any{"owner": "rafka/host/1", "committed": "5-1", "lag": 2.0})
 	assert.Subset(t, partitions[1], map[string]any{"committed": nil, "lag": 0.0})
 
-	fails(t, []string{"group", "describe", "billing"}, "--topic is needed")
+	fails(t, []string{"group", "describe", "billing"}, "--topic is required")
 	fails(t, []string{"group", "describe", "nobody", "--topic", "orders"}, `topic "orders" has no group "nobody"`)
 }
 
-func TestAdminCommandsExplainWhyRedisCannotBeUsed(t *testing.T) {
+func TestAdminCommandsExplainConnectionErrors(t *testing.T) {
 	server, _ := startRedis(t, "--requirepass", "hunter2")
 	list := []string{"topic", "list"}
 	fails(t, list, "NOAUTH", "set `password`")
@@ -240,7 +238,7 @@ func TestAdminCommandsExplainWhyRedisCannotBeUsed(t *testing.T) {
 
 	fails(t, append(list, "--url", "http://localhost"), "url")
 	fails(t, append(list, "--kind", "single"), "kind", "single")
-	fails(t, append(list, "--url", "embedded://x"), "url: an embedded:// server lives inside the process")
+	fails(t, append(list, "--url", "embedded://x"), "url: an embedded:// server is inside the process")
 	fails(t, append(list, "--format", "xml"), `--format is "xml": use text or json`)
 	fails(t, append(list, "--tls-ca", "/nowhere.pem"), "tls", "/nowhere.pem")
 	fails(t, append(list, "orders"), "needs no arguments, got 1")
@@ -251,7 +249,7 @@ func TestAdminCommandsExplainWhyRedisCannotBeUsed(t *testing.T) {
 	fails(t, append(list, "--timeout", "1ns"), "Redis")
 }
 
-func TestConnectionIsTakenFromAConfig(t *testing.T) {
+func TestFlagConfigSetsTheConnection(t *testing.T) {
 	server := redistest.Start(t)
 	t.Setenv("RAFKA_URL", "redis://127.0.0.1:1")
 	t.Setenv("RAFKA_TEST_REDIS", server.URL())

@@ -7,15 +7,15 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsFirst moves the flags of one of the given commands before its arguments: the parser takes
-// all that follows the first argument for arguments, while people write `topic create orders
-// --partitions 4`. Command lines of other commands come back as they are.
+// flagsFirst moves the flags of the given commands before their arguments. The parser treats
+// everything after the first argument as arguments, but `topic create orders --partitions 4` should
+// work too. flagsFirst returns command lines of other commands unchanged.
 func flagsFirst(args []string, commands []*cli.Command) []string {
 	for i := 1; i < len(args); i++ {
 		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[i]) })
 		if at < 0 {
 			if i == 1 && !strings.HasPrefix(args[i], "-") {
-				return args // another command, whose arguments may be called like one of ours
+				return args // another command, whose arguments can be equal to names in commands
 			}
 			continue
 		}
@@ -27,7 +27,7 @@ func flagsFirst(args []string, commands []*cli.Command) []string {
 		switch {
 		case len(flags) == 0:
 			return args
-		case !complete: // what follows would be taken for the value: the parser is to say that it is missing
+		case !complete: // let the parser report the missing value instead of using the next word
 			return slices.Concat(args[:i+1], flags)
 		}
 		return slices.Concat(args[:i+1], flags, []string{"--"}, arguments)
@@ -35,9 +35,9 @@ func flagsFirst(args []string, commands []*cli.Command) []string {
 	return args
 }
 
-// partition separates flags, with their values, from arguments. An unknown flag is one without a
-// value: the parser will refuse it. If a flag lacks its value, complete is false, and the flag is
-// the last one.
+// partition separates flags, with their values, from arguments. It treats an unknown flag as a flag
+// without a value, since the parser rejects it anyway. If a flag lacks its value, complete is
+// false, and that flag is the last one.
 func partition(args []string, known []cli.Flag) (flags, arguments []string, complete bool) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]

@@ -16,9 +16,9 @@ func TestTopicGrowCommand(t *testing.T) {
 	succeeds(t, "created topic orders with 1 partition\n", "topic", "create", "orders", "-p", "1")
 	succeeds(t, "topic orders grew from 1 to 3 partitions\n"+
 		"note: running outputs use them within 10 seconds, running inputs read them from their first entry\n"+
-		"note: keys move between partitions, so the order of a key is not promised across the growth\n",
+		"note: keys move between partitions, so the order of a key is not guaranteed across the change\n",
 		"topic", "grow", "orders", "--partitions", "3")
-	succeeds(t, "topic orders has 3 partitions already\n", "topic", "grow", "orders", "-p", "3")
+	succeeds(t, "topic orders already has 3 partitions\n", "topic", "grow", "orders", "-p", "3")
 	o := rafka(t, "topic", "grow", "orders", "-p", "4", "--format", "json")
 	assert.Regexp(
 		t,
@@ -28,7 +28,7 @@ func TestTopicGrowCommand(t *testing.T) {
 
 	add(t, client, "events", "5-1")
 	fails(t, []string{"topic", "grow", "orders", "-p", "2"}, "partitions is 2, and it has 4: a topic can't shrink")
-	fails(t, []string{"topic", "grow", "orders"}, "--partitions is needed and must be 1 or more")
+	fails(t, []string{"topic", "grow", "orders"}, "--partitions is required and must be 1 or more")
 	fails(t, []string{"topic", "grow", "orders", "-p", "100001"}, "partitions is 100001", "from 1 to 100000")
 	fails(t, []string{"topic", "grow", "events", "-p", "2"}, "plain stream", "create another topic")
 	fails(t, []string{"topic", "grow", "nowhere", "-p", "2"}, `there is no topic "nowhere"`)
@@ -45,14 +45,14 @@ func TestTopicDeleteCommand(t *testing.T) {
 		[]string{"topic", "delete", "orders"},
 		"nothing was deleted",
 		"--dry-run",
-		"--yes deletes the topic orders for good",
+		"--yes deletes the topic orders permanently",
 	)
 	fails(t, []string{"topic", "delete", "orders", "--yes"},
 		`group "billing" of topic "orders" is in use by rafka/host/1`, "stop its inputs", "force")
 	o := rafka(t, "topic", "delete", "orders", "--dry-run", "--force")
 	assert.Empty(t, o.stderr)
 	assert.Regexp(t, `^would delete topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own
-note: outputs can't be seen from here, and one that still writes to it creates it again
+note: commands can't detect outputs; an output that still writes to the topic creates it again
 
 PARTITION   KEY        ENTRIES   BYTES
 0           orders:0   0         0
@@ -63,8 +63,9 @@ billing   1
 $`, o.stdout)
 	leaveGroup(t, client, "orders", "billing", "rafka/host/1")
 	succeeds(t, "deleted topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own\n"+
-		"note: outputs can't be seen from here, and one that still writes to it creates it again\n", "topic", "delete", "orders", "-y")
-	// by which the member that left without a word would see it
+		"note: commands can't detect outputs; an output that still writes to the topic creates it again\n",
+		"topic", "delete", "orders", "-y")
+	// The mark by which a member that is still alive learns of the deletion.
 	for _, key := range client.Keys(t.Context(), "*").Val() {
 		assert.Equal(t, []string{"moved"}, client.HKeys(t.Context(), key).Val(), key)
 		assert.Positive(t, client.PTTL(t.Context(), key).Val(), key)
@@ -76,8 +77,8 @@ $`, o.stdout)
 	o = rafka(t, "topic", "delete", "events", "--yes", "--format", "json")
 	assert.Regexp(
 		t,
-		`^\{\s+"stream_name": "events",\s+"dry_run": false,\s+"partitions": \[\s+\{\s+"partition_id": 0,\s+"key": "events",\s+`+
-			`"entries": 1,\s+"bytes": \d+\s+\}\s+\],\s+"groups": \[\],\s+"rafka_keys": 0\s+\}\n$`,
+		`^\{\s+"stream_name": "events",\s+"dry_run": false,\s+"partitions": \[\s+\{\s+"partition_id": 0,\s+`+
+			`"key": "events",\s+"entries": 1,\s+"bytes": \d+\s+\}\s+\],\s+"groups": \[\],\s+"rafka_keys": 0\s+\}\n$`,
 		o.stdout,
 	)
 	assert.Zero(t, client.DBSize(t.Context()).Val())
@@ -113,8 +114,8 @@ PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 `, append(seek, "5-2", "--partition", "0")...)
 	require.NoError(t, client.XGroupCreate(t.Context(), "orders:0", "audit", "0").Err())
 	succeeds(t, `moved group audit of topic orders
-note: nobody has joined this group yet, its first members start there
-note: stream orders:0 has a Redis consumer group audit that rafka did not create, which stays as it is
+note: this group has had no members yet; its first members start at these offsets
+note: stream orders:0 has a Redis consumer group audit that rafka did not create; it stays unchanged
 
 PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 0           -        0-0     3     -
@@ -125,15 +126,15 @@ PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 	assert.JSONEq(
 		t,
 		`{"stream_name": "orders", "consumer_group": "billing", "dry_run": false, "new": false, "partitions": [
-		{"split": {"stream_name": "orders", "partition_id": 0, "id": "orders-0", "key": "orders:0"}, "before": "5-1", "after": "0-0",
-		 "lag": 3, "lag_exact": true}
+		{"split": {"stream_name": "orders", "partition_id": 0, "id": "orders-0", "key": "orders:0"},
+		 "before": "5-1", "after": "0-0", "lag": 3, "lag_exact": true}
 	]}`,
 		o.stdout,
 	)
 
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
-	fails(t, []string{"group", "seek", "billing", "--to", "latest"}, "--topic is needed")
-	fails(t, []string{"group", "seek", "billing", "--topic", "orders"}, "--to is needed", "earliest")
+	fails(t, []string{"group", "seek", "billing", "--to", "latest"}, "--topic is required")
+	fails(t, []string{"group", "seek", "billing", "--topic", "orders"}, "--to is required", "earliest")
 	fails(t, append(seek, "yesterday"), `to: "yesterday" is not supported: use earliest`)
 	fails(t, append(seek, tomorrow), "to: "+tomorrow+" lies in the future: use latest")
 	fails(
@@ -164,7 +165,7 @@ func TestGroupDeleteCommand(t *testing.T) {
 	)
 
 	remove := []string{"group", "delete", "billing", "--topic", "orders"}
-	fails(t, remove, "nothing was deleted", "--yes deletes the group billing of topic orders for good")
+	fails(t, remove, "nothing was deleted", "--yes deletes the group billing of topic orders permanently")
 	fails(t, append(remove, "--yes"), "in use by rafka/host/1", "stop its inputs first")
 	leaveGroup(t, client, "orders", "billing", "rafka/host/1")
 	const table = "\nPARTITION   COMMITTED\n0           0-0\n1           0-0\n"
@@ -182,5 +183,5 @@ func TestGroupDeleteCommand(t *testing.T) {
 	assert.Equal(t, before, client.DBSize(t.Context()).Val())
 	assert.Empty(t, client.XInfoGroups(t.Context(), "orders:0").Val())
 	fails(t, append(remove, "--yes"), `topic "orders" has no group "billing"`)
-	fails(t, []string{"group", "delete", "billing"}, "--topic is needed")
+	fails(t, []string{"group", "delete", "billing"}, "--topic is required")
 }

@@ -28,8 +28,8 @@ func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.C
 		Name:      "check",
 		Usage:     "Lint configs and test the connections of their inputs and outputs",
 		ArgsUsage: "CONFIG...",
-		Description: "Nothing is read, written or created. The exit code is 1 if a config has lints or a connection fails.\n\n" +
-			"  {{.BinaryName}} check ./rafka.yaml",
+		Description: "Reads, writes and creates nothing. The exit code is 1 if a config has lints or a connection " +
+			"fails.\n\n  {{.BinaryName}} check ./rafka.yaml",
 		HideHelpCommand: true,
 		OnUsageError:    usageError,
 		Flags: []cli.Flag{
@@ -55,7 +55,8 @@ func checkCommand(schema *service.ConfigSchema, stdout, stderr io.Writer) *cli.C
 			&cli.StringSliceFlag{
 				Name:    flagSet,
 				Aliases: []string{"s"},
-				Usage:   `set a field (identified by a dot path) in each config, e.g. "input.rafka.url=redis://localhost:6379"`,
+				Usage: `set a field (identified by a dot path) in each config, ` +
+					`e.g. "input.rafka.url=redis://localhost:6379"`,
 			},
 		},
 		Action: func(c *cli.Context) error {
@@ -98,7 +99,7 @@ func loadEnvFiles(patterns []string) error {
 	return nil
 }
 
-// check tests configs one after the other.
+// check checks configs one after another.
 type check struct {
 	schema         *service.ConfigSchema
 	resources      []string
@@ -126,7 +127,7 @@ func newCheck(schema *service.ConfigSchema, c *cli.Context, stdout, stderr io.Wr
 	}, nil
 }
 
-// all checks every config, also after one has failed.
+// all checks every config, even if one fails.
 func (k *check) all(ctx context.Context, patterns []string) error {
 	paths, err := service.Globs(service.OSFS(), patterns...)
 	if err != nil {
@@ -151,7 +152,7 @@ func (k *check) all(ctx context.Context, patterns []string) error {
 	return nil
 }
 
-// one checks one config. The error is why its connections could not be tested at all.
+// one checks one config. It returns an error if the connections could not be tested at all.
 func (k *check) one(ctx context.Context, path string) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
@@ -179,15 +180,15 @@ func (k *check) one(ctx context.Context, path string) (ok bool, err error) {
 	return ok, nil
 }
 
-// build lints a config and its resources and makes a stream of them, which is never started.
+// build lints a config and its resources and returns a stream of them. The stream is never started.
 func (k *check) build(path string) (*service.Stream, error) {
-	text, err := k.lint(path, k.overrides.mayMend)
+	text, err := k.lint(path, k.overrides.mayFix)
 	if err != nil {
 		return nil, err
 	}
 	builder := k.schema.Environment().NewStreamBuilder()
 	builder.SetSchema(k.schema)
-	builder.DisableLinting() // has been done, and StreamBuilder does not report missing variables
+	builder.DisableLinting() // lint has done it; StreamBuilder does not report missing variables
 	builder.SetHTTPMux(noEndpoints{})
 	builder.SetLogger(slog.New(warnings{to: k.stdout, path: path}))
 	if err := builder.SetYAML(text); err != nil {
@@ -200,7 +201,7 @@ func (k *check) build(path string) (*service.Stream, error) {
 		_, _ = fmt.Fprintf(k.stdout, "%s: warning: %s\n", path, warning)
 	}
 	for _, resource := range k.resources {
-		text, err := k.lint(resource, nothing)
+		text, err := k.lint(resource, ignoreNone)
 		if err != nil {
 			return nil, fmt.Errorf("resource file %s: %w", resource, err)
 		}
@@ -211,23 +212,23 @@ func (k *check) build(path string) (*service.Stream, error) {
 	return builder.Build()
 }
 
-// lint reads a config. The error has all that the linter says, leaving out what is excused.
-func (k *check) lint(path string, excused func(service.Lint) bool) (text string, err error) {
+// lint reads a config. The error has all lints except the ignored ones.
+func (k *check) lint(path string, ignore func(service.Lint) bool) (text string, err error) {
 	read, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	return string(read), k.lintText(read, excused)
+	return string(read), k.lintText(read, ignore)
 }
 
-func (k *check) lintText(text []byte, excused func(service.Lint) bool) error {
+func (k *check) lintText(text []byte, ignore func(service.Lint) bool) error {
 	lints, err := k.schema.NewStreamConfigLinter().LintYAML(text)
 	if err != nil {
 		return err
 	}
 	var errs []string
 	for _, lint := range lints {
-		if !excused(lint) {
+		if !ignore(lint) {
 			errs = append(errs, lint.Error())
 		}
 	}
@@ -237,7 +238,7 @@ func (k *check) lintText(text []byte, excused func(service.Lint) bool) error {
 	return nil
 }
 
-// override sets the fields that --set names, and lints what the config has become.
+// override sets the fields that --set names, and lints the resulting config.
 func (k *check) override(builder *service.StreamBuilder) error {
 	if len(k.overrides) == 0 {
 		return nil
@@ -249,13 +250,13 @@ func (k *check) override(builder *service.StreamBuilder) error {
 	if err != nil {
 		return err
 	}
-	if err := k.lintText([]byte(text), nothing); err != nil {
+	if err := k.lintText([]byte(text), ignoreNone); err != nil {
 		return fmt.Errorf("with --%s: %w", flagSet, err)
 	}
 	return nil
 }
 
-// noEndpoints takes the HTTP endpoints of a stream that is not going to run.
+// noEndpoints ignores the HTTP endpoints of a stream that does not run.
 type noEndpoints struct{}
 
 // HandleFunc does nothing.

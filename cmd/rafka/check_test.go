@@ -70,10 +70,13 @@ output:
 	assert.Contains(t, lines[4], path+": source: warning: the server has maxmemory-policy allkeys-lru")
 }
 
-func TestCheckReportsWhatKeepsAConfigFromBeingTested(t *testing.T) {
+func TestCheckReportsWhyAConfigCannotBeTested(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"unknown field":     {"output: { stdout: { nope: 1 } }", "field nope"},
-		"missing variable":  {"input: { stdin: {} }\noutput: { file: { path: '${RAFKA_TEST_NOT_SET}' } }", "RAFKA_TEST_NOT_SET"},
+		"unknown field": {"output: { stdout: { nope: 1 } }", "field nope"},
+		"missing variable": {
+			"input: { stdin: {} }\noutput: { file: { path: '${RAFKA_TEST_NOT_SET}' } }",
+			"RAFKA_TEST_NOT_SET",
+		},
 		"no YAML":           {"input: {", "yaml"},
 		"bad constructor":   {"input: { broker: { inputs: [] } }", "input"},
 		"missing resource":  {"input: { resource: nope }", "nope"},

@@ -1,6 +1,6 @@
 package main
 
-// The components of this binary: those that Benthos ships without a client of any service, and
+// The components of this binary: those of Benthos without a client of an external service, and
 // rafka's own.
 import (
 	_ "github.com/redpanda-data/benthos/v4/public/components/io"

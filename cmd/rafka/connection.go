@@ -17,23 +17,24 @@ const (
 	defaultURL = "redis://127.0.0.1:6379"
 )
 
-// connectionFields maps the flags whose value is that of a field of the same meaning to that field.
+// connectionFields maps flags to the fields that they set.
 var connectionFields = map[string]string{
 	"url": "url", "kind": "kind", "master": "master",
 	"username": "username", "password": "password",
 	"sentinel-username": "sentinel_username", "sentinel-password": "sentinel_password",
 }
 
-// tlsFields does the same for the fields of `tls`.
+// tlsFields maps flags to the fields of `tls` that they set.
 var tlsFields = map[string]string{"tls-ca": "root_cas_file", "tls-skip-verify": "skip_cert_verify"}
 
-// connectionFlags are the flags that say where Redis is.
+// connectionFlags returns the flags for the connection to Redis.
 func connectionFlags() []cli.Flag {
 	flag := func(name, env, value, usage string) cli.Flag {
 		return &cli.StringFlag{Name: name, EnvVars: []string{env}, Value: value, Usage: usage, Category: "Connection:"}
 	}
 	return []cli.Flag{
-		flag("url", "RAFKA_URL", defaultURL, "where Redis is, several separated by commas for a cluster or sentinels"),
+		flag("url", "RAFKA_URL", defaultURL, "the address of Redis; several, separated by commas, for a cluster or "+
+			"Sentinels"),
 		flag("kind", "RAFKA_KIND", "", "simple, cluster or failover"),
 		flag("master", "RAFKA_MASTER", "", "the name of the master of kind failover"),
 		flag("username", "RAFKA_USERNAME", "", "the user to authenticate as"),
@@ -41,17 +42,17 @@ func connectionFlags() []cli.Flag {
 			"password",
 			"RAFKA_PASSWORD",
 			"",
-			"the user's password; prefer the variable, others can see the flags of a process",
+			"the user's password; prefer the variable, since other users can see the flags of a process",
 		),
-		flag("sentinel-username", "RAFKA_SENTINEL_USERNAME", "", "the user to authenticate as at the sentinels"),
-		flag("sentinel-password", "RAFKA_SENTINEL_PASSWORD", "", "the password of the user at the sentinels"),
+		flag("sentinel-username", "RAFKA_SENTINEL_USERNAME", "", "the user to authenticate as with the Sentinels"),
+		flag("sentinel-password", "RAFKA_SENTINEL_PASSWORD", "", "the user's password for the Sentinels"),
 		&cli.BoolFlag{
 			Name:     "tls",
 			EnvVars:  []string{"RAFKA_TLS"},
 			Usage:    "use TLS, as a URL rediss:// does",
 			Category: "Connection:",
 		},
-		flag("tls-ca", "RAFKA_TLS_CA", "", "a file of root certificates to trust"),
+		flag("tls-ca", "RAFKA_TLS_CA", "", "a file with root certificates to trust"),
 		flag("tls-cert", "RAFKA_TLS_CERT", "", "a file with the client's certificate"),
 		flag("tls-key", "RAFKA_TLS_KEY", "", "a file with the key of the client's certificate"),
 		&cli.BoolFlag{
@@ -62,13 +63,14 @@ func connectionFlags() []cli.Flag {
 		&cli.StringFlag{
 			Name:     flagConfig,
 			Category: "Connection:",
-			Usage:    "take the connection from the first rafka input or output of a config `FILE`, instead of from the flags above",
+			Usage: "take the connection from the first rafka input or output of a config `FILE`, instead of from " +
+				"the flags above",
 		},
 	}
 }
 
-// parseConnection turns the flags into a connection by way of the fields of a component, so that
-// both are validated alike.
+// parseConnection returns the connection that the flags describe. It converts them to the fields of
+// a component, so that flags and fields get the same checks.
 func parseConnection(c *cli.Context, schema *service.ConfigSchema) (*config.Connection, error) {
 	text, err := connectionYAML(c, schema)
 	if err != nil {
@@ -84,8 +86,8 @@ func parseConnection(c *cli.Context, schema *service.ConfigSchema) (*config.Conn
 	}
 	if connection.Embedded() {
 		return nil, errors.New(
-			"url: an embedded:// server lives inside the process that runs a config, no command can reach it: " +
-				"name a Redis server",
+			"url: an embedded:// server is inside the process that runs a config, and commands can't connect to it: " +
+				"set the URL of a Redis server",
 		)
 	}
 	return connection, nil
@@ -127,8 +129,8 @@ func tlsSettings(c *cli.Context) map[string]any {
 	return settings
 }
 
-// configuredConnection returns the first rafka input or output of a config file. Variables in the
-// file are resolved.
+// configuredConnection returns the fields of the first rafka input or output in a config file. It
+// resolves variables in the file.
 func configuredConnection(path string, schema *service.ConfigSchema) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -160,7 +162,7 @@ func configuredConnection(path string, schema *service.ConfigSchema) (string, er
 	}
 	if found == "" {
 		return "", fmt.Errorf(
-			"--%s %s has no rafka input or output: name the server with --url instead",
+			"--%s %s has no rafka input or output: set --url instead",
 			flagConfig,
 			path,
 		)

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// A pipeline holds little and throws away some kilobytes for each message: by Go's own rule, which
-// collects the heap when it is twice what is in use, a reader of 256-byte messages spends a third
-// of its time on collecting a few megabytes over and over. So a small heap may grow to smallHeap
-// first. The rule is left to a memory limit, since that holds at once when much more is in use from
-// one collection to the next.
+// A pipeline holds little memory and discards some kilobytes per message. Go collects the heap when
+// it has grown to twice the live heap, so a reader of 256-byte messages spent a third of its time
+// on collecting a few megabytes. Therefore a small heap may grow to smallHeap. A memory limit
+// implements this and not GOGC, since the limit also applies if the live heap grows a lot between
+// two collections.
 const (
 	smallHeap   = 96 << 20
-	growth      = 400      // percent of what is in use, for heaps that stay below the limit
-	otherMemory = 16 << 20 // what the limit counts beside the heap
-	// how long a heap that has outgrown the limit is collected more often than usual
+	growth      = 400      // percent of the live heap, for heaps below the limit
+	otherMemory = 16 << 20 // the memory outside the heap, which counts toward the limit
+	// how long a live heap that has outgrown the limit is collected more often than necessary
 	gcLookEvery = 100 * time.Millisecond
 )
 
-// tuneGC lets small heaps grow, from now until the process ends, unless the user says how memory is
-// to be used.
+// tuneGC lets small heaps grow until the process ends, unless the environment sets GOGC or
+// GOMEMLIMIT.
 func tuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -39,5 +39,5 @@ func tuneGC() {
 	}()
 }
 
-// memoryLimit is where a process is to collect of whose heap so many bytes are in use.
+// memoryLimit returns the memory limit for a live heap of the given size in bytes.
 func memoryLimit(live uint64) int64 { return int64(max(smallHeap, 2*live)) + otherMemory }

@@ -26,7 +26,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 		}, nil, listGroups),
 		adminCommand(schema, stdout, cli.Command{
 			Name:        "describe",
-			Usage:       "Show the members of a group, who owns which partition, how far it has come and how far it is behind",
+			Usage:       "Show the members of a group and the owner, committed offset and lag of each partition",
 			ArgsUsage:   "GROUP",
 			Description: "  {{.BinaryName}} group describe billing --topic orders",
 			Flags:       []cli.Flag{topicFlag()},
@@ -79,7 +79,7 @@ func writeGroup(w io.Writer, group admin.GroupDescription) {
 	}
 }
 
-// lease writes for how long the owner holds the partition, unless it renews its lease.
+// lease returns the time until the owner's lease expires, unless it is renewed.
 func lease(p admin.GroupPartition) string {
 	if p.Owner != "" && p.Expires <= 0 {
 		return "expired"
@@ -87,7 +87,7 @@ func lease(p admin.GroupPartition) string {
 	return duration(p.Expires)
 }
 
-// totalLag writes the sum of the lags that are known.
+// totalLag returns the sum of the known lags.
 func totalLag(partitions []admin.GroupPartition) string {
 	sum, unknown, exact := int64(0), 0, true
 	for _, p := range partitions {
@@ -104,7 +104,7 @@ func totalLag(partitions []admin.GroupPartition) string {
 	return lag(sum, exact)
 }
 
-// lag writes a lag, as <=N if N is an upper bound.
+// lag returns a lag as text: <=N if N is an upper bound.
 func lag(entries int64, exact bool) string {
 	if entries == admin.LagUnknown || exact {
 		return known(entries)

@@ -22,16 +22,16 @@ const (
 func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
 		Name:      "seek",
-		Usage:     "Move the committed offsets of a group, which may be running and need not exist yet",
+		Usage:     "Move the committed offsets of a group, running or not, existing or not",
 		ArgsUsage: "GROUP",
-		Description: "Members that run drop what they have read ahead and go on from the new offsets by themselves. A time or an ID means " +
-			"the first entry of that time or ID, or the next one there is.\n\n" +
-			"  {{.BinaryName}} group seek billing --topic orders --to 2026-01-31T08:00:00Z --dry-run",
+		Description: "Running members discard what they have read ahead and continue at the new offsets. A time or " +
+			"an ID means the first entry at or after it.\n\n  {{.BinaryName}} group seek billing --topic orders --to " +
+			"2026-01-31T08:00:00Z --dry-run",
 		Flags: []cli.Flag{
 			topicFlag(),
 			&cli.StringFlag{Name: flagTo, Usage: "earliest, latest, a time (RFC 3339) or the ID of an entry"},
-			&cli.IntSliceFlag{Name: flagPartition, Usage: "only this partition; may be repeated"},
-			&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would be"},
+			&cli.IntSliceFlag{Name: flagPartition, Usage: "only this partition; can be repeated"},
+			&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would change"},
 		},
 	}, []string{"GROUP"}, seekGroup)
 }
@@ -45,17 +45,17 @@ func deleteGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Com
 	}, []string{"GROUP"}, deleteGroup)
 }
 
-// topicFlag names the topic of the one group that a command is about.
+// topicFlag returns the flag for the topic of the group that a command applies to.
 func topicFlag() cli.Flag {
 	return &cli.StringFlag{Name: flagTopic, Aliases: []string{"t"}, Usage: "the topic that the group reads"}
 }
 
-// groupOf returns the group and the topic that a command is about.
+// groupOf returns the group and the topic that a command applies to.
 func groupOf(c *cli.Context) (group, topic string, err error) {
 	group, topic = c.Args().First(), c.String(flagTopic)
 	if topic == "" {
 		return "", "", fmt.Errorf(
-			"--%s is needed: `group list` shows which topics the group %s reads",
+			"--%s is required: `group list` shows the topics of the group %s",
 			flagTopic,
 			group,
 		)
@@ -71,7 +71,7 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	to := c.String(flagTo)
 	if to == "" {
 		return fmt.Errorf(
-			"--%s is needed: earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry",
+			"--%s is required: earliest, latest, a time such as 2026-01-31T08:00:00Z, or the ID of an entry",
 			flagTo,
 		)
 	}
@@ -92,7 +92,7 @@ func writeSought(w io.Writer, sought admin.Sought) {
 	}
 	row(w, fmt.Sprintf("%s group %s of topic %s", verb, sought.Group, sought.Topic))
 	if sought.New {
-		row(w, "note: nobody has joined this group yet, its first members start there")
+		row(w, "note: this group has had no members yet; its first members start at these offsets")
 	}
 	for _, p := range sought.Partitions {
 		if p.Foreign {
@@ -106,12 +106,12 @@ func writeSought(w io.Writer, sought admin.Sought) {
 	}
 }
 
-// writeForeign says what was left alone.
+// writeForeign writes a note about a Redis consumer group that was left unchanged.
 func writeForeign(w io.Writer, stream, group string) {
 	row(
 		w,
 		fmt.Sprintf(
-			"note: stream %s has a Redis consumer group %s that rafka did not create, which stays as it is",
+			"note: stream %s has a Redis consumer group %s that rafka did not create; it stays unchanged",
 			stream,
 			group,
 		),

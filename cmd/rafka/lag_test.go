@@ -19,7 +19,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// gauges is a metrics exporter that keeps the gauge rafka_lag.
+// gauges is a metrics exporter that records the gauge rafka_lag.
 type gauges struct {
 	mu  sync.Mutex
 	lag int64
@@ -56,7 +56,7 @@ func (g *gauges) NewGaugeCtor(name string, _ ...string) service.MetricsExporterG
 
 func (g *gauges) Close(context.Context) error { return nil }
 
-// value is the text of the gauge, empty if it was never set.
+// value returns the gauge as text, or "" if it was never set.
 func (g *gauges) value() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -66,7 +66,7 @@ func (g *gauges) value() string {
 	return fmt.Sprint(g.lag)
 }
 
-// lagging is a pipeline that acknowledges some messages and keeps the next ones.
+// lagging is a pipeline that acknowledges some messages and holds the following ones.
 type lagging struct {
 	t      *testing.T
 	client *redis.Client
@@ -116,7 +116,7 @@ rafka:
 	return l
 }
 
-// described is the lag of the only partition by `group describe`.
+// described returns the lag that `group describe` shows for the only partition.
 func described(t *testing.T) (lag string, exact bool) {
 	o := rafka(t, "group", "describe", "billing", "--topic", "orders", "--format", "json")
 	var group struct {
@@ -131,7 +131,7 @@ func described(t *testing.T) (lag string, exact bool) {
 	return fmt.Sprint(group.Partitions[0].Lag), group.Partitions[0].Exact
 }
 
-// shown is the lag of the group by XINFO GROUPS, "nil" if Redis can't say.
+// shown returns the lag of the group in XINFO GROUPS, or "nil" if Redis can't compute it.
 func shown(t *testing.T, client *redis.Client) string {
 	groups, err := client.Do(t.Context(), "xinfo", "groups", "orders").Slice()
 	if err != nil {
@@ -148,7 +148,7 @@ func shown(t *testing.T, client *redis.Client) string {
 	return "no group"
 }
 
-// awaits waits until the metric, `group describe` and XINFO GROUPS show these.
+// awaits waits until the metric, `group describe` and XINFO GROUPS show the given lags.
 func (l *lagging) awaits(name, want, inRedis string) {
 	l.t.Helper()
 	type lags struct{ metric, cli, redis string }
@@ -166,7 +166,7 @@ func (l *lagging) awaits(name, want, inRedis string) {
 	}
 }
 
-// write adds entries whose IDs count from one number to another.
+// write adds entries whose IDs count from the first number to the last.
 func write(t *testing.T, client *redis.Client, from, to int) {
 	t.Helper()
 	pipe := client.Pipeline()
@@ -187,6 +187,10 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 			require.NoError(t, c.Do(t.Context(), args...).Err())
 		}
 	}
+	trim := func(length string) func(*testing.T, *redis.Client) { return do("xtrim", "orders", "maxlen", length) }
+	del := func(ids ...any) func(*testing.T, *redis.Client) {
+		return do(append([]any{"xdel", "orders"}, ids...)...)
+	}
 	seek := func(to string) func(t *testing.T, c *redis.Client) {
 		return func(t *testing.T, _ *redis.Client) {
 			t.Helper()
@@ -203,34 +207,43 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 		want        string
 		inRedis     string // if it differs
 	}{
-		"nothing read":                       {entries: 100, want: "100"},
-		"half read":                          {entries: 100, acknowledge: 40, want: "60"},
-		"all read":                           {entries: 100, acknowledge: 100, want: "0"},
-		"everything trimmed":                 {entries: 5, then: do("xtrim", "orders", "maxlen", "0"), want: "0"},
-		"trimmed beyond the position":        {entries: 100, acknowledge: 40, then: do("xtrim", "orders", "maxlen", "30"), want: "30"},
-		"trimmed up to the position":         {entries: 100, acknowledge: 40, then: do("xtrim", "orders", "maxlen", "60"), want: "60"},
-		"trimmed before the position":        {entries: 100, acknowledge: 40, then: do("xtrim", "orders", "maxlen", "80"), want: "60"},
-		"trimmed before anything was read":   {before: do("xtrim", "orders", "maxlen", "30"), entries: 100, want: "30"},
-		"deleted before the position":        {entries: 100, acknowledge: 40, then: do("xdel", "orders", "10-0", "20-0"), want: "60"},
-		"deleted behind the position":        {entries: 100, acknowledge: 40, then: do("xdel", "orders", "50-0", "60-0"), want: "58", inRedis: "nil"},
-		"the last one deleted, others read":  {entries: 41, acknowledge: 40, then: do("xdel", "orders", "41-0"), want: "0", inRedis: "nil"},
-		"all deleted":                        {entries: 2, then: do("xdel", "orders", "1-0", "2-0"), want: "0"},
-		"begun in the middle":                {entries: 100, fields: "  start_offset: 71-0", want: "30"},
-		"begun in the middle, and read on":   {entries: 100, fields: "  start_offset: 71-0", acknowledge: 20, want: "10"},
-		"begun in the middle behind deleted": {before: do("xdel", "orders", "10-0"), entries: 100, fields: "  start_offset: 71-0", want: "30"},
-		"begun in the middle before deleted": {
-			before: do("xdel", "orders", "80-0"), entries: 100, fields: "  start_offset: 71-0", want: "29", inRedis: "nil",
+		"nothing read":                     {entries: 100, want: "100"},
+		"half read":                        {entries: 100, acknowledge: 40, want: "60"},
+		"all read":                         {entries: 100, acknowledge: 100, want: "0"},
+		"everything trimmed":               {entries: 5, then: trim("0"), want: "0"},
+		"trimmed beyond the position":      {entries: 100, acknowledge: 40, then: trim("30"), want: "30"},
+		"trimmed up to the position":       {entries: 100, acknowledge: 40, then: trim("60"), want: "60"},
+		"trimmed before the position":      {entries: 100, acknowledge: 40, then: trim("80"), want: "60"},
+		"trimmed before anything was read": {before: trim("30"), entries: 100, want: "30"},
+		"deleted before the position":      {entries: 100, acknowledge: 40, then: del("10-0", "20-0"), want: "60"},
+		"deleted after the position": {
+			entries: 100, acknowledge: 40, then: del("50-0", "60-0"), want: "58", inRedis: "nil",
 		},
-		"sought back":             {entries: 100, acknowledge: 80, then: seek("31-0"), want: "70"},
-		"sought to the end":       {entries: 100, acknowledge: 20, then: seek("latest"), want: "0"},
-		"sought to the beginning": {entries: 100, acknowledge: 20, then: seek("earliest"), want: "100"},
+		"the last one deleted": {entries: 41, acknowledge: 40, then: del("41-0"), want: "0", inRedis: "nil"},
+		"all deleted":          {entries: 2, then: del("1-0", "2-0"), want: "0"},
+		"begun in the middle":  {entries: 100, fields: "  start_offset: 71-0", want: "30"},
+		"begun in the middle, and read on": {
+			entries: 100, fields: "  start_offset: 71-0", acknowledge: 20, want: "10",
+		},
+		"begun in the middle after deleted": {
+			before: del("10-0"), entries: 100, fields: "  start_offset: 71-0", want: "30",
+		},
+		"begun in the middle before deleted": {
+			before: del("80-0"), entries: 100, fields: "  start_offset: 71-0", want: "29", inRedis: "nil",
+		},
+		"moved back":             {entries: 100, acknowledge: 80, then: seek("31-0"), want: "70"},
+		"moved to the end":       {entries: 100, acknowledge: 20, then: seek("latest"), want: "0"},
+		"moved to the beginning": {entries: 100, acknowledge: 20, then: seek("earliest"), want: "100"},
 		"recreated": {entries: 100, acknowledge: 40, then: func(t *testing.T, c *redis.Client) {
 			require.NoError(t, c.Del(t.Context(), "orders").Err())
 			write(t, c, 200, 206)
 		}, want: "7"},
-		"more written": {entries: 100, acknowledge: 40, then: func(t *testing.T, c *redis.Client) { write(t, c, 101, 150) }, want: "110"},
+		"more written": {entries: 100, acknowledge: 40, then: func(t *testing.T, c *redis.Client) {
+			write(t, c, 101, 150)
+		}, want: "110"},
 		"a group that rafka did not make": {
-			before: do("xgroup", "create", "orders", "billing", "0"), entries: 100, acknowledge: 40, want: "60", inRedis: "100",
+			before: do("xgroup", "create", "orders", "billing", "0"), entries: 100, acknowledge: 40, want: "60",
+			inRedis: "100",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -258,7 +271,7 @@ func TestLagIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// Nothing counts while nothing runs: the bound is shown, and Redis shows the same.
+// While no member runs, no member counts entries: the bound is shown, and Redis shows the same.
 func TestLagOfAGroupThatDoesNotRunIsABound(t *testing.T) {
 	_, client := startRedis(t)
 	write(t, client, 1, 100)
@@ -286,7 +299,7 @@ func TestLagOfAGroupThatDoesNotRunIsABound(t *testing.T) {
 	assert.False(t, exact)
 }
 
-// Of 20,000 entries the lag is exact within seconds after a seek into the middle.
+// With 20,000 entries, the lag is exact within seconds after a seek into the middle.
 func TestLagIsExactSoonAfterASeek(t *testing.T) {
 	server, client := startRedis(t)
 	const all, rest = 20_000, 8_000

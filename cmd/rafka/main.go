@@ -23,20 +23,17 @@ func main() {
 	os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns the exit code: 0 for success, 1 for everything that
-// failed. The commands of this package write to stdout, those of the engine to the process's own;
-// an error is one line on stderr.
+// run executes one command line and returns the exit code: 0 for success, 1 for a failure. The
+// commands of this package write to stdout, and an error is one line on stderr. The commands of the
+// engine write to the stdout of the process.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	// go-redis reports failed dials on stderr by itself. A command returns them as its error; a
-	// running stream logs them.
+	// go-redis prints failed dials to stderr. They are redundant: a command returns them as its
+	// error, and a running stream logs them.
 	logging.Disable()
 	cli.HelpPrinter = printHelp
 	schema := newSchema()
 	commands := []*cli.Command{
-		topicCommand(
-			schema,
-			stdout,
-		),
+		topicCommand(schema, stdout),
 		groupCommand(schema, stdout),
 		checkCommand(schema, stdout, stderr),
 		aclCommand(stdout),
@@ -71,14 +68,14 @@ func buildStamps() (version, date string) {
 	return stamps(info)
 }
 
-// newSchema returns the schema of a whole config with the defaults of this binary. All components
-// are those registered so far.
+// newSchema returns the schema of a whole config with the defaults of this binary and all
+// components that are registered at the time.
 func newSchema() *service.ConfigSchema {
 	version, date := buildStamps()
 	schema := service.NewEnvironment().FullConfigSchema(version, date)
 	schema.SetFieldDefault(map[string]any{"@service": binaryName}, "logger", "static_fields")
-	// The server shows configs and metrics and asks for no password: whoever wants it on the
-	// network says so.
+	// The HTTP server shows configs and metrics without a password, so it listens on the network
+	// only if the config sets an address.
 	schema.SetFieldDefault("127.0.0.1:4195", "http", "address")
 	return schema
 }

@@ -16,8 +16,8 @@ import (
 
 const asMain = "RAFKA_TEST_RUN_MAIN"
 
-// TestMain lets the test binary be the command itself, for tests of what the engine prints and of
-// the exit code of the process.
+// TestMain runs the test binary as the command itself if asMain is set, for tests of the engine's
+// output and of exit codes.
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
@@ -39,7 +39,7 @@ func rafka(t *testing.T, args ...string) outcome {
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
-// rafkaProcess runs a command line in a process of its own.
+// rafkaProcess runs a command line in its own process.
 func rafkaProcess(t *testing.T, args ...string) outcome {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -54,13 +54,13 @@ func rafkaProcess(t *testing.T, args ...string) outcome {
 	return outcome{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// start starts a command line in a process of its own.
+// start starts a command line in its own process.
 func start(t *testing.T, args ...string) *proctest.Process {
 	t.Helper()
 	return proctest.Start(t, os.Args[0], []string{asMain + "=1"}, args...)
 }
 
-// writeFile writes a file that lives as long as the test and returns its path.
+// writeFile writes a file that exists as long as the test, and returns its path.
 func writeFile(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -79,7 +79,7 @@ func TestDefaultsOfThisBinary(t *testing.T) {
 		t,
 		o.stdout,
 		"enabled: true\n  address: 127.0.0.1:4195\n",
-		"nothing is served to the network unasked",
+		"by default, the network can't connect",
 	)
 	assert.Contains(t, o.stdout, "'@service': rafka\n")
 	assert.Contains(t, o.stdout, "metrics:\n  prometheus: {}\n")

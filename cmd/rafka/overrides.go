@@ -9,7 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// overrides are what --set says: dot paths and values in turn, as the engine takes them.
+// overrides holds the values of --set: alternating dot paths and values, as the engine expects
+// them.
 type overrides []any
 
 // parseOverrides reads expressions of the form path=value, whose values are YAML.
@@ -29,10 +30,10 @@ func parseOverrides(expressions []string) (overrides, error) {
 	return set, nil
 }
 
-// mayMend reports whether the linter's complaint of a config as it was read may be without object
-// once the overrides are in it. Whatever is still wrong then is found by linting again; that can't
-// be done for fields that do not exist, since they are not kept.
-func (o overrides) mayMend(lint service.Lint) bool {
+// mayFix reports whether the overrides can fix a lint of the config as it was read. The config is
+// linted again with the overrides. Lints about unknown fields must be reported the first time,
+// since the engine drops these fields.
+func (o overrides) mayFix(lint service.Lint) bool {
 	if len(o) == 0 {
 		return false
 	}
@@ -44,10 +45,10 @@ func (o overrides) mayMend(lint service.Lint) bool {
 	return false
 }
 
-// nothing excuses no complaint.
-func nothing(service.Lint) bool { return false }
+// ignoreNone ignores no lint.
+func ignoreNone(service.Lint) bool { return false }
 
-// loadTemplates makes the templates of files known, as `run -t` does.
+// loadTemplates registers templates from files, as `run -t` does.
 func loadTemplates(env *service.Environment, patterns []string) error {
 	paths, err := service.Globs(service.OSFS(), patterns...)
 	if err != nil {

@@ -20,7 +20,7 @@ mapping: |
   root.rafka.consumer_group = "billing"
 `
 
-// A config that `rafka run` takes with templates and --set is checked with them.
+// check applies templates and --set like `rafka run`.
 func TestCheckTakesTemplatesAsRunDoes(t *testing.T) {
 	t.Setenv("RAFKA_URL", redistest.Start(t).URL())
 	template := writeFile(t, "orders_of.yaml", topicTemplate)
@@ -49,7 +49,8 @@ func TestCheckSetsFieldsAsRunDoes(t *testing.T) {
 	path := writeFile(
 		t,
 		"rafka.yaml",
-		"input:\n  label: source\n  rafka: { url: 'redis://127.0.0.1:1', consumer_group: g, batch_size: '5' }\noutput: { drop: {} }\n",
+		"input:\n  label: source\n  rafka: { url: 'redis://127.0.0.1:1', consumer_group: g, batch_size: '5' }\n"+
+			"output: { drop: {} }\n",
 	)
 	assert.Contains(t, rafka(t, "check", path).stderr, "batch_size")
 	set := []string{

@@ -16,13 +16,13 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// printer writes the answer of a command as text or as JSON.
+// printer writes the result of a command as text or as JSON.
 type printer struct {
 	out    io.Writer
 	format string
 }
 
-// print writes the answer: as the JSON of value, or as what text makes of it.
+// print writes the result: value as JSON, or what the function text writes.
 func (p printer) print(value any, text func(io.Writer)) error {
 	if p.format == formatJSON {
 		return writeJSON(p.out, value)
@@ -32,8 +32,8 @@ func (p printer) print(value any, text func(io.Writer)) error {
 	return columns.Flush()
 }
 
-// printPartial is print for an answer that came with an error. One that says what is missing in the
-// answer is returned once the answer is printed; with any other there is no answer.
+// printPartial prints a result that came with an error. It prints an incomplete result and returns
+// the error about the missing parts. Any other error comes without a result.
 func (p printer) printPartial(err error, value any, text func(io.Writer)) error {
 	if _, partial := errors.AsType[*admin.PartialError](err); err != nil && !partial {
 		return err
@@ -41,8 +41,8 @@ func (p printer) printPartial(err error, value any, text func(io.Writer)) error 
 	return errors.Join(p.print(value, text), err)
 }
 
-// writeJSON writes the value so that a terminal shows all of it: encoding/json leaves some
-// characters as they are which a terminal may obey. Whatever reads the JSON sees the value itself.
+// writeJSON writes the value as JSON that is safe to show on a terminal: encoding/json does not
+// escape all characters that control a terminal. A JSON parser reads the original value.
 func writeJSON(w io.Writer, value any) error {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -55,7 +55,7 @@ func writeJSON(w io.Writer, value any) error {
 	return err
 }
 
-// escapeJSON escapes what Visible does, save the line breaks and indents of the JSON itself.
+// escapeJSON escapes the same characters as Visible, except line breaks between JSON values.
 func escapeJSON(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -72,7 +72,7 @@ func escapeJSON(text string) string {
 	return b.String()
 }
 
-// row writes one line of aligned columns. A cell can't make columns or lines of its own.
+// row writes one line of aligned columns. It escapes tabs and line breaks in cells.
 func row(w io.Writer, cells ...any) {
 	texts := make([]string, len(cells))
 	for i, cell := range cells {
@@ -81,10 +81,10 @@ func row(w io.Writer, cells ...any) {
 	_, _ = fmt.Fprintln(w, strings.Join(texts, "\t")) // tabwriter keeps an error for Flush
 }
 
-// none stands in tables for what is not there.
+// none is the text for a missing value in a table.
 const none = "-"
 
-// known writes a number that is negative if it is not known.
+// known returns a number as text. Negative means unknown.
 func known(n int64) string {
 	if n < 0 {
 		return none
@@ -92,7 +92,7 @@ func known(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// offset writes the offset of an entry; no entry has 0-0.
+// offset returns the offset of an entry as text. No entry has 0-0.
 func offset(o fmt.Stringer) string {
 	if text := o.String(); text != "0-0" {
 		return text
@@ -100,8 +100,8 @@ func offset(o fmt.Stringer) string {
 	return none
 }
 
-// optional writes an offset that need not be there. 0-0 is one: the group starts at the first
-// entry.
+// optional returns an offset as text, or none for nil. 0-0 is a valid offset here: the group starts
+// at the first entry.
 func optional[T fmt.Stringer](o *T) string {
 	if o == nil {
 		return none
@@ -109,7 +109,7 @@ func optional[T fmt.Stringer](o *T) string {
 	return (*o).String()
 }
 
-// duration writes a duration for people.
+// duration returns a rounded duration as text.
 func duration(d time.Duration) string {
 	switch {
 	case d <= 0:
@@ -121,7 +121,7 @@ func duration(d time.Duration) string {
 	}
 }
 
-// moment writes a time in ms since the epoch for people.
+// moment returns a time in milliseconds since the epoch as text.
 func moment(ms int64) string {
 	if ms <= 0 {
 		return none
@@ -129,10 +129,10 @@ func moment(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }
 
-// listed makes the JSON of an empty list [] instead of null.
+// listed returns a copy of the list that is never nil: its JSON is [] instead of null.
 func listed[T any](list []T) []T { return append([]T{}, list...) }
 
-// partitionCount writes "1 partition", "2 partitions".
+// partitionCount returns "1 partition" or "n partitions".
 func partitionCount(n int) string { return count(n, "partition", "partitions") }
 
 func count[N int | int64](n N, one, many string) string {

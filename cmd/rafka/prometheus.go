@@ -14,8 +14,8 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// The engine makes an exporter of this name the default of the field `metrics`, if it is registered
-// globally before the schema of a config is made.
+// The engine uses an exporter with this name as the default of the field `metrics`, if the exporter
+// is registered globally before the schema of a config is made.
 func init() {
 	service.MustRegisterMetricsExporter("prometheus", exporterSpec(),
 		func(conf *service.ParsedConfig, logger *service.Logger) (service.MetricsExporter, error) {
@@ -40,32 +40,33 @@ func exporterSpec() *service.ConfigSpec {
 			Advanced().Default(false)).
 		Field(service.NewFloatListField(fieldHistogramBuckets).
 			Description(
-				"The buckets of timing histograms in seconds, in ascending order. Empty: the default buckets of Prometheus.",
+				"The buckets of timing histograms in seconds, in ascending order. Empty: the default buckets of " +
+					"Prometheus.",
 			).
 			LintRule(`root = if this.type() == "array" && this.unique().sort() != this { "` + bucketsRemedy + `" }`).
 			Advanced().Default([]any{})).
 		Field(service.NewBoolField(fieldAddProcessMetrics).
-			Description("Export metrics of the process as well, such as CPU time and memory.").
+			Description("Also export metrics of the process, such as CPU time and memory.").
 			Advanced().Default(false)).
 		Field(service.NewBoolField(fieldAddGoMetrics).
-			Description("Export metrics of the Go runtime as well, such as pauses of the garbage collector.").
+			Description("Also export metrics of the Go runtime, such as pauses of the garbage collector.").
 			Advanced().Default(false))
 }
 
-// exporter serves the metrics of one process or stream from a registry of its own. Its methods may
-// be called concurrently and never panic: a name with characters that Prometheus does not know is
-// mapped to a valid one, one name may be used with several sets of labels, and what can't be
-// exported at all is dropped with a warning.
+// exporter serves the metrics of one process or stream from its own registry. Its methods can be
+// called concurrently and never panic: names with characters that Prometheus does not allow are
+// mapped to valid names, one name can have several sets of labels, and metrics that can't be
+// exported are dropped with a warning.
 type exporter struct {
 	registry *prometheus.Registry
 	logger   *service.Logger
-	// buckets are those of timing histograms; nil exports summaries.
+	// buckets holds the buckets of timing histograms. If it is nil, timings are summaries.
 	buckets []float64
 
 	mu sync.Mutex
-	// kinds says what a metric name is used for: Prometheus allows one type a name.
+	// kinds holds the type of each metric name: Prometheus allows one type per name.
 	kinds map[string]string
-	// vectors holds one vec a metric name and set of label names.
+	// vectors holds one vec per metric name and set of label names.
 	vectors map[string]deleter
 }
 
@@ -109,7 +110,7 @@ func (e *exporter) configureTimings(conf *service.ParsedConfig) error {
 		return err
 	}
 	for i := range buckets {
-		// Written so that a NaN fails as well.
+		// The negation also rejects NaN.
 		if i > 0 && !(buckets[i-1] < buckets[i]) {
 			return errors.New(bucketsRemedy)
 		}
@@ -124,7 +125,7 @@ func (e *exporter) configureTimings(conf *service.ParsedConfig) error {
 	return nil
 }
 
-// HandlerFunc returns what the engine serves at /metrics and /stats.
+// HandlerFunc returns the handler that the engine serves at /metrics and /stats.
 func (e *exporter) HandlerFunc() http.HandlerFunc {
 	return promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{
 		// One bad metric must not hide all others.
@@ -133,10 +134,10 @@ func (e *exporter) HandlerFunc() http.HandlerFunc {
 	}).ServeHTTP
 }
 
-// Close has nothing to release: the registry ends with the exporter.
+// Close does nothing.
 func (*exporter) Close(context.Context) error { return nil }
 
-// NewCounterCtor returns the counters of one name and set of labels.
+// NewCounterCtor returns a constructor of counters with one name and set of labels.
 func (e *exporter) NewCounterCtor(name string, labelKeys ...string) service.MetricsExporterCounterCtor {
 	series := newSeries(
 		e,
@@ -155,7 +156,7 @@ func (e *exporter) NewCounterCtor(name string, labelKeys ...string) service.Metr
 	}
 }
 
-// NewGaugeCtor returns the gauges of one name and set of labels.
+// NewGaugeCtor returns a constructor of gauges with one name and set of labels.
 func (e *exporter) NewGaugeCtor(name string, labelKeys ...string) service.MetricsExporterGaugeCtor {
 	series := newSeries(e, "gauge", name, labelKeys, func(name, help string, labels []string) vec[prometheus.Gauge] {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
@@ -168,7 +169,7 @@ func (e *exporter) NewGaugeCtor(name string, labelKeys ...string) service.Metric
 	}
 }
 
-// NewTimerCtor returns the timers of one name and set of labels.
+// NewTimerCtor returns a constructor of timers with one name and set of labels.
 func (e *exporter) NewTimerCtor(name string, labelKeys ...string) service.MetricsExporterTimerCtor {
 	unit := 1.0
 	if e.buckets != nil {
@@ -198,7 +199,7 @@ func (e *exporter) newTimingVec(name, help string, labels []string) vec[promethe
 
 type counter struct{ prometheus.Counter }
 
-// Incr adds count; a counter that would go down stays as it is.
+// Incr adds count. It ignores negative values, since a counter can't decrease.
 func (c counter) Incr(count int64) { c.IncrFloat64(float64(count)) }
 
 // IncrFloat64 is Incr for fractions.
@@ -225,7 +226,7 @@ type timer struct {
 // Timing observes a duration in nanoseconds.
 func (t timer) Timing(delta int64) { t.metric.Observe(float64(delta) / t.unit) }
 
-// dropped stands for every metric that can't be exported.
+// dropped replaces a metric that can't be exported.
 type dropped struct{}
 
 // Incr does nothing.
@@ -237,7 +238,7 @@ func (dropped) Set(int64) {}
 // Timing does nothing.
 func (dropped) Timing(int64) {}
 
-// scrapeLog carries errors of a scrape to the log of the process.
+// scrapeLog writes errors of a scrape to the log of the process.
 type scrapeLog struct{ logger *service.Logger }
 
 // Println logs an error of a scrape.

@@ -76,7 +76,7 @@ func TestExporterServesHistogramsInSeconds(t *testing.T) {
 	}, scrape(t, e))
 }
 
-func TestHistogramsHaveTheDefaultBucketsIfNoneAreGiven(t *testing.T) {
+func TestHistogramsHaveDefaultBuckets(t *testing.T) {
 	e, _ := startExporter(t, "use_histogram_timing: true")
 	e.NewTimerCtor("latency_ns")().Timing(1)
 	assert.Contains(t, scrape(t, e), `latency_ns_bucket{le="0.005"} 1`)
@@ -114,17 +114,17 @@ func TestNamesAndLabelValuesAreMadeValid(t *testing.T) {
 	assert.Empty(t, log)
 }
 
-func TestWhatCannotBeExportedIsDroppedWithAWarning(t *testing.T) {
+func TestMetricsThatCannotBeExportedAreDropped(t *testing.T) {
 	e, log := startExporter(t, "")
 	e.NewCounterCtor("m", "topic")("orders").Incr(1)
 	e.NewCounterCtor("m", "topic")("orders").Incr(-1)
 
 	e.NewGaugeCtor("m")().Set(5)
-	assert.Contains(t, log.String(), "metric m is not exported as a gauge: the name is that of a counter")
+	assert.Contains(t, log.String(), "metric m is not exported as a gauge: a counter already has this name")
 	e.NewTimerCtor("m")().Timing(5)
 	assert.Contains(t, log.String(), "metric m is not exported as a timing")
 	e.NewCounterCtor("m", "topic")("one", "two").Incr(1)
-	assert.Contains(t, log.String(), "metric m has 1 labels and was given 2 values")
+	assert.Contains(t, log.String(), "metric m has 1 labels but got 2 values")
 
 	assert.Equal(t, []string{`m{topic="orders"} 1`}, scrape(t, e))
 }
@@ -156,7 +156,7 @@ func TestProcessAndGoMetricsAreExportedOnDemand(t *testing.T) {
 	assert.Contains(t, text, "go_goroutines")
 }
 
-func TestUnsortedBucketsAreRefused(t *testing.T) {
+func TestUnsortedBucketsAreRejected(t *testing.T) {
 	for _, buckets := range []string{"[ 2, 1 ]", "[ 1, 1 ]", "[ 1, .nan, 2 ]"} {
 		conf, err := exporterSpec().ParseYAML("histogram_buckets: "+buckets, nil)
 		require.NoError(t, err)

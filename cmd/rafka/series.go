@@ -7,14 +7,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// vec is what the vectors of client_golang have in common.
+// vec is the interface that the vectors of client_golang share.
 type vec[M any] interface {
 	prometheus.Collector
 	GetMetricWithLabelValues(values ...string) (M, error)
 	deleter
 }
 
-// deleter is the side of a vector that forgets series.
+// deleter deletes series of a vector.
 type deleter interface {
 	DeletePartialMatch(labels prometheus.Labels) int
 }
@@ -23,8 +23,7 @@ type deleter interface {
 type series[M any] struct {
 	exporter *exporter
 	name     string
-	// order holds the positions of the caller's label values in the order of the vector's label
-	// names.
+	// order holds, for each label name of the vector, the index of the caller's label value.
 	order []int
 	// vec is nil if the metric can't be exported.
 	vec vec[M]
@@ -40,7 +39,7 @@ func newSeries[M any](
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if used, ok := e.kinds[name]; ok && used != kind {
-		e.logger.Warnf("metric %s is not exported as a %s: the name is that of a %s", name, kind, used)
+		e.logger.Warnf("metric %s is not exported as a %s: a %s already has this name", name, kind, used)
 		return s
 	}
 	e.kinds[name] = kind
@@ -59,13 +58,13 @@ func newSeries[M any](
 	return s
 }
 
-// with returns the metric that has the given label values, in the caller's order.
+// with returns the metric with the given label values, which are in the caller's order.
 func (s series[M]) with(values []string) (metric M, ok bool) {
 	if s.vec == nil {
 		return metric, false
 	}
 	if len(values) != len(s.order) {
-		s.exporter.logger.Warnf("metric %s has %d labels and was given %d values", s.name, len(s.order), len(values))
+		s.exporter.logger.Warnf("metric %s has %d labels but got %d values", s.name, len(s.order), len(values))
 		return metric, false
 	}
 	sorted := make([]string, len(values))
@@ -80,8 +79,8 @@ func (s series[M]) with(values []string) (metric M, ok bool) {
 	return metric, true
 }
 
-// DeleteSeriesPartialMatch removes all series that have all of these labels, as the engine asks for
-// when a stream is deleted. No labels match nothing.
+// DeleteSeriesPartialMatch deletes all series that have all of these labels. The engine calls it
+// when a stream is deleted. Without labels it deletes nothing.
 func (e *exporter) DeleteSeriesPartialMatch(labels map[string]string) {
 	if len(labels) == 0 {
 		return
@@ -98,11 +97,11 @@ func (e *exporter) DeleteSeriesPartialMatch(labels map[string]string) {
 	}
 }
 
-// validLabelValue replaces what is not UTF-8, which Prometheus does not take.
+// validLabelValue replaces invalid UTF-8, which Prometheus rejects.
 func validLabelValue(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }
 
-// unchecked hides from the registry what a vector is going to collect: it would refuse a second set
-// of label names under one metric name, although the text format and Prometheus allow it.
+// unchecked hides the description of a vector from the registry. The registry would reject a second
+// set of label names under one metric name, although the text format and Prometheus allow it.
 type unchecked struct{ prometheus.Collector }
 
 // Describe sends nothing.
@@ -111,9 +110,9 @@ func (unchecked) Describe(chan<- *prometheus.Desc) {}
 // validMetricName maps every character outside [a-zA-Z0-9_:] to an underscore.
 func validMetricName(name string) string { return validName(name, ":") }
 
-// validLabelNames returns the names in the order in which a vector is to have them, each valid and
-// distinct, and for each its position among the keys. Prometheus reserves a leading double
-// underscore, and two names for its own histograms and summaries.
+// validLabelNames returns valid and distinct label names in sorted order, and for each name the
+// index of its key. Prometheus reserves a leading double underscore, and two names for histograms
+// and summaries.
 func validLabelNames(keys []string) (labels []string, order []int) {
 	valid := make([]string, len(keys))
 	for i, key := range keys {

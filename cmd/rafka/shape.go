@@ -13,9 +13,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// shapeWarnings finds what makes a config with a rafka input lose messages in the engine, where
-// rafka can do nothing: each is a place in the config and what is wrong there. The config is one as
-// YAML has it.
+// shapeWarnings returns the parts of a config with a rafka input that make the engine lose
+// messages, where rafka can't prevent it. Each warning names the path in the config and the
+// problem. The config is in the form that a YAML parser returns.
 func shapeWarnings(config any) []string {
 	root, _ := plain(config).(map[string]any)
 	if !holds(root["input"], "rafka") && !holds(root["input_resources"], "rafka") {
@@ -27,9 +27,9 @@ func shapeWarnings(config any) []string {
 			if kind != "none" && kind != "label" {
 				found = append(
 					found,
-					fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them, so "+
-						"those in it are lost with the process, and what the README promises of the rafka input does not hold: "+
-						"remove it, the topic is a buffer itself", kind),
+					fmt.Sprintf("buffer.%s: a buffer acknowledges messages before an output has written them. Its "+
+						"messages are lost with the process, so the guarantees of the rafka input do not apply: "+
+						"remove the buffer, since the topic is a buffer itself", kind),
 				)
 			}
 		}
@@ -38,7 +38,7 @@ func shapeWarnings(config any) []string {
 	return append(found, movedMessages(root["output_resources"], "output_resources")...)
 }
 
-// plain decodes the nodes that the engine leaves in a parsed config.
+// plain decodes the YAML nodes in a config that the engine has parsed.
 func plain(value any) any {
 	switch v := value.(type) {
 	case *yaml.Node:
@@ -64,7 +64,7 @@ func plain(value any) any {
 	return value
 }
 
-// holds reports whether a component of that type is anywhere in a part of a config.
+// holds reports whether a part of a config contains a component of the given type.
 func holds(part any, kind string) bool {
 	switch v := part.(type) {
 	case map[string]any:
@@ -79,9 +79,10 @@ func holds(part any, kind string) bool {
 	return false
 }
 
-// movedMessages finds processors that move messages between the places where an output marks them
-// and where they fail: those of batching, but for rafka's own output, whose whole batch fails then,
-// and those of the outputs in a fallback.
+// movedMessages finds processors that change which index of a batch a message has, so that the
+// engine attributes a failure to another message: processors in the batching of an output, except
+// rafka's own output, which then fails the whole batch, and processors of the outputs in a
+// fallback.
 func movedMessages(part any, path string) (found []string) {
 	switch v := part.(type) {
 	case map[string]any:
@@ -107,7 +108,7 @@ func movedMessages(part any, path string) (found []string) {
 	return found
 }
 
-// moving are the processors that drop, cut or sort messages of a batch.
+// moving holds the processors that drop, split or sort messages of a batch.
 var moving = []string{
 	"select_parts",
 	"unarchive",
@@ -125,7 +126,7 @@ func warnOf(processors any, path string) []string {
 		return nil
 	}
 	if last, _ := list[len(list)-1].(map[string]any); last["archive"] != nil {
-		return nil // the batch is one message in the end, which fails as a whole
+		return nil // archive makes one message of the batch, which fails as a whole
 	}
 	name := mover(list)
 	if name == "" {
@@ -133,15 +134,16 @@ func warnOf(processors any, path string) []string {
 	}
 	return []string{
 		fmt.Sprintf(
-			"%s: %s may drop, cut or sort messages of a batch. If a part of such a batch fails, Benthos can't say "+
-				"which messages it came from: one that failed may be acknowledged, which loses it. Do this in pipeline.processors",
+			"%s: %s can drop, split or sort messages of a batch. If a part of such a batch fails, Benthos can't map "+
+				"the failure to the right messages: a failed message can be acknowledged, which loses it. Move the "+
+				"processor to pipeline.processors",
 			path,
 			name,
 		),
 	}
 }
 
-// mover names a processor that moves messages, "" if there is none.
+// mover returns the name of a processor that moves messages, or "".
 func mover(part any) string {
 	switch v := part.(type) {
 	case map[string]any:
@@ -165,11 +167,11 @@ func mover(part any) string {
 	return ""
 }
 
-// warnAtStart logs the warnings about a config that is about to run.
+// warnAtStart logs the warnings about a config when it starts.
 func warnAtStart(config *service.ParsedConfig) error {
 	root, err := config.FieldAny()
 	if err != nil {
-		return nil //nolint:nilerr // there is no config, hence nothing to warn of
+		return nil //nolint:nilerr // without a config there is nothing to check
 	}
 	for _, warning := range shapeWarnings(root) {
 		config.Resources().Logger().Warn(warning)
@@ -177,15 +179,15 @@ func warnAtStart(config *service.ParsedConfig) error {
 	return nil
 }
 
-// warnAfterLint prints the warnings about the files of a lint command. They are no lints: those
-// keep a config from running.
+// warnAfterLint prints the warnings about the files of a lint command. They are not lints, since
+// lints prevent a config from running.
 func warnAfterLint(args []string, stderr io.Writer) {
 	if len(args) < 2 || args[1] != "lint" {
 		return
 	}
 	paths, err := service.Globs(service.OSFS(), args[2:]...)
 	if err != nil {
-		return // the command has said so
+		return // the command has reported the error
 	}
 	for _, path := range paths {
 		for _, warning := range fileWarnings(path) {
@@ -205,8 +207,7 @@ func fileWarnings(path string) []string {
 	return textWarnings(string(text))
 }
 
-// textWarnings is shapeWarnings of a config that the linter has passed; one that is no YAML has
-// none.
+// textWarnings returns the shapeWarnings of a config's text, or none if it is not YAML.
 func textWarnings(text string) []string {
 	var root any
 	if yaml.Unmarshal([]byte(text), &root) != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// freeAddress returns an address on which nothing listens.
+// freeAddress returns an address on which no process listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -24,8 +24,8 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// call sends a request to a running process. It returns the status, 0 if the process does not
-// answer, and the body.
+// call sends a request to a running process. It returns the status and the body, or status 0 if the
+// process does not answer.
 func call(t *testing.T, method, url, body string) (status int, text string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -40,8 +40,8 @@ func call(t *testing.T, method, url, body string) (status int, text string) {
 	return answer.StatusCode, string(read)
 }
 
-// launches waits until the engine has registered all endpoints: a request before that races with
-// it.
+// launches waits until the engine has registered all endpoints, since a request before that races
+// with the registration.
 func launches(t *testing.T, p *proctest.Process) {
 	t.Helper()
 	require.Eventually(
@@ -65,8 +65,8 @@ func seriesOf(t *testing.T, metrics, stream string) (lines []string) {
 	return lines
 }
 
-// Without deletion, the metrics of every stream that ever was stay in each scrape until the process
-// ends.
+// Regression: without deletion, each scrape contained the metrics of every deleted stream until the
+// process ended.
 func TestSeriesOfADeletedStreamDisappear(t *testing.T) {
 	server := redistest.Start(t)
 	base := "http://" + freeAddress(t)
@@ -94,10 +94,11 @@ func TestSeriesOfADeletedStreamDisappear(t *testing.T) {
 	assert.Empty(t, seriesOf(t, base+"/metrics", "deleted"))
 	assert.NotEmpty(t, seriesOf(t, base+"/metrics", "kept"))
 
-	// A stream of the same name that is created again counts from zero.
+	// A new stream with the same name counts from zero.
 	status, text = call(t, http.MethodPost, base+"/streams/deleted", config("deleted"))
 	require.Equal(t, http.StatusOK, status, text)
-	require.Eventually(t, func() bool { return len(seriesOf(t, base+"/metrics", "deleted")) > 0 }, proctest.Timeout, proctest.Poll)
+	counted := func() bool { return len(seriesOf(t, base+"/metrics", "deleted")) > 0 }
+	require.Eventually(t, counted, proctest.Timeout, proctest.Poll)
 	process.Terminate(t)
 }
 
@@ -118,7 +119,7 @@ func TestDeletionMatchesAllOfItsLabels(t *testing.T) {
 	assert.Equal(t, []string{`c{a_b="x",topic="1"} 5`, `c{a_b="x",topic="2"} 1`}, scrape(t, e))
 }
 
-func TestHelpSaysWhatAMetricIs(t *testing.T) {
+func TestEveryServedMetricHasAHelpText(t *testing.T) {
 	server := redistest.Start(t)
 	base := "http://" + freeAddress(t)
 	process := start(

@@ -15,13 +15,14 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// hostile is what another program may have written into a key of ours: escape sequences (of seven
-// and eight bits), a forged row, a change of direction, characters of no width, and a byte that is
-// no text.
-const hostile = "\x1b]0;owned\x07\x1b[2J\u009b31mevil\nPARTITION\tOWNER\r\u202egpj\u2066\u200b\ufeff\u2028\U000e0041\x7f\xff"
+// hostile is a text that another program could have written into a key of rafka: escape sequences
+// of seven and eight bits, a forged row, a change of direction, zero-width characters, and an
+// invalid byte.
+const hostile = "\x1b]0;owned\x07\x1b[2J\u009b31mevil\nPARTITION\tOWNER\r" +
+	"\u202egpj\u2066\u200b\ufeff\u2028\U000e0041\x7f\xff"
 
-// requireTame fails the test if a terminal could obey anything in the text.
-func requireTame(t *testing.T, text string, what ...any) {
+// requireEscaped fails the test if the text contains a character that controls a terminal.
+func requireEscaped(t *testing.T, text string, what ...any) {
 	t.Helper()
 	require.True(t, utf8.ValidString(text), what...)
 	for _, r := range text {
@@ -31,8 +32,8 @@ func requireTame(t *testing.T, text string, what ...any) {
 	}
 }
 
-// A user with the rights of a reader may write names of members, owners and types.
-func TestWhatCommandsPrintFromRedisIsEscaped(t *testing.T) {
+// A user with the permissions of an input can write names of members, owners and types.
+func TestCommandsEscapeTextsFromRedis(t *testing.T) {
 	_, client := startRedis(t)
 	ctx := t.Context()
 	succeeds(t, "created topic orders with 2 partitions\n", "topic", "create", "orders", "-p", "2")
@@ -60,15 +61,17 @@ func TestWhatCommandsPrintFromRedisIsEscaped(t *testing.T) {
 		).Err(),
 	)
 	for _, command := range []string{
-		"topic list", "topic describe orders", "topic describe damaged", "topic delete orders --dry-run", "topic delete orders --yes",
+		"topic list", "topic describe orders", "topic describe damaged", "topic delete orders --dry-run", "topic " +
+			"delete orders --yes",
 		"topic delete damaged --dry-run", "topic create damaged -p 1", "topic grow damaged -p 7",
-		"group list", "group describe billing --topic orders", "group describe g --topic damaged", "group delete billing --topic orders --yes",
+		"group list", "group describe billing --topic orders", "group describe g --topic damaged", "group delete " +
+			"billing --topic orders --yes",
 		"group seek billing --topic orders --to earliest --dry-run", "group seek billing --topic orders --to 5-0",
 	} {
 		for _, format := range []string{"text", "json"} {
 			o := rafka(t, append(strings.Fields(command), "--format", format)...)
-			requireTame(t, o.stdout, command, format)
-			requireTame(t, o.stderr, command, format)
+			requireEscaped(t, o.stdout, command, format)
+			requireEscaped(t, o.stderr, command, format)
 			assert.NotEqual(
 				t,
 				o.code == 0,
@@ -90,26 +93,26 @@ func TestEscapedJSONIsTheSameValue(t *testing.T) {
 	value := []string{strings.ToValidUTF8(hostile, "?"), "größe 日 🐘", `"\ <>&`}
 	var out bytes.Buffer
 	require.NoError(t, printer{&out, formatJSON}.print(value, nil))
-	requireTame(t, out.String())
+	requireEscaped(t, out.String())
 	assert.Contains(t, out.String(), "größe 日 🐘")
 	var back []string
 	require.NoError(t, json.Unmarshal(out.Bytes(), &back))
 	assert.Equal(t, value, back)
 }
 
-func TestCheckEscapesWhatAServerSays(t *testing.T) {
+func TestCheckEscapesTextsFromAServer(t *testing.T) {
 	_, client := startRedis(t)
 	require.NoError(t, client.HSet(t.Context(), "rafka:{orders}:topic", "partitions", hostile).Err())
 	o := rafka(t, "check", writeFile(t, "rafka.yaml",
 		"input:\n  rafka: { url: '${RAFKA_URL}', stream_name: orders, consumer_group: g }\noutput: { drop: {} }\n"))
 	assert.Equal(t, 1, o.code)
 	assert.Contains(t, o.stdout, `\x1b`)
-	requireTame(t, o.stdout)
-	requireTame(t, o.stderr)
+	requireEscaped(t, o.stdout)
+	requireEscaped(t, o.stderr)
 }
 
-// What is damaged is named on stderr, line by line, and the rest is on stdout.
-func TestListsShowWhatIsSoundBesideWhatIsDamaged(t *testing.T) {
+// Damaged items are on stderr, one per line, and the others on stdout.
+func TestListsShowIntactItemsDespiteDamagedOnes(t *testing.T) {
 	_, client := startRedis(t)
 	ctx := t.Context()
 	for _, name := range []string{"mine", "orders", "payments", "yours"} {
@@ -139,7 +142,8 @@ func TestListsShowWhatIsSoundBesideWhatIsDamaged(t *testing.T) {
 	assert.Contains(
 		t,
 		o.stdout,
-		"0           orders:0   0         0            -       -\n1           orders:1   -         -            -       -\n",
+		"0           orders:0   0         0            -       -\n1           orders:1   -         -            -    "+
+			"   -\n",
 	)
 	assert.Contains(t, o.stderr, "orders:1: WRONGTYPE")
 }

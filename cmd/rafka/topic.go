@@ -23,8 +23,8 @@ func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			Name:      "create",
 			Usage:     "Create a topic",
 			ArgsUsage: "NAME",
-			Description: "A topic that exists with the same number of partitions is left as it is; another number is an error.\n\n" +
-				"  {{.BinaryName}} topic create orders --partitions 8",
+			Description: "A topic that exists with the same number of partitions stays unchanged; another number is " +
+				"an error.\n\n  {{.BinaryName}} topic create orders --partitions 8",
 			Flags: []cli.Flag{
 				&cli.IntFlag{
 					Name:    flagPartitions,
@@ -34,9 +34,10 @@ func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			},
 		}, []string{"NAME"}, createTopic),
 		adminCommand(schema, stdout, cli.Command{
-			Name:        "list",
-			Usage:       "List the topics that have partitions",
-			Description: "Plain streams, which have no partitions, are no topics until someone reads or writes them: they are not listed.",
+			Name:  "list",
+			Usage: "List the topics that have partitions",
+			Description: "Plain streams, which have no partitions, are not listed: any stream can be read and " +
+				"written as a topic.",
 		}, nil, listTopics),
 		adminCommand(schema, stdout, cli.Command{
 			Name: "describe", Usage: "Show the partitions of a topic", ArgsUsage: "NAME",
@@ -46,7 +47,7 @@ func topicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	)
 }
 
-// createdTopic is the JSON of `topic create`.
+// createdTopic is the JSON result of `topic create`.
 type createdTopic struct {
 	broker.Topic
 	Created bool `json:"created"`
@@ -56,7 +57,7 @@ func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 	name, partitions := c.Args().First(), c.Int(flagPartitions)
 	if partitions < 1 {
 		return fmt.Errorf(
-			"--%s is needed and must be 1 or more: how many inputs shall be able to share the topic %s?",
+			"--%s is required and must be 1 or more: it is the number of inputs that can share the topic %s",
 			flagPartitions,
 			name,
 		)
@@ -76,7 +77,7 @@ func createTopic(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 			row(w, fmt.Sprintf("topic %s exists with %s", name, partitionCount(partitions)))
 		}
 		if strings.Contains(name, "{") {
-			row(w, "note: because of the braces in its name all its partitions live on one node of a cluster")
+			row(w, "note: because of the braces in its name, all partitions are on one node of a cluster")
 		}
 	})
 }

@@ -24,13 +24,13 @@ func growTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Comma
 		Name:      "grow",
 		Usage:     "Give a topic more partitions",
 		ArgsUsage: "NAME",
-		Description: "Running inputs and outputs notice it by themselves. Keys move between partitions: the order of a key is not promised " +
-			"across the change.\n\n  {{.BinaryName}} topic grow orders --partitions 24",
+		Description: "Running inputs and outputs detect it automatically. Keys move between partitions: the order of " +
+			"a key is not guaranteed across the change.\n\n  {{.BinaryName}} topic grow orders --partitions 24",
 		Flags: []cli.Flag{
 			&cli.IntFlag{
 				Name:    flagPartitions,
 				Aliases: []string{"p"},
-				Usage:   "the number of partitions that it is to have",
+				Usage:   "the new number of partitions",
 			},
 		},
 	}, []string{"NAME"}, growTopic)
@@ -41,11 +41,11 @@ func deleteTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Com
 		Name:      "delete",
 		Usage:     "Delete a topic with all its messages, groups and offsets",
 		ArgsUsage: "NAME",
-		Description: "Stop what writes to it first: an output that goes on creates it again.\n\n" +
+		Description: "Stop the outputs that write to it first: a running output creates it again.\n\n" +
 			"  {{.BinaryName}} topic delete orders --dry-run\n  {{.BinaryName}} topic delete orders --yes",
 		Flags: append(
 			deletionFlags(),
-			&cli.BoolFlag{Name: flagForce, Usage: "delete it though groups have live members"},
+			&cli.BoolFlag{Name: flagForce, Usage: "delete it although groups have live members"},
 		),
 	}, []string{"NAME"}, deleteTopic)
 }
@@ -57,13 +57,13 @@ func deletionFlags() []cli.Flag {
 	}
 }
 
-// confirmed returns an error unless the user wants a deletion, or a dry run of it.
+// confirmed returns an error unless the command line confirms the deletion or asks for a dry run.
 func confirmed(c *cli.Context, what string) error {
 	if c.Bool(flagDryRun) || c.Bool(flagYes) {
 		return nil
 	}
 	return fmt.Errorf(
-		"nothing was deleted: --%s shows what would be, --%s deletes the %s for good",
+		"nothing was deleted: --%s shows what would be deleted, --%s deletes the %s permanently",
 		flagDryRun,
 		flagYes,
 		what,
@@ -74,7 +74,7 @@ func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	name, partitions := c.Args().First(), c.Int(flagPartitions)
 	if partitions < 1 {
 		return fmt.Errorf(
-			"--%s is needed and must be 1 or more: how many shall the topic %s have?",
+			"--%s is required and must be 1 or more: it is the new number of partitions of the topic %s",
 			flagPartitions,
 			name,
 		)
@@ -88,12 +88,12 @@ func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context
 
 func writeGrown(w io.Writer, topic admin.GrownTopic) {
 	if topic.Before == topic.Partitions {
-		row(w, fmt.Sprintf("topic %s has %s already", topic.Name, partitionCount(topic.Partitions)))
+		row(w, fmt.Sprintf("topic %s already has %s", topic.Name, partitionCount(topic.Partitions)))
 		return
 	}
 	row(w, fmt.Sprintf("topic %s grew from %d to %s", topic.Name, topic.Before, partitionCount(topic.Partitions)))
 	row(w, "note: running outputs use them within 10 seconds, running inputs read them from their first entry")
-	row(w, "note: keys move between partitions, so the order of a key is not promised across the growth")
+	row(w, "note: keys move between partitions, so the order of a key is not guaranteed across the change")
 }
 
 func deleteTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
@@ -122,16 +122,12 @@ func writeDeletedTopic(w io.Writer, topic admin.DeletedTopic) {
 			deleting(topic.DryRun),
 			topic.Topic,
 			partitionCount(len(topic.Partitions)),
-			count(
-				entries,
-				"entry",
-				"entries",
-			),
+			count(entries, "entry", "entries"),
 			count(len(topic.Groups), "group", "groups"),
 			count(topic.Keys, "key", "keys"),
 		),
 	)
-	row(w, "note: outputs can't be seen from here, and one that still writes to it creates it again")
+	row(w, "note: commands can't detect outputs; an output that still writes to the topic creates it again")
 	if !topic.DryRun {
 		return
 	}

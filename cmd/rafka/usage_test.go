@@ -9,14 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The help of the engine's commands named components that this binary does not have, and pages that
-// do not exist.
+// Regression: the help of the engine's commands named components that this binary does not have,
+// and linked to pages that do not exist.
 func TestExamplesInHelpWork(t *testing.T) {
-	const existing = `^https://(github\.com/rafka-streams/rafka$|docs\.redpanda\.com/redpanda-connect/(guides|configuration)/)`
+	const existing = `^https://(github\.com/rafka-streams/rafka$|` +
+		`docs\.redpanda\.com/redpanda-connect/(guides|configuration)/)`
 	links := regexp.MustCompile(`https?://\S+`)
 	created := 0
 	for _, command := range []string{
-		"", "create", "list", "streams", "test", "template", "blobl", "run", "lint", "echo", "check", "topic", "acl", "version",
+		"", "create", "list", "streams", "test", "template", "blobl", "run", "lint", "echo", "check", "topic", "acl",
+		"version",
 	} {
 		help := rafkaProcess(t, append(strings.Fields(command), "--help")...)
 		require.Zero(t, help.code, command)
@@ -25,11 +27,9 @@ func TestExamplesInHelpWork(t *testing.T) {
 		}
 		for line := range strings.Lines(help.stdout) {
 			example, _, _ := strings.Cut(strings.TrimSpace(line), ">")
-			if words := strings.Fields(
-				example,
-			); len(words) > 1 && words[0] == "rafka" && (words[1] == "create" || words[1] == "list") &&
-				!strings.Contains(example, "[") &&
-				!strings.Contains(example, " - ") {
+			words := strings.Fields(example)
+			isCommand := len(words) > 1 && words[0] == "rafka" && (words[1] == "create" || words[1] == "list")
+			if isCommand && !strings.Contains(example, "[") && !strings.Contains(example, " - ") {
 				o := rafkaProcess(t, words[1:]...)
 				assert.Zero(t, o.code, "%s: %s", example, o.stderr)
 				created++
@@ -48,7 +48,7 @@ func TestListShowsNoMethodsOfTheLinter(t *testing.T) {
 	}
 }
 
-func TestTheConfigThatCreatePrintsLints(t *testing.T) {
+func TestConfigsOfCreatePassTheLinter(t *testing.T) {
 	for _, args := range [][]string{{"create", "rafka//rafka"}, {"create", "--small", "rafka//rafka"}} {
 		printed := rafkaProcess(t, args...)
 		require.Zero(t, printed.code, printed.stderr)

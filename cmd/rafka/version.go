@@ -13,9 +13,9 @@ import (
 // main.linkedDate=2026-01-31T12:00:00Z".
 var linkedVersion, linkedDate string
 
-// stamps returns the version of the binary and when it was built: what the linker was told, else
-// what the toolchain recorded, which is the version of the module for `go install` and the commit
-// for a build in a clone.
+// stamps returns the version of the binary and the time of its build. The values of the linker come
+// first, then what the toolchain recorded: the version of the module for `go install`, and the
+// commit for a build in a clone.
 func stamps(info *debug.BuildInfo) (version, date string) {
 	if info != nil {
 		version = info.Main.Version
@@ -28,7 +28,7 @@ func stamps(info *debug.BuildInfo) (version, date string) {
 	return cmp.Or(linkedVersion, version, "unknown"), cmp.Or(linkedDate, date, "unknown")
 }
 
-// versionCommand prints what the flag --version does.
+// versionCommand returns a command that prints the same as the flag --version.
 func versionCommand(stdout io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:            "version",

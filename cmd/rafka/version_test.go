@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestStampsPreferTheLinkersOverTheToolchains(t *testing.T) {
+func TestLinkerVersionOverridesToolchainVersion(t *testing.T) {
 	version, date := stamps(nil)
 	assert.Equal(t, "unknown", version)
 	assert.Equal(t, "unknown", date)

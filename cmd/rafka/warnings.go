@@ -11,12 +11,12 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// warnings is a log in which nothing but warnings and notes (of level info) appears, in the form of
-// the lines of `rafka check`. What is worse is an error that the check reports by itself.
+// warnings is a slog.Handler that prints log lines of the levels info and warn as notes and
+// warnings of `rafka check`. The check itself reports errors.
 type warnings struct {
 	to          io.Writer
 	path        string // of the config
-	label, name string // of the component that speaks
+	label, name string // of the component that logs
 }
 
 var _ slog.Handler = warnings{}
@@ -26,7 +26,7 @@ func (w warnings) Enabled(_ context.Context, level slog.Level) bool {
 	return level == slog.LevelWarn || level == slog.LevelInfo
 }
 
-// Handle prints a line.
+// Handle prints a log line.
 func (w warnings) Handle(_ context.Context, r slog.Record) error {
 	kind := "warning"
 	if r.Level == slog.LevelInfo {
@@ -43,7 +43,7 @@ func (w warnings) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// WithAttrs remembers which component it is.
+// WithAttrs records the component.
 func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		switch a.Key {
