@@ -40,19 +40,19 @@ func (sc *schedule) injectGrow(r *rand.Rand) string {
 // injectDamage calls do, which removes data from the store, and updates the oracle's model of the
 // damaged splits (all splits if none is given). For one session, leases may be broken without a
 // violation.
-func (sc *schedule) injectDamage(what string, do func(), struck ...splits.Split) {
+func (sc *schedule) injectDamage(what string, do func(), damaged ...splits.Split) {
 	sc.oracle.mu.Lock()
 	defer sc.oracle.mu.Unlock()
 	sc.oracle.note("nemesis", "", "%s", what)
 	do()
 	sc.oracle.damaged, sc.oracle.lastBeat = true, time.Time{}
 	sc.oracle.startGrace()
-	if len(struck) == 0 {
-		for _, p := range sc.oracle.models {
-			struck = append(struck, p.split)
+	if len(damaged) == 0 {
+		for _, m := range sc.oracle.models {
+			damaged = append(damaged, m.split)
 		}
 	}
-	for _, s := range struck {
+	for _, s := range damaged {
 		sc.oracle.resync(s)
 	}
 }
@@ -102,8 +102,8 @@ func (sc *schedule) injectFlush(r *rand.Rand) string {
 	sc.branch.Add(1)
 	sc.injectDamage("flushes the store", func() {
 		sc.store.FlushAll()
-		for _, p := range sc.oracle.models {
-			sc.oracle.noteTakenBack(p.split, 0)
+		for _, m := range sc.oracle.models {
+			sc.oracle.noteTakenBack(m.split, 0)
 		}
 	})
 	// An output writes the metadata again when it next looks up the topic.

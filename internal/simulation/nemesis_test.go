@@ -9,7 +9,7 @@ import (
 // had no effect.
 type fault struct {
 	weight int
-	inject func(w *schedule, r *rand.Rand) string
+	inject func(sc *schedule, r *rand.Rand) string
 	// destructive: the store loses data.
 	destructive bool
 	// gentle: gentle schedules include this fault too.
@@ -45,16 +45,16 @@ var faults = []fault{
 func (sc *schedule) nemesis() {
 	r := sc.rng.of("nemesis").rand()
 	var total int
-	for _, s := range faults {
-		total += s.weight
+	for _, f := range faults {
+		total += f.weight
 	}
 	for until := time.Now().Add(sc.plan.lasts); time.Now().Before(until) && sc.oracle.failed() == ""; {
 		time.Sleep(time.Duration(r.ExpFloat64() * float64(sc.plan.pace)))
 		at := r.IntN(total)
-		for _, s := range faults {
-			if at -= s.weight; at < 0 {
-				if (!s.destructive || sc.plan.destructive) && (s.gentle || !sc.plan.gentle) {
-					if what := s.inject(sc, r); what != "" {
+		for _, f := range faults {
+			if at -= f.weight; at < 0 {
+				if (!f.destructive || sc.plan.destructive) && (f.gentle || !sc.plan.gentle) {
+					if what := f.inject(sc, r); what != "" {
 						sc.counts.count(what)
 					}
 				}

@@ -13,28 +13,28 @@ import (
 func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.model(b.Split)
+	m := o.model(b.Split)
 	ids := make([]string, len(b.Entries))
 	inBatch := map[*record]bool{}
 	for i, e := range b.Entries {
 		ids[i] = e.Fields[1]
 	}
 	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
-	superseded := time.Now().Before(p.superseded[owner])
-	if p.owner != owner && !stale && !superseded && time.Now().After(o.graceUntil) {
-		o.violated(b.Split.Key, "%s hands out %v, but %q holds the split", owner, ids, p.owner)
+	superseded := time.Now().Before(m.superseded[owner])
+	if m.owner != owner && !stale && !superseded && time.Now().After(o.graceUntil) {
+		o.violated(b.Split.Key, "%s hands out %v, but %q holds the split", owner, ids, m.owner)
 	}
 	for _, id := range ids {
 		r := o.records[id]
 		inBatch[r] = true
-		o.checkOnce(p, r)
-		if p.owner == owner && !stale && r.present && r.offset.Compare(p.committed.Offset) <= 0 &&
+		o.checkOnce(m, r)
+		if m.owner == owner && !stale && r.present && r.offset.Compare(m.committed.Offset) <= 0 &&
 			time.Now().After(o.graceUntil) {
-			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, p.committed.Offset)
+			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, m.committed.Offset)
 		}
-		if p.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
-			o.checkOrder(p, r, inBatch)
-			p.highestDelivered[r.key] = max(p.highestDelivered[r.key], r.number)
+		if m.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
+			o.checkOrder(m, r, inBatch)
+			m.highestDelivered[r.key] = max(m.highestDelivered[r.key], r.number)
 		}
 		r.handed = true
 	}
@@ -42,23 +42,23 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 
 // checkOrder checks that every earlier record of the key is acknowledged or in the same batch, and
 // that first deliveries ascend. The caller holds the lock.
-func (o *oracle) checkOrder(p *splitModel, r *record, inBatch map[*record]bool) {
+func (o *oracle) checkOrder(m *splitModel, r *record, inBatch map[*record]bool) {
 	if o.plan.unordered || r.stray || !r.present {
 		return
 	}
-	if !r.handed && !r.acked && p.highestDelivered[r.key] > r.number {
-		first := p.highestDelivered[r.key]
-		o.violated(p.split.Key, "%s is handed out for the first time after %s/%d", r.id, r.key, first)
+	if !r.handed && !r.acked && m.highestDelivered[r.key] > r.number {
+		first := m.highestDelivered[r.key]
+		o.violated(m.split.Key, "%s is handed out for the first time after %s/%d", r.id, r.key, first)
 	}
-	for p.ackedPrefix < len(p.entries) && p.entries[p.ackedPrefix].acked {
-		p.ackedPrefix++
+	for m.ackedPrefix < len(m.entries) && m.entries[m.ackedPrefix].acked {
+		m.ackedPrefix++
 	}
-	for _, before := range p.entries[p.ackedPrefix:] {
+	for _, before := range m.entries[m.ackedPrefix:] {
 		switch {
 		case !before.offset.Before(r.offset):
 			return
 		case before.key == r.key && !before.acked && !inBatch[before] && !before.stray:
-			o.violated(p.split.Key, "%s is handed out before %s is acknowledged, which precedes it", r.id, before.id)
+			o.violated(m.split.Key, "%s is handed out before %s is acknowledged, which precedes it", r.id, before.id)
 			return
 		}
 	}
@@ -80,12 +80,12 @@ func (o *oracle) positions(all []splits.Split) []splits.Offset {
 func (o *oracle) noteState(owner string, s splits.Split, state splits.State, before splits.Offset) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.model(s)
-	if p.owner != owner || !state.Last.Before(before) || before != p.received {
+	m := o.model(s)
+	if m.owner != owner || !state.Last.Before(before) || before != m.received {
 		return
 	}
-	p.rewindSeen = true
-	for _, r := range p.entries {
+	m.rewindSeen = true
+	for _, r := range m.entries {
 		r.mustRead = r.hidden
 	}
 }
@@ -93,12 +93,12 @@ func (o *oracle) noteState(owner string, s splits.Split, state splits.State, bef
 // noteStart records the position at which an owner starts to read. Unless the owner sees that the
 // stream ends before that position, it can't know of newer entries below it. The caller holds the
 // lock.
-func (o *oracle) noteStart(p *splitModel, at splits.Offset) {
-	p.received, p.requested, p.rewindSeen = at, at, false
-	if n := len(p.entries); n > 0 && p.entries[n-1].offset.Before(at) {
+func (o *oracle) noteStart(m *splitModel, at splits.Offset) {
+	m.received, m.requested, m.rewindSeen = at, at, false
+	if n := len(m.entries); n > 0 && m.entries[n-1].offset.Before(at) {
 		return
 	}
-	for _, r := range p.entries {
+	for _, r := range m.entries {
 		if r.hidden && r.offset.Compare(at) <= 0 {
 			r.mustRead = false
 		}
@@ -109,12 +109,12 @@ func (o *oracle) noteStart(p *splitModel, at splits.Offset) {
 func (o *oracle) noteFetch(s splits.Split, last splits.Offset, received bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.model(s)
-	if p.requested.Before(last) {
-		p.requested = last
+	m := o.model(s)
+	if m.requested.Before(last) {
+		m.requested = last
 	}
-	if received && p.received.Before(last) {
-		p.received = last
+	if received && m.received.Before(last) {
+		m.received = last
 	}
 }
 

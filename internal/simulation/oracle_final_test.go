@@ -62,8 +62,8 @@ func (o *oracle) backlog() (what, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.store.Splits(topicName) {
-		p := o.model(s)
-		for _, r := range p.entries {
+		m := o.model(s)
+		for _, r := range m.entries {
 			if !r.acked || r.mustRead && !r.handed {
 				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
 			}
@@ -71,13 +71,13 @@ func (o *oracle) backlog() (what, split string, done int) {
 		state, _ := o.store.Lease(groupName, s)
 		// After a rollback on a server whose clock is behind, an epoch can be granted a second
 		// time. Late requests of the same owner then pass.
-		mustBeCommitted := !o.damaged || p.newestReadable && !o.clockWentBack
-		if n := len(p.entries); mustBeCommitted && n > 0 && state.Position.Offset.Before(p.entries[n-1].offset) {
+		mustBeCommitted := !o.damaged || m.newestReadable && !o.clockWentBack
+		if n := len(m.entries); mustBeCommitted && n > 0 && state.Position.Offset.Before(m.entries[n-1].offset) {
 			return fmt.Sprintf(
 				"%s is committed only up to %v of %v",
 				s.Key,
 				state.Position.Offset,
-				p.entries[n-1].offset,
+				m.entries[n-1].offset,
 			), s.Key, o.done
 		}
 	}

@@ -99,19 +99,19 @@ func (o *oracle) checkStart(owner string, c splits.Claim, known *groupCreation) 
 
 // checkClaim checks a granted claim. The caller holds the lock.
 func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
-	p := o.model(c.Split)
+	m := o.model(c.Split)
 	o.note(owner, c.Split.Key, "claimed: epoch %d at %v", g.Epoch, g.Position.Offset)
-	if p.claimed && g.Epoch <= p.epoch {
-		o.violated(c.Split.Key, "epoch %d was granted to %s after epoch %d", g.Epoch, owner, p.epoch)
+	if m.claimed && g.Epoch <= m.epoch {
+		o.violated(c.Split.Key, "epoch %d was granted to %s after epoch %d", g.Epoch, owner, m.epoch)
 	}
-	if !p.claimed && c.Start.IsLatest() {
-		for _, r := range p.entries {
+	if !m.claimed && c.Start.IsLatest() {
+		for _, r := range m.entries {
 			r.acked = r.acked || r.offset.Compare(g.Position.Offset) <= 0
 		}
 	}
 	// A rollback removes epochs. None of them is granted again, and new epochs are higher unless
 	// the clock went back.
-	if before, twice := p.epochs[g.Epoch]; twice {
+	if before, twice := m.epochs[g.Epoch]; twice {
 		o.violated(
 			c.Split.Key,
 			"epoch %d was granted to %s, but %s had it before a rollback",
@@ -120,80 +120,80 @@ func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
 			before,
 		)
 	}
-	if g.Epoch < p.highest && !o.clockWentBack {
+	if g.Epoch < m.highest && !o.clockWentBack {
 		o.violated(
 			c.Split.Key,
 			"epoch %d was granted to %s, but there was epoch %d before a rollback",
 			g.Epoch,
 			owner,
-			p.highest,
+			m.highest,
 		)
 	}
-	p.epochs[g.Epoch], p.highest = owner, max(g.Epoch, p.highest)
-	o.checkTakeover(p)
-	o.noteStart(p, g.Position.Offset)
-	if splits.Supersedes(owner, p.owner) {
-		p.superseded[p.owner] = time.Now().Add(o.plan.ttl)
+	m.epochs[g.Epoch], m.highest = owner, max(g.Epoch, m.highest)
+	o.checkTakeover(m)
+	o.noteStart(m, g.Position.Offset)
+	if splits.Supersedes(owner, m.owner) {
+		m.superseded[m.owner] = time.Now().Add(o.plan.ttl)
 	}
-	p.owner, p.lastOwner, p.epoch, p.claimed, p.leaseRestored = owner, owner, g.Epoch, true, false
-	o.checkPosition(p, false)
+	m.owner, m.lastOwner, m.epoch, m.claimed, m.leaseRestored = owner, owner, g.Epoch, true, false
+	o.checkPosition(m, false)
 }
 
 // checkAccepted checks a commit, a renewal (at is nil) or a reset that the store accepted. The
 // caller holds the lock.
 func (o *oracle) checkAccepted(what string, l splits.Lease, at *splits.Position) {
-	p := o.model(l.Split)
+	m := o.model(l.Split)
 	if at != nil {
 		o.note(l.Member, l.Split.Key, "%s: epoch %d at %v", what, l.Epoch, at.Offset)
 	}
-	if p.owner != l.Member || p.epoch != l.Epoch {
+	if m.owner != l.Member || m.epoch != l.Epoch {
 		o.violated(
 			l.Split.Key,
 			"%s of %s in epoch %d was accepted, but %s holds the split in epoch %d",
 			what,
 			l.Member,
 			l.Epoch,
-			p.owner,
-			p.epoch,
+			m.owner,
+			m.epoch,
 		)
 	}
 	if what == "reset" {
-		o.noteStart(p, at.Offset)
+		o.noteStart(m, at.Offset)
 	}
-	o.checkPosition(p, what == "reset")
+	o.checkPosition(m, what == "reset")
 }
 
 // checkPosition checks the position in the store. The caller holds the lock.
-func (o *oracle) checkPosition(p *splitModel, down bool) {
-	state, ok := o.store.Lease(groupName, p.split)
+func (o *oracle) checkPosition(m *splitModel, down bool) {
+	state, ok := o.store.Lease(groupName, m.split)
 	if !ok {
 		return
 	}
-	if !down && state.Position.Offset.Before(p.committed.Offset) {
+	if !down && state.Position.Offset.Before(m.committed.Offset) {
 		o.violated(
-			p.split.Key,
+			m.split.Key,
 			"the committed position went back from %v to %v",
-			p.committed.Offset,
+			m.committed.Offset,
 			state.Position.Offset,
 		)
 	}
-	p.committed = state.Position
-	for p.ackedPrefix < len(p.entries) {
-		r := p.entries[p.ackedPrefix]
-		if !r.acked && p.leaseRestored && r.offset.Compare(p.committed.Offset) <= 0 {
-			p.hide(r)
+	m.committed = state.Position
+	for m.ackedPrefix < len(m.entries) {
+		r := m.entries[m.ackedPrefix]
+		if !r.acked && m.leaseRestored && r.offset.Compare(m.committed.Offset) <= 0 {
+			m.hide(r)
 		}
 		if !r.acked {
 			break
 		}
-		p.ackedPrefix++
+		m.ackedPrefix++
 	}
-	if p.ackedPrefix < len(p.entries) && p.entries[p.ackedPrefix].offset.Compare(p.committed.Offset) <= 0 {
-		r := p.entries[p.ackedPrefix]
+	if m.ackedPrefix < len(m.entries) && m.entries[m.ackedPrefix].offset.Compare(m.committed.Offset) <= 0 {
+		r := m.entries[m.ackedPrefix]
 		o.violated(
-			p.split.Key,
+			m.split.Key,
 			"%v is committed, but %s at %v was never acknowledged",
-			p.committed.Offset,
+			m.committed.Offset,
 			r.id,
 			r.offset,
 		)
@@ -202,17 +202,17 @@ func (o *oracle) checkPosition(p *splitModel, down bool) {
 
 // checkRelease checks a release that the store accepted. The caller holds the lock.
 func (o *oracle) checkRelease(l splits.Lease) {
-	p := o.model(l.Split)
+	m := o.model(l.Split)
 	o.note(l.Member, l.Split.Key, "released: epoch %d", l.Epoch)
-	if p.owner != l.Member || p.epoch != l.Epoch {
+	if m.owner != l.Member || m.epoch != l.Epoch {
 		o.violated(
 			l.Split.Key,
 			"a release of %s in epoch %d was accepted, but %s holds the split in epoch %d",
 			l.Member,
 			l.Epoch,
-			p.owner,
-			p.epoch,
+			m.owner,
+			m.epoch,
 		)
 	}
-	p.owner = ""
+	m.owner = ""
 }

@@ -37,27 +37,27 @@ func (o *oracle) noteEnd(owner string, killed bool) {
 // checkTakeover checks how long a split that is claimed now had no live owner. If another member
 // was killed meanwhile, the plan may have given the split to that member. The caller holds the
 // lock.
-func (o *oracle) checkTakeover(p *splitModel) {
-	e, ended := o.ended[p.lastOwner]
+func (o *oracle) checkTakeover(m *splitModel) {
+	e, ended := o.ended[m.lastOwner]
 	if !o.plan.gentle || !ended {
 		return
 	}
 	took := time.Since(e.at)
 	switch {
 	case e.killed && o.lastKill.Equal(e.at) && took > o.plan.ttl+takeoverBeyond:
-		o.violated(p.split.Key, "the split of %s, which was killed, had no owner for %v", p.lastOwner, took)
+		o.violated(m.split.Key, "the split of %s, which was killed, had no owner for %v", m.lastOwner, took)
 	case !e.killed && !o.plan.static && time.Since(o.lastKill) > o.plan.ttl+takeoverBeyond && took > handover:
-		o.violated(p.split.Key, "the split of %s, which had left, had no owner for %v", p.lastOwner, took)
+		o.violated(m.split.Key, "the split of %s, which had left, had no owner for %v", m.lastOwner, took)
 	}
 }
 
 // checkOnce checks that a record which a pipeline has processed is handed out again only if that
 // process was killed, or if the member restarted while it still ran: the earlier incarnation then
 // gives up its splits immediately, even if its pipeline is busy. The caller holds the lock.
-func (o *oracle) checkOnce(p *splitModel, r *record) {
-	_, superseded := p.superseded[r.ackedBy]
+func (o *oracle) checkOnce(m *splitModel, r *record) {
+	_, superseded := m.superseded[r.ackedBy]
 	e, ended := o.ended[r.ackedBy]
-	superseded = superseded || o.plan.static && !ended && memberOf(r.ackedBy) == memberOf(p.owner)
+	superseded = superseded || o.plan.static && !ended && memberOf(r.ackedBy) == memberOf(m.owner)
 	if o.plan.gentle && r.ackedBy != "" && !e.killed && !superseded {
 		o.violated(r.split, "%s is handed out again, although %s had processed it and was not killed", r.id, r.ackedBy)
 	}

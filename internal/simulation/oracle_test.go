@@ -126,25 +126,25 @@ func newOracle(h *history, store *splitstest.Store, p plan, t *counts) *oracle {
 
 // model returns the model of the split. The caller holds the lock.
 func (o *oracle) model(s splits.Split) *splitModel {
-	p := o.models[s.Key]
-	if p == nil {
-		p = &splitModel{
+	m := o.models[s.Key]
+	if m == nil {
+		m = &splitModel{
 			split:            s,
 			superseded:       map[string]time.Time{},
 			epochs:           map[uint64]string{},
 			highestDelivered: map[string]int{},
 			highestAppended:  map[string]int{},
 		}
-		o.models[s.Key] = p
+		o.models[s.Key] = m
 	}
-	return p
+	return m
 }
 
 // checkAppend checks records that were appended. outdated: the request was sent before the store
 // lost the number of the producer, so it can be applied although a later epoch had fenced it, and
 // that epoch's request can be applied, too. The caller holds the lock.
 func (o *oracle) checkAppend(s splits.Split, ids []string, offsets []splits.Offset, outdated bool) {
-	p := o.model(s)
+	m := o.model(s)
 	for i, id := range ids {
 		r := o.records[id]
 		r.outdated = r.outdated || outdated
@@ -156,58 +156,58 @@ func (o *oracle) checkAppend(s splits.Split, ids []string, offsets []splits.Offs
 		case r.split != s.Key:
 			o.violated(s.Key, "record %s of %s was written to another partition", id, r.split)
 		}
-		for _, before := range p.entries[max(0, len(p.entries)-200):] {
+		for _, before := range m.entries[max(0, len(m.entries)-200):] {
 			if before.key == r.key && before.number >= r.number && !o.damaged {
 				o.violated(s.Key, "record %s was written after %s", id, before.id)
 			}
 		}
-		r.stray = o.damaged && p.highestAppended[r.key] >= r.number
-		p.highestAppended[r.key] = max(p.highestAppended[r.key], r.number)
+		r.stray = o.damaged && m.highestAppended[r.key] >= r.number
+		m.highestAppended[r.key] = max(m.highestAppended[r.key], r.number)
 		o.appends++
 		r.offset, r.appended, r.present, r.appendOrder = offsets[i], true, true, o.appends
 		r.takenBack, r.unnoticeable = false, false
-		if o.damaged && (r.offset.Compare(p.requested) <= 0 || r.offset.Compare(p.committed.Offset) <= 0) {
+		if o.damaged && (r.offset.Compare(m.requested) <= 0 || r.offset.Compare(m.committed.Offset) <= 0) {
 			o.counts.count("(record hidden by a lost stream)")
-			p.hide(r)
+			m.hide(r)
 		}
-		p.entries = append(p.entries, r)
-		p.newestReadable = !r.hidden
+		m.entries = append(m.entries, r)
+		m.newestReadable = !r.hidden
 	}
 }
 
 // resync updates the model of a split to what the store has after a fault: lost entries are no
 // longer required. The caller holds the lock.
 func (o *oracle) resync(s splits.Split) {
-	p := o.model(s)
+	m := o.model(s)
 	held := map[*record]bool{}
-	for _, r := range p.entries {
+	for _, r := range m.entries {
 		r.present, held[r] = false, true
 	}
-	p.entries = p.entries[:0]
-	p.ackedPrefix, p.newestReadable = 0, false
-	clear(p.highestDelivered) // what was cut off can come back
+	m.entries = m.entries[:0]
+	m.ackedPrefix, m.newestReadable = 0, false
+	clear(m.highestDelivered) // what was cut off can come back
 	for _, e := range o.store.Entries(s) {
 		r := o.records[e.Fields[1]]
 		// A deleted record is back. An owner that read in between has passed its offset.
 		if !held[r] {
 			r.stray = true
-			if e.Offset.Compare(p.requested) <= 0 {
-				p.hide(r)
+			if e.Offset.Compare(m.requested) <= 0 {
+				m.hide(r)
 			}
 		}
 		r.present, r.offset = true, e.Offset
-		p.entries = append(p.entries, r)
+		m.entries = append(m.entries, r)
 	}
 	state, ok := o.store.Lease(groupName, s)
-	p.committed = state.Position
-	p.leaseRestored = p.leaseRestored || p.epoch != state.Epoch
-	p.owner, p.epoch, p.claimed = state.Owner, state.Epoch, ok
+	m.committed = state.Position
+	m.leaseRestored = m.leaseRestored || m.epoch != state.Epoch
+	m.owner, m.epoch, m.claimed = state.Owner, state.Epoch, ok
 }
 
 // hide notes that a record is at an offset that the owner has read or committed before. The caller
 // holds the lock.
-func (p *splitModel) hide(r *record) {
-	r.acked, r.stray, r.hidden, r.mustRead = true, true, true, p.rewindSeen
+func (m *splitModel) hide(r *record) {
+	r.acked, r.stray, r.hidden, r.mustRead = true, true, true, m.rewindSeen
 }
 
 // startGrace notes that the store itself may have broken leases: what members trust means nothing
