@@ -14,10 +14,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// leaseSample is the state of the leases at some time before `before`.
+// leaseSample is a state of the leases that was in the store before seenAt.
 type leaseSample struct {
 	leases []lease
-	before time.Time
+	seenAt time.Time
 }
 
 // watchAll starts to sample the leases, and to notice when the machine stalls, which counts as a
@@ -108,7 +108,7 @@ func (c *chaos) poll(t testing.TB) {
 	c.requireRunning(t)
 	for len(c.samples) > 0 {
 		s := <-c.samples
-		c.audit.commits.add(s.leases, s.before)
+		c.audit.commits.add(s.leases, s.seenAt)
 	}
 	c.readBooks(t)
 	if now := time.Now(); now.Sub(c.streamsRead) > streamsEvery && c.serversUp() {

@@ -30,10 +30,10 @@ type leaseWatch struct {
 // leaseHistory holds the states of the lease of each partition, changes only.
 type leaseHistory [][]leaseState
 
-// leaseState is the state of a lease at some time before `before`.
+// leaseState is a state of a lease that was in the store before seenAt.
 type leaseState struct {
 	lease
-	before time.Time
+	seenAt time.Time
 }
 
 // watchLeases starts a leaseWatch. The successor can be nil.
@@ -88,7 +88,7 @@ func (all leaseHistory) add(leases []lease, now time.Time) {
 // committed returns the highest offset that a partition is known to have committed before a time.
 func (all leaseHistory) committed(partition int, moment time.Time) (highest splits.Offset) {
 	for _, seen := range all[partition] {
-		if seen.before.Before(moment) && highest.Before(seen.offset) {
+		if seen.seenAt.Before(moment) && highest.Before(seen.offset) {
 			highest = seen.offset
 		}
 	}
@@ -98,7 +98,7 @@ func (all leaseHistory) committed(partition int, moment time.Time) (highest spli
 // forget drops states that were superseded before a time.
 func (all leaseHistory) forget(moment time.Time) {
 	for i, seen := range all {
-		old := slices.IndexFunc(seen, func(s leaseState) bool { return !s.before.Before(moment) })
+		old := slices.IndexFunc(seen, func(s leaseState) bool { return !s.seenAt.Before(moment) })
 		if old < 0 {
 			old = len(seen)
 		}
@@ -111,8 +111,8 @@ func (all leaseHistory) forget(moment time.Time) {
 // owners returns the consumers that held a partition at some time in a period.
 func (all leaseHistory) owners(partition int, from, to time.Time) (names []string) {
 	for i, seen := range all[partition] {
-		superseded := i+1 < len(all[partition]) && all[partition][i+1].before.Before(from)
-		if !superseded && !seen.before.After(to) {
+		superseded := i+1 < len(all[partition]) && all[partition][i+1].seenAt.Before(from)
+		if !superseded && !seen.seenAt.After(to) {
 			names = append(names, seen.owner)
 		}
 	}
@@ -123,7 +123,7 @@ func (all leaseHistory) owners(partition int, from, to time.Time) (names []strin
 func (all leaseHistory) claims(partition int, moment time.Time) int {
 	var epochs []string
 	for _, seen := range all[partition] {
-		if seen.before.Before(moment) {
+		if seen.seenAt.Before(moment) {
 			epochs = append(epochs, seen.epoch)
 		}
 	}
