@@ -518,7 +518,7 @@ func TestNothingThatIsThereIsPassedOverWhateverHappensToTheStream(t *testing.T) 
 			for _, text := range a.texts() {
 				got[text]++
 			}
-			log := w.store.Log()
+			log := w.store.Streams()
 			present, err := log.Fetch(t.Context(), splits.FetchRequest{Cursors: []splits.Cursor{{Split: w.only()}}})
 			require.NoError(t, err)
 			for _, e := range present[0].Entries {

@@ -118,7 +118,7 @@ func (w *world) join(name string, change ...func(*splits.Config, *member)) *memb
 	m := &member{w: w, faults: &splitstest.Faults{}, done: make(chan struct{})}
 	cfg := splits.Config{
 		Group: m.faults.Group(w.store.Group("orders", "g")), Leases: m.faults.Leases(w.store.Leases("g")),
-		Streams: m.faults.Log(w.store.Log()), Member: name, TTL: ttl, Heartbeat: heartbeat, Observer: m,
+		Streams: m.faults.Streams(w.store.Streams()), Member: name, TTL: ttl, Heartbeat: heartbeat, Observer: m,
 		OrderKey: func(e splits.Entry) string { return field(e, "rafka_key") },
 	}
 	for _, c := range change {

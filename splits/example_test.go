@@ -24,7 +24,7 @@ func ExampleConsumer() {
 	consumer := splits.NewConsumer(splits.Config{
 		Group:     store.Group("orders", "billing"),
 		Leases:    store.Leases("billing"),
-		Streams:   store.Log(),
+		Streams:   store.Streams(),
 		Member:    "member-1",
 		TTL:       10 * time.Second,
 		Heartbeat: 3 * time.Second,

@@ -40,8 +40,8 @@ const megabyte = 1 << 20
 
 // A read that did not arrive in time was once repeated in the same size without end.
 func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
-	slow := splitstest.Link{Rate: 2.5e6, Patience: 6 * time.Second}
-	limited := splitstest.Link{Most: megabyte}
+	slow := splitstest.Link{Rate: 2.5e6, Timeout: 6 * time.Second}
+	limited := splitstest.Link{MaxBytes: megabyte}
 	for name, c := range map[string]struct {
 		link              splitstest.Link
 		splits, each      int
@@ -61,7 +61,7 @@ func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
 		"limited, 1 MB":        {link: limited, splits: 16, each: 10, size: 1e6, most: 5 * time.Second, failures: 4},
 		"limited, small":       {link: limited, splits: 16, each: 20_000, size: 100, most: 20 * time.Second, failures: 4},
 		"limited, large later": {link: limited, splits: 16, each: 10, size: 5e5, smallFirst: 1000, most: 20 * time.Second, failures: 100},
-		"limited, tiny limit":  {link: splitstest.Link{Most: 2000}, splits: 16, each: 500, size: 300, most: time.Minute, failures: 10_000},
+		"limited, tiny limit":  {link: splitstest.Link{MaxBytes: 2000}, splits: 16, each: 500, size: 300, most: time.Minute, failures: 10_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 				stuck := w.store.Split("orders", 7)
 				offset := w.store.Append(stuck, "body", strings.Repeat("x", 20*megabyte))
 				w.store.Append(stuck, "n", "last")
-				a := w.behind(splitstest.Link{Rate: 2.5e6, Patience: 6 * time.Second})
+				a := w.behind(splitstest.Link{Rate: 2.5e6, Timeout: 6 * time.Second})
 				began := time.Now()
 				settle(60 * time.Second)
 				for _, d := range a.deliveries() {
@@ -143,7 +143,7 @@ func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
 				settle(2 * time.Minute)
 				assert.InDelta(t, 4, len(a.allCauses()), 1, "it is reported again about every minute")
 
-				a.faults.SetLink(splitstest.Link{Rate: 10e6, Patience: 6 * time.Second})
+				a.faults.SetLink(splitstest.Link{Rate: 10e6, Timeout: 6 * time.Second})
 				settle(time.Minute)
 				assert.Contains(t, a.texts(), "last")
 				assert.Equal(t, 1, see(a, func() int { return a.recoveries }))

@@ -38,7 +38,7 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 		Leases: func(topic, group string) splits.Leases {
 			return NewLeases(s.Client, LeasesOptions{Topic: topic, Group: group})
 		},
-		Log: func(string) splits.Streams { return NewLog(s.Client, s.Client) },
+		Streams: func(string) splits.Streams { return NewLog(s.Client, s.Client) },
 		SetPartitions: func(topic string, partitions int) {
 			s.Set(t, keys.Metadata(topic), "partitions", partitions)
 		},
@@ -56,10 +56,10 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 			require.NoError(t, s.Client.XDel(t.Context(), split.Key, offset.String()).Err())
 		},
 		Drop: func(split splits.Split) { require.NoError(t, s.Client.Del(t.Context(), split.Key).Err()) },
-		Spoil: func(split splits.Split) {
+		SetWrongType: func(split splits.Split) {
 			require.NoError(t, s.Client.Set(t.Context(), split.Key, "no stream", 0).Err())
 		},
-		Forget:        func(topic string) { s.forget(t, topic) },
+		Flush:         func(topic string) { s.forget(t, topic) },
 		NoExactCounts: s.Embedded,
 	}
 	if !s.Embedded {

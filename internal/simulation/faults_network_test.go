@@ -88,9 +88,9 @@ func (sc *schedule) injectBadLink(r *rand.Rand) string {
 	if p == nil {
 		return ""
 	}
-	link := splitstest.Link{Most: 100 << r.IntN(8)}
+	link := splitstest.Link{MaxBytes: 100 << r.IntN(8)}
 	if r.IntN(2) == 0 {
-		link = splitstest.Link{Rate: 100 << r.IntN(8), Patience: sc.plan.ttl / 2}
+		link = splitstest.Link{Rate: 100 << r.IntN(8), Timeout: sc.plan.ttl / 2}
 	}
 	d := time.Duration(r.Int64N(int64(2 * sc.plan.ttl)))
 	sc.oracle.note("nemesis", "", "gives %s a bad link for %v: %+v", p.name, d, link)

@@ -65,7 +65,7 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 	cfg := splits.Config{
 		Group:           clientGroup{p.faults.Group(&auditedGroup{group, sc.oracle}), p.view},
 		Leases:          clientLeases{p.faults.Leases(&auditedLeases{sc.store.Leases(groupName), sc.oracle}), p.view},
-		Streams:         clientLog{p.faults.Log(&auditedLog{sc.store.Log(), sc.oracle}), p.view},
+		Streams:         clientLog{p.faults.Streams(&auditedLog{sc.store.Streams(), sc.oracle}), p.view},
 		FetchGroup:      sc.nodes.node,
 		Node:            sc.nodes.node,
 		Member:          member,

@@ -20,9 +20,9 @@ type Harness struct {
 	Topic func() string
 	// Group, Leases and Log return the implementations under test. Every Group stands for another
 	// process.
-	Group  func(topic, group string) splits.Group
-	Leases func(topic, group string) splits.Leases
-	Log    func(topic string) splits.Streams
+	Group   func(topic, group string) splits.Group
+	Leases  func(topic, group string) splits.Leases
+	Streams func(topic string) splits.Streams
 
 	// SetPartitions creates the topic, or grows it.
 	SetPartitions func(topic string, partitions int)
@@ -34,9 +34,9 @@ type Harness struct {
 	Delete func(split splits.Split, offset splits.Offset)
 	Drop   func(split splits.Split)
 	// Spoil puts a value of another type in the place of the split's stream.
-	Spoil func(split splits.Split)
+	SetWrongType func(split splits.Split)
 	// Forget removes all that the store holds for the topic and its groups, as FLUSHALL does.
-	Forget func(topic string)
+	Flush func(topic string)
 
 	// Mirror returns the position of the native consumer group that follows the group's commits,
 	// and whether there is one. It is nil for stores without a mirror.
@@ -119,7 +119,7 @@ const theGroup = "group"
 
 func newScene(t *testing.T, h Harness) *scene {
 	s := &scene{T: t, Harness: h, topic: h.Topic()}
-	s.group, s.leases, s.log = h.Group(s.topic, theGroup), h.Leases(s.topic, theGroup), h.Log(s.topic)
+	s.group, s.leases, s.log = h.Group(s.topic, theGroup), h.Leases(s.topic, theGroup), h.Streams(s.topic)
 	return s
 }
 
@@ -315,7 +315,7 @@ type subscription struct {
 func (s *scene) subscribe() *subscription {
 	ctx, end := context.WithCancel(s.Context())
 	w := &subscription{scene: s, hints: make(chan struct{}, 1), end: end, ended: make(chan error, 1)}
-	go func() { w.ended <- s.group.Wake(ctx, func() { nudge(w.hints) }) }() // stop ends it
+	go func() { w.ended <- s.group.Wake(ctx, func() { notify(w.hints) }) }() // stop ends it
 	return w
 }
 

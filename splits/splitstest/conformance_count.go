@@ -80,7 +80,7 @@ var countScenarios = []scenario{
 	}},
 	// The embedded server finds no entries there, the others refuse.
 	{"CountOfAnotherTypeCountsNothing", func(s *scene) {
-		s.Spoil(s.plain())
+		s.SetWrongType(s.plain())
 		counted, err := s.log.Count(s.Context(), splits.CountRequest{Split: s.plain(), UpTo: end, Most: 10})
 		assert.True(s, err != nil || s.NoExactCounts)
 		assert.Zero(s, counted.Entries)

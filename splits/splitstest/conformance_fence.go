@@ -61,7 +61,7 @@ var fenceScenarios = []scenario{
 	}},
 	{"LeaseThatTheStoreLostIsFenced", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
-		s.Forget(s.topic)
+		s.Flush(s.topic)
 		s.requireFenced(lease)
 	}},
 	{"LeaseThatNeverWasIsFenced", func(s *scene) {

@@ -65,7 +65,7 @@ var leaseScenarios = []scenario{
 			require.NoError(s, s.release(lease))
 		}
 		s.pass(20 * time.Millisecond)
-		s.Forget(s.topic)
+		s.Flush(s.topic)
 		lease, granted := s.claim("b", long, split)
 		assert.Greater(s, lease.Epoch, last)
 		assert.Equal(s, splits.Position{}, granted.Position)
@@ -94,7 +94,7 @@ var leaseScenarios = []scenario{
 	{"ClaimsOfOneCallAreIndependent", func(s *scene) {
 		all := s.create(4)
 		s.claim("b", long, all[1])
-		s.Spoil(all[2])
+		s.SetWrongType(all[2])
 		claims := make([]splits.Claim, len(all))
 		for i := range all {
 			claims[i] = splits.Claim{Split: all[len(all)-1-i], Start: splits.Latest()}

@@ -23,14 +23,14 @@ func memory(*testing.T) Harness {
 		},
 		Group:         func(topic, group string) splits.Group { return store.Group(topic, group) },
 		Leases:        func(_, group string) splits.Leases { return store.Leases(group) },
-		Log:           func(string) splits.Streams { return store.Log() },
+		Streams:       func(string) splits.Streams { return store.Streams() },
 		SetPartitions: store.SetPartitions,
 		Append:        store.Append,
 		TrimTo:        store.TrimTo,
 		Delete:        func(split splits.Split, offset splits.Offset) { store.Delete(split, offset) },
 		Drop:          store.Drop,
-		Spoil:         func(split splits.Split) { store.Break(split, errors.New("another type")) },
-		Forget:        func(string) { store.FlushAll() },
+		SetWrongType:  func(split splits.Split) { store.Break(split, errors.New("another type")) },
+		Flush:         func(string) { store.FlushAll() },
 	}
 }
 
@@ -51,10 +51,10 @@ func TestHarmlessFaultsConform(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := memory(t)
 				var faults Faults
-				group, leases, log := h.Group, h.Leases, h.Log
+				group, leases, log := h.Group, h.Leases, h.Streams
 				h.Group = func(topic, name string) splits.Group { return faults.Group(group(topic, name)) }
 				h.Leases = func(topic, name string) splits.Leases { return faults.Leases(leases(topic, name)) }
-				h.Log = func(topic string) splits.Streams { return faults.Log(log(topic)) }
+				h.Streams = func(topic string) splits.Streams { return faults.Streams(log(topic)) }
 				c.Run(t, h)
 			})
 		})

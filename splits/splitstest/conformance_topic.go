@@ -68,7 +68,7 @@ var topicScenarios = []scenario{
 		before := s.beat("a", long)
 		require.True(s, s.propose(before.Version, map[string][]int{"a": {0, 1, 2}}))
 		s.pass(20 * time.Millisecond)
-		s.Forget(s.topic)
+		s.Flush(s.topic)
 		view := s.beatIn(s.group, splits.Beat{Member: "a", TTL: long, Planned: before.Version, Rejoin: true})
 		assert.Equal(s, all, view.Splits, "a topic once seen partitioned is never taken for plain")
 		assert.Zero(s, view.Initial)
@@ -85,7 +85,7 @@ var topicScenarios = []scenario{
 	{"RejoiningALostPlainTopicReadsFromTheBeginning", func(s *scene) {
 		s.fill(s.plain(), 1)
 		assert.Equal(s, 1, s.beat("a", long).Initial)
-		s.Forget(s.topic)
+		s.Flush(s.topic)
 		s.fill(s.plain(), 1)
 		view := s.beatIn(s.group, splits.Beat{Member: "a", TTL: long, Rejoin: true})
 		assert.Equal(s, []splits.Split{s.plain()}, view.Splits)

@@ -7,7 +7,7 @@ import (
 )
 
 // Count implements splits.Log.
-func (l *Log) Count(ctx context.Context, req splits.CountRequest) (counted splits.Counted, err error) {
+func (l *Streams) Count(ctx context.Context, req splits.CountRequest) (counted splits.Counted, err error) {
 	if err := ctx.Err(); err != nil {
 		return counted, err
 	}

@@ -167,7 +167,7 @@ func (f *Faults) Group(inner splits.Group) splits.Group { return &faultyGroup{in
 func (f *Faults) Leases(inner splits.Leases) splits.Leases { return &faultyLeases{inner, f} }
 
 // Log wraps a splits.Log.
-func (f *Faults) Log(inner splits.Streams) splits.Streams { return &faultyLog{inner, f} }
+func (f *Faults) Streams(inner splits.Streams) splits.Streams { return &faultyStreams{inner, f} }
 
 // run takes one call through its fault. It returns nil if the results that apply has stored are the
 // answer; with an error they must not be touched, since a late request may still be storing them.

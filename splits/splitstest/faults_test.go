@@ -33,8 +33,8 @@ func harm(t *testing.T, test func(t *testing.T, h *harmed)) {
 			store.Group("orders", "g"),
 		), h.Faults.Leases(
 			store.Leases("g"),
-		), h.Faults.Log(
-			store.Log(),
+		), h.Faults.Streams(
+			store.Streams(),
 		)
 		test(t, h)
 	})

@@ -191,12 +191,12 @@ func (l *faultyLeases) run(ctx context.Context, call Call, do func(context.Conte
 	return errs
 }
 
-type faultyLog struct {
+type faultyStreams struct {
 	inner  splits.Streams
 	faults *Faults
 }
 
-func (l *faultyLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+func (l *faultyStreams) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	call := Call{Method: Fetch}
 	for _, cursor := range req.Cursors {
 		call.Splits = append(call.Splits, cursor.Split)
@@ -216,7 +216,7 @@ func (l *faultyLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]split
 	return fetched, nil
 }
 
-func (l *faultyLog) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
+func (l *faultyStreams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	call := Call{Method: Peek}
 	for _, cursor := range at {
 		call.Splits = append(call.Splits, cursor.Split)
@@ -230,7 +230,7 @@ func (l *faultyLog) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peek
 	return peeked, err
 }
 
-func (l *faultyLog) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
+func (l *faultyStreams) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
 	var states []splits.State
 	var err error
 	apply := func(ctx context.Context) { states, err = l.inner.State(ctx, of) }
@@ -240,7 +240,7 @@ func (l *faultyLog) State(ctx context.Context, of []splits.Split) ([]splits.Stat
 	return states, err
 }
 
-func (l *faultyLog) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
+func (l *faultyStreams) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
 	var counted splits.Counted
 	var err error
 	apply := func(ctx context.Context) { counted, err = l.inner.Count(ctx, req) }

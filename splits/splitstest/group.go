@@ -264,7 +264,7 @@ func (s *Store) subscribe(key groupKey, hints chan struct{}) {
 		s.hints[key] = map[chan struct{}]struct{}{}
 	}
 	s.hints[key][hints] = struct{}{}
-	nudge(hints)
+	notify(hints)
 }
 
 func (s *Store) unsubscribe(key groupKey, hints chan struct{}) {
@@ -276,7 +276,7 @@ func (s *Store) unsubscribe(key groupKey, hints chan struct{}) {
 // hint tells the subscribers that the group has changed. The caller holds mu.
 func (s *Store) hint(key groupKey) {
 	for hints := range s.hints[key] {
-		nudge(hints)
+		notify(hints)
 	}
 }
 

@@ -13,9 +13,9 @@ type Link struct {
 	// Rate is how many bytes the link carries in a second; 0 for any number.
 	Rate int
 	// Patience is how long the caller waits for an answer; 0 for any time.
-	Patience time.Duration
+	Timeout time.Duration
 	// Most is the size in bytes above which an answer is cut off at once; 0 for none.
-	Most int
+	MaxBytes int
 }
 
 // SetLink makes the answers of following calls of Fetch go through a link.
@@ -37,7 +37,7 @@ func (f *Faults) carry(fetched []splits.Fetched) error {
 			size += entry.Size()
 		}
 	}
-	if link.Most > 0 && size > link.Most {
+	if link.MaxBytes > 0 && size > link.MaxBytes {
 		f.count(Fetch, func(c *Counts) { c.Lost++ })
 		return fmt.Errorf("splitstest: connection closed in an answer of %d bytes: %w", size, splits.ErrUnfinished)
 	}
@@ -45,13 +45,13 @@ func (f *Faults) carry(fetched []splits.Fetched) error {
 		return nil
 	}
 	needed := time.Duration(float64(size) / float64(link.Rate) * float64(time.Second))
-	if link.Patience > 0 && needed > link.Patience {
-		time.Sleep(link.Patience)
+	if link.Timeout > 0 && needed > link.Timeout {
+		time.Sleep(link.Timeout)
 		f.count(Fetch, func(c *Counts) { c.Lost++ })
 		return fmt.Errorf(
 			"splitstest: no complete answer of %d bytes within %s: %w",
 			size,
-			link.Patience,
+			link.Timeout,
 			splits.ErrUnfinished,
 		)
 	}

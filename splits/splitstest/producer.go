@@ -7,11 +7,11 @@ import (
 )
 
 // Verdict is the answer to an append with a number.
-type Verdict int
+type AppendResult int
 
 // The verdicts, as the append script gives them.
 const (
-	AppendWritten Verdict = iota // the entries are in the stream
+	AppendWritten AppendResult = iota // the entries are in the stream
 	// an append of this epoch with this number or a higher one is there already: nothing was
 	// written
 	AppendDuplicate
@@ -27,7 +27,7 @@ type producerState struct{ epoch, seq uint64 }
 
 // Appended is the answer to AppendNumbered.
 type Appended struct {
-	Verdict Verdict
+	Verdict AppendResult
 	// Epoch and Seq are what was known of the producer before; zero if nothing was.
 	Epoch, Seq uint64
 	// Offsets are those of the new entries, if any were written.

@@ -162,7 +162,7 @@ func (s *Store) AppendAt(split splits.Split, offset splits.Offset, fields ...str
 func (s *Store) add(split splits.Split, entry splits.Entry) {
 	s.stream(split).add(entry)
 	for reader := range s.readers[split.Key] {
-		nudge(reader)
+		notify(reader)
 	}
 }
 
@@ -302,7 +302,7 @@ func restoreKeys[K comparable, V any](now, before map[K]V, chosen func(K) bool) 
 
 // nudge leaves a signal in a channel of capacity one; a signal that is there already serves as
 // well.
-func nudge(signal chan struct{}) {
+func notify(signal chan struct{}) {
 	select {
 	case signal <- struct{}{}:
 	default:

@@ -115,7 +115,7 @@ func TestAppendAtRefusesOffsetsThatAreNotNew(t *testing.T) {
 	assert.False(t, store.AppendAt(split, splits.Offset{Millis: 4, Seq: 9}))
 	assert.True(t, store.AppendAt(split, splits.Offset{Millis: 5, Seq: 2}))
 	store.TrimBefore(split, splits.Offset{Millis: 5, Seq: 2})
-	states, err := store.Log().State(t.Context(), []splits.Split{split})
+	states, err := store.Streams().State(t.Context(), []splits.Split{split})
 	require.NoError(t, err)
 	last := splits.Offset{Millis: 5, Seq: 2}
 	assert.Equal(t, []splits.State{{Exists: true, Length: 1, First: last, Last: last, EntriesAdded: 2}}, states)
@@ -143,7 +143,7 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 			assert.Equal(t, []string{"a"}, store.Members("orders", "g"))
 			assert.Equal(t, version, store.Version("orders", "g"))
 			assert.Len(t, store.Splits("orders"), 1)
-			fetched, err := store.Log().Fetch(
+			fetched, err := store.Streams().Fetch(
 				t.Context(),
 				splits.FetchRequest{Cursors: []splits.Cursor{{Split: split}}},
 			)
@@ -240,13 +240,13 @@ func TestBlockedFetchEndsTheMomentDataComes(t *testing.T) {
 			time.Sleep(7 * time.Second)
 			store.Append(split, "a", "b")
 		}()
-		fetched, err := store.Log().Fetch(t.Context(), request)
+		fetched, err := store.Streams().Fetch(t.Context(), request)
 		require.NoError(t, err)
 		assert.Len(t, fetched[0].Entries, 1)
 		assert.Equal(t, 7*time.Second, time.Since(start))
 
 		request.Cursors[0].After = fetched[0].Entries[0].Offset
-		fetched, err = store.Log().Fetch(t.Context(), request)
+		fetched, err = store.Streams().Fetch(t.Context(), request)
 		require.NoError(t, err)
 		assert.Empty(t, fetched[0].Entries)
 		assert.Equal(t, 67*time.Second, time.Since(start))
@@ -260,12 +260,12 @@ func TestBrokenSplitCanBeMended(t *testing.T) {
 	store.Append(split, "a", "b")
 	store.Break(split, broken)
 	request := splits.FetchRequest{Cursors: []splits.Cursor{{Split: split, Inspect: true}}, Block: time.Hour}
-	fetched, err := store.Log().Fetch(t.Context(), request)
+	fetched, err := store.Streams().Fetch(t.Context(), request)
 	require.NoError(t, err)
 	assert.Equal(t, []splits.Fetched{{State: &splits.State{Err: broken}, Err: broken}}, fetched)
 	require.ErrorIs(t, claimOf(t, store, "a", split).Err, broken)
 	store.Break(split, nil)
-	fetched, err = store.Log().Fetch(t.Context(), request)
+	fetched, err = store.Streams().Fetch(t.Context(), request)
 	require.NoError(t, err)
 	assert.Len(t, fetched[0].Entries, 1)
 }

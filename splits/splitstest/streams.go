@@ -8,16 +8,16 @@ import (
 )
 
 // Log is the splits.Log of a Store.
-type Log struct{ store *Store }
+type Streams struct{ store *Store }
 
-var _ splits.Streams = (*Log)(nil)
+var _ splits.Streams = (*Streams)(nil)
 
 // Log returns the entries of all splits of the store.
-func (s *Store) Log() *Log { return &Log{s} }
+func (s *Store) Streams() *Streams { return &Streams{s} }
 
 // Fetch implements splits.Log. As with Redis, a read that waits is not interrupted by the end of
 // its context: it returns when there is something to read or the time to wait is over.
-func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
+func (l *Streams) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 }
 
 // Peek implements splits.Log.
-func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
+func (l *Streams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, er
 }
 
 // State implements splits.Log.
-func (l *Log) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
+func (l *Streams) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

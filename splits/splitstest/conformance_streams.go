@@ -129,7 +129,7 @@ var logScenarios = []scenario{
 		all := s.create(3)
 		offsets := s.fill(all[2], 2)
 		s.fill(all[0], 1)
-		s.Spoil(all[1])
+		s.SetWrongType(all[1])
 		for _, block := range []time.Duration{0, 100 * time.Millisecond} {
 			fetched := s.fetch(splits.FetchRequest{Cursors: cursors(all...), Count: 10, Block: block})
 			assert.Len(s, fetched[0].Entries, 1)
