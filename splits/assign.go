@@ -114,7 +114,7 @@ func fillUpToQuota(owners []*share, shares []*share) {
 		for next < len(shares) && shares[next].has >= shares[next].quota {
 			next++
 		}
-		if next == len(shares) { // there are no members
+		if next == len(shares) { // the group has no members
 			return
 		}
 		shares[next].has++

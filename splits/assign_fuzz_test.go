@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever was planned before, no balanced plan leaves more partitions in their places: all plans
-// there are get tried, so there are few members and partitions.
+// Whatever the previous plan is, no balanced plan leaves more partitions with their owners. The
+// test tries all plans, so there are few members and partitions.
 func FuzzAssignMovesNoMoreThanAnyBalancedPlan(f *testing.F) {
 	f.Add(uint8(2), uint8(5), []byte{0, 0, 0, 1, 0, 2, 0, 3, 0, 4})
 	f.Add(uint8(3), uint8(7), []byte{3, 0, 3, 1, 1, 2, 1, 3, 2, 4, 0, 5})

@@ -53,7 +53,7 @@ func TestAssignLeavesItsInputAlone(t *testing.T) {
 	assert.Equal(t, map[string][]int{"a": {3, 1, 2, 0}, "gone": {4}}, previous)
 }
 
-// checkAssign asserts what holds for every plan, whatever it was made from.
+// checkAssign asserts the properties of every plan, whatever the previous one is.
 func checkAssign(t *testing.T, members []string, splits int, previous map[string][]int) {
 	t.Helper()
 	plan := Assign(members, splits, previous)
@@ -82,8 +82,8 @@ func checkAssign(t *testing.T, members []string, splits int, previous map[string
 	require.Equal(t, plan, Assign(shuffled, splits, previous), "the order of members matters")
 }
 
-// stays counts the partitions that the plan leaves with a previous owner; who that is was settled
-// by claimants.
+// stays returns the number of partitions that the plan leaves with their previous owners, as
+// claimants returns them.
 func stays(owners []string, plan map[string][]int) int {
 	n := 0
 	for member, partitions := range plan {
@@ -96,7 +96,7 @@ func stays(owners []string, plan map[string][]int) int {
 	return n
 }
 
-// claimants tells who counts as the previous owner of each partition, "" if nobody does.
+// claimants returns the previous owner of each partition, "" if it has none.
 func claimants(members []string, splits int, previous map[string][]int) []string {
 	owners := make([]string, splits)
 	for _, name := range slices.Sorted(maps.Keys(previous)) {
@@ -109,8 +109,8 @@ func claimants(members []string, splits int, previous map[string][]int) []string
 	return owners
 }
 
-// mostStays tries every balanced plan there is and returns the most partitions that any of them
-// leaves in place.
+// mostStays tries every balanced plan and returns the most partitions that any of them leaves with
+// their owners.
 func mostStays(owners []string, members []string) int {
 	best, counts := 0, make([]int, len(members))
 	ceiling := (len(owners) + len(members) - 1) / len(members)
@@ -139,7 +139,7 @@ func mostStays(owners []string, members []string) int {
 	return best
 }
 
-// randomPlan is a previous plan with all the faults that one may have.
+// randomPlan returns a previous plan with every kind of damage.
 func randomPlan(r *rand.Rand, names []string, splits int) map[string][]int {
 	previous := map[string][]int{}
 	for _, name := range names {
@@ -182,7 +182,7 @@ func TestAssignMovesNoMoreThanAnyBalancedPlan(t *testing.T) {
 	}
 }
 
-// Members come and go as in a rolling deployment; the plans follow each other.
+// Members join and leave as in a rolling deployment. Each plan is the previous one of the next.
 func TestAssignStaysSoundOverALongHistory(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	names := memberNames(30)

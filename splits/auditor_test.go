@@ -12,21 +12,21 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// audited has the member look at its streams ten times a second, and commit late: what is read
-// again then shows.
+// audited lets the member sample its streams ten times a second, and commit late, so that a test
+// notices what is read again.
 func audited(c *splits.Config, _ *member) {
 	c.SampleEvery, c.CommitEvery = 100*time.Millisecond, 5*time.Second
 }
 
-// The auditor looked while the stream was gone, and learned of it only after entries of the new
-// stream had been read and judged: one stream was reported as recreated twice, and those entries
-// came twice.
-func TestALookThatIsOverdueDoesNotEndAHoldThatHasReadOn(t *testing.T) {
+// A regression: the auditor read the state while the stream was gone, and handled it only after
+// entries of the new stream had been read and checked. One stream was reported as recreated twice,
+// and these entries were delivered twice.
+func TestStaleStateDoesNotEndASplitThatHasReadOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
 		a := w.join("a", audited)
-		settle(20 * time.Second) // all is committed
+		settle(20 * time.Second) // everything is committed
 		looked := make(chan struct{})
 		a.faults.Next(splitstest.State, splitstest.Fault{PauseReply: looked})
 		w.store.Drop(w.only())
@@ -41,8 +41,8 @@ func TestALookThatIsOverdueDoesNotEndAHoldThatHasReadOn(t *testing.T) {
 	})
 }
 
-// wantNewStreamReadOnce adds an entry to a stream that was recreated after five entries, and
-// requires that all of the new stream comes once, under the same lease, and that the loss is
+// wantNewStreamReadOnce adds an entry to a stream that was recreated after five entries. It
+// requires that all entries of the new stream come once, under the same lease, and that the loss is
 // reported once.
 func (w *world) wantNewStreamReadOnce(t *testing.T, a *member) {
 	t.Helper()
@@ -55,7 +55,7 @@ func (w *world) wantNewStreamReadOnce(t *testing.T, a *member) {
 	assert.EqualValues(t, 2, w.lease(0).Position.EntriesRead)
 }
 
-// joinBlind joins a member whose reads can be kept from being judged.
+// joinBlind joins a member whose reads are not checked while log.on is set.
 func (w *world) joinBlind() (*member, *blind) {
 	var log *blind
 	a := w.join("a", audited, func(c *splits.Config, _ *member) {
@@ -66,14 +66,14 @@ func (w *world) joinBlind() (*member, *blind) {
 	return a, log
 }
 
-// The auditor looked at a stream whose first entries had been read and not been judged yet: it
-// holds nothing that was passed over, and those entries came twice.
-func TestALookAtANewStreamLeavesWhatWasReadOfItToTheNextRead(t *testing.T) {
+// A regression: the auditor saw a stream whose first entries had been read and not checked yet. The
+// stream had no skipped entry, and these entries were delivered twice.
+func TestAuditorLeavesUncheckedReadsToTheNextRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
 		a, log := w.joinBlind()
-		log.on.Store(true) // no read is judged
+		log.on.Store(true) // no read is checked
 		w.store.Drop(w.only())
 		w.note("new")
 		settle(time.Second)
@@ -83,8 +83,8 @@ func TestALookAtANewStreamLeavesWhatWasReadOfItToTheNextRead(t *testing.T) {
 	})
 }
 
-// What the stream may hold below the first entry that was read of it is still looked for.
-func TestALookAtANewStreamThatHoldsEntriesBelowThePositionTakesItBack(t *testing.T) {
+// Entries of the stream before the first one that was read are still found.
+func TestAuditorFindsLowerOffsetsOfARecreatedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)

@@ -15,10 +15,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// However long a pipeline takes nothing while entries go on coming: its partitions stay, what is
-// buffered is bounded, and nothing is asked for again and again. Afterwards all is handed out, once
+// However long a pipeline is blocked while entries keep coming: its partitions stay, the buffers
+// are bounded, and nothing is requested again and again. Afterwards all entries are delivered, once
 // and in order.
-func TestABlockedPipelineCostsNothingHoweverLong(t *testing.T) {
+func TestBlockedPipelineCostsNothing(t *testing.T) {
 	for _, blocked := range []time.Duration{5 * time.Minute, time.Hour} {
 		t.Run(blocked.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -57,15 +57,15 @@ func TestABlockedPipelineCostsNothingHoweverLong(t *testing.T) {
 	}
 }
 
-// careful is a Log that holds the reads to what README says: after an entry over 1 MiB the next
-// reads have one entry of each split.
+// careful is a Streams that checks the promise of the README about large entries: after an entry
+// over 1 MiB, the next reads request one entry of each split.
 type careful struct {
 	splits.Streams
 	t *testing.T
 
 	mu    sync.Mutex
-	since int // reads since the last that brought such an entry
-	alone int // reads that had to ask for one entry
+	since int // reads since the last one with such an entry
+	alone int // reads that must request one entry
 }
 
 func (c *careful) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
@@ -93,14 +93,13 @@ func (c *careful) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	return fetched, err
 }
 
-// Entries from one byte to 64 MB, large ones among the small as it happens: what is in memory stays
-// within the bound.
-func TestEntriesOfAllSizesStayWithinTheBound(t *testing.T) {
+// Entries from one byte to 64 MB, mixed at random: memory stays within the bound.
+func TestEntriesOfAllSizesStayWithinTheMemoryBound(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	const partitions, each, largest = 8, 300, 64 * mega
-	all := strings.Repeat("x", largest) // their bodies are parts of it
+	all := strings.Repeat("x", largest) // the bodies are parts of it
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, partitions)
 		for _, s := range w.store.Splits("orders") {

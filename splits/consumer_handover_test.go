@@ -11,9 +11,9 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A split that moves waits for the batch that is in flight, and for longer than a session if need
-// be, but not for ever: what takes longer than it may wait comes again at the next owner.
-func TestASplitThatMovesWaitsForItsBatchAsLongAsItMay(t *testing.T) {
+// A split that moves waits for the batch in flight, if necessary for longer than a session, but not
+// forever: a batch that takes longer than DrainFor is delivered again by the next owner.
+func TestMovedSplitWaitsForItsBatchUpToDrainFor(t *testing.T) {
 	const mayWait = 30 * time.Second
 	for work, again := range map[time.Duration]bool{mayWait - time.Second: false, mayWait + time.Minute: true} {
 		t.Run(work.String(), func(t *testing.T) {
@@ -52,9 +52,9 @@ func TestASplitThatMovesWaitsForItsBatchAsLongAsItMay(t *testing.T) {
 	}
 }
 
-// Where there are more members than splits, the others wait without complaint and are there when
-// they are needed: at once if the owner leaves, and when its session has ended if it dies.
-func TestMembersBeyondTheNumberOfSplitsStandBy(t *testing.T) {
+// If there are more members than splits, the other members wait without errors and take over when
+// they are needed: immediately if the owner leaves, and after its session if it dies.
+func TestSurplusMembersStandBy(t *testing.T) {
 	for name, partitions := range map[string]int{"one partition": 1, "a plain stream": 0} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

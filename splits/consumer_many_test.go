@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Fifty members that come at once share a thousand splits evenly, and hand them over one after the
-// other as they leave, each within two heartbeats; all is read, once and in order.
+// Fifty members that join at the same time share a thousand splits evenly. They leave one after the
+// other and hand over their splits within two heartbeats. All entries are read, once and in order.
 func TestFiftyMembersShareAThousandSplits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, count = 1000, 50

@@ -13,7 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// meter is a Log that notes how much its replies have, and how much is buffered when they arrive.
+// meter is a Streams that records the sizes of its replies, and how much is buffered when they
+// arrive.
 type meter struct {
 	splits.Streams
 	buffered func() int
@@ -21,7 +22,7 @@ type meter struct {
 	mu    sync.Mutex
 	reads int
 	reply int // bytes of the largest
-	peak  int // the most that was buffered with one
+	peak  int // the most that was buffered together with one
 }
 
 func (m *meter) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
@@ -63,7 +64,7 @@ func (w *world) fillSized(n, size int) {
 
 const mega = 1_000_000
 
-// slowly acknowledges each batch after a while.
+// slowly returns a handler that acknowledges each batch after a while.
 func slowly(_ *splits.Config, m *member) {
 	m.handle = func(b *splits.Batch) { m.out.Go(func() { time.Sleep(2 * time.Second); b.Ack() }) }
 }
@@ -82,8 +83,8 @@ func TestLargeEntriesOfManySplitsStayWithinTheBound(t *testing.T) {
 	})
 }
 
-// An entry's size can't be foreseen, so the bound of a read is the number of entries that it asks
-// for times the largest of them.
+// The size of an entry is unknown before it is read, so the bound of a read is the number of
+// requested entries times the size of the largest one.
 func TestReadsOfSuddenlyLargeEntries(t *testing.T) {
 	for name, c := range map[string]struct{ splits, small, entries int }{
 		"from the first on":        {64, 0, 64},
@@ -109,15 +110,15 @@ func TestReadsOfSuddenlyLargeEntries(t *testing.T) {
 	}
 }
 
-// A request that names some of the splits can't block: what bounds their number had a quiet topic
-// asked for 200 times a second.
-func TestQuietTopicOfManySplitsIsReadBlocking(t *testing.T) {
+// A regression: a request that names only some of the splits can't block, and the bound on their
+// number made a member read an idle topic 200 times a second.
+func TestIdleTopicOfManySplitsIsReadBlocking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 64)
 		a, m := w.metered(func(c *splits.Config, _ *member) { c.FetchMax = 50 * mega })
 		settle(time.Minute)
 		assert.Less(t, m.reads, 6*60)
-		w.fillSized(1, mega) // more, of all together, than may be buffered
+		w.fillSized(1, mega) // together more than may be buffered
 		settle(time.Minute)
 		assert.Equal(t, 64, a.count())
 		assert.Less(t, m.reads, 13*60)

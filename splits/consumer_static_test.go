@@ -20,7 +20,7 @@ func (w *world) life(number uint64, change ...func(*splits.Config, *member)) *me
 	}}, change...)...)
 }
 
-// owners are the owners of the leases, with how many each has.
+// owners returns the owners of the leases, and how many leases each has.
 func (w *world) owners() map[string]int {
 	all := map[string]int{}
 	for p := range w.store.Splits("orders") {
@@ -29,7 +29,8 @@ func (w *world) owners() map[string]int {
 	return all
 }
 
-// wantRefused checks that the member has said once that it was superseded, and can't be polled.
+// wantRefused checks that the member has reported once that it was superseded, and that Poll
+// returns nothing.
 func wantRefused(t *testing.T, m *member) {
 	t.Helper()
 	var superseded *splits.SupersededError
@@ -38,7 +39,8 @@ func wantRefused(t *testing.T, m *member) {
 	assert.Len(t, see(m, func() []string { return m.troubles }), 1)
 }
 
-// deliveredOnce counts the entries that the members got together, each of them once.
+// deliveredOnce requires that each entry was delivered once, and returns how many the members
+// received together.
 func deliveredOnce(t *testing.T, members ...*member) int {
 	t.Helper()
 	seen := map[string]bool{}
@@ -52,7 +54,7 @@ func deliveredOnce(t *testing.T, members ...*member) int {
 	return len(seen)
 }
 
-func TestARestartOfAStaticMemberMovesNoSplit(t *testing.T) {
+func TestRestartOfAStaticMemberMovesNoSplit(t *testing.T) {
 	for how, stop := range map[string]func(*member){"stopped": (*member).stopGracefully, "crashed": (*member).crash} {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -90,7 +92,7 @@ func TestARestartOfAStaticMemberMovesNoSplit(t *testing.T) {
 	}
 }
 
-func TestAStaticMemberThatStaysAwayIsReplacedWhenItsSessionEnds(t *testing.T) {
+func TestAbsentStaticMemberIsReplacedAfterItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 8)
 		b := w.join("b")
@@ -104,9 +106,9 @@ func TestAStaticMemberThatStaysAwayIsReplacedWhenItsSessionEnds(t *testing.T) {
 	})
 }
 
-// The later one has everything, the earlier one never fights back, and has its turn when the later
-// has gone.
-func TestOfTwoIncarnationsTheEarlierStandsBy(t *testing.T) {
+// The later incarnation gets all splits, and the earlier one does not take them back. It gets them
+// when the later one has left.
+func TestEarlierIncarnationStandsBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 8)
 		b := w.join("b")
@@ -130,7 +132,8 @@ func TestOfTwoIncarnationsTheEarlierStandsBy(t *testing.T) {
 		assert.Equal(t, handed, first.count())
 		assert.Empty(t, see(second, func() []error { return second.fenced }))
 		assert.Empty(t, see(second, func() []string { return second.troubles }))
-		// What hung in the first one's pipeline was never committed, so the second one has it too.
+		// The batch that hung in the first pipeline was never committed, so the second one gets it
+		// too.
 		assert.Equal(t, 8*103, deliveredOnce(t, b, second))
 
 		second.stopGracefully()
@@ -141,7 +144,7 @@ func TestOfTwoIncarnationsTheEarlierStandsBy(t *testing.T) {
 	})
 }
 
-func TestTheEarlierIncarnationCommitsWhatItCanWhenItIsSuperseded(t *testing.T) {
+func TestSupersededIncarnationCommitsWhatItCan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		first := w.life(1, func(cfg *splits.Config, _ *member) { cfg.CommitEvery = time.Hour })
@@ -149,7 +152,7 @@ func TestTheEarlierIncarnationCommitsWhatItCanWhenItIsSuperseded(t *testing.T) {
 		w.fill(5)
 		settle(100 * time.Millisecond)
 		second := w.life(2, func(_ *splits.Config, m *member) {
-			m.faults.Next(splitstest.Claim, splitstest.Fault{Delay: time.Second}) // the earlier one is told before
+			m.faults.Next(splitstest.Claim, splitstest.Fault{Delay: time.Second}) // the earlier one notices first
 		})
 		settle(2 * time.Second)
 		assert.Equal(t, 20, first.count())
@@ -158,7 +161,7 @@ func TestTheEarlierIncarnationCommitsWhatItCanWhenItIsSuperseded(t *testing.T) {
 	})
 }
 
-func TestALaterIncarnationThatWasPausedWinsAgain(t *testing.T) {
+func TestPausedLaterIncarnationWinsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		first, second := w.life(1), w.life(2)
@@ -176,14 +179,14 @@ func TestALaterIncarnationThatWasPausedWinsAgain(t *testing.T) {
 	})
 }
 
-func TestATakeoverSurvivesLostRepliesAndLateRequests(t *testing.T) {
+func TestTakeoverSurvivesLostRepliesAndLateRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("connection reset")
 		w := newWorld(t, 4)
 		w.fill(3)
 		first := w.life(1)
 		settle(2 * time.Second)
-		// What the earlier one sends from now on fails and is applied later all the same.
+		// From now on every request of the earlier incarnation fails, and is applied later.
 		first.faults.Hook(
 			func(splitstest.Call) splitstest.Fault { return splitstest.Fault{Fail: gone, Late: 4 * time.Second} },
 		)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// replanned is a group that has changed since its plan was made, and takes no other.
+// replanned is a group that has changed since its plan was made, and accepts no other plan.
 type replanned struct {
 	Group
 	view View
@@ -20,10 +20,10 @@ func (g replanned) Beat(context.Context, Beat) (View, error) { return g.view, ni
 
 func (replanned) Propose(context.Context, Plan) (bool, error) { return false, errors.New("no answer") }
 
-// A member whose proposals failed followed nothing of what its heartbeats told: it began partitions
-// at the latest entry of which it had heard that they are to be read from the first one, since the
-// store had lost the group.
-func TestWhatABeatTellsIsFollowedThoughTheProposalFails(t *testing.T) {
+// A regression: a member whose proposals failed ignored what its heartbeats returned. It started
+// partitions at the latest entry although the heartbeat had said that they are to be read from the
+// first one, since the store had lost the group.
+func TestBeatIsFollowedThoughTheProposalFails(t *testing.T) {
 	split := Split{Topic: "orders", Key: "orders:0"}
 	view := View{
 		Version: 3, Planned: 2, Splits: []Split{split}, Members: []string{"a", "b"},

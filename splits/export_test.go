@@ -1,6 +1,6 @@
 package splits
 
-// Buffered is the number of bytes that a consumer has fetched ahead.
+// Buffered returns the number of bytes that a consumer has fetched ahead.
 func Buffered(c *Consumer) int {
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// flights are batches in flight, by name, and how often the failure of one was found to be certain.
+// flights are batches in flight, by name, and how often the failure of one was certain.
 type flights struct {
 	*Failures
 	of      map[string]*inFlightBatch
@@ -35,7 +35,7 @@ func TestFailureOfAnOnlyBatchIsCertain(t *testing.T) {
 	assert.Equal(t, 1, f.certain["a"])
 }
 
-func TestFailureIsCertainOnceAllThatWereInFlightAreAccepted(t *testing.T) {
+func TestFailureIsCertainOnceOverlappingBatchesAreAccepted(t *testing.T) {
 	f := newFlights("a", "b", "c")
 	f.nack("a")
 	f.out("later")

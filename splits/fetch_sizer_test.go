@@ -11,30 +11,30 @@ import (
 
 const plenty = 50 << 20
 
-// reply is what a delivery of n entries of a size has, from one split.
+// reply returns a delivery of n entries of a size, from one split.
 func reply(n, size int) fetchResult {
 	return fetchResult{entries: n, bytes: n * size, largest: size, mostPerSplit: n}
 }
 
-// fast takes in a delivery that came at once.
+// fast makes the sizer learn from a delivery that arrived immediately.
 func fast(s *fetchSizer, report fetchResult) {
 	report.took, report.within = time.Millisecond, time.Minute
 	s.learn(report, time.Time{})
 }
 
-// most is how many splits a request may name.
+// most returns how many splits a request may name.
 func most(s *fetchSizer, spare int) int {
 	_, n := s.maxSplits(spare)
 	return n
 }
 
-// asked is how many entries of each split a request asks for.
+// asked returns how many entries of each split a request asks for.
 func asked(s *fetchSizer, behind, splits, spare int) int {
 	n, _ := s.count(behind, splits, spare)
 	return n
 }
 
-func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
+func TestCountKeepsRepliesNearTheirBound(t *testing.T) {
 	var s fetchSizer
 	assert.Equal(t, 16, asked(&s, 1, 1, plenty), "before any entry was seen")
 	assert.Equal(t, 1, asked(&s, 64, 64, plenty))
@@ -47,8 +47,8 @@ func TestTheCountKeepsRepliesNearTheirBound(t *testing.T) {
 	assert.Equal(t, 1, asked(&s, 1, 1, 0))
 }
 
-// Otherwise one busy split would flow the slower the more quiet ones it has beside it.
-func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
+// Otherwise a busy split would be the slower, the more idle splits are read with it.
+func TestIdleSplitsTakeASmallShareOfAReply(t *testing.T) {
 	var s fetchSizer
 	fast(&s, reply(1000, 256))
 	assert.Equal(t, 4096/9, asked(&s, 1, 1+64, plenty))
@@ -56,7 +56,7 @@ func TestQuietSplitsTakeASmallShareOfAReply(t *testing.T) {
 	assert.Equal(t, 4096/(16+30), asked(&s, 16, 256, plenty))
 }
 
-func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
+func TestFewEntriesAreNotABacklogIfFewWereRequested(t *testing.T) {
 	var s fetchSizer
 	fast(&s, reply(1, 256))
 	n, full := s.count(0, 4, plenty)
@@ -68,7 +68,7 @@ func TestFewEntriesAreNoBacklogWhereFewAreAskedFor(t *testing.T) {
 	assert.Equal(t, 1, full)
 }
 
-func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
+func TestCountDoublesAndFallsWithSmallReplies(t *testing.T) {
 	var s fetchSizer
 	var counts []int
 	for range 8 {
@@ -81,8 +81,8 @@ func TestTheCountGrowsTwofoldAndFallsWhenLittleComes(t *testing.T) {
 	assert.Equal(t, 2, asked(&s, 64, 64, plenty))
 }
 
-// The average alone says nothing of the large entries that have just begun.
-func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
+// The average does not show that large entries have just begun.
+func TestLargestRecentEntryBoundsAReply(t *testing.T) {
 	var s fetchSizer
 	fast(&s, reply(1000, 100))
 	fast(&s, fetchResult{entries: 1000, bytes: 999*100 + 1_000_000, largest: 1_000_000, mostPerSplit: 1000})
@@ -96,7 +96,7 @@ func TestTheLargestEntryOfLateBoundsAReply(t *testing.T) {
 	assert.Less(t, reads, 50, "it is forgotten")
 }
 
-func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
+func TestEntriesAreFetchedOneByOneAfterAHugeOne(t *testing.T) {
 	var s fetchSizer
 	fast(&s, fetchResult{entries: 1000, bytes: 1000*256 + 2<<20, largest: 2 << 20, mostPerSplit: 1000})
 	for range cautiousReads {
@@ -105,7 +105,7 @@ func TestAfterAHugeEntryEntriesAreFetchedOneByOneForAWhile(t *testing.T) {
 	assert.Greater(t, asked(&s, 1, 1, plenty), 1)
 }
 
-func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
+func TestRequestNamesOnlySplitsThatFitTheBuffer(t *testing.T) {
 	var s fetchSizer
 	assert.Equal(t, 16, most(&s, plenty), "before any entry was seen")
 	assert.Equal(t, 2, most(&s, 2<<20), "the worst is expected then")
@@ -114,9 +114,9 @@ func TestARequestNamesNoMoreSplitsThanFitIntoWhatMayBeBuffered(t *testing.T) {
 	assert.Equal(t, 1, most(&s, 0))
 }
 
-// A request that does not name all splits can't block: those of a quiet topic would be sent again
-// every few milliseconds for ever.
-func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
+// A request that does not name all splits can't block: it would be sent again every few
+// milliseconds while the topic is idle.
+func TestRequestsNameMoreSplitsWhileRepliesAreEmpty(t *testing.T) {
 	var s fetchSizer
 	for _, want := range []int{16, 32, 64, 128} {
 		assert.Equal(t, want, most(&s, plenty))
@@ -130,8 +130,8 @@ func TestWhileNothingComesRequestsNameMoreAndMoreSplits(t *testing.T) {
 	assert.Equal(t, 50, most(&s, plenty))
 }
 
-// Whatever sizes come: no reply has more than twice as many entries of a split as the last one,
-// nor, unless they are larger than what came just before, more than surpriseBytes or an entry of
+// Whatever the sizes are: no reply has more than twice as many entries of a split as the last one.
+// Unless entries are larger than recent ones, no reply has more than maxReplyBytes or one entry of
 // each split.
 func TestRepliesAreBoundedWhateverComes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())

@@ -88,15 +88,14 @@ func (f *fetcher) run(ctx context.Context) {
 			continue
 		}
 		out := f.fetch(ctx, f.requestFor(plan))
-		switch {
-		case out.err != nil && !out.onTrial:
+		if out.err != nil && !out.onTrial {
 			f.backOff(ctx, backoff)
-		case out.err == nil && out.entries == 0 && !plan.all && !plan.more:
-			_ = sleepOr(ctx, idlePoll, f.room)
-			fallthrough
-		default:
-			backoff.Reset()
+			continue
 		}
+		if out.err == nil && out.entries == 0 && !plan.all && !plan.more {
+			_ = sleepOr(ctx, idlePoll, f.room)
+		}
+		backoff.Reset()
 	}
 }
 
@@ -173,7 +172,7 @@ func (f *fetcher) sizeFirstRequest(ctx context.Context, r *request) {
 	}
 	f.sizes.learnPeeked(next)
 	if f.sizes.unknown() {
-		return // there is no entry yet
+		return // no stream has an entry yet
 	}
 	if r.items = f.set.putLargeOnTrial(r.items, next); len(r.items) == 0 {
 		return

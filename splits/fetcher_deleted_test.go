@@ -12,9 +12,9 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// A stream that expires once everything in it was read is the usual case where entries are kept for
-// a time: no error, and no reason to stop.
-func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
+// A stream that expires after everything in it was read is usual where entries are kept for a
+// limited time: it is not an error, and does not stop the split.
+func TestExpiredStreamThatWasReadIsNotALoss(t *testing.T) {
 	for name, failOnLoss := range map[string]bool{"continue": false, "fail": true} {
 		for what, again := range map[string][]string{"gone": nil, "written anew": {"new"}} {
 			t.Run(name+", "+what, func(t *testing.T) {
@@ -23,7 +23,7 @@ func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
 					w.fill(5)
 					a := w.join("a", func(c *splits.Config, _ *member) { c.FailOnLoss = failOnLoss })
 					settle(7 * time.Second)
-					release := a.faults.Hold(splitstest.Fetch) // it sees nothing of it halfway
+					release := a.faults.Hold(splitstest.Fetch) // it sees no intermediate state
 					w.store.Drop(w.only())
 					w.note(again...)
 					release()
@@ -45,7 +45,7 @@ func TestAStreamThatGoesAwayAfterEverythingWasReadIsNoLoss(t *testing.T) {
 
 // A store that lost more than the stream is damaged, even if everything in the stream had been
 // read.
-func TestAStreamThatGoesAwayWithThePositionIsNotSpent(t *testing.T) {
+func TestStreamLostWithItsPositionIsNotFullyRead(t *testing.T) {
 	for name, again := range map[string][]string{"gone": nil, "written anew": {"new"}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAStreamThatGoesAwayWithThePositionIsNotSpent(t *testing.T) {
 	}
 }
 
-func TestASeekIsNotTakenForATakeover(t *testing.T) {
+func TestSeekIsNotReportedAsATakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
@@ -81,8 +81,8 @@ func TestASeekIsNotTakenForATakeover(t *testing.T) {
 	})
 }
 
-// What is lost beside a seek is counted all the same.
-func TestASeekHidesNoLoss(t *testing.T) {
+// A loss at the same time as a seek is counted.
+func TestSeekHidesNoLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
@@ -97,9 +97,9 @@ func TestASeekHidesNoLoss(t *testing.T) {
 	})
 }
 
-// Whatever shows first that the topic is gone, its lease or its stream, and whether it is there
-// again by then.
-func TestATopicThatIsDeletedOnPurposeIsNoLoss(t *testing.T) {
+// Whichever shows first that the topic is gone, its lease or its stream, and whether or not it
+// exists again by then.
+func TestDeletedTopicIsNotALoss(t *testing.T) {
 	for name, failOnLoss := range map[string]bool{"continue": false, "fail": true} {
 		for what, c := range map[string]struct {
 			again []string

@@ -68,7 +68,7 @@ func (f *fetcher) readFirst(ctx context.Context, owned []*ownedSplit) {
 func (f *fetcher) reportEntry(at Cursor, next Peeked, failures int, err error) {
 	switch {
 	case next.Err == nil && next.Size < largeEntry && failures < 2:
-	case next.Err == nil && next.Offset == (Offset{}): // there is no entry: the cause is another one
+	case next.Err == nil && next.Offset == (Offset{}): // the split has no next entry: something else is wrong
 		f.health.fail(task{taskSplit, at.Split.Key}, err)
 	default:
 		err = &EntryError{Split: at.Split, After: at.After, Next: next, Cause: err}

@@ -14,7 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// distant is a Log each of whose reads takes a millisecond. It notes how many splits each names.
+// distant is a Streams whose reads take a millisecond each. It records how many splits each read
+// names.
 type distant struct {
 	splits.Streams
 
@@ -30,7 +31,7 @@ func (d *distant) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	return d.Streams.Fetch(ctx, req)
 }
 
-// take returns what was noted since the last call.
+// take returns the records since the last call.
 func (d *distant) take() (named []int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -38,13 +39,13 @@ func (d *distant) take() (named []int) {
 	return named
 }
 
-// far joins a member that reads from afar.
+// far joins a member that reads from a distant server.
 func (w *world) far(change ...func(*splits.Config, *member)) (*member, *distant) {
 	d := &distant{}
 	return w.join("a", append(change, func(c *splits.Config, _ *member) { d.Streams = c.Streams; c.Streams = d })...), d
 }
 
-func TestABusySplitFlowsAsIfItWereAlone(t *testing.T) {
+func TestBusySplitIsReadAsIfItWereAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 200)
 		a, log := w.far()
@@ -75,8 +76,8 @@ func TestABusySplitFlowsAsIfItWereAlone(t *testing.T) {
 	})
 }
 
-// Few entries are no backlog, however few were asked for.
-func TestATrickleOverManySplitsFlowsAtOnce(t *testing.T) {
+// A split that returns few entries has no backlog, however few were requested.
+func TestTrickleOverManySplitsFlowsImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 64)
 		a, _ := w.far()
@@ -106,7 +107,7 @@ func TestSplitsWithABacklogTakeTurns(t *testing.T) {
 		settle(3 * time.Second)
 		require.Equal(t, 100*2000, a.count())
 		few := 0
-		for _, n := range log.take()[20:60] { // the counts have grown, and few are through
+		for _, n := range log.take()[20:60] { // the counts have grown, and few reads are left
 			if n <= 16 {
 				few++
 			}
@@ -115,8 +116,8 @@ func TestSplitsWithABacklogTakeTurns(t *testing.T) {
 	})
 }
 
-// The backlog fills each request, as there is room for one entry alone.
-func TestAQuietSplitHasItsTurnBesideAnyBacklog(t *testing.T) {
+// The backlog fills each request, since there is room for one entry only.
+func TestIdleSplitsAreReadDespiteABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3)
 		a, _ := w.far(func(c *splits.Config, _ *member) { c.FetchMax = mega })

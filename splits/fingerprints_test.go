@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMarksAreApartButForTheNewest(t *testing.T) {
+func TestFingerprintsAreSpacedExceptTheNewest(t *testing.T) {
 	var m fingerprints
 	now := time.Now()
 	for i := 1; i <= 1000; i++ {
@@ -25,7 +25,7 @@ func TestMarksAreApartButForTheNewest(t *testing.T) {
 	assert.Equal(t, pos(1000, 1000), m[len(m)-2].at, "what is an hour old is kept")
 }
 
-func TestMarksWithin(t *testing.T) {
+func TestFingerprintsWithin(t *testing.T) {
 	var m fingerprints
 	for i := range 5 {
 		m.add(pos(10*i, int64(i)), sumOf(Entry{}), time.Now().Add(time.Duration(i)*time.Second))
@@ -41,7 +41,7 @@ func TestMarksWithin(t *testing.T) {
 	)
 }
 
-func TestAMarkIsItsEntryOnly(t *testing.T) {
+func TestFingerprintMatchesOnlyItsEntry(t *testing.T) {
 	e := Entry{Offset: pos(7, 0).Offset, Fields: []string{"a", "b"}}
 	m := fingerprint{at: pos(7, 7), sum: sumOf(e)}
 	assert.True(t, m.matches(Entry{Offset: e.Offset, Fields: []string{"a", "b"}}))

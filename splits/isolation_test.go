@@ -14,18 +14,18 @@ import (
 
 var errBad = errors.New("bad")
 
-// sink is a pipeline that takes entries by their numbers, and rejects each batch that has a bad
-// one.
+// sink is a pipeline that identifies entries by their numbers, and rejects each batch that has a
+// bad one.
 type sink struct {
 	isolation
 	now       time.Time
 	bad       map[int]bool
 	down      bool                      // rejects everything
 	hint      func(numbers []int) []int // nil: no hints
-	trust     bool                      // hints are trusted until one was wrong
-	log       []string                  // what came
-	got       []int                     // what was accepted, in order
-	delivered int                       // entries that came again
+	trust     bool                      // hints are used until one was wrong
+	log       []string                  // the numbers of each delivery
+	got       []int                     // accepted numbers, in order
+	delivered int                       // number of delivered entries
 	waited    time.Duration
 }
 
@@ -64,7 +64,7 @@ func (s *sink) take(p piece) {
 	}
 }
 
-// batch has the sink take a new batch with the entries from one number to another.
+// batch delivers a new batch with the entries from one number to another.
 func (s *sink) batch(from, to int) {
 	tracker := newTracker(Position{})
 	all := entries(from, to)
@@ -76,7 +76,7 @@ func (s *sink) batch(from, to int) {
 	s.take(p)
 }
 
-// goOn hands out again what is due, for so many times, or until all is accepted.
+// goOn hands out again what is due, the given number of times, or until everything is accepted.
 func (s *sink) goOn(times int) {
 	for range times {
 		s.now = s.now.Add(time.Microsecond)
@@ -137,7 +137,7 @@ func TestHintThatIsWrongIsUsedOnce(t *testing.T) {
 	assert.False(t, s.trust)
 }
 
-func TestHintThatNamesAllOrNoEntryIsNone(t *testing.T) {
+func TestHintThatNamesAllOrNoEntryIsIgnored(t *testing.T) {
 	for _, hint := range [][]int{{}, {0, 1, 2, 3}, {-1}, {4}, {1, 9}} {
 		s := newSink(nil, 2)
 		s.hint = func(n []int) []int { return hint }
@@ -166,8 +166,9 @@ func TestEntryThatFailsAloneBacksOff(t *testing.T) {
 	assert.LessOrEqual(t, s.wait(s.now), maxRetryWait)
 }
 
-// An outage costs few attempts, however many entries wait, and is over at once when it is over.
-func TestOutageIsMetWithFewAttempts(t *testing.T) {
+// An outage costs few attempts, however many entries wait, and everything is accepted as soon as it
+// is over.
+func TestOutageCostsFewAttempts(t *testing.T) {
 	s := newSink(nil)
 	s.down = true
 	s.batch(1, 500)
@@ -181,7 +182,7 @@ func TestOutageIsMetWithFewAttempts(t *testing.T) {
 	assert.LessOrEqual(t, s.waited, maxRetryWait)
 }
 
-// One bad entry of 500: few are delivered twice, and the others do not wait.
+// One bad entry of 500: few entries are delivered twice, and the others do not wait.
 func TestCostOfOneBadEntry(t *testing.T) {
 	for _, bad := range []int{1, 250, 499, 500} {
 		s := newSink(nil, bad)
@@ -204,7 +205,7 @@ func TestCostOfOneBadEntry(t *testing.T) {
 	}
 }
 
-// Whatever hints say, everything is accepted once and each key in order.
+// Whatever the hints are, every entry is accepted once, and each key in order.
 func TestEverythingIsAcceptedOnceAndEachKeyInOrder(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 0))

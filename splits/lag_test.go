@@ -42,7 +42,7 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// behind is the true lag.
+// behind returns the true lag.
 func (m *model) behind(at Offset) (n int64) {
 	for _, id := range m.present {
 		if at.Before(Offset{Millis: uint64(id)}) {
@@ -52,9 +52,8 @@ func (m *model) behind(at Offset) (n int64) {
 	return n
 }
 
-// Whatever is trimmed and deleted: the lag is never below the truth, and is the truth if it says
-// so.
-func TestLagIsThatOfAModel(t *testing.T) {
+// Whatever is trimmed and deleted: the lag is never too low, and is correct if it is exact.
+func TestLagMatchesAModel(t *testing.T) {
 	for seed := range uint64(2000) {
 		m := &model{random: rand.New(rand.NewPCG(seed, 2)), read: map[int]bool{}}
 		m.add(m.random.IntN(30))

@@ -23,8 +23,8 @@ func TestNewLeaseIsNotTrusted(t *testing.T) {
 	assert.False(t, Lease{}.Trusted(time.Now()))
 }
 
-// The answer took 8 of 10 seconds: the store ends the lease 10 seconds after the request reached
-// it, which may be any time since it was sent.
+// The answer took 8 of 10 seconds. The store ends the lease 10 seconds after the request reached
+// it, which may be at any time since it was sent.
 func TestSlowRenewDoesNotExtendTrust(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := time.Now()
@@ -36,9 +36,9 @@ func TestSlowRenewDoesNotExtendTrust(t *testing.T) {
 	})
 }
 
-// suspended moves the monotonic clock of a time back against the wall clock, as the suspension of a
-// machine does, which the former does not count. There is no public way to have such a time: the
-// reading is the second word of time.Time.
+// suspended moves the monotonic clock of a time back relative to the wall clock, like a suspended
+// machine: the monotonic clock stops meanwhile. Package time has no function for that: the reading
+// is the second word of time.Time.
 func suspended(t time.Time, d time.Duration) time.Time {
 	*(*int64)(unsafe.Add(unsafe.Pointer(&t), unsafe.Sizeof(uint64(0)))) -= int64(d)
 	return t

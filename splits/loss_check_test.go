@@ -3,13 +3,15 @@ package splits
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// state of a stream with entries first-0 to last-0, of which so many were ever added.
+// stateOf returns the state of a stream with the entries first-0 to last-0, to which so many
+// entries were ever added.
 func stateOf(first, last int, added int64) State {
 	return State{
 		Exists: true, Length: int64(last - first + 1), EntriesAdded: added,
@@ -17,14 +19,14 @@ func stateOf(first, last int, added int64) State {
 	}
 }
 
-// deleted is the state after XDEL of entries, of which the highest was this.
+// deleted returns the state after XDEL of entries, of which the highest is given.
 func (s State) deleted(entries int64, highest int) State {
 	s.Length -= entries
 	s.MaxDeleted = Offset{Millis: uint64(highest)}
 	return s
 }
 
-func TestJudgeOfARead(t *testing.T) {
+func TestCheckOfReads(t *testing.T) {
 	emptied := State{Exists: true, EntriesAdded: 30, Last: Offset{Millis: 30}}
 	embedded := stateOf(1, 30, -1)
 	for name, c := range map[string]struct {
@@ -62,7 +64,7 @@ func TestJudgeOfARead(t *testing.T) {
 	}
 }
 
-func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
+func TestCheckOfReadsOfAReplacedStream(t *testing.T) {
 	seen := stateOf(1, 12, 12)
 	for name, c := range map[string]struct {
 		got   []Entry
@@ -90,33 +92,6 @@ func TestJudgeOfAReadOfAStreamThatWentBack(t *testing.T) {
 			want.loss = Loss{After: at, From: at, Entries: c.lost, Recreated: true}
 		}
 		assert.Equal(t, want, (*uncheckedReads)(nil).with(pos(10, 10), c.got).check(c.state, c.seen), name)
-	}
-}
-
-func TestAStreamWentBackIfItIsLessThanItWas(t *testing.T) {
-	deleted := stateOf(1, 5, 5).deleted(1, 3)
-	for name, c := range map[string]struct {
-		state, seen State
-		at          Position
-		want        bool
-	}{
-		"never read":                    {stateOf(1, 5, 5), State{}, pos(0, 0), false},
-		"at its end":                    {stateOf(1, 5, 5), State{}, pos(5, 5), false},
-		"beyond its end":                {stateOf(1, 5, 5), State{}, pos(6, 6), true},
-		"fewer added than read":         {stateOf(1, 9, 5), State{}, pos(6, 6), true},
-		"trimmed to nothing":            {State{Exists: true, EntriesAdded: 5, Last: Offset{Millis: 5}}, stateOf(1, 5, 5), pos(5, 5), false},
-		"not there, nor ever read":      {State{}, State{}, pos(5, CountUnknown), false},
-		"not there, and was read":       {State{}, State{}, pos(5, 5), true},
-		"not there, and was seen":       {State{}, stateOf(1, 5, 5), pos(0, 0), true},
-		"unchanged":                     {deleted, deleted, pos(5, 5), false},
-		"grown and trimmed":             {stateOf(4, 9, 9), stateOf(2, 5, 5), pos(5, 5), false},
-		"unread entries are gone":       {stateOf(1, 7, 7), stateOf(1, 9, 9), pos(5, 5), true},
-		"the first is another":          {stateOf(3, 12, 20), stateOf(4, 9, 9), pos(5, 5), true},
-		"deleted entries are back":      {stateOf(1, 5, 5), deleted, pos(5, 5), true},
-		"the server does not count":     {stateOf(1, 5, -1), stateOf(1, 9, -1), pos(5, CountUnknown), false},
-		"the server doesn't, and it is": {stateOf(1, 4, -1), stateOf(1, 9, -1), pos(5, CountUnknown), true},
-	} {
-		assert.Equal(t, c.want, c.state.rolledBackFrom(c.seen, c.at), name)
 	}
 }
 
@@ -192,9 +167,9 @@ func (m *model) fetch(after Offset, count int) (all []Entry) {
 	return all
 }
 
-// Whatever is trimmed and deleted, and whenever: nothing is reported that was not lost, and all of
-// it once the tail is reached.
-func TestReportedLossesAreThoseOfAModel(t *testing.T) {
+// Whatever is trimmed and deleted, at whatever time: only losses are reported, and all of them when
+// the end of the stream is reached.
+func TestReportedLossesMatchAModel(t *testing.T) {
 	for seed := range uint64(1000) {
 		m := &model{random: rand.New(rand.NewPCG(seed, 1)), read: map[int]bool{}}
 		m.add(m.random.IntN(30))
@@ -210,7 +185,7 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 				return
 			}
 			p := (*uncheckedReads)(nil).with(at, got)
-			m.damage() // before the state is asked for
+			m.damage() // before the state is read
 			state := m.state()
 			f := p.check(state, seen)
 			seen = state
@@ -227,4 +202,50 @@ func TestReportedLossesAreThoseOfAModel(t *testing.T) {
 		reported += p.check(m.state(), seen).loss.Entries
 		require.Equal(t, m.unread, reported, "seed %d", seed)
 	}
+}
+
+// read returns n entries of a size from a number on.
+func read(from, n, size int) []Entry {
+	all := make([]Entry, n)
+	for i := range all {
+		all[i] = Entry{Offset: Offset{Millis: uint64(from + i)}, Fields: []string{"body", strings.Repeat("x", size)}}
+	}
+	return all
+}
+
+func TestStatesOfLargeEntriesAreReadLessOften(t *testing.T) {
+	var p *uncheckedReads
+	assert.False(t, p.due(), "nothing was read")
+	assert.True(t, p.with(Position{}, read(1, 1, 100)).due())
+	p = p.with(Position{}, read(1, 1, largeStateEntry))
+	assert.False(t, p.due())
+	for i := 2; i < maxUnchecked; i++ {
+		p = p.with(Position{}, read(i, 1, largeStateEntry))
+		assert.False(t, p.due())
+	}
+	full := p.with(Position{}, read(maxUnchecked, 1, largeStateEntry))
+	assert.True(t, full.due(), "enough of them")
+	assert.Len(
+		t,
+		full.with(Position{}, read(maxUnchecked+1, 1, largeStateEntry)).offsets,
+		1,
+		"it does not grow while no answer comes",
+	)
+	assert.True(t, p.with(Position{}, read(maxUnchecked, 1, 100)).due(), "they became small")
+	p.quiet = true
+	assert.True(t, p.due(), "no more came")
+}
+
+// 3 of the 20 that are gone were read before, 2 by the first read; 15 were lost between the reads.
+func TestLossBetweenUncheckedReadsIsCounted(t *testing.T) {
+	p := (*uncheckedReads)(nil).
+		with(Position{Offset: Offset{Millis: 3}, EntriesRead: 3}, read(4, 2, largeStateEntry)).
+		with(Position{Offset: Offset{Millis: 5}, EntriesRead: 5}, read(21, 4, largeStateEntry))
+	f := p.check(
+		State{Exists: true, Length: 30, EntriesAdded: 50, First: Offset{Millis: 21}, Last: Offset{Millis: 50}},
+		State{},
+	)
+	assert.Equal(t, Loss{After: Offset{Millis: 3}, Entries: 15, Exact: true}, f.loss)
+	assert.EqualValues(t, 24, f.read)
+	assert.Equal(t, sumOf(read(24, 1, largeStateEntry)[0]), p.sum)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// nodeOf spreads the splits over two nodes: those of even and of odd numbers.
+// nodeOf distributes the splits over two nodes by even and odd numbers.
 func nodeOf(s splits.Split) string { return []string{"even", "odd"}[s.Partition%2] }
 
 func onNodes(cfg *splits.Config, _ *member) { cfg.Node, cfg.FetchGroup = nodeOf, nodeOf }
@@ -32,12 +32,12 @@ func (m *member) strike(node string, fault splitstest.Fault, methods ...splitste
 	})
 }
 
-// hang is a fault that keeps requests until their contexts end.
+// hang is a fault that delays requests until their contexts end.
 func hang() splitstest.Fault { return splitstest.Fault{Hold: make(chan struct{})} }
 
-// Commits and renewals of all nodes went one after the other, so a node that hung had the leases of
-// others come close to their end.
-func TestANodeThatHangsDelaysNoRenewalOfAnother(t *testing.T) {
+// A regression: commits and renewals of all nodes were sent one after the other, so that a node
+// that hung almost ended the leases on other nodes.
+func TestHungNodeDelaysNoRenewalOnAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		m := w.join("a", onNodes)
@@ -60,7 +60,7 @@ func TestANodeThatHangsDelaysNoRenewalOfAnother(t *testing.T) {
 	})
 }
 
-// traffic counts how many commits and renewals of each split are under way.
+// traffic counts the commits and renewals in flight for each split.
 type traffic struct {
 	splits.Leases
 	mu    sync.Mutex
@@ -93,7 +93,7 @@ func (c *traffic) Renew(ctx context.Context, ttl time.Duration, leases []splits.
 	return c.Leases.Renew(ctx, ttl, leases)
 }
 
-func TestASplitThatChangesNodesHasOneCommitInFlight(t *testing.T) {
+func TestSplitThatChangesNodesHasOneCommitInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		var moved atomic.Int64
@@ -119,8 +119,8 @@ func TestASplitThatChangesNodesHasOneCommitInFlight(t *testing.T) {
 	})
 }
 
-// One claim of all splits waited for the node that hung.
-func TestANodeThatHangsDelaysNoClaimOfAnother(t *testing.T) {
+// A regression: one request claimed all splits, and waited for the node that hung.
+func TestHungNodeDelaysNoClaimOnAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		w.fill(3)
@@ -133,15 +133,15 @@ func TestANodeThatHangsDelaysNoClaimOfAnother(t *testing.T) {
 	})
 }
 
-// The back-off of claims grew up to half a minute, and was one for all.
-func TestClaimsOnANodeAreTriedAgainWithinAHeartbeatWhateverFailsElsewhere(t *testing.T) {
+// A regression: the back-off of claims grew to half a minute, and all nodes shared it.
+func TestClaimsAreRetriedWithinAHeartbeatOnEachNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		m := w.join("a", onNodes, func(_ *splits.Config, m *member) {
 			m.strike("odd", splitstest.Fault{Fail: splitstest.ErrOutage}, splitstest.Claim)
 		})
 		settle(10 * time.Minute)
-		m.faults.Next(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage}) // may be that of either node
+		m.faults.Next(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage}) // may hit either node
 		m.faults.Next(splitstest.Claim, splitstest.Fault{Fail: splitstest.ErrOutage})
 		w.store.DropLease("g", w.store.Split("orders", 0))
 		require.Eventually(t, func() bool { return m.Owned() == 1 }, time.Minute, time.Millisecond)
@@ -154,7 +154,7 @@ func TestClaimsOnANodeAreTriedAgainWithinAHeartbeatWhateverFailsElsewhere(t *tes
 	})
 }
 
-func TestANodeThatHangsKeepsNoSplitOfAnotherFromBeingHandedOver(t *testing.T) {
+func TestHungNodeDelaysNoHandoverOnAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 8)
 		a := w.join("a", onNodes)
@@ -175,9 +175,9 @@ func TestANodeThatHangsKeepsNoSplitOfAnotherFromBeingHandedOver(t *testing.T) {
 	})
 }
 
-// A hint that comes while a claim is under way may be that of the very release that the claim came
-// too early for.
-func TestAHintDuringAClaimIsNotForgotten(t *testing.T) {
+// A hint that comes during a claim may be the hint of the release for which the claim came too
+// early.
+func TestHintDuringAClaimIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		split := w.store.Split("orders", 0)
@@ -186,7 +186,7 @@ func TestAHintDuringAClaimIsNotForgotten(t *testing.T) {
 		m := w.join("a", func(_ *splits.Config, m *member) {
 			m.faults.Set(splitstest.Claim, splitstest.Fault{DelayReply: time.Second})
 		})
-		settle(500 * time.Millisecond) // refused, and not heard of it
+		settle(500 * time.Millisecond) // refused, and the answer has not arrived
 		other.Release(t.Context(), []splits.Lease{{Split: split, Member: "other", Epoch: granted[0].Epoch}})
 		settle(1600 * time.Millisecond)
 		assert.Equal(t, 1, m.Owned())

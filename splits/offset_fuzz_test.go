@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// number is the offset as one number of 128 bits.
+// number returns the offset as one number of 128 bits.
 func (o Offset) number() *big.Int {
 	n := new(big.Int).SetUint64(o.Millis)
 	return n.Or(n.Lsh(n, 64), new(big.Int).SetUint64(o.Seq))
@@ -38,8 +38,7 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 	})
 }
 
-// Whatever is a start lies between 1970 and now, and reading after what comes before it begins
-// there.
+// Every valid start is between 1970 and now, and reading after the offset before it begins there.
 func FuzzParseStart(f *testing.F) {
 	for _, text := range []string{
 		"earliest", "latest", "2026-01-31T08:00:00Z", "2024-01-31T08:00:00.5+02:00", "1767225600000-7", "1767225600000", "0-0", "", "12-",
@@ -73,7 +72,7 @@ func FuzzParseStart(f *testing.F) {
 	})
 }
 
-// Incarnations of one member have one order, whatever the names are made of.
+// The incarnations of one member have one order, whatever the names are.
 func FuzzIncarnationsAreOrdered(f *testing.F) {
 	f.Add("host", "host", uint64(1), uint64(2), "a", "b")
 	f.Add("host", "host", uint64(1), uint64(1), "a", "b")
@@ -96,7 +95,7 @@ func FuzzIncarnationsAreOrdered(f *testing.F) {
 	})
 }
 
-// letters reports whether the text has letters and digits alone, and some.
+// letters reports whether the text has only letters and digits, and at least one.
 func letters(text string) bool {
 	return text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }

@@ -24,7 +24,7 @@ func TestParseOffset(t *testing.T) {
 	}
 }
 
-func TestBrokenOffsetIsRefused(t *testing.T) {
+func TestInvalidOffsetIsRejected(t *testing.T) {
 	for _, text := range []string{
 		"", "-", "-1", "1-", "a-1", "1-a", "1-2-3", "+1", "1-+2", " 1-2", "1-2 ", "1.5-0", "1e3", "*", "$", "0x1-0",
 		"18446744073709551616-0", "0-18446744073709551616",
@@ -45,7 +45,7 @@ func TestOffsetStringIsParsedBack(t *testing.T) {
 	assert.Equal(t, "1700000000000-7", Offset{1700000000000, 7}.String())
 }
 
-// ascending are offsets whose order floats and texts get wrong.
+// ascending are offsets that would be ordered wrongly as floats or as texts.
 var ascending = []Offset{
 	{0, 0},
 	{0, 1},
@@ -115,7 +115,7 @@ func FuzzParseOffset(f *testing.F) {
 	})
 }
 
-func TestAPositionIsStoredIfItTellsMore(t *testing.T) {
+func TestPositionIsStoredIfItIsBetter(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		p, stored Position

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oddSplits are splits whose names try to break the forms they are written in.
+// oddSplits are splits whose names contain the separators of the text forms.
 var oddSplits = []Split{
 	{Topic: "orders", Partition: 3, Key: "orders:3"},
 	{Topic: "plain", Partition: 0, Key: "plain"},
@@ -46,7 +46,7 @@ func TestSplitTextIsReadBackExactly(t *testing.T) {
 	}
 }
 
-func TestBrokenSplitTextIsRefused(t *testing.T) {
+func TestInvalidSplitTextIsRejected(t *testing.T) {
 	for _, text := range []string{"", "a", "a/1", "a/1/b/c", "a/x/b", "a/-1/b", "a//b", "%/1/b", "a/1/%zz", "a/9999999999999999999999/b"} {
 		kept := Split{Topic: "kept"}
 		err := kept.UnmarshalText([]byte(text))
@@ -75,7 +75,7 @@ func TestSplitJSONIsReadBackExactly(t *testing.T) {
 	assert.Equal(t, Split{Topic: "orders", Partition: 3, Key: "orders:3"}, got, "without an id")
 }
 
-func TestBrokenSplitJSONIsRefused(t *testing.T) {
+func TestInvalidSplitJSONIsRejected(t *testing.T) {
 	for _, data := range []string{`[]`, `"a"`, `{"partition_id":"1"}`, `{"partition_id":1.5}`, `{"partition_id":-1}`} {
 		var got Split
 		err := json.Unmarshal([]byte(data), &got)

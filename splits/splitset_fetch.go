@@ -24,7 +24,7 @@ type fetchPlan struct {
 	full        int           // items that probably return entries and have a backlog
 	more        bool          // some splits were left out that the next request will name
 	all         bool          // no split was left out: the request may block
-	wait        time.Duration // when to plan again, if there are no items and no signal comes
+	wait        time.Duration // when to plan again, if items is empty and no signal comes
 	largeStates int           // items that return the state of a stream with large entries
 }
 
@@ -91,7 +91,7 @@ func (set *splitSet) planFetch(group string, maxFull, maxSplits int) fetchPlan {
 	return plan
 }
 
-// planFirstFetch selects splits of one fetch group that were just added: their first read need not
+// planFirstFetch selects splits of one fetch group that were just added: their first read does not
 // wait for a blocked fetcher.
 func (set *splitSet) planFirstFetch(added []*ownedSplit, maxSplits int) []fetchItem {
 	var plan fetchPlan

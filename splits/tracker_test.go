@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// run of entries with the offsets from-0 to to-0.
+// entries returns entries with the offsets from-0 to to-0.
 func entries(from, to int) []Entry {
 	var all []Entry
 	for i := from; i <= to; i++ {
@@ -20,7 +20,7 @@ func entries(from, to int) []Entry {
 
 func pos(offset int, read int64) Position { return Position{Offset{Millis: uint64(offset)}, read} }
 
-func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
+func TestDoneStopsAtTheFirstGap(t *testing.T) {
 	tr := newTracker(pos(10, 5))
 	a := tr.Track(entries(11, 13), 5, time.Time{})
 	b := tr.Track(entries(14, 15), 8, time.Time{})
@@ -47,7 +47,7 @@ func TestDoneMovesOverResolvedEntriesWithoutAGapOnly(t *testing.T) {
 	assert.False(t, open)
 }
 
-func TestAnUnknownCountStaysUnknown(t *testing.T) {
+func TestUnknownCountStaysUnknown(t *testing.T) {
 	tr := newTracker(pos(10, CountUnknown))
 	s := tr.Track(entries(11, 11), CountUnknown, time.Time{})
 	tr.Resolve(s, 0)
@@ -141,7 +141,7 @@ func TestLearnSetsTheCountOfWhatIsDone(t *testing.T) {
 	assert.Equal(t, pos(10, 11), tracker.Done())
 }
 
-// One entry that is never resolved keeps no entry behind it in memory.
+// An entry that is never resolved keeps no entry behind it in memory.
 func TestTrackerKeepsNoEntriesBehindAGap(t *testing.T) {
 	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 4), 0, time.Time{})
@@ -166,8 +166,8 @@ func TestTrackerKeepsNoEntriesBehindAGap(t *testing.T) {
 	assert.Zero(t, tr.Ahead())
 }
 
-// Where entries were lost between two runs, the count at the end of each stays its own.
-func TestRunsThatAreNotCountedWithoutABreakAreNotMerged(t *testing.T) {
+// If entries were lost between two spans, the count at the end of each stays.
+func TestSpansWithALossBetweenThemAreNotMerged(t *testing.T) {
 	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 1), 0, time.Time{})
 	for _, s := range []*span{tr.Track(entries(2, 2), 1, time.Time{}), tr.Track(entries(9, 9), 8, time.Time{})} {
@@ -179,8 +179,8 @@ func TestRunsThatAreNotCountedWithoutABreakAreNotMerged(t *testing.T) {
 	assert.Equal(t, pos(9, 9), tr.Done())
 }
 
-// A loss that is found behind a run that was merged counts at its end.
-func TestShiftReachesTheEndOfAMergedRun(t *testing.T) {
+// A loss that is found behind a merged span changes the count at its end.
+func TestShiftReachesTheEndOfAMergedSpan(t *testing.T) {
 	tr := newTracker(pos(0, 0))
 	gap := tr.Track(entries(1, 1), 0, time.Time{})
 	for i := 2; i < 6; i++ {

@@ -22,7 +22,7 @@ func (w *world) behind(link splitstest.Link, change ...func(*splits.Config, *mem
 	return w.join("a", append(change, func(_ *splits.Config, m *member) { m.faults.SetLink(link) })...)
 }
 
-// await lets time pass until the member has so many entries, and returns how long it took.
+// await lets time pass until the member has received n entries, and returns how long it took.
 func (m *member) await(n int, atMost time.Duration) time.Duration {
 	m.w.t.Helper()
 	began := time.Now()
@@ -33,13 +33,13 @@ func (m *member) await(n int, atMost time.Duration) time.Duration {
 	return time.Since(began)
 }
 
-// allCauses are the errors of all troubles so far.
+// allCauses returns all errors that were passed to Unavailable.
 func (m *member) allCauses() []error { return see(m, func() []error { return slices.Clone(m.causes) }) }
 
 const megabyte = 1 << 20
 
-// A read that did not arrive in time was once repeated in the same size without end.
-func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
+// A regression: a read that did not arrive in time was repeated in the same size without end.
+func TestReadsAskForLessAfterAnUnfinishedOne(t *testing.T) {
 	slow := splitstest.Link{Rate: 2.5e6, Timeout: 6 * time.Second}
 	limited := splitstest.Link{MaxBytes: megabyte}
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
 		size              int
 		most              time.Duration
 		failures          int // at most
-		smallFirst, mixed int // entries of 100 bytes in front of those, and behind each
+		smallFirst, mixed int // entries of 100 bytes before those, and after each
 	}{
 		"slow, 1 MB":           {link: slow, splits: 16, each: 4, size: 1e6, most: 30720 * time.Millisecond},
 		"slow, 4 MB":           {link: slow, splits: 16, each: 2, size: 4e6, most: 61440 * time.Millisecond, failures: 1},
@@ -91,8 +91,8 @@ func TestReadsThatDoNotArriveAskForLess(t *testing.T) {
 	}
 }
 
-// One entry that can't be read once kept all partitions of its server from being read.
-func TestAnEntryThatDoesNotArriveIsReportedWhileOthersFlow(t *testing.T) {
+// A regression: one entry that can't be read kept all partitions of its server from being read.
+func TestUnreadableEntryIsReportedWhileOthersFlow(t *testing.T) {
 	for _, before := range []int{0, 1, 250} {
 		t.Run(fmt.Sprintf("behind %d others", before), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

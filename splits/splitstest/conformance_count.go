@@ -78,7 +78,7 @@ var countScenarios = []scenario{
 		counted := s.count(splits.CountRequest{UpTo: end, Most: 100})
 		assert.InDelta(s, 2000, counted.Size, 200)
 	}},
-	// The embedded server finds no entries there, the others refuse.
+	// The embedded server finds no entries there. Other stores return an error.
 	{"CountOfAnotherTypeCountsNothing", func(s *scene) {
 		s.SetWrongType(s.plain())
 		counted, err := s.log.Count(s.Context(), splits.CountRequest{Split: s.plain(), UpTo: end, Most: 10})
@@ -97,7 +97,7 @@ func (s *scene) count(req splits.CountRequest) splits.Counted {
 	return counted
 }
 
-// timeless is what was counted without the time that it took.
+// timeless returns the result without the time that it took.
 func (*scene) timeless(c splits.Counted) splits.Counted {
 	c.Took = 0
 	return c

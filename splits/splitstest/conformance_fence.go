@@ -14,7 +14,7 @@ func at(ms, seq uint64, read int64) splits.Position {
 	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
 }
 
-// fenceScenarios are about what a member may do under a lease, and when it may not any more.
+// fenceScenarios are about what a member may do under a lease, and when it may not do so any more.
 var fenceScenarios = []scenario{
 	{"CommitIsStored", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
@@ -67,7 +67,7 @@ var fenceScenarios = []scenario{
 	{"LeaseThatNeverWasIsFenced", func(s *scene) {
 		s.requireFenced(splits.Lease{Split: s.plain(), Member: "a", Epoch: 1})
 	}},
-	// Fencing it would void work for nothing: nobody else has touched the split.
+	// No other member has claimed the split, so fencing the owner would waste its work.
 	{"ExpiredLeaseThatNobodyTookCanBeRenewed", func(s *scene) {
 		lease, _ := s.claim("a", short, s.plain())
 		s.pass(2 * short)
@@ -96,7 +96,7 @@ var fenceScenarios = []scenario{
 		s.pass(2 * short)
 		s.requireHeld(s.plain(), "a", long/2, long)
 	}},
-	// A late duplicate of an older commit: the lease is the member's, so it is extended, but the
+	// A late duplicate of an older commit: the member has the lease, so it is extended, but the
 	// position stays.
 	{"LowerCommitIsKeptOut", func(s *scene) {
 		lease, _ := s.claim("a", short, s.plain())
@@ -222,7 +222,7 @@ var fenceScenarios = []scenario{
 	}},
 }
 
-// requireFenced asserts that nothing can be done under the lease.
+// requireFenced asserts that every request under the lease is refused.
 func (s *scene) requireFenced(lease splits.Lease) {
 	s.Helper()
 	require.ErrorIs(s, s.commit(long, lease, at(10, 0, 1)), splits.ErrFenced)

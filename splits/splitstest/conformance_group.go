@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// groupScenarios are about who is a member.
+// groupScenarios are about the members of a group.
 var groupScenarios = []scenario{
 	{"FirstBeatCreatesTheGroup", func(s *scene) {
 		view := s.beat("a", long)
@@ -79,8 +79,8 @@ var groupScenarios = []scenario{
 		s.requireNext(s.beat("a", 40*time.Second), 20*time.Second)
 		s.requireNext(s.beat("b", 50*time.Second), 40*time.Second)
 	}},
-	// The store was away: the silence is not the members' fault, and declaring all of them dead
-	// would move every split.
+	// The store was unavailable, so the members could not beat. Removing all of them would move
+	// every split.
 	{"SilenceOfEverybodyIsForgiven", func(s *scene) {
 		s.beat("a", long)
 		joined := s.beat("b", long)
@@ -91,7 +91,7 @@ var groupScenarios = []scenario{
 		assert.Equal(s, []string{"a", "b"}, view.Members)
 		assert.Equal(s, joined.Version, view.Version)
 		s.eventually("dropping a", func() bool {
-			view = s.beat("b", long) // a does not come back
+			view = s.beat("b", long) // a does not beat again
 			return len(view.Members) == 1
 		})
 		assert.Greater(s, view.Version, joined.Version)
@@ -149,8 +149,7 @@ var groupScenarios = []scenario{
 			s.beat("knock", long)
 		})
 	}},
-	// A member that beats while its subscription is being made must not miss what happens in
-	// between.
+	// A member that beats while its subscription is being made must not miss a change in between.
 	{"SubscribingIsAHintItself", func(s *scene) {
 		w := s.subscribe()
 		defer w.stop()
@@ -166,8 +165,8 @@ var groupScenarios = []scenario{
 	}},
 }
 
-// requireNext asserts that the earliest deadline is that far away, give or take what a slow machine
-// needs.
+// requireNext asserts that the earliest deadline is that far away, with a tolerance for slow
+// machines.
 func (s *scene) requireNext(view splits.View, want time.Duration) {
 	s.Helper()
 	assert.LessOrEqual(s, view.Next, want)

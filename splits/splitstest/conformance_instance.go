@@ -7,7 +7,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A static member and its incarnations, from the earliest to the latest.
+// The incarnations of a static member, from the earliest to the latest.
 const theMember = "rafka/till é"
 
 var lives = []string{
@@ -17,7 +17,7 @@ var lives = []string{
 	splits.Incarnation(theMember, 1_700_000_000_000_001, "A"),
 }
 
-// instanceScenarios are about static members, which come back under their name.
+// instanceScenarios are about static members, which return under their name.
 var instanceScenarios = []scenario{
 	{"LaterIncarnationTakesOverAtOnce", func(s *scene) {
 		split := s.create(1)[0]

@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// leaseScenarios are about who holds a split.
+// leaseScenarios are about the owners of splits.
 var leaseScenarios = []scenario{
 	{"FirstClaimIsGranted", func(s *scene) {
 		granted := s.claimOne("a", long, s.plain(), splits.Earliest())

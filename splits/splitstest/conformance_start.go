@@ -39,8 +39,8 @@ var startScenarios = []scenario{
 		assert.Equal(s, splits.Position{Offset: offsets[1].Prev(), EntriesRead: splits.CountUnknown}, position)
 		assert.Equal(s, offsets[1:], s.offsetsAfter(position.Offset))
 	}},
-	// Reading behind an offset that the stream has not reached could last for ever: it would count
-	// as rolled back.
+	// A read behind an offset that the stream has not reached could wait forever: the stream would
+	// look rolled back.
 	{"StartAtBehindTheLastEntryIsLatest", func(s *scene) {
 		offsets := s.fill(s.plain(), 3)
 		last := offsets[2]
@@ -66,7 +66,7 @@ var startScenarios = []scenario{
 			assert.Equal(s, splits.Position{}, granted.Position)
 		}
 	}},
-	// A crash before the first commit must not skip what came after the first claim.
+	// A crash before the first commit must not skip the entries that came after the first claim.
 	{"StartIsStoredAtOnce", func(s *scene) {
 		first := s.fill(s.plain(), 1)
 		granted := s.claimOne("a", short, s.plain(), splits.Latest())

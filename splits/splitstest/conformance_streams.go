@@ -99,15 +99,15 @@ var logScenarios = []scenario{
 	{"BlockEndsWithTheFirstEntry", func(s *scene) {
 		all := s.create(3)
 		s.fill(all[2], 1)
-		for _, split := range all[:2] { // a stream that is there, and one that is not
+		for _, split := range all[:2] { // a stream that exists, and one that does not
 			start := time.Now()
 			offset := make(chan splits.Offset, 1)
-			go func() { // ends by itself
+			go func() { // ends when the fetch returns
 				defer close(offset)
 				s.pass(50 * time.Millisecond)
 				offset <- s.Append(split, "a", "b")
 			}()
-			// All cursors are at their ends: only the new entry can end the wait.
+			// All cursors are at the ends of their streams: only the new entry can end the wait.
 			cursors := cursors(all...)
 			for i, state := range s.state(all...) {
 				cursors[i].After = state.Last
@@ -175,7 +175,7 @@ var logScenarios = []scenario{
 	}},
 }
 
-// cursors are at the beginnings of the splits.
+// cursors returns cursors before the first entries of the splits.
 func cursors(of ...splits.Split) []splits.Cursor {
 	cursors := make([]splits.Cursor, len(of))
 	for i, split := range of {
@@ -184,7 +184,7 @@ func cursors(of ...splits.Split) []splits.Cursor {
 	return cursors
 }
 
-// stateScenarios are about what streams look like.
+// stateScenarios are about the states of streams.
 var stateScenarios = []scenario{
 	{"MissingStreamHasNoState", func(s *scene) {
 		assert.Equal(s, splits.State{}, s.state(s.plain())[0])
@@ -251,7 +251,7 @@ var stateScenarios = []scenario{
 	}},
 }
 
-// requireState compares the state of the plain topic.
+// requireState asserts the state of the plain topic.
 func (s *scene) requireState(want splits.State) {
 	s.Helper()
 	if s.NoExactCounts {

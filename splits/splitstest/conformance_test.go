@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is the harness of a new Store.
+// memory returns the harness of a new Store.
 func memory(*testing.T) Harness {
 	store := NewStore()
 	topics := 0
@@ -44,7 +44,7 @@ func TestStoreInMemoryConformsInSimulatedTime(t *testing.T) {
 	}
 }
 
-// A wrapper that does nothing must not change anything either.
+// A wrapper without faults must not change anything.
 func TestHarmlessFaultsConform(t *testing.T) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {

@@ -17,7 +17,7 @@ var topicScenarios = []scenario{
 		assert.Equal(s, []splits.Split{{Topic: s.topic, Partition: 0, Key: s.topic}}, view.Splits)
 		assert.Equal(s, 1, view.Initial)
 	}},
-	// What is written there after the group was created has to be read, whatever the start.
+	// Entries written to them after the group was created have to be read, whatever the start is.
 	{"PlainTopicThatNobodyWroteToHasNoInitialSplit", func(s *scene) {
 		view := s.beat("a", long)
 		assert.Equal(s, []splits.Split{s.plain()}, view.Splits)
@@ -61,8 +61,8 @@ var topicScenarios = []scenario{
 		assert.Equal(s, 3, s.beatIn(later, splits.Beat{Member: "a", TTL: long}).Initial)
 		assert.Equal(s, 2, s.beat("a", long).Initial)
 	}},
-	// After FLUSHALL: whatever the topic holds came after it, and must not be passed over by a
-	// start at the latest.
+	// After FLUSHALL all entries of the topic are new, and a start at the latest entry must not
+	// skip them.
 	{"RejoiningALostGroupReadsFromTheBeginning", func(s *scene) {
 		all := s.create(3)
 		before := s.beat("a", long)

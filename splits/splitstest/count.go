@@ -6,7 +6,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Count implements splits.Log.
+// Count implements splits.Streams.
 func (l *Streams) Count(ctx context.Context, req splits.CountRequest) (counted splits.Counted, err error) {
 	if err := ctx.Err(); err != nil {
 		return counted, err

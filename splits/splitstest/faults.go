@@ -12,7 +12,7 @@ import (
 // Method names one method of the three interfaces, or the hints of a subscription.
 type Method string
 
-// The methods of splits.Group, splits.Leases and splits.Log. Hint is one call of the notify
+// The methods of splits.Group, splits.Leases and splits.Streams. Hint is one call of the notify
 // function of Wake.
 const (
 	Beat    Method = "Beat"
@@ -34,51 +34,52 @@ const (
 // ErrOutage is the error of every call during an outage.
 var ErrOutage = errors.New("splitstest: the store is away")
 
-// Fault is what happens to one call. The zero Fault is none; faults may be combined, and take
-// effect in the order of the fields. All waits but one end early with the call's context, whose
-// error is then the call's.
+// Fault is what happens to one call. The zero Fault is no fault. Faults may be combined, and take
+// effect in the order of the fields. All waits except PauseReply end early with the call's context,
+// and the call then returns the context's error.
 type Fault struct {
-	// Delay is how long the request takes to the store.
+	// Delay is how long the request takes to reach the store.
 	Delay time.Duration
-	// Hold keeps the request from the store until the channel is closed.
+	// Hold delays the request until the channel is closed.
 	Hold <-chan struct{}
-	// Fail is returned without that the store sees the request, or with Late not before that.
+	// Fail is returned to the caller, and the request never reaches the store; with Late it reaches
+	// the store later.
 	Fail error
-	// Late, with Fail, lets the store apply the request that long after the call failed; see
+	// Late, with Fail, is how long after the failed call the store applies the request; see
 	// Faults.Wait.
 	Late time.Duration
 	// DelayReply is how long the reply takes, after the request was applied.
 	DelayReply time.Duration
-	// HoldReply keeps the reply back until the channel is closed.
+	// HoldReply delays the reply until the channel is closed.
 	HoldReply <-chan struct{}
-	// PauseReply keeps the reply back until the channel is closed, whatever becomes of the context:
-	// the caller is paused, so that none of its timers fires, and finds the reply when it goes on.
+	// PauseReply delays the reply until the channel is closed, even if the context ends: the caller
+	// is paused, so that none of its timers fires, and receives the reply when it continues.
 	PauseReply <-chan struct{}
-	// Lose is returned in the place of the reply, after the request was applied.
+	// Lose is returned instead of the reply, after the request was applied.
 	Lose error
 }
 
-// Call is one call as a hook sees it.
+// Call is one call as a hook receives it.
 type Call struct {
 	Method Method
 	// Member is the caller, if the request names one.
 	Member string
-	// Splits are those of the request, in its order.
+	// Splits are the splits of the request, in its order.
 	Splits []splits.Split
 }
 
-// Counts tells how often calls of one method met each fault.
+// Counts is the number of calls of one method with each fault.
 type Counts struct {
 	Calls, Delayed, Held, Failed, Late, Lost int
 }
 
-// Faults sits between users of the three interfaces and a store, and lets calls fail as a network
-// and a server do. One Faults may wrap any number of stores' interfaces; give every simulated
-// process one of its own. The zero Faults is ready to use and harmless. All methods may be called
-// at any time.
+// Faults sits between the users of the three interfaces and a store, and makes calls fail as a
+// network and a server do. One Faults can wrap the interfaces of any number of stores; give each
+// simulated process one of its own. The zero Faults is ready to use and injects nothing. All
+// methods are safe for concurrent use.
 //
-// The fault of a call is, in this order: the outage; the next one of those given to Next; the one
-// given to Set; what the hook says.
+// The fault of a call is the first of these: the outage; the next fault given to Next; the fault
+// given to Set; the result of the hook.
 type Faults struct {
 	mu     sync.Mutex
 	outage bool
@@ -106,8 +107,8 @@ func (f *Faults) Set(method Method, fault Fault) {
 	f.set[method] = fault
 }
 
-// Next gives each of the next calls of the method one of the faults, behind those given to Next
-// before. A zero Fault lets one pass.
+// Next gives each of the next calls of the method one of the faults, after the faults of earlier
+// calls of Next. A zero Fault lets one call pass.
 func (f *Faults) Next(method Method, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -117,16 +118,15 @@ func (f *Faults) Next(method Method, faults ...Fault) {
 	f.next[method] = append(f.next[method], faults...)
 }
 
-// Hook has the function choose the fault of every call that no other setting covers; nil ends that.
-// It is called by many goroutines at once, and without locks held.
+// Hook makes the function choose the fault of every call that has no other fault; nil ends that.
+// Many goroutines call the function concurrently, without locks.
 func (f *Faults) Hook(hook func(Call) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hook = hook
 }
 
-// Hold keeps all calls of the method from the store until release is called, which may happen more
-// than once.
+// Hold delays all calls of the method until release is called, which may happen more than once.
 func (f *Faults) Hold(method Method) (release func()) {
 	gate := make(chan struct{})
 	f.Set(method, Fault{Hold: gate})
@@ -136,8 +136,8 @@ func (f *Faults) Hold(method Method) (release func()) {
 	})
 }
 
-// Outage makes the store unreachable, or reachable again: calls fail with ErrOutage, those under
-// way at its begin too, be it that they were applied, and subscriptions end.
+// Outage makes the store unreachable, or reachable again. In an outage calls fail with ErrOutage.
+// So do the calls in flight when it begins, even if they were applied. Subscriptions end.
 func (f *Faults) Outage(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -149,28 +149,30 @@ func (f *Faults) Outage(on bool) {
 	}
 }
 
-// Counts tells what calls of the method met so far.
+// Counts returns which faults the calls of the method have had so far.
 func (f *Faults) Counts(method Method) Counts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.counts[method]
 }
 
-// Wait returns when all late requests were applied, those too that are yet to fail.
+// Wait returns when all late requests have been applied, including the ones whose calls have yet to
+// fail.
 func (f *Faults) Wait() { f.late.Wait() }
 
 // Group wraps a splits.Group.
 func (f *Faults) Group(inner splits.Group) splits.Group { return &faultyGroup{inner, f} }
 
-// Leases wraps a splits.Leases. A fault is that of the whole call: it becomes the error of every
-// single request.
+// Leases wraps a splits.Leases. A fault concerns the whole call: it becomes the error of every
+// request in it.
 func (f *Faults) Leases(inner splits.Leases) splits.Leases { return &faultyLeases{inner, f} }
 
-// Log wraps a splits.Log.
+// Streams wraps a splits.Streams.
 func (f *Faults) Streams(inner splits.Streams) splits.Streams { return &faultyStreams{inner, f} }
 
-// run takes one call through its fault. It returns nil if the results that apply has stored are the
-// answer; with an error they must not be touched, since a late request may still be storing them.
+// run passes one call through its fault. If it returns nil, the results that apply has stored are
+// the answer. If it returns an error, the caller must not read them: a late request may still be
+// storing them.
 func (f *Faults) run(ctx context.Context, call Call, apply func(context.Context)) error {
 	fault := f.choose(call)
 	if fault.Late > 0 {
@@ -206,7 +208,7 @@ func (f *Faults) run(ctx context.Context, call Call, apply func(context.Context)
 	return fault.Lose
 }
 
-// choose finds the fault of a call and counts the call.
+// choose returns the fault of a call and counts the call.
 func (f *Faults) choose(call Call) Fault {
 	f.count(call.Method, func(c *Counts) { c.Calls++ })
 	f.mu.Lock()
@@ -228,7 +230,7 @@ func (f *Faults) choose(call Call) Fault {
 	return fault
 }
 
-// travel waits as long as a request or a reply is under way.
+// travel waits for the time that a request or a reply takes.
 func (f *Faults) travel(ctx context.Context, method Method, delay time.Duration, hold <-chan struct{}) error {
 	if delay > 0 {
 		f.count(method, func(c *Counts) { c.Delayed++ })
@@ -251,7 +253,7 @@ func (f *Faults) travel(ctx context.Context, method Method, delay time.Duration,
 	return nil
 }
 
-// applyLate starts a goroutine that ends once it has applied the request; Wait joins it.
+// applyLate starts a goroutine that ends when it has applied the request; Wait joins it.
 func (f *Faults) applyLate(ctx context.Context, method Method, after time.Duration, apply func(context.Context)) {
 	f.late.Go(func() {
 		time.Sleep(after)

@@ -149,8 +149,7 @@ func TestPausedCallerFindsTheReplyPastItsDeadline(t *testing.T) {
 	})
 }
 
-// The worst of unknown outcomes: the caller was told of a failure, and the request takes effect
-// afterwards.
+// The worst unknown outcome: the caller receives an error, and the request takes effect afterwards.
 func TestLateRequestIsAppliedAfterItFailed(t *testing.T) {
 	harm(t, func(t *testing.T, h *harmed) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -165,7 +164,7 @@ func TestLateRequestIsAppliedAfterItFailed(t *testing.T) {
 	})
 }
 
-func TestARequestThatIsToBeLateIsWaitedForFromTheStart(t *testing.T) {
+func TestWaitIncludesRequestsThatWillBeLate(t *testing.T) {
 	harm(t, func(t *testing.T, h *harmed) {
 		h.Next(Claim, Fault{Delay: time.Second, Fail: errInjected, Late: time.Second})
 		go h.claim(t.Context())
@@ -258,7 +257,7 @@ func TestHintsCanBeLost(t *testing.T) {
 		join := func(member string) {
 			time.Sleep(time.Second)
 			beatOf(t, h.group, member)
-			synctest.Wait() // the hint is heard before its fault is changed
+			synctest.Wait() // the hint is received before its fault is changed
 		}
 		join("a")
 		h.Set(Hint, Fault{Lose: errInjected})

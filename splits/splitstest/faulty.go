@@ -9,9 +9,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A request that is applied late runs after its call has returned. Therefore the methods below keep
-// copies of their arguments, and their results are variables that nobody looks at once the call has
-// failed.
+// A request that is applied late runs after its call has returned. So the methods below copy their
+// arguments, and store results in variables that are not read after the call has failed.
 
 type faultyGroup struct {
 	inner  splits.Group
@@ -48,8 +47,8 @@ func (g *faultyGroup) Leave(ctx context.Context, member string) error {
 	return err
 }
 
-// Wake knows faults at its begin, outages at any time, and hints that get lost: those whose fault
-// is Fail or Lose.
+// Wake can fail at its beginning, ends in an outage, and loses the hints whose fault is Fail or
+// Lose.
 func (g *faultyGroup) Wake(ctx context.Context, notify func()) error {
 	fault := g.faults.choose(Call{Method: Wake})
 	if err := g.faults.travel(ctx, Wake, fault.Delay, fault.Hold); err != nil {
@@ -78,8 +77,7 @@ func (g *faultyGroup) Wake(ctx context.Context, notify func()) error {
 	return err
 }
 
-// subscribe registers a subscription for the next outage, and reports false if there is one
-// already.
+// subscribe registers a subscription that the next outage ends. It returns false during an outage.
 func (f *Faults) subscribe(cancel *context.CancelCauseFunc) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -178,7 +176,7 @@ func callOf(method Method, leases []splits.Lease) Call {
 	return call
 }
 
-// run takes a call through its fault that answers with one error for each of its splits.
+// run passes a call through its fault, whose error becomes the error of each of its splits.
 func (l *faultyLeases) run(ctx context.Context, call Call, do func(context.Context) []error) []error {
 	var errs []error
 	if fault := l.faults.run(ctx, call, func(ctx context.Context) { errs = do(ctx) }); fault != nil {

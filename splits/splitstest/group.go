@@ -11,7 +11,8 @@ import (
 )
 
 // Group is the splits.Group of one group of one topic in a Store, as one process sees it: like the
-// real one it remembers how many partitions it has seen. Use one for each consumer.
+// implementation on Redis it remembers how many partitions it has seen. Use one Group for each
+// consumer.
 type Group struct {
 	store *Store
 	key   groupKey
@@ -22,7 +23,7 @@ type Group struct {
 
 var _ splits.Group = (*Group)(nil)
 
-// Group returns a group of the topic. Every call stands for another process.
+// Group returns a group of the topic, for another process.
 func (s *Store) Group(topic, group string) *Group {
 	return &Group{store: s, key: groupKey{topic, group}}
 }
@@ -32,7 +33,7 @@ type groupRecord struct {
 	version, planned uint64
 	plan             map[string][]int
 	partitions       int // 0 while the topic is plain
-	initial          int // partitions when the group was created, 0 if it is to read all from the beginning
+	initial          int // partitions when the group was created, 0 if it is to read all entries
 	lastBeat         int64
 	deadlines        map[string]int64  // of the members, in milliseconds
 	owners           map[string]string // incarnations of static members
@@ -54,8 +55,8 @@ func clonePlan(plan map[string][]int) map[string][]int {
 	return c
 }
 
-// Members returns the members of a group in ascending order, expired ones included that no beat has
-// dropped yet.
+// Members returns the members of a group in ascending order, including expired members that no beat
+// has removed yet.
 func (s *Store) Members(topic, group string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +76,7 @@ func (s *Store) Plan(topic, group string) splits.Plan {
 	return splits.Plan{}
 }
 
-// Version returns the version of a group, 0 if there is no such group.
+// Version returns the version of a group, 0 if the group does not exist.
 func (s *Store) Version(topic, group string) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +110,9 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 		return splits.View{}, 0, &splits.SupersededError{Member: b.Member, By: owner}
 	}
 	partitions, exists := s.state.partitions[key.topic]
-	if !exists { // it was lost, or the topic is plain: a topic once seen partitioned is never taken for plain
+	// The group was lost, or the topic is plain. A topic that was partitioned is never taken for
+	// plain.
+	if !exists {
 		partitions = max(known, g.partitions, 0)
 	}
 	if created := g.partitions < 0; created && !b.Rejoin {
@@ -127,8 +130,7 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 	return g.view(key.topic, b.Planned, now), partitions, nil
 }
 
-// enter stores the incarnation of a static member, and reports whether it takes the place of
-// another.
+// enter stores the incarnation of a static member, and reports whether it replaces another one.
 func (g *groupRecord) enter(b splits.Beat) (supersedes bool) {
 	if b.Owner == "" {
 		return false
@@ -138,8 +140,8 @@ func (g *groupRecord) enter(b splits.Beat) (supersedes bool) {
 	return before != "" && before != b.Owner
 }
 
-// present is how many splits of the topic exist, as far as a new group can tell: a plain one that
-// nobody wrote to does not, and a topic without its metadata may have been lost.
+// present returns how many splits of the topic exist for a new group. A plain topic without entries
+// does not exist, and a topic without its metadata may have been lost.
 func (s *Store) present(topic string, partitions int, exists bool) int {
 	switch {
 	case exists:
@@ -150,7 +152,7 @@ func (s *Store) present(topic string, partitions int, exists bool) int {
 	return 0
 }
 
-// refresh extends the membership of the caller, drops the members whose time has passed, and
+// refresh extends the membership of the caller, removes the members whose time has passed, and
 // reports whether the members changed.
 func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
 	g.grantGrace(caller, ttl, now)
@@ -166,10 +168,9 @@ func (g *groupRecord) refresh(caller string, ttl, now int64) bool {
 	return changed
 }
 
-// grantGrace spares the members whom the store, not their own silence, made late: if nobody could
-// beat for a ttl, everyone gets one more. Only to a caller that is listed itself: a new process
-// after the death of all others has to see them as dead. A clock that was set back must not let the
-// dead live on for as long.
+// grantGrace extends all memberships by a ttl if no member could beat for a ttl: then the store was
+// unavailable. The caller must be a member: a new process must see that all earlier members are
+// dead. A clock that was set back must not keep dead members alive for longer than a ttl.
 func (g *groupRecord) grantGrace(caller string, ttl, now int64) {
 	_, listed := g.deadlines[caller]
 	steppedBack := g.lastBeat > now
@@ -241,8 +242,8 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	return nil
 }
 
-// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened
-// before was not heard. Hints that come while notify runs are merged into one.
+// Wake implements splits.Group. It calls notify once when it has subscribed, since earlier hints
+// were not received. Hints that come while notify runs are merged into one.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
 	hints := make(chan struct{}, 1)
 	g.store.subscribe(g.key, hints)
@@ -273,12 +274,12 @@ func (s *Store) unsubscribe(key groupKey, hints chan struct{}) {
 	delete(s.hints[key], hints)
 }
 
-// hint tells the subscribers that the group has changed. The caller holds mu.
+// hint notifies the subscribers that the group has changed. The caller holds mu.
 func (s *Store) hint(key groupKey) {
 	for hints := range s.hints[key] {
 		notify(hints)
 	}
 }
 
-// millis is what a number of milliseconds lasts.
+// millis returns the duration of n milliseconds.
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -30,15 +30,15 @@ type leaseRecord struct {
 	moved        moved
 }
 
-// moved is what an operator did to a lease: the error of requests under the epoch that it ended.
+// moved records that an operator ended a lease: err is the error of requests under that epoch.
 type moved struct {
 	err   error
 	epoch uint64
 }
 
-// LeaseState is what a Store holds about the lease of one split.
+// LeaseState is the state of the lease of one split in a Store.
 type LeaseState struct {
-	// Owner is empty if the lease was released. It may have expired: then Remaining is not
+	// Owner is empty if the lease was released. The lease may have expired: then Remaining is not
 	// positive.
 	Owner     string
 	Epoch     uint64
@@ -47,7 +47,7 @@ type LeaseState struct {
 	Attempts  int
 }
 
-// Lease tells what the store holds about the lease of a split, and whether it holds anything.
+// Lease returns the state of the lease of a split, and whether the store has one.
 func (s *Store) Lease(group string, split splits.Split) (LeaseState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,8 +80,8 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	key, now := leaseKey{l.group, claim.Split.Key}, l.store.now()
 	r, stored := l.store.state.leases[key]
 	if r.owner != "" && r.owner != member && r.expires > now && !splits.Supersedes(member, r.owner) {
-		// More than the whole ttl can only be left if the clock was set back: then the ttl counts
-		// from now.
+		// More than the whole ttl can only be left if the clock was set back: then the ttl starts
+		// now.
 		r.expires = min(r.expires, now+r.ttl)
 		l.store.state.leases[key] = r
 		return splits.Granted{Err: &splits.HeldError{Owner: r.owner, Remaining: millis(r.expires - now)}}
@@ -106,8 +106,8 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 	}
 }
 
-// countAttempt updates the attempts for a claim that is about to be granted: only taking over an
-// expired lease counts.
+// countAttempt updates the attempts for a claim that is about to be granted: only the takeover of
+// an expired lease counts.
 func (r *leaseRecord) countAttempt(member string) {
 	switch {
 	case r.owner == member:
@@ -122,7 +122,7 @@ func (r *leaseRecord) countAttempt(member string) {
 	r.claimed = r.position.Offset
 }
 
-// resolve tells where a group begins to read a split of which it has no position.
+// resolve returns where a group begins to read a split of which it has no position.
 func (s *Store) resolve(claim splits.Claim) (splits.Position, error) {
 	state := s.describe(claim.Split)
 	if state.Err != nil {
@@ -182,8 +182,8 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	return errs
 }
 
-// held changes the record of a lease, unless the lease is not the member's any more. An expired
-// lease that nobody took over still is.
+// held changes the record of a lease, if the member has the lease. An expired lease that no other
+// member has taken over is still the member's.
 func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *leaseRecord, now int64)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -200,8 +200,8 @@ func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *le
 	return nil
 }
 
-// advance stores a position unless it is lower than the stored one. At the same place, what is
-// known of it stays known.
+// advance stores a position unless it is lower than the stored one. At the same offset a known
+// count is kept.
 func (r *leaseRecord) advance(to splits.Position) {
 	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.EntriesRead == splits.CountUnknown {
 		return

@@ -7,26 +7,26 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Link is a network connection that does not carry every answer to a Fetch. The zero Link carries
-// all of them at once.
+// Link is a network connection that limits the answers to Fetch. The zero Link carries every answer
+// immediately.
 type Link struct {
-	// Rate is how many bytes the link carries in a second; 0 for any number.
+	// Rate is the number of bytes per second; 0 for no limit.
 	Rate int
-	// Patience is how long the caller waits for an answer; 0 for any time.
+	// Timeout is how long the caller waits for an answer; 0 for no limit.
 	Timeout time.Duration
-	// Most is the size in bytes above which an answer is cut off at once; 0 for none.
+	// MaxBytes is the size in bytes above which an answer is cut off immediately; 0 for no limit.
 	MaxBytes int
 }
 
-// SetLink makes the answers of following calls of Fetch go through a link.
+// SetLink sends the answers to following calls of Fetch through a link.
 func (f *Faults) SetLink(link Link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.link = link
 }
 
-// carry takes the time that an answer needs. The error is splits.ErrUnfinished if the answer does
-// not arrive. As with Redis, the end of a context does not interrupt it.
+// carry waits for the time that an answer takes. The error is splits.ErrUnfinished if the answer
+// does not arrive. As with Redis, the end of a context does not interrupt it.
 func (f *Faults) carry(fetched []splits.Fetched) error {
 	f.mu.Lock()
 	link := f.link

@@ -2,9 +2,9 @@ package splitstest
 
 import "github.com/rafka-streams/rafka/splits"
 
-// What operators do to a Store on purpose. Members are to tell it from a loss.
+// What operators do to a Store on purpose. Members must not mistake it for a loss.
 
-// Seek moves the position of a split, whoever holds it, and ends its lease.
+// Seek moves the position of a split and ends its lease, whichever member has it.
 func (s *Store) Seek(group string, split splits.Split, to splits.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *Store) DeleteTopic(topic string) {
 	}
 }
 
-// fence is the answer to a request under a lease that is over. The caller holds mu.
+// fence returns the error of a request under a lease that has ended. The caller holds mu.
 func (s *Store) fence(key leaseKey, r leaseRecord, epoch uint64) error {
 	switch epoch {
 	case s.state.deleted[key]:

@@ -6,10 +6,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Verdict is the answer to an append with a number.
+// AppendResult is the result of an append with a number.
 type AppendResult int
 
-// The verdicts, as the append script gives them.
+// The results of the append script.
 const (
 	AppendWritten AppendResult = iota // the entries are in the stream
 	// an append of this epoch with this number or a higher one is there already: nothing was
@@ -19,7 +19,7 @@ const (
 	AppendGap   // the number before this one is not known: nothing was written
 )
 
-// producerKey names what is kept of one producer; it lies in the shard of the stream.
+// producerKey names what is kept of one producer; it is in the slot of the stream.
 type producerKey struct{ stream, producer string }
 
 // producerState is the epoch and number of a producer's last append to one stream.
@@ -28,9 +28,9 @@ type producerState struct{ epoch, seq uint64 }
 // Appended is the answer to AppendNumbered.
 type Appended struct {
 	Verdict AppendResult
-	// Epoch and Seq are what was known of the producer before; zero if nothing was.
+	// Epoch and Seq are what was known of the producer before; zero if it was not known.
 	Epoch, Seq uint64
-	// Offsets are those of the new entries, if any were written.
+	// Offsets are the offsets of the new entries, if any were written.
 	Offsets []splits.Offset
 }
 
@@ -60,7 +60,7 @@ func (s *Store) AppendNumbered(split splits.Split, producer string, epoch, seq u
 	return answer
 }
 
-// Entries returns what the stream of the split holds now.
+// Entries returns the entries in the stream of the split.
 func (s *Store) Entries(split splits.Split) []splits.Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()

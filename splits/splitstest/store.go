@@ -1,5 +1,5 @@
-// Package splitstest proves stores and what is built on them. Store is the reference implementation
-// of the interfaces of package splits, in memory; Faults wraps any implementation with faults;
+// Package splitstest tests stores and what is built on them. Store is the reference implementation
+// of the interfaces of package splits, in memory. Faults injects faults into any implementation.
 // TestStore is the suite that every implementation passes.
 package splitstest
 
@@ -14,17 +14,17 @@ import (
 )
 
 // Store keeps topics, streams, groups and leases in memory, with the semantics of the Redis
-// scripts: see the comments of splits.Group, splits.Leases and splits.Log. Group, Leases and Log
-// hand out the implementations, which share its state; its other methods are for tests, which fill
-// it, damage it and look into it. All methods may be called concurrently.
+// scripts: see the comments of splits.Group, splits.Leases and splits.Streams. Group, Leases and
+// Streams return the implementations, which share its state. Its other methods are for tests, which
+// fill, damage and inspect it. All methods are safe for concurrent use.
 //
 // Its clock is time.Now, in whole milliseconds, so that it follows the simulated time of
-// testing/synctest; StepClock sets it ahead or back. Waiting happens on channels alone, so that
-// waiting calls are durably blocked there.
+// testing/synctest; StepClock sets it forward or back. All waiting is on channels, so waiting calls
+// are durably blocked there.
 type Store struct {
 	mu      sync.Mutex
 	step    time.Duration                           // by which the clock differs from time.Now
-	state   *state                                  // all that a server would keep
+	state   *state                                  // what a server would store
 	broken  map[string]error                        // stream keys that cannot be read
 	readers map[string]map[chan struct{}]struct{}   // blocked reads by stream key
 	hints   map[groupKey]map[chan struct{}]struct{} // subscriptions of Wake
@@ -44,7 +44,7 @@ type groupKey struct{ topic, group string }
 
 type leaseKey struct{ group, stream string }
 
-// NewStore makes an empty store.
+// NewStore returns an empty store.
 func NewStore() *Store {
 	return &Store{
 		state:   newState(),
@@ -83,12 +83,12 @@ func (s *state) clone() *state {
 	return c
 }
 
-// now is the time of the store in milliseconds. The caller holds mu.
+// now returns the time of the store in milliseconds. The caller holds mu.
 func (s *Store) now() int64 { return time.Now().Add(s.step).UnixMilli() }
 
-// nextNumber is what the version of a group or the epoch of a lease becomes when it changes: the
-// time in microseconds, or, while the clock is behind by a millisecond or more, a step ahead that
-// is as good as random, so that after a rollback none comes a second time. The caller holds mu.
+// nextNumber returns the next version of a group or epoch of a lease: the time in microseconds.
+// While the clock is at least a millisecond behind the last number, it is that number plus a
+// pseudo-random step, so that no number comes again after a rollback. The caller holds mu.
 func (s *Store) nextNumber(number uint64) uint64 {
 	now := uint64(time.Now().Add(s.step).UnixMicro())
 	if number < now+1000 {
@@ -97,15 +97,15 @@ func (s *Store) nextNumber(number uint64) uint64 {
 	return number + 1 + now%1_000_000
 }
 
-// StepClock moves the clock of the store by d, forwards or backwards, as a correction of a server's
-// clock does. Steps add up.
+// StepClock moves the clock of the store by d, forward or back, like a correction of a server's
+// clock. Steps add up.
 func (s *Store) StepClock(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.step += d
 }
 
-// SetPartitions creates the topic, or sets how many partitions it has. Nobody is told: members see
+// SetPartitions creates the topic, or sets its number of partitions. It sends no hint: members see
 // it at their next beat.
 func (s *Store) SetPartitions(topic string, partitions int) {
 	s.mu.Lock()
@@ -113,8 +113,8 @@ func (s *Store) SetPartitions(topic string, partitions int) {
 	s.state.partitions[topic] = partitions
 }
 
-// Splits returns the splits of the topic in the order of their partitions: one, whose key is the
-// topic, if it was not created.
+// Splits returns the splits of the topic in the order of their partitions. A topic that was not
+// created has one split, whose key is the topic.
 func (s *Store) Splits(topic string) []splits.Split {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,7 +124,7 @@ func (s *Store) Splits(topic string) []splits.Split {
 // Split returns one split of the topic.
 func (s *Store) Split(topic string, partition int) splits.Split { return s.Splits(topic)[partition] }
 
-// splitsOf names the splits of a topic; 0 partitions stands for a plain one.
+// splitsOf returns the splits of a topic; 0 partitions stands for a plain topic.
 func splitsOf(topic string, partitions int) []splits.Split {
 	if partitions == 0 {
 		return []splits.Split{{Topic: topic, Key: topic}}
@@ -136,8 +136,8 @@ func splitsOf(topic string, partitions int) []splits.Split {
 	return all
 }
 
-// Append adds an entry to the split's stream, which it creates if need be, and wakes the reads that
-// wait for it. The fields alternate names and values.
+// Append adds an entry to the split's stream, which it creates if necessary, and wakes the reads
+// that wait for it. The fields alternate names and values.
 func (s *Store) Append(split splits.Split, fields ...string) splits.Offset {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +147,8 @@ func (s *Store) Append(split splits.Split, fields ...string) splits.Offset {
 	return offset
 }
 
-// AppendAt is Append with a given offset, and reports whether that lies behind all that was there
-// before.
+// AppendAt is Append with a given offset. It returns false if the offset is not behind all earlier
+// entries.
 func (s *Store) AppendAt(split splits.Split, offset splits.Offset, fields ...string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *Store) add(split splits.Split, entry splits.Entry) {
 	}
 }
 
-// stream returns the stream of the split, and creates it.
+// stream returns the stream of the split, and creates it if necessary.
 func (s *Store) stream(split splits.Split) *stream {
 	st := s.state.streams[split.Key]
 	if st == nil {
@@ -194,7 +194,7 @@ func (s *Store) TrimTo(split splits.Split, length int) {
 	}
 }
 
-// Delete removes one entry, as XDEL does, and reports whether it was there.
+// Delete removes one entry, as XDEL does, and reports whether it existed.
 func (s *Store) Delete(split splits.Split, offset splits.Offset) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,8 +225,8 @@ func (s *Store) DropGroup(topic, group string) {
 	delete(s.state.groups, groupKey{topic, group})
 }
 
-// Break lets every read of this one split fail with the error, as a key of another type or a
-// missing permission does; nil mends it.
+// Break makes every read of this split fail with the error, like a key of another type or a missing
+// permission; nil ends that.
 func (s *Store) Break(split splits.Split, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,74 +234,14 @@ func (s *Store) Break(split splits.Split, err error) {
 }
 
 // FlushAll removes everything: topics, streams, groups and leases. Subscriptions and blocked reads
-// live on.
+// stay.
 func (s *Store) FlushAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = newState()
 }
 
-// Snapshot is a copy of all that a Store kept at one time.
-type Snapshot struct{ state *state }
-
-// Snapshot copies what the store keeps now.
-func (s *Store) Snapshot() Snapshot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Snapshot{s.state.clone()}
-}
-
-// Restore takes the store back to the snapshot, as a failover to a replica does that lacked the
-// newest writes.
-func (s *Store) Restore(snapshot Snapshot) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = snapshot.state.clone()
-}
-
-// RestoreTopic takes the topic's own shard back to the snapshot: the number of its partitions and
-// its groups. On a cluster that can happen alone, as a partition's can: see RestoreSplit.
-func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.state.partitions, topic)
-	if n, ok := snapshot.state.partitions[topic]; ok {
-		s.state.partitions[topic] = n
-	}
-	maps.DeleteFunc(s.state.groups, func(k groupKey, _ *groupRecord) bool { return k.topic == topic })
-	for key, g := range snapshot.state.groups {
-		if key.topic == topic {
-			s.state.groups[key] = g.clone()
-		}
-	}
-}
-
-// RestoreSplit takes the shard of one partition back to the snapshot: its stream, its leases and
-// what is known of its producers.
-func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.state.streams, split.Key)
-	if st := snapshot.state.streams[split.Key]; st != nil {
-		s.state.streams[split.Key] = st.clone()
-	}
-	restoreKeys(s.state.leases, snapshot.state.leases, func(k leaseKey) bool { return k.stream == split.Key })
-	restoreKeys(s.state.deleted, snapshot.state.deleted, func(k leaseKey) bool { return k.stream == split.Key })
-	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
-}
-
-// restoreKeys makes the chosen keys of a map what they were.
-func restoreKeys[K comparable, V any](now, before map[K]V, chosen func(K) bool) {
-	maps.DeleteFunc(now, func(k K, _ V) bool { return chosen(k) })
-	for k, v := range before {
-		if chosen(k) {
-			now[k] = v
-		}
-	}
-}
-
-// nudge leaves a signal in a channel of capacity one; a signal that is there already serves as
-// well.
+// notify leaves a signal in a channel of capacity one, unless there is one already.
 func notify(signal chan struct{}) {
 	select {
 	case signal <- struct{}{}:

@@ -135,7 +135,7 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 		newer := claimOf(t, store, "a", split)
 		beatOf(t, group, "b")
 		store.SetPartitions("orders", 2)
-		for range 2 { // a snapshot serves more than once
+		for range 2 { // a snapshot can be restored twice
 			store.Restore(snapshot)
 			state, stored := store.Lease("g", split)
 			require.True(t, stored)
@@ -156,7 +156,7 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 	})
 }
 
-// A commit that was on its way when the store was rolled back passed for one of the new lease.
+// A regression: a commit in flight during a rollback of the store was accepted under the new lease.
 func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -176,8 +176,9 @@ func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	}
 }
 
-// A group that was rolled back used to give a version of the same millisecond again, or any while
-// its clock was behind, and a plan made for its lost members was stored for the new ones.
+// A regression: a group that was rolled back got a version again that had been used in the same
+// millisecond, or while its clock was behind. Then a plan for the lost members was stored for the
+// new ones.
 func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
 		t.Run(name, func(t *testing.T) { testVersionDoesNotComeAgain(t, step) })
@@ -229,8 +230,8 @@ func TestLooksIntoTheStore(t *testing.T) {
 	})
 }
 
-// A member that blocks must not keep a simulated clock from advancing, nor miss what comes while it
-// waits.
+// A member that blocks must not keep a simulated clock from advancing, and must not miss what comes
+// while it waits.
 func TestBlockedFetchEndsTheMomentDataComes(t *testing.T) {
 	inBubble(t, func(t *testing.T, store *Store) {
 		split := store.Split("orders", 0)
@@ -254,7 +255,7 @@ func TestBlockedFetchEndsTheMomentDataComes(t *testing.T) {
 	})
 }
 
-func TestBrokenSplitCanBeMended(t *testing.T) {
+func TestBrokenSplitCanBeRepaired(t *testing.T) {
 	store := NewStore()
 	split, broken := store.Split("orders", 0), errors.New("broken")
 	store.Append(split, "a", "b")

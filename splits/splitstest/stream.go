@@ -7,10 +7,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// stream is one Redis stream. The zero stream is one that was emptied before it ever held anything.
+// stream is one Redis stream. The zero stream was emptied before it ever had an entry.
 type stream struct {
 	entries    []splits.Entry // in the order of their offsets
-	last       splits.Offset  // last generated
+	last       splits.Offset  // the last generated offset
 	added      int64
 	maxDeleted splits.Offset
 }
@@ -21,7 +21,7 @@ func (s *stream) clone() *stream {
 	return &c
 }
 
-// next is the offset that an entry gets which is added at this time: offsets grow even if the clock
+// next returns the offset of an entry that is added at this time: offsets grow even if the clock
 // was set back.
 func (s *stream) next(now uint64) splits.Offset {
 	switch {
@@ -39,7 +39,7 @@ func (s *stream) add(entry splits.Entry) {
 	s.added++
 }
 
-// search finds the first entry at or behind the offset.
+// search returns the index of the first entry at or behind the offset.
 func (s *stream) search(offset splits.Offset) int {
 	i, _ := slices.BinarySearchFunc(
 		s.entries,
@@ -49,7 +49,7 @@ func (s *stream) search(offset splits.Offset) int {
 	return i
 }
 
-// after returns the entries behind the offset, at most count of them unless that is 0.
+// after returns the entries behind the offset, at most count unless count is 0.
 func (s *stream) after(offset splits.Offset, count int) []splits.Entry {
 	from := s.search(offset)
 	if from < len(s.entries) && s.entries[from].Offset == offset {
@@ -77,7 +77,7 @@ func (s *stream) delete(offset splits.Offset) bool {
 	return true
 }
 
-// describe tells the state of the stream; a nil stream does not exist.
+// describe returns the state of the stream; a nil stream does not exist.
 func (s *stream) describe() splits.State {
 	if s == nil {
 		return splits.State{}

@@ -7,16 +7,16 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Log is the splits.Log of a Store.
+// Streams is the splits.Streams of a Store.
 type Streams struct{ store *Store }
 
 var _ splits.Streams = (*Streams)(nil)
 
-// Log returns the entries of all splits of the store.
+// Streams returns the entries of all splits of the store.
 func (s *Store) Streams() *Streams { return &Streams{s} }
 
-// Fetch implements splits.Log. As with Redis, a read that waits is not interrupted by the end of
-// its context: it returns when there is something to read or the time to wait is over.
+// Fetch implements splits.Streams. As with Redis, the end of its context does not interrupt a read
+// that waits: it returns when there are entries or the time to wait is over.
 func (l *Streams) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (l *Streams) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	}
 }
 
-// Peek implements splits.Log.
+// Peek implements splits.Streams.
 func (l *Streams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (l *Streams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked
 	return all, nil
 }
 
-// State implements splits.Log.
+// State implements splits.Streams.
 func (l *Streams) State(ctx context.Context, of []splits.Split) ([]splits.State, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (l *Streams) State(ctx context.Context, of []splits.Split) ([]splits.State,
 	return states, nil
 }
 
-// read answers a request; if it has to wait, arrival will say when one of its streams gets an
-// entry, until forget is called.
+// read answers a request. If it has to wait, arrival receives a signal when one of its streams gets
+// an entry, until forget is called.
 func (s *Store) read(req splits.FetchRequest) (fetched []splits.Fetched, arrival chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Store) readInto(fetched []splits.Fetched, req splits.FetchRequest) bool
 	return s.fill(fetched, req)
 }
 
-// fill sets what there is to read now, and reports whether there is anything, be it an error. The
+// fill reads what there is now, and reports whether there is anything, including an error. The
 // caller holds mu.
 func (s *Store) fill(fetched []splits.Fetched, req splits.FetchRequest) bool {
 	found := false
@@ -129,7 +129,7 @@ func (s *Store) describe(split splits.Split) splits.State {
 	return s.state.streams[split.Key].describe()
 }
 
-// forget ends what read began.
+// forget removes what read registered.
 func (s *Store) forget(cursors []splits.Cursor, arrival chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
