@@ -28,7 +28,12 @@ func TestAssign(t *testing.T) {
 		"one member":         {[]string{"a"}, 3, nil, plan{"a": {0, 1, 2}}},
 		"members stand by":   {[]string{"a", "b", "c"}, 2, nil, plan{"a": {0}, "b": {1}, "c": {}}},
 		"a member joins":     {[]string{"a", "b"}, 4, plan{"a": {0, 1, 2, 3}}, plan{"a": {0, 1}, "b": {2, 3}}},
-		"a member dies":      {[]string{"a", "b"}, 6, plan{"a": {0, 1}, "b": {2, 3}, "c": {4, 5}}, plan{"a": {0, 1, 4}, "b": {2, 3, 5}}},
+		"a member dies": {
+			[]string{"a", "b"},
+			6,
+			plan{"a": {0, 1}, "b": {2, 3}, "c": {4, 5}},
+			plan{"a": {0, 1, 4}, "b": {2, 3, 5}},
+		},
 		"the odd one stays":  {[]string{"a", "b"}, 3, plan{"a": {0}, "b": {1, 2}}, plan{"a": {0}, "b": {1, 2}}},
 		"the topic grows":    {[]string{"a", "b"}, 4, plan{"a": {0}, "b": {1}}, plan{"a": {0, 2}, "b": {1, 3}}},
 		"the topic shrinks":  {[]string{"a", "b"}, 2, plan{"a": {0, 1}, "b": {2, 3}}, plan{"a": {0}, "b": {1}}},

@@ -107,8 +107,8 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	read := max(m.end.EntriesRead, g.at.EntriesRead)
 	fullyRead := m.fullyRead(g, s)
 	loss := Loss{
-		Split: g.lease.Split, After: g.at.Offset, Entries: s.lostUnread(m.lastState, read), Recreated: true, Gone: !s.Exists,
-		FullyRead: fullyRead, Stopped: c.cfg.FailOnLoss && !fullyRead,
+		Split: g.lease.Split, After: g.at.Offset, Entries: s.lostUnread(m.lastState, read),
+		Recreated: true, Gone: !s.Exists, FullyRead: fullyRead, Stopped: c.cfg.FailOnLoss && !fullyRead,
 	}
 	if loss.Stopped {
 		split.stopped = &LossError{Loss: loss, Remedy: c.cfg.Remedies.Stopped}

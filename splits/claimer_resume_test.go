@@ -76,7 +76,9 @@ func (b *blind) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fe
 
 // The stream was replaced before any state of it had been seen: only its entries are known.
 func TestStreamDeletedAfterFirstReadIsReadFromItsStart(t *testing.T) {
-	for name, soon := range map[string]bool{"seen while it is gone": false, "seen when it ends before what was read": true} {
+	for name, soon := range map[string]bool{
+		"seen while it is gone": false, "seen when it ends before the position": true,
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 1)

@@ -136,7 +136,10 @@ func TestNoRemainingEntryIsSkippedWhateverHappens(t *testing.T) {
 			w := newWorld(t, 1)
 			a := w.join("a", func(c *splits.Config, m *member) {
 				c.BatchSize, c.SplitBuffer = 1+random.IntN(20), 1+random.IntN(2000)
-				m.handle = func(b *splits.Batch) { time.Sleep(time.Duration(len(b.Entries)) * 20 * time.Millisecond); b.Ack() }
+				m.handle = func(b *splits.Batch) {
+					time.Sleep(time.Duration(len(b.Entries)) * 20 * time.Millisecond)
+					b.Ack()
+				}
 			})
 			snapshots := []func(){}
 			n, dropped, restored := 0, false, false

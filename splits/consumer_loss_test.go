@@ -46,7 +46,7 @@ func TestEntriesTrimmedBeforeTheyWereReadAreCounted(t *testing.T) {
 		settle(5 * time.Second)
 		require.Len(t, a.losses, 1)
 		assert.Equal(t, splits.Loss{Split: s, After: a.losses[0].After, Entries: 15, Exact: true}, a.losses[0])
-		assert.EqualValues(t, 30, w.lease(0).Position.EntriesRead, "the lost ones are counted as read: the lag is right again")
+		assert.EqualValues(t, 30, w.lease(0).Position.EntriesRead, "lost entries count as read, so the lag is right")
 		assert.Equal(t, 15, a.count())
 	})
 }

@@ -47,7 +47,10 @@ func (w *world) metered(change ...func(*splits.Config, *member)) (*member, *mete
 	var joined *member
 	ready := make(chan struct{})
 	meter.buffered = func() int { <-ready; return splits.Buffered(joined.Consumer) }
-	joined = w.join("a", append(change, func(c *splits.Config, _ *member) { meter.Streams = c.Streams; c.Streams = meter })...)
+	joined = w.join("a", append(change, func(c *splits.Config, _ *member) {
+		meter.Streams = c.Streams
+		c.Streams = meter
+	})...)
 	close(ready)
 	return joined, meter
 }

@@ -34,11 +34,11 @@ func TestFingerprintsWithin(t *testing.T) {
 	assert.Equal(t, m[2:3], m.within(pos(11, 0).Offset, pos(29, 0).Offset))
 	assert.Empty(t, m.within(pos(11, 0).Offset, pos(19, 0).Offset))
 	m.shift(pos(20, 0).Offset, 5)
-	assert.Equal(
-		t,
-		[]int64{0, 1, 2, 8, 9},
-		[]int64{m[0].at.EntriesRead, m[1].at.EntriesRead, m[2].at.EntriesRead, m[3].at.EntriesRead, m[4].at.EntriesRead},
-	)
+	var counts []int64
+	for _, f := range m {
+		counts = append(counts, f.at.EntriesRead)
+	}
+	assert.Equal(t, []int64{0, 1, 2, 8, 9}, counts)
 }
 
 func TestFingerprintMatchesOnlyItsEntry(t *testing.T) {

@@ -26,6 +26,9 @@ func (s State) deleted(entries int64, highest int) State {
 	return s
 }
 
+// missing returns the loss of n entries.
+func missing(n int64) *Loss { return &Loss{Entries: n, Exact: true} }
+
 func TestCheckOfReads(t *testing.T) {
 	emptied := State{Exists: true, EntriesAdded: 30, Last: Offset{Millis: 30}}
 	embedded := stateOf(1, 30, -1)
@@ -39,20 +42,28 @@ func TestCheckOfReads(t *testing.T) {
 		"nothing is missing":              {pos(10, 10), entries(11, 20), stateOf(5, 30, 30), nil, 20},
 		"first read of a whole stream":    {pos(0, 0), entries(1, 20), stateOf(1, 30, 30), nil, 20},
 		"trimmed up to where we had read": {pos(10, 10), entries(11, 20), stateOf(11, 30, 30), nil, 20},
-		"trimmed beyond":                  {pos(10, 10), entries(15, 20), stateOf(15, 30, 30), &Loss{Entries: 4, Exact: true}, 20},
-		"trimmed on since the read":       {pos(10, 10), entries(15, 20), stateOf(18, 30, 30), &Loss{Entries: 4, Exact: true}, 20},
+		"trimmed beyond":                  {pos(10, 10), entries(15, 20), stateOf(15, 30, 30), missing(4), 20},
+		"trimmed on since the read":       {pos(10, 10), entries(15, 20), stateOf(18, 30, 30), missing(4), 20},
 		"trimmed since, nothing missed":   {pos(10, 10), entries(11, 20), stateOf(18, 30, 30), nil, 20},
-		"all trimmed since":               {pos(10, 10), entries(15, 30), emptied, &Loss{Entries: 4, Exact: true}, 30},
-		"deleted at the front":            {pos(10, 10), entries(15, 20), stateOf(15, 30, 30).deleted(0, 12), &Loss{Entries: 4, Exact: true}, 20},
+		"all trimmed since":               {pos(10, 10), entries(15, 30), emptied, missing(4), 30},
+		"deleted at the front": {
+			pos(10, 10), entries(15, 20), stateOf(15, 30, 30).deleted(0, 12), missing(4), 20,
+		},
 		"trimmed, and deleted further on": {pos(10, 10), entries(15, 20), stateOf(15, 30, 30).deleted(0, 20), nil, 16},
 		"deleted in the middle":           {pos(10, 10), entries(15, 20), stateOf(5, 30, 30).deleted(0, 12), nil, 16},
-		"the same, at the tail":           {pos(10, 10), entries(15, 30), stateOf(5, 30, 30).deleted(4, 14), &Loss{Entries: 4, Exact: true}, 30},
-		"some of it deleted since":        {pos(10, 10), entries(15, 30), stateOf(15, 30, 30).deleted(3, 20), &Loss{Entries: 4, Exact: true}, 30},
-		"deleted before the group began":  {pos(0, 4), entries(1, 16), stateOf(1, 30, 34).deleted(0, 500), nil, 20},
-		"count unknown":                   {pos(10, CountUnknown), entries(15, 20), stateOf(15, 30, 30), nil, CountUnknown},
-		"count unknown, tail reached":     {pos(10, CountUnknown), entries(15, 30), stateOf(15, 30, 30), nil, 30},
-		"the server does not count":       {pos(10, 10), entries(15, 20), embedded, nil, 16},
-		"the stream is gone since":        {pos(10, 10), entries(11, 20), State{}, nil, 20},
+		"the same, at the tail": {
+			pos(10, 10), entries(15, 30), stateOf(5, 30, 30).deleted(4, 14), missing(4), 30,
+		},
+		"some of it deleted since": {
+			pos(10, 10), entries(15, 30), stateOf(15, 30, 30).deleted(3, 20), missing(4), 30,
+		},
+		"deleted before the group began": {pos(0, 4), entries(1, 16), stateOf(1, 30, 34).deleted(0, 500), nil, 20},
+		"count unknown": {
+			pos(10, CountUnknown), entries(15, 20), stateOf(15, 30, 30), nil, CountUnknown,
+		},
+		"count unknown, tail reached": {pos(10, CountUnknown), entries(15, 30), stateOf(15, 30, 30), nil, 30},
+		"the server does not count":   {pos(10, 10), entries(15, 20), embedded, nil, 16},
+		"the stream is gone since":    {pos(10, 10), entries(11, 20), State{}, nil, 20},
 	} {
 		f := (*uncheckedReads)(nil).with(c.before, c.got).check(c.state, State{})
 		want := finding{read: c.read}
@@ -83,7 +94,9 @@ func TestCheckOfReadsOfAReplacedStream(t *testing.T) {
 		"the same, with as many as had been read": {entries(20, 20), stateOf(0, 20, 11), seen, true, CountUnknown, 0},
 		"rolled back and written on":              {entries(13, 14), stateOf(1, 14, 9), seen, true, CountUnknown, 0},
 		"recreated since the read":                {entries(11, 12), stateOf(1, 5, 5), seen, true, CountUnknown, 0},
-		"fewer removed than before":               {entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, CountUnknown, 0},
+		"fewer removed than before": {
+			entries(13, 15), stateOf(5, 40, 36), stateOf(8, 12, 12), true, CountUnknown, 0,
+		},
 	} {
 		want := finding{change: rolledBack, read: c.read}
 		if !c.back {

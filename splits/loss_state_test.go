@@ -13,11 +13,13 @@ func TestRolledBackFrom(t *testing.T) {
 		at          Position
 		want        bool
 	}{
-		"never read":                    {stateOf(1, 5, 5), State{}, pos(0, 0), false},
-		"at its end":                    {stateOf(1, 5, 5), State{}, pos(5, 5), false},
-		"beyond its end":                {stateOf(1, 5, 5), State{}, pos(6, 6), true},
-		"fewer added than read":         {stateOf(1, 9, 5), State{}, pos(6, 6), true},
-		"trimmed to nothing":            {State{Exists: true, EntriesAdded: 5, Last: Offset{Millis: 5}}, stateOf(1, 5, 5), pos(5, 5), false},
+		"never read":            {stateOf(1, 5, 5), State{}, pos(0, 0), false},
+		"at its end":            {stateOf(1, 5, 5), State{}, pos(5, 5), false},
+		"beyond its end":        {stateOf(1, 5, 5), State{}, pos(6, 6), true},
+		"fewer added than read": {stateOf(1, 9, 5), State{}, pos(6, 6), true},
+		"trimmed to nothing": {
+			State{Exists: true, EntriesAdded: 5, Last: Offset{Millis: 5}}, stateOf(1, 5, 5), pos(5, 5), false,
+		},
 		"not there, nor ever read":      {State{}, State{}, pos(5, CountUnknown), false},
 		"not there, and was read":       {State{}, State{}, pos(5, 5), true},
 		"not there, and was seen":       {State{}, stateOf(1, 5, 5), pos(0, 0), true},

@@ -100,7 +100,9 @@ func TestSplitThatChangesNodesHasOneCommitInFlight(t *testing.T) {
 		c := &traffic{under: map[splits.Split]int{}}
 		w.join("a", func(cfg *splits.Config, m *member) {
 			cfg.CommitEvery = 100 * time.Millisecond
-			cfg.Node = func(s splits.Split) string { return nodeOf(splits.Split{Partition: s.Partition + int(moved.Load())}) }
+			cfg.Node = func(s splits.Split) string {
+				return nodeOf(splits.Split{Partition: s.Partition + int(moved.Load())})
+			}
 			c.Leases, cfg.Leases = cfg.Leases, c
 			m.faults.Set(splitstest.Commit, splitstest.Fault{Delay: 700 * time.Millisecond})
 			m.faults.Set(splitstest.Renew, splitstest.Fault{Delay: 700 * time.Millisecond})

@@ -41,8 +41,10 @@ func FuzzOffsetsAreNumbersOf128Bits(f *testing.F) {
 // Every valid start is between 1970 and now, and reading after the offset before it begins there.
 func FuzzParseStart(f *testing.F) {
 	for _, text := range []string{
-		"earliest", "latest", "2026-01-31T08:00:00Z", "2024-01-31T08:00:00.5+02:00", "1767225600000-7", "1767225600000", "0-0", "", "12-",
-		"1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "18446744073709551615-1", "+1-0", "1900000000000-0",
+		"earliest", "latest", "2026-01-31T08:00:00Z", "2024-01-31T08:00:00.5+02:00", "1767225600000-7", "1767225600000",
+		"0-0", "", "12-",
+		"1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "18446744073709551615-1", "+1-0",
+		"1900000000000-0",
 	} {
 		f.Add(text)
 	}

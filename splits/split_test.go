@@ -47,7 +47,9 @@ func TestSplitTextIsReadBackExactly(t *testing.T) {
 }
 
 func TestInvalidSplitTextIsRejected(t *testing.T) {
-	for _, text := range []string{"", "a", "a/1", "a/1/b/c", "a/x/b", "a/-1/b", "a//b", "%/1/b", "a/1/%zz", "a/9999999999999999999999/b"} {
+	for _, text := range []string{
+		"", "a", "a/1", "a/1/b/c", "a/x/b", "a/-1/b", "a//b", "%/1/b", "a/1/%zz", "a/9999999999999999999999/b",
+	} {
 		kept := Split{Topic: "kept"}
 		err := kept.UnmarshalText([]byte(text))
 		require.Error(t, err, text)

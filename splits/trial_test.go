@@ -41,34 +41,42 @@ const megabyte = 1 << 20
 // A regression: a read that did not arrive in time was repeated in the same size without end.
 func TestReadsAskForLessAfterAnUnfinishedOne(t *testing.T) {
 	slow := splitstest.Link{Rate: 2.5e6, Timeout: 6 * time.Second}
-	limited := splitstest.Link{MaxBytes: megabyte}
+	limited, tiny := splitstest.Link{MaxBytes: megabyte}, splitstest.Link{MaxBytes: 2000}
 	for name, c := range map[string]struct {
-		link              splitstest.Link
-		splits, each      int
-		size              int
-		most              time.Duration
-		failures          int // at most
-		smallFirst, mixed int // entries of 100 bytes before those, and after each
+		link         splitstest.Link
+		splits, each int
+		size         int
+		most         time.Duration
+		fails        int // at most
+		first, mixed int // entries of 100 bytes before those, and after each
 	}{
-		"slow, 1 MB":           {link: slow, splits: 16, each: 4, size: 1e6, most: 30720 * time.Millisecond},
-		"slow, 4 MB":           {link: slow, splits: 16, each: 2, size: 4e6, most: 61440 * time.Millisecond, failures: 1},
-		"slow, 10 MB":          {link: slow, splits: 4, each: 2, size: 10e6, most: 38400 * time.Millisecond, failures: 1},
-		"slow, 64 splits":      {link: slow, splits: 64, each: 2, size: 5e5, most: 30720 * time.Millisecond},
-		"slow, one split":      {link: slow, splits: 1, each: 40, size: 1e6, most: 19200 * time.Millisecond},
-		"slow, suddenly large": {link: slow, splits: 16, each: 4, size: 1e6, smallFirst: 300, most: 60 * time.Second, failures: 4},
-		"slow, among small":    {link: slow, splits: 16, each: 4, size: 2e6, mixed: 50, most: 150 * time.Second, failures: 10},
-		"limited, 100 KB":      {link: limited, splits: 16, each: 10, size: 1e5, most: 5 * time.Second, failures: 4},
-		"limited, 1 MB":        {link: limited, splits: 16, each: 10, size: 1e6, most: 5 * time.Second, failures: 4},
-		"limited, small":       {link: limited, splits: 16, each: 20_000, size: 100, most: 20 * time.Second, failures: 4},
-		"limited, large later": {link: limited, splits: 16, each: 10, size: 5e5, smallFirst: 1000, most: 20 * time.Second, failures: 100},
-		"limited, tiny limit":  {link: splitstest.Link{MaxBytes: 2000}, splits: 16, each: 500, size: 300, most: time.Minute, failures: 10_000},
+		"slow, 1 MB":      {link: slow, splits: 16, each: 4, size: 1e6, most: 30720 * time.Millisecond},
+		"slow, 4 MB":      {link: slow, splits: 16, each: 2, size: 4e6, most: 61440 * time.Millisecond, fails: 1},
+		"slow, 10 MB":     {link: slow, splits: 4, each: 2, size: 10e6, most: 38400 * time.Millisecond, fails: 1},
+		"slow, 64 splits": {link: slow, splits: 64, each: 2, size: 5e5, most: 30720 * time.Millisecond},
+		"slow, one split": {link: slow, splits: 1, each: 40, size: 1e6, most: 19200 * time.Millisecond},
+		"slow, then large": {
+			link: slow, splits: 16, each: 4, size: 1e6, first: 300, most: 60 * time.Second, fails: 4,
+		},
+		"slow, among small": {
+			link: slow, splits: 16, each: 4, size: 2e6, mixed: 50, most: 150 * time.Second, fails: 10,
+		},
+		"limited, 100 KB": {link: limited, splits: 16, each: 10, size: 1e5, most: 5 * time.Second, fails: 4},
+		"limited, 1 MB":   {link: limited, splits: 16, each: 10, size: 1e6, most: 5 * time.Second, fails: 4},
+		"limited, small":  {link: limited, splits: 16, each: 20_000, size: 100, most: 20 * time.Second, fails: 4},
+		"limited, large": {
+			link: limited, splits: 16, each: 10, size: 5e5, first: 1000, most: 20 * time.Second, fails: 100,
+		},
+		"limited, tiny limit": {
+			link: tiny, splits: 16, each: 500, size: 300, most: time.Minute, fails: 10_000,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, c.splits)
-				w.fill(c.smallFirst)
+				w.fill(c.first)
 				body := strings.Repeat("x", c.size)
-				n := c.smallFirst
+				n := c.first
 				for range c.each {
 					for _, s := range w.store.Splits("orders") {
 						w.store.Append(s, "n", strconv.Itoa(n), "body", body)
@@ -82,7 +90,7 @@ func TestReadsAskForLessAfterAnUnfinishedOne(t *testing.T) {
 				took := a.await(c.splits*n, c.most)
 				lost := a.faults.Counts(splitstest.Fetch).Lost
 				t.Logf("%s, %d of %d reads failed", took, lost, a.faults.Counts(splitstest.Fetch).Calls)
-				assert.LessOrEqual(t, lost, c.failures)
+				assert.LessOrEqual(t, lost, c.fails)
 				w.wantOnce(n, a)
 				assert.Empty(t, a.allCauses())
 				a.stopGracefully()

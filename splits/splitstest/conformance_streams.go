@@ -90,7 +90,8 @@ var logScenarios = []scenario{
 	{"BlockEndsWithNothing", func(s *scene) {
 		all := s.create(2)
 		start := time.Now()
-		for _, fetched := range s.fetch(splits.FetchRequest{Cursors: cursors(all...), Count: 1, Block: 100 * time.Millisecond}) {
+		req := splits.FetchRequest{Cursors: cursors(all...), Count: 1, Block: 100 * time.Millisecond}
+		for _, fetched := range s.fetch(req) {
 			assert.Empty(s, fetched.Entries)
 			require.NoError(s, fetched.Err)
 		}

@@ -158,7 +158,9 @@ func TestRestoreTakesEverythingBack(t *testing.T) {
 
 // A regression: a commit in flight during a rollback of the store was accepted under the new lease.
 func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
-	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
+	for name, step := range map[string]time.Duration{
+		"in the same millisecond": 0, "while the clock is behind": -time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, store *Store) {
 				store.SetPartitions("orders", 1)
@@ -180,7 +182,9 @@ func TestEpochThatWasRolledBackDoesNotComeAgain(t *testing.T) {
 // millisecond, or while its clock was behind. Then a plan for the lost members was stored for the
 // new ones.
 func TestVersionThatWasRolledBackDoesNotComeAgain(t *testing.T) {
-	for name, step := range map[string]time.Duration{"in the same millisecond": 0, "while the clock is behind": -time.Hour} {
+	for name, step := range map[string]time.Duration{
+		"in the same millisecond": 0, "while the clock is behind": -time.Hour,
+	} {
 		t.Run(name, func(t *testing.T) { testVersionDoesNotComeAgain(t, step) })
 	}
 }
