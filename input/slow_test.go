@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,28 +162,32 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 				journal,
 			)
 
-			var sent atomic.Int64
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
-			go func() { // ends with ctx
+			var slowest time.Duration // how long the busiest moment of the machine delayed an entry
+			go func() {               // ends with ctx
 				defer close(done)
+				latest := time.Now()
 				for i := 0; ctx.Err() == nil; i++ {
 					if key := fmt.Sprintf("orders:%d", i%8); key != "orders:3" {
 						if client.XAdd(ctx, &redis.XAddArgs{Stream: key, Values: []string{"body", "x"}}).Err() == nil {
-							sent.Add(1)
+							slowest, latest = max(slowest, time.Since(latest)), time.Now()
 						}
 					}
 					time.Sleep(5 * time.Millisecond) // a steady trickle
 				}
 			}()
+			var waits []time.Duration
 			for began := time.Now(); time.Since(began) < 15*time.Second; {
-				n := int(sent.Load())
-				if wait := readAll(t, in, 1, time.Minute); c.fields != "read_timeout: 1s\npool: {size: 1}" {
-					assert.Less(t, wait, 2*time.Second, "after %d messages", n)
-				}
+				waits = append(waits, readAll(t, in, 1, time.Minute))
 			}
 			cancel()
 			<-done
+			if name != "no second" { // with one connection, each attempt to read the large entry delays the others
+				slices.Sort(waits)
+				// One wait is left to chance: a large entry that delays the others does so at each attempt.
+				assert.Less(t, waits[len(waits)-2], 2*time.Second+4*slowest, "of %d waits", len(waits))
+			}
 			assert.Empty(t, journal.Lines("cannot be reached"))
 
 			proxy.Pass()
