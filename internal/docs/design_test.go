@@ -47,6 +47,21 @@ func TestDesignNamesWhatIsThere(t *testing.T) {
 	assert.Greater(t, checked, 40)
 }
 
+// TestWaysOfAMessageAreShort counts the files in the steps of the way in and of the way out.
+func TestWaysOfAMessageAreShort(t *testing.T) {
+	file := regexp.MustCompile("`(?:[\\w/]+/)?(\\w+\\.(?:go|lua))")
+	for _, heading := range []string{"The way in: Benthos to Redis", "The way out: Redis to Benthos"} {
+		steps, _, found := strings.Cut(section(t, document(t, "DESIGN.md"), heading), "\nOn the side:")
+		require.True(t, found, heading)
+		files := map[string]bool{}
+		for _, match := range file.FindAllStringSubmatch(steps, -1) {
+			files[match[1]] = true
+		}
+		assert.LessOrEqual(t, len(files), 24, "%s: %v", heading, files)
+		assert.Greater(t, len(files), 15, heading)
+	}
+}
+
 // locate finds a file that a document names: by its path, else in the folder that was named last,
 // else anywhere.
 func locate(t *testing.T, name, folder string) string {
