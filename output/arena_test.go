@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestWhatIsOnAPadStays(t *testing.T) {
+func TestArenaKeepsItsContent(t *testing.T) {
 	for _, announced := range []int{0, 1, 1000} {
 		p := &arena{left: announced}
 		var want, bodies, keys []string
@@ -17,7 +17,7 @@ func TestWhatIsOnAPadStays(t *testing.T) {
 			want = append(want, strings.Repeat(fmt.Sprintf("%04d", i), i%40*i%300))
 			source := []byte(want[i])
 			bodies, keys = append(bodies, p.body(source)), append(keys, p.key(want[i]))
-			lists = append(lists, append(p.list(i%7), want[i][:0], fmt.Sprint(i))) // some are longer than was said
+			lists = append(lists, append(p.list(i%7), want[i][:0], fmt.Sprint(i))) // some are longer than announced
 			clear(source)
 		}
 		assert.Equal(t, want, bodies)
@@ -28,7 +28,7 @@ func TestWhatIsOnAPadStays(t *testing.T) {
 	}
 }
 
-func TestAPadTakesFewPiecesAndNoMoreThanIsNeeded(t *testing.T) {
+func TestArenaTakesFewAllocationsOfTheNeededSize(t *testing.T) {
 	body := []byte(strings.Repeat("x", 256))
 	write := func(records int) func() {
 		return func() {
@@ -49,7 +49,7 @@ func TestAPadTakesFewPiecesAndNoMoreThanIsNeeded(t *testing.T) {
 	assert.Equal(t, []int{256, 4}, []int{p.texts.Cap(), cap(p.fields)}, "for one")
 }
 
-func TestALargeBodyIsOnNoPad(t *testing.T) {
+func TestLargeBodyIsNotOnTheArena(t *testing.T) {
 	p := &arena{left: 1000}
 	large := strings.Repeat("x", arenaBytes/8+1)
 	assert.Equal(t, large, p.body([]byte(large)))

@@ -144,7 +144,8 @@ func (s *settings) parseDelivery(conf *service.ParsedConfig) (err error) {
 	if err != nil {
 		return err
 	}
-	s.retry.initial, s.retry.longest, s.retry.maxElapsed = waits.InitialInterval, waits.MaxInterval, waits.MaxElapsedTime
+	s.retry.initial, s.retry.longest = waits.InitialInterval, waits.MaxInterval
+	s.retry.maxElapsed = waits.MaxElapsedTime
 	if s.maxInFlight, err = s.parseMaxInFlight(conf); err != nil {
 		return err
 	}

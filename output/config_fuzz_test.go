@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fuzzFields are fields that a fuzzed value is put into.
+// fuzzFields are the fields that get a fuzzed value.
 var fuzzFields = []string{
 	"stream_name",
 	"partitions",
@@ -36,12 +36,13 @@ var fuzzFields = []string{
 	"write_timeout",
 }
 
-// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it
-// refuses it names the field of, and it never shows the password beside it.
+// With any value of any field, neither the linter nor the constructor panics. The constructor
+// accepts what the linter accepts. An error names the field and does not show the password.
 func FuzzFields(f *testing.F) {
 	for i := range fuzzFields {
 		for _, value := range []string{
-			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615", "1s", "-1ns", "9999999h",
+			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615",
+			"1s", "-1ns", "9999999h",
 			"1MB", "8EiB", "null", "true", "[a]", "{a: b}",
 			"{max_interval: 0}", "{max_interval: 9999999h}",
 			"'${! @x }'", "'${! '", ".nan", "\"\\n\"", "!!binary aGk=", "&a [*a]", "2026-01-31", "rafka_key",
@@ -52,7 +53,7 @@ func FuzzFields(f *testing.F) {
 	linter := service.GlobalEnvironment().NewComponentConfigLinter()
 	f.Fuzz(func(t *testing.T, which uint8, value string) {
 		field := fuzzFields[int(which)%len(fuzzFields)]
-		// other fields, and the engine's variables
+		// other fields and the engine's variables
 		if strings.ContainsAny(value, "\n\r#$") && !strings.Contains(value, "${!") {
 			return
 		}
@@ -64,7 +65,7 @@ func FuzzFields(f *testing.F) {
 			}
 		}
 		conf, err := spec().ParseYAML(fields, nil)
-		if err != nil { // in the engine's own words
+		if err != nil { // an error of the engine
 			require.NotContains(t, err.Error(), secret)
 			return
 		}

@@ -31,7 +31,7 @@ func TestDefaults(t *testing.T) {
 	assert.True(t, s.batching.IsNoop())
 }
 
-// A key is set for order, which several batches at once don't keep.
+// A key is set to keep the order, which several batches in flight do not keep.
 func TestMaxInFlightFollowsFromTheKey(t *testing.T) {
 	for fields, want := range map[string]int{
 		"":                                 64,

@@ -155,7 +155,7 @@ func TestPartitionDownMeansThatConnectFails(t *testing.T) {
 		assert.True(
 			t,
 			h.partitionDown(t.Context(), appender.Target{Topic: "orders"}),
-			"a single server is requests about the topic",
+			"a single server gets the check of the topic",
 		)
 		require.ErrorIs(t, h.connect(t.Context()), errOutOfSpace)
 	})

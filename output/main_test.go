@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // journal collects log lines.
 type journal = logtest.Journal
 
-// fast are fields that make outages short, and let a busy machine answer in time.
+// fast are fields that shorten outages but give a busy machine time to answer.
 const fast = `
 read_timeout: 10s
 write_timeout: 10s
@@ -36,14 +36,15 @@ dial_timeout: 10s
 backoff: {initial_interval: 20ms, max_interval: 200ms}
 `
 
-// hasty are fields for servers that do not answer.
-const hasty = `
+// shortTimeouts are fields for servers that do not answer.
+const shortTimeouts = `
 read_timeout: 300ms
 write_timeout: 300ms
 dial_timeout: 300ms
 `
 
-// yamlFor has the fields for a server, and those of fast that they leave out.
+// yamlFor returns the configuration for a server: the given fields, and the fields of fast that are
+// not given.
 func yamlFor(server *redistest.Server, fields string) string {
 	all := "url: " + server.URL() + "\n" + fields + "\n"
 	for line := range strings.Lines(fast) {
@@ -54,8 +55,8 @@ func yamlFor(server *redistest.Server, fields string) string {
 	return all
 }
 
-// closedOutput makes an output that is not connected; url and the fast fields are set, more are
-// given. The stream_name is orders unless the fields say otherwise.
+// closedOutput returns an output that is not connected. It has the fields of yamlFor. The
+// stream_name is orders unless the fields contain another one.
 func closedOutput(t *testing.T, server *redistest.Server, fields string) (*output, *journal) {
 	t.Helper()
 	if !strings.Contains(fields, "stream_name:") {
@@ -69,7 +70,7 @@ func closedOutput(t *testing.T, server *redistest.Server, fields string) (*outpu
 	return out, j
 }
 
-// openOutput is closedOutput, connected.
+// openOutput returns a connected closedOutput.
 func openOutput(t *testing.T, server *redistest.Server, fields string) (*output, *journal) {
 	t.Helper()
 	out, j := closedOutput(t, server, fields)
@@ -77,7 +78,7 @@ func openOutput(t *testing.T, server *redistest.Server, fields string) (*output,
 	return out, j
 }
 
-// deliver does what the engine does with a batch: while the output is not connected it connects and
+// deliver writes a batch as the engine does: while the output is not connected, it connects and
 // writes the same batch again.
 func deliver(ctx context.Context, out *output, batch service.MessageBatch) error {
 	for {
@@ -107,7 +108,7 @@ func reconnect(ctx context.Context, out *output) error {
 	}
 }
 
-// message makes a message with metadata of the given names and values.
+// message returns a message with metadata of the given names and values.
 func message(body string, metadata ...string) *service.Message {
 	msg := service.NewMessage([]byte(body))
 	for i := 0; i < len(metadata); i += 2 {
@@ -116,7 +117,7 @@ func message(body string, metadata ...string) *service.Message {
 	return msg
 }
 
-// numbered makes a batch of the numbers, each with the metadata id = number modulo keys.
+// numbered returns a batch of numbers, each with the metadata id = number modulo keys.
 func numbered(from, to, keys int) service.MessageBatch {
 	var batch service.MessageBatch
 	for i := from; i < to; i++ {
@@ -125,7 +126,7 @@ func numbered(from, to, keys int) service.MessageBatch {
 	return batch
 }
 
-// bodies returns what a stream holds.
+// bodies returns the bodies of a stream's entries.
 func bodies(t *testing.T, client *redis.Client, stream string) []string {
 	t.Helper()
 	entries, err := client.XRange(t.Context(), stream, "-", "+").Result()
@@ -137,7 +138,7 @@ func bodies(t *testing.T, client *redis.Client, stream string) []string {
 	return all
 }
 
-// failures returns the errors of a BatchError by the place in the batch. The batch must have been
+// failures returns the errors of a BatchError by the index in the batch. The batch must have been
 // indexed before it was written.
 func failures(t *testing.T, index *service.Indexer, err error) map[int]error {
 	t.Helper()

@@ -127,18 +127,21 @@ func (o *observer) Gap(t appender.Target, lost appender.Lost) {
 		count = "at least"
 	}
 	o.log.Warnf(
-		"Redis lost acknowledged entries of %s: %s %d. Causes are a failover, or a restart without "+
+		"Redis lost %s %d acknowledged entries of %s. Causes are a failover, or a restart without "+
 			"appendfsync always. rafka_append_lost_entries_total counts the lost entries of all partitions",
-		t.Key,
 		count,
 		lost.Records,
+		t.Key,
 	)
 }
 
 // trimFailed logs that entries were written, but older ones were not trimmed.
 func (o *observer) trimFailed(t appender.Target, err error) {
 	if o.shouldWarn(o.trimWarned, t.Topic) {
-		o.log.Warnf("Messages are written, but old entries are not trimmed, although max_length or max_age is set: %v", err)
+		o.log.Warnf(
+			"Messages are written, but old entries are not trimmed, although max_length or max_age is set: %v",
+			err,
+		)
 	}
 }
 
@@ -190,7 +193,8 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 	if !first {
 		return
 	}
-	remedy := "keep batches whole between input and output (no split or group_by, nor pipeline.threads above 1 after them)"
+	remedy := "keep batches whole between input and output (no split or group_by, " +
+		"nor pipeline.threads above 1 after them)"
 	if maxInFlight > 1 {
 		remedy = fmt.Sprintf(
 			"set max_in_flight of this output to 1 (it is %d), and pipeline.threads to 1 if processors divide batches",

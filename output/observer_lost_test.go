@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// dumped are the keys of a partition and of its producers as they were at some time.
+// dumped is a copy of the keys of a partition and of its producers.
 type dumped map[string]string
 
 func dump(t *testing.T, client *redis.Client, patterns ...string) dumped {
@@ -41,8 +41,8 @@ func (d dumped) restore(t *testing.T, client *redis.Client) {
 	require.NoError(t, err)
 }
 
-// Redis took back writes that it had acknowledged, as after a failover: how many entries are gone
-// is told exactly, whether the output goes on in the same epoch or began another one since.
+// Redis loses acknowledged writes, as after a failover. The output reports the exact number of lost
+// entries, whether it is in the same epoch or has begun another one since.
 func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -74,7 +74,7 @@ func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	require.Eventually(t, func() bool { return gaps() == [2]int64{1, 9} }, time.Minute, time.Millisecond, "%v", gaps())
 	assert.Len(
 		t,
-		journal.Lines("level=WARN", "orders:0", "lost exactly 9 entries", "rafka_append_lost_entries_total"),
+		journal.Lines("level=WARN", "orders:0", "lost exactly 9 acknowledged entries", "rafka_append_lost_entries_total"),
 		1,
 	)
 
@@ -83,7 +83,7 @@ func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	send(20, 21)
 	assert.Equal(t, []string{"0", "1", "2", "20"}, bodies(t, client, "orders:0"))
 	require.Eventually(t, func() bool { return gaps() == [2]int64{2, 17} }, time.Minute, time.Millisecond, "%v", gaps())
-	assert.Len(t, journal.Lines("level=WARN"), 1, "the log is told once a minute")
+	assert.Len(t, journal.Lines("level=WARN"), 1, "one log line a minute")
 	send(21, 30)
 	assert.Equal(t, [2]int64{2, 17}, gaps())
 }

@@ -18,7 +18,7 @@ func newTestObserver() (*observer, *clock, *journal, *[]string) {
 	return o, c, j, &lost
 }
 
-func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
+func TestOutageLogsOneLineWhenItBeginsAndOneWhenItEnds(t *testing.T) {
 	o, clock, journal, _ := newTestObserver()
 	a, b := appender.Target{Topic: "t", Key: "t:0"}, appender.Target{Topic: "t", Partition: 1, Key: "t:1"}
 	o.RetriesEnded(a, nil)
@@ -35,7 +35,7 @@ func TestTroubleIsOneLineAtItsBeginningAndOneAtItsEnd(t *testing.T) {
 	assert.Len(t, journal.Lines("works again after 3s"), 1)
 }
 
-func TestTroubleThatLastsIsReportedOnceAMinute(t *testing.T) {
+func TestLongOutageIsLoggedOnceAMinute(t *testing.T) {
 	o, clock, journal, _ := newTestObserver()
 	for range 150 { // seconds
 		o.Retried(appender.Target{Topic: "t", Key: "t:0"}, appender.Result{Err: errors.New("refused")})
@@ -52,9 +52,8 @@ func TestTroubleThatLastsIsReportedOnceAMinute(t *testing.T) {
 	)
 }
 
-// A topic whose append was given up, and that is not written to again, kept every later outage from
-// being reported.
-func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
+// When the append of an unused topic had been given up, no later outage was logged.
+func TestNextOutageIsLoggedAfterAnAppendWasGivenUp(t *testing.T) {
 	o, _, journal, _ := newTestObserver()
 	gone, used := appender.Target{Topic: "gone", Key: "gone"}, appender.Target{Topic: "used", Key: "used"}
 	o.Retried(gone, appender.Result{Err: errors.New("refused")})
@@ -69,19 +68,19 @@ func TestOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 	assert.Len(t, journal.Lines("works again"), 2)
 }
 
-func TestGapsAreWarnedOfOnceAMinuteAndHaveTheTopicLookedAt(t *testing.T) {
+func TestGapWarnsOnceAMinuteAndExpiresTheTopic(t *testing.T) {
 	o, clock, journal, lost := newTestObserver()
 	for p := range 5 {
 		o.Gap(appender.Target{Topic: "t", Partition: p, Key: "t"}, appender.Lost{Records: 7, Exact: true})
 	}
 	assert.Len(t, *lost, 5)
-	assert.Len(t, journal.Lines("lost acknowledged entries"), 1)
+	assert.Len(t, journal.Lines("acknowledged entries of t"), 1)
 	clock.at = clock.at.Add(warnInterval)
 	o.Gap(appender.Target{Topic: "t", Key: "t"}, appender.Lost{Records: 7})
-	assert.Len(t, journal.Lines("lost acknowledged entries"), 2)
+	assert.Len(t, journal.Lines("acknowledged entries of t"), 2)
 }
 
-func TestFailureToTrimIsWarnedOfOnceAMinute(t *testing.T) {
+func TestFailedTrimWarnsOnceAMinute(t *testing.T) {
 	o, _, journal, _ := newTestObserver()
 	for range 3 {
 		o.trimFailed(appender.Target{Topic: "t", Key: "t"}, errors.New("no permission"))

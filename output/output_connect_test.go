@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestConnectReportsAtOnceAndThenRarely(t *testing.T) {
+func TestConnectReportsImmediatelyAndThenRarely(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := closedOutput(t, server, "")
 	server.Kill(t)
@@ -25,7 +25,7 @@ func TestConnectReportsAtOnceAndThenRarely(t *testing.T) {
 	require.ErrorAs(t, err, &later)
 	require.Error(t, out.Connect(t.Context()))
 
-	// The third report is a while away, but the server is noticed as soon as it is back.
+	// The third error is due later, but Connect returns as soon as the server is available.
 	result := make(chan error, 1)
 	go func() { result <- out.Connect(t.Context()) }() // joined below
 	server.Restart(t)
@@ -33,7 +33,7 @@ func TestConnectReportsAtOnceAndThenRarely(t *testing.T) {
 	case err := <-result:
 		require.NoError(t, err)
 	case <-time.After(time.Minute):
-		t.Fatal("the server was not noticed")
+		t.Fatal("Connect did not return after the server was started again")
 	}
 }
 
@@ -48,7 +48,7 @@ func TestConnectEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, out.Connect(ctx), context.DeadlineExceeded)
 }
 
-func TestConnectAgainKeepsTheSession(t *testing.T) {
+func TestSecondConnectKeepsTheSession(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, "")
 	before := out.current()
@@ -56,7 +56,7 @@ func TestConnectAgainKeepsTheSession(t *testing.T) {
 	assert.Same(t, before, out.current())
 }
 
-func TestConnectRefusesWrongPasswordWithoutShowingIt(t *testing.T) {
+func TestConnectErrorDoesNotShowAWrongPassword(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "right")
 	out, _ := closedOutput(t, server, "password: hunter2")
 	err := out.Connect(t.Context())
@@ -77,7 +77,7 @@ func TestMissingPermissionFailsConnectWithTheRemedy(t *testing.T) {
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 1, 1)))
 }
 
-func TestPermissionTakenAwayMeanwhile(t *testing.T) {
+func TestPermissionRevokedMeanwhile(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	require.NoError(t, client.Do(t.Context(), "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all").Err())
@@ -109,7 +109,7 @@ func TestCloseAtAnyTime(t *testing.T) {
 
 func TestCloseEndsConnectAndWrite(t *testing.T) {
 	server := redistest.Start(t)
-	out, _ := openOutput(t, server, hasty)
+	out, _ := openOutput(t, server, shortTimeouts)
 	server.Pause(t)
 	written := make(chan error, 1)
 	go func() { written <- out.WriteBatch(t.Context(), numbered(0, 1, 1)) }() // joined below
@@ -119,7 +119,7 @@ func TestCloseEndsConnectAndWrite(t *testing.T) {
 	connected := make(chan error, 1)
 	go func() { connected <- out.Connect(t.Context()) }() // joined below
 	start := time.Now()
-	_ = out.Close(context.Background()) // the append under way is given up
+	_ = out.Close(context.Background()) // Close gives up the append in flight
 	require.Error(t, <-connected)
 	assert.Less(t, time.Since(start), closeTimeout+20*time.Second)
 	server.Resume(t)
@@ -153,7 +153,7 @@ func TestConnectionTest(t *testing.T) {
 	assert.NotErrorAs(t, results[0].Err, &later)
 }
 
-func TestServerThatEvictsAnythingIsWarnedOfOnce(t *testing.T) {
+func TestEvictingServerWarnsOnce(t *testing.T) {
 	server := redistest.Start(t, "--maxmemory-policy", "allkeys-lfu")
 	out, journal := closedOutput(t, server, "")
 	for range 3 {
@@ -163,7 +163,7 @@ func TestServerThatEvictsAnythingIsWarnedOfOnce(t *testing.T) {
 	require.Len(t, warned, 1)
 	assert.Contains(t, warned[0], "maxmemory-policy allkeys-lfu")
 	require.NoError(t, out.ConnectionTest(t.Context())[0].Err)
-	assert.Len(t, journal.Lines("level=WARN"), 2, "a test says it too")
+	assert.Len(t, journal.Lines("level=WARN"), 2, "a connection test logs it too")
 	out, journal = openOutput(t, redistest.Start(t, "--maxmemory-policy", "volatile-lru"), "")
 	require.NoError(t, out.ConnectionTest(t.Context())[0].Err)
 	assert.Empty(t, journal.Lines("level=WARN"))

@@ -17,12 +17,12 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// pipeline is a stream in the real engine that ends in a rafka output.
+// pipeline is a stream in the real engine that writes to a rafka output.
 type pipeline struct {
 	send    service.MessageBatchHandlerFunc
 	journal *journal
 	metrics *logtest.Counters
-	within  time.Duration // in which it stops; one that is not connected takes most of it
+	within  time.Duration // the time limit for its stop; a disconnected output needs most of it
 }
 
 func startPipeline(t *testing.T, server *redistest.Server, fields string) *pipeline {
@@ -58,7 +58,7 @@ func TestPipelineSurvivesKilledRedis(t *testing.T) {
 		if b == 20 {
 			outage.Go(func() {
 				server.Kill(t)
-				// The output tells the engine, and the engine everybody, that it is not connected.
+				// The engine's /ready reports that the output is not connected.
 				lost := func() bool { return p.metrics.Get("output_connection_lost") > 0 }
 				assert.Eventually(t, lost, time.Minute, 10*time.Millisecond)
 				server.Restart(t)
@@ -76,7 +76,7 @@ func TestPipelineSurvivesKilledRedis(t *testing.T) {
 	assert.Positive(t, retries)
 }
 
-// onceInput hands out one batch and passes on what its acknowledgement says.
+// onceInput returns one batch, and reports how it was acknowledged.
 type onceInput struct {
 	batch service.MessageBatch
 	acked chan error
@@ -118,8 +118,8 @@ func TestPipelineReturnsOnlyTheBadMessages(t *testing.T) {
 	assert.Equal(t, []string{"c"}, bodies(t, server.Client(t), "orders:1"))
 }
 
-// An output that is connected for the engine and not for itself is called in a loop without a
-// pause, hundreds of thousands of times a second.
+// If Connect succeeds but WriteBatch returns ErrNotConnected, the engine calls both in a loop
+// without a pause, hundreds of thousands of times a second.
 func TestPipelineDoesNotSpinOnWrongType(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -144,7 +144,7 @@ func TestPipelineDoesNotSpinOnWrongType(t *testing.T) {
 	assert.Equal(t, []string{"b"}, bodies(t, client, "orders"))
 }
 
-// calls is the number of commands that the server has processed.
+// calls returns the number of commands that the server has processed.
 func calls(t *testing.T, server *redistest.Server) int {
 	t.Helper()
 	info, err := server.Client(t).Info(t.Context(), "stats").Result()
@@ -154,7 +154,7 @@ func calls(t *testing.T, server *redistest.Server) int {
 	return number(rest)
 }
 
-func TestPipelineStopsWhileRedisIsAway(t *testing.T) {
+func TestPipelineStopsDuringAnOutage(t *testing.T) {
 	server := redistest.Start(t)
 	p := startPipeline(t, server, "")
 	p.within = 8 * time.Second
@@ -163,5 +163,5 @@ func TestPipelineStopsWhileRedisIsAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer cancel()
 	require.Error(t, p.send(ctx, service.MessageBatch{message("b")}))
-	// The cleanup stops the stream and requires that it ends in time.
+	// The cleanup stops the stream, and requires that it ends in time.
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// durable are the arguments of a server that loses nothing it acknowledged.
+// durable are the arguments of a server that keeps all acknowledged writes.
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
-// collect reads the numbers of a topic's partitions and requires each from 0 to n-1 exactly once,
-// and those of one key in order.
+// collect reads the numbers in a topic's partitions. It requires each number from 0 to n-1 exactly
+// once and, if inOrder, the numbers of each key in order.
 func collect(t *testing.T, client *redis.Client, partitions, n, keys int, inOrder bool) {
 	t.Helper()
 	seen := make([]int, n)
@@ -66,8 +66,8 @@ func TestKilledRedisLosesNothingAndNothingIsWrittenTwice(t *testing.T) {
 		restart.Wait()
 	}
 	collect(t, server.Client(t), 4, written, 10, true)
-	assert.LessOrEqual(t, len(journal.Lines("is being retried")), kills, "at most one line for each outage")
-	assert.Len(t, journal.Lines("works again"), len(journal.Lines("is being retried")), "and one for its end")
+	assert.LessOrEqual(t, len(journal.Lines("is being retried")), kills, "at most one line per outage")
+	assert.Len(t, journal.Lines("works again"), len(journal.Lines("is being retried")), "and one per end")
 }
 
 func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
@@ -112,12 +112,12 @@ func TestKilledRedisWithManyBatchesInFlight(t *testing.T) {
 	collect(t, server.Client(t), 4, writers*batches*size, 10, false)
 }
 
-// An append whose answer does not come is not repeated as a new one when the engine brings the
-// batch again, not even if its key is another now.
+// If the reply to an append is missing and the engine passes the batch again, the append is not
+// repeated as a new one, even if the batch has another key now.
 func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	out, journal := openOutput(t, server, hasty+"partitions: 4\nkey: ${! uuid_v4() }\nmax_message_bytes: '200'")
+	out, journal := openOutput(t, server, shortTimeouts+"partitions: 4\nkey: ${! uuid_v4() }\nmax_message_bytes: '200'")
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 10, 1)))
 
 	server.Pause(t)
@@ -131,7 +131,7 @@ func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 
 	index := batch.Index()
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
-	require.Len(t, failed, 1, "what failed before the outage fails still")
+	require.Len(t, failed, 1, "a message that failed before the outage still fails")
 	assert.ErrorContains(t, failed[10], "max_message_bytes")
 	collect(t, client, 4, 20, 1, false)
 	assert.Len(t, journal.Lines("is being retried"), 1)
@@ -142,7 +142,7 @@ func TestStalledBatchIsWrittenOnceAfterReconnect(t *testing.T) {
 func TestEqualBatchesAreEachWritten(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	out, _ := openOutput(t, server, hasty)
+	out, _ := openOutput(t, server, shortTimeouts)
 	server.Pause(t)
 	results := make(chan error, 3)
 	write := func() { results <- out.WriteBatch(t.Context(), service.MessageBatch{message("same")}) }
@@ -163,8 +163,8 @@ func TestEqualBatchesAreEachWritten(t *testing.T) {
 	assert.Len(t, bodies(t, client, "orders"), 3)
 }
 
-// While Redis is away the retries of a batch do not run out: giving up would have its messages
-// written twice or out of order.
+// The retries of a batch do not run out during an outage. If they did, messages would be written
+// twice or out of order.
 func TestOutageLongerThanTheRetriesKeepsTheBatch(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	set, err := construct(t, "url: "+server.URL()+"\nstream_name: orders\npartitions: 4\nkey: ${! @id }\n"+
@@ -185,7 +185,7 @@ func TestOutageLongerThanTheRetriesKeepsTheBatch(t *testing.T) {
 	collect(t, server.Client(t), 4, 10, 10, true)
 }
 
-func TestUnknownTopicWhileRedisIsAwayIsNotConnected(t *testing.T) {
+func TestUnknownTopicInAnOutageIsNotConnected(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, "stream_name: ${! @topic }")
 	server.Kill(t)
@@ -197,7 +197,7 @@ func TestUnknownTopicWhileRedisIsAwayIsNotConnected(t *testing.T) {
 	assert.Len(t, bodies(t, server.Client(t), "new"), 1)
 }
 
-func TestRefusalThatPassesIsWaitedFor(t *testing.T) {
+func TestTemporaryRejectionIsRetried(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "")
@@ -215,7 +215,7 @@ func TestRefusalThatPassesIsWaitedFor(t *testing.T) {
 	assert.Equal(t, []string{"0", "1"}, bodies(t, client, "orders"))
 }
 
-func TestRetriesThatEndFailTheMessages(t *testing.T) {
+func TestMessagesFailWhenRetriesEnd(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "max_retries: 3\nstream_name: orders-${! @id }")
@@ -226,9 +226,8 @@ func TestRetriesThatEndFailTheMessages(t *testing.T) {
 	require.ErrorContains(t, err, "maxmemory")
 }
 
-// A topic whose append was given up, and that is not written to again, kept every later outage from
-// being reported.
-func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
+// When the append of an unused topic had been given up, no later outage was logged.
+func TestEveryOutageIsLoggedAfterAnAppendWasGivenUp(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, journal := openOutput(t, server, "max_retries: 2\nstream_name: orders-${! @id }")
@@ -249,7 +248,7 @@ func TestEveryOutageIsReportedAfterAnAppendWasGivenUp(t *testing.T) {
 
 func TestCancelledWriteReturns(t *testing.T) {
 	server := redistest.Start(t)
-	out, _ := openOutput(t, server, hasty)
+	out, _ := openOutput(t, server, shortTimeouts)
 	server.Pause(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

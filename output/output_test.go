@@ -16,7 +16,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestKeyedBatchLandsOnKafkasPartitionsInOrder(t *testing.T) {
+func TestKeyedBatchIsOnKafkasPartitionsInOrder(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "partitions: 4\nkey: ${! @id }")
@@ -49,7 +49,7 @@ func TestKeyedBatchLandsOnKafkasPartitionsInOrder(t *testing.T) {
 	assert.Equal(t, entries[0].Values["rafka_key"], entries[0].Values["id"])
 }
 
-func TestBadMessagesFailAloneWithTheirReasons(t *testing.T) {
+func TestBadMessagesFailWithTheirReasons(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, `
@@ -74,7 +74,8 @@ max_message_bytes: '40'
 	failed := failures(t, index, out.WriteBatch(t.Context(), batch))
 	require.Len(t, failed, 6)
 	for i, reason := range map[int]string{
-		1: "stream_name", 2: "hash tag", 4: "partitions 0 to 1", 5: "not a number", 6: "max_message_bytes (40)", 8: "stream_name",
+		1: "stream_name", 2: "hash tag", 4: "partitions 0 to 1", 5: "not a number",
+		6: "max_message_bytes (40)", 8: "stream_name",
 	} {
 		assert.ErrorContains(t, failed[i], reason)
 	}
@@ -83,7 +84,7 @@ max_message_bytes: '40'
 	assert.Equal(t, []string{"good 2"}, bodies(t, client, "b:1"))
 }
 
-func TestFailedInterpolationFailsItsMessageAlone(t *testing.T) {
+func TestFailedInterpolationFailsItsMessageOnly(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, `key: ${! json("id") }`)
 	batch := service.MessageBatch{message(`{"id":"a"}`), message("no json"), message(`{"id":"b"}`)}
@@ -102,7 +103,7 @@ func TestInterpolationSeesTheWholeBatch(t *testing.T) {
 	assert.Len(t, bodies(t, server.Client(t), "x-1"), 1)
 }
 
-func TestMetadataConflictIsWarnedOfOnce(t *testing.T) {
+func TestMetadataConflictWarnsOnce(t *testing.T) {
 	server := redistest.Start(t)
 	out, journal := openOutput(t, server, "metadata: {exclude_prefixes: [secret]}")
 	for range 3 {
@@ -171,7 +172,7 @@ func TestWriteWithoutSequenceNumbers(t *testing.T) {
 }
 
 func TestEmbeddedServerTakesWrites(t *testing.T) {
-	name := strings.ToLower(rand.Text()) // a server of its own, in every run
+	name := strings.ToLower(rand.Text()) // an embedded server per run
 	set, err := construct(
 		t,
 		"url: embedded://"+name+"\nstream_name: orders\npartitions: 3\nkey: ${! @id }\nmax_length: "+

@@ -45,7 +45,7 @@ func TestTopicKeepsItsOwnPartitionsWithOneWarning(t *testing.T) {
 	assert.Contains(t, journal.Lines("keeps this number")[0], "has 3 partitions")
 }
 
-func TestPartitionedTopicOverPlainStreamIsRefused(t *testing.T) {
+func TestPartitionsOnAPlainStreamAreRejected(t *testing.T) {
 	server := redistest.Start(t)
 	require.NoError(t, server.Client(t).Do(t.Context(), "XADD", "orders", "*", "body", "x").Err())
 	out, _ := closedOutput(t, server, "partitions: 4")
@@ -54,8 +54,8 @@ func TestPartitionedTopicOverPlainStreamIsRefused(t *testing.T) {
 	assert.NotContains(t, err.Error(), "cannot be reached")
 }
 
-// A topic that was partitioned once must not be taken for a plain stream when its metadata is gone:
-// readers would not find the rest.
+// A partitioned topic must not be treated as a plain stream when its metadata is missing: readers
+// would not find the entries of the plain stream.
 func TestFlushedMetadataIsWrittenBack(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -70,11 +70,11 @@ func TestFlushedMetadataIsWrittenBack(t *testing.T) {
 	topic, err := broker.NewTopics(client).Describe(t.Context(), "orders")
 	require.NoError(t, err)
 	assert.Equal(t, 5, topic.Partitions)
-	assert.Zero(t, client.Exists(t.Context(), "orders").Val(), "nothing went to a plain stream")
+	assert.Zero(t, client.Exists(t.Context(), "orders").Val(), "no message is in a plain stream")
 	assert.Len(t, journal.Lines("wrote it back with 5 partitions"), 1)
 }
 
-func TestTopicThatIsPartitionedMeanwhileIsRoutedAnewInOrder(t *testing.T) {
+func TestTopicPartitionedMeanwhileIsRoutedAgainInOrder(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "key: ${! @id }")
@@ -111,7 +111,8 @@ func TestWrongTypeFailsThenRecovers(t *testing.T) {
 	assert.ErrorContains(t, failed[1], "rename or delete that key")
 	assert.Equal(t, []string{"a", "c"}, bodies(t, client, "orders:0"))
 
-	// Nothing is written until the key is gone, so that no pipeline runs in circles.
+	// Nothing is written until the key is deleted, so that the engine does not call the output in a
+	// loop.
 	retry := service.MessageBatch{message("d", "p", "0"), message("b", "p", "1")}
 	require.ErrorIs(t, out.WriteBatch(t.Context(), retry), service.ErrNotConnected)
 	require.ErrorContains(t, out.Connect(t.Context()), "WRONGTYPE")
@@ -123,7 +124,7 @@ func TestWrongTypeFailsThenRecovers(t *testing.T) {
 	assert.Equal(t, []string{"b"}, bodies(t, client, "orders:1"))
 }
 
-func TestOneBrokenTopicAmongManyDoesNotStopTheOthers(t *testing.T) {
+func TestBrokenTopicDoesNotStopOtherTopics(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "stream_name: ${! @topic }")

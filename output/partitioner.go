@@ -101,7 +101,8 @@ func manualPartition(topic string, count int, text string) (int, error) {
 	n, err := manualNumber(text)
 	if err != nil {
 		return 0, fmt.Errorf(
-			"the field partition resulted in %.40q, which is not a number: partitioner manual needs the number of a partition",
+			"the field partition resulted in %.40q, which is not a number: "+
+				"partitioner manual needs the number of a partition",
 			text,
 		)
 	}
@@ -109,7 +110,12 @@ func manualPartition(topic string, count int, text string) (int, error) {
 		if count == 1 {
 			return 0, fmt.Errorf("the field partition resulted in %d, but topic %q has only partition 0", n, topic)
 		}
-		return 0, fmt.Errorf("the field partition resulted in %d, but topic %q has the partitions 0 to %d", n, topic, count-1)
+		return 0, fmt.Errorf(
+			"the field partition resulted in %d, but topic %q has the partitions 0 to %d",
+			n,
+			topic,
+			count-1,
+		)
 	}
 	return n, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// murmur2 is written down from Kafka's Utils.murmur2, and shares nothing with what rafka uses.
+// murmur2 is a copy of Kafka's Utils.murmur2. It shares no code with rafka's implementation.
 func murmur2(key []byte) uint32 {
 	const m = 0x5bd1e995
 	h := 0x9747b28c ^ uint32(len(key))
@@ -28,7 +28,9 @@ func murmur2(key []byte) uint32 {
 }
 
 func FuzzKeysLandWhereKafkaPutsThem(f *testing.F) {
-	for _, key := range []string{"a", "21", "abc", "foobar", "a-little-bit-long-string", "\xff\x80\x00", "\x00", "\x80\x80\x80\x80\x80"} {
+	for _, key := range []string{
+		"a", "21", "abc", "foobar", "a-little-bit-long-string", "\xff\x80\x00", "\x00", "\x80\x80\x80\x80\x80",
+	} {
 		f.Add([]byte(key), uint32(12))
 		f.Add([]byte(key), uint32(100_000))
 	}
@@ -50,10 +52,12 @@ func FuzzKeysLandWhereKafkaPutsThem(f *testing.F) {
 	})
 }
 
-// A partition that is given is the number it says, of one that exists, or the error names the
-// field.
+// A manual partition is the number in the text if that partition exists. Otherwise the error names
+// the field.
 func FuzzManualPartitions(f *testing.F) {
-	for _, text := range []string{"", "0", "3", " 3\n", "-1", "+1", "1.0", "1e3", "0x1", "1_0", "٣", "99999999999999999999", "null", "007"} {
+	for _, text := range []string{
+		"", "0", "3", " 3\n", "-1", "+1", "1.0", "1e3", "0x1", "1_0", "٣", "99999999999999999999", "null", "007",
+	} {
 		f.Add(text, uint32(4))
 	}
 	f.Add("4", uint32(4)) // of five

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keyPartition returns the partition that a key goes to.
+// keyPartition returns the partition of a key.
 func keyPartition(key []byte, count int) int {
 	n, err := newPartitioner(murmur2Hash).newBatch().choose("", count, string(key), "")
 	if err != nil {
@@ -19,8 +19,8 @@ func keyPartition(key []byte, count int) int {
 	return n
 }
 
-// The vectors are those of Kafka's own UtilsTest.testMurmur2.
-func TestKeysLandWhereKafkaPutsThem(t *testing.T) {
+// The vectors are from Kafka's UtilsTest.testMurmur2.
+func TestKeysHaveKafkasPartitions(t *testing.T) {
 	vectors := map[string]int32{
 		"21":                         -973932308,
 		"foobar":                     -790332482,
@@ -43,7 +43,7 @@ func TestKeysLandWhereKafkaPutsThem(t *testing.T) {
 	}
 }
 
-func TestKeysLandWhereOtherKafkaClientsPutThem(t *testing.T) {
+func TestKeysHaveThePartitionsOfOtherKafkaClients(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	partitions := make([]int, 97)
 	for i := range partitions {
@@ -65,7 +65,7 @@ func otherClient(key []byte, partitions []int) int {
 	return kafkago.Murmur2Balancer{Consistent: true}.Balance(kafkago.Message{Key: key}, partitions...)
 }
 
-func TestMessagesWithoutKeySharePartitionWithinBatch(t *testing.T) {
+func TestMessagesWithoutKeyShareAPartitionInABatch(t *testing.T) {
 	p := newPartitioner(murmur2Hash)
 	seen := map[int]bool{}
 	for range 200 {
@@ -94,7 +94,7 @@ func TestKeyedMessagesIgnoreTheBatchsPartition(t *testing.T) {
 	}
 }
 
-func TestRoundRobinDealsEachMessageAcrossBatchesAndPerTopic(t *testing.T) {
+func TestRoundRobinContinuesAcrossBatchesPerTopic(t *testing.T) {
 	p := newPartitioner(roundRobin)
 	var got []int
 	for range 3 {

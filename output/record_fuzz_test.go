@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// Whatever a message has is written once and comes out again, or is reported as dropped, or is
-// somebody else's by its prefix.
+// Each metadata value of any message is written once and decoded to the same value, or is reported
+// as dropped, or has a reserved prefix.
 func FuzzRecordsHoldTheirMessages(f *testing.F) {
 	f.Add([]byte("hello"), "k1", "b\x011\x01a\x012\x01rafka_topic\x01t", "body")
 	f.Add([]byte("\xff\x00"), "", "body\x01x\x01traceparent\x01y\x01\x01z\x01secret_a\x01s", "body")
@@ -63,14 +63,17 @@ func FuzzRecordsHoldTheirMessages(f *testing.F) {
 	})
 }
 
-// Metadata of any type are a text.
+// Metadata of any type becomes text.
 func FuzzMetadataValues(f *testing.F) {
 	f.Add("x", 1.5, int64(7), true)
 	f.Add("\xff", 0.0, int64(-9007199254740993), false)
 	f.Fuzz(func(t *testing.T, text string, number float64, whole int64, yes bool) {
 		msg := service.NewMessage(nil)
 		for _, value := range []any{
-			text, []byte(text), number, whole, yes, nil, []any{text, number, nil}, map[string]any{text: number}, errors.New(text),
+			text, []byte(text), number, whole, yes, nil,
+			[]any{text, number, nil},
+			map[string]any{text: number},
+			errors.New(text),
 		} {
 			msg.MetaSetMut("m", value)
 			got, there := msg.MetaGetMut("m")

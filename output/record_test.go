@@ -14,7 +14,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// newRecorder makes the recorder that the fields describe.
+// newRecorder returns the recorder for the fields.
 func newRecorder(t *testing.T, fields string) *recorder {
 	t.Helper()
 	s, err := construct(t, minimal+fields)
@@ -75,7 +75,7 @@ func TestRecordOfNilAndStructuredBody(t *testing.T) {
 	assert.Equal(t, []string{"body", `{"a":1}`}, record.Fields)
 }
 
-func TestEmptyBodyKeyMakesFieldsOfMembers(t *testing.T) {
+func TestEmptyBodyKeyTurnsMembersIntoFields(t *testing.T) {
 	r := newRecorder(t, "body_key: ''")
 	record, _, err := r.record(&arena{}, service.NewMessage([]byte(`{"name":"x","n":1,"list":[1, 2]}`)), "k")
 	require.NoError(t, err)
@@ -96,8 +96,8 @@ func TestRecordTooLargeNamesTheLimit(t *testing.T) {
 	require.ErrorContains(t, err, "21 bytes")
 }
 
-// A record with more fields than a script takes would fail everything that is appended with it.
-func TestRecordWithTooManyFieldsFailsAlone(t *testing.T) {
+// A record with more fields than a script accepts would fail everything that is appended with it.
+func TestRecordWithTooManyFieldsFails(t *testing.T) {
 	msg := service.NewMessage([]byte("hello"))
 	for i := range broker.MaxFields {
 		msg.MetaSetMut("m"+strconv.Itoa(i), "x")
@@ -106,9 +106,9 @@ func TestRecordWithTooManyFieldsFailsAlone(t *testing.T) {
 	require.ErrorContains(t, err, "2501 fields")
 }
 
-// A topic name of a message may be anything: a long one filled the memory of the output and of
-// Redis.
-func TestNamesOfMessagesThatCanBeNoTopicFailAlone(t *testing.T) {
+// The topic name of a message can have any length. Long names filled the memory of the output and
+// of Redis.
+func TestInvalidTopicNamesFailTheirMessagesOnly(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "stream_name: ${! @topic }")
@@ -138,7 +138,7 @@ func TestNamesOfMessagesThatCanBeNoTopicFailAlone(t *testing.T) {
 	}
 }
 
-func TestALongTextInThePlaceOfAPartitionIsNotRepeated(t *testing.T) {
+func TestErrorShortensALongTextInFieldPartition(t *testing.T) {
 	_, err := manualPartition("t", 1, strings.Repeat("7", 1<<20))
 	require.ErrorContains(t, err, "not a number")
 	assert.Less(t, len(err.Error()), 300)

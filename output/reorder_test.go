@@ -17,7 +17,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// came makes a message as a rafka input does.
+// came returns a message with the metadata of a rafka input.
 func came(partition, seq int, key string, deliveries int) *service.Message {
 	msg := service.NewMessage(nil)
 	msg.MetaSetMut("rafka_topic", "t")
@@ -30,7 +30,7 @@ func came(partition, seq int, key string, deliveries int) *service.Message {
 	return msg
 }
 
-// lateOf returns how many of the messages with the numbers are out of order.
+// lateOf returns how many of the numbered messages are out of order.
 func lateOf(o *reorderDetector, key string, deliveries int, numbers ...int) int {
 	late := 0
 	for _, n := range numbers {
@@ -46,10 +46,10 @@ func upTo(from, to int) (numbers []int) {
 	return numbers
 }
 
-func TestMessagesBehindALaterOneOfTheirKeyAreRecognised(t *testing.T) {
+func TestMessageAfterALaterOneOfItsKeyIsFound(t *testing.T) {
 	o := newReorderDetector()
 	assert.Zero(t, lateOf(o, "a", 1, 1, 2, 5))
-	assert.Equal(t, 2, lateOf(o, "a", 1, 3, 4), "both came behind 5")
+	assert.Equal(t, 2, lateOf(o, "a", 1, 3, 4), "both arrived after 5")
 	assert.Zero(t, lateOf(o, "a", 1, 6))
 	assert.Zero(t, lateOf(o, "b", 1, 0), "of another key")
 	assert.Zero(t, lateOf(o, "", 1, 9, 8), "without a key")
@@ -59,17 +59,21 @@ func TestMessagesBehindALaterOneOfTheirKeyAreRecognised(t *testing.T) {
 	assert.Equal(t, reordered{source{"t", 1}, offset{1000, 5}, offset{1001, 9}}, late[0])
 }
 
-func TestMessagesThatComeAgainAreNotOutOfOrder(t *testing.T) {
+func TestRepeatedMessagesAreNotOutOfOrder(t *testing.T) {
 	o := newReorderDetector()
 	require.Zero(t, lateOf(o, "a", 1, upTo(100, 200)...))
 	assert.Zero(t, lateOf(o, "a", 2, upTo(90, 200)...), "rejected before")
-	assert.Zero(t, lateOf(o, "a", 1, upTo(150, 200)...), "handed out by another member")
+	assert.Zero(t, lateOf(o, "a", 1, upTo(150, 200)...), "delivered by another member")
 	assert.Zero(t, lateOf(o, "a", 1, upTo(200, 200+2*orderSeen)...))
-	assert.Zero(t, lateOf(o, "a", 1, upTo(0, 200+2*orderSeen)...), "the group was moved back beyond what is remembered")
+	assert.Zero(
+		t,
+		lateOf(o, "a", 1, upTo(0, 200+2*orderSeen)...),
+		"the group was moved back beyond the remembered offsets",
+	)
 	assert.Equal(t, 1, lateOf(o, "a", 1, 210+2*orderSeen, 205+2*orderSeen))
 }
 
-func TestWhatIsRememberedOfTheOrderIsBounded(t *testing.T) {
+func TestMemoryForTheOrderIsBounded(t *testing.T) {
 	o := newReorderDetector()
 	for n := range 3 * orderSources {
 		o.check(service.MessageBatch{came(n, 1, "a", 1)})
@@ -89,8 +93,8 @@ func TestOrderWithoutARafkaInputCostsNothing(t *testing.T) {
 	assert.Nil(t, o.last)
 }
 
-// copyTopic copies the topic orders to the topic copy with processors that cut its batches, and
-// returns how many messages of a key are behind a later one there, and how many the output has
+// copyTopic copies the topic orders to the topic copy, with processors that divide its batches. It
+// returns how many messages are in the copy after a later one of their key, and how many the output
 // counted.
 func copyTopic(
 	t *testing.T,
@@ -161,14 +165,14 @@ func TestPiecesOfABatchKeepTheirOrderByDefault(t *testing.T) {
 	assert.Len(t, log.Lines("set max_in_flight of this output to 1 (it is 64)"), 1)
 }
 
-// A batch that failed is handed out again in pieces: what comes again is not out of order, however
-// often.
-func TestMessagesOfABatchThatFailedAreNotOutOfOrder(t *testing.T) {
+// A failed batch is delivered again in pieces. Repeated messages are not out of order, however
+// often they are repeated.
+func TestRepeatedBatchIsNotOutOfOrder(t *testing.T) {
 	server := redistest.Start(t)
 	out, _ := openOutput(t, server, "partitions: 4\nkey: ${! @id }\nmax_message_bytes: 1MB")
 	const n = 1000
 	batch := numbered(0, n, 50)
-	for i := 500; i < n; i += 100 { // all of one key, so that the others pass
+	for i := 500; i < n; i += 100 { // all of one key, so that the other keys continue
 		batch[i].SetBytes([]byte(fmt.Sprintf("%d %s", i, strings.Repeat("x", tooLong))))
 	}
 	require.NoError(t, out.WriteBatch(t.Context(), batch))
@@ -179,7 +183,8 @@ func TestMessagesOfABatchThatFailedAreNotOutOfOrder(t *testing.T) {
 	builder.SetLogger(slog.New(slog.NewTextHandler(log, nil)))
 	require.NoError(t, builder.SetYAML(fmt.Sprintf(`
 input: { rafka: { url: '%s', stream_name: orders, consumer_group: copy } }
-output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }', max_message_bytes: 1KB, max_in_flight: 64 } }
+output:
+  rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }', max_message_bytes: 1KB, max_in_flight: 64 }
 `, server.URL(), server.URL())))
 	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	stream, err := builder.Build()
@@ -187,8 +192,8 @@ output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }',
 	ended := make(chan error, 1)
 	go func() { ended <- stream.Run(context.Background()) }() // ended by StopWithin
 	client := server.Client(t)
-	// What is behind the batch of the bad messages waits for them, but it comes again and again
-	// itself.
+	// The messages after the batch with the bad messages wait for those, but are repeated
+	// themselves.
 	require.Eventually(
 		t,
 		func() bool { return len(log.Lines("Failed to send")) >= 6 },
@@ -205,13 +210,13 @@ output: { rafka: { url: '%s', stream_name: copy, key: '${! @rafka_key.or("") }',
 			twice++
 		}
 	}
-	assert.Positive(t, twice, "pieces of the batch came again")
+	assert.Positive(t, twice, "pieces of the batch were repeated")
 	require.NoError(t, stream.StopWithin(10*time.Second))
 	require.NoError(t, <-ended)
 	assert.Zero(t, metrics.Get("rafka_reordered_total topic=orders"), "%v", log.Lines("out of order"))
 }
 
-func TestKeyThatIsNullIsWarnedOfOnceForATopic(t *testing.T) {
+func TestNullKeyWarnsOncePerTopic(t *testing.T) {
 	server := redistest.Start(t)
 	out, journal := openOutput(t, server, "stream_name: ${! @topic }\nkey: ${! @rafka_key }")
 	for range 3 {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestParkedJobIsClaimedOnceByItsBatch(t *testing.T) {
+func TestSuspendedJobIsResumedOnce(t *testing.T) {
 	p := newSuspendedJobs()
 	batch := service.MessageBatch{message("a", "k", "1"), message("b")}
 	assert.Nil(t, p.resume(batch))

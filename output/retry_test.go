@@ -7,12 +7,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// clock is a time that only tests move.
+// clock is a time that only the test changes.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
 
-// exhaust retries until it gives up, and returns the number and the time of the retries.
+// exhaust calls NextBackOff until it gives up. It returns the number and the total time of the
+// retries.
 func exhaust(p *retryBackoff, c *clock) (tries int, took time.Duration) {
 	for start := c.at; ; tries++ {
 		wait := p.NextBackOff()
@@ -23,7 +24,7 @@ func exhaust(p *retryBackoff, c *clock) (tries int, took time.Duration) {
 	}
 }
 
-func TestRetriesEndWithTheirTime(t *testing.T) {
+func TestRetriesEndAfterMaxElapsed(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	policy := retryPolicy{initial: 100 * time.Millisecond, longest: 2 * time.Second, maxElapsed: 2 * time.Minute}
 	tries, took := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
@@ -31,26 +32,31 @@ func TestRetriesEndWithTheirTime(t *testing.T) {
 	assert.InDelta(t, float64(2*time.Minute), float64(took), float64(4*time.Second))
 }
 
-func TestRetriesEndWithTheirNumber(t *testing.T) {
+func TestRetriesEndAfterMaxRetries(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	policy := retryPolicy{initial: time.Millisecond, longest: time.Second, maxRetries: 3}
 	tries, _ := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
 	assert.Equal(t, 3, tries)
 }
 
-func TestRetriesWithoutLimitsGoOn(t *testing.T) {
+func TestRetriesWithoutLimitsContinue(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	policy := retryPolicy{initial: time.Millisecond, longest: time.Second}
 	tries, _ := exhaust(policy.newRetryBackoff(func() bool { return false }, c.now), c)
 	assert.Greater(t, tries, 1000)
 }
 
-// An append that waits for Redis to come back keeps its sequence number; giving up would write it
-// twice or lose it.
-func TestOutageDoesNotUseUpTheRetries(t *testing.T) {
+// An append that waits for Redis keeps its sequence number. If it were given up, its messages would
+// be written twice or lost.
+func TestOutageDoesNotConsumeRetries(t *testing.T) {
 	c := &clock{at: time.Unix(1000, 0)}
 	disconnected := true
-	policy := retryPolicy{initial: 100 * time.Millisecond, longest: 2 * time.Second, maxElapsed: time.Minute, maxRetries: 5}
+	policy := retryPolicy{
+		initial:    100 * time.Millisecond,
+		longest:    2 * time.Second,
+		maxElapsed: time.Minute,
+		maxRetries: 5,
+	}
 	p := policy.newRetryBackoff(func() bool { return disconnected }, c.now)
 	for range 1000 {
 		wait := p.NextBackOff()
@@ -59,5 +65,5 @@ func TestOutageDoesNotUseUpTheRetries(t *testing.T) {
 	}
 	disconnected = false
 	tries, _ := exhaust(p, c)
-	assert.Equal(t, 4, tries, "the last try of the outage was the first of the budget")
+	assert.Equal(t, 4, tries, "the last retry of the outage is the first that counts")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestABatchIsCutByTopicAndPartitionHoweverManyThereAre(t *testing.T) {
+func TestBatchIsDividedByTopicAndPartition(t *testing.T) {
 	for _, partitions := range []int{1, 4, 5, 50} {
 		c := newGrouper(newPartitioner(manual))
 		for i := range 300 {
@@ -32,9 +32,9 @@ func TestABatchIsCutByTopicAndPartitionHoweverManyThereAre(t *testing.T) {
 	}
 }
 
-// A topic that was looked at a moment ago may have grown since: a number that is too high is
-// refused after another look only.
-func TestManualPartitionOfATopicThatHasJustGrownIsWritten(t *testing.T) {
+// A topic can have grown since it was looked up, so it is looked up again before a partition number
+// is rejected as too high.
+func TestManualPartitionOfAGrownTopicIsWritten(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "partitions: 2\npartitioner: manual\npartition: ${! @p }")

@@ -205,7 +205,11 @@ func (s *session) cleanUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
 	defer cancel()
 	if err := s.forget(ctx, s.appender.Finished()); err != nil {
-		s.observer.log.Debugf("The producer state of this output stays in Redis for %s, because deleting it failed: %v", producerTTL, err)
+		s.observer.log.Debugf(
+			"The producer state of this output stays in Redis for %s, because deleting it failed: %v",
+			producerTTL,
+			err,
+		)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// Each run of an output left a key for each partition, for a day.
-func TestOutputThatEndedCleanlyLeavesOnlyItsEntries(t *testing.T) {
+// Each run of an output left a key per partition in Redis for a day.
+func TestCleanCloseLeavesOnlyEntries(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	states := func() []string { return client.Keys(t.Context(), "rafka:*:producer:*").Val() }
@@ -28,7 +28,7 @@ func TestOutputThatEndedCleanlyLeavesOnlyItsEntries(t *testing.T) {
 		func() bool { return len(states()) == 4 },
 		time.Minute,
 		time.Millisecond,
-		"those of the other stay",
+		"the keys of the other output stay",
 	)
 	require.NoError(t, other.WriteBatch(t.Context(), numbered(100, 200, 20)))
 	require.NoError(t, other.Close(context.Background()))
@@ -40,15 +40,15 @@ func TestOutputThatEndedCleanlyLeavesOnlyItsEntries(t *testing.T) {
 	assert.Equal(t, 300, collected)
 }
 
-// A request that was cut off may still be executed: then the key has to be there to refuse it.
-func TestOutputThatDoesNotKnowAnOutcomeKeepsItsKey(t *testing.T) {
+// A cancelled request can still be executed. Then Redis needs the key to reject it.
+func TestCloseWithAnUnknownOutcomeKeepsTheProducerKey(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
-	out, _ := openOutput(t, server, hasty)
+	out, _ := openOutput(t, server, shortTimeouts)
 	require.NoError(t, out.WriteBatch(t.Context(), numbered(0, 1, 1)))
 	server.Pause(t)
 	batch := numbered(1, 2, 1)
-	require.ErrorIs(t, out.WriteBatch(t.Context(), batch), service.ErrNotConnected, "the answer is given up")
+	require.ErrorIs(t, out.WriteBatch(t.Context(), batch), service.ErrNotConnected, "the reply is missing")
 	server.Resume(t)
 	require.NoError(t, reconnect(t.Context(), out))
 	require.NoError(t, out.WriteBatch(t.Context(), batch))
@@ -62,7 +62,7 @@ func TestOutputThatDoesNotKnowAnOutcomeKeepsItsKey(t *testing.T) {
 	assert.Equal(t, []string{"0", "1"}, bodies(t, client, "orders"))
 }
 
-func TestStreamWithoutIDsLeftIsNamed(t *testing.T) {
+func TestStreamWithoutRemainingIDsIsNamed(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	out, _ := openOutput(t, server, "partitions: 2\npartitioner: manual\npartition: ${! @p }")

@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// Connections that are cut in the middle of writing, and a password that counts no more when they
-// are made anew, cost nothing but time.
+// Connections are cut during writes, and the password changes before they are opened again. Nothing
+// is lost or repeated.
 func TestRotatedPasswordLosesAndRepeatsNothing(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

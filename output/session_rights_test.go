@@ -16,7 +16,7 @@ import (
 
 const ann = "username: ann\npassword: pw\n"
 
-// acl changes what ann may do.
+// acl changes the permissions of the user ann.
 func acl(t *testing.T, client *redis.Client, rules ...string) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "ann", "on", ">pw"}
@@ -26,7 +26,7 @@ func acl(t *testing.T, client *redis.Client, rules ...string) {
 	require.NoError(t, client.Do(t.Context(), args...).Err())
 }
 
-// writerRules are those that `rafka acl writer` prints.
+// writerRules returns the rules that `rafka acl writer` prints.
 func writerRules(t *testing.T, minimal, creates bool) []string {
 	t.Helper()
 	rules, err := access.ACL{Role: access.RoleWriter, Topic: "orders", Minimal: minimal, Creates: creates}.Rules()
@@ -34,9 +34,9 @@ func writerRules(t *testing.T, minimal, creates bool) []string {
 	return rules
 }
 
-// An output creates its topic, writes and trims it, and writes its metadata back, on the rights
-// that `rafka acl` prints.
-func TestOutputLivesOnAWritersRights(t *testing.T) {
+// With the permissions that `rafka acl` prints, an output creates its topic, writes and trims it,
+// and writes its metadata back.
+func TestOutputWorksWithWriterPermissions(t *testing.T) {
 	for _, partitions := range []int{0, 4} {
 		t.Run(fmt.Sprint(partitions, " partitions"), func(t *testing.T) {
 			t.Parallel()
@@ -69,8 +69,8 @@ func TestOutputLivesOnAWritersRights(t *testing.T) {
 	}
 }
 
-// Without what it can do without, an output says so once and works.
-func TestOutputLivesOnTheLeastRights(t *testing.T) {
+// Without optional permissions an output logs that once, and works.
+func TestOutputWorksWithMinimalPermissions(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -84,12 +84,12 @@ func TestOutputLivesOnTheLeastRights(t *testing.T) {
 	require.NoError(t, out.Connect(t.Context()))
 	assert.EqualValues(t, 100, client.XLen(t.Context(), "orders:0").Val()+client.XLen(t.Context(), "orders:1").Val())
 	assert.Len(t, journal.Lines("level=WARN", "Optional permissions are missing", "XTRIM (", "PUBLISH (", "+xtrim"), 1)
-	assert.Len(t, journal.Lines("level=WARN", "old entries are not trimmed", "by XTRIM"), 1, "with what comes of it")
+	assert.Len(t, journal.Lines("level=WARN", "old entries are not trimmed", "by XTRIM"), 1, "the consequence")
 }
 
-// An output that lacks something says what and how to mend it, writes nothing, and goes on by
-// itself once it is granted; at the start and while it runs.
-func TestOutputWaitsForItsRights(t *testing.T) {
+// An output without a required permission reports the permission and the remedy, writes nothing,
+// and continues when the permission is granted. This holds at the start and while it runs.
+func TestOutputWaitsForItsPermissions(t *testing.T) {
 	for missing, says := range map[string][]string{
 		"+xadd":                            {"may not run XADD", "+xadd"},
 		"+set":                             {"may not run SET", "+set"},
@@ -131,7 +131,7 @@ func TestOutputWaitsForItsRights(t *testing.T) {
 			require.NoError(t, deliver(t.Context(), out, numbered(0, 10, 1)))
 
 			withdraw()
-			if missing != "+hgetall" { // what is known of a topic serves
+			if missing != "+hgetall" { // the cached topic is used
 				err := out.WriteBatch(t.Context(), numbered(10, 20, 1))
 				for _, word := range append(says, "ACL SETUSER <username> ") {
 					require.ErrorContains(t, err, word)

@@ -36,14 +36,19 @@ func init() {
 	service.MustRegisterBatchOutput(
 		"rafka",
 		spec(),
-		func(conf *service.ParsedConfig, mgr *service.Resources) (service.BatchOutput, service.BatchPolicy, int, error) {
-			set, err := parse(conf)
-			if err != nil {
-				return nil, service.BatchPolicy{}, 0, err
-			}
-			return newOutput(set, mgr), set.batching, set.maxInFlight, nil
-		},
+		build,
 	)
+}
+
+// build returns an output for the engine, which also applies its batching and max_in_flight.
+func build(conf *service.ParsedConfig, mgr *service.Resources) (
+	out service.BatchOutput, batching service.BatchPolicy, maxInFlight int, err error,
+) {
+	set, err := parse(conf)
+	if err != nil {
+		return nil, batching, 0, err
+	}
+	return newOutput(set, mgr), set.batching, set.maxInFlight, nil
 }
 
 func spec() *service.ConfigSpec {
@@ -157,21 +162,22 @@ func addressFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewInterpolatedStringField(fieldStreamName).
 			Description(
-				"The topic to write to. Its name can depend on the message. A message fails if its topic name is empty, " +
-					"longer than 249 characters or otherwise invalid. A name with a tag in braces, as in " +
+				"The topic to write to. Its name can depend on the message. A message fails if its topic name is " +
+					"empty, longer than 249 characters or otherwise invalid. A name with a tag in braces, as in " +
 					"`{tenant}:orders`, puts all partitions into one slot of a Redis Cluster.",
 			).
 			Example("orders").Example("orders-${! @region }"),
 		config.WholeField(fieldPartitions).
 			Description(
-				"Create the topic with this many partitions (a whole number from 1 to 100000) if it has no metadata in " +
-					"Redis. An existing topic keeps its number of partitions; a different number is logged as a warning. " +
-					"Without this field, a topic that does not exist becomes one plain stream.",
+				"Create the topic with this many partitions (a whole number from 1 to 100000) if it has no " +
+					"metadata in Redis. An existing topic keeps its number of partitions; a different number is " +
+					"logged as a warning. Without this field, a topic that does not exist becomes one plain " +
+					"stream.",
 			).
 			Optional().Example(12),
 		service.NewStringAnnotatedEnumField(fieldPartitioner, map[string]string{
-			murmur2Hash: "By the hash of `key`, as Kafka does. Messages without a key are spread over the partitions, " +
-				"but those of one batch stay together.",
+			murmur2Hash: "By the hash of `key`, as Kafka does. Messages without a key are spread over the " +
+				"partitions, but those of one batch stay together.",
 			roundRobin: "Each message goes to the next partition. Keys are not allowed, because their messages " +
 				"would lose their order.",
 			manual: "Each message goes to the partition in the field `partition`.",
@@ -180,15 +186,15 @@ func addressFields() []*service.ConfigField {
 			Default(murmur2Hash),
 		service.NewInterpolatedStringField(fieldKey).
 			Description(
-				"The key of the message. It determines the partition and is stored in the entry. An empty key counts as " +
-					"no key: use `.or(\"\")` if a value can be missing, because an interpolation without a value results " +
-					"in the text `null`.",
+				"The key of the message. It determines the partition and is stored in the entry. An empty key " +
+					"counts as no key: use `.or(\"\")` if a value can be missing, because an interpolation " +
+					"without a value results in the text `null`.",
 			).
 			Optional().Example(`${! json("customer_id").or("") }`).Example(`${! @kafka_key.or("") }`),
 		service.NewInterpolatedStringField(fieldPartition).
 			Description(
-				"The number of the partition, from 0. Required by `partitioner: manual`, and not allowed otherwise. A " +
-					"message fails if this is not the number of a partition.",
+				"The number of the partition, from 0. Required by `partitioner: manual`, and not allowed " +
+					"otherwise. A message fails if this is not the number of a partition.",
 			).
 			Default("").Example(`${! @partition }`),
 	}
@@ -199,21 +205,22 @@ func recordFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewStringField(fieldBodyKey).
 			Description(
-				"The field of the entry that contains the message. If this is empty, the message must be a JSON object, " +
-					"and its members become the fields of the entry (strings unchanged, other types as JSON).",
+				"The field of the entry that contains the message. If this is empty, the message must be a JSON " +
+					"object, and its members become the fields of the entry (strings unchanged, other types as " +
+					"JSON).",
 			).
 			Default("body").Advanced(),
 		metadataField(),
 		service.NewStringField(fieldMaxMessageBytes).
 			Description(
-				"The maximum size of a message with its key, its metadata and the names of its fields. A larger message " +
-					"fails. The limit of Redis is 512MiB.",
+				"The maximum size of a message with its key, its metadata and the names of its fields. A larger " +
+					"message fails. The limit of Redis is 512MiB.",
 			).
 			Default("64MB").Advanced(),
 		config.WholeField(fieldMaxLength).
 			Description(
-				"Trim each partition to about this many entries when appending; 0 means no limit. Entries are trimmed " +
-					"even if no group has read them.",
+				"Trim each partition to about this many entries when appending; 0 means no limit. Entries are " +
+					"trimmed even if no group has read them.",
 			).
 			Default(0),
 		service.NewStringField(fieldMaxAge).
@@ -243,8 +250,8 @@ func deliveryFields() []*service.ConfigField {
 	return []*service.ConfigField{
 		service.NewBoolField(fieldIdempotentWrite).
 			Description(
-				"Number all appends. If the reply to an append is lost and the append is repeated, the server recognizes " +
-					"the number and does not write the append twice.",
+				"Number all appends. If the reply to an append is lost and the append is repeated, the server " +
+					"recognizes the number and does not write the append twice.",
 			).
 			Default(true).Advanced(),
 		config.WholeField(fieldMaxRetries).
@@ -255,25 +262,25 @@ func deliveryFields() []*service.ConfigField {
 			Default(0).Advanced(),
 		service.NewBackOffField(fieldBackoff, true, defaultBackoff()).
 			Description(
-				"The time between retries, and how long retries continue before the messages fail. Time in which Redis " +
-					"is not available does not count: the output waits for Redis.",
+				"The time between retries, and how long retries continue before the messages fail. Time in which " +
+					"Redis is not available does not count: the output waits for Redis.",
 			).
 			Advanced(),
 		config.WholeField(fieldMaxInFlight).
 			Description(
-				"The maximum number of batches that are written at the same time. Defaults to 1 if `key` is set, because " +
-					"the engine does not keep the order of batches that are written together, and to 64 without a key. " +
-					"With a value above 1, messages of one key can be written out of order, unless they arrive in whole " +
-					"batches from an ordered `rafka` input. `rafka_reordered_total` counts messages of a `rafka` input " +
-					"that arrive out of order.",
+				"The maximum number of batches that are written at the same time. Defaults to 1 if `key` is set, " +
+					"because the engine does not keep the order of batches that are written together, and to 64 " +
+					"without a key. With a value above 1, messages of one key can be written out of order, unless " +
+					"they arrive in whole batches from an ordered `rafka` input. `rafka_reordered_total` counts " +
+					"messages of a `rafka` input that arrive out of order.",
 			).
 			Optional().Example(1).Example(64),
 		service.NewBatchPolicyField(fieldBatching).
 			Description(
-				"Collect messages into batches. Batches are written faster, but batches that arrive at the same time are " +
-					"written together in any case. Always set `period` with `count` or `byte_size`: messages that do not " +
-					"fill a batch wait until the period ends. Without a period they wait forever if the pipeline ends or " +
-					"the input waits for acknowledgements.",
+				"Collect messages into batches. Batches are written faster, but batches that arrive at the same " +
+					"time are written together in any case. Always set `period` with `count` or `byte_size`: " +
+					"messages that do not fill a batch wait until the period ends. Without a period they wait " +
+					"forever if the pipeline ends or the input waits for acknowledgements.",
 			),
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/appender"
 )
 
-func TestRecentForgetsWhatIsIdle(t *testing.T) {
+func TestTopicCacheForgetsIdleTopics(t *testing.T) {
 	clock := &clock{at: time.Unix(1000, 0)}
 	r := newTopicCache[int](clock.now)
 	r.set("idle", 1)
@@ -27,8 +27,8 @@ func TestRecentForgetsWhatIsIdle(t *testing.T) {
 	assert.Equal(t, 2, value)
 }
 
-// A million names that a message may give must not stay.
-func TestWhatIsKeptOfTopicsIsBounded(t *testing.T) {
+// A million topic names in messages must not stay in memory.
+func TestTopicCacheIsBounded(t *testing.T) {
 	const names = 3 * maxTopics
 	known, store, _, _ := newFakeTopics(0)
 	store.partitions["name-1"] = 4
@@ -48,5 +48,5 @@ func TestWhatIsKeptOfTopicsIsBounded(t *testing.T) {
 	assert.Equal(t, maxTopics, o.trimWarned.topics.Len())
 	topic, err := known.get(t.Context(), "name-1")
 	require.NoError(t, err)
-	assert.Equal(t, 4, topic.Partitions, "what was forgotten is looked at again")
+	assert.Equal(t, 4, topic.Partitions, "a forgotten topic is looked up again")
 }

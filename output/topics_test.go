@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// fakeTopics is a store of topics that tests change at will.
+// fakeTopics is a topicStore that the test changes.
 type fakeTopics struct {
 	partitions map[string]int
 	plain      map[string]bool
@@ -45,7 +45,7 @@ func newFakeTopics(partitions int) (*topics, *fakeTopics, *clock, *journal) {
 	return known, store, c, j
 }
 
-func TestTopicIsLookedAtEveryTenSeconds(t *testing.T) {
+func TestTopicIsLookedUpEveryTenSeconds(t *testing.T) {
 	known, store, clock, _ := newFakeTopics(0)
 	store.partitions["a"] = 3
 	for range 5 {
@@ -61,7 +61,7 @@ func TestTopicIsLookedAtEveryTenSeconds(t *testing.T) {
 	assert.Equal(t, 5, topic.Partitions)
 }
 
-func TestKnownTopicOutlivesFailedLooks(t *testing.T) {
+func TestKnownTopicSurvivesFailedLookups(t *testing.T) {
 	known, store, clock, _ := newFakeTopics(0)
 	store.partitions["a"] = 3
 	_, err := known.get(t.Context(), "a")
@@ -75,10 +75,10 @@ func TestKnownTopicOutlivesFailedLooks(t *testing.T) {
 	require.Error(t, err)
 	known.expire("a")
 	_, err = known.get(t.Context(), "a")
-	require.Error(t, err, "what must be looked at is not taken from memory")
+	require.Error(t, err, "an expired topic is not used from the cache")
 }
 
-func TestPartitionedTopicIsNeverTakenForPlainAgain(t *testing.T) {
+func TestPartitionedTopicNeverBecomesPlainAgain(t *testing.T) {
 	known, store, _, journal := newFakeTopics(0)
 	store.partitions["a"] = 3
 	_, err := known.get(t.Context(), "a")
@@ -92,7 +92,7 @@ func TestPartitionedTopicIsNeverTakenForPlainAgain(t *testing.T) {
 	assert.Equal(t, 3, store.partitions["a"])
 	assert.Len(t, journal.Lines("wrote it back with 3 partitions"), 1)
 
-	// Somebody has written a plain stream of that name before.
+	// Another client has written a plain stream of that name before.
 	delete(store.partitions, "a")
 	store.plain["a"] = true
 	for range 3 {
@@ -119,7 +119,7 @@ func TestTopicIsCreatedOnceWithTheFieldsPartitions(t *testing.T) {
 	assert.NotContains(t, rediserr.Explain(err).Error(), "cannot be reached")
 }
 
-func TestDifferentNumberOfPartitionsIsWarnedOfOnce(t *testing.T) {
+func TestDifferentNumberOfPartitionsWarnsOnce(t *testing.T) {
 	known, store, _, journal := newFakeTopics(4)
 	store.partitions["a"] = 2
 	for range 3 {

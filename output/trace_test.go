@@ -14,11 +14,11 @@ import (
 const (
 	traceID = "0af7651916cd43dd8448eb211c80319c"
 	spanID  = "b7ad6b7169203331"
-	// parent is the span as W3C's header.
+	// parent is the span as a W3C header.
 	parent = "00-" + traceID + "-" + spanID + "-01"
 )
 
-// spanned is the message inside the span above, with the given state.
+// spanned returns a message within the span above, with the given state.
 func spanned(t *testing.T, msg *service.Message, state string) *service.Message {
 	t.Helper()
 	var c trace.SpanContextConfig
@@ -46,15 +46,17 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 			metadata: []string{"m", "v"},
 			want:     []string{"m", "v", "traceparent", parent},
 		},
-		// Metadata of a message that came from an entry is that of its parent.
+		// The metadata of a message from a rafka input contains the parent span of its entry.
 		"instead of its parent": {
 			metadata: []string{"traceparent", "00-" + traceID + "-1111111111111111-01", "tracestate", "a=0"},
 			want:     []string{"body", "{}", "traceparent", parent},
 		},
 		"against another": {
-			metadata: []string{"traceparent", "00-11111111111111111111111111111111-1111111111111111-01", "tracestate", "a=0"},
-			want:     []string{"body", "{}", "traceparent", parent},
-			dropped:  []string{"traceparent", "tracestate"},
+			metadata: []string{
+				"traceparent", "00-11111111111111111111111111111111-1111111111111111-01", "tracestate", "a=0",
+			},
+			want:    []string{"body", "{}", "traceparent", parent},
+			dropped: []string{"traceparent", "tracestate"},
 		},
 		"whatever is excluded": {
 			fields:   "metadata: {exclude_prefixes: [trace]}",
@@ -78,7 +80,7 @@ func TestRecordCarriesTheTraceOfItsMessage(t *testing.T) {
 	}
 }
 
-// Whoever reads the entry takes these fields for its trace, so nothing else may be in them.
+// Readers of the entry use these fields as its trace, so they must not contain anything else.
 func TestRecordWithoutSpanHasNoTrace(t *testing.T) {
 	record, dropped, err := newRecorder(
 		t,
@@ -101,7 +103,7 @@ func TestTraceCountsTowardsMaxMessageBytes(t *testing.T) {
 	require.ErrorContains(t, err, "max_message_bytes")
 }
 
-// Tracing must cost nothing that can be measured where it is off.
+// Without tracing, the trace fields must not cost measurable time.
 func BenchmarkRecord(b *testing.B) {
 	s, err := construct(b, minimal)
 	require.NoError(b, err)

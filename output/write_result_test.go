@@ -18,7 +18,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// runEngine starts the output in the real engine and returns what hands batches to it.
+// runEngine starts the output in the real engine, and returns the function that passes batches to
+// it.
 func runEngine(t *testing.T, output string) service.MessageBatchHandlerFunc {
 	t.Helper()
 	builder := service.GlobalEnvironment().NewStreamBuilder()
@@ -37,7 +38,7 @@ func runEngine(t *testing.T, output string) service.MessageBatchHandlerFunc {
 	return send
 }
 
-// sendAll sends each text as a batch of its own, all at once, and returns what became of each.
+// sendAll sends each text as a batch, all concurrently, and returns the result of each.
 func sendAll(t *testing.T, send service.MessageBatchHandlerFunc, texts []string) []error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -52,8 +53,8 @@ func sendAll(t *testing.T, send service.MessageBatchHandlerFunc, texts []string)
 	return errs
 }
 
-// everyBody returns the bodies of the streams that exist.
-func everyBody(t *testing.T, client *redis.Client, streams ...string) []string {
+// allBodies returns the bodies of the existing streams.
+func allBodies(t *testing.T, client *redis.Client, streams ...string) []string {
 	t.Helper()
 	var all []string
 	for _, stream := range streams {
@@ -64,9 +65,9 @@ func everyBody(t *testing.T, client *redis.Client, streams ...string) []string {
 
 const tooLong = 2000
 
-// What is refused is the piece that is too long, wherever in its message it stands and whatever cut
-// the message.
-func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
+// The output rejects the piece that is too long, whatever its position in the message and whatever
+// divided the message.
+func TestFailedPieceIsNotAcknowledged(t *testing.T) {
 	const inner = "max_message_bytes: 1KB\nmax_in_flight: 1\n"
 	server := redistest.Start(t)
 	unarchive := "processors: [ { unarchive: { format: json_array } } ]"
@@ -74,11 +75,13 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 		"processors of batching": "rafka: { url: $URL, stream_name: main, " + flow(inner) +
 			", batching: { count: 4, period: 50ms, " + unarchive + " } }",
 		"several processors of batching": "rafka: { url: $URL, stream_name: main, " + flow(inner) +
-			", batching: { count: 4, period: 50ms, processors: [ { unarchive: { format: json_array } }, { split: { size: 2 } } ] } }",
-		"processors of the batching of a broker": "broker: { pattern: greedy, outputs: [ { rafka: { url: $URL, stream_name: main, " + flow(inner) +
-			" } } ], batching: { count: 4, period: 50ms, " + unarchive + " } }",
-		"processors of the output": "rafka: { url: $URL, stream_name: main, " + flow(inner) + ", batching: { count: 4, period: 50ms } }\n" +
-			unarchive,
+			", batching: { count: 4, period: 50ms, processors: " +
+			"[ { unarchive: { format: json_array } }, { split: { size: 2 } } ] } }",
+		"processors of the batching of a broker": "broker: { pattern: greedy, outputs: " +
+			"[ { rafka: { url: $URL, stream_name: main, " + flow(inner) + " } } ], " +
+			"batching: { count: 4, period: 50ms, " + unarchive + " } }",
+		"processors of the output": "rafka: { url: $URL, stream_name: main, " + flow(inner) +
+			", batching: { count: 4, period: 50ms } }\n" + unarchive,
 	} {
 		for place := range 3 {
 			for _, behind := range []bool{false, true} {
@@ -99,7 +102,7 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 						texts[i] = "[" + strings.Join(pieces, ",") + "]"
 					}
 					errs := sendAll(t, runEngine(t, yaml), texts)
-					all := strings.Join(everyBody(t, server.Client(t), topic, topic+"-refused"), " ")
+					all := strings.Join(allBodies(t, server.Client(t), topic, topic+"-refused"), " ")
 					for i, err := range errs {
 						if err != nil {
 							assert.False(t, behind, "the fallback takes everything: %v", err)
@@ -112,7 +115,7 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 					assert.True(
 						t,
 						behind || errs[1] != nil && errs[5] != nil,
-						"a message that was refused in part has failed: %v",
+						"a message with a rejected piece fails: %v",
 						errs,
 					)
 				})
@@ -121,15 +124,16 @@ func TestPieceThatIsRefusedIsNotTakenForWritten(t *testing.T) {
 	}
 }
 
-// flow turns lines of fields into what stands between the braces of a flow mapping.
+// flow turns lines of fields into the content of a YAML flow mapping.
 func flow(lines string) string { return strings.ReplaceAll(strings.TrimSpace(lines), "\n", ", ") }
 
-// Processors of batching that sort or drop messages leave the mark of a message on another. A
-// message that was refused was acknowledged then, and its neighbour was written a second time.
-func TestProcessorsOfBatchingThatMoveMessagesLoseNone(t *testing.T) {
+// Processors in batching that sort or drop messages leave the mark of one message on another. Then
+// a rejected message was acknowledged, and another one was written twice.
+func TestBatchingProcessorsThatMoveMessagesLoseNone(t *testing.T) {
 	for name, processors := range map[string]string{
 		"swap": "{ select_parts: { parts: [1, 0] } }",
-		"sort": `{ archive: { format: lines } }, { mapping: 'root = content().string().split("\n").sort().reverse().join("\n")' }, ` +
+		"sort": `{ archive: { format: lines } }, ` +
+			`{ mapping: 'root = content().string().split("\n").sort().reverse().join("\n")' }, ` +
 			`{ unarchive: { format: lines } }`,
 		"filter": `{ mapping: 'root = if content().string() == "a" { deleted() }' }`,
 		"group":  `{ group_by_value: { value: '${! content().length() > 1000 }' } }`,
@@ -140,21 +144,22 @@ func TestProcessorsOfBatchingThatMoveMessagesLoseNone(t *testing.T) {
 			send := runEngine(t, "rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, "+
 				"batching: { count: 2, period: 1s, processors: ["+processors+"] } }")
 			long := "z" + strings.Repeat("x", tooLong)
-			for range 3 { // the two may come in either order
+			for range 3 { // the two can arrive in either order
 				errs := sendAll(t, send, []string{"a", long})
-				require.Error(t, errs[1], "the refused message must not be acknowledged")
+				require.Error(t, errs[1], "the rejected message must not be acknowledged")
 			}
 		})
 	}
 }
 
-// A batch of which nothing moved the marks fails in the bad messages alone, also when it was made
-// of several.
+// If nothing moved the marks, only the bad messages of a batch fail, even if the batch was made
+// from several.
 func TestOnlyTheBadMessagesOfABatchFail(t *testing.T) {
 	server := redistest.Start(t)
 	send := runEngine(
 		t,
-		"rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, batching: { count: 4, period: 50ms } }",
+		"rafka: { url: "+server.URL()+", stream_name: main, max_message_bytes: 1KB, "+
+			"batching: { count: 4, period: 50ms } }",
 	)
 	long := strings.Repeat("x", tooLong)
 	errs := sendAll(t, send, []string{"a", long, "b", long})
@@ -168,7 +173,7 @@ func TestOnlyTheBadMessagesOfABatchFail(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a", "b"}, bodies(t, server.Client(t), "main"))
 }
 
-func TestErrorOfAWholeBatchSaysWhy(t *testing.T) {
+func TestErrorOfAWholeBatchGivesTheReason(t *testing.T) {
 	batch := service.MessageBatch{message("a"), message("b")}
 	j := newJob(make([]outgoing, 2), []error{nil, errors.New("too long")})
 	err := j.result(batch, true)
