@@ -17,10 +17,11 @@ const (
 	lossContinue = "continue"
 	lossFail     = "fail"
 
-	// shortestSession leaves enough time on a network for a heartbeat and for a request that takes half
-	// a heartbeat interval.
+	// shortestSession leaves enough time on a network for a heartbeat and for a request that takes
+	// half a heartbeat interval.
 	shortestSession = time.Second
-	// The other bounds keep the load on a server low: each member of each group sends these requests.
+	// The other bounds keep the load on a server low: each member of each group sends these
+	// requests.
 	shortestHeartbeat = 100 * time.Millisecond
 	shortestSample    = 100 * time.Millisecond
 	shortestCommit    = 10 * time.Millisecond
@@ -30,8 +31,8 @@ const (
 	defaultHeartbeat = 3 * time.Second
 )
 
-// lintRule makes the linter call check, so that the linter and the constructor reject the same values
-// with the same texts.
+// lintRule makes the linter call check, so that the linter and the constructor reject the same
+// values with the same texts.
 var lintRule = config.RegisterLint("rafka_lint_input", check)
 
 // check returns what is wrong with the input's own fields, each naming the field and the remedy.
@@ -112,7 +113,8 @@ func checkTimes(f config.Fields, p *config.Problems) {
 	if session > 0 && heartbeat > session/heartbeatsPerSession {
 		p.Add(
 			fieldHeartbeat,
-			"%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen session_timeout",
+			"%s is more than a third of session_timeout, which is %s: set it to %s or less, or lengthen "+
+				"session_timeout",
 			heartbeat,
 			session,
 			session/heartbeatsPerSession,

@@ -20,8 +20,8 @@ type settings struct {
 	consumer           splits.Config // without the store, the member and the observer
 }
 
-// parse reads and checks the configuration. The error names everything that is wrong with the input's
-// own fields.
+// parse reads and checks the configuration. The error names everything that is wrong with the
+// input's own fields.
 func parse(conf *service.ParsedConfig) (*settings, error) {
 	connection, _, err := config.Parse(conf, check)
 	if err != nil {

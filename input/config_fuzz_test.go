@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fuzzFields are fields that a fuzzed value is put into.
+// fuzzFields are the fields that receive fuzzed values.
 var fuzzFields = []string{
 	"stream_name",
 	"consumer_group",
@@ -38,12 +38,13 @@ var fuzzFields = []string{
 	"write_timeout",
 }
 
-// Whatever value a field has, nobody panics; the constructor passes what the linter passes; what it
-// refuses it names the field of, and it never shows the password beside it.
+// No value of a field causes a panic. The constructor accepts what the linter accepts. Its errors
+// name the field and never contain the password.
 func FuzzFields(f *testing.F) {
 	for i := range fuzzFields {
 		for _, value := range []string{
-			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615", "1s", "-1ns", "9999999h",
+			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615",
+			"1s", "-1ns", "9999999h",
 			"1MB", "8EiB", "null", "true", "[a]", "{a: b}",
 			"{checkpoint_limit: 0}", "{checkpoint_limit: 9999999h}",
 			"'${! @x }'", "'${! '", ".nan", "\"\\n\"", "!!binary aGk=", "&a [*a]", "2026-01-31", "rafka_key",
@@ -66,7 +67,7 @@ func FuzzFields(f *testing.F) {
 			}
 		}
 		conf, err := spec().ParseYAML(fields, nil)
-		if err != nil { // in the engine's own words
+		if err != nil { // an error of the engine
 			require.NotContains(t, err.Error(), secret)
 			return
 		}

@@ -61,7 +61,7 @@ func (o *observer) logIfWaiting(s splits.Sample, now time.Time) {
 		return
 	}
 	o.waiting[s.Split] = now
-	o.log.Warnf("Partition %s waits: the message at offset %s has not been acknowledged for %s, and the messages handed "+
-		"out behind it have reached %s.%s. Find out why that message is stuck or fails, or raise %[4]s.%[5]s",
+	o.log.Warnf("Partition %s waits: the message at offset %s has not been acknowledged for %s, and the messages "+
+		"handed out behind it have reached %s.%s. Find out why that message is stuck or fails, or raise %[4]s.%[5]s",
 		s.Split, s.Bound, s.Unacked.Round(time.Second), fieldUnordered, fieldMaxAhead)
 }

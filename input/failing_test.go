@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A message that is rejected again and again is reported within seconds, with what is needed to
-// find it and to pass over it.
+// A message that keeps failing is logged within seconds, with the data needed to find and to skip
+// it.
 func TestMessageThatKeepsFailingIsReported(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -29,7 +29,8 @@ func TestMessageThatKeepsFailingIsReported(t *testing.T) {
 	lines := journal.Lines(line)
 	require.Len(t, lines, 1, "once a minute")
 	for _, part := range []string{
-		"partition orders-0", entries[0].ID, "key=ann", "times alone", "HTTP 422", "Newer messages of the partition wait",
+		"partition orders-0", entries[0].ID, "key=ann", "times alone", "HTTP 422",
+		"Newer messages of the partition wait",
 		"rafka group seek g --topic orders --partition 0 --to ",
 	} {
 		assert.Contains(t, lines[0], part)
@@ -38,8 +39,8 @@ func TestMessageThatKeepsFailingIsReported(t *testing.T) {
 	assert.Len(t, journal.Lines("has been processed"), 1)
 }
 
-// Behind a message that keeps failing, other messages go on up to the bound. There the partition
-// waits, and the log says for what.
+// Messages behind a failing message are processed up to max_ahead. Then the partition waits, and
+// the log names the failing message.
 func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

@@ -1,7 +1,7 @@
 // Package input is the Benthos batch input "rafka": a member of a consumer group of a topic.
 //
-// It parses its configuration, opens the clients, and makes messages of entries. Package splits holds
-// the logic of consumer groups.
+// It parses its configuration, opens the clients, and makes messages of entries. Package splits
+// holds the logic of consumer groups.
 package input
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Input reads a topic. The engine makes one call of Connect or ReadBatch at a time. Acknowledgements
-// come from any goroutine, and Close can run during a ReadBatch.
+// Input reads a topic. The engine makes one call of Connect or ReadBatch at a time.
+// Acknowledgements come from any goroutine, and Close can run during a ReadBatch.
 type Input struct {
 	settings *settings
 	observer *observer
@@ -30,8 +30,8 @@ type Input struct {
 	backoff    *backoff.ExponentialBackOff // between these attempts
 	reported   error                       // the last error that Connect returned for a session that waits
 	reportedAt time.Time                   // when Connect returned that error
-	// causeShown is true if Connect has returned an error since its last success: the engine's /ready
-	// shows that error.
+	// causeShown is true if Connect has returned an error since its last success: the engine's
+	// /ready shows that error.
 	causeShown bool
 
 	mu      sync.Mutex
@@ -55,8 +55,8 @@ func newInput(s *settings, mgr *service.Resources) *Input {
 	return in
 }
 
-// Connect joins the group, or waits until the existing session can continue: an outage of Redis never
-// makes a second member.
+// Connect joins the group, or waits until the existing session can continue: an outage of Redis
+// never makes a second member.
 func (in *Input) Connect(ctx context.Context) error {
 	s := in.current()
 	if s == nil {
@@ -79,8 +79,8 @@ func (in *Input) Connect(ctx context.Context) error {
 }
 
 const (
-	// firstCheck is how long Connect waits for a session before it returns why the session waits. It
-	// is short because the engine's /ready shows no cause until Connect has returned one.
+	// firstCheck is how long Connect waits for a session before it returns why the session waits.
+	// It is short because the engine's /ready shows no cause until Connect has returned one.
 	firstCheck = 50 * time.Millisecond
 	// laterCheck is how often Connect checks the cause after that.
 	laterCheck = time.Second
@@ -90,7 +90,8 @@ const (
 	repeatCause = 30 * time.Second
 )
 
-// await waits until the session can continue. It returns each new cause for which the session can't.
+// await waits until the session can continue. It returns each new cause for which the session
+// can't.
 func (in *Input) await(ctx context.Context, s *session) error {
 	for wait := firstCheck; ; wait = laterCheck {
 		waiting, cancel := context.WithTimeout(ctx, wait)
@@ -172,8 +173,8 @@ func (in *Input) setSession(s *session) (*session, error) {
 	return s, nil
 }
 
-// ReadBatch waits for the next batch. It returns ErrNotConnected if Redis has been unreachable for a
-// moment and nothing is buffered, so that the engine reports the input as not ready.
+// ReadBatch waits for the next batch. It returns ErrNotConnected if Redis has been unreachable for
+// a moment and nothing is buffered, so that the engine reports the input as not ready.
 func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	s := in.current()
 	if s == nil {
@@ -200,8 +201,8 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 	}, nil
 }
 
-// Close leaves the group. It does not wait for acknowledgements, since the engine delivers none after
-// it. Close can be called before Connect, and more than once.
+// Close leaves the group. It does not wait for acknowledgements, since the engine delivers none
+// after it. Close can be called before Connect, and more than once.
 func (in *Input) Close(ctx context.Context) error {
 	in.mu.Lock()
 	s := in.session

@@ -25,11 +25,11 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages do little but wait
+	if err := flag.Set("test.parallel", "6"); err != nil { // tests of outages mostly wait
 		panic(err)
 	}
-	config.RouteLogs((*service.Logger)(nil)) // what go-redis prints about servers that were killed on purpose
-	// An embedded server lives as long as the process.
+	config.RouteLogs((*service.Logger)(nil)) // hide what go-redis logs about killed servers
+	// An embedded server runs as long as the process.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).serve"),
 		goleak.IgnoreAnyFunction("github.com/alicebob/miniredis/v2/server.(*Server).servePeer"))
 }
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 // journal collects log lines.
 type journal = logtest.Journal
 
-// fast are fields that make everything happen soon.
+// fast holds fields with short times.
 const fast = `read_timeout: 2s
 write_timeout: 2s
 dial_timeout: 2s
@@ -47,26 +47,25 @@ commit_period: 50ms
 lag_refresh_period: 200ms
 `
 
-// unhurried are fields that let a busy machine answer in time.
+// unhurried holds fields with timeouts for a busy machine.
 const unhurried = `
 read_timeout: 4s
 session_timeout: 12s
 heartbeat_interval: 4s
 `
 
-// endless are fields with a session that no test waits for: what takes less is no wait for its end,
-// nor for a heartbeat.
+// endless holds fields with a session and a heartbeat interval that are longer than any test.
 const endless = `
 read_timeout: 20s
 session_timeout: 2m
 heartbeat_interval: 40s
 `
 
-// promptly is far less than that, and enough for a busy machine.
+// promptly is much shorter than that, and enough for a busy machine.
 const promptly = 20 * time.Second
 
-// closedInput makes an input that is not connected and is closed when t ends. The topic is orders
-// and the group g unless the fields say otherwise.
+// closedInput returns an input that is not connected and is closed when t ends. The topic is orders
+// and the group is g, unless the fields set others.
 func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 	t.Helper()
 	for field, value := range map[string]string{"stream_name": "orders", "consumer_group": "g"} {
@@ -88,7 +87,7 @@ func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 	return in, j
 }
 
-// openInput is closedInput, connected.
+// openInput returns a connected closedInput.
 func openInput(t *testing.T, url, fields string) (*Input, *journal) {
 	t.Helper()
 	in, j := closedInput(t, url, fields)
@@ -96,7 +95,7 @@ func openInput(t *testing.T, url, fields string) (*Input, *journal) {
 	return in, j
 }
 
-// patient is a context that ends before the test binary gives up on a test.
+// patient returns a context that ends before the timeout of the test binary.
 func patient(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -104,7 +103,7 @@ func patient(t *testing.T) context.Context {
 	return ctx
 }
 
-// brief is a context that ends soon.
+// brief returns a context that ends soon.
 func brief(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
@@ -112,13 +111,13 @@ func brief(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// delivery is what ReadBatch returned.
+// delivery is the result of ReadBatch.
 type delivery struct {
 	batch service.MessageBatch
 	ack   service.AckFunc
 }
 
-// next reads the next batch as the engine does: while the input is not connected, it connects.
+// next reads the next batch like the engine: it connects the input first if it is not connected.
 func next(ctx context.Context, in *Input) (delivery, error) {
 	for {
 		batch, ack, err := in.ReadBatch(ctx)
@@ -146,7 +145,7 @@ func reconnect(ctx context.Context, in *Input) error {
 	}
 }
 
-// consume reads and acknowledges until n messages have come, and returns their bodies.
+// consume reads and acknowledges n messages and returns their bodies.
 func consume(t *testing.T, in *Input, n int) []string {
 	t.Helper()
 	ctx := patient(t)
@@ -197,7 +196,7 @@ func write(t *testing.T, client *redis.Client, stream, key string, texts ...stri
 	}
 }
 
-// numbers are the texts of the numbers from one to before another.
+// numbers returns the numbers of a half-open range as texts.
 func numbers(from, to int) []string {
 	var all []string
 	for i := from; i < to; i++ {
@@ -206,7 +205,7 @@ func numbers(from, to int) []string {
 	return all
 }
 
-// committed is the offset that the group has stored for a stream.
+// committed returns the offset that the group has stored for a stream.
 func committed(t *testing.T, client *redis.Client, stream string) string {
 	t.Helper()
 	offset, err := client.HGet(t.Context(), "rafka:{"+stream+"}:lease:g", "offset").Result()
@@ -224,7 +223,7 @@ func onBoth(t *testing.T, test func(t *testing.T, url string, client *redis.Clie
 		test(t, server.URL(), server.Client(t))
 	})
 	t.Run("embedded", func(t *testing.T) {
-		name := strings.ToLower(rand.Text()) // a server of its own, in every run
+		name := strings.ToLower(rand.Text()) // a new server in each run
 		addr, err := embedded.Open(name)
 		require.NoError(t, err)
 		client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})

@@ -10,8 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Whatever an entry holds, what the input says of it is true: no field of it can pose as that.
-func FuzzMessagesTellWhereTheyComeFrom(f *testing.F) {
+// No field of an entry can replace the metadata that the input sets.
+func FuzzMessageMetadata(f *testing.F) {
 	f.Add("body\x01x\x01rafka_key\x01k\x01m\x01v", "body", uint64(5), int64(3))
 	f.Add(
 		"rafka_topic\x01evil\x01rafka_offset\x010-0\x01rafka_lag\x017\x01rafka_partition\x019",
@@ -65,7 +65,7 @@ func FuzzMessagesTellWhereTheyComeFrom(f *testing.F) {
 			return nil
 		}))
 		require.Equal(t, want, got)
-		// Order is kept by the key that the message has, also where an entry has several.
+		// The order depends on the key of the message, also if an entry has several keys.
 		if strings.Count(text, broker.KeyField) < 2 {
 			require.Equal(t, decoded.Key, orderKey(entry))
 		}

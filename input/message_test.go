@@ -10,13 +10,13 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// entry is the third delivery of an entry of partition 2 of the topic orders.
+// entry returns an entry in its third delivery, from partition 2 of the topic orders.
 func entry(fields ...string) (*splits.Batch, splits.Entry) {
 	b := &splits.Batch{Split: splits.Split{Topic: "orders", Partition: 2, Key: "orders:2"}, Deliveries: 3, Lag: 17}
 	return b, splits.Entry{Offset: splits.Offset{Millis: 1767225600000, Seq: 7}, Fields: fields}
 }
 
-// metadata is all that a message of the entry carries.
+// metadata returns the body and the metadata of the message for an entry.
 func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta map[string]any) {
 	t.Helper()
 	b, e := entry(fields...)
@@ -31,7 +31,7 @@ func metadata(t *testing.T, bodyKey string, fields ...string) (body string, meta
 	return string(text), meta
 }
 
-// stamped is what every message of the entry carries, with more.
+// withMetadata returns the metadata of every message for the entry, and more.
 func withMetadata(more map[string]any) map[string]any {
 	meta := map[string]any{
 		"rafka_topic":          "orders",
@@ -53,19 +53,30 @@ func TestMessagesOfEntries(t *testing.T) {
 		more    map[string]any
 	}{
 		"our own": {
-			[]string{"body", "hello", "rafka_key", "ann", "colour", "red"}, "body", "hello", map[string]any{"rafka_key": "ann", "colour": "red"},
+			[]string{"body", "hello", "rafka_key", "ann", "colour", "red"}, "body", "hello",
+			map[string]any{"rafka_key": "ann", "colour": "red"},
 		},
 		"without a key":     {[]string{"body", "hello"}, "body", "hello", nil},
 		"with an empty key": {[]string{"body", "hello", "rafka_key", ""}, "body", "hello", nil},
 		"an empty body":     {[]string{"body", ""}, "body", "", nil},
-		"a binary body":     {[]string{"body", "\x00\xff\r\n", "rafka_key", "\xff"}, "body", "\x00\xff\r\n", map[string]any{"rafka_key": "\xff"}},
+		"a binary body": {
+			[]string{"body", "\x00\xff\r\n", "rafka_key", "\xff"}, "body", "\x00\xff\r\n",
+			map[string]any{"rafka_key": "\xff"},
+		},
 		"a body that is not first": {
 			[]string{"colour", "red", "body", "hello"}, "body", "hello", map[string]any{"colour": "red"},
 		},
-		"an empty value":    {[]string{"body", "hello", "note", ""}, "body", "hello", map[string]any{"note": ""}},
-		"another body key":  {[]string{"payload", "hello", "body", "x"}, "payload", "hello", map[string]any{"body": "x"}},
-		"a repeated field":  {[]string{"body", "hello", "tag", "a", "tag", "b"}, "body", "hello", map[string]any{"tag": `["a","b"]`}},
-		"trace context":     {[]string{"body", "hello", "traceparent", "00-1-2-01"}, "body", "hello", map[string]any{"traceparent": "00-1-2-01"}},
+		"an empty value": {[]string{"body", "hello", "note", ""}, "body", "hello", map[string]any{"note": ""}},
+		"another body key": {
+			[]string{"payload", "hello", "body", "x"}, "payload", "hello", map[string]any{"body": "x"},
+		},
+		"a repeated field": {
+			[]string{"body", "hello", "tag", "a", "tag", "b"}, "body", "hello", map[string]any{"tag": `["a","b"]`},
+		},
+		"trace context": {
+			[]string{"body", "hello", "traceparent", "00-1-2-01"}, "body", "hello",
+			map[string]any{"traceparent": "00-1-2-01"},
+		},
 		"foreign":           {[]string{"sensor", "7", "temp", "21.5"}, "body", `{"sensor":"7","temp":"21.5"}`, nil},
 		"foreign, repeated": {[]string{"t", "1", "t", "2"}, "body", `{"t":["1","2"]}`, nil},
 		"foreign with a key": {
@@ -76,7 +87,8 @@ func TestMessagesOfEntries(t *testing.T) {
 		"all fields as the body": {[]string{"body", "hello", "n", "1"}, "", `{"body":"hello","n":"1"}`, nil},
 		"a forger": {
 			[]string{
-				"body", "hello", "rafka_topic", "x", "rafka_partition", "x", "rafka_offset", "x", "rafka_timestamp_ms", "x", "rafka_lag", "x",
+				"body", "hello", "rafka_topic", "x", "rafka_partition", "x", "rafka_offset", "x",
+				"rafka_timestamp_ms", "x", "rafka_lag", "x",
 				"rafka_delivery_count", "x", "rafka_other", "x",
 			}, "body", "hello", nil,
 		},
@@ -106,7 +118,8 @@ func TestBatchKeepsItsOrder(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, bodies(t, messages(b, "body")))
 }
 
-// The body must not share memory with the reply that it came in: processors change it in place.
+// The body must not share memory with the reply that contained it: processors change bodies in
+// place.
 func TestBodyIsACopy(t *testing.T) {
 	b, e := entry("body", "hello")
 	m := newBatchMetadata(b).message(e, "body")

@@ -3,6 +3,7 @@ package input
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/internal/outage"
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -150,7 +152,8 @@ func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64
 // Skipped counts and logs rejected messages that are not delivered again.
 func (o *observer) Skipped(s splits.Split, n int) {
 	o.skipped.Incr(int64(n), o.labels(s)...)
-	o.log.Warnf("Skipped a rejected batch of %d messages of partition %s: they are not delivered again, since %s is false",
+	o.log.Warnf("Skipped a rejected batch of %d messages of partition %s: they are not delivered again, since %s is "+
+		"false",
 		n, s, fieldReplayNacks)
 }
 
@@ -202,8 +205,8 @@ func (o *observer) closed() {
 
 // Stalled logs the usual reason why every partition waits.
 func (o *observer) Stalled(waited time.Duration) {
-	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. The usual cause is an output whose "+
-		"batching.count needs more messages than ordered processing hands out: set batching.period, lower "+
+	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. The usual cause is an output "+
+		"whose batching.count needs more messages than ordered processing hands out: set batching.period, lower "+
 		"batching.count, or enable unordered_processing", waited.Round(time.Second))
 }
 
@@ -228,8 +231,9 @@ func (o *observer) Unavailable(part splits.Part, err error) {
 	o.log.Errorf("%s unavailable, retrying: %v", subject(part), o.named(err))
 }
 
-// unavailable logs why nothing can be handed out, if the remedy differs from the one that was logged.
-// An outage can begin with a broken connection and turn out to be, for example, a changed password.
+// unavailable logs why nothing can be handed out, if the remedy differs from the one that was
+// logged. An outage can begin with a broken connection and turn out to be, for example, a changed
+// password.
 func (o *observer) unavailable(err error) {
 	if o.outage.Update(theStore.String(), err, sameRemedy) {
 		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(theStore), o.named(err))
@@ -261,4 +265,17 @@ func subject(part splits.Part) string {
 func (o *observer) Available(part splits.Part) {
 	o.outage.Recover(part.String())
 	o.log.Infof("%s available again", subject(part))
+}
+
+// entryText returns the log line about a partition whose next entry does not arrive, with the
+// remedy.
+func entryText(e *splits.EntryError) string {
+	remedy := "If the network needs longer for it, raise `read_timeout`"
+	if rediserr.CutOff(e.Cause) {
+		remedy = "The connection is closed each time: raise the server's client-output-buffer-limit, or the limit of " +
+			"the proxy in between"
+	}
+	return fmt.Sprintf("Stuck: partition %d (%s) of topic %s can't be read further, other partitions can: "+
+		"%s does not arrive, retrying. %s. Last error: %v",
+		e.Split.Partition, e.Split.Key, e.Split.Topic, e.Entry(), remedy, e.Cause)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/access"
 )
 
-// reply is an error that a server answered.
+// reply is an error reply of a server.
 type reply string
 
 func (r reply) Error() string { return string(r) }
@@ -37,8 +37,13 @@ func TestReasonsThatAreReportedAgain(t *testing.T) {
 		"network, then too old":  {refused, old, false, true},
 		"too old":                {old, old, true, true},
 		"another permission":     {xread, xadd, false, true},
-		"two temporary errors":   {fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")), false, false},
-		"another attempt":        {fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), true, true},
+		"two temporary errors": {
+			fmt.Errorf("reading: %w", reply("UNBLOCKED x")), fmt.Errorf("beating: %w", reply("READONLY x")),
+			false, false,
+		},
+		"another attempt": {
+			fmt.Errorf("reading: %w", reply("READONLY x")), fmt.Errorf("beating: %w", reply("READONLY y")), true, true,
+		},
 	} {
 		assert.Equal(t, c.sameReport, sameReport(c.before, c.now), what)
 		assert.Equal(t, c.sameRemedy, sameRemedy(c.before, c.now), what)

@@ -30,8 +30,8 @@ func newBackoff() *backoff.ExponentialBackOff {
 	)
 }
 
-// failures is shared by all inputs of the process: an output can merge batches of several inputs and
-// reject all of them because of one message.
+// failures is shared by all inputs of the process: an output can merge batches of several inputs
+// and reject all of them because of one message.
 var failures = splits.NewFailures()
 
 // session is one membership of the group: two clients and the consumer that uses them. It outlives

@@ -9,9 +9,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/broker"
 )
 
-// traced returns the message with the trace context of its entry, so that the message's spans have the
-// writer's span as their parent. The engine's own helper would give the context of the first message
-// to the whole batch. An invalid trace context is ignored.
+// traced returns the message with the trace context of its entry, so that the message's spans have
+// the writer's span as their parent. The engine's own helper would give the context of the first
+// message to the whole batch. An invalid trace context is ignored.
 func traced(m *service.Message, metadata []broker.Field) *service.Message {
 	if !slices.ContainsFunc(metadata, func(f broker.Field) bool { return f.Name == broker.TraceField }) {
 		return m

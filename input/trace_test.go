@@ -33,8 +33,11 @@ func TestMessageHasTheTraceOfItsEntry(t *testing.T) {
 		"state alone":       {[]string{"body", "x", "tracestate", "a=1"}, "body", false, ""},
 		"not valid":         {[]string{"body", "x", "traceparent", "00-1-2-01"}, "body", false, ""},
 		"empty":             {[]string{"body", "x", "traceparent", ""}, "body", false, ""},
-		"of zeros":          {[]string{"body", "x", "traceparent", "00-" + strings.Repeat("0", 32) + "-" + spanID + "-01"}, "body", false, ""},
-		"two":               {[]string{"body", "x", "traceparent", parent, "traceparent", parent}, "body", false, ""},
+		"of zeros": {
+			[]string{"body", "x", "traceparent", "00-" + strings.Repeat("0", 32) + "-" + spanID + "-01"},
+			"body", false, "",
+		},
+		"two": {[]string{"body", "x", "traceparent", parent, "traceparent", parent}, "body", false, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			b, e := entry(c.fields...)
@@ -55,7 +58,7 @@ func TestMessageHasTheTraceOfItsEntry(t *testing.T) {
 	}
 }
 
-// The engine's own helper gives the parent of the first message to the whole batch.
+// The engine's own helper would give the parent of the first message to the whole batch.
 func TestEachMessageOfABatchHasItsOwnTrace(t *testing.T) {
 	b, first := entry("body", "a", "traceparent", parent)
 	_, second := entry("body", "b")
@@ -68,7 +71,7 @@ func TestEachMessageOfABatchHasItsOwnTrace(t *testing.T) {
 	assert.Equal(t, []string{traceID, strings.Repeat("0", 32), strings.Repeat("1", 32)}, ids)
 }
 
-// Tracing must cost nothing that can be measured where it is off.
+// Tracing must have no measurable cost when it is disabled.
 func BenchmarkMessages(b *testing.B) {
 	batch, e := entry("body", strings.Repeat("x", 256), "rafka_key", "ann")
 	batch.Entries = slices.Repeat([]splits.Entry{e}, 500)

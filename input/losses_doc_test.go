@@ -10,10 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each row of the tables of docs/explanation/data-loss.md names the test that shows it, in its last
-// column: a
-// case of TestCausesOfLoss, in whose log line what the row quotes is found, or a test function.
-func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
+// The last column of each table row in docs/explanation/data-loss.md names a test: a test function,
+// or a case of TestCausesOfLoss whose log line contains what the row quotes.
+func TestEveryRowOfTheLossTableHasATest(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
@@ -23,7 +22,7 @@ func TestEveryRowOfTheTableOfLossesHasItsTest(t *testing.T) {
 	for _, c := range causesOfLoss {
 		cases[c.name] = c
 	}
-	functions := read("loss_test.go") + read("flush_test.go") + read("../output/observer_lost_test.go")
+	functions := read("losses_test.go") + read("losses_flush_test.go") + read("../output/observer_lost_test.go")
 	quoted := regexp.MustCompile("`([^`]+)`")
 	rows := 0
 	for line := range strings.Lines(read("../docs/explanation/data-loss.md")) {

@@ -15,7 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// allow gives ann a reader's rights and no others.
+// allow gives ann the permissions of a reader and no others.
 func allow(t *testing.T, client *redis.Client, reader access.ACL) {
 	t.Helper()
 	reader.Role, reader.Topic, reader.Group = access.RoleReader, "orders", "g"
@@ -29,9 +29,8 @@ func owned(t *testing.T, in *Input, n int) {
 	require.Eventually(t, func() bool { return in.current().consumer.Owned() == n }, time.Minute, 5*time.Millisecond)
 }
 
-// A group lives its whole life on the rights that `rafka acl` prints, and on those alone that it
-// can't do without.
-func TestGroupLivesOnAReadersRights(t *testing.T) {
+// A group works with the permissions that `rafka acl` prints, and also with the minimal ones.
+func TestGroupWorksWithAReadersPermissions(t *testing.T) {
 	for name, reader := range map[string]access.ACL{"all": {}, "minimal": {Minimal: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,12 +84,12 @@ func TestGroupLivesOnAReadersRights(t *testing.T) {
 }
 
 // The same for a topic without partitions, whose keys differ.
-func TestPlainTopicIsReadWithAReadersRights(t *testing.T) {
+func TestPlainTopicIsReadWithAReadersPermissions(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
 	allow(t, client, access.ACL{})
-	for _, start := range []string{"earliest", "latest"} { // the second goes on where the first has been
+	for _, start := range []string{"earliest", "latest"} { // the second continues where the first stopped
 		in, journal := openInput(t, server.URL(), ann+"start_offset: "+start)
 		owned(t, in, 1)
 		write(t, client, "orders", "", "a")
@@ -101,8 +100,9 @@ func TestPlainTopicIsReadWithAReadersRights(t *testing.T) {
 	assert.Empty(t, server.Denied(t))
 }
 
-// Hints are lost when channels are withdrawn; nothing else is, and nobody is told of trouble.
-func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
+// Without permissions for channels, members lose notifications and nothing else, and nothing is
+// logged.
+func TestRevokedChannelsLoseOnlyHints(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -124,11 +124,11 @@ func TestChannelsWithdrawnAreMissedByNobody(t *testing.T) {
 	assert.Empty(t, journal.Lines("unavailable"))
 }
 
-// An input that lacks something says what and how to mend it, joins nothing, and joins by itself
-// once it is granted.
-func TestInputWaitsForItsRights(t *testing.T) {
+// An input without a required permission returns the permission and the remedy and does not join
+// the group. It joins automatically when the permission is granted.
+func TestInputWaitsForItsPermissions(t *testing.T) {
 	t.Parallel()
-	for missing, says := range map[string][]string{
+	for missing, want := range map[string][]string{
 		"+hset":                            {"may not run HSET", "+hset"},
 		"+xread":                           {"may not run XREAD", "+xread"},
 		"+evalsha":                         {"'evalsha'", "+evalsha"},
@@ -156,7 +156,7 @@ func TestInputWaitsForItsRights(t *testing.T) {
 			}
 			in, _ := closedInput(t, server.URL(), ann+"client_name: ''")
 			err = in.Connect(patient(t))
-			for _, word := range append(says, "ACL SETUSER <username> ") {
+			for _, word := range append(want, "ACL SETUSER <username> ") {
 				require.ErrorContains(t, err, word)
 			}
 			var later *service.ErrBackOff

@@ -12,9 +12,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A topic that an operator deletes while it is read, with entries that were not read yet, is no
-// loss, whether or not it is there again when the members see it, and what comes is read.
-func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
+// If an operator deletes a topic during reading, its unread entries are not a loss, even if the
+// topic exists again before the members detect the deletion. New entries are read.
+func TestTopicDeletedByAnOperatorIsNotALoss(t *testing.T) {
 	for _, fields := range []string{"", "on_data_loss: fail"} {
 		for _, again := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, created again at once: %v", fields, again), func(t *testing.T) {
@@ -61,7 +61,9 @@ func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
 					return err == nil && len(ids) == 1 && committed(t, client, "orders:0") == ids[0].ID
 				}, time.Minute, 10*time.Millisecond)
 				for p := range 2 {
-					for _, name := range []string{"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total"} {
+					for _, name := range []string{
+						"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total",
+					} {
 						assert.Zero(t, counters.Get(fmt.Sprintf("%s topic=orders partition=%d group=g", name, p)), name)
 					}
 				}
@@ -72,8 +74,8 @@ func TestATopicDeletedByAnOperatorIsNoLoss(t *testing.T) {
 	}
 }
 
-// Whoever takes a lease by force is no operator: that is counted as ever.
-func TestASeekCountsNoFence(t *testing.T) {
+// A lease that another member takes by force is still counted as fenced.
+func TestSeekIsNotCountedAsFenced(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	write(t, client, "orders", "", "a")

@@ -55,7 +55,7 @@ func TestEverythingWrittenAfterAFlushIsRead(t *testing.T) {
 	)
 }
 
-func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
+func TestFlushOfManyPartitionsIsOneLogLine(t *testing.T) {
 	const partitions = 16
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -83,12 +83,12 @@ func TestAFlushOfManyPartitionsIsToldTogether(t *testing.T) {
 			"is gone: its stream was deleted, evicted or flushed",
 		),
 	)
-	assert.Less(t, len(lines), partitions, "%v", lines) // renewals may notice some of it first
+	assert.Less(t, len(lines), partitions, "%v", lines) // renewals can detect some of the losses first
 }
 
-// The server came back without what was written last: the stream and the group's position are older
-// than what was read.
-func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
+// The server returned without the last writes: the stream and the group's position are older than
+// what was read.
+func TestFailoverThatLostWritesDoesNotRepeatEverything(t *testing.T) {
 	l := newLossCase(t, "")
 	require.NoError(t, l.client.Save(t.Context()).Err())
 	write(t, l.client, "orders:0", "", numbers(10, 15)...)
@@ -112,7 +112,7 @@ func TestAFailoverThatLostWritesDoesNotDeliverEverythingAgain(t *testing.T) {
 	assert.EqualValues(t, 1, l.count("rafka_recreated_total"))
 }
 
-func TestALeaseThatIsDeletedWhileItIsHeldCostsNoEntry(t *testing.T) {
+func TestDeletedLeaseLosesNoEntry(t *testing.T) {
 	for name, mirrored := range map[string]bool{"with the mirror": true, "without it": false} {
 		t.Run(name, func(t *testing.T) {
 			l := newLossCase(t, "start_offset: earliest")
@@ -148,7 +148,7 @@ func TestALeaseThatIsDeletedWhileItIsHeldCostsNoEntry(t *testing.T) {
 	}
 }
 
-func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
+func TestEvictedStreamIsReportedAsGone(t *testing.T) {
 	l := newLossCase(t, "")
 	l.awaitSeen(t)
 	used, err := l.client.InfoMap(t.Context(), "memory").Result()
@@ -188,7 +188,7 @@ func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
 	write(t, l.client, "orders:0", "", numbers(20, 25)...)
 	write(t, l.client, "orders:1", "", "other")
 	want, got := append(numbers(20, 25), "other"), []string(nil)
-	for len(got) < len(want) { // the lease of any partition may be evicted: then its messages come again
+	for len(got) < len(want) { // any lease can be evicted, and then its messages are delivered again
 		got = append(got, consume(t, l.in, 1)...)
 		slices.Sort(got)
 		got = slices.Compact(got)
@@ -196,7 +196,7 @@ func TestAStreamThatIsEvictedIsRecognisedAsGone(t *testing.T) {
 	assert.ElementsMatch(t, want, got)
 }
 
-func TestPartitionThatIsDeletedGoesOn(t *testing.T) {
+func TestDeletedPartitionIsReadAgain(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	createTopic(t, client, 2)
@@ -211,8 +211,9 @@ func TestPartitionThatIsDeletedGoesOn(t *testing.T) {
 	assert.Equal(t, []string{"b", "c"}, got)
 }
 
-// The embedded server counts nothing, and yet no reader may wait for an offset that can't come.
-func TestStreamsOfAnEmbeddedServerThatWentBackAreReadFromTheirBeginning(t *testing.T) {
+// The embedded server has no entry counters. Nevertheless a reader must not wait for an offset that
+// can't occur.
+func TestRolledBackEmbeddedStreamsAreReadFromTheStart(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		t.Helper()
 		write(t, client, "orders", "", "a")

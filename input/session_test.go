@@ -19,8 +19,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// soon is a context that names an earlier deadline than it has, as the clock that ends a request
-// may be ahead of the one that ends its context.
+// soon is a context that reports an earlier deadline than it has: the timer of a request can fire
+// before the timer of its context.
 type soon struct{ context.Context }
 
 func (s soon) Deadline() (time.Time, bool) {
@@ -28,7 +28,7 @@ func (s soon) Deadline() (time.Time, bool) {
 	return deadline.Add(-time.Second), limited
 }
 
-func TestAServerIsNotBlamedWhenTheTimeToConnectIsUp(t *testing.T) {
+func TestConnectTimeoutIsNotReportedAsAServerError(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer silent.Close()
@@ -36,14 +36,14 @@ func TestAServerIsNotBlamedWhenTheTimeToConnectIsUp(t *testing.T) {
 	require.ErrorIs(t, in.Connect(soon{brief(t, 1200*time.Millisecond)}), context.DeadlineExceeded)
 }
 
-// What can be wrong when the input starts: Connect says so once, with the remedy, and goes on by
-// itself once it is mended.
-func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
+// If something is wrong when the input starts, Connect returns it once, with the remedy, and
+// continues automatically when it is repaired.
+func TestFailureAtStartIsReturnedOnceAndRecovered(t *testing.T) {
 	type setup struct {
-		args, says []string
+		args, want []string
 		fields     string
-		spoil      func(t *testing.T, s *redistest.Server, c *redis.Client)
-		mend       func(t *testing.T, s *redistest.Server, c *redis.Client)
+		damage     func(t *testing.T, s *redistest.Server, c *redis.Client)
+		repair     func(t *testing.T, s *redistest.Server, c *redis.Client)
 	}
 	grant := func(rules ...string) func(t *testing.T, s *redistest.Server, c *redis.Client) {
 		return func(t *testing.T, _ *redistest.Server, c *redis.Client) {
@@ -62,37 +62,59 @@ func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 	}
 	for what, c := range map[string]setup{
 		"unreachable": {
-			args: durable, says: []string{"cannot be reached", "check `url`"},
-			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Kill(t) },
-			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) },
+			args: durable, want: []string{"cannot be reached", "check `url`"},
+			damage: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Kill(t) },
+			repair: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) },
 		},
 		"frozen": {
-			says:  []string{"did not answer in time"},
-			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Pause(t) },
-			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Resume(t) },
+			want:   []string{"did not answer in time"},
+			damage: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Pause(t) },
+			repair: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Resume(t) },
 		},
 		"wrong password": {
-			fields: "username: ann\npassword: hunter2", says: []string{"check `username` and `password`"},
-			spoil: grant("~*", "&*", "+@all"), mend: grant(">hunter2"),
+			fields: "username: ann\npassword: hunter2", want: []string{"check `username` and `password`"},
+			damage: grant("~*", "&*", "+@all"), repair: grant(">hunter2"),
 		},
 		"password missing": {
-			says:  []string{"set `password`"},
-			spoil: do("CONFIG", "SET", "requirepass", "secret"),
-			mend: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
+			want:   []string{"set `password`"},
+			damage: do("CONFIG", "SET", "requirepass", "secret"),
+			repair: func(t *testing.T, s *redistest.Server, _ *redis.Client) {
 				t.Helper()
 				as := s.Client(t, func(o *redis.Options) { o.Password = "secret" })
 				require.NoError(t, as.ConfigSet(t.Context(), "requirepass", "").Err())
 			},
 		},
-		"no XREAD":    {fields: ann, says: []string{"xread", "ACL SETUSER"}, spoil: without("-xread"), mend: grant("+xread")},
-		"no EVALSHA":  {fields: ann, says: []string{"evalsha", "ACL SETUSER"}, spoil: without("-evalsha"), mend: grant("+evalsha")},
-		"no EVAL":     {fields: ann, says: []string{"eval", "ACL SETUSER"}, spoil: without("-eval"), mend: grant("+eval")},
-		"no HSET":     {fields: ann, says: []string{"HSET", "ACL SETUSER"}, spoil: without("-hset"), mend: grant("+hset")},
-		"no XINFO":    {fields: ann, says: []string{"XINFO", "ACL SETUSER"}, spoil: without("-xinfo"), mend: grant("+xinfo")},
-		"no streams":  {fields: ann, says: []string{"ACL SETUSER", "orders"}, spoil: grant("~rafka:*", "&*", "+@all"), mend: grant("~orders*")},
-		"no own keys": {fields: ann, says: []string{"ACL SETUSER", "rafka:"}, spoil: grant("~orders*", "&*", "+@all"), mend: grant("~rafka:*")},
+		"no XREAD": {
+			fields: ann, want: []string{"xread", "ACL SETUSER"},
+			damage: without("-xread"), repair: grant("+xread"),
+		},
+		"no EVALSHA": {
+			fields: ann, want: []string{"evalsha", "ACL SETUSER"},
+			damage: without("-evalsha"), repair: grant("+evalsha"),
+		},
+		"no EVAL": {
+			fields: ann, want: []string{"eval", "ACL SETUSER"},
+			damage: without("-eval"), repair: grant("+eval"),
+		},
+		"no HSET": {
+			fields: ann, want: []string{"HSET", "ACL SETUSER"},
+			damage: without("-hset"), repair: grant("+hset"),
+		},
+		"no XINFO": {
+			fields: ann, want: []string{"XINFO", "ACL SETUSER"},
+			damage: without("-xinfo"), repair: grant("+xinfo"),
+		},
+		"no streams": {
+			fields: ann, want: []string{"ACL SETUSER", "orders"},
+			damage: grant("~rafka:*", "&*", "+@all"), repair: grant("~orders*"),
+		},
+		"no own keys": {
+			fields: ann, want: []string{"ACL SETUSER", "rafka:"},
+			damage: grant("~orders*", "&*", "+@all"), repair: grant("~rafka:*"),
+		},
 		"replica": {
-			says: []string{"read-only replica"}, spoil: do("REPLICAOF", "127.0.0.1", "1"), mend: do("REPLICAOF", "NO", "ONE"),
+			want:   []string{"read-only replica"},
+			damage: do("REPLICAOF", "127.0.0.1", "1"), repair: do("REPLICAOF", "NO", "ONE"),
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -104,17 +126,18 @@ func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 				write(t, client, fmt.Sprintf("orders:%d", p), "", fmt.Sprint(p))
 			}
 			in, _ := closedInput(t, server.URL(), c.fields+unhurried)
-			c.spoil(t, server, client)
+			c.damage(t, server, client)
 			err := in.Connect(patient(t))
 			var later *service.ErrBackOff
 			require.ErrorAs(t, err, &later)
-			for _, word := range c.says {
+			for _, word := range c.want {
 				assert.Contains(t, strings.ToLower(err.Error()), strings.ToLower(word))
 			}
 			assert.NotContains(t, err.Error(), "hunter2")
-			require.ErrorIs(t, in.Connect(brief(t, 3*time.Second)), context.DeadlineExceeded, "it is told once")
+			again := in.Connect(brief(t, 3*time.Second))
+			require.ErrorIs(t, again, context.DeadlineExceeded, "each cause is returned once")
 
-			c.mend(t, server, client)
+			c.repair(t, server, client)
 			start := time.Now()
 			got := consume(t, in, 3)
 			slices.Sort(got)
@@ -124,7 +147,7 @@ func TestTroubleAtTheStartIsToldOnceAndRecoveredFrom(t *testing.T) {
 	}
 }
 
-func TestAnotherTroubleAtTheStartIsToldToo(t *testing.T) {
+func TestNewCauseAtStartIsReturned(t *testing.T) {
 	server := redistest.Start(t, append(durable, "--requirepass", "right")...)
 	in, _ := closedInput(t, server.URL(), "password: wrong")
 	server.Kill(t)
@@ -135,8 +158,8 @@ func TestAnotherTroubleAtTheStartIsToldToo(t *testing.T) {
 	require.ErrorContains(t, <-result, "password")
 }
 
-// oldServer answers INFO as Redis 6.2 does and lacks what came with 7.0; whatever else a client
-// asks before that it answers with OK. It is a fake, for no old server is at hand.
+// oldServer returns the address of a fake server that replies to INFO like Redis 6.2, lacks the
+// commands of 7.0, and replies OK to everything else. No real server of that age is available.
 func oldServer(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -197,13 +220,13 @@ func answerAsOld(conn net.Conn) {
 	}
 }
 
-func TestServerThatIsTooOldIsRefused(t *testing.T) {
+func TestOldServerIsRejected(t *testing.T) {
 	in, _ := closedInput(t, oldServer(t), unhurried)
 	err := in.Connect(patient(t))
 	require.ErrorContains(t, err, "Redis 6.2.14")
-	require.ErrorContains(t, err, "upgrade it")
+	require.ErrorContains(t, err, "upgrade the server")
 	assert.NotContains(t, err.Error(), "cannot be reached")
-	require.ErrorIs(t, in.Connect(brief(t, time.Second)), context.DeadlineExceeded, "it is told once")
+	require.ErrorIs(t, in.Connect(brief(t, time.Second)), context.DeadlineExceeded, "each cause is returned once")
 	assert.ErrorContains(t, in.ConnectionTest(t.Context())[0].Err, "Redis 6.2.14")
 }
 
@@ -220,7 +243,7 @@ func TestConnectEndsWithItsContextAndWithClose(t *testing.T) {
 	require.ErrorIs(t, <-result, service.ErrEndOfInput)
 }
 
-func TestAttemptsToConnectGrowApart(t *testing.T) {
+func TestConnectAttemptsBackOff(t *testing.T) {
 	in, _ := closedInput(t, "redis://127.0.0.1:1", "heartbeat_interval: 900ms\nsession_timeout: 4s")
 	var later *service.ErrBackOff
 	require.ErrorAs(t, in.Connect(t.Context()), &later)
@@ -234,9 +257,9 @@ func TestAttemptsToConnectGrowApart(t *testing.T) {
 	assert.LessOrEqual(t, later.Wait, 900*time.Millisecond, "no longer than a heartbeat")
 }
 
-// A time after the last entry was taken for an offset that the stream had lost, and all of the
-// stream was read.
-func TestStartAtATimeAfterTheLastEntryReadsOnlyWhatComes(t *testing.T) {
+// Regression: a start time after the last entry was treated as a lost offset, and the whole stream
+// was read.
+func TestStartAfterTheLastEntryReadsOnlyNewEntries(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		require.NoError(
 			t,

@@ -18,7 +18,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// fillTopic makes a topic, and writes entries of a size to each partition.
+// fillTopic creates a topic and writes entries of the given size to each partition.
 func fillTopic(t *testing.T, client *redis.Client, partitions, each, size int) {
 	t.Helper()
 	topic, _, err := broker.NewTopics(client).Create(t.Context(), "orders", partitions)
@@ -34,13 +34,13 @@ func fillTopic(t *testing.T, client *redis.Client, partitions, each, size int) {
 	}
 }
 
-// readUpTo acknowledges messages up to the one at an offset.
+// readUpTo acknowledges messages up to the message at the offset.
 func readUpTo(t *testing.T, in *Input, offset string) {
 	t.Helper()
 	for came := false; !came; {
 		d, err := next(patient(t), in)
 		if errors.Is(err, service.ErrNotConnected) {
-			_ = in.Connect(patient(t)) // an error says why it waits
+			_ = in.Connect(patient(t)) // the error is in the log too
 			continue
 		}
 		require.NoError(t, err)
@@ -52,7 +52,7 @@ func readUpTo(t *testing.T, in *Input, offset string) {
 	}
 }
 
-// readAll acknowledges n messages, and returns how long it took from the first attempt to connect.
+// readAll acknowledges n messages and returns the time since the first attempt to connect.
 func readAll(t *testing.T, in *Input, n int, atMost time.Duration) time.Duration {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
@@ -61,7 +61,7 @@ func readAll(t *testing.T, in *Input, n int, atMost time.Duration) time.Duration
 	for got < n {
 		batch, ack, err := in.ReadBatch(ctx)
 		if err != nil && ctx.Err() == nil {
-			_ = in.Connect(ctx) // an error says why it waits, which the log does too
+			_ = in.Connect(ctx) // the error is in the log too
 			continue
 		}
 		require.NoError(t, err, "after %d of %d messages in %s", got, n, atMost)
@@ -71,9 +71,9 @@ func readAll(t *testing.T, in *Input, n int, atMost time.Duration) time.Duration
 	return time.Since(began)
 }
 
-// A read that did not arrive in read_timeout was once repeated in the same size without end.
-// The network is three times slower than one that read_timeout's default is meant for, and
-// read_timeout is three times longer: a machine that stands still for a second counts less then.
+// Regression: a read that did not arrive within read_timeout was repeated with the same size
+// forever. The network is three times slower than the default read_timeout allows, and read_timeout
+// is three times longer, so that a pause of a second on a busy machine matters less.
 func TestReadsOverASlowNetwork(t *testing.T) {
 	const rate, fields = 2_500_000 / 3, "read_timeout: 15s"
 	for name, c := range map[string]struct{ partitions, each, size int }{
@@ -103,8 +103,8 @@ func TestReadsOverASlowNetwork(t *testing.T) {
 	}
 }
 
-// A server closes the connection of a client whose answer is too large. Each entry fits, sixteen of
-// them do not.
+// A server closes the connection of a client whose reply is too large. One entry fits into a reply,
+// sixteen do not.
 func TestReadsThatExceedTheOutputBufferLimit(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1000, 100_000, 900_000} {
@@ -122,17 +122,22 @@ func TestReadsThatExceedTheOutputBufferLimit(t *testing.T) {
 	}
 }
 
-// One entry that does not arrive once stopped all partitions of its server.
-func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
+// Regression: one entry that did not arrive stopped all partitions of its server.
+func TestUnreadableEntryStopsOnlyItsPartition(t *testing.T) {
 	for name, c := range map[string]struct {
 		args   []string
 		rate   int
 		fields string
-		says   []string
+		want   []string
 	}{
-		"too slow":  {rate: 2_500_000, fields: "read_timeout: 1s", says: []string{"raise `read_timeout`"}},
-		"cut off":   {args: []string{"--client-output-buffer-limit", "normal 4mb 0 0"}, says: []string{"client-output-buffer-limit"}},
-		"no second": {rate: 2_500_000, fields: "read_timeout: 1s\npool: {size: 1}", says: []string{"raise `read_timeout`"}},
+		"too slow": {rate: 2_500_000, fields: "read_timeout: 1s", want: []string{"raise `read_timeout`"}},
+		"cut off": {
+			args: []string{"--client-output-buffer-limit", "normal 4mb 0 0"},
+			want: []string{"client-output-buffer-limit"},
+		},
+		"no second": {
+			rate: 2_500_000, fields: "read_timeout: 1s\npool: {size: 1}", want: []string{"raise `read_timeout`"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +152,7 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 			proxy.Throttle(c.rate)
 			in, journal := openInput(t, proxy.URL(), c.fields)
 			readAll(t, in, 8*20, time.Minute)
-			stuck := slices.Concat(c.says, []string{
+			stuck := slices.Concat(c.want, []string{
 				"level=ERROR",
 				"Stuck: partition 3 (orders:3) of topic orders",
 				"the entry at offset " + id,
@@ -174,7 +179,7 @@ func TestEntryThatDoesNotArriveStopsItsOwnPartitionAlone(t *testing.T) {
 							slowest, latest = max(slowest, time.Since(latest)), time.Now()
 						}
 					}
-					time.Sleep(5 * time.Millisecond) // a steady trickle
+					time.Sleep(5 * time.Millisecond) // a slow, constant rate
 				}
 			}()
 			var waits []time.Duration

@@ -20,7 +20,7 @@ func seek(t *testing.T, client *redis.Client, to string) admin.Sought {
 	return sought
 }
 
-func TestRunningInputGoesOnWhereItIsSent(t *testing.T) {
+func TestRunningInputFollowsASeek(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		for _, n := range numbers(10, 20) {
 			require.NoError(
@@ -58,9 +58,9 @@ func TestRunningInputGoesOnWhereItIsSent(t *testing.T) {
 	})
 }
 
-// What an input has read ahead and not handed out is dropped, and what it has handed out can't be
-// committed any more.
-func TestSeekBeatsWhatIsInFlight(t *testing.T) {
+// A seek discards what an input has read ahead, and what it has handed out can no longer be
+// committed.
+func TestSeekOverridesBatchesInFlight(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	write(t, client, "orders", "", numbers(0, 10)...)
@@ -78,11 +78,11 @@ func TestSeekBeatsWhatIsInFlight(t *testing.T) {
 	require.NoError(t, inFlight.ack(t.Context(), nil))
 	write(t, client, "orders", "", "new")
 	assert.Equal(t, []string{"new"}, consume(t, in, 1), "4 to 9 are passed over")
-	assert.Empty(t, journal.Lines("lost"), "and nobody calls them lost")
+	assert.Empty(t, journal.Lines("lost"), "they are not logged as lost")
 }
 
-// on_data_loss: fail stops a partition until somebody says where to go on.
-func TestPartitionThatStoppedForLossGoesOnAfterASeek(t *testing.T) {
+// on_data_loss: fail stops a partition until an operator moves the group.
+func TestPartitionStoppedForLossContinuesAfterASeek(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose func(t *testing.T, client *redis.Client)
 		to   string
@@ -96,8 +96,12 @@ func TestPartitionThatStoppedForLossGoesOnAfterASeek(t *testing.T) {
 		"recreated": {func(t *testing.T, client *redis.Client) {
 			t.Helper()
 			require.NoError(t, client.Del(t.Context(), "orders").Err())
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "5-1", Values: []string{"body", "b"}}).Err())
-			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", ID: "6-1", Values: []string{"body", "c"}}).Err())
+			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{
+				Stream: "orders", ID: "5-1", Values: []string{"body", "b"},
+			}).Err())
+			require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{
+				Stream: "orders", ID: "6-1", Values: []string{"body", "c"},
+			}).Err())
 		}, "6-0", []string{"c"}},
 	} {
 		t.Run(name, func(t *testing.T) {

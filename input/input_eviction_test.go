@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestKeysOfTheGroupExpireUnlessExpiringKeysAreEvicted(t *testing.T) {
+func TestGroupKeysExpireUnlessExpiringKeysAreEvicted(t *testing.T) {
 	t.Parallel()
 	for policy, expires := range map[string]bool{"noeviction": true, "allkeys-lru": true, "volatile-ttl": false} {
 		server := redistest.Start(t, "--maxmemory-policy", policy)

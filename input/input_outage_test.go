@@ -19,13 +19,13 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// durable are the arguments of a server that loses nothing it acknowledged.
+// durable holds the arguments of a server that loses no acknowledged write.
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
-// ann is a user who may do everything.
+// ann holds the credentials of a user with all permissions.
 const ann = "username: ann\npassword: pw\n"
 
-// acl changes what ann may do.
+// acl changes the permissions of ann.
 func acl(t *testing.T, client *redis.Client, rules ...string) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "ann", "on", ">pw"}
@@ -35,19 +35,18 @@ func acl(t *testing.T, client *redis.Client, rules ...string) {
 	require.NoError(t, client.Do(t.Context(), args...).Err())
 }
 
-// lost requires that ReadBatch says that the input is not connected, and that Connect does not find
-// that it is.
+// lost requires that ReadBatch returns ErrNotConnected and that Connect does not succeed.
 func lost(t *testing.T, in *Input) {
 	t.Helper()
 	ctx := patient(t)
 	for {
 		d, err := nextOnce(ctx, in)
 		if err == nil {
-			require.NoError(t, d.ack(ctx, nil)) // what had been fetched before
+			require.NoError(t, d.ack(ctx, nil)) // fetched before the outage
 			continue
 		}
 		require.ErrorIs(t, err, service.ErrNotConnected)
-		first := in.current() == nil // then it says so in any case, and a busy machine may not have got far
+		first := in.current() == nil // then Connect returns its first failure, which a busy machine can delay
 		if err := in.Connect(brief(t, 300*time.Millisecond)); !first {
 			require.Error(t, err)
 			return
@@ -85,9 +84,9 @@ func oneLine(t *testing.T, j *journal, words ...string) {
 	assert.True(t, clear, "no line has all of %q: %v", words, j.Lines("unavailable"))
 }
 
-// What can go wrong while the input runs: the log says so once, with the remedy, nothing is
-// connected meanwhile, and it goes on by itself once it is mended, with nothing lost.
-func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
+// During an outage the log has one line with the remedy, and the input is not connected. After the
+// repair it continues automatically and loses nothing.
+func TestOutageIsLoggedOnceAndRecovered(t *testing.T) {
 	type action func(t *testing.T, s *redistest.Server, c *redis.Client)
 	grant := func(rules ...string) action {
 		return func(t *testing.T, _ *redistest.Server, c *redis.Client) {
@@ -102,33 +101,47 @@ func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 		}
 	}
 	for what, c := range map[string]struct {
-		fields      string
-		spoil, mend action
-		says        []string
+		fields         string
+		damage, repair action
+		want           []string // parts of the log line
 	}{
 		"killed": {
-			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Kill(t) },
-			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) },
-			says:  []string{"cannot be reached"},
+			damage: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Kill(t) },
+			repair: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Restart(t) },
+			want:   []string{"cannot be reached"},
 		},
 		"frozen": {
-			spoil: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Pause(t) },
-			mend:  func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Resume(t) },
-			says:  []string{"did not answer in time"},
+			damage: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Pause(t) },
+			repair: func(t *testing.T, s *redistest.Server, _ *redis.Client) { t.Helper(); s.Resume(t) },
+			want:   []string{"did not answer in time"},
 		},
-		"user removed":      {ann, do("ACL", "DELUSER", "ann"), grant("~*", "&*", "+@all"), []string{"check `username` and `password`"}},
+		"user removed": {
+			ann, do("ACL", "DELUSER", "ann"), grant("~*", "&*", "+@all"),
+			[]string{"check `username` and `password`"},
+		},
 		"XREAD withdrawn":   {ann, grant("-xread"), grant("+xread"), []string{"xread", "ACL SETUSER"}},
 		"EVALSHA withdrawn": {ann, grant("-evalsha"), grant("+evalsha"), []string{"evalsha", "ACL SETUSER"}},
-		"HSET withdrawn":    {ann, grant("-hset"), grant("+hset"), []string{"may not run HSET", "rafka:{orders", "ACL SETUSER <username> +hset"}},
-		"ZADD withdrawn":    {ann, grant("-zadd"), grant("+zadd"), []string{"may not run ZADD", "rafka:{orders}:members:g", "+zadd"}},
-		"TIME withdrawn":    {ann, grant("-time"), grant("+time"), []string{"may not run TIME", "+time"}},
+		"HSET withdrawn": {
+			ann, grant("-hset"), grant("+hset"),
+			[]string{"may not run HSET", "rafka:{orders", "ACL SETUSER <username> +hset"},
+		},
+		"ZADD withdrawn": {
+			ann, grant("-zadd"), grant("+zadd"),
+			[]string{"may not run ZADD", "rafka:{orders}:members:g", "+zadd"},
+		},
+		"TIME withdrawn": {ann, grant("-time"), grant("+time"), []string{"may not run TIME", "+time"}},
 		"members withdrawn": {
-			ann, grant("resetkeys", "~orders*", "~rafka:{orders:*", "~rafka:{orders}:plan:g", "~rafka:{orders}:topic"), grant("resetkeys", "~*"),
+			ann,
+			grant("resetkeys", "~orders*", "~rafka:{orders:*", "~rafka:{orders}:plan:g", "~rafka:{orders}:topic"),
+			grant("resetkeys", "~*"),
 			[]string{"may not read and write rafka:{orders}:members:g", "~rafka:{orders}:members:g"},
 		},
 		"everything withdrawn": {ann, grant("-@all"), grant("+@all"), []string{"ACL SETUSER"}},
 		"keys withdrawn":       {ann, grant("resetkeys"), grant("~*"), []string{"ACL SETUSER"}},
-		"replica":              {"", do("REPLICAOF", "127.0.0.1", "1"), do("REPLICAOF", "NO", "ONE"), []string{"read-only replica"}},
+		"replica": {
+			"", do("REPLICAOF", "127.0.0.1", "1"), do("REPLICAOF", "NO", "ONE"),
+			[]string{"read-only replica"},
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -146,10 +159,10 @@ func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 			in, journal := openInput(t, server.URL(), c.fields)
 			consume(t, in, 30)
 
-			c.spoil(t, server, client)
+			c.damage(t, server, client)
 			lost(t, in)
-			oneLine(t, journal, c.says...)
-			c.mend(t, server, client)
+			oneLine(t, journal, c.want...)
+			c.repair(t, server, client)
 			start := time.Now()
 			fill(30)
 			require.NoError(t, reconnect(patient(t), in))
@@ -157,7 +170,7 @@ func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 			fresh := map[string]bool{}
 			for len(fresh) < 30 {
 				for _, body := range consume(t, in, 1) {
-					if slices.Contains(numbers(30, 60), body) { // others may come twice
+					if slices.Contains(numbers(30, 60), body) { // others can arrive twice
 						fresh[body] = true
 					}
 				}
@@ -171,7 +184,8 @@ func TestTroubleWhileRunningIsToldOnceAndRecoveredFrom(t *testing.T) {
 	}
 }
 
-// On a server without memory a member finishes and commits what there is; a new one can't begin.
+// On a server without memory, a member processes and commits existing entries; a new one can't
+// start.
 func TestServerWithoutMemory(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -197,85 +211,7 @@ func TestServerWithoutMemory(t *testing.T) {
 	oneLine(t, journal)
 }
 
-// Whatever is wrong with one partition, the others flow.
-func TestPartitionOfAnotherTypeStopsNoOther(t *testing.T) {
-	for _, when := range []string{"at the start", "while running"} {
-		t.Run(when, func(t *testing.T) {
-			t.Parallel()
-			server := redistest.Start(t)
-			client := server.Client(t)
-			createTopic(t, client, 4)
-			spoil := func() { require.NoError(t, client.Set(t.Context(), "orders:3", "x", 0).Err()) }
-			if when == "at the start" {
-				spoil()
-			}
-			in, journal := closedInput(t, server.URL(), "")
-			if when == "while running" {
-				require.NoError(t, in.Connect(patient(t)))
-				require.Eventually(
-					t,
-					func() bool { return in.current().consumer.Owned() == 4 },
-					time.Minute,
-					time.Millisecond,
-				)
-				spoil()
-			}
-			for range 3 {
-				for p := range 3 {
-					write(t, client, fmt.Sprintf("orders:%d", p), "", numbers(10*p, 10*p+10)...)
-				}
-				consume(t, in, 30)
-			}
-			lost(t, in)
-			oneLine(t, journal, "orders:3", "WRONGTYPE", "rename or delete that key")
-
-			require.NoError(t, client.Del(t.Context(), "orders:3").Err())
-			write(t, client, "orders:3", "", "mended")
-			assert.Equal(t, []string{"mended"}, consume(t, in, 1))
-			require.NoError(t, in.Connect(patient(t)))
-			oneLine(t, journal)
-			assert.Eventually(
-				t,
-				func() bool { return len(journal.Lines("available again")) == 1 },
-				time.Minute,
-				time.Millisecond,
-			)
-		})
-	}
-}
-
-// A key of rafka's own that holds something else is named.
-func TestOwnKeyOfAnotherTypeIsTold(t *testing.T) {
-	for what, key := range map[string]string{
-		"members": "rafka:{orders}:members:g", "plan": "rafka:{orders}:plan:g", "metadata": "rafka:{orders}:topic", "lease": "rafka:{orders}:lease:g",
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			server := redistest.Start(t)
-			client := server.Client(t)
-			write(t, client, "orders", "", "a")
-			require.NoError(t, client.RPush(t.Context(), key, "x").Err())
-			in, journal := closedInput(t, server.URL(), "")
-			lost(t, in)
-			oneLine(t, journal, "WRONGTYPE", key, "rename or delete that key")
-			require.NoError(t, client.Del(t.Context(), key).Err())
-			assert.Equal(t, []string{"a"}, consume(t, in, 1))
-			oneLine(t, journal)
-		})
-	}
-}
-
-func TestGroupOfAnotherTypeIsRefusedWithTheRemedy(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t)
-	require.NoError(t, client.HSet(t.Context(), "rafka:{orders}:plan:g", "group_type", "share").Err())
-	in, journal := closedInput(t, server.URL(), "")
-	require.Error(t, in.Connect(brief(t, time.Second)))
-	oneLine(t, journal, "is a share group", "use another consumer_group")
-	assert.Empty(t, journal.Lines("cannot be reached"))
-}
-
-func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
+func TestNoScriptReloadsScripts(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	in, journal := openInput(t, server.URL(), "")
@@ -296,9 +232,9 @@ func TestForgottenScriptsAreTaughtAgain(t *testing.T) {
 	assert.Empty(t, journal.Lines("Lost the lease"))
 }
 
-// An outage in which others took its partitions over leaves a member with nothing to do, and
-// nothing to complain of.
-func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
+// If other members took over all partitions during an outage, the member is connected again and
+// logs no failure.
+func TestMemberWithoutPartitionsReconnects(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -322,9 +258,9 @@ func TestMemberWithoutPartitionsIsConnectedAgain(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded, "it waits")
 }
 
-// An outage may begin with a server that is down and go on with one that is up and refuses: while
-// the input waits to be connected, that was not told.
-func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
+// Regression: an outage can begin with a server that is down and continue with a server that
+// rejects the password. The second cause was not reported while the input waited.
+func TestNewCauseIsReturnedWhileNotConnected(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -346,7 +282,7 @@ func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 				connected <- err
 				return
 			}
-			_, _ = fmt.Fprintln(causes, err) // as the engine logs it, and shows it in /ready
+			_, _ = fmt.Fprintln(causes, err) // like the engine, which also shows it in /ready
 		}
 	}()
 	require.NoError(t, client.Do(t.Context(), "ACL", "DELUSER", "ann").Err())
@@ -358,7 +294,7 @@ func TestAnotherReasonIsToldWhileTheInputIsAway(t *testing.T) {
 	acl(t, client, "~*", "&*", "+@all")
 	require.NoError(t, <-connected)
 	write(t, client, "orders", "", "b")
-	for !slices.Contains(consume(t, in, 1), "b") { // the other may come again
+	for !slices.Contains(consume(t, in, 1), "b") { // the other message can arrive again
 	}
 	assert.Equal(t, 1, told())
 }

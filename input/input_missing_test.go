@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestWhatDoesNotExistYetIsSaidOnceAndIsNoTrouble(t *testing.T) {
+func TestMissingTopicAndGroupAreLoggedOnce(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	for url, want := range map[string]string{
@@ -25,7 +25,7 @@ func TestWhatDoesNotExistYetIsSaidOnceAndIsNoTrouble(t *testing.T) {
 		for _, result := range in.ConnectionTest(t.Context()) {
 			require.NoError(t, result.Err)
 		}
-		assert.Len(t, journal.Lines("level=INFO", want), 2, "rafka check says it too")
+		assert.Len(t, journal.Lines("level=INFO", want), 2, "rafka check logs it too")
 	}
 	write(t, client, "orders", "", "a")
 	in, journal := openInput(t, server.URL(), "consumer_group: other")
@@ -41,7 +41,7 @@ func TestWhatDoesNotExistYetIsSaidOnceAndIsNoTrouble(t *testing.T) {
 	silent(t, again, 100*time.Millisecond)
 }
 
-// The engine's /ready gives what Connect returned, and nothing as long as it returns nothing.
+// The engine's /ready shows the error that Connect returned, and nothing before Connect returns.
 func TestConnectReturnsWhyTheInputWaits(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -50,7 +50,7 @@ func TestConnectReturnsWhyTheInputWaits(t *testing.T) {
 	in, _ := closedInput(t, server.URL(), "")
 	ctx := patient(t)
 	cause := in.Connect(ctx)
-	for cause == nil { // the partition was not tried yet
+	for cause == nil { // no attempt to read the partition has been made yet
 		_, _, err := in.ReadBatch(ctx)
 		require.ErrorIs(t, err, service.ErrNotConnected)
 		cause = in.Connect(ctx)

@@ -18,10 +18,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// lasting are fields with a session that a restart on a busy machine fits into.
+// lasting holds fields with a session longer than a restart on a busy machine.
 const lasting = "session_timeout: 30s\nheartbeat_interval: 2s\nread_timeout: 2s\n"
 
-// reader is an input with a pipeline that acknowledges at once.
+// reader is an input with a pipeline that acknowledges each batch immediately.
 type reader struct {
 	in  *Input
 	log *journal
@@ -58,7 +58,7 @@ func (r *reader) run(ctx context.Context, t *testing.T) {
 	}
 }
 
-// close reads no more and closes the input, as the engine does.
+// close stops reading and closes the input, like the engine.
 func (r *reader) close() {
 	r.stop()
 	r.done.Wait()
@@ -73,7 +73,7 @@ func (r *reader) texts() []string {
 
 func (r *reader) owned() int { return r.in.current().consumer.Owned() }
 
-// eventually waits for a condition, however slow the machine is.
+// eventually waits for a condition, with a timeout for slow machines.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, time.Minute, 10*time.Millisecond, what)
@@ -105,7 +105,7 @@ func newInstanceScene(t *testing.T, url string, client *redis.Client) (s *instan
 	return s, mine, other
 }
 
-// spread writes an entry to each partition.
+// spread writes one entry to each partition.
 func (s *instanceScene) spread() {
 	s.t.Helper()
 	for p := range 4 {
@@ -114,8 +114,8 @@ func (s *instanceScene) spread() {
 	}
 }
 
-// sameGroup requires that neither the members nor the plan have changed, and that nothing moved at
-// the other member.
+// sameGroup requires that members and plan are unchanged and that the other member had no
+// rebalance.
 func (s *instanceScene) sameGroup(other *reader) {
 	s.t.Helper()
 	stored := s.client.HMGet(s.t.Context(), "rafka:{orders}:plan:g", "version", "planned_version").Val()
@@ -125,7 +125,7 @@ func (s *instanceScene) sameGroup(other *reader) {
 	assert.Empty(s.t, other.log.Lines("Lost the leases"))
 }
 
-// owners are the owners of the leases.
+// owners returns the owners of the leases.
 func (s *instanceScene) owners() []string {
 	all := map[string]bool{}
 	for p := range 4 {
@@ -134,7 +134,7 @@ func (s *instanceScene) owners() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// wantOnce requires that the readers got everything that was written, each text once.
+// wantOnce requires that the readers received each written text exactly once.
 func (s *instanceScene) wantOnce(readers ...*reader) {
 	s.t.Helper()
 	var all []string
@@ -144,7 +144,7 @@ func (s *instanceScene) wantOnce(readers ...*reader) {
 	assert.ElementsMatch(s.t, numbers(0, s.written), all)
 }
 
-func TestRestartUnderAnInstanceIDMovesNoPartition(t *testing.T) {
+func TestRestartWithAnInstanceIDMovesNoPartition(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		t.Parallel()
@@ -205,7 +205,7 @@ func TestLaterInputOfAnInstanceFencesTheEarlier(t *testing.T) {
 	})
 }
 
-func TestEarlierInputOfAnInstanceIsAdmittedWhenTheSessionOfTheLaterEnds(t *testing.T) {
+func TestEarlierInstanceReturnsWhenTheLaterSessionEnds(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		t.Parallel()

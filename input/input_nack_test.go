@@ -33,7 +33,7 @@ func TestAcksMayComeTwiceAndLate(t *testing.T) {
 	assert.Equal(t, []string{"c"}, consume(t, in, 1))
 }
 
-// keyed writes entries whose keys are the letters that their bodies begin with.
+// keyed writes entries whose keys are the first letters of their bodies.
 func keyed(t *testing.T, client *redis.Client, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -41,16 +41,16 @@ func keyed(t *testing.T, client *redis.Client, texts ...string) {
 	}
 }
 
-// reject is what an output returns for the messages at these places.
-func reject(d delivery, places ...int) error {
+// reject returns the error of an output for the messages with these indexes.
+func reject(d delivery, indexes ...int) error {
 	err := service.NewBatchError(d.batch, errors.New("rejected"))
-	for _, i := range places {
+	for _, i := range indexes {
 		err = err.Failed(i, errors.New("rejected"))
 	}
 	return err
 }
 
-func TestRejectedBatchIsCutAtTheMessagesThatTheErrorNames(t *testing.T) {
+func TestRejectedBatchIsSplitAtTheNamedMessages(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string, client *redis.Client) {
 		keyed(t, client, "a1", "b1", "a2", "c1", "b2", "a3")
 		in, _ := openInput(t, url, "batch_size: 6")
@@ -92,7 +92,7 @@ func accept(t *testing.T, d delivery) {
 	require.NoError(t, d.ack(t.Context(), nil))
 }
 
-func TestErrorWithoutPlacesHasTheBatchHalved(t *testing.T) {
+func TestErrorWithoutIndexesHalvesTheBatch(t *testing.T) {
 	for name, failure := range map[string]func(delivery) error{
 		"plain":   func(delivery) error { return errors.New("all of it") },
 		"wrapped": func(delivery) error { return fmt.Errorf("wrapped: %w", errors.New("all of it")) },
@@ -111,9 +111,9 @@ func TestErrorWithoutPlacesHasTheBatchHalved(t *testing.T) {
 	}
 }
 
-// The engine gives the parts of a processor's result the contexts of other messages. What an error
-// names may be wrong, then, and nothing may be taken for processed because of it.
-func TestErrorThatNamesAnotherMessageLosesNothing(t *testing.T) {
+// The engine gives the parts of a processor's result the contexts of other messages. So an error
+// can name the wrong message, and no message may count as processed because of it.
+func TestErrorThatNamesAWrongMessageLosesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	keyed(t, server.Client(t), "a1", "b1", "c1", "d1")
 	in, _ := openInput(t, server.URL(), "")
@@ -122,7 +122,7 @@ func TestErrorThatNamesAnotherMessageLosesNothing(t *testing.T) {
 	accept(t, want(t, in, "a1"))
 	d = want(t, in, "b1", "c1", "d1")
 	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
-	d = want(t, in, "b1", "c1") // the hint was wrong: from now on batches are halved
+	d = want(t, in, "b1", "c1") // the hint was wrong, so batches are halved from now on
 	require.NoError(t, d.ack(t.Context(), reject(d, 0)))
 	accept(t, want(t, in, "b1"))
 	require.NoError(t, want(t, in, "c1").ack(t.Context(), errors.New("rejected")))
@@ -130,7 +130,7 @@ func TestErrorThatNamesAnotherMessageLosesNothing(t *testing.T) {
 	accept(t, want(t, in, "c1"))
 }
 
-func TestErrorIsFoundInABatchThatWasRegrouped(t *testing.T) {
+func TestErrorIsFoundInARegroupedBatch(t *testing.T) {
 	server := redistest.Start(t)
 	keyed(t, server.Client(t), "a1", "b1", "c1")
 	in, _ := openInput(t, server.URL(), "")
@@ -143,7 +143,7 @@ func TestErrorIsFoundInABatchThatWasRegrouped(t *testing.T) {
 	silent(t, in, 200*time.Millisecond)
 }
 
-func TestWithoutReplayRejectedBatchesArePassedOverAndCounted(t *testing.T) {
+func TestWithoutReplayRejectedBatchesAreSkipped(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	keyed(t, client, "a1", "b1", "a2")
@@ -159,9 +159,9 @@ func TestWithoutReplayRejectedBatchesArePassedOverAndCounted(t *testing.T) {
 	silent(t, again, 200*time.Millisecond)
 }
 
-// Two messages of a partition wait for their next delivery at once; handing out the one must not
-// forget the other.
-func TestUnorderedBringsBackEveryRejectedMessage(t *testing.T) {
+// Two messages of a partition wait for redelivery at the same time. Handing out one must not drop
+// the other.
+func TestUnorderedRedeliversEveryRejectedMessage(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	write(t, client, "orders", "", "a", "b")

@@ -17,118 +17,6 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// cause is one way in which a stream loses entries. Ten were read before, 0 to 9; damage is done by
-// one script, so that the reader sees nothing in between. docs/explanation/data-loss.md describes
-// each.
-type cause struct {
-	name string
-	// damage is Lua over the stream s; add(from, to) writes numbers and returns their IDs, put(id,
-	// text) one entry. ARGV[1] is a dump of the stream when it held 0 to 4.
-	damage string
-	// want is what arrives then; again says that entries which were read may come with it.
-	want  []string
-	again bool
-	// lost and recreated are what the metrics say.
-	lost, recreated int64
-	// spent says that a member that was reading knows that everything had been read: it says so,
-	// and counts nothing.
-	spent bool
-	// line is in the one line of the log, stopped in the one that on_data_loss: fail leaves.
-	line, stopped string
-}
-
-// causesOfLoss are in the order of docs/explanation/data-loss.md.
-var causesOfLoss = []cause{
-	{
-		name:    "trimmed before it was read",
-		damage:  "add(10, 19) redis.call('XTRIM', s, 'MAXLEN', 3)",
-		want:    numbers(17, 20),
-		lost:    7,
-		line:    "lost 7 entries before they were read",
-		stopped: ": 7 entries after offset ",
-	},
-	{
-		name:   "trimmed to nothing",
-		damage: "add(10, 19) redis.call('XTRIM', s, 'MAXLEN', 0) add(20, 20)", want: numbers(20, 21), lost: 10,
-		line: "lost 10 entries before they were read", stopped: ": 10 entries after offset ",
-	},
-	{
-		name:    "deleted at the front",
-		damage:  "local ids = add(10, 19) redis.call('XDEL', s, ids[1], ids[2])",
-		want:    numbers(12, 20),
-		lost:    2,
-		line:    "lost 2 entries before they were read",
-		stopped: ": 2 entries after offset ",
-	},
-	{
-		name: "deleted in the middle", damage: "local ids = add(10, 19) redis.call('XDEL', s, ids[3], ids[5], ids[6])",
-		want: []string{"10", "11", "13", "16", "17", "18", "19"}, lost: 3,
-		line: "lost 3 entries before they were read", stopped: ": 3 entries after offset ",
-	},
-	{
-		name:   "deleted and trimmed",
-		damage: "local ids = add(10, 19) redis.call('XTRIM', s, 'MAXLEN', 8) redis.call('XDEL', s, ids[5], ids[9])",
-		want:   []string{"12", "13", "15", "16", "17", "19"}, lost: 4,
-		line: "lost 4 entries before they were read", stopped: ": 4 entries after offset ",
-	},
-	{
-		name:      "recreated with higher IDs",
-		damage:    "redis.call('DEL', s) add(10, 19)",
-		want:      numbers(10, 20),
-		recreated: 1,
-		spent:     true,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-	{
-		name:      "recreated with higher IDs and more entries",
-		damage:    "redis.call('DEL', s) add(10, 39)",
-		want:      numbers(10, 40),
-		recreated: 1,
-		spent:     true,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-	{
-		name:      "recreated with lower IDs",
-		damage:    "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b')",
-		want:      []string{"a", "b"},
-		recreated: 1,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-	{
-		name:      "recreated with lower, then higher IDs",
-		damage:    "redis.call('DEL', s) put('5-1', 'a') put('5-2', 'b') put('*', 'c')",
-		want:      []string{"a", "b", "c"},
-		again:     true,
-		recreated: 1,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-	{
-		name: "deleted as a whole", damage: "redis.call('DEL', s)", recreated: 1, spent: true,
-		line: "is gone: its stream was deleted, evicted or flushed", stopped: "its stream is gone",
-	},
-	{
-		name:      "restored from an old dump",
-		damage:    "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE')",
-		again:     true,
-		recreated: 1,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-	{
-		name:      "restored from an old dump and written on",
-		damage:    "redis.call('RESTORE', s, 0, ARGV[1], 'REPLACE') add(10, 12)",
-		want:      numbers(10, 13),
-		again:     true,
-		recreated: 1,
-		line:      "was recreated or went back in time",
-		stopped:   "its stream was recreated",
-	},
-}
-
 const damageFunctions = `
 local s = KEYS[1]
 local function put(id, text) return redis.call('XADD', s, id, 'body', text) end
@@ -139,7 +27,7 @@ local function add(from, to)
 end
 `
 
-// lossCase is a topic of two partitions, of whose first 0 to 9 were read and committed.
+// lossCase is a topic of two partitions. Entries 0 to 9 of the first were read and committed.
 type lossCase struct {
 	server   *redistest.Server
 	client   *redis.Client
@@ -165,14 +53,14 @@ func newLossCase(t *testing.T, fields string) *lossCase {
 	return l
 }
 
-// open starts an input that counts.
+// open starts an input with metrics.
 func (l *lossCase) open(t *testing.T, fields string) {
 	t.Helper()
 	l.in, l.journal, l.counters = countingInput(t, l.server.URL(), fields)
 	require.NoError(t, reconnect(patient(t), l.in))
 }
 
-// countingInput is closedInput with metrics.
+// countingInput returns a closedInput with metrics.
 func countingInput(t *testing.T, url, fields string) (*Input, *journal, *logtest.Counters) {
 	t.Helper()
 	in, journal := closedInput(t, url, fields)
@@ -196,8 +84,8 @@ func (l *lossCase) count(name string) int64 {
 	return l.counters.Get(name + " topic=orders partition=0 group=g")
 }
 
-// awaitCommitted waits until all of the first partition is committed and the Redis consumer group
-// shows it.
+// awaitCommitted waits until all of the first partition is committed, also in the Redis consumer
+// group.
 func (l *lossCase) awaitCommitted(t *testing.T) {
 	t.Helper()
 	var group redis.XInfoGroup
@@ -221,8 +109,8 @@ func (l *lossCase) awaitCommitted(t *testing.T) {
 	}
 }
 
-// readUntil reads and acknowledges until the text has come, and returns what came of the first
-// partition before it.
+// readUntil reads and acknowledges until the text arrives, and returns the earlier texts of the
+// first partition.
 func (l *lossCase) readUntil(t *testing.T, text string) (all []string) {
 	t.Helper()
 	ctx := patient(t)
@@ -260,25 +148,26 @@ func (c cause) check(t *testing.T, l *lossCase) {
 	}
 	assert.ElementsMatch(t, c.want, got)
 	l.awaitCommitted(t)
-	assert.True(t, told(), "and nothing more is told")
+	assert.True(t, told(), "nothing more is logged")
 	assert.Len(t, l.journal.Lines("level=ERROR"), 1)
 	assert.Len(t, l.journal.Lines("level=ERROR", c.line, "orders:0"), 1, "%v", l.journal.Lines("level=ERROR"))
 }
 
-// awaitSeen waits until the reader has looked at the stream after all reads.
+// awaitSeen waits until the reader has checked the stream after all reads.
 func (l *lossCase) awaitSeen(t *testing.T) {
 	t.Helper()
 	looks := func() (calls int) {
 		stats, err := l.client.InfoMap(t.Context(), "commandstats").Result()
 		require.NoError(t, err)
-		_, _ = fmt.Sscanf(stats["Commandstats"]["cmdstat_xinfo|stream"], "calls=%d", &calls) // absent before the first
+		// The statistics are missing before the first call.
+		_, _ = fmt.Sscanf(stats["Commandstats"]["cmdstat_xinfo|stream"], "calls=%d", &calls)
 		return calls
 	}
 	before := looks()
 	require.Eventually(t, func() bool { return looks() >= before+6 }, time.Minute, 10*time.Millisecond)
 }
 
-// checkSpent expects that the stream went away without a loss.
+// checkSpent expects that the stream disappeared without a loss.
 func (c cause) checkSpent(t *testing.T, l *lossCase) {
 	t.Helper()
 	write(t, l.client, "orders:0", "", "end")
@@ -294,8 +183,8 @@ func (c cause) checkSpent(t *testing.T, l *lossCase) {
 	assert.Empty(t, l.journal.Lines("level=WARN"))
 }
 
-// Every cause of loss: what is there and was not read arrives, once; the metrics and one line of
-// the log say what is missing; commits, and what tools see of the group, go on.
+// For each cause of loss, existing unread entries arrive once, the metrics and one log line report
+// the missing ones, and commits continue, also in the Redis consumer group.
 func TestCausesOfLoss(t *testing.T) {
 	for _, c := range causesOfLoss {
 		t.Run(c.name+", while it is read", func(t *testing.T) {
@@ -320,8 +209,8 @@ func TestCausesOfLoss(t *testing.T) {
 	}
 }
 
-// With on_data_loss: fail nothing behind the loss is handed out, the log says once what to do, the
-// input is not ready, other partitions flow, and reading goes on by itself once the group has been
+// With on_data_loss: fail, nothing behind the loss is handed out, one log line gives the remedy,
+// and the input is not ready. Other partitions are read. Reading continues when the group has been
 // moved.
 func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 	for _, c := range causesOfLoss {
@@ -341,17 +230,18 @@ func TestCausesOfLossWithOnDataLossFail(t *testing.T) {
 				l.do(t, c.damage)
 				if !running {
 					l.in, l.journal, l.counters = countingInput(t, l.server.URL(), "on_data_loss: fail")
-					if err := l.in.Connect(brief(t, 2*time.Second)); err != nil { // the loss was seen already
+					if err := l.in.Connect(brief(t, 2*time.Second)); err != nil { // the loss has already been detected
 						require.ErrorContains(t, err, "on_data_loss is fail")
 					}
 				}
-				// Nothing is to be had: the input says so once the loss has been seen.
+				// The input reports the loss when it has detected it.
 				_, _, err := l.in.ReadBatch(patient(t))
 				require.ErrorContains(t, err, "not connected")
 				errors := l.journal.Lines("level=ERROR")
 				require.Len(t, errors, 1)
 				for _, text := range []string{
-					"Stopped: partition orders-0 is not read any further", c.stopped, "on_data_loss is fail", "rafka group seek",
+					"Stopped: partition orders-0 is not read any further", c.stopped,
+					"on_data_loss is fail", "rafka group seek",
 					"set on_data_loss to continue",
 				} {
 					assert.Contains(t, errors[0], text)
