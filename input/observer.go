@@ -130,7 +130,7 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 	switch {
 	case errors.Is(cause, splits.ErrRolledBack):
 		return // Lost logs it
-	case errors.Is(cause, splits.ErrSought):
+	case errors.Is(cause, splits.ErrMoved):
 		log.Infof("Group %s of topic %s was moved, as by rafka group seek: reading %s from the new offsets on",
 			o.group, o.topic, partitions(len(all)))
 		return

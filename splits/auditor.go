@@ -26,10 +26,10 @@ func (a *auditor) run(stop, calls context.Context) {
 func (a *auditor) step(ctx context.Context) bool {
 	// Snapshots first: a healthy stream never ends before a position that was taken before its
 	// state.
-	looks := a.set.snapshots()
-	splits := make([]Split, len(looks))
-	for i, l := range looks {
-		splits[i] = l.lease.Split
+	snapshots := a.set.snapshots()
+	splits := make([]Split, len(snapshots))
+	for i, snap := range snapshots {
+		splits[i] = snap.lease.Split
 	}
 	if len(splits) == 0 {
 		a.health.ok(task{kind: taskSample})
@@ -44,19 +44,19 @@ func (a *auditor) step(ctx context.Context) bool {
 		return false
 	}
 	a.health.ok(task{kind: taskSample})
-	samples := make([]Sample, 0, len(looks))
+	samples := make([]Sample, 0, len(snapshots))
 	var back []splitSnapshot
-	for i, l := range looks {
+	for i, snap := range snapshots {
 		switch {
 		case states[i].Err != nil:
-		case !l.decided && states[i].rolledBackFrom(l.lastState, l.knownUpTo):
-			if states[i].hasEntriesUpTo(l.checkedUpTo) || states[i].Last.Before(l.knownUpTo.Offset) {
-				back = append(back, l)
+		case !snap.decided && states[i].rolledBackFrom(snap.lastState, snap.knownUpTo):
+			if states[i].hasEntriesUpTo(snap.checkedUpTo) || states[i].Last.Before(snap.knownUpTo.Offset) {
+				back = append(back, snap)
 			} // otherwise the next read detects it: all entries are behind the position, or were read
 		default:
-			a.set.observe(l.split, states[i])
-			a.set.finishCount(&l, states[i])
-			samples = append(samples, a.sample(l, states[i]))
+			a.set.observe(snap.split, states[i])
+			a.set.finishCount(&snap, states[i])
+			samples = append(samples, a.sample(snap, states[i]))
 		}
 	}
 	a.set.endRolledBack(back)
@@ -64,26 +64,26 @@ func (a *auditor) step(ctx context.Context) bool {
 	return true
 }
 
-func (a *auditor) sample(l splitSnapshot, s State) Sample {
-	lag := l.lagOf(s)
-	a.set.setLag(l.split, lag.Entries)
+func (a *auditor) sample(snap splitSnapshot, s State) Sample {
+	lag := snap.lagOf(s)
+	a.set.setLag(snap.split, lag.Entries)
 	if !lag.Exact {
-		a.set.startCount(l, s)
+		a.set.startCount(snap, s)
 	}
-	sample := Sample{Split: l.lease.Split, Lag: lag.Entries, LagExact: lag.Exact, LastRead: l.lastRead}
+	sample := Sample{Split: snap.lease.Split, Lag: lag.Entries, LagExact: lag.Exact, LastRead: snap.lastRead}
 	now := a.cfg.Now()
 	if lag.Entries != 0 {
-		oldest := l.oldest
+		oldest := snap.oldest
 		if oldest == (Offset{}) {
 			oldest = s.First
 		}
 		sample.LagAge = max(0, now.Sub(time.UnixMilli(int64(min(oldest.Millis, 1<<62)))))
 	}
-	if !l.since.IsZero() {
-		sample.Unacked = now.Sub(l.since)
+	if !snap.since.IsZero() {
+		sample.Unacked = now.Sub(snap.since)
 	}
-	if l.bound {
-		sample.Bound = l.oldest
+	if snap.bound {
+		sample.Bound = snap.oldest
 	}
 	return sample
 }

@@ -18,14 +18,14 @@ type Batch struct {
 	Lag int64
 
 	set      *splitSet
-	hold     *ownedSplit
+	owned    *ownedSplit
 	piece    piece
 	inFlight inFlightBatch
 	resolved atomic.Bool
 }
 
 // Context ends when the lease does under which the batch was handed out. Its cause says why.
-func (b *Batch) Context() context.Context { return b.hold.ctx }
+func (b *Batch) Context() context.Context { return b.owned.ctx }
 
 // Ack reports that all entries have been processed.
 func (b *Batch) Ack() {

@@ -41,10 +41,10 @@ const (
 )
 
 // newCountJob returns a count for a split, whose stream is in state s.
-func newCountJob(l splitSnapshot, s State) *countJob {
-	job := &countJob{from: l.done.Offset, start: s, entriesFetched: l.entriesFetched, upTo: s.Last, slice: firstSlice}
-	if l.next.EntriesRead < 0 && s.MaxDeleted.Compare(l.next.Offset) <= 0 {
-		job.from, job.setsCount = l.next.Offset, true
+func newCountJob(snap splitSnapshot, s State) *countJob {
+	job := &countJob{from: snap.done.Offset, start: s, entriesFetched: snap.entriesFetched, upTo: s.Last, slice: firstSlice}
+	if snap.next.EntriesRead < 0 && s.MaxDeleted.Compare(snap.next.Offset) <= 0 {
+		job.from, job.setsCount = snap.next.Offset, true
 	}
 	job.cursor = job.from
 	if job.setsCount && s.MaxDeleted.Before(s.First) && nearer(job.from, s) {

@@ -11,9 +11,9 @@ import (
 // claimed again.
 var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 
-// ErrSought is an ErrFenced: an operator ended the lease by moving the position of the group. The
+// ErrMoved is an ErrFenced: an operator ended the lease by moving the position of the group. The
 // split is claimed again, and read from the new position.
-var ErrSought = fmt.Errorf("the group was moved (%w)", ErrFenced)
+var ErrMoved = fmt.Errorf("the group was moved (%w)", ErrFenced)
 
 // ErrDeleted is an ErrFenced: an operator deleted the lease together with the topic. The entries of
 // the stream are gone on purpose.
@@ -21,7 +21,7 @@ var ErrDeleted = fmt.Errorf("the topic was deleted (%w)", ErrFenced)
 
 // causeOf returns which of these errors err is.
 func causeOf(fenced error) error {
-	for _, cause := range []error{ErrSought, ErrDeleted} {
+	for _, cause := range []error{ErrMoved, ErrDeleted} {
 		if errors.Is(fenced, cause) {
 			return cause
 		}

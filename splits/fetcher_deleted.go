@@ -9,25 +9,25 @@ import (
 // A stream that was recreated looks the same in both cases, so the leases are renewed: their errors
 // show the difference.
 func (f *fetcher) withoutDeleted(ctx context.Context, losses []Loss, leases []Lease) (all []Loss) {
-	var anew []Lease
+	var recreated []Lease
 	for i, l := range losses {
 		if l.Recreated {
-			anew = append(anew, leases[i])
+			recreated = append(recreated, leases[i])
 		}
 	}
-	if len(anew) == 0 {
+	if len(recreated) == 0 {
 		return losses
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.Heartbeat)
 	defer cancel()
-	answers := f.cfg.Leases.Renew(ctx, f.cfg.TTL, anew)
+	answers := f.cfg.Leases.Renew(ctx, f.cfg.TTL, recreated)
 	for _, l := range losses {
 		if !l.Recreated {
 			all = append(all, l)
 			continue
 		}
-		lease, err := anew[0], answers[0]
-		anew, answers = anew[1:], answers[1:]
+		lease, err := recreated[0], answers[0]
+		recreated, answers = recreated[1:], answers[1:]
 		if errors.Is(err, ErrFenced) {
 			f.set.fenced(lease, causeOf(err))
 		}

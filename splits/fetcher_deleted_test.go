@@ -74,7 +74,7 @@ func TestSeekIsNotReportedAsATakeover(t *testing.T) {
 		settle(3 * time.Second)
 		w.store.Seek("g", w.only(), splits.Position{})
 		settle(20 * time.Second)
-		assert.Equal(t, []error{splits.ErrSought}, see(a, func() []error { return a.fenced }))
+		assert.Equal(t, []error{splits.ErrMoved}, see(a, func() []error { return a.fenced }))
 		assert.Len(t, a.texts(), 10)
 		assert.Empty(t, a.lostAll())
 		assert.Empty(t, see(a, func() []string { return a.troubles }))

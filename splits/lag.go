@@ -48,14 +48,14 @@ func (s State) accounted(p Position, atLeast int64) int64 {
 }
 
 // lagOf returns the lag of a split in a stream of this state.
-func (l splitSnapshot) lagOf(s State) Lag {
-	lag := s.Lag(l.done, l.accounted)
+func (snap splitSnapshot) lagOf(s State) Lag {
+	lag := s.Lag(snap.done, snap.accounted)
 	switch {
 	case lag.Exact:
-	case s.Last.Compare(l.next.Offset) <= 0: // everything behind done was fetched
-		lag.Entries = min(lag.Entries, l.ahead)
-		lag.Exact = s.MaxDeleted.Compare(l.done.Offset) <= 0 && !s.Last.Before(l.done.Offset)
-	case l.exact.holds(l.done.Offset, s):
+	case s.Last.Compare(snap.next.Offset) <= 0: // everything behind done was fetched
+		lag.Entries = min(lag.Entries, snap.ahead)
+		lag.Exact = s.MaxDeleted.Compare(snap.done.Offset) <= 0 && !s.Last.Before(snap.done.Offset)
+	case snap.exact.holds(snap.done.Offset, s):
 		lag.Exact = true
 	}
 	return lag

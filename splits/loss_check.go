@@ -10,7 +10,7 @@ type uncheckedReads struct {
 	offsets []Offset // of the returned entries
 	sum     uint64   // of the last entry, as in its fingerprint
 	size    int      // of the last entry, in bytes
-	quiet   bool     // a later read returned nothing
+	idle    bool     // a later read returned nothing
 }
 
 // The state of a stream comes with its first and its last entry, so the state of a stream with
@@ -27,7 +27,7 @@ const (
 
 // due reports whether the next read is to ask for the state of the stream.
 func (u *uncheckedReads) due() bool {
-	return u != nil && (u.quiet || len(u.offsets) >= maxUnchecked || !u.large())
+	return u != nil && (u.idle || len(u.offsets) >= maxUnchecked || !u.large())
 }
 
 func (u *uncheckedReads) large() bool { return u.size >= largeStateEntry }
@@ -45,7 +45,7 @@ func (u *uncheckedReads) with(before Position, entries []Entry) *uncheckedReads 
 		next.offsets = append(next.offsets, e.Offset)
 	}
 	last := entries[len(entries)-1]
-	next.sum, next.size, next.quiet = sumOf(last), last.Size(), false
+	next.sum, next.size, next.idle = sumOf(last), last.Size(), false
 	return &next
 }
 

@@ -245,7 +245,7 @@ func TestStatesOfLargeEntriesAreReadLessOften(t *testing.T) {
 		"it does not grow while no answer comes",
 	)
 	assert.True(t, p.with(Position{}, read(maxUnchecked, 1, 100)).due(), "they became small")
-	p.quiet = true
+	p.idle = true
 	assert.True(t, p.due(), "no more came")
 }
 

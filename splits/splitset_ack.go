@@ -16,7 +16,7 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := b.hold
+	o := b.owned
 	if o.phase == ended {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := b.hold
+	o := b.owned
 	if o.phase == ended {
 		return nil, false
 	}
@@ -71,7 +71,7 @@ func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Va
 // resolve marks all entries of a batch as resolved.
 func (set *splitSet) resolve(b *Batch) {
 	for _, ref := range b.piece.refs {
-		b.hold.tracker.Resolve(ref.span, ref.index)
+		b.owned.tracker.Resolve(ref.span, ref.index)
 	}
 }
 
@@ -129,7 +129,7 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := b.hold
+	o := b.owned
 	switch {
 	case o.isolation.empty() || now.Sub(o.isolation.failingSince) < reportFailingAfter:
 		return nil

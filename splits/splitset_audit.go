@@ -29,9 +29,9 @@ type splitSnapshot struct {
 func (set *splitSet) snapshots() []splitSnapshot {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	looks := make([]splitSnapshot, 0, len(set.splits))
+	snapshots := make([]splitSnapshot, 0, len(set.splits))
 	for _, o := range set.splits {
-		l := splitSnapshot{
+		snap := splitSnapshot{
 			split:          o,
 			lease:          o.lease,
 			answers:        o.answers,
@@ -49,17 +49,17 @@ func (set *splitSet) snapshots() []splitSnapshot {
 		}
 		if o.unchecked != nil {
 			// The count of the unchecked reads is not known yet.
-			l.knownUpTo.EntriesRead = o.unchecked.before.EntriesRead
-			l.checkedUpTo = o.unchecked.before.Offset
-			l.lastState.Exists = true // otherwise nothing could have been read
+			snap.knownUpTo.EntriesRead = o.unchecked.before.EntriesRead
+			snap.checkedUpTo = o.unchecked.before.Offset
+			snap.lastState.Exists = true // otherwise nothing could have been read
 		}
-		l.oldest, _ = o.oldest()
-		_, l.since, _ = o.tracker.Oldest()
-		l.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
-		looks = append(looks, l)
+		snap.oldest, _ = o.oldest()
+		_, snap.since, _ = o.tracker.Oldest()
+		snap.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
+		snapshots = append(snapshots, snap)
 	}
-	slices.SortFunc(looks, func(a, b splitSnapshot) int { return a.lease.Split.Partition - b.lease.Split.Partition })
-	return looks
+	slices.SortFunc(snapshots, func(a, b splitSnapshot) int { return a.lease.Split.Partition - b.lease.Split.Partition })
+	return snapshots
 }
 
 // endRolledBack ends the splits whose streams were rolled back, in one step, so that they are
@@ -67,12 +67,12 @@ func (set *splitSet) snapshots() []splitSnapshot {
 // since, the state may be older than the stream that was read, and a check has dealt with the
 // change. If there was no check, the split is not read any more, and the next snapshot shows the
 // same.
-func (set *splitSet) endRolledBack(looks []splitSnapshot) {
+func (set *splitSet) endRolledBack(snapshots []splitSnapshot) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	for _, l := range looks {
-		if l.split.phase == reading && l.split.answers == l.answers { // in another phase the next owner detects it
-			set.markRolledBack(l.split)
+	for _, snap := range snapshots {
+		if snap.split.phase == reading && snap.split.answers == snap.answers { // in another phase the next owner detects it
+			set.markRolledBack(snap.split)
 		}
 	}
 }

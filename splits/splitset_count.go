@@ -2,26 +2,26 @@ package splits
 
 // startCount starts a count for a split whose lag is not known exactly, unless a count is running
 // or the last one ended recently.
-func (set *splitSet) startCount(l splitSnapshot, s State) {
+func (set *splitSet) startCount(snap splitSnapshot, s State) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := l.split
+	o := snap.split
 	switch {
 	case o.phase != reading || o.rolledBack || o.stopped != nil: // it is not read on
 		return
 	case o.count != nil || now.Before(o.countAfter) || s.EntriesAdded < 0:
 		return
 	}
-	o.count = newCountJob(l, s)
+	o.count = newCountJob(snap, s)
 	set.countWanted.raise()
 }
 
 // finishCount takes over a complete count, now that a state of the stream after it is known.
-func (set *splitSet) finishCount(l *splitSnapshot, s State) {
+func (set *splitSet) finishCount(snap *splitSnapshot, s State) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := l.split
+	o := snap.split
 	job := o.count
 	if job == nil || !job.done || o.phase != reading {
 		return
@@ -34,10 +34,10 @@ func (set *splitSet) finishCount(l *splitSnapshot, s State) {
 		o.accounted = max(o.accounted, job.start.EntriesAdded-job.counted)
 		o.exact = exactCount{at: job.from, removed: s.removed(), valid: s.removed() == job.start.removed()}
 	}
-	if done := o.tracker.Done(); done.Offset == l.done.Offset {
-		l.done = done
+	if done := o.tracker.Done(); done.Offset == snap.done.Offset {
+		snap.done = done
 	}
-	l.accounted, l.exact = o.accounted, o.exact
+	snap.accounted, snap.exact = o.accounted, o.exact
 }
 
 // countSlice is one slice to be counted.

@@ -78,7 +78,7 @@ func (set *splitSet) acceptThenCheck(item fetchItem, f Fetched, now time.Time, r
 	}
 	if len(f.Entries) == 0 {
 		if o.unchecked != nil {
-			o.unchecked.quiet = true
+			o.unchecked.idle = true
 		}
 		return
 	}

@@ -48,7 +48,7 @@ func (s *fetchPlan) add(o *ownedSplit) {
 func (set *splitSet) planFetch(group string, maxFull, maxSplits int) fetchPlan {
 	now := set.cfg.Now()
 	plan := fetchPlan{all: true, wait: idleFetcher}
-	var quiet []*ownedSplit
+	var idle []*ownedSplit
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for s, o := range set.splits { // in random order
@@ -67,7 +67,7 @@ func (set *splitSet) planFetch(group string, maxFull, maxSplits int) fetchPlan {
 		case !set.hasRoom(o):
 			plan.all = false
 		case !o.mayHaveBacklog(now):
-			quiet = append(quiet, o)
+			idle = append(idle, o)
 		case plan.backlogged == min(maxBacklogged, maxSplits) || o.mayReturnEntries() && plan.full == maxFull:
 			plan.more, plan.all = true, false
 		default:
@@ -78,7 +78,7 @@ func (set *splitSet) planFetch(group string, maxFull, maxSplits int) fetchPlan {
 			}
 		}
 	}
-	for _, o := range quiet {
+	for _, o := range idle {
 		switch {
 		case plan.backlogged > 0 && now.Sub(o.answeredAt) < idlePoll:
 			plan.more, plan.all = true, false

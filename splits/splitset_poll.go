@@ -86,7 +86,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		set.lose(o, ErrExpired)
 		return nil
 	}
-	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, hold: o}
+	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
 	if p, again := o.isolation.next(now); again {
 		b.redeliver(p)
 	} else if len(o.buffer) > 0 && set.maxNewEntries(o) > 0 && (set.cfg.Unordered || o.isolation.empty()) {

@@ -27,7 +27,7 @@ func requireCause(t *testing.T, l *broker.Leases, lease splits.Lease, cause erro
 	t.Helper()
 	for _, err := range answersOf(t, l, lease) {
 		require.ErrorIs(t, err, splits.ErrFenced)
-		for _, other := range []error{splits.ErrSought, splits.ErrDeleted} {
+		for _, other := range []error{splits.ErrMoved, splits.ErrDeleted} {
 			assert.Equal(t, errors.Is(cause, other), errors.Is(err, other), "%v", err)
 		}
 	}
@@ -39,12 +39,12 @@ func TestOwnerOfALeaseLearnsThatTheGroupWasMoved(t *testing.T) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
 		s.sought(t, "13")
-		requireCause(t, l, lease, splits.ErrSought)
+		requireCause(t, l, lease, splits.ErrMoved)
 		s.sought(t, "12") // before it has claimed again
-		requireCause(t, l, lease, splits.ErrSought)
+		requireCause(t, l, lease, splits.ErrMoved)
 		next, g := granted(t, l, "m2")
 		assert.Zero(t, g.Deleted)
-		requireCause(t, l, lease, splits.ErrSought) // it may come late
+		requireCause(t, l, lease, splits.ErrMoved) // it may come late
 
 		granted(t, l, "m2") // which is a takeover
 		requireCause(t, l, next, nil)

@@ -232,7 +232,7 @@ func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
 func fence(moved string) error {
 	switch moved {
 	case "seek":
-		return splits.ErrSought
+		return splits.ErrMoved
 	case "delete":
 		return splits.ErrDeleted
 	}

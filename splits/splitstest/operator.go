@@ -11,7 +11,7 @@ func (s *Store) Seek(group string, split splits.Split, to splits.Position) {
 	key := leaseKey{group, split.Key}
 	r := s.state.leases[key]
 	if r.owner != "" {
-		r.moved = moved{splits.ErrSought, r.epoch}
+		r.moved = moved{splits.ErrMoved, r.epoch}
 	}
 	r.owner, r.expires, r.attempts, r.position = "", 0, 0, to
 	r.epoch = s.nextNumber(r.epoch)
