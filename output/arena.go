@@ -22,40 +22,40 @@ type arena struct {
 }
 
 // body copies a body. A large body gets an allocation of its own.
-func (p *arena) body(b []byte) string {
+func (a *arena) body(b []byte) string {
 	if len(b) > arenaBytes/8 {
 		return string(b)
 	}
-	p.reserve(len(b))
-	from := p.texts.Len()
-	p.texts.Write(b)
-	return p.texts.String()[from:]
+	a.reserve(len(b))
+	from := a.texts.Len()
+	a.texts.Write(b)
+	return a.texts.String()[from:]
 }
 
 // key copies a key, unless it is large.
-func (p *arena) key(k string) string {
+func (a *arena) key(k string) string {
 	if len(k) > arenaBytes/8 {
 		return k
 	}
-	p.reserve(len(k))
-	from := p.texts.Len()
-	p.texts.WriteString(k)
-	return p.texts.String()[from:]
+	a.reserve(len(k))
+	from := a.texts.Len()
+	a.texts.WriteString(k)
+	return a.texts.String()[from:]
 }
 
-func (p *arena) reserve(n int) {
-	if p.texts.Cap()-p.texts.Len() < n {
-		p.texts.Reset() // what is in use stays
-		p.texts.Grow(max(n, min(arenaBytes, n*p.left)))
+func (a *arena) reserve(n int) {
+	if a.texts.Cap()-a.texts.Len() < n {
+		a.texts.Reset() // what is in use stays
+		a.texts.Grow(max(n, min(arenaBytes, n*a.left)))
 	}
 }
 
 // list returns an empty list with room for n fields.
-func (p *arena) list(n int) []string {
-	from := len(p.fields)
-	if cap(p.fields)-from < n {
-		from, p.fields = 0, make([]string, 0, max(n, min(arenaFields, n*p.left)))
+func (a *arena) list(n int) []string {
+	from := len(a.fields)
+	if cap(a.fields)-from < n {
+		from, a.fields = 0, make([]string, 0, max(n, min(arenaFields, n*a.left)))
 	}
-	p.fields = p.fields[:from+n]
-	return p.fields[from : from : from+n]
+	a.fields = a.fields[:from+n]
+	return a.fields[from : from : from+n]
 }

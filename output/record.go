@@ -30,7 +30,7 @@ type recorder struct {
 // record returns the message as a record on the arena. dropped has the metadata keys that are not
 // written because the record has another field of that name. An error concerns only this message.
 func (r *recorder) record(
-	p *arena,
+	a *arena,
 	msg *service.Message,
 	key string,
 ) (record appender.Record, dropped []string, err error) {
@@ -48,8 +48,8 @@ func (r *recorder) record(
 			return record, nil, fmt.Errorf("with an empty body_key a message must be a JSON object: %w", err)
 		}
 	} else {
-		fields := p.list(4 + 2*len(metadata) + len(trace))
-		record.Fields, dropped = broker.Encode(fields, p.body(body), r.bodyKey, key, metadata)
+		fields := a.list(4 + 2*len(metadata) + len(trace))
+		record.Fields, dropped = broker.Encode(fields, a.body(body), r.bodyKey, key, metadata)
 	}
 	record.Fields = append(record.Fields, trace...)
 	if n := len(record.Fields) / 2; n > broker.MaxFields {
@@ -112,16 +112,16 @@ func metadataText(msg *service.Message, key string, value any) string {
 func (s *session) prepare(batch service.MessageBatch) *job {
 	fields := s.settings.evaluate(batch)
 	messages, errs := make([]outgoing, len(batch)), make([]error, len(batch))
-	p := &arena{}
+	a := &arena{}
 	for i, msg := range batch {
-		p.left = len(batch) - i
-		messages[i], errs[i] = s.prepareOne(p, fields, i, msg)
+		a.left = len(batch) - i
+		messages[i], errs[i] = s.prepareOne(a, fields, i, msg)
 	}
 	s.observer.reordered(s.order.check(batch), s.settings.maxInFlight)
 	return newJob(messages, errs)
 }
 
-func (s *session) prepareOne(p *arena, fields evaluation, i int, msg *service.Message) (outgoing, error) {
+func (s *session) prepareOne(a *arena, fields evaluation, i int, msg *service.Message) (outgoing, error) {
 	m, err := fields.message(i)
 	if err != nil {
 		return outgoing{}, err
@@ -129,8 +129,8 @@ func (s *session) prepareOne(p *arena, fields evaluation, i int, msg *service.Me
 	if m.key == "null" && s.settings.key != nil {
 		s.observer.keyIsNull(m.topic)
 	}
-	m.key = p.key(m.key)
-	record, dropped, err := s.recorder.record(p, msg, m.key)
+	m.key = a.key(m.key)
+	record, dropped, err := s.recorder.record(a, msg, m.key)
 	if err != nil {
 		return outgoing{}, err
 	}

@@ -30,37 +30,37 @@ type fingerprint [sha256.Size]byte
 func newSuspendedJobs() *suspendedJobs { return &suspendedJobs{jobs: map[fingerprint][]*job{}} }
 
 // suspend keeps the job of the batch for resume.
-func (p *suspendedJobs) suspend(batch service.MessageBatch, j *job) {
+func (s *suspendedJobs) suspend(batch service.MessageBatch, j *job) {
 	content := takeFingerprint(batch)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.jobs[content] = append(p.jobs[content], j)
-	p.count.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs[content] = append(s.jobs[content], j)
+	s.count.Add(1)
 }
 
 // resume removes and returns the job of a suspended batch with equal content, or nil if there is
 // none.
-func (p *suspendedJobs) resume(batch service.MessageBatch) *job {
-	if p.count.Load() == 0 {
+func (s *suspendedJobs) resume(batch service.MessageBatch) *job {
+	if s.count.Load() == 0 {
 		return nil
 	}
 	content := takeFingerprint(batch)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waiting := p.jobs[content]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.jobs[content]
 	if len(waiting) == 0 {
 		return nil
 	}
 	j := waiting[0]
-	if p.jobs[content] = waiting[1:]; len(waiting) == 1 {
-		delete(p.jobs, content)
+	if s.jobs[content] = waiting[1:]; len(waiting) == 1 {
+		delete(s.jobs, content)
 	}
-	p.count.Add(-1)
+	s.count.Add(-1)
 	return j
 }
 
 // any reports whether any job is suspended, which means that the engine waits for a connection.
-func (p *suspendedJobs) any() bool { return p.count.Load() > 0 }
+func (s *suspendedJobs) any() bool { return s.count.Load() > 0 }
 
 // takeFingerprint hashes the bodies and the metadata of the messages. It does not hash the
 // interpolated fields, which can differ from one evaluation to the next, as a random key does.

@@ -45,16 +45,16 @@ func (p retryPolicy) newRetryBackoff(disconnected func() bool, now func() time.T
 }
 
 // NextBackOff returns the time until the next attempt, or giveUp.
-func (p *retryBackoff) NextBackOff() time.Duration {
-	wait, now := p.waits.NextBackOff(), p.now()
-	if p.started.IsZero() || p.disconnected() {
-		p.started, p.tries = now, 0
+func (b *retryBackoff) NextBackOff() time.Duration {
+	wait, now := b.waits.NextBackOff(), b.now()
+	if b.started.IsZero() || b.disconnected() {
+		b.started, b.tries = now, 0
 	}
-	p.tries++
-	if p.policy.maxRetries > 0 && p.tries > p.policy.maxRetries {
+	b.tries++
+	if b.policy.maxRetries > 0 && b.tries > b.policy.maxRetries {
 		return giveUp
 	}
-	if p.policy.maxElapsed > 0 && now.Add(wait).Sub(p.started) > p.policy.maxElapsed {
+	if b.policy.maxElapsed > 0 && now.Add(wait).Sub(b.started) > b.policy.maxElapsed {
 		return giveUp
 	}
 	return wait

@@ -42,27 +42,27 @@ type partitionKey struct {
 func newGrouper(p *partitioner) *grouper { return &grouper{partitions: p.newBatch()} }
 
 // add adds message i of the batch to its partition. An error concerns only this message.
-func (c *grouper) add(i int, m outgoing, topic broker.Topic) error {
-	n, err := c.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
+func (g *grouper) add(i int, m outgoing, topic broker.Topic) error {
+	n, err := g.partitions.choose(topic.Name, max(topic.Partitions, 1), m.key, m.partition)
 	if err != nil {
 		return err
 	}
 	at := partitionKey{topic.Name, n}
-	to := c.find(at)
+	to := g.find(at)
 	if to == nil {
 		to = &partitionBatch{target: target(topic, n)}
-		c.insert(at, to)
+		g.insert(at, to)
 	}
 	to.records = append(to.records, m.record)
 	to.messages = append(to.messages, i)
 	return nil
 }
 
-func (c *grouper) find(at partitionKey) *partitionBatch {
-	if c.byPartition != nil {
-		return c.byPartition[at]
+func (g *grouper) find(at partitionKey) *partitionBatch {
+	if g.byPartition != nil {
+		return g.byPartition[at]
 	}
-	for _, to := range c.batches {
+	for _, to := range g.batches {
 		if to.key() == at {
 			return to
 		}
@@ -70,20 +70,20 @@ func (c *grouper) find(at partitionKey) *partitionBatch {
 	return nil
 }
 
-func (c *grouper) insert(at partitionKey, to *partitionBatch) {
-	c.batches = append(c.batches, to)
+func (g *grouper) insert(at partitionKey, to *partitionBatch) {
+	g.batches = append(g.batches, to)
 	switch {
-	case c.byPartition != nil:
-		c.byPartition[at] = to
-	case len(c.batches) > maxLinearSearch:
-		c.byPartition = map[partitionKey]*partitionBatch{}
-		for _, to := range c.batches {
-			c.byPartition[to.key()] = to
+	case g.byPartition != nil:
+		g.byPartition[at] = to
+	case len(g.batches) > maxLinearSearch:
+		g.byPartition = map[partitionKey]*partitionBatch{}
+		for _, to := range g.batches {
+			g.byPartition[to.key()] = to
 		}
 	}
 }
 
-func (c *partitionBatch) key() partitionKey { return partitionKey{c.target.Topic, c.target.Partition} }
+func (b *partitionBatch) key() partitionKey { return partitionKey{b.target.Topic, b.target.Partition} }
 
 func target(topic broker.Topic, partition int) appender.Target {
 	split := topic.Split(partition)
@@ -116,8 +116,8 @@ func (j *job) route(ctx context.Context, s *session) error {
 	}
 	j.unrouted = nil
 	j.routes++
-	for _, c := range group.batches {
-		j.sent = append(j.sent, sentBatch{partitionBatch: c, pending: s.appender.Append(c.target, c.records)})
+	for _, b := range group.batches {
+		j.sent = append(j.sent, sentBatch{partitionBatch: b, pending: s.appender.Append(b.target, b.records)})
 	}
 	return nil
 }

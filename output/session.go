@@ -89,7 +89,7 @@ func openSession(set *settings, mgr *service.Resources) (*session, error) {
 	producer := set.producer()
 	s.forget = func(ctx context.Context, keys []string) error { return appends.Forget(ctx, producer, keys) }
 	s.appender = appender.New(appender.Config{
-		Log:      appends,
+		Store:    appends,
 		Producer: producer,
 		Backoff:  set.retry.newBackoff(s.suspended.any),
 		Observer: s.observer,
@@ -163,24 +163,24 @@ func (s *session) findTopic(ctx context.Context, name string) (broker.Topic, err
 
 // await waits for the outcome of a sent batch. While the appender retries the batch, await checks
 // now and then whether the server is available, and returns errDisconnected if it is not.
-func (s *session) await(ctx context.Context, f sentBatch) error {
+func (s *session) await(ctx context.Context, b sentBatch) error {
 	select {
-	case <-f.pending.Done():
+	case <-b.pending.Done():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-f.pending.Stalled():
+	case <-b.pending.Stalled():
 	}
 	again := time.NewTicker(stallCheckInterval)
 	defer again.Stop()
 	for {
 		select {
-		case <-f.pending.Done():
+		case <-b.pending.Done():
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-again.C:
-			if s.health.partitionDown(ctx, f.target) {
+			if s.health.partitionDown(ctx, b.target) {
 				return errDisconnected
 			}
 		}

@@ -96,28 +96,28 @@ func (j *job) fail(err error) {
 // awaitOutcomes waits for the sent batches and records their outcomes.
 func (j *job) awaitOutcomes(ctx context.Context, s *session) error {
 	for len(j.sent) > 0 {
-		f := j.sent[0]
-		if err := s.await(ctx, f); err != nil {
+		b := j.sent[0]
+		if err := s.await(ctx, b); err != nil {
 			return err
 		}
-		j.recordOutcomes(ctx, f, s)
+		j.recordOutcomes(ctx, b, s)
 		j.sent = j.sent[1:]
 	}
 	return nil
 }
 
 // recordOutcomes records the outcomes of one sent batch.
-func (j *job) recordOutcomes(ctx context.Context, f sentBatch, s *session) {
+func (j *job) recordOutcomes(ctx context.Context, b sentBatch, s *session) {
 	var last, reported error // all records that one request wrote have the same error
-	for n, err := range f.pending.Errs() {
-		i := f.messages[n]
+	for n, err := range b.pending.Errs() {
+		i := b.messages[n]
 		switch {
 		case err == nil:
 		case errors.Is(err, appender.ErrPartitioned):
-			s.topics.expire(f.target.Topic)
+			s.topics.expire(b.target.Topic)
 			j.unrouted = append(j.unrouted, i)
 		default:
-			s.health.writeFailed(f.target.Topic, err)
+			s.health.writeFailed(b.target.Topic, err)
 			if err != last { //nolint:errorlint // whether it is the same error again
 				last, reported = err, rediserr.Explain(s.named(ctx, err))
 			}

@@ -72,7 +72,7 @@ func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 	require.NoError(t, err)
 	appends := broker.NewAppends(writer, broker.AppendOptions{MaxLength: 100, MaxAge: time.Hour})
 	write := func(a *broker.Appends, split splits.Split, seq uint64) appender.Result {
-		return a.Append(ctx, []appender.Append{{
+		return a.Append(ctx, []appender.Request{{
 			Target:   appender.Target{Topic: "orders", Partition: split.Partition, Key: split.Key},
 			Producer: "p1",
 			Epoch:    1,

@@ -50,7 +50,7 @@ func written(t *testing.T, client redis.UniversalClient, name string, partitions
 	require.NoError(t, err)
 	producer := broker.NewAppends(client, broker.AppendOptions{})
 	for _, split := range topic.Splits() {
-		result := producer.Append(t.Context(), []appender.Append{{
+		result := producer.Append(t.Context(), []appender.Request{{
 			Target:   appender.Target{Topic: name, Partition: split.Partition, Key: split.Key},
 			Producer: "p1",
 			Epoch:    1,

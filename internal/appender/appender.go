@@ -32,7 +32,7 @@ type Observer interface {
 
 // Config is the configuration of an Appender.
 type Config struct {
-	Log Log
+	Store Store
 	// Producer identifies this Appender to the store. It must be a random name that no other
 	// Appender ever uses. If it is empty, appends are not idempotent: a retry after an unknown
 	// outcome can write the records twice.
@@ -95,7 +95,7 @@ func (a *Appender) Append(t Target, records []Record) *Pending {
 	if len(records) == 0 {
 		return p
 	}
-	node := a.config.Log.Node(t)
+	node := a.config.Store.Node(t)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {

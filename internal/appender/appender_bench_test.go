@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// instant is a Log that reports everything as written immediately.
+// instant is a Store that reports everything as written immediately.
 type instant struct{ results []Result }
 
 func (instant) Node(Target) string { return "" }
 
-func (l instant) Append(_ context.Context, round []Append) []Result { return l.results[:len(round)] }
+func (l instant) Append(_ context.Context, round []Request) []Result { return l.results[:len(round)] }
 
 // BenchmarkAppend appends one record per operation, in calls of different sizes.
 func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{1, 100} {
 		b.Run(fmt.Sprint("records=", size), func(b *testing.B) {
-			a := New(Config{Log: instant{make([]Result, 8)}, Producer: "me"})
+			a := New(Config{Store: instant{make([]Result, 8)}, Producer: "me"})
 			a.Start()
 			records := numbered(0, size)
 			b.ReportAllocs()

@@ -15,7 +15,7 @@ func TestForgottenQueueBeginsAboveItsOldEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{late: time.Hour}, fault{status: Unknown})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 1)})
 		given := a.Append(to("p"), recs("a"))
 		assert.NotNil(t, given.Errs())
 		for i := range 3 * sweepEvery {
@@ -40,7 +40,7 @@ func TestBusyQueueIsNeverForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Unknown})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
 		p := a.Append(to("p"), recs("a"))
 		for i := range 3 * sweepEvery {
 			<-a.Append(to(fmt.Sprint("once-", i)), recs("x")).Done()
@@ -51,7 +51,7 @@ func TestBusyQueueIsNeverForgotten(t *testing.T) {
 }
 
 func TestCloseBeforeStart(t *testing.T) {
-	a := New(Config{Log: newStore(t), Producer: "me"})
+	a := New(Config{Store: newStore(t), Producer: "me"})
 	p := a.Append(to("p"), recs("a"))
 	require.NoError(t, a.Close(t.Context()))
 	assert.Equal(t, []error{ErrClosed}, p.Errs())
@@ -62,7 +62,7 @@ func TestCloseBeforeStart(t *testing.T) {
 
 func TestCloseWhenIdleEvenWithAnEndedContext(t *testing.T) {
 	s := newStore(t)
-	a := New(Config{Log: s, Producer: "me"})
+	a := New(Config{Store: s, Producer: "me"})
 	a.Start()
 	assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 	a.running.Wait() // the writer ends when nothing is ready
@@ -75,7 +75,7 @@ func TestCloseWaitsForTheRoundInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
-		a := New(Config{Log: s, Producer: "me"})
+		a := New(Config{Store: s, Producer: "me"})
 		a.Start()
 		first := a.Append(to("p"), numbered(0, 1500))
 		synctest.Wait()
@@ -96,7 +96,7 @@ func TestCloseCancelsTheRoundInFlightWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Hour
-		a := New(Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := New(Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		a.Start()
 		p := a.Append(to("p"), recs("a"))
 		synctest.Wait()
@@ -128,7 +128,7 @@ func TestCloseEndsRetries(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStore(t)
 				s.faults("p", test.faults...)
-				a := New(Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+				a := New(Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 				a.Start()
 				p := a.Append(to("p"), recs("a"))
 				wait(t.Context(), time.Duration(len(test.faults))*time.Second-time.Second/2)
@@ -154,7 +154,7 @@ func TestCloseEndsAnAppendThatWouldBeResent(t *testing.T) {
 			s := newStore(t)
 			s.took[""] = time.Second
 			s.faults("p", fault{status: status})
-			a := New(Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+			a := New(Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 			a.Start()
 			p := a.Append(to("p"), recs("a"))
 			synctest.Wait()
@@ -172,11 +172,11 @@ func TestCloseAtAnyMoment(t *testing.T) {
 			s := newStore(t)
 			s.took[""] = 3 * time.Millisecond
 			n := 0
-			s.plan = func(Append) fault {
+			s.plan = func(Request) fault {
 				n++
 				return fault{status: []Status{Written, Refused, Unknown, Gap, Stale}[n%5]}
 			}
-			a := New(Config{Log: s, Producer: "me", Backoff: backoff(2*time.Millisecond, -1)})
+			a := New(Config{Store: s, Producer: "me", Backoff: backoff(2*time.Millisecond, -1)})
 			a.Start()
 			all := make(chan *Pending, 1000)
 			go func() {
@@ -205,7 +205,7 @@ func TestCloseAtAnyMoment(t *testing.T) {
 func TestFinishedPartitionsHaveOnlyKnownOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		s.faults("refused", fault{status: Refused})
 		s.faults("failed", fault{status: Failed})
 		s.faults("unknown", fault{status: Unknown})

@@ -8,7 +8,7 @@ import (
 // batch is the append that a partition is sending, from its first attempt to its outcome. In flight
 // it belongs to its writer, otherwise to the Appender's lock.
 type batch struct {
-	Append
+	Request
 	segments []segment
 	count    int // records
 	size     int // bytes

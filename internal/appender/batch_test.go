@@ -111,7 +111,7 @@ func TestOutcomes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, seen := newStore(t), &observed{}
 				s.faults("p", test.faults...)
-				a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 3), Observer: seen})
+				a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 3), Observer: seen})
 				first := a.Append(to("p"), recs("a"))
 				<-first.Done()
 				second := a.Append(to("p"), recs("b"))
@@ -135,7 +135,7 @@ func TestPartialResolvesEachRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Refused}, fault{status: Partial, count: 3})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		first := a.Append(to("p"), recs("a", "b", "c", "d"))
 		synctest.Wait()
 		second := a.Append(to("p"), recs("e"))
@@ -157,8 +157,8 @@ func TestPartialCountIsKeptWithinTheAppend(t *testing.T) {
 func TestMaxRetriesEndsBeforeTheBackOffDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		s.plan = func(Append) fault { return fault{status: Refused} }
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1), MaxRetries: 2})
+		s.plan = func(Request) fault { return fault{status: Refused} }
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1), MaxRetries: 2})
 		var g *GaveUpError
 		require.ErrorAs(t, a.Append(to("p"), recs("a")).Errs()[0], &g)
 		assert.Equal(t, 3, g.Attempts)
@@ -169,7 +169,7 @@ func TestWithoutBackOffNothingIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Refused})
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		p := a.Append(to("p"), recs("a"))
 		assert.ErrorContains(t, p.Errs()[0], "after 1 attempt: LOADING")
 	})
@@ -180,7 +180,7 @@ func TestBackOffIsFreshForEachAppend(t *testing.T) {
 		s := newStore(t)
 		refused := fault{status: Refused}
 		s.faults("p", refused, refused, fault{}, refused, refused)
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 2), MaxRetries: 2})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 2), MaxRetries: 2})
 		assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 		assert.Nil(t, a.Append(to("p"), recs("b")).Errs())
 	})
@@ -190,8 +190,8 @@ func TestRepeatedRenumberingBacksOff(t *testing.T) {
 	for _, status := range []Status{Gap, Stale} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStore(t)
-			s.plan = func(Append) fault { return fault{status: status} }
-			a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 3)})
+			s.plan = func(Request) fault { return fault{status: status} }
+			a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 3)})
 			begin := time.Now()
 			p := a.Append(to("p"), recs("a"))
 			var g *GaveUpError
@@ -207,7 +207,7 @@ func TestNewEpochFencesLateRequestOfGivenUpBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{late: time.Hour}, fault{status: Unknown})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 1)})
 		first := a.Append(to("p"), recs("a"))
 		synctest.Wait() // the first append is in flight, so the second can't join its batch
 		second := a.Append(to("p"), recs("b"))
@@ -224,7 +224,7 @@ func TestLateRequestOfGivenUpBatchKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{late: 5 * time.Second}, fault{status: Unknown})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 1)})
 		assert.NotNil(t, a.Append(to("p"), recs("a")).Errs())
 		wait(t.Context(), 10*time.Second)
 		assert.Nil(t, a.Append(to("p"), recs("b")).Errs())
@@ -236,7 +236,7 @@ func TestUnknownIsRetriedWithoutProducer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{replyLost: true})
-		a := running(t, Config{Log: s, Backoff: backoff(time.Second, 3)})
+		a := running(t, Config{Store: s, Backoff: backoff(time.Second, 3)})
 		assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 		assert.Equal(t, []string{"a", "a"}, s.entries("p"))
 		assert.Equal(t, []string{"0:0", "0:0"}, s.numbers("p"))

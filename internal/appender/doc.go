@@ -1,11 +1,12 @@
 // Package appender writes records to partitions so that they arrive in order and once, over a store
 // that may answer late, twice, or not at all. It does not depend on Redis or Benthos: it calls a
-// Log, and the tests implement the Log in memory under a simulated clock.
+// Store, and the tests implement the Store in memory under a simulated clock.
 //
 // # Terms
 //
 //   - A partition is identified by Target.Key. It has a queue.
-//   - An append is one call of the store for one partition: some records under one number.
+//   - An append writes some records of one partition under one number. A Request is the append as it
+//     is sent to the Store.
 //   - A batch is the append that a partition is sending, with all its retries.
 //   - A round is the appends that are sent to one node together.
 //   - A writer is a goroutine that sends rounds. Each node has two writers, which share the
@@ -20,7 +21,7 @@
 // records and 1 MiB, or one larger record. A retry sends the same append: the same records under
 // the same number. No record joins it, or the store could not recognize the append.
 //
-//	Append --> queue --fill--> batch --round--> Log.Append
+//	Append --> queue --fill--> batch --round--> Store.Append
 //	                             |                  |
 //	                             |<-- back-off -----+ Refused, Unknown
 //	                             |<-- new number ---+ Gap, Stale
@@ -28,7 +29,7 @@
 //
 // A writer takes all of its queues that are ready. A queue that backs off is in no round until its
 // timer fires, and nodes do not wait for each other: a partition that the store refuses stops only
-// itself, and a dead node stops only its partitions. Before every attempt the Appender asks the Log
+// itself, and a dead node stops only its partitions. Before every attempt the Appender asks the Store
 // for the node of the partition, so a partition that has moved continues on its new node.
 //
 // # Once
@@ -87,7 +88,7 @@
 //
 // # Ownership
 //
-// One lock guards all queues. It is not held while the Log, the Observer or a Backoff is called. A
+// One lock guards all queues. It is not held while the Store, the Observer or a Backoff is called. A
 // batch in flight belongs to its writer alone. Its goroutine starts when a queue becomes
 // ready and ends when none is ready. Close joins all writers and timers.
 package appender

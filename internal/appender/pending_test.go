@@ -18,7 +18,7 @@ func closed(c <-chan struct{}) bool {
 }
 
 func TestPendingWithoutRecordsIsDone(t *testing.T) {
-	a := New(Config{Log: newStore(t)})
+	a := New(Config{Store: newStore(t)})
 	p := a.Append(to("p"), nil)
 	assert.True(t, closed(p.Done()))
 	assert.Nil(t, p.Errs())
@@ -30,7 +30,7 @@ func TestDoneWaitsForAllAppendsOfOneCall(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
 		s.faults("p", fault{}, fault{status: Failed})
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		p := a.Append(to("p"), numbered(0, 2500))
 		wait(t.Context(), 2500*time.Millisecond)
 		assert.False(t, closed(p.Done()))
@@ -54,7 +54,7 @@ func TestFirstFailedAttemptStalls(t *testing.T) {
 			s := newStore(t)
 			s.took[""] = time.Second
 			s.faults("p", f)
-			a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Minute, -1)})
+			a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Minute, -1)})
 			p := a.Append(to("p"), recs("a"))
 			synctest.Wait()
 			behind := a.Append(to("p"), recs("b"))
@@ -82,7 +82,7 @@ func TestGapDoesNotStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Gap}, fault{}, fault{foreign: 3})
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		for range 2 {
 			p := a.Append(to("p"), recs("a"))
 			assert.Nil(t, p.Errs())
@@ -96,7 +96,7 @@ func TestGivingUpImmediatelyDoesNotStallTheNextAppend(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
 		s.faults("p", fault{status: Refused})
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		p := a.Append(to("p"), recs("a"))
 		synctest.Wait()
 		behind := a.Append(to("p"), recs("b"))

@@ -97,7 +97,7 @@ func play(t *testing.T, seed uint64) counters {
 	h.store.plan = h.fault
 	seen := &observed{}
 	giveUp := 1 + random.IntN(6)
-	a := running(t, Config{Log: h.store, Producer: "me", Backoff: backoff(20*time.Millisecond, giveUp), Observer: seen})
+	a := running(t, Config{Store: h.store, Producer: "me", Backoff: backoff(20*time.Millisecond, giveUp), Observer: seen})
 	h.callers(a)
 	for _, c := range h.calls {
 		<-c.Done()
@@ -147,7 +147,7 @@ func (h *history) append(a *Appender, key string, n int) *Pending {
 }
 
 // fault chooses a random fault for one attempt.
-func (h *history) fault(a Append) fault {
+func (h *history) fault(a Request) fault {
 	r := h.random
 	if r.IntN(100) == 0 {
 		h.store.nodes[a.Target.Key] = fmt.Sprint("node", r.IntN(2)) // it moves

@@ -21,7 +21,7 @@ type queue struct {
 	pendings []*Pending
 	head     int
 	phase    phase
-	// node is the node that had the partition before the last attempt, as far as the Log knew.
+	// node is the node that had the partition before the last attempt, as far as the Store knew.
 	node string
 	// writer is the index of the node's writer that serves the queue.
 	writer int
@@ -42,7 +42,7 @@ type phase int
 const (
 	idle       phase = iota // it holds nothing
 	ready                   // it is on its writer's list
-	inFlight                // the Log is called with its batch
+	inFlight                // the Store is called with its batch
 	backingOff              // its batch waits for a retry
 )
 

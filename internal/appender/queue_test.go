@@ -73,7 +73,7 @@ func TestRecordsThatArriveMeanwhileJoinTheNextBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		var all []*Pending
 		for i := range 10 {
 			all = append(all, a.Append(to("p"), numbered(i, 1)))
@@ -90,7 +90,7 @@ func TestNothingJoinsARetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("p", fault{status: Unknown}, fault{replyLost: true}, fault{status: Gap}, fault{status: Refused})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		a.Append(to("p"), recs("a", "b"))
 		synctest.Wait()
 		last := a.Append(to("p"), recs("c"))
@@ -103,7 +103,7 @@ func TestNothingJoinsARetry(t *testing.T) {
 func TestBatchHasOneTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		a := New(Config{Log: s, Producer: "me"})
+		a := New(Config{Store: s, Producer: "me"})
 		plain := Target{Topic: "t:1", Key: "t:1", Plain: true}
 		part := Target{Topic: "t", Partition: 1, Key: "t:1"}
 		a.Append(plain, recs("a"))
@@ -121,7 +121,7 @@ func TestPartitionedFailsQueuedRecordsOfTheSameTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.faults("t", fault{status: Partitioned})
-		a := New(Config{Log: s, Producer: "me"})
+		a := New(Config{Store: s, Producer: "me"})
 		plain := Target{Topic: "t", Key: "t", Plain: true}
 		first := a.Append(plain, numbered(0, 1500))
 		second := a.Append(plain, recs("x"))
@@ -142,7 +142,7 @@ func TestPartitionedFailsQueuedRecordsOfTheSameTarget(t *testing.T) {
 func TestIdleQueueHoldsNoRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		for range 3 {
 			var all []*Pending
 			for i := range 500 {

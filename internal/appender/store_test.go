@@ -34,21 +34,21 @@ type fault struct {
 	foreign uint64
 }
 
-// store is a Log in memory. It compares numbers as the script on a server does, and injects faults.
+// store is a Store in memory. It compares numbers as the script on a server does, and injects faults.
 type store struct {
 	t testing.TB
 
 	mu         sync.Mutex
 	partitions map[string]*partition
 	// plan returns the fault of each attempt.
-	plan func(attempt Append) fault
+	plan func(attempt Request) fault
 	// took is the duration of a round, by node.
 	took map[string]time.Duration
 	// Dead nodes answer Unknown after the duration in took.
 	dead map[string]bool
 	// nodes maps a key to its node. All other keys are on the node "".
 	nodes    map[string]string
-	attempts []Append
+	attempts []Request
 	rounds   [][]string // the keys of each round
 	inFlight map[string]int
 	short    bool // omit the last result
@@ -79,7 +79,7 @@ func newStore(t testing.TB) *store {
 // faults makes the next attempts at a key fail in this order. All later attempts succeed.
 func (s *store) faults(key string, faults ...fault) {
 	before := s.plan
-	s.plan = func(a Append) fault {
+	s.plan = func(a Request) fault {
 		if a.Target.Key != key {
 			if before != nil {
 				return before(a)
@@ -101,7 +101,7 @@ func (s *store) Node(t Target) string {
 	return s.nodes[t.Key]
 }
 
-func (s *store) Append(ctx context.Context, round []Append) []Result {
+func (s *store) Append(ctx context.Context, round []Request) []Result {
 	s.mu.Lock()
 	node := s.nodes[round[0].Target.Key]
 	took, dead := s.took[node], s.dead[node]
@@ -162,7 +162,7 @@ func (s *store) partition(key string) *partition {
 }
 
 // attempt applies one append, or not, as the plan says.
-func (s *store) attempt(a Append) Result {
+func (s *store) attempt(a Request) Result {
 	var f fault
 	if s.plan != nil {
 		f = s.plan(a)
@@ -206,7 +206,7 @@ func (s *store) attempt(a Append) Result {
 	}
 }
 
-func (s *store) unknown(p *partition, a Append) Result {
+func (s *store) unknown(p *partition, a Request) Result {
 	if a.Producer != "" {
 		p.tried[[2]uint64{a.Epoch, a.Seq}] = a.Records
 	}
@@ -215,7 +215,7 @@ func (s *store) unknown(p *partition, a Append) Result {
 
 // checkRetry fails the test if a number is used for other records although the first records under
 // it may be written, now or later.
-func (s *store) checkRetry(p *partition, a Append) {
+func (s *store) checkRetry(p *partition, a Request) {
 	if before, ok := p.tried[[2]uint64{a.Epoch, a.Seq}]; ok && a.Producer != "" &&
 		!reflect.DeepEqual(before, a.Records) {
 		s.t.Errorf("%s: number %d:%d was sent with other records before", a.Target.Key, a.Epoch, a.Seq)
@@ -223,7 +223,7 @@ func (s *store) checkRetry(p *partition, a Append) {
 }
 
 // apply does what the script does.
-func (s *store) apply(p *partition, a Append) Result {
+func (s *store) apply(p *partition, a Request) Result {
 	if a.Producer == "" {
 		p.write(a.Records)
 		return Result{}
@@ -258,7 +258,7 @@ func (p *partition) number() Number {
 	return Number{p.epoch, p.seq}
 }
 
-func (s *store) partial(p *partition, a Append, count int) Result {
+func (s *store) partial(p *partition, a Request, count int) Result {
 	switch r := s.apply(p, a); {
 	case r.Status != Written:
 		return r

@@ -21,7 +21,7 @@ type writerKey struct {
 	index int // below writersPerNode
 }
 
-// errNoAnswer is the error of an append for which the Log returned no result.
+// errNoAnswer is the error of an append for which the Store returned no result.
 var errNoAnswer = errors.New("the store returned no result for the append")
 
 // writer sends the batches of its queues, round after round. The Appender starts its goroutine when
@@ -46,10 +46,10 @@ type answer struct {
 // run sends rounds until no queue is ready or the Appender is closed.
 func (w *writer) run() {
 	var (
-		round   []*queue
-		appends []Append
-		answers []answer
-		log     = w.owner.config.Log
+		round    []*queue
+		requests []Request
+		answers  []answer
+		store    = w.owner.config.Store
 	)
 	for {
 		// Goroutines that are about to append run first, so that their records join this round. On
@@ -59,17 +59,17 @@ func (w *writer) run() {
 		if len(round) == 0 {
 			return
 		}
-		appends = appends[:0]
+		requests = requests[:0]
 		for _, q := range round {
 			q.batch.assemble()
-			appends = append(appends, q.batch.Append)
+			requests = append(requests, q.batch.Request)
 		}
-		results := log.Append(w.owner.ctx, appends)
+		results := store.Append(w.owner.ctx, requests)
 		answers = w.decide(answers[:0], round, results)
 		w.observeRetries(answers)
 		w.owner.complete(round, answers)
 		w.observe(answers)
-		clear(appends)
+		clear(requests)
 		clear(round)
 		clear(answers)
 	}
@@ -104,7 +104,7 @@ func (w *writer) decide(answers []answer, round []*queue, results []Result) []an
 			r = results[i]
 		}
 		t := q.batch.Target
-		answers = append(answers, answer{target: t, result: r, decision: q.batch.decide(r, c), node: c.Log.Node(t)})
+		answers = append(answers, answer{target: t, result: r, decision: q.batch.decide(r, c), node: c.Store.Node(t)})
 	}
 	return answers
 }

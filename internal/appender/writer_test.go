@@ -16,7 +16,7 @@ func TestRoundTakesAllReadyPartitionsOfTheWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.nodes["z"] = "other"
-		a := New(Config{Log: s, Producer: "me"})
+		a := New(Config{Store: s, Producer: "me"})
 		var all []*Pending
 		for _, key := range []string{"a", "b", "z", "a", "c", "d"} {
 			all = append(all, a.Append(to(key), recs(key)))
@@ -36,7 +36,7 @@ func TestRoundTakesAllReadyPartitionsOfTheWriter(t *testing.T) {
 func TestRoundIsBoundedAndNoPartitionStarves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		a := New(Config{Log: s, Producer: "me"})
+		a := New(Config{Store: s, Producer: "me"})
 		var all []*Pending
 		for i := range 40 {
 			for range 2 {
@@ -70,7 +70,7 @@ func TestNodeGetsTheNextRoundWhileItWorksOnOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Second
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		var all []*Pending
 		began := time.Now()
 		for i := range 8 {
@@ -93,7 +93,7 @@ func TestBackOffDoesNotStopOtherPartitions(t *testing.T) {
 		s := newStore(t)
 		s.took[""] = time.Millisecond
 		s.faults("refused", fault{status: Refused}, fault{status: Unknown})
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Hour, -1)})
 		refused := a.Append(to("refused"), recs("a"))
 		begin := time.Now()
 		for range 100 {
@@ -111,7 +111,7 @@ func TestDeadNodeStopsOnlyItsPartitions(t *testing.T) {
 		s := newStore(t)
 		s.nodes["d1"], s.nodes["d2"], s.nodes["w"] = "dead", "dead", "other"
 		s.dead["dead"], s.took["dead"], s.took["other"] = true, time.Minute, time.Millisecond
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		d1, d2 := a.Append(to("d1"), recs("a")), a.Append(to("d2"), recs("b"))
 		begin := time.Now()
 		for range 100 {
@@ -132,7 +132,7 @@ func TestMovedPartitionContinuesOnItsNewNode(t *testing.T) {
 		s := newStore(t)
 		s.nodes["p"], s.nodes["q"] = "old", "old"
 		s.dead["old"], s.took["old"] = true, time.Minute
-		a := New(Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1)})
+		a := New(Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1)})
 		a.Append(to("q"), recs("z"))
 		first := a.Append(to("p"), recs("a"))
 		a.Start()
@@ -158,7 +158,7 @@ func TestMissingResultIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, seen := newStore(t), &observed{}
 		s.short = true
-		a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, -1), Observer: seen})
+		a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, -1), Observer: seen})
 		p := a.Append(to("p"), recs("a"))
 		<-p.Stalled()
 		s.mu.Lock()
@@ -187,7 +187,7 @@ func TestEndOfRetriesIsReported(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, seen := newStore(t), &observed{}
 				s.faults("p", test.faults...)
-				a := running(t, Config{Log: s, Producer: "me", Backoff: backoff(time.Second, 2), Observer: seen})
+				a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 2), Observer: seen})
 				<-a.Append(to("p"), recs("a")).Done()
 				synctest.Wait()
 				require.Len(t, seen.retriesEnded, len(test.errs))
@@ -202,7 +202,7 @@ func TestEndOfRetriesIsReported(t *testing.T) {
 func TestWriterEndsWhenNothingIsReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t)
-		a := running(t, Config{Log: s, Producer: "me"})
+		a := running(t, Config{Store: s, Producer: "me"})
 		for range 3 {
 			assert.Nil(t, a.Append(to("p"), recs("a")).Errs())
 			synctest.Wait()

@@ -54,7 +54,7 @@ type Appends struct {
 	resends bool
 }
 
-var _ appender.Log = (*Appends)(nil)
+var _ appender.Store = (*Appends)(nil)
 
 // NewAppends returns Appends on the client, which stays the caller's and should have go-redis' own
 // retries switched off.
@@ -80,7 +80,7 @@ func resends(client redis.UniversalClient) bool {
 // Append writes a round of appends in one pipeline per node and answers in their order. Appends of
 // one round must be to different partitions. It blocks for as long as the client waits for answers;
 // ctx bounds that if the client heeds it.
-func (a *Appends) Append(ctx context.Context, round []appender.Append) []appender.Result {
+func (a *Appends) Append(ctx context.Context, round []appender.Request) []appender.Result {
 	results := make([]appender.Result, len(round))
 	calls := make([]script.Call, 0, len(round))
 	places := make([]int, 0, len(round))
@@ -128,7 +128,7 @@ func (a *Appends) Forget(ctx context.Context, producer string, names []string) e
 }
 
 // checkAppend finds what forbids to send an append at all.
-func checkAppend(ctx context.Context, part appender.Append) error {
+func checkAppend(ctx context.Context, part appender.Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func unsentStatus(err error) appender.Status {
 }
 
 // call lays an append out as append.lua reads it.
-func (a *Appends) call(part appender.Append) script.Call {
+func (a *Appends) call(part appender.Request) script.Call {
 	values := 6
 	for _, record := range part.Records {
 		values += 2 + len(record.Fields)

@@ -18,17 +18,17 @@ import (
 )
 
 // part is an idempotent append to the stream "s" with one record for each value.
-func part(epoch, seq uint64, values ...string) appender.Append {
-	p := appender.Append{Target: appender.Target{Topic: "t", Key: "s"}, Producer: "p1", Epoch: epoch, Seq: seq}
+func part(epoch, seq uint64, values ...string) appender.Request {
+	p := appender.Request{Target: appender.Target{Topic: "t", Key: "s"}, Producer: "p1", Epoch: epoch, Seq: seq}
 	for _, v := range values {
 		p.Records = append(p.Records, appender.Record{Fields: []string{"body", v}})
 	}
 	return p
 }
 
-func appendOne(t *testing.T, a *Appends, p appender.Append) appender.Result {
+func appendOne(t *testing.T, a *Appends, p appender.Request) appender.Result {
 	t.Helper()
-	results := a.Append(t.Context(), []appender.Append{p})
+	results := a.Append(t.Context(), []appender.Request{p})
 	require.Len(t, results, 1)
 	if s := results[0].Status; s == appender.Written || s == appender.Duplicate {
 		require.NoError(t, results[0].Err)
@@ -204,7 +204,7 @@ func TestAppendOutOfMemoryIsRefusedAndWritesNothing(t *testing.T) {
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	idempotent, plain := part(1, 2, "b"), part(0, 0, "b")
 	plain.Producer = ""
-	for _, p := range []appender.Append{idempotent, plain} {
+	for _, p := range []appender.Request{idempotent, plain} {
 		result := appendOne(t, a, p)
 		assert.Equal(t, appender.Refused, result.Status)
 		assert.ErrorContains(t, result.Err, "maxmemory")
@@ -254,7 +254,7 @@ func TestAppendRoundAnswersEachInOrder(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		require.NoError(t, s.Client.Set(t.Context(), "bad", "text", 0).Err())
 		a := NewAppends(s.Client, AppendOptions{})
-		round := []appender.Append{part(1, 1, "a"), part(1, 1, "b"), part(1, 1), part(1, 1, "c")}
+		round := []appender.Request{part(1, 1, "a"), part(1, 1, "b"), part(1, 1), part(1, 1, "c")}
 		for i, key := range []string{"s0", "bad", "s2", "s3"} {
 			round[i].Target.Key = key
 		}
@@ -382,7 +382,7 @@ func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
 	assert.Equal(t, appender.Unknown, appendOne(t, a, part(1, 2, "b")).Status)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Append{part(1, 2, "b")})[0].Status, "a deadline")
+	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Request{part(1, 2, "b")})[0].Status, "a deadline")
 	server.Resume(t)
 	patient := NewAppends(server.Client(t), AppendOptions{})
 	require.Eventually(
@@ -405,7 +405,7 @@ func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
 	assert.Equal(
 		t,
 		appender.Refused,
-		a.Append(ctx, []appender.Append{part(1, 1, "a")})[0].Status,
+		a.Append(ctx, []appender.Request{part(1, 1, "a")})[0].Status,
 		"context ended before",
 	)
 

@@ -162,7 +162,7 @@ func TestReadingAndWritingOnACluster(t *testing.T) {
 	require.NoError(t, err)
 	topic := Topic{Name: "t", Partitions: 8}
 	appends := NewAppends(cluster, AppendOptions{})
-	var round []appender.Append
+	var round []appender.Request
 	for _, split := range topic.Splits() {
 		p := part(1, 1, "x")
 		p.Target.Key = split.Key

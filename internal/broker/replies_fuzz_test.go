@@ -79,7 +79,7 @@ var callers = []caller{
 		appendScript,
 		[]string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"},
 		func(ctx context.Context, c *redis.Client) error {
-			return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Append{{
+			return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Request{{
 				Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,
 			}})[0].Err
 		},

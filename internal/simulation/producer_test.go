@@ -37,7 +37,7 @@ func (sc *schedule) newProducer(name string) *producer {
 	p := &producer{name: name, schedule: sc, rand: l.rand(), network: sc.newNetwork(l), numbers: map[string]int{}}
 	p.losses = sc.oracle.newLosses(name)
 	p.Appender = appender.New(appender.Config{
-		Log: &producerLog{p}, Producer: name, Observer: p.losses,
+		Store: &producerLog{p}, Producer: name, Observer: p.losses,
 		Backoff: func() appender.Backoff {
 			return &limitedBackoff{left: 1 + int(l.of("patience").nth(int(p.backoffs.Add(1))).chance()*12)}
 		},
@@ -119,7 +119,7 @@ type producerLog struct{ *producer }
 
 func (l *producerLog) Node(t appender.Target) string { return l.schedule.nodes.of(t.Partition) }
 
-func (l *producerLog) Append(ctx context.Context, round []appender.Append) []appender.Result {
+func (l *producerLog) Append(ctx context.Context, round []appender.Request) []appender.Result {
 	results := make([]appender.Result, len(round))
 	_, draws := l.network.draw("round")
 	time.Sleep(draws.between(50*time.Microsecond, time.Millisecond))
@@ -130,7 +130,7 @@ func (l *producerLog) Append(ctx context.Context, round []appender.Append) []app
 	return results
 }
 
-func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Result {
+func (l *producerLog) append(ctx context.Context, a appender.Request) appender.Result {
 	s := splits.Split{Topic: a.Target.Topic, Partition: a.Target.Partition, Key: a.Target.Key}
 	if _, down := l.schedule.nodes.reach([]splits.Split{s}); down || l.cutOff.Load() {
 		return appender.Result{Status: appender.Unknown, Err: splitstest.ErrOutage}
@@ -172,7 +172,7 @@ func (l *producerLog) append(ctx context.Context, a appender.Append) appender.Re
 
 // applyUnheard applies a request whose reply is lost. If the request was written, the producer can
 // no longer learn which number the store had before; otherwise it still can.
-func (l *producerLog) applyUnheard(a appender.Append, history int) {
+func (l *producerLog) applyUnheard(a appender.Request, history int) {
 	if l.apply(a, history).Status == appender.Written {
 		l.schedule.oracle.mu.Lock()
 		defer l.schedule.oracle.mu.Unlock()
@@ -181,7 +181,7 @@ func (l *producerLog) applyUnheard(a appender.Append, history int) {
 }
 
 // apply applies a request that was sent in the given history of the partition.
-func (l *producerLog) apply(a appender.Append, history int) appender.Result {
+func (l *producerLog) apply(a appender.Request, history int) appender.Result {
 	o := l.schedule.oracle
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// Log is the store of an Appender. internal/broker implements it on Redis.
-type Log interface {
+// Store is the store of an Appender. internal/broker implements it on Redis.
+type Store interface {
 	// Append sends a round of appends, each to another partition of one node, and returns the
 	// results in the order of the round. A failed append does not delay the others. Append returns
 	// soon after ctx has ended, and keeps no reference to the round.
 	//
-	// If a Log makes several attempts for one append (it follows a redirection, or repeats a failed
+	// If a Store makes several attempts for one append (it follows a redirection, or repeats a failed
 	// request), its result covers all of them: while the outcome of any attempt is unknown, the
 	// result is Unknown, unless a later attempt found the append Written or Duplicate.
-	Append(ctx context.Context, round []Append) []Result
+	Append(ctx context.Context, round []Request) []Result
 	// Node returns the name of the server that holds the target. Appends to one node are sent
 	// together, and nodes do not wait for each other. Node does no I/O.
 	Node(t Target) string
@@ -46,9 +46,9 @@ func (r Record) Size() int {
 	return size
 }
 
-// Append is one call of the store: the records of one partition under one sequence number. A retry
-// sends an identical Append.
-type Append struct {
+// Request is one call of the store: the records of one partition under one sequence number. A retry
+// sends an identical Request.
+type Request struct {
 	Target Target
 	// Producer identifies the writer of the sequence. If it is empty, the append is not idempotent,
 	// and Epoch and Seq have no meaning.
