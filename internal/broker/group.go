@@ -135,37 +135,46 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	return splits.View{}, g.wrap("beating in", script.Unexpected(heartbeatScript, value))
 }
 
-// heartbeat runs the script with the keys that it needs and no others: while their slot moves, a
-// cluster refuses a script that names a key which is not there.
+// heartbeat runs the script with only the keys that it needs: while the slot of the topic moves, a
+// cluster rejects a script that names a key which does not exist. The keys are the members, the plan and
+// the metadata; without the metadata, if the cluster rejects them and the topic has none; and with the
+// plain stream, if the script replies STREAM.
 func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
-	rejoin := 0
-	if b.Rejoin {
-		rejoin = 1
+	args := g.heartbeatArgs(b)
+	run := func(names ...string) (any, error) { return heartbeatScript.Run(ctx, g.client, names, args...) }
+	members, plan := keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group)
+	metadata := keys.Metadata(g.topic)
+	value, err := run(members, plan, metadata)
+	switch {
+	case rediserr.SlotMoves(err) && g.largest() == 0:
+		exists, existsErr := g.client.Exists(ctx, metadata).Result() // one key alone is always found
+		if existsErr != nil || exists != 0 {
+			return nil, err
+		}
+		return run(members, plan)
+	case script.ReplyOf(value).Word(0) == "STREAM":
+		return run(members, plan, metadata, g.topic)
 	}
-	args := []any{
+	return value, err
+}
+
+// heartbeatArgs are the arguments of heartbeat.lua.
+func (g *Group) heartbeatArgs(b splits.Beat) []any {
+	rejoins := 0
+	if b.Rejoin {
+		rejoins = 1
+	}
+	return []any{
 		b.Member,
 		script.Millis(b.TTL),
 		b.Planned,
 		g.largest(),
-		rejoin,
+		rejoins,
 		g.kind,
 		keys.GroupChannel(g.topic, g.group),
 		ForgetAfter(g.keepUnused),
 		b.Owner,
 	}
-	names := []string{keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group), keys.Metadata(g.topic), g.topic}
-	value, err := heartbeatScript.Run(ctx, g.client, names[:3], args...)
-	switch {
-	case rediserr.SlotMoves(err) && g.largest() == 0:
-		metadata, existsErr := g.client.Exists(ctx, keys.Metadata(g.topic)).Result() // a single key is always found
-		if existsErr != nil || metadata != 0 {
-			return nil, err
-		}
-		return heartbeatScript.Run(ctx, g.client, names[:2], args...)
-	case script.ReplyOf(value).Word(0) == "STREAM":
-		return heartbeatScript.Run(ctx, g.client, names, args...)
-	}
-	return value, err
 }
 
 // view decodes the reply of a heartbeat.

@@ -1,15 +1,17 @@
 
--- check: returns the types of some keys and the permissions that the user lacks, and tries writes that change nothing.
+-- check: returns the types of some keys and the permissions that the user lacks, and tries writes
+-- that change nothing.
 --
--- KEYS     the keys
--- ARGV     1 commands of which the permission is checked: a JSON list of lists, in which a number n stands for KEYS[n]
+-- KEYS     the keys ARGV     1 commands of which the permission is checked: a JSON list of lists,
+-- in which a number n stands for KEYS[n]
 --          2 commands that are tried, in the same form: writes that change nothing because of their arguments. A command with
 --            NOMKSTREAM is tried only on a stream that has entries
--- Replies  OK types (of the keys: the reply of TYPE, or its error) denied (positions of commands in the first list) error (of the
+-- Replies  OK types (of the keys: the reply of TYPE, or its error) denied (positions of commands in
+-- the first list) error (of the
 --          first command that was tried and failed)
 --
--- On a server without redis.acl_check_cmd (the embedded server, proxies), nothing is denied or tried. A command that the server does
--- not know is not denied: capabilities.lua checks for those.
+-- On a server without redis.acl_check_cmd (the embedded server, proxies), nothing is denied or
+-- tried. A command that the server does not know is not denied: capabilities.lua checks for those.
 
 -- commands returns the list with the keys in it.
 local function commands(json)
@@ -24,7 +26,8 @@ local function commands(json)
   return list
 end
 
--- harmless reports whether a command changes nothing: the ID 0-1 is below the last ID of a stream that has entries.
+-- harmless reports whether a command changes nothing: the ID 0-1 is below the last ID of a stream
+-- that has entries.
 local function harmless(command)
   if command[3] ~= 'NOMKSTREAM' then
     return true

@@ -1,15 +1,15 @@
--- delete_group: removes a group and its members, unless one of them is alive.
+-- delete_group: removes a group and its members, unless a member is alive.
 --
 -- KEYS[1]  the members
 -- KEYS[2]  the group
--- ARGV     1 1 to only tell what would be
--- Replies  OK stored (1, or 0: there was no such group)
+-- ARGV     1 1: remove nothing and only reply
+-- Replies  OK stored (1, or 0: the group did not exist)
 --          ALIVE members (nothing was removed)
---          an error of the class of the command that met it, naming the key
+--          an error of the class of the command that failed, naming the key
 
 local alive = redis.pcall('ZRANGEBYSCORE', KEYS[1], '(' .. text(now_ms()), '+inf')
 if err_of(alive) then
-  return refusal(alive.err, KEYS[1])
+  return error_reply(alive.err, KEYS[1])
 end
 if #alive > 0 then
   return {'ALIVE', alive}

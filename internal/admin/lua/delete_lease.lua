@@ -1,16 +1,18 @@
--- delete_lease: removes the lease and the position of a split, and our mirror of it: a claim would take that for a backup. A Redis consumer
--- group that somebody else made stays.
+-- delete_lease: removes the lease and the position of a split, and rafka's mirror of the position,
+-- which a claim would take for a backup. It keeps a Redis consumer group that rafka did not create.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
--- ARGV     1 group  2 1 to only tell what would be
--- Replies  OK stored (1, or 0: there was no lease) offset (empty: none) mirror (ours, foreign, none, or empty: it can't be told)
+-- ARGV     1 group
+--          2 1: remove nothing and only reply
+-- Replies  OK stored (1, or 0: the lease did not exist) offset (empty: none)
+--             mirror (ours, foreign, none, or empty: unknown)
 --          HELD owner remaining_ms (nothing was removed)
---          an error of the class of the command that met it, naming the key
+--          an error of the class of the command that failed, naming the key
 
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'expires_ms', 'offset')
 if err_of(h) then
-  return refusal(h.err, KEYS[2])
+  return error_reply(h.err, KEYS[2])
 end
 local remaining = (tonumber(h[2]) or 0) - now_ms()
 if h[1] and h[1] ~= '' and remaining > 0 then
@@ -21,7 +23,7 @@ if ARGV[2] ~= '1' then
   if reply[4] == 'ours' then
     local destroyed = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
     if err_of(destroyed) then
-      return refusal(destroyed.err, KEYS[1])
+      return error_reply(destroyed.err, KEYS[1])
     end
   end
   redis.call('UNLINK', KEYS[2])

@@ -1,11 +1,13 @@
--- delete_partition: removes the stream of a partition and all that belongs to it. Of a lease that is alive a mark stays for a while, by which its
--- owner sees that an operator deleted the topic, and that nothing was lost by accident.
+-- delete_partition: removes the stream of a partition and its other keys. For a lease that is
+-- alive, it leaves a mark that expires: by the mark, the owner sees that an operator deleted the
+-- topic, and that no entries were lost.
 --
 -- KEYS[1]  the partition's stream
--- KEYS     then its leases, and then other keys of it
--- ARGV     1 number of leases  2 ms for which a mark stays
+-- KEYS     then the leases, then the other keys of the partition
+-- ARGV     1 number of leases
+--          2 ms after which a mark expires
 -- Replies  OK
---          an error of the class of the command that met it, naming the key
+--          an error of the class of the command that failed, naming the key
 
 local now = now_ms()
 local marks = {}
@@ -19,7 +21,7 @@ end
 for i, key in ipairs(KEYS) do
   local removed = redis.pcall('UNLINK', key)
   if err_of(removed) then
-    return refusal(removed.err, key)
+    return error_reply(removed.err, key)
   end
   if marks[i] then
     redis.call('HSET', key, 'moved', 'delete ' .. marks[i] .. ' 0')

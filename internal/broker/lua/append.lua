@@ -1,20 +1,26 @@
-
--- append: writes entries to one partition, at most once per producer, epoch and sequence number. Lua has no rollback: what can
--- fail is tried before the first entry is written.
+-- append: writes entries to one partition, at most once per producer, epoch and sequence number.
+-- Lua has no rollback, so everything that can fail is tried before the first entry is written.
 --
--- KEYS     the partition's stream; then, if the append is idempotent, the producer's state: "epoch:seq" of its last append;
---          then, if the topic was plain when the records were routed, the topic's metadata
--- ARGV     1 epoch, or empty: not idempotent  2 seq  3 ttl of the state in ms  4 most entries to keep, or 0  5 age in ms
---          of the oldest entry to keep, or 0  6 number of entries, and for each run of entries that have as many values: number
---          of entries, number of values of each, values
--- Replies  OK error_of_the_trim (empty if there was none) state_before (empty if there was none)
---          DUP             written before
+-- KEYS     1. the partition's stream
+--          2. if the append is idempotent: the producer's state, "epoch:seq" of its last append
+--          3. if the topic was plain when the records were routed: the topic's metadata
+-- ARGV     1 epoch, or empty: not idempotent
+--          2 seq
+--          3 ttl of the state in ms
+--          4 number of entries to keep, or 0: all
+--          5 age in ms of the oldest entry to keep, or 0: all
+--          6 number of entries
+--          then, for each run of entries with the same number of values: number of entries,
+--          number of values of each entry, the values
+-- Replies  OK error_of_the_trim (empty: none) state_before (empty: none)
+--          DUP             the entries were written before
 --          STALE state     a higher epoch is known
---          GAP state       the sequence number before this one is not known
+--          GAP state       the sequence number before seq is not known
 --          PARTITIONED     the topic has metadata now
---          PARTIAL n error the first n entries are written
---          an error of the class of the command that met it, naming the key: nothing is written
--- Only after PARTIAL and OK are there new entries. After an error the state still says that seq was not seen.
+--          PARTIAL n error only the first n entries were written
+--          an error of the class of the command that failed, naming the key: nothing was written
+--
+-- Only OK and PARTIAL write entries. After an error the state still says that seq was not written.
 
 local stream, epoch, seq, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local idempotent = epoch ~= ''
@@ -26,7 +32,7 @@ local oldest = ARGV[5] ~= '0' and text(math.max(now_ms() - tonumber(ARGV[5]), 0)
 if metadata then
   local exists = redis.pcall('EXISTS', metadata)
   if err_of(exists) then
-    return refusal(exists.err, metadata)
+    return error_reply(exists.err, metadata)
   end
   if exists == 1 then
     return {'PARTITIONED'}
@@ -36,7 +42,7 @@ end
 if idempotent then
   local stored = redis.pcall('GET', state)
   if err_of(stored) then
-    return refusal(stored.err, state)
+    return error_reply(stored.err, state)
   end
   local last_epoch, last_seq
   if stored then
@@ -58,11 +64,11 @@ if idempotent then
     end
     before, found = stored, stored
   end
-  -- Proves the permission, and the memory too: Redis looks at maxmemory at the first write of a script only. What is stored says
-  -- no more than what was true before, or that seq is yet to come.
+  -- Proves the permission, and the memory too: Redis looks at maxmemory at the first write of a
+  -- script only. What is stored says no more than what was true before, or that seq is yet to come.
   local proof = redis.pcall('SET', state, before, 'PX', ttl)
   if err_of(proof) then
-    return refusal(proof.err, state)
+    return error_reply(proof.err, state)
   end
 end
 
@@ -76,7 +82,7 @@ while n < count do
     local added = redis.pcall('XADD', stream, '*', unpack(argv, at, at + width - 1))
     if err_of(added) then
       if n == 0 then
-        return refusal(added.err, stream)
+        return error_reply(added.err, stream)
       end
       return {'PARTIAL', text(n), added.err}
     end
@@ -91,9 +97,10 @@ if idempotent then
   end
 end
 
--- Redis removes whole nodes of a stream only when it trims approximately, and a stream has but one where both stream-node-max-bytes and
--- stream-node-max-entries are 0: what is too long or too old by a tenth (or by 100 entries) is trimmed exactly, which costs nothing where
--- nodes are of the usual size.
+-- Redis removes whole nodes of a stream only when it trims approximately, and a stream has but one
+-- where both stream-node-max-bytes and stream-node-max-entries are 0: what is too long or too old
+-- by a tenth (or by 100 entries) is trimmed exactly, which costs nothing where nodes are of the
+-- usual size.
 local trim_error = ''
 local most = tonumber(ARGV[4])
 if most > 0 then

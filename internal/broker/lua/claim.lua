@@ -1,19 +1,26 @@
--- claim: takes the lease of a split unless another's lives, and fixes the position from which to read. That of an earlier incarnation of the
--- same static member is in nobody's way.
+-- claim: takes the lease of a split, unless another member holds it, and returns the position from
+-- which to read. An earlier incarnation of the same static member does not keep a claim from the
+-- lease.
 --
 -- KEYS[1]  the partition's stream
--- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts, claim_offset,
---          mirror, moved (see moved.lua)
--- ARGV     1 owner: the member, or its incarnation  2 ttl in ms  3 group  4 start: earliest, latest, at  5 for at: the offset before the first entry wanted
---          6 ms after which an unused lease is forgotten, or 0: never
--- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none) deleted (the epoch under which an operator deleted the
---             topic, or 0) resolved (1: no offset was stored)
+-- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts,
+--          claim_offset, mirror, moved (see moved.lua)
+-- ARGV     1 owner: the member, or its incarnation
+--          2 ttl in ms
+--          3 group
+--          4 start: earliest, latest, at
+--          5 for at: the offset before the first entry to read
+--          6 ms after which an unused lease expires, or 0: never
+-- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
+--             deleted (the epoch under which an operator deleted the topic, or 0)
+--             resolved (1: no offset was stored)
 --          HELD owner remaining_ms
---          an error of the class of the command that met it, naming the key
+--          an error of the class of the command that failed, naming the key
 
 local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- first_position returns offset, read and accounted for a group that has none stored, or nil and an error.
+-- first_position returns offset, read and accounted for a group that has none stored, or nil and an
+-- error.
 local function first_position()
   local mirror, counts_lag = mirror_owner(KEYS[1], group)
   if mirror == 'ours' then
@@ -26,8 +33,8 @@ local function first_position()
   return start_position(KEYS[1], ARGV[4], ARGV[5])
 end
 
--- count_attempts counts takeovers of a lease that its owner let expire without having moved the offset: that owner may have been
--- killed by what it read.
+-- count_attempts counts takeovers of a lease that its owner let expire without having moved the
+-- offset: that owner may have been killed by what it read.
 local function count_attempts(owner, attempts, claim_offset, offset)
   if owner == '' then
     return 0
@@ -43,7 +50,7 @@ local now = now_ms()
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
   'moved', 'accounted')
 if err_of(h) then
-  return refusal(h.err, KEYS[2])
+  return error_reply(h.err, KEYS[2])
 end
 local owner = h[1] or ''
 
@@ -62,11 +69,11 @@ end
 
 local offset, read, accounted = h[5], h[6] or '-1', h[11] or '-1'
 if offset and not is_id(offset) then
-  return refusal("ERR field offset is '" .. offset .. "' and no stream ID: set or delete it", KEYS[2])
+  return error_reply("ERR field offset is '" .. offset .. "' and no stream ID: set or delete it", KEYS[2])
 elseif not offset then
   offset, read, accounted = first_position()
   if not offset then
-    return refusal(read, KEYS[1])
+    return error_reply(read, KEYS[1])
   end
 end
 

@@ -1,20 +1,28 @@
--- commit: stores the position of a split under its lease and extends the lease; without an offset it only extends (renew).
--- A position below the stored one is kept out: it is a late duplicate of an older commit.
+-- commit: stores the position of a split under its lease and extends the lease. Without an offset
+-- it only extends the lease (renew). A position below the stored one is ignored, because it belongs
+-- to a late duplicate of an older commit.
 --
 -- KEYS[1]  the lease
--- KEYS[2]  the partition's stream; not named by a renewal, which could not be done then while the slot of an empty partition moves
--- ARGV     1 member  2 epoch  3 ttl in ms  4 ms after which an unused lease is forgotten, or 0: never  5 group
---          6 offset, or empty  7 read  8 accounted, or -1: no more than read
--- Replies  OK mirror (ours, foreign, or empty: none or not looked at)
---          FENCED owner epoch (those that are stored) moved (seek, delete, or empty: by no operator)
---          an error of the class of the command that met it, naming the key
+-- KEYS[2]  the partition's stream; a renewal does not name it: while the slot of an empty partition
+--          moves, the server would reject a script that names the missing stream
+-- ARGV     1 owner
+--          2 epoch
+--          3 ttl in ms
+--          4 ms after which an unused lease expires, or 0: never
+--          5 group
+--          6 offset, or empty
+--          7 read
+--          8 accounted, or -1: the same as read
+-- Replies  OK mirror (ours, foreign, or empty: none or not checked)
+--          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
+--          an error of the class of the command that failed, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 local accounted = ARGV[8]
 
 local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved')
 if err_of(h) then
-  return refusal(h.err, KEYS[1])
+  return error_reply(h.err, KEYS[1])
 end
 if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or '', moved_by(h[6], ARGV[2])}

@@ -1,18 +1,24 @@
--- count_entries: counts entries of a stream in a range, without returning them. It is asked for a few hundred at a time, since the server makes a
--- copy of each and does nothing else meanwhile. The state of the stream is not told: XINFO STREAM would copy two more entries of any size.
+-- count_entries: counts the entries of a stream in a range, without returning them. Callers count a
+-- few hundred entries per call, because the server copies each entry and does nothing else
+-- meanwhile. The reply does not have the state of the stream: XINFO STREAM would copy two more
+-- entries of any size.
 --
 -- KEYS[1]  the partition's stream
--- ARGV     1 the offset before the range  2 the last offset in it  3 how many entries may be looked at
--- Replies  OK entries first last (their offsets, empty if there are none) more (1 if the range may go on) bytes (mean of an entry)
---             microseconds (that the server worked, 0 if its clock stands still in scripts)
---          an error of the class of the command that met it, naming the key
+-- ARGV     1 the offset before the range
+--          2 the last offset in the range
+--          3 the largest number of entries to read
+-- Replies  OK entries first last (their offsets, empty: none) more (1: the range can have more
+-- entries)
+--             bytes (mean of an entry) microseconds (that the server needed; 0 if its clock stands
+--             still in scripts)
+--          an error of the class of the command that failed, naming the key
 
 local samples = 16 -- entries that are measured
 
 local began = now_us()
 local found = redis.pcall('XREAD', 'COUNT', ARGV[3], 'STREAMS', KEYS[1], ARGV[1])
 if err_of(found) then
-  return refusal(found.err, KEYS[1])
+  return error_reply(found.err, KEYS[1])
 end
 local entries = found and found[1] and found[1][2] or {}
 local n = #entries

@@ -1,14 +1,15 @@
--- enroll: tells the number under which the next incarnation of a static member is to come: the time in microseconds, or more if the present
--- one was numbered by a clock that was ahead. Nothing is stored: the heartbeat does that.
+-- enroll: returns the number for the next incarnation of a static member: the time in microseconds,
+-- or more if the current incarnation got its number from a clock that was ahead. It stores nothing:
+-- the heartbeat stores the number.
 --
 -- KEYS[1]  the group
 -- ARGV     1 member
 -- Replies  OK number
---          an error of the class of the command that met it, naming the key
+--          an error of the class of the command that failed, naming the key
 
 local stored = redis.pcall('HGET', KEYS[1], owner_field(ARGV[1]))
 if err_of(stored) then
-  return refusal(stored.err, KEYS[1])
+  return error_reply(stored.err, KEYS[1])
 end
 local t = redis.call('TIME')
 local number = t[1] * 1000000 + t[2]

@@ -1,5 +1,6 @@
--- Static members, shared by heartbeat, claim and enroll. Each life of one is an incarnation, the owner of leases, which is named
--- member/number-text: the higher number is the later one, of equal numbers the higher text.
+-- Static members, shared by heartbeat, claim and enroll. Each life of one is an incarnation, the
+-- owner of leases, which is named member/number-text: the higher number is the later one, of equal
+-- numbers the higher text.
 
 -- incarnation takes such a name apart; it returns nothing if it is none.
 local function incarnation(owner)
@@ -7,7 +8,8 @@ local function incarnation(owner)
   return member, tonumber(number), unique
 end
 
--- supersedes tells whether an owner is a later incarnation of the member that another owner is one of.
+-- supersedes tells whether an owner is a later incarnation of the member that another owner is one
+-- of.
 local function supersedes(owner, other)
   local member, number, unique = incarnation(owner)
   local other_member, other_number, other_unique = incarnation(other)

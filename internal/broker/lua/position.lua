@@ -1,7 +1,9 @@
--- Where a start lies in a stream, shared by claim and seek. A position is an offset and read: how many entries were ever added up to
--- it, as text, '-1' if that can't be told. accounted is at least how many of the entries that were ever added are not to be read behind it.
+-- Where a start lies in a stream, shared by claim and seek. A position is an offset and read: how
+-- many entries were ever added up to it, as text, '-1' if that can't be told. accounted is at least
+-- how many of the entries that were ever added are not to be read behind it.
 
--- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of their own.
+-- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of
+-- their own.
 local function last_id(stream, info)
   local last = info['last-generated-id']
   if info['entries-added'] then
@@ -14,8 +16,9 @@ local function last_id(stream, info)
   return is_id(last) and last or '0-0'
 end
 
--- start_position returns offset, read and accounted of a start (earliest, latest, or at: behind the offset at), or nil and an error. An offset that the
--- stream has not reached is its end: reading behind it could last for ever, so it would count as rolled back.
+-- start_position returns offset, read and accounted of a start (earliest, latest, or at: behind the
+-- offset at), or nil and an error. An offset that the stream has not reached is its end: reading
+-- behind it could last for ever, so it would count as rolled back.
 local function start_position(stream, start, at)
   local reply = redis.pcall('XINFO', 'STREAM', stream)
   local err = err_of(reply)

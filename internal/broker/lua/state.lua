@@ -1,10 +1,10 @@
--- state: what a stream looks like. XINFO STREAM, which is asked here, has the first and the last entry in its reply, of any size; this
--- reply has not.
+-- state: returns the state of a stream without its first and last entry, which XINFO STREAM has in
+-- its reply whatever their size.
 --
--- KEYS[1]  the stream
--- Replies  names and values as XINFO STREAM has them, and ends: how many bytes the fields of the first and the last entry have. ends is
---          missing on a server whose XINFO STREAM lacks these entries.
---          the error of the command that met it
+-- KEYS[1]  the stream Replies  names and values as in XINFO STREAM, and ends: the number of bytes
+-- in the fields of the first
+--          and the last entry. ends is missing if XINFO STREAM does not return these entries.
+--          the error of the command that failed
 
 local function size(entry)
   local bytes = 0
