@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func seek(t *testing.T, client *redis.Client, to string) admin.Sought {
+func seek(t *testing.T, client *redis.Client, to string) admin.SeekResult {
 	t.Helper()
 	sought, err := admin.New(client).SeekGroup(t.Context(), admin.Seek{Topic: "orders", Group: "g", To: to})
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func seekGroup(ctx context.Context, client redis.UniversalClient, c *cli.Context
 	return out.print(sought, func(w io.Writer) { writeSought(w, sought) })
 }
 
-func writeSought(w io.Writer, sought admin.Sought) {
+func writeSought(w io.Writer, sought admin.SeekResult) {
 	verb := "moved"
 	if sought.DryRun {
 		verb = "would move"

@@ -59,7 +59,7 @@ func TestSeekUnderLoadDeliversWhatFollows(t *testing.T) {
 	at, err := splits.ParseOffset(middle[len(middle)/2])
 	require.NoError(t, err)
 
-	var seeks []admin.Sought
+	var seeks []admin.SeekResult
 	for _, to := range []string{"earliest", time.UnixMilli(int64(at.Millis)).UTC().Format(time.RFC3339Nano), "latest"} {
 		before := shared()
 		sought, err := operator.SeekGroup(t.Context(), admin.Seek{Topic: "orders", Group: "readers", To: to})

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,13 +14,13 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// GroupAliveError is the answer to a deletion of a group, or of its topic, that members are using.
+// GroupAliveError is the error for the deletion of a group, or of its topic, that has live members.
 type GroupAliveError struct {
 	Topic, Group string
 	Members      []string
 }
 
-// Error names the members, the first of them if there are many.
+// Error names the members, at most five of them.
 func (e *GroupAliveError) Error() string {
 	names := slices.Clone(e.Members)
 	more := ""
@@ -30,8 +31,8 @@ func (e *GroupAliveError) Error() string {
 		names[i] = keys.Visible(name)
 	}
 	return fmt.Sprintf(
-		"group %q of topic %q is in use by %s%s: stop its inputs first, those that were killed are gone within their "+
-			"session_timeout",
+		"group %q of topic %q is in use by %s%s: stop its inputs first; inputs that were killed leave the group within "+
+			"their session_timeout",
 		e.Group,
 		e.Topic,
 		strings.Join(names, ", "),
@@ -39,30 +40,39 @@ func (e *GroupAliveError) Error() string {
 	)
 }
 
-// DeletedGroup is a group that was deleted, or would be.
+// DeletedGroup is the result of DeleteGroup.
 type DeletedGroup struct {
 	Topic  string `json:"stream_name"`
 	Group  string `json:"consumer_group"`
 	DryRun bool   `json:"dry_run"`
-	// Partitions are those that the group knew something of.
+	// Partitions are the partitions for which something was stored.
 	Partitions []DeletedPosition `json:"partitions"`
 }
 
-// DeletedPosition is what was stored of one partition.
+// DeletedPosition is what was stored for one partition.
 type DeletedPosition struct {
 	Split splits.Split `json:"split"`
-	// Committed is the offset that was committed, nil if none was.
+	// Committed is the committed offset, nil if there was none.
 	Committed *splits.Offset `json:"-"`
-	// Foreign says that the stream has a Redis consumer group of the group's name that rafka did
-	// not create: it stays.
+	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not create.
+	// It is not deleted.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 }
 
-// DeleteGroup deletes a group of a topic with its offsets, and the Redis consumer groups that
-// mirrored them; dryRun only tells what would be deleted. A member that starts later begins at its
+// MarshalJSON writes the position with its offset as text, null if there was none.
+func (p DeletedPosition) MarshalJSON() ([]byte, error) {
+	type plain DeletedPosition // without this method
+	return json.Marshal(struct {
+		plain
+		Committed *string `json:"committed"`
+	}{plain(p), offsetText(p.Committed)})
+}
+
+// DeleteGroup deletes a group with its offsets, and the Redis consumer groups that mirror the offsets.
+// With dryRun it only returns what it would delete. A member that joins later starts at its
 // start_offset. The error is a *GroupAliveError if the group has live members, and a
-// *GroupNotFoundError if there is nothing of it. A deletion that failed midway can be repeated: the
-// group itself goes last.
+// *GroupNotFoundError if nothing of the group is stored. The group's own keys are deleted last, so a
+// deletion that failed can be repeated.
 func (a *Admin) DeleteGroup(ctx context.Context, topic, group string, dryRun bool) (DeletedGroup, error) {
 	for _, err := range []error{keys.ValidateTopic(topic, false), keys.ValidateGroup(group)} {
 		if err != nil {
@@ -77,20 +87,20 @@ func (a *Admin) DeleteGroup(ctx context.Context, topic, group string, dryRun boo
 }
 
 func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun bool) (DeletedGroup, error) {
-	target, err := a.target(ctx, topic, group)
+	known, err := a.lookUp(ctx, topic, group)
 	if err != nil {
 		return DeletedGroup{}, err
 	}
-	// First all is asked and nothing is changed, so that a group in use stays whole.
+	// Both are checked before anything is deleted, so that a group in use stays complete.
 	if err := a.dropGroup(ctx, topic, group, true); err != nil {
 		return DeletedGroup{}, err
 	}
-	all := target.topic.Splits()
+	all := known.topic.Splits()
 	found, err := a.dropLeases(ctx, topic, group, all, true)
 	if err != nil {
 		return DeletedGroup{}, err
 	}
-	if target.kind == "" && len(found) == 0 {
+	if known.kind == "" && len(found) == 0 {
 		return DeletedGroup{}, &GroupNotFoundError{Topic: topic, Group: group}
 	}
 	deleted := DeletedGroup{Topic: topic, Group: group, DryRun: dryRun, Partitions: found}
@@ -103,7 +113,7 @@ func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun boo
 	return deleted, err
 }
 
-// dropGroup deletes the plan and the members of a group, unless one is alive.
+// dropGroup deletes the plan and the members of a group, unless a member is alive.
 func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool) error {
 	keys := []string{keys.Members(topic, group), keys.Plan(topic, group)}
 	value, err := deleteGroupScript.Run(ctx, a.client, keys, flag(dryRun))
@@ -120,8 +130,8 @@ func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool)
 	return script.Unexpected(deleteGroupScript, value)
 }
 
-// dropLeases deletes what is stored of the splits, unless a lease lives, and returns those of which
-// there is something.
+// dropLeases deletes what is stored for the splits, unless a lease is alive. It returns the splits for
+// which something was stored.
 func (a *Admin) dropLeases(
 	ctx context.Context,
 	topic, group string,
@@ -133,13 +143,13 @@ func (a *Admin) dropLeases(
 		calls[i] = deleteLeaseScript.Call([]string{split.Key, keys.Lease(split.Key, group)}, group, flag(dryRun))
 	}
 	found := []DeletedPosition{}
-	err := everyAnswer(calls, script.RunAll(ctx, a.client, calls), all, func(i int, words script.Reply) error {
+	err := eachReply(calls, script.RunAll(ctx, a.client, calls), all, func(i int, words script.Reply) error {
 		mirror := words.Word(3)
 		if words.Word(1) == "0" && mirror != "ours" {
 			return nil
 		}
 		p := DeletedPosition{Split: all[i], Foreign: mirror == "foreign"}
-		if committed, err := splits.ParseOffset(words.Word(2)); err == nil { // a damaged one is deleted too
+		if committed, err := splits.ParseOffset(words.Word(2)); err == nil { // a damaged offset is deleted too
 			p.Committed = &committed
 		}
 		found = append(found, p)

@@ -14,22 +14,22 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// TopicDeletion says what is to be deleted.
+// TopicDeletion are the arguments of DeleteTopic.
 type TopicDeletion struct {
 	Topic string
-	// Force deletes the topic though groups have live members.
+	// Force deletes the topic even if groups have live members.
 	Force bool
-	// DryRun only tells what would be deleted.
+	// DryRun deletes nothing and only returns the result.
 	DryRun bool
 }
 
-// DeletedTopic is a topic that was deleted, or would be.
+// DeletedTopic is the result of DeleteTopic.
 type DeletedTopic struct {
 	Topic      string             `json:"stream_name"`
 	DryRun     bool               `json:"dry_run"`
 	Partitions []DeletedPartition `json:"partitions"`
 	Groups     []DeletedMembers   `json:"groups"`
-	// Keys counts what rafka itself stored beside the streams.
+	// Keys is the number of keys next to the streams.
 	Keys int `json:"rafka_keys"`
 }
 
@@ -38,25 +38,24 @@ type DeletedPartition struct {
 	Partition int    `json:"partition_id"`
 	Key       string `json:"key"`
 	Entries   int64  `json:"entries"`
-	// Bytes is the memory that the stream takes, as Redis estimates it; -1 if it does not tell.
+	// Bytes is the memory of the stream, as Redis estimates it; -1 if Redis does not report it.
 	Bytes int64 `json:"bytes"`
 }
 
-// DeletedMembers is a group of a topic, and those of its members that are alive.
+// DeletedMembers is a group of the topic and its live members.
 type DeletedMembers struct {
 	Group   string   `json:"consumer_group"`
 	Members []string `json:"members"`
 }
 
-// DeleteTopic deletes a topic, plain or partitioned: its streams, and all that rafka stores of it,
-// of its groups and of its producers. It scans all keys for those that can't be told from the
-// topic.
+// DeleteTopic deletes a topic, plain or partitioned: its streams, and all keys of the topic, its groups
+// and its producers. It scans all keys, because the topic's metadata do not name groups and producers.
 //
-// Partitions go one by one, each with its leases at once, and the metadata go last, with the
-// groups: a deletion that failed midway can be repeated. The error is a *TopicNotFoundError if
-// there is nothing of the topic, and a *GroupAliveError if one of its groups has live members,
-// unless it is forced; members that go on then wait for the topic to come back. Outputs that write
-// to the topic can't be seen: they bring it back.
+// Partitions are deleted one by one, each together with its leases. The metadata and the groups are
+// deleted last, so a deletion that failed can be repeated. The error is a *TopicNotFoundError if
+// nothing of the topic is stored, and a *GroupAliveError if a group has live members and Force is
+// false. With Force, live members wait until the topic exists again. DeleteTopic does not detect
+// outputs that write to the topic: they create it again.
 func (a *Admin) DeleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic, error) {
 	if err := keys.ValidateTopic(d.Topic, false); err != nil {
 		return DeletedTopic{}, err
@@ -94,10 +93,10 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	all := topic.Splits()
 	states, err := a.states(ctx, all)
 	if err != nil {
-		return DeletedTopic{}, err // a key of another type among them
+		return DeletedTopic{}, err // for example, one of the keys has another type
 	}
-	r := residueOf(topic, a.withoutMarks(ctx, names))
-	deleted.Keys = r.size()
+	leftover := leftoverKeysOf(topic, a.withoutMarks(ctx, names))
+	deleted.Keys = leftover.size()
 	if topic.Plain() && !states[0].Exists && deleted.Keys == 0 {
 		return DeletedTopic{}, &TopicNotFoundError{Topic: d.Topic}
 	}
@@ -105,10 +104,10 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	if d.DryRun {
 		return deleted, nil
 	}
-	return deleted, a.unlink(ctx, topic, r)
+	return deleted, a.unlink(ctx, topic, leftover)
 }
 
-// wholeTopic looks the topic up. The partition of another one is an error.
+// wholeTopic returns the topic. It fails if the name is a partition of another topic.
 func (a *Admin) wholeTopic(ctx context.Context, name string) (broker.Topic, error) {
 	topic, err := a.topics.Describe(ctx, name)
 	if err != nil || !topic.Plain() {
@@ -121,7 +120,7 @@ func (a *Admin) wholeTopic(ctx context.Context, name string) (broker.Topic, erro
 		}
 		if i < other.Partitions {
 			return broker.Topic{}, fmt.Errorf(
-				"it is partition %d of topic %s: only the whole topic can be deleted",
+				"it is partition %d of topic %s: delete the whole topic instead",
 				i,
 				whole,
 			)
@@ -130,8 +129,8 @@ func (a *Admin) wholeTopic(ctx context.Context, name string) (broker.Topic, erro
 	return topic, nil
 }
 
-// fillGroups finds the groups among the keys, and their members that are alive. It returns the
-// topic with as many partitions as a group knows of, should it have lost its metadata.
+// fillGroups finds the groups among the keys, and their live members. It returns the topic with the
+// number of partitions that a group has seen, if the topic lost its metadata.
 func (a *Admin) fillGroups(
 	ctx context.Context,
 	d *DeletedTopic,
@@ -159,7 +158,7 @@ func (a *Admin) fillGroups(
 		)
 		counts = append(counts, pipe.HMGet(ctx, key, "partitions"))
 	}
-	if err := send(ctx, pipe); err != nil {
+	if err := exec(ctx, pipe); err != nil {
 		return topic, err
 	}
 	orphaned := topic.Plain() && exists.Val() == 0
@@ -172,8 +171,7 @@ func (a *Admin) fillGroups(
 	return topic, nil
 }
 
-// partitionsOf describes the streams. What memory they take is asked for by the way: whoever may
-// not know that may delete them nevertheless.
+// partitionsOf describes the streams. It is not an error if the user may not run MEMORY USAGE.
 func (a *Admin) partitionsOf(ctx context.Context, all []splits.Split, states []splits.State) []DeletedPartition {
 	pipe := a.client.Pipeline()
 	partitions := make([]DeletedPartition, len(all))
@@ -183,9 +181,9 @@ func (a *Admin) partitionsOf(ctx context.Context, all []splits.Split, states []s
 		usage[i] = pipe.MemoryUsage(ctx, split.Key)
 	}
 	_, _ = pipe.Exec(ctx) // each command has its error
-	for i, asked := range usage {
-		if err := asked.Err(); err == nil {
-			partitions[i].Bytes = asked.Val()
+	for i, used := range usage {
+		if err := used.Err(); err == nil {
+			partitions[i].Bytes = used.Val()
 		} else if !errors.Is(err, redis.Nil) {
 			partitions[i].Bytes = -1
 		}

@@ -10,14 +10,14 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// PartialError is the error beside an answer that is not complete: what is damaged, of another type
-// or not permitted is named here, and everything else is in the answer.
+// PartialError is returned together with an incomplete result. It names everything that is damaged, has
+// another type or is not permitted; everything else is in the result.
 type PartialError struct {
-	// Problems has at least one error. Each names the key and the remedy.
+	// Problems has at least one error. Each error names the key and the remedy.
 	Problems []error
 }
 
-// Error joins all problems in one line.
+// Error returns all problems in one line.
 func (e *PartialError) Error() string {
 	texts := make([]string, len(e.Problems))
 	for i, problem := range e.Problems {
@@ -29,37 +29,37 @@ func (e *PartialError) Error() string {
 // Unwrap returns the problems.
 func (e *PartialError) Unwrap() []error { return e.Problems }
 
-// problems collects what becomes a PartialError.
-type problems struct {
-	// doing begins each.
+// problemList collects the errors of a PartialError.
+type problemList struct {
+	// doing is the beginning of each error.
 	doing string
 	found []error
-	// more counts, for each class of which one error says it all, those after the first, and at is
-	// the place of the first.
-	more map[rediserr.Class]int
-	at   map[rediserr.Class]int
+	// more counts, for each class that affects many subjects, the errors after the first one; index
+	// is the index of the first one in found.
+	more  map[rediserr.Class]int
+	index map[rediserr.Class]int
 }
 
-// add notes a problem with a subject; nil is none. A missing permission and a server without an
-// answer concern many subjects in the same way: the first is noted, and the others are counted.
-func (p *problems) add(subject string, err error) {
+// add adds an error about a subject; nil is ignored. A missing permission and an unavailable server
+// affect many subjects in the same way: only the first error is kept, and the others are counted.
+func (p *problemList) add(subject string, err error) {
 	if err == nil {
 		return
 	}
-	if class := rediserr.Classify(err); concernsMany(class, err) {
-		if _, known := p.at[class]; known {
+	if class := rediserr.Classify(err); affectsMany(class, err) {
+		if _, known := p.index[class]; known {
 			p.more[class]++
 			return
 		}
-		if p.at == nil {
-			p.at, p.more = map[rediserr.Class]int{}, map[rediserr.Class]int{}
+		if p.index == nil {
+			p.index, p.more = map[rediserr.Class]int{}, map[rediserr.Class]int{}
 		}
-		p.at[class] = len(p.found)
+		p.index[class] = len(p.found)
 	}
 	p.found = append(p.found, fmt.Errorf("%s%s: %w", p.doing, subject, err))
 }
 
-func concernsMany(class rediserr.Class, err error) bool {
+func affectsMany(class rediserr.Class, err error) bool {
 	switch class {
 	case rediserr.ClassTransient, rediserr.ClassPermission, rediserr.ClassAuth:
 		return true
@@ -67,22 +67,22 @@ func concernsMany(class rediserr.Class, err error) bool {
 	return class == rediserr.ClassConnection && rediserr.Unreachable(err)
 }
 
-// err is nil if nothing was noted.
-func (p *problems) err() error {
+// err returns the *PartialError, nil if there are no errors.
+func (p *problemList) err() error {
 	if len(p.found) == 0 {
 		return nil
 	}
 	e := &PartialError{Problems: append([]error{}, p.found...)}
 	for class, more := range p.more {
-		i := p.at[class]
+		i := p.index[class]
 		e.Problems[i] = fmt.Errorf("%w, and the same for %d more", e.Problems[i], more)
 	}
 	return e
 }
 
-// ask sends a pipeline whose commands may fail one by one: each has its own error. The error is
-// that no command has an answer.
-func ask(ctx context.Context, pipe redis.Pipeliner) error {
+// execEach sends a pipeline whose commands can fail separately: each command has its own error.
+// execEach fails only if no command got a reply.
+func execEach(ctx context.Context, pipe redis.Pipeliner) error {
 	if pipe.Len() == 0 {
 		return nil
 	}

@@ -158,6 +158,6 @@ func TestAServerThatDoesNotAnswerIsNoPartialAnswer(t *testing.T) {
 	pipe := client.Pipeline()
 	pipe.Get(t.Context(), "a")
 	pipe.Get(t.Context(), "b")
-	assert.ErrorContains(t, ask(t.Context(), pipe), "cannot be reached")
-	assert.NoError(t, ask(t.Context(), client.Pipeline()))
+	assert.ErrorContains(t, execEach(t.Context(), pipe), "cannot be reached")
+	assert.NoError(t, execEach(t.Context(), client.Pipeline()))
 }

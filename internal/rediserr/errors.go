@@ -38,7 +38,7 @@ const (
 
 // refusal is what an error reply of a server means. It is recognised by the beginning of its text,
 // after an "ERR " if there is one.
-type refusal struct {
+type serverError struct {
 	prefix string
 	class  Class
 	remedy string
@@ -64,7 +64,7 @@ const deniedInScript = "ACL failure in script"
 
 // refusals is searched in order. Errors inside scripts begin as those outside do, except those
 // about missing permissions and about unknown commands.
-var refusals = []refusal{
+var serverErrors = []serverError{
 	{
 		"WRONGTYPE",
 		ClassWrongType,
@@ -159,7 +159,7 @@ func SlotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
 
 // Classify tells what an error of a Redis client means. It looks through wrapping.
 func Classify(err error) Class {
-	class, _ := judge(err)
+	class, _ := diagnose(err)
 	return class
 }
 
@@ -170,7 +170,7 @@ func Explain(err error) error {
 	if _, before := errors.AsType[*explained](err); before {
 		return err
 	}
-	if _, remedy := judge(err); remedy != "" {
+	if _, remedy := diagnose(err); remedy != "" {
 		return &explained{cause: err, remedy: remedy}
 	}
 	return err
@@ -198,26 +198,26 @@ func (e *explained) Error() string {
 func (e *explained) Unwrap() error { return e.cause }
 
 // judge finds the class and the remedy of an error.
-func judge(err error) (Class, string) {
+func diagnose(err error) (Class, string) {
 	var refused redis.Error
 	var shut interface{ Refusal() string } // a connection that the server did not let in
 	switch {
 	case withoutMaster(err):
-		return judgeSentinels(err)
+		return diagnoseSentinels(err)
 	case err == nil, errors.Is(err, redis.Nil):
 		return ClassNone, ""
 	case errors.Is(err, redis.ErrClosed):
 		return ClassFinal, "the connection was closed by rafka itself"
 	case errors.As(err, &shut):
-		return judgeRefusal(Error(shut.Refusal()))
+		return diagnoseServerError(Error(shut.Refusal()))
 	case errors.As(err, &refused):
-		return judgeRefusal(refused)
+		return diagnoseServerError(refused)
 	}
 	return ClassConnection, connectionRemedy(err)
 }
 
-func judgeRefusal(err error) (Class, string) {
-	for _, r := range refusals {
+func diagnoseServerError(err error) (Class, string) {
+	for _, r := range serverErrors {
 		if redis.HasErrorPrefix(err, r.prefix) {
 			if r.class == ClassPermission {
 				return r.class, permissionRemedy(err.Error())
@@ -228,7 +228,7 @@ func judgeRefusal(err error) (Class, string) {
 	if text := err.Error(); strings.Contains(text, "unauthenticated") {
 		return ClassAuth, remedyAuth
 	} else if inner, wrapped := insideScript(text); wrapped {
-		return judgeRefusal(inner)
+		return diagnoseServerError(inner)
 	}
 	return ClassFinal, ""
 }
@@ -245,7 +245,7 @@ func insideScript(text string) (redis.Error, bool) {
 		if i == 0 || text[i-1] != ' ' {
 			continue
 		}
-		for _, r := range refusals {
+		for _, r := range serverErrors {
 			if strings.HasPrefix(text[i:], r.prefix) {
 				return Error(text[i:]), true
 			}

@@ -12,7 +12,7 @@ import (
 // Any error has a class, the same however it is wrapped and explained; and what explains it is one
 // line that has the error in it.
 func FuzzErrorsAreClassified(f *testing.F) {
-	for _, r := range refusals {
+	for _, r := range serverErrors {
 		f.Add(r.prefix + " because")
 		f.Add("ERR " + r.prefix + " because")
 		f.Add("ERR Error running script (call to f_0): @user_script:1: " + r.prefix + " because")
@@ -49,13 +49,13 @@ func FuzzErrorsAreClassified(f *testing.F) {
 
 // What a script met inside is of the class that it is of outside.
 func FuzzErrorsInsideScripts(f *testing.F) {
-	for i := range refusals {
+	for i := range serverErrors {
 		f.Add(uint8(i), "because", "f_0123456789")
 	}
 	f.Add(uint8(0), "\n", " ")
 	f.Fuzz(func(t *testing.T, which uint8, reason, function string) {
-		r := refusals[int(which)%len(refusals)]
-		for _, other := range refusals {
+		r := serverErrors[int(which)%len(serverErrors)]
+		for _, other := range serverErrors {
 			if strings.Contains(function, other.prefix) {
 				return // names that another error first
 			}

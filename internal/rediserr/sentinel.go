@@ -17,19 +17,19 @@ func withoutMaster(err error) bool { return err != nil && strings.Contains(err.E
 
 // judgeSentinels finds the class and the remedy of such an error. "Nothing" is what a Sentinel
 // answers that does not know the name.
-func judgeSentinels(err error) (Class, string) {
+func diagnoseSentinels(err error) (Class, string) {
 	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that they are up"
 	if text := tlsRemedy(err); text != "" {
 		remedy = text
 	}
-	for _, answer := range joined(err) {
+	for _, answer := range causes(err) {
 		var refused redis.Error
 		if errors.Is(answer, redis.Nil) {
 			return ClassConnection, "no Sentinel knows a master of that name: check `master`"
 		} else if !errors.As(answer, &refused) {
 			continue
 		}
-		switch found, _ := judgeRefusal(refused); found {
+		switch found, _ := diagnoseServerError(refused); found {
 		case ClassAuth, ClassPermission:
 			class, remedy = ClassAuth, "the Sentinels refuse us: check `sentinel_username` and `sentinel_password`, which are not those of the server"
 		case ClassFinal:
@@ -40,7 +40,7 @@ func judgeSentinels(err error) (Class, string) {
 }
 
 // joined takes an error apart that holds several.
-func joined(err error) []error {
+func causes(err error) []error {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			return several.Unwrap()

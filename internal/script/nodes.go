@@ -29,7 +29,7 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// EachNode calls send with the places of all keys that are on the same node, for all nodes at once,
+// EachNode calls send with the indexes of all keys that are on the same node, for all nodes at once,
 // and waits for all of them. A pipeline that spans nodes would not do: when ctx ends while one node
 // is being tried again, go-redis says of the other nodes' requests, which were answered, that they
 // failed.
@@ -40,7 +40,7 @@ func EachNode(
 	ctx context.Context,
 	client redis.UniversalClient,
 	keys []string,
-	send func(ctx context.Context, places []int),
+	send func(ctx context.Context, indexes []int),
 ) {
 	groups := map[string][]int{}
 	for i, key := range keys {
@@ -56,14 +56,14 @@ func EachNode(
 		}
 	}
 	if len(groups) == 1 {
-		for _, places := range groups {
-			send(ctx, places)
+		for _, indexes := range groups {
+			send(ctx, indexes)
 		}
 		return
 	}
 	var nodes sync.WaitGroup
-	for _, places := range groups {
-		nodes.Go(func() { send(ctx, places) }) // ends with its requests
+	for _, indexes := range groups {
+		nodes.Go(func() { send(ctx, indexes) }) // ends with its requests
 	}
 	nodes.Wait()
 }

@@ -15,7 +15,7 @@ func ReplyOf(value any) Reply {
 	return list
 }
 
-// Word returns the string at place i, empty if there is none.
+// Word returns the string at index i, empty if there is none.
 func (r Reply) Word(i int) string {
 	if i >= len(r) {
 		return ""
@@ -24,7 +24,7 @@ func (r Reply) Word(i int) string {
 	return text
 }
 
-// Words returns the array of strings at place i.
+// Words returns the array of strings at index i.
 func (r Reply) Words(i int) []string {
 	if i >= len(r) {
 		return nil
@@ -38,20 +38,20 @@ func (r Reply) Words(i int) []string {
 	return out
 }
 
-// Number returns the unsigned number at place i.
+// Number returns the unsigned number at index i.
 func (r Reply) Number(i int) (uint64, error) {
 	n, err := strconv.ParseUint(r.Word(i), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("place %d: %w", i, err)
+		return 0, fmt.Errorf("index %d: %w", i, err)
 	}
 	return n, nil
 }
 
-// Signed returns the number at place i, which may be negative.
+// Signed returns the number at index i, which may be negative.
 func (r Reply) Signed(i int) (int64, error) {
 	n, err := strconv.ParseInt(r.Word(i), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("place %d: %w", i, err)
+		return 0, fmt.Errorf("index %d: %w", i, err)
 	}
 	return n, nil
 }

@@ -64,7 +64,7 @@ func (s *Script) callError(keys []string, err error) error {
 type Call struct {
 	Script *Script
 	Keys   []string
-	// line is the command: two places for the verb and the script, how many keys there are, the
+	// line is the command: two indexes for the verb and the script, how many keys there are, the
 	// keys, and the arguments.
 	line []any
 }
@@ -133,8 +133,8 @@ func RunAll(ctx context.Context, client redis.UniversalClient, calls []Call) []R
 			keys[i] = c.Keys[0]
 		}
 	}
-	EachNode(ctx, client, keys, func(ctx context.Context, places []int) {
-		unknown := sendAll(ctx, client, calls, places, replies, (*Call).ByHash)
+	EachNode(ctx, client, keys, func(ctx context.Context, indexes []int) {
+		unknown := sendAll(ctx, client, calls, indexes, replies, (*Call).ByHash)
 		sendAll(ctx, client, calls, unknown, replies, (*Call).BySource)
 	})
 	for i, c := range calls {
@@ -143,34 +143,34 @@ func RunAll(ctx context.Context, client redis.UniversalClient, calls []Call) []R
 	return replies
 }
 
-// sendAll sends the calls at the given places in one pipeline, stores their replies and returns the
-// places of those that met NOSCRIPT.
+// sendAll sends the calls at the given indexes in one pipeline, stores their replies and returns the
+// indexes of those that met NOSCRIPT.
 func sendAll(
 	ctx context.Context,
 	client redis.UniversalClient,
 	calls []Call,
-	places []int,
+	indexes []int,
 	replies []Result,
 	command func(c *Call, ctx context.Context) *redis.Cmd,
 ) (unknown []int) {
-	if len(places) == 0 {
+	if len(indexes) == 0 {
 		return nil
 	}
 	pipe := client.Pipeline()
-	commands := make([]*redis.Cmd, len(places))
-	for i, place := range places {
-		commands[i] = command(&calls[place], ctx)
+	commands := make([]*redis.Cmd, len(indexes))
+	for i, index := range indexes {
+		commands[i] = command(&calls[index], ctx)
 		_ = pipe.Process(ctx, Once{commands[i]}) // it only joins the pipeline
 	}
 	_, execErr := pipe.Exec(ctx)
-	for i, place := range places {
+	for i, index := range indexes {
 		value, err := commands[i].Result()
 		if err == nil && value == nil {
 			err = execErr // the pipeline failed before this command was given an answer
 		}
-		replies[place] = Result{Value: value, Err: err}
+		replies[index] = Result{Value: value, Err: err}
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			unknown = append(unknown, place)
+			unknown = append(unknown, index)
 		}
 	}
 	return unknown

@@ -14,7 +14,7 @@ import (
 )
 
 // sought seeks in the one partition that most tests need.
-func (s testServer) sought(t *testing.T, to string) SoughtPartition {
+func (s testServer) sought(t *testing.T, to string) SeekPartition {
 	t.Helper()
 	result, err := New(
 		s.Client,
@@ -261,7 +261,7 @@ func TestSeekSaysWhatIsWrong(t *testing.T) {
 			"below":        {seek(func(s *Seek) { s.Partitions = []int{-1} }), []string{"partition is -1", "from 0 to 3"}},
 			"lease type":   {seek(func(s *Seek) { s.Partitions = []int{1} }), []string{"orders-1", "WRONGTYPE", keys.Lease("orders:1", "billing")}},
 			"stream type":  {seek(func(s *Seek) { s.Partitions = []int{2} }), []string{"orders-2", "WRONGTYPE", "orders:2"}},
-			"some of many": {seek(func(s *Seek) { s.Partitions = nil }), []string{"orders-1", "2 of the 4 partitions failed", "repeated"}},
+			"some of many": {seek(func(s *Seek) { s.Partitions = nil }), []string{"orders-1", "2 of the 4 partitions failed", "repeat the command"}},
 		} {
 			_, err := New(s.Client).SeekGroup(t.Context(), c.seek)
 			require.Error(t, err, name)

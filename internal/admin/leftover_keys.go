@@ -12,42 +12,42 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// residue is what rafka stores of a topic beside the streams: of the topic, in whose slot it lies,
-// and of each of its partitions.
-type residue struct {
+// leftoverKeys are the keys of a topic other than its streams: the keys in the topic's slot, and the
+// keys of each partition.
+type leftoverKeys struct {
 	topic      []string
-	partitions []belongings
+	partitions []partitionKeys
 }
 
-// belongings are the keys of a partition beside its stream.
-type belongings struct{ leases, others []string }
+// partitionKeys are the keys of a partition other than its stream.
+type partitionKeys struct{ leases, others []string }
 
-func (b belongings) all() []string { return slices.Concat(b.leases, b.others) }
+func (p partitionKeys) all() []string { return slices.Concat(p.leases, p.others) }
 
-// residueOf sorts keys by what they belong to, and leaves out those of other topics.
-func residueOf(topic broker.Topic, names []string) residue {
+// leftoverKeysOf returns the keys among the names that belong to the topic.
+func leftoverKeysOf(topic broker.Topic, names []string) leftoverKeys {
 	all := topic.Splits()
-	r := residue{partitions: make([]belongings, len(all))}
-	places := make(map[string]int, len(all))
+	r := leftoverKeys{partitions: make([]partitionKeys, len(all))}
+	partitions := make(map[string]int, len(all))
 	for i, split := range all {
-		places[keys.Tagged(split.Key)] = i
+		partitions[keys.Tagged(split.Key)] = i
 	}
 	for _, key := range names {
 		owner, kind, ok := keys.ParseOwned(key)
-		i, isPartition := places[owner]
+		i, isPartition := partitions[owner]
 		switch {
 		case key == keys.Metadata(topic.Name), ok && owner == keys.Tagged(topic.Name):
 			r.topic = append(r.topic, key)
 		case ok && isPartition && kind == string(keys.KindLease):
 			r.partitions[i].leases = append(r.partitions[i].leases, key)
-		case ok && isPartition && kind != string(keys.KindPlan) && kind != string(keys.KindMembers): // which would be those of a plain topic of that name
+		case ok && isPartition && kind != string(keys.KindPlan) && kind != string(keys.KindMembers): // these belong to a plain topic of that name
 			r.partitions[i].others = append(r.partitions[i].others, key)
 		}
 	}
 	return r
 }
 
-func (r residue) size() int {
+func (r leftoverKeys) size() int {
 	n := len(r.topic)
 	for _, p := range r.partitions {
 		n += len(p.all())
@@ -55,11 +55,11 @@ func (r residue) size() int {
 	return n
 }
 
-// markTTL is how long a mark stays that tells the owner of a lease that its topic was deleted.
-// Members look within their session.
+// markTTL is how long a mark stays that shows the owner of a lease that its topic was deleted. Members
+// read it within their session.
 const markTTL = time.Hour
 
-// withoutMarks returns the keys without leases of which a deletion left nothing but its mark.
+// withoutMarks returns the keys without leases that consist of the mark of an earlier deletion.
 func (a *Admin) withoutMarks(ctx context.Context, names []string) []string {
 	pipe := a.client.Pipeline()
 	leases := map[string]*redis.SliceCmd{}
@@ -71,15 +71,15 @@ func (a *Admin) withoutMarks(ctx context.Context, names []string) []string {
 	if len(leases) == 0 {
 		return names
 	}
-	_ = send(ctx, pipe) // each command has its error
+	_ = exec(ctx, pipe) // each command has its error
 	return slices.DeleteFunc(names, func(key string) bool {
 		lease := leases[key]
 		return lease != nil && lease.Err() == nil && lease.Val()[0] == nil && lease.Val()[1] != nil
 	})
 }
 
-// unlink deletes partition after partition, and what belongs to the topic when they are gone.
-func (a *Admin) unlink(ctx context.Context, topic broker.Topic, r residue) error {
+// unlink deletes the partitions one by one, and then the topic's own keys.
+func (a *Admin) unlink(ctx context.Context, topic broker.Topic, r leftoverKeys) error {
 	all := topic.Splits()
 	calls := make([]script.Call, len(all))
 	for i, split := range all {
@@ -87,8 +87,8 @@ func (a *Admin) unlink(ctx context.Context, topic broker.Topic, r residue) error
 		calls[i] = deletePartitionScript.Call(names, len(r.partitions[i].leases), script.Millis(markTTL))
 	}
 	done := func(int, script.Reply) error { return nil }
-	if err := everyAnswer(calls, script.RunAll(ctx, a.client, calls), all, done); err != nil {
+	if err := eachReply(calls, script.RunAll(ctx, a.client, calls), all, done); err != nil {
 		return err
 	}
-	return answerOf(a.client.Unlink(ctx, append([]string{keys.Metadata(topic.Name)}, r.topic...)...))
+	return replyError(a.client.Unlink(ctx, append([]string{keys.Metadata(topic.Name)}, r.topic...)...))
 }

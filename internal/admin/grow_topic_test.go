@@ -70,7 +70,7 @@ func TestTopicThatCannotGrowIsRefused(t *testing.T) {
 			"shrink":      {"orders", 2, []string{"partitions is 2", "it has 3", "create another topic"}},
 			"none":        {"orders", 0, []string{"partitions is 0", "from 1 to"}},
 			"too many":    {"orders", keys.MaxPartitions + 1, []string{"partitions is 100001", "from 1 to 100000"}},
-			"plain":       {"plain", 3, []string{"plain stream without partitions", "create another topic"}},
+			"plain":       {"plain", 3, []string{"plain stream, which can't get partitions", "create another topic"}},
 			"text":        {"text", 3, []string{"plain string", "create another topic"}},
 			"not there":   {"nowhere", 3, []string{`there is no topic "nowhere"`}},
 			"wrong type":  {"wrong", 3, []string{"WRONGTYPE", keys.Metadata("wrong")}},

@@ -2,9 +2,9 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,70 +15,82 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// GroupNotFoundError is the answer for a group that the topic does not have.
+// GroupNotFoundError is the error for a group that does not exist.
 type GroupNotFoundError struct{ Topic, Group string }
 
 // Error names the group.
 func (e *GroupNotFoundError) Error() string {
 	return fmt.Sprintf(
-		"topic %q has no group %q: no input with that consumer_group has run in the last 30 days, or it is on another "+
-			"server or database",
+		"topic %q has no group %q: no input with that consumer_group has run in the last 30 days, or the group is on "+
+			"another server or in another database",
 		e.Topic,
 		e.Group,
 	)
 }
 
-// LagUnknown is the lag of a partition that could not be looked at.
+// LagUnknown is the lag of a partition whose state can't be read.
 const LagUnknown int64 = -1
 
-// GroupDescription is a group, its members, and how far it has come.
+// GroupDescription is a group, its members, and its positions.
 type GroupDescription struct {
 	Topic string `json:"stream_name"`
 	Group string `json:"consumer_group"`
 	// Type is ConsumerGroup or ShareGroup.
 	Type string `json:"group_type"`
-	// Members are those that are alive, in ascending order.
+	// Members are the live members, in ascending order.
 	Members []string `json:"members"`
-	// Version grows with every change of the members or of the number of partitions.
+	// Version grows with each change of the members or of the number of partitions.
 	Version    uint64           `json:"version"`
 	Partitions []GroupPartition `json:"partitions"`
 }
 
-// GroupPartition is how far a group has come with one partition.
+// GroupPartition is the lease and the position of a group on one partition.
 type GroupPartition struct {
 	Split splits.Split `json:"split"`
-	// Owner holds the lease; it held it last if Expires is 0. Empty: nobody ever did, or it was
-	// released.
+	// Owner is the member that holds the lease, or that held it last if Expires is 0. It is empty if
+	// the lease was released or never claimed.
 	Owner string `json:"owner,omitempty"`
 	Epoch uint64 `json:"epoch"`
-	// Expires is the time that the lease has left unless its owner renews it.
+	// Expires is the time after which the lease ends, unless its owner renews it.
 	Expires time.Duration `json:"-"`
-	// Committed is the offset up to which everything was acknowledged, nil if none is stored.
+	// Committed is the committed offset, nil if none is stored.
 	Committed *splits.Offset `json:"-"`
-	// Lag is the number of entries after Committed, or an upper bound of it unless LagExact. It is
-	// LagUnknown if there is an Error.
+	// Lag is the number of entries after Committed, or an upper bound if LagExact is false. It is
+	// LagUnknown if Error is set.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
-	// Age is that of the first entry after Committed; 0 if there is none or no offset is committed.
+	// Age is the age of the first entry after Committed; 0 if there is no such entry or no offset.
 	Age time.Duration `json:"-"`
-	// Error says why something of the partition can't be told.
+	// Error is why a part of this description can't be read.
 	Error string `json:"error,omitempty"`
 
 	read, accounted int64 // of the committed position
-	reachable       bool  // the stream has generated an offset behind the committed position
+	reachable       bool  // the stream has generated an offset after the committed position
 }
 
-// fail notes why something of the partition can't be told. The first reason stays.
-func (p *GroupPartition) fail(err error, damaged *problems) {
+// MarshalJSON writes the partition with its offset as text, null if there is none, and its
+// durations in milliseconds.
+func (p GroupPartition) MarshalJSON() ([]byte, error) {
+	type plain GroupPartition // without this method
+	return json.Marshal(struct {
+		plain
+		ExpiresMS int64   `json:"expires_ms"`
+		Committed *string `json:"committed"`
+		AgeMS     int64   `json:"age_ms"`
+	}{plain(p), p.Expires.Milliseconds(), offsetText(p.Committed), p.Age.Milliseconds()})
+}
+
+// fail adds an error about the partition. Error keeps the first one.
+func (p *GroupPartition) fail(err error, damaged *problemList) {
 	damaged.add("partition "+p.Split.String(), err)
 	if err != nil && p.Error == "" {
 		p.Error = err.Error()
 	}
 }
 
-// DescribeGroup describes a group. The error is a *GroupNotFoundError if the topic has no such
-// group, and a *PartialError if its members or partitions can't be told: the others are described.
-// The number of round trips does not depend on that of the partitions.
+// DescribeGroup describes a group. The error is a *GroupNotFoundError if the group does not exist. If
+// its members or some partitions can't be read, it describes the rest and returns a *PartialError.
+// The number of round trips does not depend on the number of partitions.
 func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDescription, error) {
 	for _, err := range []error{keys.ValidateTopic(topic, false), keys.ValidateGroup(group)} {
 		if err != nil {
@@ -86,14 +98,14 @@ func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDe
 		}
 	}
 	d := GroupDescription{Topic: topic, Group: group}
-	damaged := problems{doing: fmt.Sprintf("describing group %s of %s: ", group, topic)}
+	damaged := problemList{doing: fmt.Sprintf("describing group %s of %s: ", group, topic)}
 	if err := a.describeGroup(ctx, &d, &damaged); err != nil {
 		return GroupDescription{}, fmt.Errorf("%s%w", damaged.doing, err)
 	}
 	return d, damaged.err()
 }
 
-func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged *problems) error {
+func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged *problemList) error {
 	now, err := a.now(ctx)
 	if err != nil {
 		return err
@@ -121,22 +133,22 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
 
-// fillGroup reads the group's own keys and returns the topic with as many partitions as the group
-// knows of.
+// fillGroup reads the group's keys. It returns the topic with the number of partitions that the group
+// has seen.
 func (a *Admin) fillGroup(
 	ctx context.Context,
 	d *GroupDescription,
 	now int64,
-	damaged *problems,
+	damaged *problemList,
 ) (broker.Topic, error) {
-	target, err := a.target(ctx, d.Topic, d.Group)
+	found, err := a.lookUp(ctx, d.Topic, d.Group)
 	if err != nil {
 		return broker.Topic{}, err
 	}
-	if d.Type = target.kind; d.Type == "" {
+	if d.Type = found.kind; d.Type == "" {
 		return broker.Topic{}, &GroupNotFoundError{Topic: d.Topic, Group: d.Group}
 	}
-	d.Version = target.version
+	d.Version = found.version
 	members := a.client.ZRangeByScore(
 		ctx,
 		keys.Members(d.Topic, d.Group),
@@ -144,51 +156,17 @@ func (a *Admin) fillGroup(
 	)
 	d.Members = members.Val()
 	slices.Sort(d.Members)
-	damaged.add("members", answerOf(members))
-	return target.topic, nil
+	damaged.add("members", replyError(members))
+	return found.topic, nil
 }
 
-// target is a topic and a group of it.
-type target struct {
-	// topic has as many partitions as the group knows of, should it have lost its metadata.
-	topic broker.Topic
-	// kind is the type of the group, "" if there is no such group.
-	kind    string
-	version uint64
-}
-
-// target looks up a topic and a group, of which neither need exist.
-func (a *Admin) target(ctx context.Context, topic, group string) (t target, err error) {
-	if t.topic, err = a.topics.Describe(ctx, topic); err != nil {
-		return t, err
-	}
-	fields := a.client.HMGet(ctx, keys.Plan(topic, group), "group_type", "version", "partitions")
-	if fields.Err() != nil {
-		return t, answerOf(fields)
-	}
-	stored := script.Reply(fields.Val())
-	if t.kind = stored.Word(0); t.kind == "" {
-		return t, nil
-	}
-	if t.version, err = stored.Number(1); err != nil {
-		return t, broker.DamagedField(keys.Plan(topic, group), "version", stored.Word(1), "a number")
-	}
-	if t.topic.Plain() { // or it has lost its metadata
-		t.topic.Partitions, err = strconv.Atoi(stored.Word(2))
-		if err != nil || t.topic.Partitions < 0 || t.topic.Partitions > keys.MaxPartitions {
-			return t, broker.DamagedField(keys.Plan(topic, group), "partitions", stored.Word(2), "a number")
-		}
-	}
-	return t, nil
-}
-
-// positions reads the leases of all splits.
+// positions returns the leases of all splits.
 func (a *Admin) positions(
 	ctx context.Context,
 	group string,
 	all []splits.Split,
 	now int64,
-	damaged *problems,
+	damaged *problemList,
 ) ([]GroupPartition, error) {
 	pipe := a.client.Pipeline()
 	leases := make([]*redis.SliceCmd, len(all))
@@ -204,14 +182,14 @@ func (a *Admin) positions(
 			"accounted",
 		)
 	}
-	if err := ask(ctx, pipe); err != nil {
+	if err := execEach(ctx, pipe); err != nil {
 		return nil, err
 	}
 	partitions := make([]GroupPartition, len(all))
 	for i, split := range all {
 		p := &partitions[i]
 		*p = GroupPartition{Split: split, read: splits.CountUnknown, accounted: splits.CountUnknown}
-		err := answerOf(leases[i])
+		err := replyError(leases[i])
 		if err == nil {
 			err = p.fill(script.Reply(leases[i].Val()), keys.Lease(split.Key, group), now)
 		}
@@ -220,8 +198,8 @@ func (a *Admin) positions(
 	return partitions, nil
 }
 
-// fill takes over what a lease holds: owner, epoch, expires_ms, offset, read, accounted. A field
-// that is not there is 0.
+// fill decodes the fields of a lease: owner, epoch, expires_ms, offset, read, accounted. Missing fields
+// are 0.
 func (p *GroupPartition) fill(stored script.Reply, key string, now int64) error {
 	p.Owner = stored.Word(0)
 	p.Epoch, _ = stored.Number(1)
@@ -246,9 +224,9 @@ func (p *GroupPartition) fill(stored script.Reply, key string, now int64) error 
 	return nil
 }
 
-// setLag computes the lag in a stream of this state.
+// setLag sets the lag by the state of the stream.
 func (p *GroupPartition) setLag(s splits.State) {
-	lag := splits.Lag{Entries: s.Length, Exact: s.Length == 0} // what the group will read is not decided yet
+	lag := splits.Lag{Entries: s.Length, Exact: s.Length == 0} // the group has no position yet
 	if p.Committed != nil {
 		lag = s.Lag(splits.Position{Offset: *p.Committed, EntriesRead: p.read}, p.accounted)
 	}
@@ -256,8 +234,8 @@ func (p *GroupPartition) setLag(s splits.State) {
 	p.reachable = p.Committed != nil && p.Committed.Before(s.Last)
 }
 
-// fillAges asks for the first entry after each committed position that has one.
-func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now int64, damaged *problems) error {
+// fillAges reads the first entry after each committed position, and sets the ages.
+func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now int64, damaged *problemList) error {
 	pipe := a.client.Pipeline()
 	next := make([]*redis.XMessageSliceCmd, len(partitions))
 	for i, p := range partitions {
@@ -265,16 +243,16 @@ func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now i
 			next[i] = pipe.XRangeN(ctx, p.Split.Key, "("+p.Committed.String(), "+", 1)
 		}
 	}
-	if err := ask(ctx, pipe); err != nil {
+	if err := execEach(ctx, pipe); err != nil {
 		return err
 	}
 	for i, found := range next {
 		if found == nil {
 			continue
 		}
-		partitions[i].fail(answerOf(found), damaged)
+		partitions[i].fail(replyError(found), damaged)
 		if len(found.Val()) == 0 {
-			if partitions[i].reachable && partitions[i].Error == "" { // all that the bound counted was deleted
+			if partitions[i].reachable && partitions[i].Error == "" { // the entries that the bound counted were deleted
 				partitions[i].Lag, partitions[i].LagExact = 0, true
 			}
 			continue
@@ -283,9 +261,18 @@ func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now i
 		if err != nil {
 			return err
 		}
-		if offset.Millis < uint64(now) { // IDs need not be times
+		if offset.Millis < uint64(now) { // IDs can be other numbers than times
 			partitions[i].Age = time.Duration(uint64(now)-offset.Millis) * time.Millisecond
 		}
 	}
 	return nil
+}
+
+// offsetText returns an offset as JSON has it, nil if there is none.
+func offsetText(o *splits.Offset) *string {
+	if o == nil {
+		return nil
+	}
+	text := o.String()
+	return &text
 }

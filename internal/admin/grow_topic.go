@@ -11,20 +11,20 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// GrownTopic is what became of a topic that was to grow.
+// GrownTopic is the result of GrowTopic.
 type GrownTopic struct {
 	broker.Topic
-	// Before is the number of partitions that the topic had: the same as now if it has not grown.
+	// Before is the number of partitions before the call. It equals Partitions if nothing changed.
 	Before int `json:"partitions_before"`
 }
 
-// GrowTopic raises the number of partitions. A topic that has as many already is left as it is. The
-// error is a *TopicNotFoundError if there is no such topic; a plain one can't grow, and none can
-// shrink.
+// GrowTopic raises the number of partitions. It changes nothing if the topic has that number already.
+// The error is a *TopicNotFoundError if the topic does not exist. A plain topic can't grow, and no
+// topic can shrink.
 //
-// Members of groups read the new partitions from their first entry, wherever they start. Outputs
-// use them once they have looked at the topic again. Keys move between partitions, so what is
-// written of one key before and after is read in no particular order.
+// Members of groups read the new partitions from their first entry, whatever their start_offset.
+// Outputs use the new partitions after they have read the topic's metadata again. Keys move between
+// partitions, so messages of one key before and after the call are read in any order.
 func (a *Admin) GrowTopic(ctx context.Context, name string, partitions int) (GrownTopic, error) {
 	for _, err := range []error{keys.ValidateTopic(name, false), keys.ValidatePartitions(partitions)} {
 		if err != nil {
@@ -56,7 +56,7 @@ func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (gro
 			return grown, &TopicNotFoundError{Topic: name}
 		}
 		return grown, fmt.Errorf(
-			"it is a plain %s without partitions and stays one: create another topic with partitions and copy "+
+			"it is a plain %s, which can't get partitions: create another topic with partitions and copy "+
 				"the messages to it with a rafka input and output",
 			reply.Word(1),
 		)
@@ -72,8 +72,9 @@ func (a *Admin) growTopic(ctx context.Context, name string, partitions int) (gro
 	}
 	if grown.Before > partitions {
 		return grown, fmt.Errorf(
-			"partitions is %d, and it has %d: a topic can't shrink, since nobody would read what the others hold; "+
-				"create another topic with fewer and copy the messages to it with a rafka input and output",
+			"partitions is %d, and it has %d: a topic can't shrink, because its last partitions would not be "+
+				"read any more; create another topic with fewer partitions and copy the messages to it with a rafka "+
+				"input and output",
 			partitions,
 			grown.Before,
 		)
