@@ -74,7 +74,12 @@ func TestAcknowledgedEntriesThatRedisLostAreCounted(t *testing.T) {
 	require.Eventually(t, func() bool { return gaps() == [2]int64{1, 9} }, time.Minute, time.Millisecond, "%v", gaps())
 	assert.Len(
 		t,
-		journal.Lines("level=WARN", "orders:0", "lost exactly 9 acknowledged entries", "rafka_append_lost_entries_total"),
+		journal.Lines(
+			"level=WARN",
+			"orders:0",
+			"lost exactly 9 acknowledged entries",
+			"rafka_append_lost_entries_total",
+		),
 		1,
 	)
 

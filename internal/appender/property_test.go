@@ -97,7 +97,10 @@ func play(t *testing.T, seed uint64) counters {
 	h.store.plan = h.fault
 	seen := &observed{}
 	giveUp := 1 + random.IntN(6)
-	a := running(t, Config{Store: h.store, Producer: "me", Backoff: backoff(20*time.Millisecond, giveUp), Observer: seen})
+	a := running(
+		t,
+		Config{Store: h.store, Producer: "me", Backoff: backoff(20*time.Millisecond, giveUp), Observer: seen},
+	)
 	h.callers(a)
 	for _, c := range h.calls {
 		<-c.Done()

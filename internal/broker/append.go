@@ -44,7 +44,7 @@ type AppendOptions struct {
 	TrimFailed func(t appender.Target, err error)
 }
 
-// Appends writes records to partitions: it implements appender.Log. It is safe for concurrent use
+// Appends writes records to partitions: it implements appender.Store. It is safe for concurrent use
 // and does not close its client.
 type Appends struct {
 	client redis.UniversalClient
@@ -293,7 +293,7 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 	return appender.Failed
 }
 
-// Node implements appender.Log by NodeOf.
+// Node implements appender.Store by NodeOf.
 func (a *Appends) Node(t appender.Target) string { return NodeOf(a.client, t) }
 
 // NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is
