@@ -42,7 +42,10 @@ const (
 
 // newCountJob returns a count for a split, whose stream is in state s.
 func newCountJob(snap splitSnapshot, s State) *countJob {
-	job := &countJob{from: snap.done.Offset, start: s, entriesFetched: snap.entriesFetched, upTo: s.Last, slice: firstSlice}
+	job := &countJob{
+		from: snap.done.Offset, upTo: s.Last, slice: firstSlice,
+		start: s, entriesFetched: snap.entriesFetched,
+	}
 	if snap.next.EntriesRead < 0 && s.MaxDeleted.Compare(snap.next.Offset) <= 0 {
 		job.from, job.setsCount = snap.next.Offset, true
 	}

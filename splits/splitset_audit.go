@@ -58,7 +58,9 @@ func (set *splitSet) snapshots() []splitSnapshot {
 		snap.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
 		snapshots = append(snapshots, snap)
 	}
-	slices.SortFunc(snapshots, func(a, b splitSnapshot) int { return a.lease.Split.Partition - b.lease.Split.Partition })
+	slices.SortFunc(snapshots, func(a, b splitSnapshot) int {
+		return a.lease.Split.Partition - b.lease.Split.Partition
+	})
 	return snapshots
 }
 
@@ -71,8 +73,9 @@ func (set *splitSet) endRolledBack(snapshots []splitSnapshot) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, snap := range snapshots {
-		if snap.split.phase == reading && snap.split.answers == snap.answers { // in another phase the next owner detects it
-			set.markRolledBack(snap.split)
+		o := snap.split
+		if o.phase == reading && o.answers == snap.answers { // in another phase the next owner detects it
+			set.markRolledBack(o)
 		}
 	}
 }
