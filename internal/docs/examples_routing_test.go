@@ -1,0 +1,69 @@
+package docs
+
+import (
+	"math"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/proctest"
+	"github.com/rafka-streams/rafka/internal/redistest"
+)
+
+func fanoutRoutesInOrder(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	written := produceOrders(t, server, 300)
+	want := map[string][]order{}
+	for _, o := range written {
+		route := "orders-small"
+		if o.Amount >= 400 {
+			route = "orders-large"
+		}
+		want[route] = append(want[route], o)
+	}
+	require.Len(t, want, 2)
+
+	fanout := runExample(t, server, "fanout.yaml")
+	require.Eventually(t, func() bool {
+		return len(ordersIn(t, client, "orders-large"))+len(ordersIn(t, client, "orders-small")) >= len(written)
+	}, proctest.Timeout, proctest.Poll)
+	fanout.Terminate(t)
+	everythingIsCommitted(t, server, "orders", "routing")
+	for route, orders := range want {
+		routed := ordersIn(t, client, route)
+		assert.Equal(t, byCustomer(orders), byCustomer(routed), route)
+		for _, o := range routed {
+			assert.Equal(t, o.Customer, o.key)
+			require.NotNil(t, o.VAT)
+			assert.InDelta(t, float64(o.Amount)*0.19, *o.VAT, 0.5001)
+			assert.InDelta(t, math.Trunc(*o.VAT), *o.VAT, 0, "it is rounded")
+			assert.WithinDuration(t, time.Now(), o.SeenAt, time.Hour)
+		}
+	}
+}
+
+var enrichedLine = regexp.MustCompile(`^order (\d+) of (\S+)\n$`)
+
+func unorderedMissesNothing(t *testing.T) {
+	server := redistest.Start(t)
+	written := produceOrders(t, server, 300)
+	unordered := runExample(t, server, "unordered.yaml")
+	require.Eventually(
+		t,
+		func() bool { return len(unordered.Stdout.Matches(enrichedLine)) >= len(written) },
+		proctest.Timeout,
+		proctest.Poll,
+	)
+	unordered.Terminate(t)
+	everythingIsCommitted(t, server, "orders", "enrichment")
+	var want [][]string
+	for _, o := range written {
+		want = append(want, []string{strconv.Itoa(o.Order), o.Customer})
+	}
+	assert.ElementsMatch(t, want, unordered.Stdout.Matches(enrichedLine))
+}
