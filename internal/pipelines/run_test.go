@@ -74,10 +74,10 @@ type run struct {
 
 const (
 	// idleLimit is how long a run can make no progress.
-	idleLimit = 40 * time.Second
+	idleLimit = 2 * time.Minute
 	// runLimit is how long a run can take in all. Without a violation a run takes less than a
 	// second.
-	runLimit = 3 * time.Minute
+	runLimit = 6 * time.Minute
 	// minIdle is how long an input waits for messages before it ends. If that is too short to join
 	// the group, on a busy machine, the input has more time in the next stream.
 	minIdle = 200 * time.Millisecond
