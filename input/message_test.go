@@ -53,14 +53,16 @@ func TestMessagesOfEntries(t *testing.T) {
 		more    map[string]any
 	}{
 		"our own": {
-			[]string{"body", "hello", "rafka_key", "ann", "colour", "red"}, "body", "hello",
+			[]string{"body", "hello", "rafka_key", "ann", "colour", "red"},
+			"body", "hello",
 			map[string]any{"rafka_key": "ann", "colour": "red"},
 		},
 		"without a key":     {[]string{"body", "hello"}, "body", "hello", nil},
 		"with an empty key": {[]string{"body", "hello", "rafka_key", ""}, "body", "hello", nil},
 		"an empty body":     {[]string{"body", ""}, "body", "", nil},
 		"a binary body": {
-			[]string{"body", "\x00\xff\r\n", "rafka_key", "\xff"}, "body", "\x00\xff\r\n",
+			[]string{"body", "\x00\xff\r\n", "rafka_key", "\xff"},
+			"body", "\x00\xff\r\n",
 			map[string]any{"rafka_key": "\xff"},
 		},
 		"a body that is not first": {
@@ -74,7 +76,8 @@ func TestMessagesOfEntries(t *testing.T) {
 			[]string{"body", "hello", "tag", "a", "tag", "b"}, "body", "hello", map[string]any{"tag": `["a","b"]`},
 		},
 		"trace context": {
-			[]string{"body", "hello", "traceparent", "00-1-2-01"}, "body", "hello",
+			[]string{"body", "hello", "traceparent", "00-1-2-01"},
+			"body", "hello",
 			map[string]any{"traceparent": "00-1-2-01"},
 		},
 		"foreign":           {[]string{"sensor", "7", "temp", "21.5"}, "body", `{"sensor":"7","temp":"21.5"}`, nil},
