@@ -1,48 +1,49 @@
-// Package broker is the broker that Redis isn't: it turns keys, scripts and streams into topics,
-// partitions, leases and groups. It is the only package that runs Redis commands.
+// Package broker turns Redis keys, scripts and streams into topics, partitions, leases and groups.
+// It has the requests of running inputs and outputs; packages access and admin have the rest.
 //
-// # Who is authoritative for what
+// # Which key decides what
 //
-// A split, which is one partition's stream, has a lease for each group: a hash beside the stream,
-// in its slot. It says who may commit, under which epoch and until when, and how far the group has
-// come. It is the truth: every commit, renewal, reset and release is one script that compares owner
-// and epoch before it writes, so whoever lost a lease is fenced, however late its request arrives.
-// Leases implements splits.Leases on it.
+// A split, which is one partition's stream, has a lease for each group: a hash next to the stream,
+// in the slot of the stream. It stores which member may commit, under which epoch and until when,
+// and the committed position of the group. Every commit, renewal, reset and release is one script
+// that compares owner and epoch before it writes. A member that lost a lease is therefore fenced,
+// however late its request arrives. [Leases] implements splits.Leases.
 //
-// A group of a topic has a sorted set of members with their deadlines, and a hash with the plan
-// which member should read what, both in the topic's slot. The plan is a wish. It may be stale,
-// lost or wrong: members then fight for leases or leave splits unread for a moment, but no two of
-// them ever both commit. Group implements splits.Group on it.
+// A group of a topic has a sorted set of members with their deadlines, and a hash with the plan,
+// which assigns splits to members. Both are in the slot of the topic. The plan can be stale, lost
+// or wrong: members then compete for leases or leave splits unread for a moment, but two members
+// never both commit. [Group] implements splits.Group.
 //
-// A topic is partitioned if it has metadata, a hash with the number of partitions; without it is a
-// plain stream. Topics reads and creates it. Nothing here deletes it, and whoever has seen a topic
-// partitioned never takes it for plain again.
+// A topic is partitioned if it has metadata, a hash with the number of partitions. A topic without
+// metadata is a plain stream. [Topics] reads and creates metadata, and package admin changes and
+// deletes them. A reader or writer that has seen a topic partitioned never takes it for a plain
+// topic again.
 //
-// The mirror, a real Redis consumer group of the group's name, follows the committed position for
-// the eyes of other tools. It is written by pcall after the truth and read only when the truth is
-// gone; see mirror.lua.
+// The mirror is a real Redis consumer group with the group's name. It follows the committed
+// position, so that other tools show the position. Scripts write it by pcall after the lease, and
+// read it only if the lease is lost; see lua/mirror.lua.
 //
 // # Time
 //
-// Deadlines are in milliseconds of the TIME of the server that holds the key: no client's clock
-// counts. A server's clock may step. A lease or a membership that has more left than its ttl gets
-// its ttl from now. Epochs and versions are the larger of the next number and the time in
-// milliseconds, so that they grow even if the store forgot them.
+// Deadlines are in milliseconds by the TIME of the server that holds the key. Clocks of clients are
+// not used. A server's clock can step: if a lease or a membership has more time left than its ttl,
+// it gets its ttl from now. Epochs and versions are times in microseconds; while the clock is
+// behind, they advance by a random step. They therefore grow even if the store lost them.
 //
 // # Scripts
 //
-// Each verb is one Lua file: what several share is in prelude.lua, instance.lua and mirror.lua,
-// which are put in front. The keys of one script lie in one slot and come in by KEYS; keys.go is
-// the only place where their names are made. Scripts answer with a word and strings, which are
-// decoded beside the method that runs them. They read before they write, and the first write proves
-// memory and permission; what is best effort (the mirror, the hints by PUBLISH) comes last and by
-// pcall. Requests for many splits travel as one pipeline.
+// Each operation is one file in lua/. Parts that several scripts share are put in front: the
+// prelude of package script, and instance.lua, mirror.lua, position.lua and moved.lua. Package keys
+// makes the names of all keys. A script replies with a word and strings, which the method that runs
+// the script decodes. Scripts read before they write, and the first write proves memory and
+// permission. Writes that may fail (the mirror, the hints by PUBLISH) come last and by pcall.
+// Requests for many splits are one pipeline per node.
 //
 // # Errors
 //
-// Errors of the client and the server are wrapped, with the remedy in words (Explain), and can be
-// classified (Classify). What a server answers from within a script names the key that it met.
+// Errors of the client and the server are wrapped with the remedy (rediserr.Explain) and can be
+// classified (rediserr.Classify). Errors from within a script name the key.
 //
-// Clients belong to the caller: the types here borrow them, start no goroutine that outlives a call
+// The caller owns the clients. The types in this package start no goroutine that outlives a call,
 // and need no Close.
 package broker

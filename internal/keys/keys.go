@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// This is the one file in which key names are made. The keys that one script touches share a hash tag, so they live in one
-// slot of a cluster: those of a topic carry the tag of its name, those of a partition the tag of its stream.
+// All key names are made in this file. The keys of one script share a hash tag, so they are in one
+// cluster slot: the keys of a topic have the tag of its name, the keys of a partition the tag of its
+// stream.
 //
 //	T:<i>                        stream  partition i of a partitioned topic
 //	T                            stream  the only partition of a plain topic
-//	rafka:tagged(T):topic        hash    metadata; its presence makes the topic partitioned
+//	rafka:tagged(T):topic        hash    metadata; their presence makes the topic partitioned
 //	rafka:tagged(T):plan:G       hash    a group: type, version, plan
 //	rafka:tagged(T):members:G    zset    member -> deadline in ms
 //	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
-//	rafka:tagged(P):producer:PID string  sequence of one producer
+//	rafka:tagged(P):producer:PID string  sequence number of one producer
 //
-// No two of them meet: tagged is injective on valid names, the last part (G, PID) holds no colon and is never "topic",
-// and a valid stream_name is never one of rafka's own keys.
+// No two names collide: Tagged is injective on valid names, the last part (G, PID) has no colon and is
+// never "topic", and a valid stream_name is never one of rafka's own keys.
 
 // Prefix begins every key and channel that is not a stream.
 const Prefix = "rafka:"
 
-// Tagged returns the name with a hash tag in it that puts a key into the slot of the key called
-// name. A name that *is* a tag, as "{x}", gets an empty pair of braces, which no valid name holds:
+// Tagged returns the name with a hash tag that puts a key into the slot of the key called name. A
+// name that is a tag itself, such as "{x}", gets an empty pair of braces, which no valid name has:
 // otherwise it would share the keys of the topic "x".
 func Tagged(name string) string {
 	open := strings.IndexByte(name, '{')
@@ -38,46 +39,46 @@ func Tagged(name string) string {
 	return name
 }
 
-// Partition names the stream of partition i of a partitioned topic.
+// Partition returns the key of the stream of partition i of a partitioned topic.
 func Partition(topic string, i int) string { return topic + ":" + strconv.Itoa(i) }
 
-// Metadata names the hash of a topic's metadata.
+// Metadata returns the key of a topic's metadata, a hash.
 func Metadata(topic string) string { return Prefix + Tagged(topic) + ":topic" }
 
-// Plan names the hash of a group.
+// Plan returns the key of a group, a hash.
 func Plan(topic, group string) string {
 	return Prefix + Tagged(topic) + ":plan:" + escape(group)
 }
 
-// Members names the sorted set of a group's members.
+// Members returns the key of a group's members, a sorted set.
 func Members(topic, group string) string {
 	return Prefix + Tagged(topic) + ":members:" + escape(group)
 }
 
-// Lease names the hash of a group's lease and position on one partition, given by its stream
-// key.
+// Lease returns the key of a group's lease and position on one partition, a hash. The partition is
+// given by the key of its stream.
 func Lease(partition, group string) string {
 	return Prefix + Tagged(partition) + ":lease:" + escape(group)
 }
 
-// Producer names the string that holds a producer's sequence on one partition, given by its
-// stream key.
+// Producer returns the key of a producer's sequence number on one partition, a string. The
+// partition is given by the key of its stream.
 func Producer(partition, producer string) string {
 	return Prefix + Tagged(partition) + ":producer:" + escape(producer)
 }
 
-// GroupChannel names the channel on which hints about a group are published. Channels have no slot.
+// GroupChannel returns the channel of the hints to a group. Channels have no slot.
 func GroupChannel(topic, group string) string {
 	return Prefix + Tagged(topic) + ":wake:" + escape(group)
 }
 
-// TopicChannel names the channel on which hints about a topic, to all its groups, are published.
+// TopicChannel returns the channel of the hints to all groups of a topic.
 func TopicChannel(topic string) string { return Prefix + Tagged(topic) + ":wake" }
 
-// MetadataPattern matches, for SCAN, every Metadata.
+// MetadataPattern matches the metadata of all topics, for SCAN.
 const MetadataPattern = Prefix + "*{*}*:topic"
 
-// PlanPattern matches, for SCAN, every Plan of the topic, or of all topics if it is "".
+// PlanPattern matches the groups of the topic, or of all topics if topic is "", for SCAN.
 func PlanPattern(topic string) string {
 	if topic == "" {
 		return Prefix + "*{*}*:plan:*"
@@ -85,24 +86,24 @@ func PlanPattern(topic string) string {
 	return Prefix + globEscaper.Replace(Tagged(topic)) + ":plan:*"
 }
 
-// OwnPattern matches, for SCAN, all of rafka's own keys of a topic and of its partitions, besides
-// those of topics whose names begin alike.
+// OwnPattern matches the keys of a topic and its partitions, except streams, for SCAN. It also
+// matches keys of topics whose names have the same prefix, which callers filter out.
 func OwnPattern(topic string) string {
 	if !strings.Contains(topic, "{") {
-		topic = "{" + topic // and a partition's number stands before the closing brace
+		topic = "{" + topic // the number of a partition is before the closing brace
 	}
 	return Prefix + globEscaper.Replace(topic) + "*"
 }
 
-// ParseOwned returns whose key it is, a topic or a partition, as tagged writes its name. The
-// metadata of a topic are not among the kinds that it knows.
+// ParseOwned returns the topic or the partition that owns a key, as [Tagged] returns its name, and
+// the kind of the key. It does not know metadata.
 func ParseOwned(key string) (owner, kind string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok {
 		return "", "", false
 	}
 	last := strings.LastIndexByte(rest, ':')
-	if last < 0 || rest[last+1:] == "topic" { // metadata, of a topic that may be called like one of the kinds
+	if last < 0 || rest[last+1:] == "topic" { // metadata; the topic can have the name of a kind
 		return "", "", false
 	}
 	rest = rest[:last]
@@ -113,10 +114,10 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 	return rest[:last], kind, slices.Contains(ownedKinds, kind)
 }
 
-// ownedKinds are what ParseOwned knows, those of topics before those of partitions.
+// ownedKinds are the kinds that ParseOwned knows.
 var ownedKinds = []string{"plan", "members", "lease", "producer"}
 
-// ParsePartition returns the topic of which a key could be partition i by its name.
+// ParsePartition returns the topic and the number of the partition whose key has this form.
 func ParsePartition(key string) (topic string, i int, ok bool) {
 	last := strings.LastIndexByte(key, ':')
 	if last < 0 {
@@ -126,25 +127,25 @@ func ParsePartition(key string) (topic string, i int, ok bool) {
 	return key[:last], i, err == nil && Partition(key[:last], i) == key
 }
 
-// Kind says what a key, or a channel, is for.
+// Kind is the kind of a key or a channel.
 type Kind string
 
 const (
 	KindStream   Kind = "stream" // of a partition
-	KindPlain    Kind = "plain"  // the stream of a plain topic, or whatever else has the topic's name
+	KindPlain    Kind = "plain"  // the stream of a plain topic, or another key with the topic's name
 	KindMetadata Kind = "metadata"
 	KindPlan     Kind = "plan"
 	KindMembers  Kind = "members"
 	KindLease    Kind = "lease"
 	KindProducer Kind = "producer"
-	// KindEvery stands for each key of a script.
+	// KindEvery stands for all keys of a script.
 	KindEvery Kind = "every"
 	// The channels.
 	KindGroupChannel Kind = "group-hints"
 	KindTopicChannel Kind = "topic-hints"
 )
 
-// KindOf tells what a key of ours is for. That of a plain topic is a stream like any other.
+// KindOf returns the kind of a key of rafka. The key of a plain topic has KindStream.
 func KindOf(key string) Kind {
 	if !strings.HasPrefix(key, Prefix) || !strings.Contains(key, "{") {
 		return KindStream
@@ -156,12 +157,13 @@ func KindOf(key string) Kind {
 	return Kind(parts[len(parts)-2])
 }
 
-// Patterns are glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind that
-// one topic and group have; "" as the group stands for all groups, and as the topic for all topics.
-// partitions is how many the topic has or will have, 0 for as many as there can be.
+// Patterns returns the glob patterns, as ACL SETUSER takes them, of all keys or channels of a kind
+// that a topic and a group have. The group "" stands for all groups, and the topic "" for all
+// topics. partitions is the number of partitions that the topic has or will have, 0 for the largest
+// number.
 func Patterns(kind Kind, topic, group string, partitions int) []string {
 	if topic == "" {
-		return []string{"*"} // a stream may have any name
+		return []string{"*"} // a stream can have any name
 	}
 	topic, group = aclEscaper.Replace(topic), aclEscaper.Replace(group)
 	if group == "" {
@@ -199,8 +201,8 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 	return nil
 }
 
-// partitionPatterns match the keys of partitions, one pattern for each number of digits. A pattern
-// that ends in a star, such as orders:[0-9]*, would match the keys of others too:
+// partitionPatterns returns patterns for the keys of partitions, one for each number of digits. A
+// pattern that ends in a star, such as orders:[0-9]*, would match other keys too, such as
 // orders:2024:secret.
 func partitionPatterns(topic string, partitions int) []string {
 	if partitions < 1 {
@@ -213,13 +215,13 @@ func partitionPatterns(topic string, partitions int) []string {
 	return patterns
 }
 
-// aclEscaper makes a pattern of a name that matches this name alone, but for spaces, which a
-// pattern of an ACL can't have.
+// aclEscaper turns a name into a pattern that matches only this name. Spaces become ?, because ACL
+// patterns can't have spaces.
 var aclEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, ` `, `?`)
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
 
-// ParseMetadata returns the topic whose Metadata it is.
+// ParseMetadata returns the topic that a key of metadata belongs to.
 func ParseMetadata(key string) (topic string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok {
@@ -232,7 +234,7 @@ func ParseMetadata(key string) (topic string, ok bool) {
 	return topic, Metadata(topic) == key && ValidateTopic(topic, false) == nil
 }
 
-// ParsePlan returns the topic and the group whose Plan it is.
+// ParsePlan returns the topic and the group that a key of a group belongs to.
 func ParsePlan(key string) (topic, group string, ok bool) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok {
@@ -268,10 +270,10 @@ func untagged(name string) string {
 
 var groupEscaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
 
-// escape writes a group name as it stands in keys: without colons, which separate the parts of
-// a key, and without braces, which would make a hash tag. The name "topic" is escaped too, since it
-// would let the key of a plan meet that of metadata. Different names have different forms;
-// url.PathUnescape is the way back.
+// escape returns the form of a group's name in keys: without colons, which separate the parts of a
+// key, and without braces, which would make a hash tag. The name "topic" is escaped too, because
+// the key of its plan could be the key of metadata. Different names have different forms.
+// url.PathUnescape undoes escape.
 func escape(group string) string {
 	if group == "topic" {
 		return "%74opic"

@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// MaxName is the most characters that the name of a topic, a group, a consumer or an instance may
-// have. It is Kafka's limit.
+// MaxName is the largest number of characters in the name of a topic, a group, a consumer or an
+// instance. It is Kafka's limit.
 const MaxName = 249
 
 // MaxPartitions is the largest number of partitions that a topic can have.
 const MaxPartitions = 100_000
 
-// ValidateTopic checks that name can be a stream_name; partitioned says that the topic is to be
-// created with partitions, whose keys must not be those of another topic. The error names the field
+// ValidateTopic checks that name can be a stream_name. partitioned is true if the topic will be
+// created with partitions, whose keys must not be keys of another topic. The error names the field
 // and the remedy.
 func ValidateTopic(name string, partitioned bool) error {
 	if err := validateName("stream_name", name); err != nil {
@@ -27,7 +27,7 @@ func ValidateTopic(name string, partitioned bool) error {
 	}
 	if strings.HasPrefix(name, Prefix) && strings.ContainsAny(name, "{}") {
 		return fmt.Errorf(
-			"stream_name: %q may be one of rafka's own keys: remove the prefix %q or the braces",
+			"stream_name: %q can be one of rafka's own keys: remove the prefix %q or the braces",
 			name,
 			Prefix,
 		)
@@ -56,13 +56,13 @@ func ValidateInstance(name string) error {
 		return err
 	}
 	if strings.Contains(name, "/") {
-		return fmt.Errorf("instance_id: %q holds a slash, which parts the names of members: remove it", name)
+		return fmt.Errorf("instance_id: %q has a slash, which separates the parts of member names: remove it", name)
 	}
 	return nil
 }
 
-// validateName is what all names have in common. An error quotes the beginning of a long name only:
-// the name may come from a message.
+// validateName checks the rules for all names. An error quotes only the beginning of a long name,
+// because the name can come from a message.
 func validateName(field, name string) error {
 	switch n := utf8.RuneCountInString(name); {
 	case strings.TrimSpace(name) == "":
@@ -72,12 +72,12 @@ func validateName(field, name string) error {
 	case !utf8.ValidString(name):
 		return fmt.Errorf("%s: %q is not valid UTF-8: use other characters", field, name)
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("%s: %q holds control characters: remove them", field, name)
+		return fmt.Errorf("%s: %q has control characters: remove them", field, name)
 	}
 	if i := strings.IndexFunc(name, hidden); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(name[i:])
 		return fmt.Errorf(
-			"%s: %+q holds %U, a character that is not seen or changes how others are seen: remove it",
+			"%s: %+q has %U, a character that is invisible or changes how other characters look: remove it",
 			field,
 			name,
 			r,
@@ -86,10 +86,9 @@ func validateName(field, name string) error {
 	return nil
 }
 
-// hidden reports whether a character has no look of its own: control characters, those that change
-// the direction of a text, separators of lines, and those of no width, of which the format
-// characters are a part. Two names that differ in such characters look the same, and a terminal may
-// obey them.
+// hidden reports whether a character is invisible: control characters, characters that change the
+// direction of text, line separators, and characters without width, such as format characters. Two
+// names that differ only in such characters look the same, and a terminal can execute them.
 func hidden(r rune) bool {
 	return unicode.In(
 		r,
@@ -102,10 +101,9 @@ func hidden(r rune) bool {
 	)
 }
 
-// Visible returns the text with everything that a terminal could obey, or that is not seen, written
-// as Go escapes it: hidden characters, line breaks among them, and bytes that are not UTF-8. It is
-// for what was read from a server, where other programs write too. Text without such characters
-// comes back as it is.
+// Visible returns the text with Go escapes in the place of invisible characters, line breaks and
+// bytes that are not UTF-8. Use it for text from a server, where other programs write too: a
+// terminal could execute such characters. Text without them is returned unchanged.
 func Visible(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsFunc(text, hidden) {
 		return text
@@ -127,8 +125,8 @@ func Visible(text string) string {
 	return b.String()
 }
 
-// validateBraces allows no braces or one hash tag: with anything else the keys of the topic would
-// not share a slot.
+// validateBraces checks that the name has no braces or one hash tag. With other braces, the keys of
+// the topic would not share a slot.
 func validateBraces(name string) error {
 	opened, closed := strings.Count(name, "{"), strings.Count(name, "}")
 	if opened == 0 && closed == 0 {
@@ -137,7 +135,7 @@ func validateBraces(name string) error {
 	from, to := strings.IndexByte(name, '{'), strings.IndexByte(name, '}')
 	if opened != 1 || closed != 1 || to < from+2 {
 		return fmt.Errorf(
-			"stream_name: %q has braces that are no hash tag: use one pair with something in it, as in %q, or none",
+			"stream_name: %q has braces that are not a hash tag: use one pair with text in it, as in %q, or none",
 			name,
 			"{tenant}:orders",
 		)

@@ -7,9 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// NodeOf names the server that holds a key: "" unless the client is a cluster's, where it is the
-// address of the slot's master as the client knows it, and "" until it has learnt the slots. It
-// does no I/O.
+// NodeOf returns the address of the cluster node that serves a key, as far as the client knows: ""
+// until the client has loaded the slots, and "" if the client is not a cluster client. It does no
+// I/O.
 func NodeOf(client redis.UniversalClient, key string) string {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -22,20 +22,20 @@ func NodeOf(client redis.UniversalClient, key string) string {
 	return master.Options().Addr
 }
 
-// ended is a context that is over: with it, go-redis answers from its memory or not at all.
+// ended is a canceled context: with it, go-redis replies from its cache or fails.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-// EachNode calls send with the indexes of all keys that are on the same node, for all nodes at once,
-// and waits for all of them. A pipeline that spans nodes would not do: when ctx ends while one node
-// is being tried again, go-redis says of the other nodes' requests, which were answered, that they
-// failed.
+// EachNode calls send once per node, concurrently, with the indexes of the keys on that node, and
+// waits for all calls. One pipeline for all nodes would not work: if ctx ends while go-redis
+// repeats the requests to one node, it reports the requests to other nodes, which got replies, as
+// failed too.
 //
-// If ctx has a deadline, a node of a cluster gets the time that one connection or one answer may
-// take, and not all the time there is for trying again: others are waiting.
+// If ctx has a deadline, each cluster node gets one dial or read timeout, not the whole time until
+// the deadline: callers are waiting for other nodes.
 func EachNode(
 	ctx context.Context,
 	client redis.UniversalClient,

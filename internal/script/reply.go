@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// Reply is what a script answered: an array that begins with a word. Its methods never panic; what
-// is missing or malformed reads as empty, or is an error where it matters.
+// Reply is the reply of a script: an array that begins with a word. Its methods never panic. A
+// missing or malformed element reads as empty, or is an error for numbers.
 type Reply []any
 
-// ReplyOf returns the array of a script's answer, empty if it is none.
+// ReplyOf returns the array in a script's reply, empty if the reply is not an array.
 func ReplyOf(value any) Reply {
 	list, _ := value.([]any)
 	return list
@@ -47,7 +47,7 @@ func (r Reply) Number(i int) (uint64, error) {
 	return n, nil
 }
 
-// Signed returns the number at index i, which may be negative.
+// Signed returns the number at index i, which can be negative.
 func (r Reply) Signed(i int) (int64, error) {
 	n, err := strconv.ParseInt(r.Word(i), 10, 64)
 	if err != nil {
@@ -56,12 +56,12 @@ func (r Reply) Signed(i int) (int64, error) {
 	return n, nil
 }
 
-// Unexpected is the error for a reply that the script cannot have made.
+// Unexpected returns the error for a reply that the script never sends.
 func Unexpected(s *Script, value any) error {
 	return fmt.Errorf("the %s script answered %.200q, which it never does", s.Name, value)
 }
 
-// Unreadable is unexpected, and says what can't be read in the reply.
+// Unreadable is Unexpected with the reason why the reply can't be decoded.
 func Unreadable(s *Script, value any, err error) error {
 	return fmt.Errorf("%w: %w", Unexpected(s, value), err)
 }

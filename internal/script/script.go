@@ -29,9 +29,9 @@ func New(name string, parts ...string) *Script {
 	return &Script{Name: name, src: src, sha: hex.EncodeToString(sum[:])}
 }
 
-// Run runs the script by its hash, and by its source if the server does not know it: NOSCRIPT means
-// that nothing was executed. A reply that is an error comes as a *CallError, any other error is the
-// client's own. All keys must be in one slot.
+// Run runs the script by its hash, and by its source if the server does not know the script:
+// NOSCRIPT means that nothing was executed. An error reply of the server is a *CallError, any other
+// error is the client's own. All keys must be in one slot.
 func (s *Script) Run(ctx context.Context, client redis.UniversalClient, keys []string, args ...any) (any, error) {
 	value, err := client.EvalSha(ctx, s.sha, keys, args...).Result()
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -59,8 +59,8 @@ func (s *Script) callError(keys []string, err error) error {
 	return &CallError{Script: s.Name, Keys: keys, Err: err}
 }
 
-// Call is one call of a script. All its keys must be in one slot; calls of one batch need not
-// share it.
+// Call is one call of a script. All its keys must be in one slot. The calls of one batch can be in
+// different slots.
 type Call struct {
 	Script *Script
 	Keys   []string
@@ -69,15 +69,15 @@ type Call struct {
 	line []any
 }
 
-// Call is a call of the script.
+// Call returns a call of the script.
 func (s *Script) Call(keys []string, args ...any) Call {
 	c := s.Begin(keys, len(args))
 	c.line = append(c.line, args...)
 	return c
 }
 
-// Begin returns a call that has room for so many arguments, which the caller adds. Thousands of
-// arguments are not copied this way.
+// Begin returns a call with room for a number of arguments, which the caller adds. This way
+// thousands of arguments are not copied.
 func (s *Script) Begin(keys []string, room int) Call {
 	line := append(make([]any, 0, 3+len(keys)+room), nil, nil, len(keys))
 	for _, key := range keys {
@@ -106,13 +106,13 @@ func (c *Call) command(ctx context.Context, verb, body string) *redis.Cmd {
 	return redis.NewCmd(ctx, c.line...)
 }
 
-// Once is a command whose pipeline the client of a cluster does not send again. Left to itself, it
-// repeats all that a pipeline has for a node when the connection breaks, or when the first command
-// meets an error that passes: commands that were executed would be executed again. Redirections are
-// followed nevertheless, since they prove that nothing was executed.
+// Once is a command whose pipeline a cluster client does not repeat. Otherwise go-redis repeats all
+// commands of a pipeline for a node when the connection breaks, or when the first command fails
+// with a temporary error: commands that were executed would be executed again. Redirections are
+// followed nevertheless, because they prove that nothing was executed.
 type Once struct{ *redis.Cmd }
 
-// NoRetry is what go-redis asks.
+// NoRetry implements an interface of go-redis.
 func (Once) NoRetry() bool { return true }
 
 // Result is the answer to one Call: a value or an error, as run returns it.
@@ -121,10 +121,10 @@ type Result struct {
 	Err   error
 }
 
-// RunAll runs the calls in one pipeline for each node and answers in their order. Those whose
-// script the server did not know, and only those, are sent again in a second pipeline by their
-// source, which teaches it to the server; unlike SCRIPT LOAD this can't meet another node than the
-// call itself.
+// RunAll runs the calls in one pipeline per node and returns the results in the order of the calls.
+// Only the calls whose script the server does not know are sent again, in a second pipeline with
+// the source, which the server then keeps. Unlike SCRIPT LOAD, this can't reach another node than
+// the call.
 func RunAll(ctx context.Context, client redis.UniversalClient, calls []Call) []Result {
 	replies := make([]Result, len(calls))
 	keys := make([]string, len(calls))
@@ -143,8 +143,8 @@ func RunAll(ctx context.Context, client redis.UniversalClient, calls []Call) []R
 	return replies
 }
 
-// sendAll sends the calls at the given indexes in one pipeline, stores their replies and returns the
-// indexes of those that met NOSCRIPT.
+// sendAll sends the calls at the indexes in one pipeline, stores their results, and returns the
+// indexes of the calls that failed with NOSCRIPT.
 func sendAll(
 	ctx context.Context,
 	client redis.UniversalClient,
@@ -160,13 +160,13 @@ func sendAll(
 	commands := make([]*redis.Cmd, len(indexes))
 	for i, index := range indexes {
 		commands[i] = command(&calls[index], ctx)
-		_ = pipe.Process(ctx, Once{commands[i]}) // it only joins the pipeline
+		_ = pipe.Process(ctx, Once{commands[i]}) // it only adds to the pipeline
 	}
 	_, execErr := pipe.Exec(ctx)
 	for i, index := range indexes {
 		value, err := commands[i].Result()
 		if err == nil && value == nil {
-			err = execErr // the pipeline failed before this command was given an answer
+			err = execErr // the pipeline failed before this command got a reply
 		}
 		replies[index] = Result{Value: value, Err: err}
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -176,7 +176,7 @@ func sendAll(
 	return unknown
 }
 
-// Millis is how scripts take a duration: in whole milliseconds, at least one.
+// Millis returns a duration as scripts take it: in whole milliseconds, at least one.
 func Millis(d time.Duration) int64 { return max(d.Milliseconds(), 1) }
 
 // Source returns the source of lua/NAME.lua in files. It panics if there is no such file: the files

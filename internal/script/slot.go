@@ -5,9 +5,9 @@ import "strings"
 // Slots is the number of hash slots of a Redis Cluster.
 const Slots = 16384
 
-// SlotOf computes the hash slot of a key as the Redis Cluster specification defines it: the CRC16
+// SlotOf returns the hash slot of a key as the Redis Cluster specification defines it: the CRC16
 // (XMODEM: polynomial 0x1021, from 0) of the key, or of its first hash tag if that is not empty.
-// go-redis does the same, but keeps it to itself.
+// go-redis has the same function, but does not export it.
 func SlotOf(key string) int {
 	if _, rest, open := strings.Cut(key, "{"); open {
 		if tag, _, closed := strings.Cut(rest, "}"); closed && tag != "" {
