@@ -23,7 +23,7 @@ if not stored then
 end
 local before = tonumber(stored)
 if not before then
-  return error_reply("ERR field partitions is '" .. stored .. "' and no number: correct it with HSET", KEYS[1])
+  return error_reply("ERR field partitions is '" .. stored .. "' and not a number: correct it with HSET", KEYS[1])
 end
 if before >= tonumber(ARGV[1]) then
   return {'SAME', stored}

@@ -27,7 +27,7 @@ local idempotent = epoch ~= ''
 local state = idempotent and KEYS[2]
 local found = ''
 local metadata = KEYS[idempotent and 3 or 2]
-local oldest = ARGV[5] ~= '0' and text(math.max(now_ms() - tonumber(ARGV[5]), 0)) -- it may fail, so it comes first
+local oldest = ARGV[5] ~= '0' and text(math.max(now_ms() - tonumber(ARGV[5]), 0)) -- TIME can fail, so it comes first
 
 if metadata then
   local exists = redis.pcall('EXISTS', metadata)
@@ -46,7 +46,7 @@ if idempotent then
   end
   local last_epoch, last_seq
   if stored then
-    last_epoch, last_seq = string.match(stored, '^(%d+):(%d+)$') -- anything else is not ours and counts as nothing
+    last_epoch, last_seq = string.match(stored, '^(%d+):(%d+)$') -- other values are ignored
   end
   local before = epoch .. ':' .. text(tonumber(seq) - 1)
   if last_epoch then

@@ -19,8 +19,8 @@
 
 local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- first_position returns offset, read and accounted for a group that has none stored, or nil and an
--- error.
+-- first_position returns offset, read and accounted for a group without a stored position, or nil
+-- and an error.
 local function first_position()
   local mirror, counts_lag = mirror_owner(KEYS[1], group)
   if mirror == 'ours' then
@@ -33,8 +33,8 @@ local function first_position()
   return start_position(KEYS[1], ARGV[4], ARGV[5])
 end
 
--- count_attempts counts takeovers of a lease that its owner let expire without having moved the
--- offset: that owner may have been killed by what it read.
+-- count_attempts counts the takeovers of a lease that its owner let expire without moving the
+-- offset: the entries may have killed that owner.
 local function count_attempts(owner, attempts, claim_offset, offset)
   if owner == '' then
     return 0
@@ -58,7 +58,7 @@ if owner ~= '' and owner ~= member and not supersedes(member, owner) then
   local remaining = (tonumber(h[3]) or 0) - now
   local longest = tonumber(h[4]) or ttl
   if remaining > longest then
-    -- The clock went back. The lease gets its ttl once more and no longer, so that this is stored.
+    -- The clock went back. The lease gets its ttl from now, once, so the new deadline is stored.
     remaining = longest
     redis.call('HSET', KEYS[2], 'expires_ms', text(now + longest))
   end
@@ -69,7 +69,7 @@ end
 
 local offset, read, accounted = h[5], h[6] or '-1', h[11] or '-1'
 if offset and not is_id(offset) then
-  return error_reply("ERR field offset is '" .. offset .. "' and no stream ID: set or delete it", KEYS[2])
+  return error_reply("ERR field offset is '" .. offset .. "' and not a stream ID: set or delete it", KEYS[2])
 elseif not offset then
   offset, read, accounted = first_position()
   if not offset then
@@ -81,7 +81,7 @@ local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
 local epoch = next_number(h[2])
 local claim_offset = owner == member and h[8] or offset
 if h[5] then
-  keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: whoever takes a lease over needs nothing new
+  keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: a takeover needs no new memory
 end
 redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
   'offset', offset, 'read', read, 'accounted', accounted, 'attempts', text(attempts), 'claim_offset', claim_offset)

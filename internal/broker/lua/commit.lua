@@ -36,12 +36,12 @@ if offset == '' or (stored and below(offset, stored)) then
   return {'OK', ''}
 end
 if offset == stored and read == '-1' then
-  read = h[4] or read -- the same place: what is known of it stays known
+  read = h[4] or read -- the same offset: a known count stays known
 end
 redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted)
 
 if h[5] == 'foreign' then
-  return {'OK', 'foreign'} -- looked at again by the next claim
+  return {'OK', 'foreign'} -- the next claim checks it again
 end
 local mirror = mirror_move(KEYS[2], group, offset, read, accounted)
 if mirror ~= h[5] then

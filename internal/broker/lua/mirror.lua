@@ -1,22 +1,22 @@
--- The native mirror, shared by claim, commit and reset: a real Redis consumer group of our group's
--- name whose position follows the committed one, so that XINFO GROUPS and the tools built on it
--- show position and lag. The hash of the lease is the truth; everything here is best effort by
--- pcall.
+-- The mirror, for claim, commit, reset and seek: a real Redis consumer group with the group's name
+-- whose position follows the committed position, so that XINFO GROUPS and the tools built on it
+-- show position and lag. The hash of the lease is authoritative; all commands here are best effort
+-- by pcall.
 --
--- Whose is it? A group that somebody else made is never touched. Ours has a consumer of the name
--- below: it is created in the same script as the group and lives and dies with it, on replicas, in
--- dumps and when the stream is deleted. A key of its own could be evicted, and a field of the lease
--- is gone in the one case that asks: when the lease is.
+-- A consumer group that rafka did not create is never changed. rafka's own group has a consumer
+-- with the name below, which is created in the same script as the group. The consumer exists as
+-- long as the group, on replicas and in dumps too. A separate key could be evicted, and a field of
+-- the lease would be lost together with the lease, which is when the mirror is needed.
 
 local MARK = 'rafka:mirror'
 
--- A second consumer is there while entries-read shows what a commit calls accounted, which gives
--- the right lag and is not the count of the position. A group that lost its lease does not take it
--- for that.
+-- This second consumer exists while entries-read is set to what a commit calls accounted: that
+-- number gives the right lag, but is not the count of the position. A group that lost its lease
+-- does not use it.
 local COUNTS_LAG = 'rafka:mirror:lag'
 
--- mirror_owner is 'ours', 'foreign', 'none' (the stream has no such group) or '' (no stream, or the
--- server can't tell), and whether the group counts for the lag only.
+-- mirror_owner returns 'ours', 'foreign', 'none' (the stream has no such group) or '' (no stream,
+-- or unknown), and whether the group counts only for the lag.
 local function mirror_owner(stream, group)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
   local err = err_of(consumers)
@@ -50,16 +50,17 @@ local function mirror_info(stream, group)
   return nil
 end
 
--- mirror_move lets the mirror follow to the position and returns its owner: 'ours', 'foreign' or ''
--- for no mirror. It is created if the stream has none; the stream is never created. A position
--- beyond the last generated ID, as after a rollback, moves it to that ID only. To learn it, the
--- group is first set to $, which XINFO GROUPS then shows: XINFO STREAM would copy two entries of
--- any size with every commit. Its entries-read becomes accounted, or read if that is '-1'.
+-- mirror_move moves the mirror to the position and returns its owner: 'ours', 'foreign' or '' for
+-- no mirror. It creates the mirror if the stream has none, and never creates the stream. A position
+-- after the last generated ID, as after a rollback, moves the mirror to that ID only. To read that
+-- ID, the group is first set to $, and XINFO GROUPS then returns it: XINFO STREAM would copy two
+-- entries of any size with every commit. The mirror's entries-read becomes accounted, or read if
+-- accounted is '-1'.
 local function mirror_move(stream, group, offset, read, accounted)
   local owner, counts_lag = mirror_owner(stream, group)
   local exact = accounted == '-1' or accounted == read
   if owner == 'ours' and counts_lag and exact and not err_of(redis.pcall('XGROUP', 'DESTROY', stream, group)) then
-    owner = 'none' -- made again, without the consumer: no other command is needed for that
+    owner = 'none' -- create it again without the consumer
   end
   if owner == 'none' then
     if err_of(redis.pcall('XGROUP', 'CREATE', stream, group, '$', 'ENTRIESREAD', '-1')) then
@@ -82,7 +83,7 @@ local function mirror_move(stream, group, offset, read, accounted)
     shown = accounted
   end
   if not is_id(last) or err_of(redis.pcall('XGROUP', 'SETID', stream, group, offset, 'ENTRIESREAD', shown)) then
-    redis.pcall('XGROUP', 'DESTROY', stream, group) -- better none than one that is ahead of the truth
+    redis.pcall('XGROUP', 'DESTROY', stream, group) -- the mirror must not be ahead of the lease
     return ''
   end
   return 'ours'

@@ -1,9 +1,9 @@
--- Where a start lies in a stream, shared by claim and seek. A position is an offset and read: how
--- many entries were ever added up to it, as text, '-1' if that can't be told. accounted is at least
--- how many of the entries that were ever added are not to be read behind it.
+-- Positions in a stream, for claim and seek. A position is an offset and read: the number of
+-- entries ever added up to the offset, as text, '-1' if unknown. accounted is a lower bound for the
+-- number of entries ever added that are not to be read after the position.
 
--- last_id of a server whose XINFO STREAM may not know of entries that were added with an ID of
--- their own.
+-- last_id returns the last ID of a stream. XINFO STREAM of some servers does not count entries that
+-- were added with an explicit ID.
 local function last_id(stream, info)
   local last = info['last-generated-id']
   if info['entries-added'] then
@@ -16,9 +16,9 @@ local function last_id(stream, info)
   return is_id(last) and last or '0-0'
 end
 
--- start_position returns offset, read and accounted of a start (earliest, latest, or at: behind the
--- offset at), or nil and an error. An offset that the stream has not reached is its end: reading
--- behind it could last for ever, so it would count as rolled back.
+-- start_position returns offset, read and accounted of a start (earliest, latest, or at: after the
+-- offset at), or nil and an error. A start after the end of the stream is the end: otherwise the
+-- position would look like one that was rolled back.
 local function start_position(stream, start, at)
   local reply = redis.pcall('XINFO', 'STREAM', stream)
   local err = err_of(reply)

@@ -1,14 +1,14 @@
--- What all scripts share; it is put in front of each of them.
+-- What all scripts share. It is put in front of each script.
 --
--- Numbers are times, epochs, versions and counts: all below 2^53, so Lua's doubles hold them
--- exactly. They are written with %.0f, since tostring would write 1.7e+12. Offsets are never
+-- Numbers are times, epochs, versions and counts, all below 2^53, so Lua's doubles hold them
+-- exactly. They are written with %.0f, because tostring would write 1.7e+12. Offsets are never
 -- numbers.
 
 local function text(number)
   return string.format('%.0f', number)
 end
 
--- now_us is the time of this server: the only clock that a script knows.
+-- now_us returns the time of this server, the only clock that scripts use.
 local function now_us()
   local t = redis.call('TIME')
   return t[1] * 1000000 + t[2]
@@ -18,11 +18,11 @@ local function now_ms()
   return math.floor(now_us() / 1000)
 end
 
--- next_number is what the version of a group or the epoch of a lease becomes when it changes: the
--- time in microseconds, or, while the clock is behind by a millisecond or more, a step ahead that
--- is as good as random. So after a rollback none comes a second time: a plan made for members that
--- were rolled back would pass for one of those that are there, and a commit that is still on its
--- way for one under the new lease.
+-- next_number returns the next version of a group or epoch of a lease: the time in microseconds. If
+-- the clock is behind by a millisecond or more, the number advances by a pseudo-random step, so
+-- that a number that was lost in a rollback is not issued again. If a version came again, a plan
+-- for members that were rolled back would count as a plan for the current members. If an epoch came
+-- again, a late commit would count as a commit under the new lease.
 local function next_number(number)
   local now, before = now_us(), tonumber(number) or 0
   return text(before - now < 1000 and math.max(now, before + 1) or before + 1 + now % 1000000)
@@ -33,16 +33,15 @@ local function err_of(reply)
   return type(reply) == 'table' and reply.err or nil
 end
 
--- refusal is the reply that hands the error of a pcall to the client and names the key that it came
--- from.
+-- error_reply returns a reply with the error of a pcall and the key that it is about.
 local function error_reply(err, key)
   return {err = err .. ' (key ' .. key .. ')'}
 end
 
--- keep has a key forgotten after so many ms in which nobody uses it, or never if that is 0: a
--- server may evict keys that have an expiry. PEXPIRE and PERSIST are both allowed on a server that
--- is out of memory, and so is what a script writes after its first write: whoever has work in hand
--- can finish it.
+-- keep sets the time after which an unused key expires, or removes its expiry if that time is 0,
+-- because a server can evict keys that have an expiry. A server that is out of memory permits
+-- PEXPIRE and PERSIST, and after the first write of a script it permits all other writes: members
+-- can finish their work.
 local function keep(key, unused_ms)
   if unused_ms == '0' then
     redis.call('PERSIST', key)
@@ -51,7 +50,7 @@ local function keep(key, unused_ms)
   end
 end
 
--- fields makes a table of a flat list of names and values.
+-- fields returns a table of a flat list of names and values.
 local function fields(list)
   local t = {}
   for i = 1, #list, 2 do
@@ -60,8 +59,9 @@ local function fields(list)
   return t
 end
 
--- below tells whether ID a lies before ID b. The halves are 64-bit numbers, too large for a double:
--- of two without leading zeros the longer is the larger, and equally long ones compare as text.
+-- below reports whether ID a is before ID b. The halves of an ID are 64-bit numbers, too large for
+-- a double. Of two numbers without leading zeros the longer one is larger; equally long numbers
+-- compare as text.
 local function below(a, b)
   local a_ms, a_seq = string.match(a, '^(%d+)%-(%d+)$')
   local b_ms, b_seq = string.match(b, '^(%d+)%-(%d+)$')
