@@ -29,7 +29,8 @@ func requireNamed(t *testing.T, found Problems) {
 // A text in the place of a password in a URL is never shown, whatever surrounds it.
 func FuzzURLsHideTheirPasswords(f *testing.F) {
 	for _, rest := range []string{
-		"host", "host:6379/1", "host:x", "host/db", "a,redis://b", "a,redis://u:p@b", "host?db=x&protocol=3", "host?%zz",
+		"host", "host:6379/1", "host:x", "host/db", "a,redis://b", "a,redis://u:p@b", "host?db=x&protocol=3",
+		"host?%zz",
 		"host:0", "[::1]:1",
 		"/var/run/redis.sock?db=1", "", "host#x", "host/1?read_timeout=soon&pool_size=-1",
 	} {

@@ -140,7 +140,7 @@ PARTITION   BEFORE   AFTER   LAG   TAKEN FROM
 	fails(
 		t,
 		append(seek, "earliest", "--partition", "2"),
-		"partition is 2, and the topic has 2: set it to a number from 0 to 1",
+		"partition is 2, and the topic has 2 partitions: set it to a number from 0 to 1",
 	)
 	fails(t, append(seek, "earliest", "--partition", "x"), "partition", "--help")
 	fails(

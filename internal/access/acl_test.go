@@ -149,7 +149,9 @@ func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
 			}
 		})
 	}
-	for partitions, last := range map[int]string{1: "9", 10: "9", 11: "99", 100: "99", 101: "999", keys.MaxPartitions: "99999"} {
+	for partitions, last := range map[int]string{
+		1: "9", 10: "9", 11: "99", 100: "99", 101: "999", keys.MaxPartitions: "99999",
+	} {
 		rules, err := ACL{Role: RoleReader, Topic: "orders", Group: "billing", Partitions: partitions}.Rules()
 		require.NoError(t, err)
 		l.As(t, append(rules, "+exists"), func(client *redis.Client) {

@@ -116,7 +116,7 @@ func NameDenied(ctx context.Context, client redis.UniversalClient, err error) er
 		return err
 	}
 	text := call.Error()
-	if explained, ok := rediserr.Explained(err); ok {
+	if explained := rediserr.Explained(err); explained != nil {
 		text = explained.Error()
 	}
 	before, after, _ := strings.Cut(err.Error(), text)

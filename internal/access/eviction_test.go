@@ -13,8 +13,9 @@ import (
 func TestEvictionGoesByThePolicy(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	for policy, want := range map[string]Eviction{
-		"noeviction": {}, "volatile-lru": {ExpiringKeys: true}, "volatile-lfu": {ExpiringKeys: true}, "volatile-random": {ExpiringKeys: true},
-		"volatile-ttl": {ExpiringKeys: true}, "allkeys-lru": {}, "allkeys-lfu": {}, "allkeys-random": {},
+		"noeviction": {}, "volatile-lru": {ExpiringKeys: true}, "volatile-lfu": {ExpiringKeys: true},
+		"volatile-random": {ExpiringKeys: true},
+		"volatile-ttl":    {ExpiringKeys: true}, "allkeys-lru": {}, "allkeys-lfu": {}, "allkeys-random": {},
 	} {
 		require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory-policy", policy).Err())
 		e := QueryEviction(t.Context(), s.Client)

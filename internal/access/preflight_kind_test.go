@@ -17,10 +17,12 @@ func TestAServerOfAnotherKindIsNamedWithTheRemedy(t *testing.T) {
 	failover := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", SentinelAddrs: []string{server.Addr()}})
 	far := server.Client(t, func(o *redis.Options) { o.DB = 99 })
 	for remedy, client := range map[string]redis.UniversalClient{
-		"set `kind` to simple": cluster, "`url` does not lead to Sentinels": failover, "correct the database number in `url`": far,
+		"set `kind` to simple": cluster, "`url` does not lead to Sentinels": failover,
+		"correct the database number in `url`": far,
 	} {
 		for what, err := range map[string]error{
-			"reader": CheckReader(t.Context(), client, "orders", "billing"), "writer": CheckWriter(t.Context(), client, "orders", 2),
+			"reader": CheckReader(t.Context(), client, "orders", "billing"),
+			"writer": CheckWriter(t.Context(), client, "orders", 2),
 		} {
 			assert.ErrorContains(t, err, remedy, what)
 		}

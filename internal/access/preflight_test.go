@@ -69,7 +69,8 @@ func TestChecksNameTheKeyOfAnotherType(t *testing.T) {
 		_, _, err := broker.NewTopics(s.Client).Create(ctx, "t", 3)
 		require.NoError(t, err)
 		for _, key := range []string{
-			keys.Partition("t", 2), keys.Plan("t", "g"), keys.Members("t", "g"), keys.Lease(keys.Partition("t", 1), "g"),
+			keys.Partition("t", 2), keys.Plan("t", "g"), keys.Members("t", "g"),
+			keys.Lease(keys.Partition("t", 1), "g"),
 		} {
 			require.NoError(t, s.Client.Set(ctx, key, "text", 0).Err())
 			err := CheckReader(ctx, s.Client, "t", "g")
@@ -110,7 +111,9 @@ func TestCheckWriterFindsWhatStandsInTheWayOfANewTopic(t *testing.T) {
 func TestChecksFindAReadOnlyReplica(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	require.NoError(t, s.Client.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
-	for _, err := range []error{CheckReader(t.Context(), s.Client, "t", "g"), CheckWriter(t.Context(), s.Client, "t", 0)} {
+	for _, err := range []error{
+		CheckReader(t.Context(), s.Client, "t", "g"), CheckWriter(t.Context(), s.Client, "t", 0),
+	} {
 		assert.Equal(t, rediserr.ClassTransient, rediserr.Classify(err), err)
 		assert.ErrorContains(t, err, "`url` to the master")
 	}

@@ -94,7 +94,8 @@ func TestDescribeTopicTellsWhatItsPartitionsHold(t *testing.T) {
 		require.NoError(t, err)
 		assert.JSONEq(t, `{"stream_name":"orders","created_ms":`+strconv.FormatInt(d.CreatedMS, 10)+`,"partitions":[
 			{"partition_id":0,"key":"orders:0","exists":false,"length":0,"added":0,"first":"0-0","last":"0-0"},
-			{"partition_id":1,"key":"orders:1","exists":true,"length":2,"added":`+strconv.FormatInt(added, 10)+`,"first":"2-0","last":"3-7"}]}`,
+			{"partition_id":1,"key":"orders:1","exists":true,"length":2,"added":`+strconv.FormatInt(added, 10)+`,
+			 "first":"2-0","last":"3-7"}]}`,
 			string(text))
 	})
 }
@@ -138,11 +139,11 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 			require.NoError(t, granted.Err)
 			leases = append(leases, splits.Lease{Split: topic.Split(i), Member: "m1", Epoch: granted.Epoch})
 		}
-		for i, p := range map[int]splits.Position{1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1)} {
-			require.NoError(
-				t,
-				l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: leases[i], Position: p, Accounted: p.EntriesRead}})[0],
-			)
+		for i, p := range map[int]splits.Position{
+			1: position(1000, 0, 1), 2: position(3000, 0, 3), 3: position(2000, 0, -1),
+		} {
+			commit := splits.Commit{Lease: leases[i], Position: p, Accounted: p.EntriesRead}
+			require.NoError(t, l.Commit(t.Context(), testTTL, []splits.Commit{commit})[0])
 		}
 		require.NoError(t, l.Release(t.Context(), leases[2:3])[0])
 
@@ -159,7 +160,12 @@ func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
 			lag       int64
 			exact     bool
 			first     int64 // offset of the first entry that is not committed
-		}{{"m1", "0-0", 3, true, 1000}, {"m1", "1000-0", 2, counted, 2000}, {"", "3000-0", 0, true, 0}, {"m1", "2000-0", 2, false, 3000}} {
+		}{
+			{"m1", "0-0", 3, true, 1000},
+			{"m1", "1000-0", 2, counted, 2000},
+			{"", "3000-0", 0, true, 0},
+			{"m1", "2000-0", 2, false, 3000},
+		} {
 			p := d.Partitions[i]
 			assert.Equal(t, topic.Split(i), p.Split)
 			assert.Equal(t, want.owner, p.Owner, i)
@@ -207,9 +213,10 @@ func TestGroupDescriptionIsReadableJSON(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(
 		t,
-		`{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,"partitions":[
-		{"split":{"stream_name":"orders","partition_id":0,"id":"orders-0","key":"orders:0"},"owner":"m1","epoch":9,"expires_ms":1500,
-		 "committed":"5-6","lag":3,"lag_exact":true,"age_ms":1000},
+		`{"stream_name":"orders","consumer_group":"billing","group_type":"consumer","members":["m1"],"version":7,
+		"partitions":[
+		{"split":{"stream_name":"orders","partition_id":0,"id":"orders-0","key":"orders:0"},"owner":"m1",
+		 "epoch":9,"expires_ms":1500,"committed":"5-6","lag":3,"lag_exact":true,"age_ms":1000},
 		{"split":{"stream_name":"orders","partition_id":1,"id":"orders-1","key":"orders:1"},"epoch":0,"expires_ms":0,
 		 "committed":null,"lag":7,"lag_exact":false,"age_ms":0}]}`,
 		string(text),
@@ -319,7 +326,9 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 			commits = append(commits, splits.Commit{Lease: leases[i], Position: position(1, 0, 1), Accounted: 1})
 		}
 		for _, errs := range [][]error{
-			l.Commit(t.Context(), testTTL, commits), {l.Reset(t.Context(), testTTL, commits[0])}, l.Release(t.Context(), leases),
+			l.Commit(t.Context(), testTTL, commits),
+			{l.Reset(t.Context(), testTTL, commits[0])},
+			l.Release(t.Context(), leases),
 		} {
 			for _, err := range errs {
 				require.NoError(t, err)

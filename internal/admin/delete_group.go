@@ -31,7 +31,8 @@ func (e *GroupAliveError) Error() string {
 		names[i] = keys.Visible(name)
 	}
 	return fmt.Sprintf(
-		"group %q of topic %q is in use by %s%s: stop its inputs first; inputs that were killed leave the group within "+
+		"group %q of topic %q is in use by %s%s: stop its inputs first; inputs that were killed leave the group "+
+			"within "+
 			"their session_timeout",
 		e.Group,
 		e.Topic,

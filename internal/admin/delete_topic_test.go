@@ -37,7 +37,8 @@ func used(t *testing.T, client redis.UniversalClient, topic broker.Topic, group,
 // leave is a graceful exit.
 func leave(t *testing.T, client redis.UniversalClient, topic, group string, leases []splits.Lease) {
 	t.Helper()
-	for _, err := range broker.NewLeases(client, broker.LeasesOptions{Topic: topic, Group: group}).Release(t.Context(), leases) {
+	owned := broker.NewLeases(client, broker.LeasesOptions{Topic: topic, Group: group})
+	for _, err := range owned.Release(t.Context(), leases) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), leases[0].Member))
@@ -295,8 +296,14 @@ func TestMissingPermissionOfAnAdminIsNamed(t *testing.T) {
 			_, err := a.SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: "earliest"})
 			return err
 		},
-		"delete group": func(a *Admin) error { _, err := a.DeleteGroup(t.Context(), "orders", "billing", false); return err },
-		"delete topic": func(a *Admin) error { _, err := a.DeleteTopic(t.Context(), TopicDeletion{Topic: "orders"}); return err },
+		"delete group": func(a *Admin) error {
+			_, err := a.DeleteGroup(t.Context(), "orders", "billing", false)
+			return err
+		},
+		"delete topic": func(a *Admin) error {
+			_, err := a.DeleteTopic(t.Context(), TopicDeletion{Topic: "orders"})
+			return err
+		},
 	}
 	for action, commands := range map[string][]string{
 		"grow":         {"evalsha", "eval", "hget", "hset", "hgetall"},

@@ -40,7 +40,8 @@ func leftoverKeysOf(topic broker.Topic, names []string) leftoverKeys {
 			r.topic = append(r.topic, key)
 		case ok && isPartition && kind == string(keys.KindLease):
 			r.partitions[i].leases = append(r.partitions[i].leases, key)
-		case ok && isPartition && kind != string(keys.KindPlan) && kind != string(keys.KindMembers): // these belong to a plain topic of that name
+		// A plan and a members key belong to a plain topic of that name.
+		case ok && isPartition && kind != string(keys.KindPlan) && kind != string(keys.KindMembers):
 			r.partitions[i].others = append(r.partitions[i].others, key)
 		}
 	}

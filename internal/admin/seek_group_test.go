@@ -250,18 +250,39 @@ func TestSeekSaysWhatIsWrong(t *testing.T) {
 			seek Seek
 			says []string
 		}{
-			"topic":        {seek(func(s *Seek) { s.Topic = "nowhere" }), []string{`there is no topic "nowhere"`}},
-			"topic name":   {seek(func(s *Seek) { s.Topic = "" }), []string{"stream_name is empty"}},
-			"group name":   {seek(func(s *Seek) { s.Group = "" }), []string{"consumer_group is empty"}},
-			"share group":  {seek(func(s *Seek) { s.Group = "sharers" }), []string{"share group", "no offsets"}},
-			"to":           {seek(func(s *Seek) { s.To = "yesterday" }), []string{"to:", "use earliest, latest, a time"}},
-			"future":       {seek(func(s *Seek) { s.To = tomorrow }), []string{"to:", "future", "use latest"}},
-			"future ID":    {seek(func(s *Seek) { s.To = "99999999999999-0" }), []string{"to:", "future", "use latest"}},
-			"partition":    {seek(func(s *Seek) { s.Partitions = []int{4} }), []string{"partition is 4", "from 0 to 3"}},
-			"below":        {seek(func(s *Seek) { s.Partitions = []int{-1} }), []string{"partition is -1", "from 0 to 3"}},
-			"lease type":   {seek(func(s *Seek) { s.Partitions = []int{1} }), []string{"orders-1", "WRONGTYPE", keys.Lease("orders:1", "billing")}},
-			"stream type":  {seek(func(s *Seek) { s.Partitions = []int{2} }), []string{"orders-2", "WRONGTYPE", "orders:2"}},
-			"some of many": {seek(func(s *Seek) { s.Partitions = nil }), []string{"orders-1", "2 of the 4 partitions failed", "repeat the command"}},
+			"topic":       {seek(func(s *Seek) { s.Topic = "nowhere" }), []string{`there is no topic "nowhere"`}},
+			"topic name":  {seek(func(s *Seek) { s.Topic = "" }), []string{"stream_name is empty"}},
+			"group name":  {seek(func(s *Seek) { s.Group = "" }), []string{"consumer_group is empty"}},
+			"share group": {seek(func(s *Seek) { s.Group = "sharers" }), []string{"share group", "no offsets"}},
+			"to": {
+				seek(func(s *Seek) { s.To = "yesterday" }),
+				[]string{"to:", "use earliest, latest, a time"},
+			},
+			"future": {seek(func(s *Seek) { s.To = tomorrow }), []string{"to:", "future", "use latest"}},
+			"future ID": {
+				seek(func(s *Seek) { s.To = "99999999999999-0" }),
+				[]string{"to:", "future", "use latest"},
+			},
+			"partition": {
+				seek(func(s *Seek) { s.Partitions = []int{4} }),
+				[]string{"partition is 4", "from 0 to 3"},
+			},
+			"below": {
+				seek(func(s *Seek) { s.Partitions = []int{-1} }),
+				[]string{"partition is -1", "from 0 to 3"},
+			},
+			"lease type": {
+				seek(func(s *Seek) { s.Partitions = []int{1} }),
+				[]string{"orders-1", "WRONGTYPE", keys.Lease("orders:1", "billing")},
+			},
+			"stream type": {
+				seek(func(s *Seek) { s.Partitions = []int{2} }),
+				[]string{"orders-2", "WRONGTYPE", "orders:2"},
+			},
+			"some of many": {
+				seek(func(s *Seek) { s.Partitions = nil }),
+				[]string{"orders-1", "2 of the 4 partitions failed", "repeat the command"},
+			},
 		} {
 			_, err := New(s.Client).SeekGroup(t.Context(), c.seek)
 			require.Error(t, err, name)

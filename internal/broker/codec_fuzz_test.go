@@ -55,7 +55,8 @@ func requireAll(t *testing.T, values, list []string) {
 func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 	for _, text := range []string{
 		"body\x01x", "a\x011\x01a\x012\x01body\x01x", "rafka_key\x01k\x01rafka_key\x01l\x01body\x01x\x01body\x01y",
-		"sensor\x017\x01n\x01", "\xff\x011\x01\xfe\x012", "traceparent\x01t\x01traceparent\x01u\x01rafka_key\x01k\x01\x01", "\x01\x01\x01",
+		"sensor\x017\x01n\x01", "\xff\x011\x01\xfe\x012",
+		"traceparent\x01t\x01traceparent\x01u\x01rafka_key\x01k\x01\x01", "\x01\x01\x01",
 	} {
 		f.Add(text, "body")
 		f.Add(text, "")

@@ -75,7 +75,9 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 
 // forget removes every key of a topic; the cases share a server, so it is not flushed.
 func (s testServer) forget(t *testing.T, topic string) {
-	for _, pattern := range []string{topic, topic + ":*", keys.Prefix + "{" + topic + "}:*", keys.Prefix + "{" + topic + ":*}:*"} {
+	for _, pattern := range []string{
+		topic, topic + ":*", keys.Prefix + "{" + topic + "}:*", keys.Prefix + "{" + topic + ":*}:*",
+	} {
 		keys, err := s.Client.Keys(t.Context(), pattern).Result()
 		require.NoError(t, err)
 		for _, key := range keys {

@@ -44,7 +44,8 @@ type GroupTypeError struct {
 // Error names the field and the ways out.
 func (e *GroupTypeError) Error() string {
 	return fmt.Sprintf(
-		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, or remove "+
+		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, "+
+			"or remove "+
 			"that group with rafka group delete once it has no members",
 		e.Group,
 		e.Topic,

@@ -273,7 +273,8 @@ func (l *Leases) noteMirror(split splits.Split, mirror string) {
 			split,
 			fmt.Sprintf(
 				"stream %s has a Redis consumer group %s that rafka did not create: it is left alone, so XINFO GROUPS "+
-					"does not show rafka's position. To have it shown, use another consumer_group, or remove that group with XGROUP DESTROY if nothing else "+
+					"does not show rafka's position. To have it shown, use another consumer_group, or remove that "+
+					"group with XGROUP DESTROY if nothing else "+
 					"uses it. To begin where it stands, run rafka group seek with the ID behind its last-delivered-id",
 				split.Key,
 				l.group,

@@ -42,7 +42,8 @@ func granted(t *testing.T, l *Leases, member string) (splits.Lease, splits.Grant
 
 func commit(t *testing.T, l *Leases, lease splits.Lease, ms, seq uint64, read int64) error {
 	t.Helper()
-	return l.Commit(t.Context(), testTTL, []splits.Commit{{Lease: lease, Position: position(ms, seq, read), Accounted: read}})[0]
+	commit := splits.Commit{Lease: lease, Position: position(ms, seq, read), Accounted: read}
+	return l.Commit(t.Context(), testTTL, []splits.Commit{commit})[0]
 }
 
 func position(ms, seq uint64, read int64) splits.Position {
@@ -89,7 +90,10 @@ func TestClaimResolvesTheStart(t *testing.T) {
 			"earliest": {splits.Earliest(), position(0, 0, known(1))},
 			"latest":   {splits.Latest(), position(13, 0, known(4))},
 			"at":       {splits.StartAt(splits.Offset{Millis: 12, Seq: 5}), position(12, 4, -1)},
-			"at 12-0":  {splits.StartAt(splits.Offset{Millis: 12}), splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), EntriesRead: -1}},
+			"at 12-0": {
+				splits.StartAt(splits.Offset{Millis: 12}),
+				splits.Position{Offset: splits.Offset{Millis: 12}.Prev(), EntriesRead: -1},
+			},
 		} {
 			l := NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: name})
 			g := claim(t, l, "m1", test.start)
@@ -214,7 +218,9 @@ func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "an expired lease that nobody took is still the member's")
 		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, new(*splits.HeldError))
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "a replayed commit")
-		for _, late := range []splits.Offset{{Millis: 9, Seq: 1<<63 - 1}, {Millis: 9, Seq: 2}, {Millis: 8, Seq: 1 << 63}, {}} {
+		for _, late := range []splits.Offset{
+			{Millis: 9, Seq: 1<<63 - 1}, {Millis: 9, Seq: 2}, {Millis: 8, Seq: 1 << 63}, {},
+		} {
 			require.NoError(t, commit(t, l, lease, late.Millis, late.Seq, 1), "a late duplicate is no error")
 			assert.Equal(t, "9-9223372036854775808", s.Field(t, testLease, "offset"))
 			assert.Equal(t, "7", s.Field(t, testLease, "read"))

@@ -43,7 +43,8 @@ func TestPlanOfAThousandMembersAndTenThousandPartitionsStaysSmall(t *testing.T) 
 
 func TestDamagedPlanIsRefused(t *testing.T) {
 	for _, text := range []string{
-		"", "x", "[]", `{"a":1}`, `{"a":"x"}`, `{"a":"3-1"}`, `{"a":"1,1"}`, `{"a":"2,1"}`, `{"a":"0-100000"}`, `{"a":"-1"}`,
+		"", "x", "[]", `{"a":1}`, `{"a":"x"}`, `{"a":"3-1"}`, `{"a":"1,1"}`, `{"a":"2,1"}`, `{"a":"0-100000"}`,
+		`{"a":"-1"}`,
 		`{"a":"1,"}`, `{"a":"0-99999999999999999999"}`, `{"a":"1-2-3"}`,
 	} {
 		_, err := decodePlan(text, 1)

@@ -79,8 +79,10 @@ var callers = []caller{
 		appendScript,
 		[]string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"},
 		func(ctx context.Context, c *redis.Client) error {
-			return NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}}).Append(ctx, []appender.Request{{
-				Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1, Seq: 1, Records: fuzzRecords,
+			appends := NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}})
+			return appends.Append(ctx, []appender.Request{{
+				Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1,
+				Seq: 1, Records: fuzzRecords,
 			}})[0].Err
 		},
 	},
@@ -98,11 +100,16 @@ func fuzzLeases(c *redis.Client) *Leases {
 // nothing of an answer says which script gave it.
 func FuzzAnswersOfScripts(f *testing.F) {
 	for _, text := range []string{
-		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED", "HELD other 3000", "HELD other",
-		`OK 1 1 3000 8 8 a|b {"a":"0-3","b":"4-7"}`, `OK 2 1 3000 8 8 a|_|#3 x`, "OK 1 1 3000 1000000000000 0", "OK 1 1 3000 -1 0",
-		"OK -1 18446744073709551615 9223372036854775807 1 1", "SUPERSEDED a/1-x", "TYPE share", "STREAM", "STALE 5:6", "STALE x", "GAP 5:",
-		"DUP", "PARTITIONED", "PARTIAL 1 OOM", "PARTIAL 18446744073709551615 OOM", "PARTIAL x", "OK NOPERM 1:1", "PLAIN none", "PLAIN list",
-		"CREATED", "EXISTS", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no", "!WRONGTYPE key", "!NOPERM this user", "!",
+		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED",
+		"HELD other 3000", "HELD other",
+		`OK 1 1 3000 8 8 a|b {"a":"0-3","b":"4-7"}`, `OK 2 1 3000 8 8 a|_|#3 x`, "OK 1 1 3000 1000000000000 0",
+		"OK 1 1 3000 -1 0",
+		"OK -1 18446744073709551615 9223372036854775807 1 1", "SUPERSEDED a/1-x", "TYPE share", "STREAM", "STALE 5:6",
+		"STALE x", "GAP 5:",
+		"DUP", "PARTITIONED", "PARTIAL 1 OOM", "PARTIAL 18446744073709551615 OOM", "PARTIAL x", "OK NOPERM 1:1",
+		"PLAIN none", "PLAIN list",
+		"CREATED", "EXISTS", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no", "!WRONGTYPE key",
+		"!NOPERM this user", "!",
 		"!ERR Error running script: OOM", "OK 0 1-1 ours", "what is this",
 	} {
 		f.Add(text)
@@ -125,8 +132,10 @@ func FuzzAnswersOfScripts(f *testing.F) {
 // The answers to raw commands: entries, and what streams look like.
 func FuzzAnswersAboutStreams(f *testing.F) {
 	for _, text := range []string{
-		"", "orders:3", "length 5", "length x", "length 5 last-generated-id 7-1 entries-added 9 first-entry 5-0|x", "last-generated-id x",
-		"first-entry |", "first-entry #1|#2", "5-0|a 6-0|b", "5-0", "orders:3|5-0", "!NOPERM", "!WRONGTYPE", "!no such key", "_ _", "#1 #2",
+		"", "orders:3", "length 5", "length x", "length 5 last-generated-id 7-1 entries-added 9 first-entry 5-0|x",
+		"last-generated-id x",
+		"first-entry |", "first-entry #1|#2", "5-0|a 6-0|b", "5-0", "orders:3|5-0", "!NOPERM", "!WRONGTYPE",
+		"!no such key", "_ _", "#1 #2",
 	} {
 		f.Add(text)
 	}

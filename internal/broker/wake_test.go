@@ -22,12 +22,9 @@ type listener struct {
 }
 
 // listen runs Wake until ctx ends and waits until it has subscribed.
-func listen(
-	t *testing.T,
-	ctx context.Context,
-	g *Group,
-	silence, patience time.Duration,
-) listener { //nolint:revive // t comes first in tests
+//
+//nolint:revive // t comes first in tests
+func listen(t *testing.T, ctx context.Context, g *Group, silence, patience time.Duration) listener {
 	t.Helper()
 	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
 	// ends with ctx; tests receive from ended

@@ -130,6 +130,7 @@ func ParsePartition(key string) (topic string, i int, ok bool) {
 // Kind is the kind of a key or a channel.
 type Kind string
 
+// The kinds of keys, and of the channels that carry hints.
 const (
 	KindStream   Kind = "stream" // of a partition
 	KindPlain    Kind = "plain"  // the stream of a plain topic, or another key with the topic's name
@@ -139,8 +140,7 @@ const (
 	KindLease    Kind = "lease"
 	KindProducer Kind = "producer"
 	// KindEvery stands for all keys of a script.
-	KindEvery Kind = "every"
-	// The channels.
+	KindEvery        Kind = "every"
 	KindGroupChannel Kind = "group-hints"
 	KindTopicChannel Kind = "topic-hints"
 )

@@ -54,7 +54,9 @@ func FuzzAnyKeyIsTakenApart(f *testing.F) {
 	for _, key := range slices.Concat(trickyTopics, slices.Collect(maps.Keys(ownKeys("{t}:plan", "topic")))) {
 		f.Add(key)
 	}
-	for _, key := range []string{"", ":", "rafka:", "rafka:{", "rafka:{}", "rafka:{}:plan:", "rafka:{a}:plan:%", "a:-1", "a:01"} {
+	for _, key := range []string{
+		"", ":", "rafka:", "rafka:{", "rafka:{}", "rafka:{}:plan:", "rafka:{a}:plan:%", "a:-1", "a:01",
+	} {
 		f.Add(key)
 	}
 	f.Fuzz(func(t *testing.T, key string) {

@@ -161,7 +161,8 @@ func TestForeignKeysAreNotTakenForOurs(t *testing.T) {
 		assert.False(t, ok, key)
 	}
 	for _, key := range []string{
-		"", "rafka:{a}:topic", "rafka:{a}:plan:", "rafka:{a}:plan:%", "rafka:{a}:plan:topic", "rafka:{a}:plan:{g}", "rafka:{a}:plan",
+		"", "rafka:{a}:topic", "rafka:{a}:plan:", "rafka:{a}:plan:%", "rafka:{a}:plan:topic", "rafka:{a}:plan:{g}",
+		"rafka:{a}:plan",
 		"rafka:a:plan:g", "rafka:{a}:plan:g:h",
 	} {
 		_, _, ok := ParsePlan(key)

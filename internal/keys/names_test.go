@@ -12,7 +12,8 @@ import (
 
 func TestValidateTopicRefusesNamesWhoseKeysWouldMeet(t *testing.T) {
 	for _, name := range []string{
-		"orders", "a:1", "{eu}:orders", "{orders}", "a{b}c", "größe", "a b", "%", "*", "rafka:events", "a:1x", "topic", ":", "0",
+		"orders", "a:1", "{eu}:orders", "{orders}", "a{b}c", "größe", "a b", "%", "*", "rafka:events", "a:1x",
+		"topic", ":", "0",
 	} {
 		assert.NoError(t, ValidateTopic(name, false), name)
 	}
@@ -69,7 +70,9 @@ func TestNamesAreNoLongerThanInKafka(t *testing.T) {
 			require.ErrorContains(t, err, field+": ")
 			assert.ErrorContains(t, err, "has 250 characters: use 249 at most")
 		}
-		for _, long := range []string{strings.Repeat("x", 1<<20), strings.Repeat("\xff", 1<<20), strings.Repeat("\x00", 1<<20)} {
+		for _, long := range []string{
+			strings.Repeat("x", 1<<20), strings.Repeat("\xff", 1<<20), strings.Repeat("\x00", 1<<20),
+		} {
 			assert.Less(t, len(validate(long).Error()), 500, "%s: an error does not repeat a name of a megabyte", field)
 		}
 	}

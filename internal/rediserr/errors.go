@@ -48,13 +48,18 @@ const (
 	remedyAuth    = "check `username` and `password`"
 	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
 		"or set `kind` to failover or cluster so that it is found"
-	remedyCluster     = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the move, and it passes when that is done"
-	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in a cluster, " +
+	remedyCluster = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the " +
+		"move, and it passes when that is done"
+	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in " +
+		"a cluster, " +
 		"the address that it announces"
-	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or `read_timeout` too short?"
-	remedyCut  = "the connection was closed before the entries had arrived completely: the server went down, or closed it because they " +
+	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or " +
+		"`read_timeout` too short?"
+	remedyCut = "the connection was closed before the entries had arrived completely: the server went down, or " +
+		"closed it because they " +
 		"exceed its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it"
-	remedyUnknown  = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or Valkey 7.2, or newer"
+	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or " +
+		"Valkey 7.2, or newer"
 	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
 )
 
@@ -141,7 +146,8 @@ var serverErrors = []serverError{
 	{
 		idsUsedUp,
 		ClassFinal,
-		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can be written " +
+		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can " +
+			"be written " +
 			"behind it: read the stream to its end and delete it, or use another `stream_name`",
 	},
 	{"EXECABORT", ClassFinal, ""},
@@ -181,8 +187,14 @@ func WithRemedy(cause error, remedy string) error {
 	return &explained{cause: cause, remedy: remedy}
 }
 
-// Explained returns the error in the chain that a remedy was added to, with the remedy.
-func Explained(err error) (error, bool) { return errors.AsType[*explained](err) }
+// Explained returns the error in the chain that a remedy was added to, with the remedy; nil if there
+// is none.
+func Explained(err error) error {
+	if with, ok := errors.AsType[*explained](err); ok {
+		return with
+	}
+	return nil
+}
 
 type explained struct {
 	cause  error
@@ -197,7 +209,7 @@ func (e *explained) Error() string {
 
 func (e *explained) Unwrap() error { return e.cause }
 
-// judge finds the class and the remedy of an error.
+// diagnose finds the class and the remedy of an error.
 func diagnose(err error) (Class, string) {
 	var refused redis.Error
 	var shut interface{ Refusal() string } // a connection that the server did not let in

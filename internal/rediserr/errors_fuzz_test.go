@@ -18,8 +18,10 @@ func FuzzErrorsAreClassified(f *testing.F) {
 		f.Add("ERR Error running script (call to f_0): @user_script:1: " + r.prefix + " because")
 	}
 	for _, text := range []string{
-		"", "ERR", "NOPERM this user has no permissions to run the 'xadd' command", "redis: client is closed", "redis: all sentinels specified",
-		"ERR Error running script", "Error compiling script ", "unauthenticated", "a\nb", "NOPERM no\npermissions to access a key", "\xff",
+		"", "ERR", "NOPERM this user has no permissions to run the 'xadd' command", "redis: client is closed",
+		"redis: all sentinels specified",
+		"ERR Error running script", "Error compiling script ", "unauthenticated", "a\nb",
+		"NOPERM no\npermissions to access a key", "\xff",
 		"NOPERM '' command", "OOM\n", " OOM",
 	} {
 		f.Add(text)

@@ -75,7 +75,8 @@ func TestClassifyAndExplain(t *testing.T) {
 		},
 		{
 			Error(
-				"ERR Error compiling script (new function): :1: WRONGTYPE Operation against a key stack traceback:  [G]: ?",
+				"ERR Error compiling script (new function): :1: WRONGTYPE Operation against a key stack " +
+					"traceback:  [G]: ?",
 			),
 			ClassWrongType,
 			"delete",
@@ -121,7 +122,8 @@ func TestClassifyAndExplain(t *testing.T) {
 		}, // 7.0
 		{
 			Error(
-				"ERR The user executing the script can't access at least one of the keys mentioned in the command arguments",
+				"ERR The user executing the script can't access at least one of the keys mentioned in the command " +
+					"arguments",
 			),
 			ClassPermission,
 			"ACL SETUSER",
@@ -208,11 +210,13 @@ func TestACommandThatWasDeniedInAScriptIsLookedFor(t *testing.T) {
 
 func TestNeverSentNeedsProof(t *testing.T) {
 	for _, err := range []error{
-		redis.ErrPoolTimeout, redis.ErrPoolExhausted, redis.ErrClosed, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
+		redis.ErrPoolTimeout, redis.ErrPoolExhausted, redis.ErrClosed,
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
 	} {
 		assert.True(t, NeverSent(fmt.Errorf("x: %w", err)), err)
 	}
-	for _, err := range []error{io.EOF, context.DeadlineExceeded, context.Canceled, &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}} {
+	late := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
+	for _, err := range []error{io.EOF, context.DeadlineExceeded, context.Canceled, late} {
 		assert.False(t, NeverSent(err), err)
 	}
 }
@@ -252,7 +256,7 @@ func TestClassifyOfWhatARealServerSays(t *testing.T) {
 	}{
 		"command in a script":         {run(add, noCommand, "s"), ClassPermission},
 		"command in a pcall":          {run(tryAdd, noCommand, "s"), ClassPermission},
-		"command":                     {noCommand.XAdd(ctx, &redis.XAddArgs{Stream: "s", Values: []string{"f", "v"}}).Err(), ClassPermission},
+		"command":                     {noCommand.Do(ctx, "XADD", "s", "*", "f", "v").Err(), ClassPermission},
 		"key of a script":             {run(add, noKey, "s"), ClassPermission},
 		"undeclared key":              {undeclaredErr, ClassPermission},
 		"key":                         {noKey.Get(ctx, "s").Err(), ClassPermission},

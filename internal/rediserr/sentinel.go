@@ -18,7 +18,8 @@ func withoutMaster(err error) bool { return err != nil && strings.Contains(err.E
 // judgeSentinels finds the class and the remedy of such an error. "Nothing" is what a Sentinel
 // answers that does not know the name.
 func diagnoseSentinels(err error) (Class, string) {
-	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that they are up"
+	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that "+
+		"they are up"
 	if text := tlsRemedy(err); text != "" {
 		remedy = text
 	}
@@ -31,7 +32,8 @@ func diagnoseSentinels(err error) (Class, string) {
 		}
 		switch found, _ := diagnoseServerError(refused); found {
 		case ClassAuth, ClassPermission:
-			class, remedy = ClassAuth, "the Sentinels refuse us: check `sentinel_username` and `sentinel_password`, which are not those of the server"
+			class, remedy = ClassAuth, "the Sentinels refuse us: check `sentinel_username` and "+
+				"`sentinel_password`, which are not those of the server"
 		case ClassFinal:
 			remedy = "`url` does not lead to Sentinels: name those, or set `kind` to what it leads to"
 		}

@@ -18,13 +18,16 @@ func tlsRemedy(err error) string {
 		return "the server does not speak TLS on this port: " + remedyPlain
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "handshake" {
-		return "nobody answered the TLS handshake: the server is overloaded, or does not speak TLS on this port: " + remedyPlain
+		return "nobody answered the TLS handshake: the server is overloaded, or does not speak TLS on this port: " +
+			"" + remedyPlain
 	}
 	if _, other := errors.AsType[x509.HostnameError](err); other {
-		return "the server's certificate is for other hosts: put one of those into `url`, or give the server a certificate for this one"
+		return "the server's certificate is for other hosts: put one of those into `url`, or give the server a " +
+			"certificate for this one"
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return "nobody that this machine trusts has signed the server's certificate: set `tls.root_cas_file` to the authority's"
+		return "nobody that this machine trusts has signed the server's certificate: set `tls.root_cas_file` to " +
+			"the authority's"
 	}
 	if _, invalid := errors.AsType[*tls.CertificateVerificationError](err); invalid {
 		return "the server's certificate is not valid: see `tls`"

@@ -17,7 +17,10 @@ func TestTLSTroubleHasARemedy(t *testing.T) {
 		change func(*redis.Options)
 		remedy string
 	}{
-		"another host":          {func(o *redis.Options) { o.TLSConfig.ServerName = "127.0.0.1" }, "put one of those into `url`"},
+		"another host": {
+			func(o *redis.Options) { o.TLSConfig.ServerName = "127.0.0.1" },
+			"put one of those into `url`",
+		},
 		"unknown authority":     {func(o *redis.Options) { o.TLSConfig.RootCAs = nil }, "`tls.root_cas_file`"},
 		"no client certificate": {func(o *redis.Options) { o.TLSConfig.Certificates = nil }, "`tls.client_certs`"},
 		"no TLS here":           {func(o *redis.Options) { o.TLSConfig = nil }, "rediss://"},

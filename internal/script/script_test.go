@@ -61,7 +61,8 @@ func TestRunAllAnswersInOrderAndRunsEachCallOnce(t *testing.T) {
 func TestRunAllGivesTheConnectionErrorToEachCall(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
-	for _, r := range script.RunAll(t.Context(), client, []script.Call{echoScript.Call(nil), countScript.Call([]string{"n"})}) {
+	calls := []script.Call{echoScript.Call(nil), countScript.Call([]string{"n"})}
+	for _, r := range script.RunAll(t.Context(), client, calls) {
 		require.Error(t, r.Err)
 		assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(r.Err))
 	}

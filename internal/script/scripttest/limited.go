@@ -16,6 +16,7 @@ type Limited struct {
 	Admin  *redis.Client
 }
 
+// StartLimited starts a server for tests of users with limited rights.
 func StartLimited(t *testing.T) Limited {
 	t.Helper()
 	server := redistest.Start(t)
