@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction(benthos+"component/output/batcher.(*Impl).loop.func4"),
 		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).loop"),
 		goleak.IgnoreAnyFunction(benthos+"pipeline.(*Processor).WaitForClose"), // of an abandoned loop
+		// read_until waits for the end of an input that it made and did not start.
+		goleak.IgnoreAnyFunction(benthos+"impl/pure.(*readUntilInput).loop.func1"),
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).SoftStopCtx.func1"),
 		goleak.IgnoreAnyFunction("github.com/Jeffail/shutdown.(*Signaller).HardStopCtx.func1"),
 	)
