@@ -17,47 +17,47 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// producerTTL is how long the sequence of an idle producer is remembered unless AppendOptions say
-// otherwise.
+// producerTTL is the default of AppendOptions.ProducerTTL.
 const producerTTL = 24 * time.Hour
 
-// MaxFields is the most fields that an entry can have: scripts unpack it onto Lua's stack, which
-// ends at 8000 values in Redis and at about 5100 in the embedded server.
+// MaxFields is the maximum number of fields in an entry. The script unpacks the fields onto Lua's
+// stack, which holds 8000 values in Redis and about 5100 in the embedded server.
 const MaxFields = 2500
 
-// maxExact is the number from which on Lua's doubles skip some.
+// maxExact is 2^53. Lua's numbers are doubles, which cannot represent every integer above this
+// limit.
 const maxExact = 1 << 53
 
-// AppendOptions are what all appends of one output share. The zero value is ready for use.
+// AppendOptions configures all appends of one output. The zero value is valid.
 type AppendOptions struct {
-	// ProducerTTL is how long the sequence of a producer is kept after its last append to a
-	// partition: 24 hours if 0.
+	// ProducerTTL is how long Redis keeps the sequence number of a producer after the producer's
+	// last append to a partition. 0 means 24 hours.
 	ProducerTTL time.Duration
-	// MaxLength is the number of entries to which each append trims its partition, approximately; 0
-	// keeps all.
+	// MaxLength limits the number of entries: each append trims its partition to about this number.
+	// 0 disables this trimming.
 	MaxLength int64
-	// MaxAge is the age from which each append trims entries of its partition, approximately, by
-	// the server's clock; 0 keeps all.
+	// MaxAge limits the age of entries: each append removes the entries of its partition that are
+	// older, approximately, by the server's clock. 0 disables this trimming.
 	MaxAge time.Duration
-	// TrimFailed, if set, is called when records were written but the trimming after it failed. It
-	// must not block.
+	// TrimFailed, if set, is called when an append wrote its records but failed to trim the
+	// partition afterwards. TrimFailed must not block.
 	TrimFailed func(t appender.Target, err error)
 }
 
-// Appends writes records to partitions: it implements appender.Store. It is safe for concurrent use
+// Appends writes records to partitions. It implements appender.Store. It is safe for concurrent use
 // and does not close its client.
 type Appends struct {
 	client redis.UniversalClient
 	o      AppendOptions
-	// resends says that the client sends requests a second time by itself, so that the error of the
-	// last attempt proves nothing about the first.
+	// resends is true if the client automatically retries requests. The error of the last attempt
+	// then proves nothing about the earlier attempts.
 	resends bool
 }
 
 var _ appender.Store = (*Appends)(nil)
 
-// NewAppends returns Appends on the client, which stays the caller's and should have go-redis' own
-// retries switched off.
+// NewAppends returns Appends that use the client. The caller keeps ownership of the client and
+// should disable go-redis' own retries on it.
 func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	if o.ProducerTTL <= 0 {
 		o.ProducerTTL = producerTTL
@@ -65,8 +65,8 @@ func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	return &Appends{client: client, o: o, resends: resends(client)}
 }
 
-// resends reports whether a client sends a pipeline of scripts a second time by itself. That of a
-// cluster does not, see once.
+// resends reports whether the client automatically retries a pipeline of scripts. A cluster client
+// does not retry them: see script.Once.
 func resends(client redis.UniversalClient) bool {
 	switch c := client.(type) {
 	case *redis.Client:
@@ -77,9 +77,9 @@ func resends(client redis.UniversalClient) bool {
 	return true
 }
 
-// Append writes a round of appends in one pipeline per node and answers in their order. Appends of
-// one round must be to different partitions. It blocks for as long as the client waits for answers;
-// ctx bounds that if the client heeds it.
+// Append sends a round of appends as one pipeline per node and returns the results in the order of
+// the round. All appends of a round must be to different partitions. Append blocks while the client
+// waits for replies. ctx limits the wait if the client respects contexts.
 func (a *Appends) Append(ctx context.Context, round []appender.Request) []appender.Result {
 	results := make([]appender.Result, len(round))
 	calls := make([]script.Call, 0, len(round))
@@ -105,13 +105,14 @@ func (a *Appends) Append(ctx context.Context, round []appender.Request) []append
 	return results
 }
 
-// forgetAtOnce is the number of producer states in one pipeline.
+// forgetAtOnce is the maximum number of producer states in one pipeline.
 const forgetAtOnce = 1000
 
-// Forget drops the state of a producer that writes no more to the partitions with these keys. It
-// may do so only if no append of it is still on its way: without the state it would be written. A
-// state that can't be dropped is gone after its time. It expires instead of being deleted, for
-// which no other right is needed than for appending.
+// Forget removes the state of a producer that no longer writes to the partitions with these keys.
+// The caller must call Forget only after all appends of the producer have ended: without the state,
+// the script cannot reject a late append. A state that Forget fails to remove expires after
+// ProducerTTL. Forget sets a short expiry instead of deleting the state, because that needs only
+// the permissions that appending needs.
 func (a *Appends) Forget(ctx context.Context, producer string, names []string) error {
 	for some := range slices.Chunk(names, forgetAtOnce) {
 		_, err := a.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -127,7 +128,7 @@ func (a *Appends) Forget(ctx context.Context, producer string, names []string) e
 	return nil
 }
 
-// checkAppend finds what forbids to send an append at all.
+// checkAppend returns an error if the append must not be sent.
 func checkAppend(ctx context.Context, part appender.Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -154,7 +155,7 @@ func unsentStatus(err error) appender.Status {
 	return appender.Failed
 }
 
-// call lays an append out as append.lua reads it.
+// call builds the arguments that append.lua expects.
 func (a *Appends) call(part appender.Request) script.Call {
 	values := 6
 	for _, record := range part.Records {
@@ -181,7 +182,7 @@ func (a *Appends) call(part appender.Request) script.Call {
 		c.Add(len(rest[0].Fields))
 		for _, record := range rest[:run] {
 			for i := range record.Fields {
-				c.Add(&record.Fields[i]) // a pointer is an interface without an allocation, a string is not
+				c.Add(&record.Fields[i]) // a pointer becomes an interface without an allocation, unlike a string
 			}
 		}
 		rest = rest[run:]
@@ -189,7 +190,7 @@ func (a *Appends) call(part appender.Request) script.Call {
 	return c
 }
 
-// alike counts the records, from the first, that have as many fields as it has.
+// alike returns how many records at the start of the slice have the same number of fields.
 func alike(records []appender.Record) int {
 	for i, record := range records {
 		if len(record.Fields) != len(records[0].Fields) {
@@ -199,7 +200,7 @@ func alike(records []appender.Record) int {
 	return len(records)
 }
 
-// result reads the answer to one append.
+// result decodes the reply to one append.
 func (a *Appends) result(target appender.Target, r script.Result) appender.Result {
 	result := appender.Result{Status: appender.Failed}
 	if r.Err != nil {
@@ -213,14 +214,14 @@ func (a *Appends) result(target appender.Target, r script.Result) appender.Resul
 	return result
 }
 
-// The errors of appends that the script itself refuses.
+// These errors are the reasons for which append.lua rejects an append.
 var (
 	errStale       = errors.New("another epoch of this producer was here: rafka numbers its appends anew")
 	errGap         = errors.New("the server lost appends that it had acknowledged")
 	errPartitioned = errors.New("the topic has been given partitions")
 )
 
-// replied reads what append.lua answered.
+// replied decodes the reply of append.lua.
 func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	reply := script.ReplyOf(value)
 	switch reply.Word(0) {
@@ -262,26 +263,27 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 	return appender.Result{Status: appender.Unknown, Err: script.Unexpected(appendScript, value)}
 }
 
-// numberOf reads a producer's state, "epoch:seq"; zero if there is none.
+// numberOf parses the state of a producer, "epoch:seq". For a missing state it returns zero.
 func numberOf(state string) (n appender.Number) {
 	epoch, seq, _ := strings.Cut(state, ":")
-	n.Epoch, _ = strconv.ParseUint(epoch, 10, 64) // they are numbers, or the script would have taken the state for none
+	n.Epoch, _ = strconv.ParseUint(epoch, 10, 64) // cannot fail: append.lua ignores a state without numbers
 	n.Seq, _ = strconv.ParseUint(seq, 10, 64)
 	return n
 }
 
-// refusedStatus tells what an error of the client means for the records. A client that resends may
-// have had the first attempt executed and its answer lost, whatever the last attempt met: no number
-// may be used again then. Unknown says so, and for errors that a retry would meet again Partial
-// with a count of 0, which does not wait.
+// refusedStatus returns what an error of the client means for the records. If the client resends
+// requests, the server may have executed the first attempt although its reply was lost, whatever
+// the error of the last attempt is. The sequence number must not be used again in this case.
+// refusedStatus then returns Unknown. If a retry would fail with the same error, it returns Partial
+// with a count of 0 instead, so that the caller does not wait.
 func (a *Appends) refusedStatus(err error) appender.Status {
 	class := rediserr.Classify(err)
-	// A password that is refused may be accepted again: to give up would be to write anew what an
-	// earlier attempt may have written.
+	// A rejected password can be accepted later. If the producer gave up here, it would write the
+	// records a second time, although an earlier attempt may have written them.
 	passes := class == rediserr.ClassTransient || class == rediserr.ClassAuth ||
 		class == rediserr.ClassConnection && rediserr.NeverSent(err)
 	switch {
-	case class == rediserr.ClassNone: // an answer without a value is none that the script gives
+	case class == rediserr.ClassNone: // append.lua never replies without a value
 		return appender.Unknown
 	case passes && !a.resends:
 		return appender.Refused
@@ -293,12 +295,12 @@ func (a *Appends) refusedStatus(err error) appender.Status {
 	return appender.Failed
 }
 
-// Node implements appender.Store by NodeOf.
+// Node implements appender.Store with NodeOf.
 func (a *Appends) Node(t appender.Target) string { return NodeOf(a.client, t) }
 
-// NodeOf names the server that holds the target: "" unless the client is a cluster's, where it is
-// the address of the slot's master as the client knows it, and "" until it has learnt the slots. It
-// does no I/O.
+// NodeOf returns the address of the server that holds the target if the client is a cluster client:
+// the address of the slot's master in the client's slot table. It returns "" for other clients, and
+// until the client has loaded the slot table. It does no I/O.
 func NodeOf(client redis.UniversalClient, t appender.Target) string {
 	return script.NodeOf(client, t.Key)
 }

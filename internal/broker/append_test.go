@@ -17,7 +17,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// part is an idempotent append to the stream "s" with one record for each value.
+// part returns an idempotent append to the stream "s" with one record for each value.
 func part(epoch, seq uint64, values ...string) appender.Request {
 	p := appender.Request{Target: appender.Target{Topic: "t", Key: "s"}, Producer: "p1", Epoch: epoch, Seq: seq}
 	for _, v := range values {
@@ -152,12 +152,12 @@ func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
 	})
 }
 
-// A stream whose last ID is the last but one that there can be takes one more entry.
+// The stream's last ID is the second highest possible ID, so the stream accepts one more entry.
 func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
 	s := onRedis(t)
 	s.Add(t, "s", "18446744073709551615-18446744073709551614")
 	p := part(1, 1, "a", "b", "c")
-	p.Records[1].Fields = append(p.Records[1].Fields, "f", "v") // it is of the next run
+	p.Records[1].Fields = append(p.Records[1].Fields, "f", "v") // the second record begins a new run
 	result := appendOne(t, NewAppends(s.Client, AppendOptions{}), p)
 	assert.Equal(t, appender.Partial, result.Status)
 	assert.Equal(t, 1, result.Count)
@@ -339,8 +339,9 @@ func TestAppendTrims(t *testing.T) {
 	)
 }
 
-// The clock was asked after the entries had been written: without the permission to, they were
-// there under a number that the next append used again, which was then taken for written before.
+// The script once requested the time after it had written the entries. If the user lacked the
+// permission for TIME, the next append used the number of these entries again and was taken for a
+// duplicate.
 func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client(t)
@@ -474,8 +475,8 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second, "no I/O")
 }
 
-// One that gave up would be written anew, though an attempt before may have been executed without
-// an answer.
+// If this append gave up, its records would be written a second time, although the server may have
+// executed an earlier attempt without a reply.
 func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "pw")
 	for _, wrong := range []string{"", "old"} {
@@ -486,7 +487,8 @@ func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
 	}
 }
 
-// Both limits of nodes at 0 make a stream one node, of which approximate trimming removes nothing.
+// If both limits of stream nodes are 0, the stream is a single node, and approximate trimming
+// removes nothing from a single node.
 func TestAppendTrimsAStreamWhoseNodesHaveNoLimit(t *testing.T) {
 	s := onRedis(t)
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())

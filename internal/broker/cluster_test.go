@@ -28,7 +28,7 @@ func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 	assert.Equal(t, appender.Failed, appendOne(t, a, wrong).Status, "nothing of it can have been written")
 
 	cluster.Nodes()[0].Kill(t)
-	// The first attempt may have met the connection that broke.
+	// The first attempt may use the broken connection.
 	require.Eventually(
 		t,
 		func() bool { return appendOne(t, a, part(1, 2, "b")).Status == appender.Refused },
@@ -37,8 +37,8 @@ func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 	)
 }
 
-// One dead node must not make the states of streams on other nodes fail; see the test of that name
-// in package script.
+// One dead node must not make the states of streams on other nodes fail. Package script has a test
+// of the same name.
 func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	t.Parallel()
 	const timeout = 4 * time.Second
@@ -54,7 +54,7 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	_, err := NewLog(client, client).State(t.Context(), all)
 	require.NoError(t, err)
 	dead.Pause(t)
-	for range 3 { // the first meets connections that are there, the others make new ones
+	for range 3 { // the first uses existing connections, the others open new ones
 		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		states, err := NewLog(client, client).State(ctx, all)
 		require.NoError(t, err)
@@ -65,9 +65,9 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	}
 }
 
-// go-redis sends the reads of a cluster four times to a node that does not answer, and looks for
-// another master only when all is over: a partition stood still for as long after its replica had
-// been promoted, while its lease was renewed there.
+// go-redis sends the reads of a cluster four times to a node that does not reply, and looks for
+// another master only afterwards. A partition once stood still for this time after its replica had
+// been promoted, while its lease was renewed on the replica.
 func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
@@ -83,7 +83,7 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 				Count:   10,
 				Block:   block,
 			}
-			_, err := l.Fetch(t.Context(), req) // by the connection on which nobody will answer
+			_, err := l.Fetch(t.Context(), req) // uses the connection to the node that will not reply
 			require.NoError(t, err)
 			logs, requests = append(logs, l), append(requests, req)
 		}
@@ -97,9 +97,9 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 	}
 }
 
-// While a slot moves, a script is refused that names a key which is not there: that kept every
-// member from being heard of until the topic's slot had moved, and the leases of empty partitions
-// from being renewed.
+// While a slot moves, a cluster rejects a script that names a missing key. This once made all
+// heartbeats fail until the topic's slot had moved, and also the renewals of the leases of empty
+// partitions.
 func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
@@ -143,7 +143,8 @@ func TestShardIsTheSlotOnAClusterOnly(t *testing.T) {
 	assert.Equal(t, "12182", NewLog(cluster, cluster).Shard(PlainSplit("foo")))
 }
 
-// A cluster of one node routes, splits pipelines and refuses to cross slots like any other.
+// A cluster of one node routes requests, splits pipelines and rejects requests across slots like
+// any other cluster.
 func TestReadingAndWritingOnACluster(t *testing.T) {
 	server := redistest.Start(t, "--cluster-enabled", "yes")
 	node := server.Client(t)

@@ -9,22 +9,23 @@ import (
 	"slices"
 )
 
-// KeyField is the field of an entry that holds the key of its message.
+// KeyField is the entry field that holds the key of the message.
 const KeyField = "rafka_key"
 
-// The fields of an entry that hold its trace context, as W3C's headers of these names. Encode never
-// writes them: who traces appends them to the fields. Decode leaves them in the metadata.
+// These entry fields hold the trace context. They have the names of the W3C headers. Encode never
+// writes them: the tracing code appends them to the fields. Decode leaves them in the metadata.
 const (
 	TraceField      = "traceparent"
 	TraceStateField = "tracestate"
 )
 
-// Field is one name and value of an entry beside its body and key: one metadata value of a message.
+// Field is the name and the value of an entry field other than the body and the key: one metadata
+// value of a message.
 type Field struct{ Name, Value string }
 
-// Encode appends the fields of an entry that holds a message: the body under bodyKey, which is not
-// empty, the key unless it is empty, then the metadata in its order. Metadata named like the body
-// or Reserved would be mistaken for those fields: it is left out and its names are returned as
+// Encode appends the entry fields of a message: the body under bodyKey, which must not be empty,
+// then the key unless it is empty, then the metadata in its order. Metadata named bodyKey or with a
+// Reserved name would be mistaken for those fields. Encode leaves it out and returns its names as
 // dropped.
 func Encode(fields []string, body, bodyKey, key string, metadata []Field) (encoded, dropped []string) {
 	fields = append(fields, bodyKey, body)
@@ -41,11 +42,11 @@ func Encode(fields []string, body, bodyKey, key string, metadata []Field) (encod
 	return fields, dropped
 }
 
-// EncodeObject lays out a message whose body is a JSON object, without a body field: each member
-// becomes a field, strings as they are and all else as compact JSON, in the order of the object. A
-// member whose name is Reserved is left out and reported as dropped, and so is metadata named like
-// one of those or like a member. The error says that the body is no JSON object, or an empty one,
-// which no entry can hold.
+// EncodeObject encodes a message whose body is a JSON object, without a body field. Each member
+// becomes a field, in the order of the object: strings unchanged, all other values as compact JSON.
+// EncodeObject leaves out members with a Reserved name, and metadata whose name is Reserved or the
+// name of a member, and returns these names as dropped. It returns an error if the body is not a
+// JSON object, or if the entry would have no fields.
 func EncodeObject(body []byte, key string, metadata []Field) (fields []string, dropped []string, err error) {
 	if fields, dropped, err = members(body); err != nil {
 		return nil, nil, fmt.Errorf("writing the message's members as fields, since body_key is empty: %w", err)
@@ -73,18 +74,18 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 	return fields, dropped, nil
 }
 
-// Reserved reports whether a field of that name holds something else than the body or metadata.
+// Reserved reports whether the name belongs to the key field or to a trace context field.
 func Reserved(name string) bool { return name == KeyField || IsTrace(name) }
 
-// IsTrace reports whether a field of that name holds trace context.
+// IsTrace reports whether a field of this name holds trace context.
 func IsTrace(name string) bool { return name == TraceField || name == TraceStateField }
 
-// errNoObject is what members finds wrong with a body that is something else.
+// errNoObject is the error of members for a body that is not a JSON object.
 var errNoObject = errors.New(
 	"the body is not a JSON object: set body_key to write it as one field, or make it an object",
 )
 
-// members reads a JSON object token by token, because a map would lose the order of its members.
+// members parses a JSON object token by token, because a map would lose the order of the members.
 func members(body []byte) (fields []string, dropped []string, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if open, err := decoder.Token(); err != nil || open != json.Delim('{') {
@@ -118,7 +119,7 @@ func members(body []byte) (fields []string, dropped []string, err error) {
 	return fields, dropped, nil
 }
 
-// memberText is a string itself, or the compact JSON of anything else.
+// memberText returns the value of a JSON string, or the compact JSON of any other value.
 func memberText(raw json.RawMessage) (string, error) {
 	if raw[0] == '"' {
 		var text string
@@ -130,27 +131,28 @@ func memberText(raw json.RawMessage) (string, error) {
 	return compact.String(), err
 }
 
-// Decoded is an entry as a message. Its strings are those of the entry unless a field was repeated
-// or there is no body field.
+// Decoded is an entry decoded as a message. Its strings share the memory of the entry's strings,
+// unless a field is repeated or the entry has no body field.
 type Decoded struct {
 	Body string
-	// HasBody is false if the entry has no body field: Body is a JSON object of its fields then.
+	// HasBody is false if the entry has no body field. Body is then a JSON object of the entry's
+	// fields.
 	HasBody bool
-	// Key is empty if the message has none.
+	// Key is empty if the message has no key.
 	Key string
-	// Metadata has each name once. Without a body field it holds trace context at most, as all else
-	// is in the body.
+	// Metadata contains each name once. If the entry has no body field, Metadata contains only
+	// trace context, because Body contains the other fields.
 	Metadata []Field
 }
 
-// Decode reads the fields of any entry, ours or a foreign one, as a message; bodyKey "" says that
-// no field is the body. The values of a repeated field become one JSON array of strings, in the
-// place of the first. An entry without the body field is not skipped: its body is a JSON object of
-// all fields but the Reserved ones, their values as strings. Redis values are bytes and JSON
-// strings are not: in a JSON array or object each byte that is no UTF-8 is replaced by U+FFFD; all
-// else comes through unchanged.
+// Decode decodes the fields of any entry, written by rafka or by another program, as a message. If
+// bodyKey is "", no field is the body. If a field is repeated, its values become one JSON array of
+// strings at the place of the first value. Decode does not skip an entry without the body field:
+// the body is then a JSON object of all fields that are not Reserved, with their values as strings.
+// Redis values are bytes, but JSON strings are Unicode: in a JSON array or object, Decode replaces
+// each byte that is not valid UTF-8 by U+FFFD. All other values stay unchanged.
 func Decode(fields []string, bodyKey string) Decoded {
-	var few [8]gathered // so that an entry with few fields costs no memory
+	var few [8]gathered // avoids an allocation for entries with few fields
 	merged := gather(few[:0], fields)
 	body := -1
 	if bodyKey != "" {
@@ -176,15 +178,15 @@ func Decode(fields []string, bodyKey string) Decoded {
 	return d
 }
 
-// gathered is one field name of an entry with all its values; more is nil unless the name was
+// gathered is one field name of an entry with all its values. more is nil unless the name is
 // repeated.
 type gathered struct {
 	name, value string
 	more        []string
 }
 
-// gather brings the values of each name together, in the order in which the names first appear,
-// behind names, which is empty.
+// gather collects the values of each field name. It appends one element per field name to names,
+// which must be empty, in the order in which the field names first appear.
 func gather(names []gathered, fields []string) []gathered {
 	var places map[string]int
 	if len(fields) > manyFields {
@@ -204,7 +206,8 @@ func gather(names []gathered, fields []string) []gathered {
 	return names
 }
 
-// manyFields is the number from which a map finds repeated names faster than a look at each.
+// manyFields is the number of names and values above which a map finds repeated names faster than a
+// linear search.
 const manyFields = 64
 
 func place(names []gathered, places map[string]int, name string) (at int, known bool) {
@@ -216,7 +219,7 @@ func place(names []gathered, places map[string]int, name string) (at int, known 
 	return at, at >= 0
 }
 
-// text is the value as a string: itself, or a JSON array of the values of a repeated field.
+// text returns the value, or a JSON array of all values if the field is repeated.
 func (g gathered) text() string {
 	if g.more == nil {
 		return g.value
@@ -224,7 +227,7 @@ func (g gathered) text() string {
 	return string(g.appendJSON(nil))
 }
 
-// appendJSON writes the value as a JSON string, or as an array of strings if the field was
+// appendJSON appends the value as a JSON string, or as an array of strings if the field is
 // repeated.
 func (g gathered) appendJSON(out []byte) []byte {
 	if g.more == nil {
@@ -249,12 +252,12 @@ func objectText(fields []gathered) string {
 	return string(append(out, '}'))
 }
 
-// appendQuoted writes a JSON string without the escapes for HTML, which would only be in the
-// reader's way.
+// appendQuoted appends text as a JSON string. It does not escape HTML characters, because the
+// escapes would make the text harder to read.
 func appendQuoted(out []byte, text string) []byte {
 	buffer := bytes.NewBuffer(out)
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a string into a buffer: there is nothing to go wrong
+	_ = encoder.Encode(text) // encoding a string into a buffer cannot fail
 	return bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'})
 }

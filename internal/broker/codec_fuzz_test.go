@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fieldsOf makes names and values of an entry of a text: one byte parts them.
+// fieldsOf splits a text into names and values of an entry at a separator byte.
 func fieldsOf(text string) []string {
 	fields := strings.Split(text, "\x01")
 	return fields[:len(fields)/2*2]
 }
 
-// valuesOf are the names in their order and the values of each.
+// valuesOf returns the names in their order and the values of each name.
 func valuesOf(fields []string) (names []string, values map[string][]string) {
 	values = map[string][]string{}
 	for i := 0; i < len(fields); i += 2 {
@@ -27,11 +27,11 @@ func valuesOf(fields []string) (names []string, values map[string][]string) {
 	return names, values
 }
 
-// inJSON is what is left of a text in JSON, where each byte that is no UTF-8 becomes another
-// character.
+// inJSON returns a text as JSON represents it: another character replaces each byte that is not
+// valid UTF-8.
 func inJSON(text string) string { return string([]rune(text)) }
 
-// requireText checks that a text is the only value, or a JSON array of all.
+// requireText checks that the text is the only value, or a JSON array of all values.
 func requireText(t *testing.T, values []string, text string) {
 	t.Helper()
 	if len(values) == 1 {
@@ -51,7 +51,7 @@ func requireAll(t *testing.T, values, list []string) {
 	}
 }
 
-// Every value of an entry, whoever wrote it, is somewhere in the message.
+// Every value of an entry appears in the message, whichever program wrote the entry.
 func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 	for _, text := range []string{
 		"body\x01x", "a\x011\x01a\x012\x01body\x01x", "rafka_key\x01k\x01rafka_key\x01l\x01body\x01x\x01body\x01y",
@@ -72,7 +72,7 @@ func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 			metadata[m.Name] = m.Value
 		}
 		require.Equal(t, bodyKey != "" && values[bodyKey] != nil, d.HasBody)
-		var object []string // the names that the body has to hold
+		var object []string // the names that the body must contain
 		for _, name := range names {
 			switch {
 			case d.HasBody && name == bodyKey:
@@ -94,8 +94,8 @@ func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 	})
 }
 
-// requireObject checks that a JSON object has these members in this order. Names that are the same
-// in JSON are members of their own.
+// requireObject checks that a JSON object has these members in this order. Names that become equal
+// in JSON remain separate members.
 func requireObject(t *testing.T, text string, names []string, values map[string][]string) {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -120,7 +120,7 @@ func requireObject(t *testing.T, text string, names []string, values map[string]
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// What is written is a body, a key and the metadata, each once, or is reported as dropped.
+// Encode writes the body, the key and each metadata value once, or reports the metadata as dropped.
 func FuzzMetadataIsWrittenOrReported(f *testing.F) {
 	f.Add("x", "body", "k", "a\x011\x01b\x012")
 	f.Add("x", "b", "", "b\x011\x01rafka_key\x012\x01traceparent\x013\x01\x014")

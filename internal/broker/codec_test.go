@@ -169,7 +169,7 @@ func FuzzEncodeObjectRoundTrip(f *testing.F) {
 		var flat map[string]string
 		if len(dropped) == 0 && utf8.ValidString(body) && json.Unmarshal([]byte(body), &flat) == nil &&
 			len(flat)*2 == len(fields) {
-			for i := 0; i < len(fields); i += 2 { // null is a string to json.Unmarshal
+			for i := 0; i < len(fields); i += 2 { // json.Unmarshal accepts null for a string
 				if fields[i+1] == "null" {
 					return
 				}

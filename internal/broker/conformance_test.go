@@ -13,14 +13,14 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// topicNumber makes the names of topics that no test has used.
+// topicNumber makes the names of topics unique among the tests.
 var topicNumber atomic.Int64
 
 func TestStoreConforms(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		for _, c := range splitstest.Cases() {
 			if s.Embedded && c.Name == "SpoiledSplitDoesNotDisturbOthers" {
-				continue // XREAD of the embedded server takes a key of another type for an empty stream
+				continue // XREAD of the embedded server treats a key of another type as an empty stream
 			}
 			t.Run(c.Name, func(t *testing.T) {
 				t.Parallel()
@@ -30,7 +30,7 @@ func TestStoreConforms(t *testing.T) {
 	})
 }
 
-// harness lets the conformance suite of package splits run on the server.
+// harness returns what the conformance suite of package splits needs to run on the server.
 func (s testServer) harness(t *testing.T) splitstest.Harness {
 	h := splitstest.Harness{
 		Topic: func() string { return "topic" + strconv.FormatInt(topicNumber.Add(1), 10) },
@@ -73,7 +73,8 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 	return h
 }
 
-// forget removes every key of a topic; the cases share a server, so it is not flushed.
+// forget removes every key of a topic. The cases share a server, so the cases do not flush the
+// server.
 func (s testServer) forget(t *testing.T, topic string) {
 	for _, pattern := range []string{
 		topic, topic + ":*", keys.Prefix + "{" + topic + "}:*", keys.Prefix + "{" + topic + ":*}:*",

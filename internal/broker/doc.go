@@ -1,5 +1,6 @@
 // Package broker turns Redis keys, scripts and streams into topics, partitions, leases and groups.
-// It has the requests of running inputs and outputs; packages access and admin have the rest.
+// It contains the requests of running inputs and outputs. Packages access and admin contain the
+// other requests.
 //
 // # Which key decides what
 //
@@ -28,16 +29,17 @@
 // Deadlines are in milliseconds by the TIME of the server that holds the key. Clocks of clients are
 // not used. A server's clock can step: if a lease or a membership has more time left than its ttl,
 // it gets its ttl from now. Epochs and versions are times in microseconds; while the clock is
-// behind, they advance by a random step. They therefore grow even if the store lost them.
+// behind, they advance by a random step. They therefore grow even if the server lost them.
 //
 // # Scripts
 //
 // Each operation is one file in lua/. Parts that several scripts share are put in front: the
 // prelude of package script, and instance.lua, mirror.lua, position.lua and moved.lua. Package keys
 // makes the names of all keys. A script replies with a word and strings, which the method that runs
-// the script decodes. Scripts read before they write, and the first write proves memory and
-// permission. Writes that may fail (the mirror, the hints by PUBLISH) come last and by pcall.
-// Requests for many splits are one pipeline per node.
+// the script decodes. Scripts read before they write. If the server lacks memory or denies the
+// permission, the first write fails and the script changes nothing. Writes that may fail (the
+// mirror, the hints by PUBLISH) come last and by pcall. Requests for many splits are one pipeline
+// per node.
 //
 // # Errors
 //
@@ -45,5 +47,5 @@
 // classified (rediserr.Classify). Errors from within a script name the key.
 //
 // The caller owns the clients. The types in this package start no goroutine that outlives a call,
-// and need no Close.
+// and do not need to be closed.
 package broker

@@ -16,17 +16,17 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// The types of a group, as group_type names them.
+// The types of a group: the values of group_type.
 const (
 	ConsumerGroup = "consumer"
 	ShareGroup    = "share"
 )
 
-// unusedTTL is for how long a lease or a group that nobody uses is remembered, unless it is kept
-// for ever.
+// unusedTTL is how long Redis keeps an unused lease or group, unless KeepUnused is set.
 const unusedTTL = 30 * 24 * time.Hour
 
-// ForgetAfter is how scripts take that, in milliseconds.
+// ForgetAfter returns unusedTTL in milliseconds as an argument of scripts, or 0 if Redis keeps
+// unused keys forever.
 func ForgetAfter(keepUnused bool) int64 {
 	if keepUnused {
 		return 0
@@ -34,14 +34,14 @@ func ForgetAfter(keepUnused bool) int64 {
 	return script.Millis(unusedTTL)
 }
 
-// GroupTypeError is the answer to a beat of a member whose group is stored with another type.
+// GroupTypeError is the error of Beat if the group is stored with another type.
 type GroupTypeError struct {
 	Topic, Group string
-	// Want is the type of the caller, Stored that of the group.
+	// Want is the type that the caller expects; Stored is the type that Redis stores.
 	Want, Stored string
 }
 
-// Error names the field and the ways out.
+// Error names the field consumer_group and the remedies.
 func (e *GroupTypeError) Error() string {
 	return fmt.Sprintf(
 		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, "+
@@ -54,38 +54,39 @@ func (e *GroupTypeError) Error() string {
 	)
 }
 
-// Group is the membership and the plan of one group of one topic: splits.Group on Redis. It is safe
-// for concurrent use and does not close its client.
+// Group is the membership and the plan of one group of one topic. It implements splits.Group on
+// Redis. It is safe for concurrent use and does not close its client.
 type Group struct {
 	client             redis.UniversalClient
 	topic, group, kind string
 	keepUnused         bool
 
-	mu sync.Mutex // no I/O under it
-	// known is the largest number of partitions that was ever seen: a topic that lost its metadata
-	// keeps it.
+	mu sync.Mutex // never held during I/O
+	// known is the largest number of partitions that this Group has received. If the topic loses
+	// its metadata, the topic keeps this number.
 	known int
-	// splits are those of the last count; they are shared with every View and never changed.
+	// splits are the splits for the last number of partitions, count. All Views share the slice,
+	// and no code changes it.
 	splits []splits.Split
 	count  int
 }
 
 var _ splits.Group = (*Group)(nil)
 
-// GroupOption changes a Group that is being made.
+// GroupOption configures a new Group.
 type GroupOption func(*Group)
 
-// KeepUnused has a group that nobody uses kept for ever, for servers that evict keys with an
-// expiry: see [Eviction].
+// KeepUnused makes Redis keep an unused group forever. It is for servers that evict keys with an
+// expiry: see Eviction in package access.
 func KeepUnused(keep bool) GroupOption { return func(g *Group) { g.keepUnused = keep } }
 
-// NewGroup returns the consumer group of that name on the topic. The client should be the one for
-// control requests.
+// NewGroup returns the consumer group of this name on the topic. The client should be the client
+// for control requests.
 func NewGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
 	return newGroup(client, topic, group, ConsumerGroup, options)
 }
 
-// NewShareGroup is NewGroup for a share group.
+// NewShareGroup is like NewGroup, but returns a share group.
 func NewShareGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
 	return newGroup(client, topic, group, ShareGroup, options)
 }
@@ -98,8 +99,9 @@ func newGroup(client redis.UniversalClient, topic, group, kind string, options [
 	return g
 }
 
-// Enroll makes the name of a new incarnation of a static member: one that supersedes all that have
-// beaten so far. The text, of letters and digits, is to be different every time.
+// Enroll returns the name of a new incarnation of a static member. The new incarnation supersedes
+// all incarnations that have sent a heartbeat so far. unique must consist of letters and digits and
+// must differ in every call.
 func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string, err error) {
 	value, err := enrollScript.Run(ctx, g.client, []string{keys.Plan(g.topic, g.group)}, member)
 	if err != nil {
@@ -136,10 +138,11 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 	return splits.View{}, g.wrap("beating in", script.Unexpected(heartbeatScript, value))
 }
 
-// heartbeat runs the script with only the keys that it needs: while the slot of the topic moves, a
-// cluster rejects a script that names a key which does not exist. The keys are the members, the plan and
-// the metadata; without the metadata, if the cluster rejects them and the topic has none; and with the
-// plain stream, if the script replies STREAM.
+// heartbeat runs the script with only the keys that it needs, because a cluster rejects a script
+// that names a missing key while the slot of the topic moves. The first call names the members, the
+// plan and the metadata. If the cluster rejects these keys and the topic has no metadata, the
+// second call leaves out the metadata. If the script replies STREAM, the second call adds the plain
+// stream.
 func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	args := g.heartbeatArgs(b)
 	run := func(names ...string) (any, error) { return heartbeatScript.Run(ctx, g.client, names, args...) }
@@ -148,7 +151,7 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	value, err := run(members, plan, metadata)
 	switch {
 	case rediserr.SlotMoves(err) && g.largest() == 0:
-		exists, existsErr := g.client.Exists(ctx, metadata).Result() // one key alone is always found
+		exists, existsErr := g.client.Exists(ctx, metadata).Result() // a moving slot does not affect a single key
 		if existsErr != nil || exists != 0 {
 			return nil, err
 		}
@@ -159,7 +162,7 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	return value, err
 }
 
-// heartbeatArgs are the arguments of heartbeat.lua.
+// heartbeatArgs returns the arguments of heartbeat.lua.
 func (g *Group) heartbeatArgs(b splits.Beat) []any {
 	rejoins := 0
 	if b.Rejoin {
@@ -178,7 +181,7 @@ func (g *Group) heartbeatArgs(b splits.Beat) []any {
 	}
 }
 
-// view decodes the reply of a heartbeat.
+// view decodes the reply of heartbeat.lua.
 func (g *Group) view(r script.Reply) (view splits.View, err error) {
 	var numbers [5]int64
 	for i := range numbers {
@@ -186,7 +189,7 @@ func (g *Group) view(r script.Reply) (view splits.View, err error) {
 			return splits.View{}, script.Unreadable(heartbeatScript, []any(r), err)
 		}
 	}
-	// the group's own number counts where the topic has lost its metadata
+	// If the topic has lost its metadata, this is the number that the group has stored.
 	if n := numbers[3]; n < 0 || n > keys.MaxPartitions {
 		return splits.View{}, DamagedField(
 			keys.Plan(g.topic, g.group),
@@ -204,7 +207,7 @@ func (g *Group) view(r script.Reply) (view splits.View, err error) {
 	}
 	if view.Version != view.Planned {
 		view.Members = r.Words(6)
-		slices.Sort(view.Members) // they come by deadline
+		slices.Sort(view.Members) // the reply orders members by deadline
 	}
 	if text := r.Word(7); text != "" {
 		view.Plan, err = decodePlan(text, view.Planned)
@@ -223,8 +226,8 @@ func (g *Group) largest() int {
 	return g.known
 }
 
-// splitsOf returns the splits of a topic of so many partitions, 0 for a plain one, and remembers
-// the count.
+// splitsOf returns the splits of a topic with count partitions, or of a plain topic if count is 0,
+// and remembers the count.
 func (g *Group) splitsOf(count int) []splits.Split {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -263,7 +266,7 @@ func (g *Group) Leave(ctx context.Context, member string) error {
 	return g.wrap("leaving", rediserr.Explain(err))
 }
 
-// wrap names the group in an error; nil stays nil.
+// wrap adds the operation and the group to an error. It returns nil for nil.
 func (g *Group) wrap(doing string, err error) error {
 	if err == nil {
 		return nil

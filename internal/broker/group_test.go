@@ -21,7 +21,7 @@ var (
 
 func (s testServer) group() *Group { return NewGroup(s.Client, "orders", "billing") }
 
-// partitioned creates the topic of the tests.
+// partitioned creates the topic of the tests with n partitions.
 func (s testServer) partitioned(t *testing.T, n int) {
 	t.Helper()
 	s.Set(t, keys.Metadata("orders"), "partitions", n, "created_ms", 1)
@@ -34,7 +34,7 @@ func beat(t *testing.T, g *Group, member string) splits.View {
 	return view
 }
 
-// plan proposes a plan for the version, which must be the group's.
+// plan proposes a plan for the version, which must be the group's current version.
 func plan(t *testing.T, g *Group, version uint64, assignments map[string][]int) {
 	t.Helper()
 	stored, err := g.Propose(t.Context(), splits.Plan{Version: version, Assignments: assignments})
@@ -96,7 +96,7 @@ func TestVersionRisesThoughTheClockWentBack(t *testing.T) {
 		lost := beat(t, g, "m2").Version
 		assert.Greater(t, lost, ahead)
 		assert.LessOrEqual(t, lost, ahead+1_000_000)
-		s.Set(t, testPlan, "version", ahead) // a rollback
+		s.Set(t, testPlan, "version", ahead) // simulates a rollback
 		assert.NotEqual(t, lost, beat(t, g, "m3").Version, "a version that was rolled back does not come again")
 	})
 }
@@ -108,7 +108,7 @@ func TestPlanReachesWhoDoesNotKnowIt(t *testing.T) {
 		view := beat(t, g, "m1")
 		want := splits.Plan{Version: view.Version, Assignments: map[string][]int{"m1": {0, 1, 2, 3}}}
 		plan(t, g, want.Version, want.Assignments)
-		plan(t, g, want.Version, want.Assignments) // a replay
+		plan(t, g, want.Version, want.Assignments) // simulates a repeated request
 
 		view = beat(t, g, "m1")
 		assert.Equal(t, &want, view.Plan)
@@ -138,7 +138,7 @@ func TestProposalIsRefusedOnceTheGroupChangedOrIsGone(t *testing.T) {
 		refused(old, map[string][]int{"m1": {0}})
 		assert.Zero(t, beat(t, g, "m1").Planned)
 		plan(t, g, view.Version, map[string][]int{"m1": {0}, "m2": nil})
-		refused(view.Version, map[string][]int{"m1": nil, "m2": {0}}) // another of the same version would go unseen
+		refused(view.Version, map[string][]int{"m1": nil, "m2": {0}}) // members would not notice it
 		assert.Equal(t, []int{0}, beat(t, g, "m1").Plan.Assignments["m1"])
 	})
 }
@@ -150,7 +150,7 @@ func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
 		before := beat(t, g, "m2")
 		now := float64(s.Now(t))
 		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now + 5000, Member: "m2"}).Err())
-		next := beat(t, g, "m1").Next // less by the time that has passed since
+		next := beat(t, g, "m1").Next // minus the time that has passed since
 		assert.Positive(t, next)
 		assert.LessOrEqual(t, next, 5*time.Second, "m2 is the next to die")
 		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now - 1, Member: "m2"}).Err())
@@ -160,7 +160,7 @@ func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
 	})
 }
 
-// silence dates everything back, as if nobody had beaten for an hour.
+// silence moves all times back by an hour, as if no member had sent a heartbeat for an hour.
 func (s testServer) silence(t *testing.T, members ...string) {
 	t.Helper()
 	past := s.Now(t) - time.Hour.Milliseconds()
@@ -380,7 +380,7 @@ func TestThousandMembersAndTenThousandPartitions(t *testing.T) {
 	})
 }
 
-// Such a number used to be taken at its word, and the process ended for want of memory.
+// Such a number was once used without a check, and the process ran out of memory.
 func TestDamagedNumberOfPartitionsIsRefused(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()

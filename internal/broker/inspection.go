@@ -15,27 +15,28 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// XINFO STREAM has the first and the last entry of the stream in its reply. It is sent by itself if
-// they are small, since a script, which leaves them out, costs the server more time: six times as
-// much for small entries, 60 times for entries of 100 KB.
+// XINFO STREAM replies with the first and the last entry of the stream. A script leaves both
+// entries out, but costs the server more time: six times as much for small entries, and 60 times as
+// much for entries of 100 KB. Log therefore sends XINFO STREAM without the script if both entries
+// are small.
 const (
-	// lightEnds is how many bytes both entries may have for that,
+	// lightEnds is the maximum size of both entries together, in bytes, for XINFO STREAM.
 	lightEnds = 64 << 10
-	// narrowEnds is how many once a reply with entries in it did not arrive,
+	// narrowEnds replaces lightEnds after a reply with entries did not arrive,
 	narrowEnds = 1 << 10
-	// and for how long. It may have been an outage.
+	// for the time narrowFor. The time is limited because the cause may have been an outage.
 	narrowFor = 10 * time.Minute
 )
 
-// inspection is the question what one stream looks like, on its way through a pipeline.
+// inspection is a request for the state of one stream in a pipeline.
 type inspection struct {
 	split  splits.Split
 	answer *redis.Cmd
-	script bool // the answer comes from the script, else from XINFO STREAM
+	script bool // true: the reply of the script; false: the reply of XINFO STREAM
 }
 
-// inspect puts the question into the pipeline. The answer is small: a stream is asked about by a
-// script until its first and its last entry are known to be small.
+// inspect adds a request for the state of the stream to the pipeline. To keep the reply small,
+// inspect uses the script until the first and the last entry of the stream are known to be small.
 func (l *Log) inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Split) *inspection {
 	i := &inspection{split: split}
 	if l.lightKey(split.Key) {
@@ -53,17 +54,17 @@ func (i *inspection) ask(
 ) {
 	call := stateScript.Call([]string{i.split.Key})
 	i.answer, i.script = command(&call, ctx), true
-	_ = pipe.Process(ctx, script.Once{Cmd: i.answer}) // it only joins the pipeline
+	_ = pipe.Process(ctx, script.Once{Cmd: i.answer}) // only adds the command to the pipeline
 }
 
 func (i *inspection) askPlainly(ctx context.Context, pipe redis.Pipeliner) {
 	i.answer, i.script = pipe.Do(ctx, "xinfo", "stream", i.split.Key), false
 }
 
-// complete asks again about streams whose server does not know the script, or does not permit it,
-// and learns which streams are light.
+// complete repeats the requests for streams whose server does not have the script or does not
+// permit it. It then records which streams are light.
 func (l *Log) complete(ctx context.Context, inspections []*inspection) {
-	for again := true; again; { // what the server learns, it may refuse
+	for again := true; again; { // a server that receives the script can still deny it
 		pipe := l.control.Pipeline()
 		for _, i := range inspections {
 			switch {
@@ -101,8 +102,8 @@ func (l *Log) lightKey(key string) bool {
 	return l.light[key]
 }
 
-// ends is how many bytes the first and the last entry of the stream have, math.MaxInt if that is
-// not known.
+// ends returns the size of the first and the last entry of the stream together, in bytes. It
+// returns math.MaxInt if the size is unknown.
 func (i *inspection) ends() int {
 	if i.answer.Err() != nil {
 		return math.MaxInt
@@ -121,8 +122,9 @@ func (i *inspection) ends() int {
 	return sizeOf(first) + sizeOf(info["last-entry"])
 }
 
-// narrow notes that a reply did not arrive: if it had entries of streams in it, those streams are
-// asked about by a script from now on. It reports whether there were any.
+// narrow handles replies that did not arrive. If one of them is a reply of XINFO STREAM, which
+// contains entries, narrow makes Log use the script for all streams and returns true. Each stream
+// uses the script until its entries are known to be smaller than narrowEnds.
 func (l *Log) narrow(inspections []*inspection) bool {
 	plain := slices.ContainsFunc(inspections, func(i *inspection) bool {
 		return i != nil && !i.script && rediserr.Classify(i.answer.Err()) == rediserr.ClassConnection
@@ -136,7 +138,7 @@ func (l *Log) narrow(inspections []*inspection) bool {
 	return plain
 }
 
-// sizeOf is how many bytes the fields of an entry have.
+// sizeOf returns the size of an entry's fields in bytes.
 func sizeOf(entry any) (bytes int) {
 	pair, _ := entry.([]any)
 	if len(pair) < 2 {
@@ -150,7 +152,7 @@ func sizeOf(entry any) (bytes int) {
 	return bytes
 }
 
-// state is what the answer says.
+// state decodes the reply.
 func (i *inspection) state() splits.State {
 	err := i.answer.Err()
 	if redis.HasErrorPrefix(err, "no such key") {
@@ -184,7 +186,8 @@ func infoOf(cmd *redis.Cmd) streamInfo {
 	return info
 }
 
-// fill sets what the reply tells; what it does not tell is left as State documents it.
+// fill sets the fields of state from the reply. A field that the reply does not contain gets the
+// value that splits.State documents for it.
 func (info streamInfo) fill(state *splits.State) (err error) {
 	if state.Length, err = info.count("length", 0); err != nil {
 		return err
@@ -206,7 +209,7 @@ func (info streamInfo) fill(state *splits.State) (err error) {
 		return err
 	}
 	if state.Last.Before(last) {
-		state.Last = last // a server that lacks counts may not know of an entry that was added with an ID of its own
+		state.Last = last // a server without counts may miss an entry with an explicit ID
 	}
 	if entry, ok := info["first-entry"].([]any); ok && len(entry) > 0 {
 		state.First, err = splits.ParseOffset(fmt.Sprint(entry[0]))

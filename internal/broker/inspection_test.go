@@ -82,7 +82,7 @@ func TestStateOfTheEmbeddedServer(t *testing.T) {
 		if s.Embedded {
 			want.EntriesAdded = -1
 		}
-		for range 2 { // the second time it is known how much the server tells
+		for range 2 { // before the first call, the size of the entries is unknown
 			states, err := l.State(t.Context(), []splits.Split{PlainSplit("s"), PlainSplit("missing")})
 			require.NoError(t, err)
 			assert.Equal(t, []splits.State{want, {}}, states)
@@ -109,7 +109,7 @@ func TestStreamInfoThatMakesNoSenseIsAnError(t *testing.T) {
 	}
 }
 
-// XINFO STREAM brings the first and the last entry along: over a slow network the state of streams
+// XINFO STREAM replies with the first and the last entry: over a slow network, the state of streams
 // with large entries never arrived.
 func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
@@ -138,7 +138,7 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 		assert.Equal(t, map[string]bool{"small": true}, l.light, "small ones are asked about without a script")
 
 		s.addBody(t, "small", "4-0", large)
-		for range 2 { // the first time, this is not known
+		for range 2 { // before the first call, the new size of the entries is unknown
 			_, err := l.State(ctx, all)
 			require.NoError(t, err)
 		}
@@ -155,7 +155,7 @@ func (s testServer) addBody(t *testing.T, stream, id, body string) {
 	)
 }
 
-// sent is how many bytes the server has sent.
+// sent returns how many bytes the server has sent.
 func (s testServer) sent(t *testing.T) int {
 	t.Helper()
 	info, err := s.Client.Info(t.Context(), "stats").Result()
@@ -167,7 +167,8 @@ func (s testServer) sent(t *testing.T) int {
 	return n
 }
 
-// What a stream that was light has become shows in an answer that is too large to arrive.
+// If the entries of a light stream become large, the next reply of XINFO STREAM can be too large to
+// arrive.
 func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}

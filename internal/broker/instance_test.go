@@ -36,7 +36,8 @@ func TestEnrollingNumbersByTheServersClock(t *testing.T) {
 	})
 }
 
-// A failover to a server whose clock is behind must not make newcomers the earlier ones.
+// After a failover to a server whose clock is behind, a new incarnation must still supersede the
+// earlier incarnations.
 func TestEnrollingGoesAboveAnIncarnationOfAFasterClock(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		const ahead = 4_000_000_000_000_000

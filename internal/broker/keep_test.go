@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// keepers are a group and leases that are kept for ever if keep is set.
+// keepers returns a group and leases that Redis keeps forever if keep is set.
 func (s testServer) keepers(keep bool) (*Group, *Leases) {
 	return NewGroup(s.Client, "orders", "billing", KeepUnused(keep)),
 		NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "billing", KeepUnused: keep})
@@ -27,7 +27,7 @@ func TestKeptKeysHaveNoExpiryAndOthersGetOne(t *testing.T) {
 					assert.Equal(t, keep, s.Client.PTTL(t.Context(), key).Val() == -1, "%s: %s", doing, key)
 				}
 			}
-			other := func(key string) { // as another setting left it
+			other := func(key string) { // simulates the expiry that the other setting leaves
 				if keep {
 					require.NoError(t, s.Client.PExpire(t.Context(), key, time.Hour).Err())
 				} else {
@@ -68,7 +68,7 @@ func TestFullServerThatEvictsExpiringKeysKeepsLeasesAndLetsWorkGoOn(t *testing.T
 			require.NoError(t, s.Client.ConfigSet(t.Context(), setting, value).Err())
 		}
 		require.Eventually(t, func() bool {
-			_ = s.Client.Set(t.Context(), "new", "x", 0).Err() // has the server look for memory
+			_ = s.Client.Set(t.Context(), "new", "x", 0).Err() // makes the server evict keys
 			return s.Client.Exists(t.Context(), keys.Producer(testSplit.Key, "p")).Val() == 0
 		}, time.Minute, time.Millisecond)
 		if !keep {
@@ -91,7 +91,7 @@ func TestFullServerThatEvictsExpiringKeysKeepsLeasesAndLetsWorkGoOn(t *testing.T
 	}
 }
 
-// The state of a producer keeps its expiry, so such a server may take it.
+// The state of a producer keeps its expiry, so such a server may evict the state.
 func TestEvictedStateOfAProducerStopsNoAppends(t *testing.T) {
 	s := onRedis(t)
 	a := NewAppends(s.Client, AppendOptions{ProducerTTL: time.Hour})

@@ -15,33 +15,34 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// LeasesOptions say whose leases they are.
+// LeasesOptions configures the Leases of one group of one topic.
 type LeasesOptions struct {
 	Topic, Group string
-	// KeepUnused has the leases of a group that nobody uses kept for ever, for servers that evict
-	// keys with an expiry: see [Eviction].
+	// KeepUnused makes Redis keep the leases of an unused group forever. It is for servers that
+	// evict keys with an expiry: see Eviction in package access.
 	KeepUnused bool
-	// Warn, if set, is called once for each split whose stream has a Redis consumer group of our
-	// name that is not ours. It must not block.
+	// Warn, if set, is called once for each split whose stream has a Redis consumer group with the
+	// group's name that rafka did not create. Warn must not block.
 	Warn func(split splits.Split, message string)
 }
 
-// Leases are the ownership and the positions of one group's splits: splits.Leases on Redis. A call
-// with many requests is one pipeline. It is safe for concurrent use and does not close its client.
+// Leases stores the ownership and the positions of one group's splits. It implements splits.Leases
+// on Redis. A call with many requests sends one pipeline per node. Leases is safe for concurrent
+// use and does not close its client.
 type Leases struct {
 	client redis.UniversalClient
 	topic  string
 	group  string
-	unused int64 // how scripts take the time after which an unused lease is forgotten
+	unused int64 // the result of ForgetAfter, an argument of the scripts
 	warn   func(split splits.Split, message string)
 
-	mu     sync.Mutex // no I/O under it
+	mu     sync.Mutex // never held during I/O
 	warned map[splits.Split]bool
 }
 
 var _ splits.Leases = (*Leases)(nil)
 
-// NewLeases returns the leases of a group. The client should be the one for control requests.
+// NewLeases returns the leases of a group. The client should be the client for control requests.
 func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 	warn := o.Warn
 	if warn == nil {
@@ -81,10 +82,10 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 	return granted
 }
 
-// StartArgs writes a start as the claim script takes it.
+// StartArgs returns a start position as arguments of the claim script.
 func StartArgs(start splits.Start) (kind, at string) {
 	if o, ok := start.At(); ok {
-		return "at", o.Prev().String() // the first entry wanted is o itself
+		return "at", o.Prev().String() // the first entry to read is o itself
 	}
 	if start.IsLatest() {
 		return "latest", ""
@@ -96,7 +97,7 @@ func StartArgs(start splits.Start) (kind, at string) {
 func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits.Commit) []error {
 	calls := make([]script.Call, len(commits))
 	for i, c := range commits {
-		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease first, since a renewal names nothing else
+		keys := []string{l.key(c.Lease.Split), c.Lease.Split.Key} // the lease is first: a renewal names no other key
 		calls[i] = l.positionCall(
 			commitScript,
 			keys,
@@ -151,19 +152,20 @@ func (l *Leases) Release(ctx context.Context, leases []splits.Lease) []error {
 	return l.underLease(ctx, "releasing", calls, func(i int) splits.Split { return leases[i].Split })
 }
 
-// Node names the server that holds a split as far as the client knows: see splits.Config.Node. It
-// does no I/O.
+// Node returns the address of the server that holds a split, if the client knows the address: see
+// splits.Config.Node. It does no I/O.
 func (l *Leases) Node(split splits.Split) string { return script.NodeOf(l.client, split.Key) }
 
-// keys are the stream and the lease of a split, which are in one slot: what scripts that touch a
-// split name.
+// keys returns the keys of the stream and of the lease of a split. Both keys are in one slot.
+// Scripts that access the stream and the lease name both keys.
 func (l *Leases) keys(split splits.Split) []string {
 	return []string{split.Key, l.key(split)}
 }
 
 func (l *Leases) key(split splits.Split) string { return keys.Lease(split.Key, l.group) }
 
-// positionCall is a call of commit (renew without an offset) or reset.
+// positionCall builds a call of the commit script or the reset script. A commit without an offset
+// is a renewal.
 func (l *Leases) positionCall(
 	s *script.Script,
 	keys []string,
@@ -185,7 +187,7 @@ func (l *Leases) positionCall(
 	)
 }
 
-// underLease runs calls that are fenced and decodes their answers.
+// underLease runs calls of fenced scripts and decodes the replies.
 func (l *Leases) underLease(
 	ctx context.Context,
 	doing string,
@@ -204,7 +206,8 @@ func (l *Leases) underLease(
 	return errs
 }
 
-// DecodeLease is where the words of claim, commit, reset and release become errors.
+// DecodeLease decodes a reply of the scripts claim, commit, reset and release. It returns an error
+// if the script rejected the request.
 func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
 	if answer.Err != nil {
 		return nil, rediserr.Explain(answer.Err)
@@ -228,7 +231,8 @@ func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
 	return nil, script.Unexpected(s, answer.Value)
 }
 
-// fence is the error of a request whose lease is over; moved says what an operator did to it.
+// fence returns the error of a request whose lease has ended. moved is "seek" or "delete" if an
+// operator ended the lease with this operation.
 func fence(moved string) error {
 	switch moved {
 	case "seek":
@@ -239,7 +243,7 @@ func fence(moved string) error {
 	return splits.ErrFenced
 }
 
-// decodeGranted reads OK epoch offset read attempts mirror deleted resolved.
+// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved".
 func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err
@@ -259,7 +263,7 @@ func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	return g, err
 }
 
-// noteMirror warns of a Redis consumer group that somebody else made.
+// noteMirror warns of a Redis consumer group that rafka did not create.
 func (l *Leases) noteMirror(split splits.Split, mirror string) {
 	if mirror != "foreign" {
 		return

@@ -26,13 +26,13 @@ func (s testServer) leases() *Leases {
 	return NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "billing"})
 }
 
-// claim asks for testSplit.
+// claim requests the lease of testSplit.
 func claim(t *testing.T, l *Leases, member string, start splits.Start) splits.Granted {
 	t.Helper()
 	return l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: testSplit, Start: start}})[0]
 }
 
-// granted asks for testSplit and gets it.
+// granted requests the lease of testSplit and requires that the request succeeds.
 func granted(t *testing.T, l *Leases, member string) (splits.Lease, splits.Granted) {
 	t.Helper()
 	g := claim(t, l, member, splits.Earliest())
@@ -50,7 +50,7 @@ func position(ms, seq uint64, read int64) splits.Position {
 	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
 }
 
-// expire dates the lease back, as if its ttl had passed.
+// expire moves the deadline of the lease into the past, as if the lease's TTL had passed.
 func (s testServer) expire(t *testing.T) { s.Set(t, testLease, "expires_ms", s.Now(t)-1) }
 
 func TestFreshClaimIsGrantedAndItsPositionStored(t *testing.T) {
@@ -99,7 +99,7 @@ func TestClaimResolvesTheStart(t *testing.T) {
 			g := claim(t, l, "m1", test.start)
 			require.NoError(t, g.Err, name)
 			assert.Equal(t, test.want, g.Position, name)
-			s.Add(t, testSplit.Key, "*") // the position was stored: what comes later does not move it
+			s.Add(t, testSplit.Key, "*") // the position is stored: later entries do not move it
 			require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 3).Err())
 			again := claim(t, l, "m1", splits.Latest())
 			assert.Equal(t, test.want, again.Position, name)
@@ -174,7 +174,7 @@ func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
 		_, second := granted(t, l, "m1")
 		assert.Greater(t, second.Epoch, ahead, "an epoch of an hour ahead, before the clock went back")
 		assert.LessOrEqual(t, second.Epoch, ahead+1_000_000)
-		s.Set(t, testLease, "epoch", ahead) // a rollback
+		s.Set(t, testLease, "epoch", ahead) // simulates a rollback
 		_, again := granted(t, l, "m1")
 		assert.NotEqual(
 			t,
@@ -193,7 +193,7 @@ func TestLeaseThatIsTooLongAfterAClockStepEndsOneTTLFromNow(t *testing.T) {
 		l := s.leases()
 		granted(t, l, "m1")
 		s.Set(t, testLease, "expires_ms", s.Now(t)+time.Hour.Milliseconds())
-		for range 2 { // the second time must not extend it again
+		for range 2 { // the second call must not extend the lease again
 			var held *splits.HeldError
 			require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, &held)
 			assert.LessOrEqual(t, held.Remaining, testTTL)
@@ -310,7 +310,7 @@ func TestAttemptsCountTakeoversWithoutProgress(t *testing.T) {
 		lease, n := takeOver("m4")
 		assert.Equal(t, 3, n)
 		require.NoError(t, commit(t, l, lease, 5, 0, 1))
-		takeOver("m4") // does not hide that m4 moved the offset
+		takeOver("m4") // a second claim does not hide that m4 moved the offset
 		lease, n = takeOver("m5")
 		assert.Equal(t, 1, n, "progress")
 		require.NoError(t, l.Release(t.Context(), []splits.Lease{lease})[0])

@@ -17,41 +17,45 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Log reads the entries of splits: it implements splits.Log. It is safe for concurrent use and does
-// not close its clients.
+// Log reads the entries of splits. It implements splits.Streams. It is safe for concurrent use and
+// does not close its clients.
 //
-// Replies are read through go-redis' own generic reader: 0.9 µs of CPU an entry, 15 allocations.
-// Parsing the raw reply instead saves a fifth of that, but then go-redis no longer sees MOVED in
-// it, and entries share, and keep alive, the memory of a whole reply.
+// Log reads replies with go-redis' generic reader, which costs 0.9 µs of CPU and 15 allocations per
+// entry. Parsing the raw reply would save a fifth of this cost. But go-redis would then not
+// recognize MOVED in the reply, and the entries would share the memory of the whole reply and keep
+// it allocated.
 type Log struct {
 	blocking, control redis.UniversalClient
-	// longest is the longest BLOCK that fits into the read timeout of the blocking client, 0 if any
-	// does.
+	// longest is the longest BLOCK that fits into the read timeout of the blocking client. 0 means
+	// no limit.
 	longest time.Duration
 
-	mu    sync.Mutex      // no I/O under it
+	mu    sync.Mutex      // never held during I/O
 	light map[string]bool // streams whose first and last entry are small
-	// narrowUntil is how long those of a light stream have to be smaller than usual.
+	// narrowUntil is the time until which narrowEnds, not lightEnds, is the limit for light
+	// streams.
 	narrowUntil time.Time
 }
 
 var _ splits.Streams = (*Log)(nil)
 
-// NewLog returns a Log that reads entries on the blocking client, whether it waits for them or not:
-// they may take as long as its timeouts allow. It does all else, whose answers are small, on the
-// control client. Both stay the caller's.
+// NewLog returns a Log. The Log reads entries on the blocking client, with and without BLOCK,
+// because a reply with entries may take as long as the timeouts of that client allow. It sends all
+// other requests, whose replies are small, on the control client. The caller keeps ownership of
+// both clients.
 func NewLog(blocking, control redis.UniversalClient) *Log {
 	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking), light: map[string]bool{}}
 }
 
-// blockLateness is how much later than asked for a quiet BLOCK may seem to end: Redis looks at the
-// clock every 100 ms (hz 10), and go-redis computes deadlines with one that may be 50 ms behind.
+// blockLateness is how much later than requested a BLOCK without entries can seem to end. Redis
+// checks the clock every 100 ms (hz 10), and go-redis computes deadlines with a clock that can be
+// 50 ms behind.
 const blockLateness = 300 * time.Millisecond
 
-// longestBlock finds the BLOCK that a client's read timeout allows. go-redis extends the timeout
-// for blocking commands of its own, but neither for those in a pipeline nor for raw ones, so BLOCK
-// must stay below it: else each quiet moment would cost a connection, and the entries in the reply
-// that nobody waited for.
+// longestBlock returns the longest BLOCK that the client's read timeout allows. go-redis extends
+// the timeout for its own blocking commands, but not for commands in a pipeline or for raw
+// commands. BLOCK must therefore be shorter than the timeout. Otherwise each BLOCK without entries
+// would cost a connection, and entries that arrive after the timeout would be discarded.
 func longestBlock(client redis.UniversalClient) time.Duration {
 	var timeout time.Duration
 	switch c := client.(type) {
@@ -66,11 +70,11 @@ func longestBlock(client redis.UniversalClient) time.Duration {
 	return max(timeout-blockLateness, timeout/8, time.Millisecond)
 }
 
-// Fetch reads entries behind each cursor in one round trip, together with the states that are asked
-// for. It waits less than req.Block if the blocking client's read timeout is not 300 ms longer. A
-// split that alone cannot be read fails the XREAD of all without saying which: they are then read
-// one by one, without waiting. go-redis does not interrupt a read on the end of ctx: Fetch may
-// return as late as req.Block, or a read timeout, after it.
+// Fetch reads entries after each cursor in one round trip, together with the requested states. It
+// waits for less than req.Block unless the blocking client's read timeout is at least 300 ms
+// longer. If a single split cannot be read, the XREAD of all splits fails without naming the split.
+// Fetch then reads the splits one by one, without waiting. go-redis does not interrupt a read when
+// ctx ends: Fetch can return up to req.Block, or up to a read timeout, after the end of ctx.
 func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetched, error) {
 	if len(req.Cursors) == 0 {
 		return nil, nil
@@ -103,14 +107,15 @@ func (l *Log) blockOf(req splits.FetchRequest) time.Duration {
 	if req.Block <= 0 {
 		return 0
 	}
-	block := max(req.Block, time.Millisecond) // BLOCK 0 would wait for ever
+	block := max(req.Block, time.Millisecond) // BLOCK 0 would wait forever
 	if l.longest > 0 {
 		block = min(block, l.longest)
 	}
 	return block
 }
 
-// inspectCursors asks for the states of the cursors that want it; the others have nil.
+// inspectCursors requests the states of the cursors that have Inspect set. The result is nil at the
+// places of the other cursors.
 func (l *Log) inspectCursors(ctx context.Context, pipe redis.Pipeliner, cursors []splits.Cursor) []*inspection {
 	inspections := make([]*inspection, len(cursors))
 	for i, cursor := range cursors {
@@ -121,7 +126,7 @@ func (l *Log) inspectCursors(ctx context.Context, pipe redis.Pipeliner, cursors 
 	return inspections
 }
 
-// xread puts an XREAD of all cursors into the pipeline; without block it does not wait.
+// xread adds an XREAD of all cursors to the pipeline. If block is 0, the XREAD does not wait.
 func xread(
 	ctx context.Context,
 	pipe redis.Pipeliner,
@@ -146,14 +151,14 @@ func xread(
 		args = append(args, cursor.After.String())
 	}
 	cmd := redis.NewCmd(ctx, args...)
-	cmd.SetFirstKeyPos(int8(firstKey)) // for the slot on a cluster
-	// Sent again by go-redis, it would meet the same node: the masters are looked for once a
-	// request has failed, and whoever fetches tries again by himself.
-	_ = pipe.Process(ctx, script.Once{Cmd: cmd}) // it only joins the pipeline
+	cmd.SetFirstKeyPos(int8(firstKey)) // go-redis routes by this key on a cluster
+	// go-redis would retry on the same node, because it looks for new masters only after a request
+	// has failed. The caller of Fetch retries instead.
+	_ = pipe.Process(ctx, script.Once{Cmd: cmd}) // only adds the command to the pipeline
 	return cmd
 }
 
-// fetchEach reads the cursors one by one in one pipeline, so that each has its own error.
+// fetchEach reads the cursors one by one in one pipeline, so that each cursor has its own error.
 func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.FetchRequest) ([]splits.Fetched, error) {
 	pipe := client.Pipeline()
 	reads := make([]*redis.Cmd, len(req.Cursors))
@@ -168,7 +173,7 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 		switch {
 		case singular(err):
 			if denied++; denied == len(reads) && rediserr.Classify(err) == rediserr.ClassPermission {
-				return nil, err // not about keys: XREAD itself is denied
+				return nil, err // the user may not run XREAD for any key
 			}
 			fetched[i].Err = fmt.Errorf("reading %s: %w", req.Cursors[i].Split.Key, rediserr.Explain(err))
 		case err != nil:
@@ -180,19 +185,19 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 	return fetched, nil
 }
 
-// singular reports whether an error may be that of one key among many.
+// singular reports whether the error can be about a single key of the request.
 func singular(err error) bool {
 	class := rediserr.Classify(err)
 	return class == rediserr.ClassWrongType || class == rediserr.ClassPermission
 }
 
-// fetchedAll decodes the reply of one XREAD. In RESP2 it is a list of pairs in the order of the
-// keys, in RESP3 a map.
+// fetchedAll decodes the reply of one XREAD. In RESP2 the reply is a list of pairs in the order of
+// the keys. In RESP3 it is a map.
 func fetchedAll(cursors []splits.Cursor, read *redis.Cmd) ([]splits.Fetched, error) {
 	fetched := make([]splits.Fetched, len(cursors))
 	reply, err := read.Result()
 	if errors.Is(err, redis.Nil) {
-		return fetched, nil // no split has anything
+		return fetched, nil // no split has new entries
 	} else if err != nil {
 		return nil, err
 	}
@@ -230,7 +235,7 @@ func fillInOrder(fetched []splits.Fetched, cursors []splits.Cursor, streams []an
 	return nil
 }
 
-// entries decodes the entries of one stream. Their strings are those of the reply.
+// entries decodes the entries of one stream. The entries share the strings of the reply.
 func entries(value any) ([]splits.Entry, error) {
 	list, ok := value.([]any)
 	if !ok && value != nil {
@@ -268,15 +273,15 @@ func cursorNames(cursors []splits.Cursor) string {
 	for i, cursor := range cursors {
 		names[i] = cursor.Split.Key
 	}
-	slices.Sort(names) // reads take turns, and a log of the same error should not differ from read to read
+	slices.Sort(names) // the order of the cursors varies between reads; the error text should not
 	if len(names) > 4 {
 		return strings.Join(names[:3], ", ") + " and " + strconv.Itoa(len(names)-3) + " more"
 	}
 	return strings.Join(names, ", ")
 }
 
-// unfinished marks the error of a read if a smaller one might succeed: the request went out, and
-// the answer did not arrive completely.
+// unfinished marks the error of a read if a smaller read might succeed: the request was sent, but
+// the reply did not arrive completely.
 func unfinished(err error) error {
 	if rediserr.Classify(err) == rediserr.ClassConnection && (rediserr.CutOff(err) || rediserr.TimedOut(err)) &&
 		!rediserr.NeverSent(err) &&
@@ -286,16 +291,17 @@ func unfinished(err error) error {
 	return err
 }
 
-// unfinishedError is splits.ErrUnfinished, and has the text of its cause alone.
+// unfinishedError matches splits.ErrUnfinished and has only the text of its cause.
 type unfinishedError struct{ error }
 
 func (e *unfinishedError) Is(target error) bool { return target == splits.ErrUnfinished }
 
 func (e *unfinishedError) Unwrap() error { return e.error }
 
-// exec sends a pipeline; each command has its error then. When a server refuses a new connection in
-// words of its own (WRONGPASS, max number of clients reached), go-redis returns that from Exec
-// alone and leaves the commands with neither error nor value.
+// exec sends a pipeline. Afterwards each command has a value or an error. If a server rejects a new
+// connection with an error (WRONGPASS, max number of clients reached), go-redis returns the error
+// only from Exec and leaves the commands without an error and without a value. exec then sets the
+// error of each command.
 func exec(ctx context.Context, pipe redis.Pipeliner) {
 	commands, err := pipe.Exec(ctx)
 	if err == nil {
@@ -311,8 +317,9 @@ func exec(ctx context.Context, pipe redis.Pipeliner) {
 	}
 }
 
-// Shard names the splits that one Fetch may read together: all on a single server, where it is "",
-// and those of one slot on a cluster, where it is the number of the slot. It does no I/O.
+// Shard returns a name that is equal for all splits that one Fetch may read together. On a cluster
+// the name is the number of the split's slot. On a single server it is "", because one Fetch may
+// read all splits. Shard does no I/O.
 func (l *Log) Shard(split splits.Split) string {
 	if _, ok := l.control.(*redis.ClusterClient); !ok {
 		return ""

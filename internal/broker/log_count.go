@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Count implements splits.Log.
+// Count implements splits.Streams.
 func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counted, error) {
 	began := time.Now()
 	value, err := countEntriesScript.Run(
@@ -46,7 +46,7 @@ func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counte
 	return counted, nil
 }
 
-// decodeCounted reads OK entries first last more bytes microseconds.
+// decodeCounted decodes the reply "OK entries first last more bytes microseconds".
 func decodeCounted(words script.Reply) (c splits.Counted, err error) {
 	var numbers [3]int64
 	for i, place := range []int{1, 5, 6} {

@@ -21,7 +21,7 @@ func TestCountSaysWhichKeyItCouldNotCount(t *testing.T) {
 	assert.ErrorContains(t, err, "counting the entries of "+testSplit.Key)
 }
 
-// The time that a slice took is the server's, without the way there.
+// The time of a slice is the time that the server needed, without the network.
 func TestCountMeasuresTheServersWork(t *testing.T) {
 	s := onRedis(t)
 	entry := &redis.XAddArgs{Stream: testSplit.Key, Values: []string{"body", strings.Repeat("x", 10_000)}}
@@ -39,8 +39,8 @@ func TestCountMeasuresTheServersWork(t *testing.T) {
 	assert.Less(t, counted.Took, time.Since(began))
 }
 
-// A mirror that was made for the lag is not taken for a count of the position, or its entries would
-// be reported as lost.
+// A mirror that was created to show the lag is not a count of the position. If Claim used it as a
+// count, the entries would be reported as lost.
 func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()

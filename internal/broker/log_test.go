@@ -33,7 +33,7 @@ func fetchOne(t *testing.T, client redis.UniversalClient, key string) []splits.E
 	return fetched[0].Entries
 }
 
-// onBothProtocols runs a test on a real Redis in RESP2 and in RESP3.
+// onBothProtocols runs a test on a real Redis with RESP2 and with RESP3.
 func onBothProtocols(t *testing.T, test func(t *testing.T, s testServer)) {
 	server := redistest.Start(t)
 	for protocol := 2; protocol <= 3; protocol++ {
@@ -173,8 +173,8 @@ func TestFetchWaitsForAnEntry(t *testing.T) {
 	})
 }
 
-// A read that did not wait was once sent on the control client, whose timeouts are a fraction of a
-// heartbeat.
+// A read without BLOCK was once sent on the control client, whose timeouts are a fraction of a
+// heartbeat interval.
 func TestFetchReadsOnTheBlockingClientOnly(t *testing.T) {
 	server := redistest.Start(t)
 	closed := server.Client(t)
@@ -188,7 +188,7 @@ func TestFetchReadsOnTheBlockingClientOnly(t *testing.T) {
 	}
 }
 
-// A BLOCK above the client's read timeout once ended in a timeout, and the connection with it.
+// A BLOCK above the client's read timeout once caused a timeout, which closed the connection.
 func TestFetchBlocksNoLongerThanTheReadTimeoutAllows(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout, o.PipelinePoolSize = 600*time.Millisecond, -1 })
@@ -265,9 +265,9 @@ func BenchmarkFetch(b *testing.B) {
 	}
 }
 
-// A server that refuses the connection in words of its own makes go-redis return that from the
-// pipeline alone: the commands used to look as if they had been answered with nothing, which the
-// reader took for a stream that went back in time.
+// If a server rejects the connection with an error, go-redis returns the error only from the
+// pipeline. The commands once looked as if the server had replied with nothing, and the reader
+// concluded that the stream had gone back in time.
 func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "right")
 	wrong := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
@@ -286,7 +286,7 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 	}
 }
 
-// The error of a read says whether a smaller one might succeed, and what to do.
+// The error of a read reports whether a smaller read might succeed, and names a remedy.
 func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}

@@ -12,7 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// mirrorOf returns the Redis consumer group of our group's name, nil if there is none.
+// mirrorOf returns the Redis consumer group with the name of the tests' group, or nil if it does
+// not exist.
 func (s testServer) mirrorOf(t *testing.T) *redis.XInfoGroup {
 	t.Helper()
 	groups, err := s.Client.XInfoGroups(t.Context(), testSplit.Key).Result()

@@ -9,7 +9,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Peek implements splits.Log.
+// Peek implements splits.Streams.
 func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	calls := make([]script.Call, len(at))
 	for i, cursor := range at {
@@ -26,7 +26,7 @@ func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, er
 	return peeked, nil
 }
 
-// decodePeeked reads NONE, or OK id bytes.
+// decodePeeked decodes the reply "NONE" or "OK id bytes".
 func decodePeeked(answer script.Result) (p splits.Peeked, err error) {
 	if answer.Err != nil {
 		return p, rediserr.Explain(answer.Err)

@@ -11,10 +11,11 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// A plan is stored as JSON that people can read, each member with the ranges of its partitions:
-// {"rafka/a/x1":"0-3,7","rafka/b/x2":"4-6"}. Its version stands beside it in the hash.
+// A plan is stored as readable JSON that maps each member to the ranges of its partitions:
+// {"rafka/a/x1":"0-3,7","rafka/b/x2":"4-6"}. The version of the plan is another field of the same
+// hash.
 
-// encodePlan writes the assignments; equal ones have equal texts.
+// encodePlan encodes the assignments. Equal assignments have equal texts.
 func encodePlan(assignments map[string][]int) (string, error) {
 	ranges := make(map[string]string, len(assignments))
 	for member, partitions := range assignments {
@@ -44,7 +45,7 @@ func encodeRanges(partitions []int) string {
 	return string(out)
 }
 
-// decodePlan reads what encodePlan wrote; each member's partitions ascend.
+// decodePlan decodes a text of encodePlan. The partitions of each member are in ascending order.
 func decodePlan(text string, version uint64) (*splits.Plan, error) {
 	var ranges map[string]string
 	if err := json.Unmarshal([]byte(text), &ranges); err != nil {
@@ -61,8 +62,8 @@ func decodePlan(text string, version uint64) (*splits.Plan, error) {
 	return plan, nil
 }
 
-// decodeRanges reads ascending ranges below MaxPartitions: that bounds what a damaged plan can make
-// of memory.
+// decodeRanges decodes ascending ranges of partitions below MaxPartitions. The maximum limits the
+// memory that a damaged plan can use.
 func decodeRanges(text string) ([]int, error) {
 	partitions := []int{}
 	if text == "" {

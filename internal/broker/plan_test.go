@@ -29,7 +29,7 @@ func TestPlanSurvivesEncoding(t *testing.T) {
 
 func TestPlanOfAThousandMembersAndTenThousandPartitionsStaysSmall(t *testing.T) {
 	scattered := map[string][]int{}
-	for p := range 10_000 { // the worst case: no two neighbours with one member
+	for p := range 10_000 { // the worst case: adjacent partitions always belong to different members
 		member := fmt.Sprintf("rafka/some-host-name-%04d/0123456789abcdef", p%1000)
 		scattered[member] = append(scattered[member], p)
 	}
@@ -67,14 +67,15 @@ func FuzzDecodePlan(f *testing.F) {
 	})
 }
 
-// A plan is read as it was written, each member's partitions in ascending order and once.
+// A decoded plan equals the encoded plan, with each member's partitions in ascending order and
+// without duplicates.
 func FuzzPlansAreReadAsWritten(f *testing.F) {
 	f.Add("rafka/a/x1 rafka/b/x2", []byte{0, 1, 2, 3, 7})
 	f.Add("a", []byte{5, 5, 4, 255, 0})
 	f.Add("", []byte{})
 	f.Add("\"<>& \u2028", []byte{9})
 	f.Fuzz(func(t *testing.T, names string, partitions []byte) {
-		if !utf8.ValidString(names) { // no member has such a name
+		if !utf8.ValidString(names) { // the name of a member is valid UTF-8
 			return
 		}
 		members := strings.Split(names, " ")

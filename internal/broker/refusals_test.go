@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// underLease are the errors of what a member does with a lease it has.
+// underLease returns the errors of a member's requests for a lease that the member holds.
 func underLease(t *testing.T, s testServer, lease splits.Lease) []error {
 	l := s.leases()
 	return []error{
@@ -21,7 +21,7 @@ func underLease(t *testing.T, s testServer, lease splits.Lease) []error {
 	}
 }
 
-// anew are the errors of what needs memory.
+// The result has one error for each request that needs more memory.
 func anew(t *testing.T, s testServer) []error {
 	_, _, createErr := NewTopics(s.Client).Create(t.Context(), "new", 2)
 	return []error{claim(t, s.leases(), "m2", splits.Earliest()).Err, createErr}
@@ -51,7 +51,7 @@ func TestServerOutOfMemoryRefusesTheNewAndLetsWorkInHandBeFinished(t *testing.T)
 	for _, err := range underLease(t, s, lease) {
 		require.NoError(t, err)
 	}
-	granted(t, s.leases(), "m2") // who takes over what another had needs nothing new
+	granted(t, s.leases(), "m2") // taking over an existing lease does not need more memory
 	fresh := splits.Claim{Split: splits.Split{Topic: "orders", Partition: 1, Key: "orders:1"}, Start: splits.Earliest()}
 	_, _, createErr := NewTopics(s.Client).Create(t.Context(), "new", 2)
 	for _, err := range []error{s.leases().Claim(t.Context(), "m2", testTTL, []splits.Claim{fresh})[0].Err, createErr} {

@@ -19,10 +19,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// caller is one who runs a script and reads its answer.
+// caller is a method that runs a script and decodes its reply.
 type caller struct {
 	script *script.Script
-	words  []string // that the script may begin its answer with
+	words  []string // the first words of the script's replies
 	call   func(ctx context.Context, client *redis.Client) error
 }
 
@@ -96,8 +96,8 @@ func fuzzLeases(c *redis.Client) *Leases {
 	return NewLeases(c, LeasesOptions{Topic: "orders", Group: "g"})
 }
 
-// Whatever Redis answers, nobody panics or takes more memory than partitions can; and who can make
-// nothing of an answer says which script gave it.
+// Whatever Redis replies, a caller does not panic and uses no more memory than the maximum number
+// of partitions needs. A caller that cannot decode a reply returns an error that names the script.
 func FuzzAnswersOfScripts(f *testing.F) {
 	for _, text := range []string{
 		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED",
@@ -129,7 +129,7 @@ func FuzzAnswersOfScripts(f *testing.F) {
 	})
 }
 
-// The answers to raw commands: entries, and what streams look like.
+// The replies to raw commands: entries, and the states of streams.
 func FuzzAnswersAboutStreams(f *testing.F) {
 	for _, text := range []string{
 		"", "orders:3", "length 5", "length x", "length 5 last-generated-id 7-1 entries-added 9 first-entry 5-0|x",
@@ -161,7 +161,7 @@ func FuzzAnswersAboutStreams(f *testing.F) {
 	})
 }
 
-// shapes are the same words as they come, in a reply of XREAD, and as a map.
+// shapes returns the same words unchanged, as a reply of XREAD, and as a map.
 func shapes(answer any) []any {
 	list, ok := answer.([]any)
 	if !ok {
@@ -183,7 +183,8 @@ func shapes(answer any) []any {
 	}
 }
 
-// A number that can't be read is the script's, so the error has its name and all that it answered.
+// If a number in a script's reply cannot be parsed, the error contains the name of the script and
+// its whole reply.
 func TestNumbersThatCannotBeReadNameTheirScript(t *testing.T) {
 	wellBegun := map[*script.Script][]string{
 		enrollScript:    {"OK", "OK x"},

@@ -11,7 +11,7 @@ var lua embed.FS
 
 func source(name string) string { return script.Source(lua, name) }
 
-// Parts that several scripts share, for scripts of other packages too.
+// Parts that several scripts share. Other packages use the exported parts too.
 var (
 	MirrorPart   = source("mirror")
 	PositionPart = source("position")

@@ -6,7 +6,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
 )
 
-// testServer is a server with what most tests need on it.
+// testServer is a Redis server with the helpers that most tests need.
 type testServer struct{ scripttest.Server }
 
 func onBothServers(t *testing.T, test func(t *testing.T, s testServer)) {

@@ -9,17 +9,21 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// How many streams a pipeline asks about: each costs the server as much as copying its first and
-// its last entry a few times, and the answer has to come before the timeout of the control client.
+// These constants limit how many streams one pipeline inspects. Each stream costs the server as
+// much as copying its first and its last entry a few times, and the reply must arrive before the
+// timeout of the control client. The first pipeline inspects firstLooks streams; later pipelines
+// inspect up to lookedAtOnce streams.
 const (
 	firstLooks   = 4
 	lookedAtOnce = 16
-	// looksBytes is how many bytes those entries may have together for more streams at once.
+	// looksBytes is the size of all these entries together, in bytes, above which the next pipeline
+	// inspects fewer streams.
 	looksBytes = 4 << 20
 )
 
-// State tells what the streams of the splits look like now, in a few pipelines for each node. A
-// split that alone could not be asked has State.Err; the error is returned when none could.
+// State returns the current states of the streams of the splits. It sends a few pipelines to each
+// node. If the request for one split fails, the state of this split has Err set. State returns an
+// error only if no split got a reply.
 func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	if len(all) == 0 {
 		return nil, nil
@@ -47,8 +51,8 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	return states, nil
 }
 
-// inspectAll fills in the states of the splits at some places. It asks no more once there is no
-// answer.
+// inspectAll sets the states of the splits at the given places. It stops sending requests when a
+// reply does not arrive.
 func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
 	atOnce := firstLooks
 	for len(places) > 0 {
@@ -69,8 +73,8 @@ func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, 
 	}
 }
 
-// inspectSome fills in the states of a few splits. It returns how many bytes their first and last
-// entries have.
+// inspectSome sets the states of a few splits. It returns the size of their first and last entries
+// together, in bytes.
 func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
 	inspections := make([]*inspection, len(places))
 	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {

@@ -13,21 +13,21 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Topic is a logical stream. The zero Partitions stands for a plain one: a Redis stream as it is,
-// without metadata.
+// Topic is a logical stream. If Partitions is 0, the topic is plain: a Redis stream without
+// metadata.
 type Topic struct {
 	Name string `json:"stream_name"`
 	// Partitions is the number of partitions, 0 for a plain topic.
 	Partitions int `json:"partitions"`
-	// CreatedMS is when the topic was created, in Unix milliseconds of the server; 0 for a plain
-	// topic.
+	// CreatedMS is when the topic was created, in Unix milliseconds by the server's clock. It is 0
+	// for a plain topic.
 	CreatedMS int64 `json:"created_ms,omitempty"`
 }
 
 // Plain reports whether the topic is a single stream without metadata.
 func (t Topic) Plain() bool { return t.Partitions == 0 }
 
-// Split returns partition i of the topic; the only one of a plain topic is 0.
+// Split returns partition i of the topic. A plain topic has only partition 0.
 func (t Topic) Split(i int) splits.Split {
 	if t.Plain() {
 		return PlainSplit(t.Name)
@@ -35,7 +35,7 @@ func (t Topic) Split(i int) splits.Split {
 	return PartitionSplit(t.Name, i)
 }
 
-// Splits returns all partitions in their order.
+// Splits returns all partitions in ascending order.
 func (t Topic) Splits() []splits.Split {
 	all := make([]splits.Split, max(t.Partitions, 1))
 	for i := range all {
@@ -44,15 +44,14 @@ func (t Topic) Splits() []splits.Split {
 	return all
 }
 
-// PlainStreamError is the answer to the creation of a topic whose name is the key of something
-// already.
+// PlainStreamError is the error of Create if a Redis key with the name of the topic already exists.
 type PlainStreamError struct {
 	Name string
-	// Type is the Redis type of the key: "stream", or what else it holds.
+	// Type is the Redis type of the key: "stream" or another type.
 	Type string
 }
 
-// Error names the key, what it holds, and the ways out.
+// Error names the key, the type of the key, and the remedies.
 func (e *PlainStreamError) Error() string {
 	if e.Type == "stream" {
 		return fmt.Sprintf(
@@ -70,11 +69,12 @@ type Topics struct {
 	client redis.UniversalClient
 }
 
-// NewTopics returns Topics on the client, which stays the caller's.
+// NewTopics returns Topics that use the client. The caller keeps ownership of the client.
 func NewTopics(client redis.UniversalClient) *Topics { return &Topics{client: client} }
 
-// Describe returns the topic as its metadata tell; one without metadata is plain, whether its
-// stream exists or not. Metadata that make no sense are an error that names their key.
+// Describe returns the topic as its metadata describes it. A topic without metadata is plain,
+// whether or not its stream exists. If the metadata is invalid, Describe returns an error that
+// names the key of the metadata.
 func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
 	if err := keys.ValidateTopic(name, false); err != nil {
 		return Topic{}, err
@@ -87,8 +87,9 @@ func (t *Topics) Describe(ctx context.Context, name string) (Topic, error) {
 	return ParseTopic(name, metadata)
 }
 
-// Create creates a partitioned topic. One that exists comes back as it is, with created false: its
-// count may be another. The error is a *PlainStreamError if a key of that name is in the way.
+// Create creates a partitioned topic. If the topic already exists, Create returns the existing
+// topic with created false. The number of partitions of an existing topic can differ from the
+// argument. The error is a *PlainStreamError if a key with the name of the topic exists.
 func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic Topic, created bool, err error) {
 	if err := keys.ValidateTopic(name, true); err != nil {
 		return Topic{}, false, err
@@ -120,7 +121,7 @@ func (t *Topics) Create(ctx context.Context, name string, partitions int) (topic
 	return topic, created, err
 }
 
-// ParseTopic reads the metadata of a topic.
+// ParseTopic decodes the metadata of a topic.
 func ParseTopic(name string, metadata map[string]string) (Topic, error) {
 	topic := Topic{Name: name}
 	if len(metadata) == 0 {
@@ -144,17 +145,17 @@ func ParseTopic(name string, metadata map[string]string) (Topic, error) {
 	return topic, nil
 }
 
-// DamagedField says that a key of ours holds what nothing of ours has written.
+// DamagedField returns the error for a field of a rafka key whose value rafka cannot have written.
 func DamagedField(key, field, value, want string) error {
 	return fmt.Errorf("field %s of key %s is %.100q, want %s: correct it with HSET", field, key, value, want)
 }
 
-// PlainSplit is the only split of a topic without metadata.
+// PlainSplit returns the only split of a topic without metadata.
 func PlainSplit(topic string) splits.Split {
 	return splits.Split{Topic: topic, Partition: 0, Key: topic}
 }
 
-// PartitionSplit is split i of a partitioned topic.
+// PartitionSplit returns split i of a partitioned topic.
 func PartitionSplit(topic string, i int) splits.Split {
 	return splits.Split{Topic: topic, Partition: i, Key: keys.Partition(topic, i)}
 }

@@ -62,7 +62,7 @@ func TestTopicIsNotCreatedOverAKeyOfItsName(t *testing.T) {
 }
 
 func TestCreateRefusesSenselessValues(t *testing.T) {
-	topics := NewTopics(nil) // nothing is sent
+	topics := NewTopics(nil) // no request is sent
 	for _, n := range []int{-1, 0, keys.MaxPartitions + 1} {
 		_, _, err := topics.Create(t.Context(), "orders", n)
 		require.ErrorContains(t, err, "partitions")

@@ -13,18 +13,18 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// Bounds of a subscription that receives nothing. A connection that died without a word would
-// otherwise be listened to for ever.
+// Limits for a subscription that receives nothing. Without them, Wake would wait forever on a
+// connection that broke without an error.
 const (
-	// wakeSilence is how long it may receive nothing before it is asked whether it lives,
+	// wakeSilence is how long the subscription may receive nothing before Wake sends a PING.
 	wakeSilence = 30 * time.Second
-	// wakePatience is how long the answer may take.
+	// wakePatience is how long the reply to the PING may take.
 	wakePatience = 30 * time.Second
 )
 
-// Wake implements splits.Group. It calls notify once when it has subscribed, since what happened
-// before was not heard, then at every hint. It returns the context's error when ctx ends, or that
-// of the subscription; the caller subscribes again.
+// Wake implements splits.Group. It calls notify once after it has subscribed, because earlier hints
+// did not arrive, and then for every hint. It returns the context's error when ctx ends, or else
+// the error of the subscription. To continue after an error, the caller calls Wake again.
 func (g *Group) Wake(ctx context.Context, notify func()) error {
 	return g.wake(ctx, notify, wakeSilence, wakePatience)
 }
@@ -68,9 +68,9 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// closeWith closes the subscription when ctx ends, which is what interrupts a blocked Receive. The
-// function that it returns closes it too and waits for the goroutine of the other way, if that has
-// run.
+// closeWith closes the subscription when ctx ends, which interrupts a blocked Receive. The returned
+// function closes the subscription too. If ctx has already ended, the function waits until the
+// goroutine that closes the subscription has ended.
 func closeWith(ctx context.Context, sub *redis.PubSub) (finish func()) {
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

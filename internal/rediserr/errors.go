@@ -13,31 +13,32 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// Class says what an error of a Redis request means for what to do next.
+// Class is what an error of a Redis request means for the next step of the caller.
 type Class int
 
-// The classes. After ClassConnection alone it is open whether the request was executed.
+// The classes. Only after ClassConnection is it unknown whether the server executed the request.
 const (
-	// ClassNone: no error; redis.Nil, the answer "nothing", is none either.
+	// ClassNone: the request did not fail. redis.Nil, the reply for a missing value, has this class
+	// too.
 	ClassNone Class = iota
-	// ClassConnection: no answer came, or none that could be read. The request was executed, was
-	// not, or will be.
+	// ClassConnection: no readable reply arrived. The server may have executed the request, may
+	// execute it later, or may never execute it.
 	ClassConnection
-	// ClassTransient: the server refused for a reason that passes by itself (LOADING, OOM,
+	// ClassTransient: the server rejected the request for a temporary reason (LOADING, OOM,
 	// READONLY, CLUSTERDOWN, MOVED, ...).
 	ClassTransient
-	// ClassPermission: the user may not run the command or not touch the key.
+	// ClassPermission: the user may not run the command or may not access the key.
 	ClassPermission
-	// ClassAuth: the server does not accept who we say we are.
+	// ClassAuth: the server did not authenticate the client.
 	ClassAuth
-	// ClassWrongType: the key holds something of another type.
+	// ClassWrongType: the key holds a value of another type.
 	ClassWrongType
-	// ClassFinal: any other refusal. A retry would meet it again.
+	// ClassFinal: any other rejection. A retry would get the same error.
 	ClassFinal
 )
 
-// refusal is what an error reply of a server means. It is recognised by the beginning of its text,
-// after an "ERR " if there is one.
+// serverError describes one kind of error reply. A reply is of this kind if its text begins with
+// prefix, after an optional "ERR ".
 type serverError struct {
 	prefix string
 	class  Class
@@ -63,12 +64,12 @@ const (
 	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
 )
 
-// deniedInScript begins what Redis 7.2 and Valkey, and newer ones, say of a missing permission
-// inside a script.
+// deniedInScript is the beginning of the error for a missing permission inside a script in Valkey
+// and in Redis 7.2 and later.
 const deniedInScript = "ACL failure in script"
 
-// refusals is searched in order. Errors inside scripts begin as those outside do, except those
-// about missing permissions and about unknown commands.
+// serverErrors is searched in order. An error inside a script begins like the same error outside a
+// script, except errors about missing permissions and unknown commands.
 var serverErrors = []serverError{
 	{
 		"WRONGTYPE",
@@ -153,25 +154,25 @@ var serverErrors = []serverError{
 	{"EXECABORT", ClassFinal, ""},
 }
 
-// idsUsedUp begins what a stream says whose last ID is the highest possible one.
+// idsUsedUp is the beginning of the error of a stream whose last ID is the highest possible ID.
 const idsUsedUp = "The stream has exhausted the last possible ID"
 
-// Exhausted reports whether a stream refused an entry because it has no ID left for it.
+// Exhausted reports whether a stream rejected an entry because the stream has no IDs left.
 func Exhausted(err error) bool { return redis.HasErrorPrefix(err, idsUsedUp) }
 
-// SlotMoves reports whether a request was refused because it named keys of a slot that is on the
-// move, not all of which were found in one place.
+// SlotMoves reports whether a cluster rejected a request because the keys belong to a slot that is
+// moving, and not all keys are on one node.
 func SlotMoves(err error) bool { return redis.HasErrorPrefix(err, "TRYAGAIN") }
 
-// Classify tells what an error of a Redis client means. It looks through wrapping.
+// Classify returns the class of an error of a Redis client. The error can be wrapped.
 func Classify(err error) Class {
 	class, _ := diagnose(err)
 	return class
 }
 
-// Explain adds a remedy to an error of a Redis client, in words for users. errors.Is and errors.As
-// still see the cause. Errors without a known remedy, and those that were explained before, come
-// back as they are.
+// Explain adds a remedy for users to an error of a Redis client. errors.Is and errors.As still find
+// the cause. Explain returns the error unchanged if the error already has a remedy or if the remedy
+// is unknown.
 func Explain(err error) error {
 	if _, before := errors.AsType[*explained](err); before {
 		return err
@@ -187,8 +188,8 @@ func WithRemedy(cause error, remedy string) error {
 	return &explained{cause: cause, remedy: remedy}
 }
 
-// Explained returns the error in the chain that a remedy was added to, with the remedy; nil if there
-// is none.
+// Explained returns the error in the chain that has a remedy, with the remedy. It returns nil if no
+// error in the chain has a remedy.
 func Explained(err error) error {
 	if with, ok := errors.AsType[*explained](err); ok {
 		return with
@@ -201,18 +202,18 @@ type explained struct {
 	remedy string
 }
 
-// Error is one line, however many answers the cause has, and holds nothing of them that a terminal
-// could obey.
+// Error returns a single line, even if the cause contains several replies. It replaces the
+// characters of the cause that could control a terminal.
 func (e *explained) Error() string {
 	return keys.Visible(strings.ReplaceAll(e.cause.Error(), "\n", ", ")) + " (" + e.remedy + ")"
 }
 
 func (e *explained) Unwrap() error { return e.cause }
 
-// diagnose finds the class and the remedy of an error.
+// diagnose returns the class and the remedy of an error.
 func diagnose(err error) (Class, string) {
 	var refused redis.Error
-	var shut interface{ Refusal() string } // a connection that the server did not let in
+	var shut interface{ Refusal() string } // the server rejected the connection
 	switch {
 	case withoutMaster(err):
 		return diagnoseSentinels(err)
@@ -245,10 +246,10 @@ func diagnoseServerError(err error) (Class, string) {
 	return ClassFinal, ""
 }
 
-// insideScript finds the error of a command in that of the script which it ended. Redis 7.0 and
-// later do not wrap it; the embedded server does ("ERR Error compiling script (new function): :1:
-// WRONGTYPE ..."), and so do some that only speak the protocol ("ERR Error running script (call to
-// f_<sha>): @user_script:1: WRONGTYPE ...").
+// insideScript finds the error of a command in the error of the script that the command ended.
+// Redis 7.0 and later do not wrap the command's error. The embedded server wraps it ("ERR Error
+// compiling script (new function): :1: WRONGTYPE ..."), and so do some other servers that implement
+// the protocol ("ERR Error running script (call to f_<sha>): @user_script:1: WRONGTYPE ...").
 func insideScript(text string) (redis.Error, bool) {
 	if !strings.Contains(text, "Error running script") && !strings.Contains(text, "Error compiling script") {
 		return nil, false
@@ -266,7 +267,7 @@ func insideScript(text string) (redis.Error, bool) {
 	return nil, false
 }
 
-// Error is an error reply of a server that came as a part of something else.
+// Error is an error reply of a server that was part of another reply or error.
 type Error string
 
 func (t Error) Error() string { return string(t) }
@@ -289,11 +290,12 @@ func connectionRemedy(err error) string {
 	case Unreachable(err):
 		return remedyUnreachable
 	}
-	return "" // not from the network: it speaks for itself
+	return "" // not a network error: its text needs no remedy
 }
 
-// Unreachable reports whether the error says that the network or the server was away, as opposed to
-// an answer, and to what this process found wrong by itself.
+// Unreachable reports whether the error means that the network or the server was unreachable. It
+// returns false for replies of the server and for errors that this process detected without the
+// network.
 func Unreachable(err error) bool {
 	var failed net.Error
 	return errors.As(err, &failed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
@@ -301,26 +303,27 @@ func Unreachable(err error) bool {
 		strings.Contains(err.Error(), clientPrefix)
 }
 
-// clientPrefix begins what go-redis itself says of connections, sentinels and clusters that it
-// can't reach: it has no types for that.
+// clientPrefix is the beginning of go-redis' own errors about connections, Sentinels and clusters
+// that it cannot reach. go-redis has no types for these errors.
 const clientPrefix = "redis: "
 
-// NeverSent reports whether the error proves that the request did not leave this process. It holds
-// for one attempt: a client that retries by itself may have sent it before.
+// NeverSent reports whether the error proves that the request did not leave this process. The proof
+// is only for the last attempt: a client that retries automatically may have sent the request in an
+// earlier attempt.
 func NeverSent(err error) bool {
 	return withoutMaster(err) || failedDial(err) || errors.Is(err, redis.ErrPoolTimeout) ||
 		errors.Is(err, redis.ErrPoolExhausted) ||
 		errors.Is(err, redis.ErrClosed)
 }
 
-// TimedOut reports whether the error says that an answer took too long.
+// TimedOut reports whether the error means that a reply took too long.
 func TimedOut(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// ExplainRead is Explain for requests whose answers have entries of any size: a connection that
-// ends does not prove that the server is away.
+// ExplainRead is like Explain, but for requests whose replies contain entries of any size. For
+// these requests, a closed connection does not prove that the server is unreachable.
 func ExplainRead(err error) error {
 	if CutOff(err) && !NeverSent(err) {
 		return &explained{cause: err, remedy: remedyCut}
@@ -328,7 +331,7 @@ func ExplainRead(err error) error {
 	return Explain(err)
 }
 
-// CutOff reports whether the error says that a connection ended which was there.
+// CutOff reports whether the error means that an established connection was closed.
 func CutOff(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
@@ -339,8 +342,8 @@ func failedDial(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// UnknownCommand reports whether the server itself does not know a command: a server in the place
-// of a Sentinel knows none of theirs.
+// UnknownCommand reports whether the server does not know a command. For example, a server that is
+// not a Sentinel does not know the Sentinel commands.
 func UnknownCommand(err error) bool {
 	return !withoutMaster(err) && redis.HasErrorPrefix(err, "unknown command")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Any error has a class, the same however it is wrapped and explained; and what explains it is one
-// line that has the error in it.
+// Every error has a class, which does not change when the error is wrapped and explained. The
+// explained error is a single line that contains the error.
 func FuzzErrorsAreClassified(f *testing.F) {
 	for _, r := range serverErrors {
 		f.Add(r.prefix + " because")
@@ -49,7 +49,7 @@ func FuzzErrorsAreClassified(f *testing.F) {
 	})
 }
 
-// What a script met inside is of the class that it is of outside.
+// An error inside a script has the same class as the same error outside a script.
 func FuzzErrorsInsideScripts(f *testing.F) {
 	for i := range serverErrors {
 		f.Add(uint8(i), "because", "f_0123456789")
@@ -59,7 +59,7 @@ func FuzzErrorsInsideScripts(f *testing.F) {
 		r := serverErrors[int(which)%len(serverErrors)]
 		for _, other := range serverErrors {
 			if strings.Contains(function, other.prefix) {
-				return // names that another error first
+				return // the text contains another error first
 			}
 		}
 		if strings.Contains(function+reason, "unauthenticated") {

@@ -20,12 +20,12 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// noMaster is what go-redis says when the Sentinels gave these answers.
+// noMaster returns the error of go-redis when the Sentinels gave these replies.
 func noMaster(answers ...error) error {
 	return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(answers...))
 }
 
-// shut is the error of a connection that the server did not let in.
+// shut is the error of a connection that the server rejected.
 type shut string
 
 func (s shut) Error() string   { return string(s) }
@@ -221,7 +221,7 @@ func TestNeverSentNeedsProof(t *testing.T) {
 	}
 }
 
-// What a real server says is the proof of the table above.
+// The replies of a real server prove the table above.
 func TestClassifyOfWhatARealServerSays(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client(t)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// GrantRemedy says how to give a user rules.
+// GrantRemedy returns the remedy that grants these ACL rules to a user.
 func GrantRemedy(rules ...string) string {
 	return fmt.Sprintf(
 		"the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
@@ -14,11 +14,11 @@ func GrantRemedy(rules ...string) string {
 	)
 }
 
-// commandDenied finds the command in the words in which servers deny one, by itself or, from Redis
-// 7.2 and Valkey on, in a script.
+// commandDenied finds the denied command in the error of a server. Redis before 7.2 uses this text
+// only for a command outside a script. Valkey, and Redis 7.2 and later, use it inside scripts too.
 var commandDenied = regexp.MustCompile(`permissions? to run the '([^']+)' command`)
 
-// permissionRemedy is the remedy for the error of a server that denies something.
+// permissionRemedy returns the remedy for a server's error about a missing permission.
 func permissionRemedy(text string) string {
 	switch found := commandDenied.FindStringSubmatch(text); {
 	case found != nil:
@@ -31,9 +31,9 @@ func permissionRemedy(text string) string {
 	return GrantRemedy("+<command>")
 }
 
-// NamesCommand reports whether the error denies a command that was sent by itself, and names it.
-// One that was called in a script is named with neither its key nor the other commands that the
-// script needs.
+// NamesCommand reports whether the error names a denied command that was sent outside a script. It
+// returns false for a command inside a script: that error names neither the key nor the other
+// commands that the script needs.
 func NamesCommand(err error) bool {
 	text := err.Error()
 	return commandDenied.MatchString(text) && !strings.Contains(text, deniedInScript)

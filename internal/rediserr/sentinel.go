@@ -7,16 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// noSentinel begins what go-redis says when no Sentinel could tell the master, with the answers of
-// all of them behind it. It has no type for that.
+// noSentinel is the beginning of go-redis' error when no Sentinel reported the master. The replies
+// of all Sentinels follow. go-redis has no type for this error.
 const noSentinel = clientPrefix + "all sentinels specified in configuration are unreachable"
 
-// withoutMaster reports whether a request was not sent because no Sentinel could tell where the
-// master is.
+// withoutMaster reports whether a request was not sent because no Sentinel reported the address of
+// the master.
 func withoutMaster(err error) bool { return err != nil && strings.Contains(err.Error(), noSentinel) }
 
-// judgeSentinels finds the class and the remedy of such an error. "Nothing" is what a Sentinel
-// answers that does not know the name.
+// diagnoseSentinels returns the class and the remedy of an error for which withoutMaster is true.
+// redis.Nil is the reply of a Sentinel that does not know the name of the master.
 func diagnoseSentinels(err error) (Class, string) {
 	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that "+
 		"they are up"
@@ -41,7 +41,7 @@ func diagnoseSentinels(err error) (Class, string) {
 	return class, remedy
 }
 
-// joined takes an error apart that holds several.
+// causes returns the errors that err joins, or nil if err joins none.
 func causes(err error) []error {
 	for ; err != nil; err = errors.Unwrap(err) {
 		if several, ok := err.(interface{ Unwrap() []error }); ok {

@@ -11,8 +11,8 @@ import (
 
 const remedyPlain = "use redis:// in `url` and leave `tls.enabled` off, or name its TLS port"
 
-// tlsRemedy says what to do about an error of a connection that TLS may be the cause of; "" if it
-// is not.
+// tlsRemedy returns the remedy for a connection error that TLS may have caused. It returns "" if
+// TLS is not the cause.
 func tlsRemedy(err error) string {
 	if _, noTLS := errors.AsType[tls.RecordHeaderError](err); noTLS {
 		return "the server does not speak TLS on this port: " + remedyPlain
