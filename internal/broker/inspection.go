@@ -22,9 +22,11 @@ import (
 const (
 	// lightEnds is the maximum size of both entries together, in bytes, for XINFO STREAM.
 	lightEnds = 64 << 10
-	// narrowEnds replaces lightEnds after a reply with entries did not arrive,
+	// narrowEnds is the limit instead of lightEnds for some time after a reply with entries did not
+	// arrive.
 	narrowEnds = 1 << 10
-	// for the time narrowFor. The time is limited because the cause may have been an outage.
+	// narrowFor is how long narrowEnds is the limit. The time is limited because the cause may have
+	// been an outage.
 	narrowFor = 10 * time.Minute
 )
 

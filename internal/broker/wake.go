@@ -13,8 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// Limits for a subscription that receives nothing. Without them, Wake would wait forever on a
-// connection that broke without an error.
+// These constants are timeouts of a subscription that receives nothing. Without them, Wake would
+// wait forever on a connection that broke without an error.
 const (
 	// wakeSilence is how long the subscription may receive nothing before Wake sends a PING.
 	wakeSilence = 30 * time.Second
