@@ -7,7 +7,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-// ACL describes the user of a server for whom [ACL.Rules] returns the rules.
+// ACL describes a user of the server. [ACL.Rules] returns the rules of that user.
 type ACL struct {
 	Role Role
 	// Topic is the stream_name. For an admin, "" stands for all topics, and thereby for all keys,
@@ -15,19 +15,19 @@ type ACL struct {
 	Topic string
 	// Group is the consumer_group of a reader. Other roles ignore it.
 	Group string
-	// Partitions is the number of partitions that the topic has or will have. The patterns of keys then
-	// match no number with more digits. 0 stands for the largest number possible.
+	// Partitions is the number of partitions that the topic has or will have. The patterns of keys
+	// then match no number with more digits. 0 stands for the largest number possible.
 	Partitions int
 	// Minimal leaves out optional permissions.
 	Minimal bool
-	// Creates is true if a writer's field partitions is set, so that the writer must be able to create
-	// the topic.
+	// Creates is true if a writer's field partitions is set, so that the writer must be able to
+	// create the topic.
 	Creates bool
 }
 
 // Rules returns the rules for ACL SETUSER, for keys, channels and commands in this order, that give
-// a user exactly the permissions of the role. They work on Redis 7.0, Valkey 7.2, and newer. The error
-// names the invalid field.
+// a user exactly the permissions of the role. They work on Redis 7.0, Valkey 7.2, and newer. The
+// error names the invalid field.
 func (a ACL) Rules() ([]string, error) {
 	if a.Role != RoleAdmin || a.Topic != "" {
 		if err := keys.ValidateTopic(a.Topic, false); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// requiredCommands are the commands that rafka requires. Optional commands of scripts are not in the
-// list. EXPIRETIME stands for two features of Redis 7.0 that can't be checked without a stream:
+// requiredCommands are the commands that rafka requires. Optional commands of scripts are not in
+// the list. EXPIRETIME stands for two features of Redis 7.0 that can't be checked without a stream:
 // streams count the entries ever added, and XGROUP SETID sets that count for a group.
 var requiredCommands = []string{
 	"EXPIRETIME",
@@ -61,11 +61,11 @@ func (e *OldServerError) Error() string {
 	)
 }
 
-// CheckServer checks that the server knows all required commands. On a cluster it checks every master
-// that it can reach, and needs to reach at least one: the partitions of the others have errors of
-// their own. The error is an *OldServerError if commands are missing. Reported versions are ignored,
-// because managed services and proxies fake them. A server that does not permit the check is assumed
-// to be capable. CheckServer writes nothing.
+// CheckServer checks that the server knows all required commands. On a cluster it checks every
+// master that it can reach, and needs to reach at least one: the partitions of the others have
+// errors of their own. The error is an *OldServerError if commands are missing. Reported versions
+// are ignored, because managed services and proxies fake them. A server that does not permit the
+// check is assumed to be capable. CheckServer writes nothing.
 func CheckServer(ctx context.Context, client redis.UniversalClient) error {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {

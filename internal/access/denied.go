@@ -15,9 +15,9 @@ import (
 )
 
 // When a server denies a command inside a script, its error names no command (Redis 7.0), or only
-// one (Redis 7.2, Valkey), and never the key. The errors in this file name all commands and keys. The
-// check script finds the commands by redis.acl_check_cmd. It finds the keys one by one, because a
-// server checks the keys of a script before it runs the script.
+// one (Redis 7.2, Valkey), and never the key. The errors in this file name all commands and keys.
+// The check script finds the commands by redis.acl_check_cmd. It finds the keys one by one, because
+// a server checks the keys of a script before it runs the script.
 
 // deniedCommands returns the error for commands that the user may not run.
 func deniedCommands(denied []aclQuery) error {
@@ -63,8 +63,8 @@ func unique(words []string) []string {
 	return seen
 }
 
-// findDeniedKeys returns, for each call that the server denied because of its keys, the denied keys.
-// Other calls have none.
+// findDeniedKeys returns, for each call that the server denied because of its keys, the denied
+// keys. Other calls have none.
 func findDeniedKeys(
 	ctx context.Context,
 	client redis.UniversalClient,
@@ -97,12 +97,13 @@ func findDeniedKeys(
 	return denied
 }
 
-// NameDenied adds to the error of a script the commands or the keys that the server denied. It returns
-// every other error unchanged, and also an error for which the server reports nothing denied, because
-// it has no redis.acl_check_cmd or because the permission was granted in the meantime.
+// NameDenied adds to the error of a script the commands or the keys that the server denied. It
+// returns every other error unchanged, and also an error for which the server reports nothing
+// denied, because it has no redis.acl_check_cmd or because the permission was granted in the
+// meantime.
 //
-// It sends up to two requests. Call it where an error is logged or returned to the user, not for each
-// attempt that fails.
+// It sends up to two requests. Call it where an error is logged or returned to the user, not for
+// each attempt that fails.
 func NameDenied(ctx context.Context, client redis.UniversalClient, err error) error {
 	if rediserr.Classify(err) != rediserr.ClassPermission || rediserr.NamesCommand(err) {
 		return err

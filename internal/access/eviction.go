@@ -9,22 +9,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Eviction is which keys the servers evict when their memory is full, by their maxmemory-policy. The
-// zero value means none (noeviction), or that the servers don't report their policy.
+// Eviction is which keys the servers evict when their memory is full, by their maxmemory-policy.
+// The zero value means none (noeviction), or that the servers don't report their policy.
 type Eviction struct {
 	// ExpiringKeys is true if keys with an expiry are evicted (volatile-lru and similar policies).
-	// Streams and topics have no expiry. Groups and leases have one unless they are kept forever, see
-	// [broker.KeepUnused]. The state of a producer always has one: if it is evicted, an append that is
-	// repeated at that moment can be written twice.
+	// Streams and topics have no expiry. Groups and leases have one unless they are kept forever,
+	// see [broker.KeepUnused]. The state of a producer always has one: if it is evicted, an append
+	// that is repeated at that moment can be written twice.
 	ExpiringKeys bool
-	// Warning is a warning with a remedy if any key can be evicted (allkeys-lru and similar policies),
-	// else "".
+	// Warning is a warning with a remedy if any key can be evicted (allkeys-lru and similar
+	// policies), else "".
 	Warning string
 }
 
-// QueryEviction queries the policy of the server, or of each master of a cluster. A server that does
-// not answer, or does not permit INFO, counts as one without eviction. CONFIG is not used, because
-// managed services don't have it.
+// QueryEviction queries the policy of the server, or of each master of a cluster. A server that
+// does not answer, or does not permit INFO, counts as one without eviction. CONFIG is not used,
+// because managed services don't have it.
 func QueryEviction(ctx context.Context, client redis.UniversalClient) Eviction {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {

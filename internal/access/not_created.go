@@ -11,8 +11,8 @@ import (
 )
 
 // NotCreatedYet returns a line for the log if the topic or its group does not exist yet, "" if both
-// exist or if the server does not answer. Neither is an error: a reader waits for the topic, and its
-// first heartbeat creates the group.
+// exist or if the server does not answer. Neither is an error: a reader waits for the topic, and
+// its first heartbeat creates the group.
 func NotCreatedYet(ctx context.Context, client redis.UniversalClient, topic, group string) string {
 	described, err := broker.NewTopics(client).Describe(ctx, topic)
 	if err != nil {

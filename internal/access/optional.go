@@ -12,9 +12,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// MissingOptionalForReader returns a warning that names the optional permissions which the user of a
-// reader lacks, and the remedy. It returns "" if none is missing, or if the server does not answer.
-// Call it after CheckReader has passed.
+// MissingOptionalForReader returns a warning that names the optional permissions which the user of
+// a reader lacks, and the remedy. It returns "" if none is missing, or if the server does not
+// answer. Call it after CheckReader has passed.
 func MissingOptionalForReader(ctx context.Context, client redis.UniversalClient, topic, group string) string {
 	described, err := broker.NewTopics(client).Describe(ctx, topic)
 	if err != nil {

@@ -166,14 +166,15 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic broker.Topic) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
-// A dead node stops only its partitions: whoever starts meanwhile reports them and works on the others.
+// A dead node stops only its own partitions: a pipeline that starts meanwhile reports them and works
+// on the other partitions.
 func TestChecksPassThoughANodeIsAway(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
 	client := cluster.Client(t)
 	ctx := t.Context()
 	name, dead := "", (*redistest.Server)(nil)
-	for i := 0; dead == nil; i++ { // a topic whose metadata are elsewhere than one of its partitions
+	for i := 0; dead == nil; i++ { // a topic with its metadata on another node than one of its partitions
 		name = fmt.Sprintf("orders%d", i)
 		for p := range 4 {
 			if m := cluster.Master(t, keys.Partition(name, p)); m != cluster.Master(t, name) {

@@ -37,7 +37,7 @@ func assertDocumented(t *testing.T, seen map[Role][]outcome) {
 		fresh = fill(t, fresh, string(role)+" table", table(role, seen[role]))
 	}
 	if *update {
-		require.NoError(t, os.WriteFile(permissionsDoc, []byte(fresh), 0o644)) //nolint:gosec // a page for everybody
+		require.NoError(t, os.WriteFile(permissionsDoc, []byte(fresh), 0o644)) //nolint:gosec // the page is public
 		return
 	}
 	stale := fresh != string(text) // to show both would fill pages
@@ -83,8 +83,8 @@ func table(role Role, outcomes []outcome) string {
 	return b.String()
 }
 
-// oldWords puts what newer servers say of ann into the words of Redis 7.0, which are those of the
-// document.
+// oldWords translates the errors of newer servers about user ann to the errors of Redis 7.0, which
+// the document shows.
 var oldWords = strings.NewReplacer(
 	"NOPERM User ann has no permissions",
 	"NOPERM this user has no permissions",

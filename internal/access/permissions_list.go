@@ -58,9 +58,9 @@ const (
 	whyCreate   = "creating the topic, and again after its metadata was lost"
 )
 
-// permissions lists every command that rafka sends, by sender. The checks, the output of `rafka acl`
-// and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are not in
-// the list, because servers permit them to every user.
+// permissions lists every command that rafka sends, by sender. The checks, the output of `rafka
+// acl` and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are
+// not in the list, because servers permit them to every user.
 var permissions = []permission{
 	{byConnection, optional, "CLIENT SETNAME n", "the connections have a name in CLIENT LIST"},
 	{byConnection, optional, "INFO memory", "rafka warns of an eviction policy that loses data"},

@@ -203,7 +203,7 @@ func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {
 	return "", firstError([]error{topics, topic, groups, group})
 }
 
-// required tells whether the user can't do without the rule.
+// required reports whether the user can't work without the rule.
 func (a ACL) required(rule string) bool {
 	group := a.Group
 	if a.Role != RoleReader {

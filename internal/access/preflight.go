@@ -15,9 +15,9 @@ import (
 )
 
 // CheckReader checks that the group can read the topic: the server answers and knows all required
-// commands, the keys have the right types, and the user has the required permissions. The error names
-// the problem and the remedy. A partition on a cluster node that is unavailable is not an error: the
-// reader reports it, and reads the other partitions. CheckReader writes nothing.
+// commands, the keys have the right types, and the user has the required permissions. The error
+// names the problem and the remedy. A partition on a cluster node that is unavailable is not an
+// error: the reader reports it, and reads the other partitions. CheckReader writes nothing.
 func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group string) error {
 	if err := keys.ValidateGroup(group); err != nil {
 		return err
@@ -60,9 +60,9 @@ func readerChecks(client redis.UniversalClient, topic broker.Topic, group string
 }
 
 // CheckWriter is CheckReader for writing to the topic. partitions is the number of partitions with
-// which the writer creates a topic without metadata, 0 if it uses such a topic as it is. The error is
-// a *broker.PlainStreamError if the topic can't be created because a key has its name. On a cluster,
-// the node of the topic and at least one node with partitions must be available.
+// which the writer creates a topic without metadata, 0 if it uses such a topic as it is. The error
+// is a *broker.PlainStreamError if the topic can't be created because a key has its name. On a
+// cluster, the node of the topic and at least one node with partitions must be available.
 func CheckWriter(ctx context.Context, client redis.UniversalClient, topic string, partitions int) error {
 	described, err := checkTopic(ctx, client, topic)
 	if err != nil {

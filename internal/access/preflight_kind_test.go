@@ -10,7 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// A client of the wrong kind, or for a database that is not there, is told what to set.
+// The error for a client of the wrong kind, or with a database that does not exist, names the field
+// to set.
 func TestAServerOfAnotherKindIsNamedWithTheRemedy(t *testing.T) {
 	server := redistest.Start(t)
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})

@@ -18,8 +18,8 @@ import (
 // checksPerPipeline is the largest number of checks in one pipeline.
 const checksPerPipeline = 500
 
-// slotCheck is one call of check.lua: it queries the permissions of the user on keys of one slot, and
-// tries writes.
+// slotCheck is one call of check.lua: it queries the permissions of the user on keys of one slot,
+// and tries writes.
 type slotCheck struct {
 	keys        []checkedKey
 	permissions []permission
@@ -35,8 +35,8 @@ type checkedKey struct {
 	kind keys.Kind
 }
 
-// typesOf are the Redis types of keys that exist. A key of [keys.KindPlain] can have any type, as long
-// as no command needs it.
+// typesOf are the Redis types of keys that exist. A key of [keys.KindPlain] can have any type, as
+// long as no command needs it.
 var typesOf = map[keys.Kind]string{
 	keys.KindStream:   "stream",
 	keys.KindMetadata: "hash",
@@ -155,7 +155,7 @@ func (c slotCheck) decode(r script.Result) error {
 	for i, key := range c.keys {
 		found, want := types[i], typesOf[key.kind]
 		if rediserr.Classify(rediserr.Error(found)) == rediserr.ClassPermission {
-			continue // a user who may not run TYPE can still read and write
+			continue // a user without permission for TYPE can still read and write
 		}
 		if found != "none" && found != want && want != "" {
 			return rediserr.Explain(

@@ -14,8 +14,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// Admin describes and changes topics and groups. It is safe for concurrent use and does not close its
-// client.
+// Admin describes and changes topics and groups. It is safe for concurrent use and does not close
+// its client.
 type Admin struct {
 	client redis.UniversalClient
 	topics *broker.Topics
@@ -68,7 +68,8 @@ func (a *Admin) now(ctx context.Context) (int64, error) {
 // alive returns the lower bound of the deadlines of live members, as ZRANGEBYSCORE takes it.
 func alive(now int64) string { return "(" + strconv.FormatInt(now, 10) }
 
-// exec sends a pipeline, if it is not empty, and returns the error of the first command that failed.
+// exec sends a pipeline, if it is not empty, and returns the error of the first command that
+// failed.
 func exec(ctx context.Context, pipe redis.Pipeliner) error {
 	if pipe.Len() == 0 {
 		return nil
@@ -82,8 +83,8 @@ func exec(ctx context.Context, pipe redis.Pipeliner) error {
 	return rediserr.Explain(err)
 }
 
-// replyError returns the error of a command whose first argument is a key, with the key in it: a server
-// that denies a key, or finds another type, does not name the key.
+// replyError returns the error of a command whose first argument is a key, with the key in it: a
+// server that denies a key, or finds another type, does not name the key.
 func replyError(c redis.Cmder) error {
 	err := rediserr.Explain(c.Err())
 	args := c.Args()

@@ -55,8 +55,8 @@ type DeletedPosition struct {
 	Split splits.Split `json:"split"`
 	// Committed is the committed offset, nil if there was none.
 	Committed *splits.Offset `json:"-"`
-	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not create.
-	// It is not deleted.
+	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not
+	// create. It is not deleted.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 }
 
@@ -69,11 +69,11 @@ func (p DeletedPosition) MarshalJSON() ([]byte, error) {
 	}{plain(p), offsetText(p.Committed)})
 }
 
-// DeleteGroup deletes a group with its offsets, and the Redis consumer groups that mirror the offsets.
-// With dryRun it only returns what it would delete. A member that joins later starts at its
-// start_offset. The error is a *GroupAliveError if the group has live members, and a
-// *GroupNotFoundError if nothing of the group is stored. The group's own keys are deleted last, so a
-// deletion that failed can be repeated.
+// DeleteGroup deletes a group with its offsets, and the Redis consumer groups that mirror the
+// offsets. With dryRun it only returns what it would delete. A member that joins later starts at
+// its start_offset. The error is a *GroupAliveError if the group has live members, and a
+// *GroupNotFoundError if nothing of the group is stored. The group's own keys are deleted last, so
+// a deletion that failed can be repeated.
 func (a *Admin) DeleteGroup(ctx context.Context, topic, group string, dryRun bool) (DeletedGroup, error) {
 	for _, err := range []error{keys.ValidateTopic(topic, false), keys.ValidateGroup(group)} {
 		if err != nil {
@@ -131,8 +131,8 @@ func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool)
 	return script.Unexpected(deleteGroupScript, value)
 }
 
-// dropLeases deletes what is stored for the splits, unless a lease is alive. It returns the splits for
-// which something was stored.
+// dropLeases deletes what is stored for the splits, unless a lease is alive. It returns the splits
+// for which something was stored.
 func (a *Admin) dropLeases(
 	ctx context.Context,
 	topic, group string,

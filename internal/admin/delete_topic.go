@@ -48,8 +48,9 @@ type DeletedMembers struct {
 	Members []string `json:"members"`
 }
 
-// DeleteTopic deletes a topic, plain or partitioned: its streams, and all keys of the topic, its groups
-// and its producers. It scans all keys, because the topic's metadata do not name groups and producers.
+// DeleteTopic deletes a topic, plain or partitioned: its streams, and all keys of the topic, its
+// groups and its producers. It scans all keys, because the topic's metadata do not name groups and
+// producers.
 //
 // Partitions are deleted one by one, each together with its leases. The metadata and the groups are
 // deleted last, so a deletion that failed can be repeated. The error is a *TopicNotFoundError if
@@ -93,7 +94,7 @@ func (a *Admin) deleteTopic(ctx context.Context, d TopicDeletion) (DeletedTopic,
 	all := topic.Splits()
 	states, err := a.states(ctx, all)
 	if err != nil {
-		return DeletedTopic{}, err // for example, one of the keys has another type
+		return DeletedTopic{}, err // for example, a key has another type
 	}
 	leftover := leftoverKeysOf(topic, a.withoutMarks(ctx, names))
 	deleted.Keys = leftover.size()

@@ -188,7 +188,7 @@ func TestDeletedTopicLeavesNothingAndOthersAlone(t *testing.T) {
 				topic := written(t, s.Client, other, 2)
 				used(t, s.Client, topic, "billing", "m1")
 			}
-			plain := broker.Topic{Name: name + ":3"} // which is no partition of a topic of two
+			plain := broker.Topic{Name: name + ":3"} // not a partition of the topic, which has two
 			s.Add(t, plain.Name, "5-0")
 			used(t, s.Client, plain, "billing", "m1")
 			kept := keysOf(t, s.Client)

@@ -47,8 +47,8 @@ type GroupDescription struct {
 // GroupPartition is the lease and the position of a group on one partition.
 type GroupPartition struct {
 	Split splits.Split `json:"split"`
-	// Owner is the member that holds the lease, or that held it last if Expires is 0. It is empty if
-	// the lease was released or never claimed.
+	// Owner is the member that holds the lease, or that held it last if Expires is 0. It is empty
+	// if the lease was released or never claimed.
 	Owner string `json:"owner,omitempty"`
 	Epoch uint64 `json:"epoch"`
 	// Expires is the time after which the lease ends, unless its owner renews it.
@@ -88,9 +88,9 @@ func (p *GroupPartition) fail(err error, damaged *problemList) {
 	}
 }
 
-// DescribeGroup describes a group. The error is a *GroupNotFoundError if the group does not exist. If
-// its members or some partitions can't be read, it describes the rest and returns a *PartialError.
-// The number of round trips does not depend on the number of partitions.
+// DescribeGroup describes a group. The error is a *GroupNotFoundError if the group does not exist.
+// If its members or some partitions can't be read, it describes the rest and returns a
+// *PartialError. The number of round trips does not depend on the number of partitions.
 func (a *Admin) DescribeGroup(ctx context.Context, topic, group string) (GroupDescription, error) {
 	for _, err := range []error{keys.ValidateTopic(topic, false), keys.ValidateGroup(group)} {
 		if err != nil {
@@ -133,8 +133,8 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
 
-// fillGroup reads the group's keys. It returns the topic with the number of partitions that the group
-// has seen.
+// fillGroup reads the group's keys. It returns the topic with the number of partitions that the
+// group has seen.
 func (a *Admin) fillGroup(
 	ctx context.Context,
 	d *GroupDescription,
@@ -198,8 +198,8 @@ func (a *Admin) positions(
 	return partitions, nil
 }
 
-// fill decodes the fields of a lease: owner, epoch, expires_ms, offset, read, accounted. Missing fields
-// are 0.
+// fill decodes the fields of a lease: owner, epoch, expires_ms, offset, read, accounted. Missing
+// fields are 0.
 func (p *GroupPartition) fill(stored script.Reply, key string, now int64) error {
 	p.Owner = stored.Word(0)
 	p.Epoch, _ = stored.Number(1)

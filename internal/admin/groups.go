@@ -25,8 +25,8 @@ type GroupSummary struct {
 }
 
 // ListGroups returns the groups of a topic, or of all topics if topic is "", in the order of their
-// names. It scans all keys. For a topic that does not exist it returns no groups. If some groups can't
-// be read, it returns the other groups and a *PartialError.
+// names. It scans all keys. For a topic that does not exist it returns no groups. If some groups
+// can't be read, it returns the other groups and a *PartialError.
 func (a *Admin) ListGroups(ctx context.Context, topic string) ([]GroupSummary, error) {
 	if topic != "" {
 		if err := keys.ValidateTopic(topic, false); err != nil {
@@ -101,7 +101,7 @@ func (g groupReplies) summary() (GroupSummary, error) {
 	return GroupSummary{Topic: g.topic, Group: g.group, Type: kind, Members: int(g.members.Val())}, nil
 }
 
-// topicAndGroup is a topic and one of its groups.
+// topicAndGroup is a topic and a group that reads it.
 type topicAndGroup struct {
 	// topic has the number of partitions that the group has seen, if the topic lost its metadata.
 	topic broker.Topic

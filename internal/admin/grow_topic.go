@@ -18,9 +18,9 @@ type GrownTopic struct {
 	Before int `json:"partitions_before"`
 }
 
-// GrowTopic raises the number of partitions. It changes nothing if the topic has that number already.
-// The error is a *TopicNotFoundError if the topic does not exist. A plain topic can't grow, and no
-// topic can shrink.
+// GrowTopic raises the number of partitions. It changes nothing if the topic has that number
+// already. The error is a *TopicNotFoundError if the topic does not exist. A plain topic can't
+// grow, and no topic can shrink.
 //
 // Members of groups read the new partitions from their first entry, whatever their start_offset.
 // Outputs use the new partitions after they have read the topic's metadata again. Keys move between

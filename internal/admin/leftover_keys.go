@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// leftoverKeys are the keys of a topic other than its streams: the keys in the topic's slot, and the
-// keys of each partition.
+// leftoverKeys are the keys of a topic other than its streams: the keys in the topic's slot, and
+// the keys of each partition.
 type leftoverKeys struct {
 	topic      []string
 	partitions []partitionKeys
@@ -56,8 +56,8 @@ func (r leftoverKeys) size() int {
 	return n
 }
 
-// markTTL is how long a mark stays that shows the owner of a lease that its topic was deleted. Members
-// read it within their session.
+// markTTL is how long a mark stays that shows the owner of a lease that its topic was deleted.
+// Members read it within their session.
 const markTTL = time.Hour
 
 // withoutMarks returns the keys without leases that consist of the mark of an earlier deletion.

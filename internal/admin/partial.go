@@ -10,8 +10,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
-// PartialError is returned together with an incomplete result. It names everything that is damaged, has
-// another type or is not permitted; everything else is in the result.
+// PartialError is returned together with an incomplete result. It names everything that is damaged,
+// has another type or is not permitted; everything else is in the result.
 type PartialError struct {
 	// Problems has at least one error. Each error names the key and the remedy.
 	Problems []error
@@ -67,7 +67,7 @@ func affectsMany(class rediserr.Class, err error) bool {
 	return class == rediserr.ClassConnection && rediserr.Unreachable(err)
 }
 
-// err returns the *PartialError, nil if there are no errors.
+// err returns the *PartialError, or nil without errors.
 func (p *problemList) err() error {
 	if len(p.found) == 0 {
 		return nil

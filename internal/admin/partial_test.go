@@ -126,7 +126,7 @@ func TestADamagedPartitionDoesNotHideTheOthers(t *testing.T) {
 	})
 }
 
-// A user who may see one topic sees it, however many others there are.
+// A user with permissions for one topic sees that topic next to any number of other topics.
 func TestTopicsThatAUserMayNotSeeDoNotHideTheOthers(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	ctx := t.Context()

@@ -17,8 +17,8 @@ import (
 // Seek are the arguments of SeekGroup.
 type Seek struct {
 	Topic, Group string
-	// To is the new position, as [splits.ParseStart] takes it: earliest, latest, a time, or the ID of
-	// the first entry to read.
+	// To is the new position, as [splits.ParseStart] takes it: earliest, latest, a time, or the ID
+	// of the first entry to read.
 	To string
 	// Partitions are the partitions to move, all if it is empty.
 	Partitions []int
@@ -43,14 +43,15 @@ type SeekPartition struct {
 	Split splits.Split `json:"split"`
 	// Owner is the member that held the lease, and must claim it again; empty if no member did.
 	Owner string `json:"owner,omitempty"`
-	// Before is the committed offset before the call, nil if there was none; After is the new offset.
+	// Before is the committed offset before the call, nil if there was none; After is the new
+	// offset.
 	Before *splits.Offset `json:"-"`
 	After  splits.Offset  `json:"-"`
 	// Lag is the number of entries after After, or an upper bound if LagExact is false.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
-	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not create.
-	// It was not moved.
+	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not
+	// create. It was not moved.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 
 	read int64 // the number of entries ever added up to After
@@ -66,12 +67,12 @@ func (p SeekPartition) MarshalJSON() ([]byte, error) {
 	}{plain(p), offsetText(p.Before), offsetText(&p.After)})
 }
 
-// SeekGroup moves the committed offsets of a consumer group, which does not have to exist. Live members
-// are fenced: each member drops the entries that it has read ahead, claims its partitions again, and
-// continues from the new offset. It can't commit entries that it handed out before.
+// SeekGroup moves the committed offsets of a consumer group, which does not have to exist. Live
+// members are fenced: each member drops the entries that it has read ahead, claims its partitions
+// again, and continues from the new offset. It can't commit entries that it handed out before.
 //
-// Each partition is moved atomically, but the partitions are moved one after the other. After an error
-// some partitions can have been moved, and the call can be repeated.
+// Each partition is moved atomically, but the partitions are moved one after the other. After an
+// error some partitions can have been moved, and the call can be repeated.
 //
 // An offset that a partition has not reached becomes the end of the partition. The error is a
 // *TopicNotFoundError if the topic does not exist.
@@ -166,8 +167,8 @@ func (a *Admin) mustExist(ctx context.Context, topic string) error {
 	return rediserr.Explain(err)
 }
 
-// eachReply calls decode with the reply of each call, one call per split. It returns the error of the
-// first split that failed, with the number of splits that failed.
+// eachReply calls decode with the reply of each call, one call per split. It returns the error of
+// the first split that failed, with the number of splits that failed.
 func eachReply(
 	calls []script.Call,
 	results []script.Result,
@@ -217,7 +218,8 @@ func decodeSeek(split splits.Split, words script.Reply) (p SeekPartition, err er
 	return p, err
 }
 
-// chosenSplits returns the splits of the given partitions in ascending order, or all if none is given.
+// chosenSplits returns the splits of the given partitions in ascending order, or all if none is
+// given.
 func chosenSplits(topic broker.Topic, partitions []int) ([]splits.Split, error) {
 	all := topic.Splits()
 	if len(partitions) == 0 {

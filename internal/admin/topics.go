@@ -61,9 +61,9 @@ func (p PartitionDescription) MarshalJSON() ([]byte, error) {
 	}{plain(p), p.First.String(), p.Last.String()})
 }
 
-// ListTopics returns the partitioned topics in the order of their names. It scans all keys, and does
-// not find plain topics, because they have no metadata. If the metadata of some topics can't be read,
-// it returns the other topics and a *PartialError.
+// ListTopics returns the partitioned topics in the order of their names. It scans all keys, and
+// does not find plain topics, because they have no metadata. If the metadata of some topics can't
+// be read, it returns the other topics and a *PartialError.
 func (a *Admin) ListTopics(ctx context.Context) ([]broker.Topic, error) {
 	names, err := a.scan(ctx, keys.MetadataPattern)
 	if err != nil {

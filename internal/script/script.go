@@ -64,8 +64,8 @@ func (s *Script) callError(keys []string, err error) error {
 type Call struct {
 	Script *Script
 	Keys   []string
-	// line is the command: the verb and the script, which ByHash and BySource fill in, the number of
-	// keys, the keys, and the arguments.
+	// line is the command: the verb and the script, which ByHash and BySource fill in, the number
+	// of keys, the keys, and the arguments.
 	line []any
 }
 

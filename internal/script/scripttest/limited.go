@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// Limited is a server with a user who has some rules, and a client for each change of them.
+// Limited is a server with a user whose rules a test changes. Each set of rules has its own client.
 type Limited struct {
 	Server *redistest.Server
 	Admin  *redis.Client
@@ -23,7 +23,7 @@ func StartLimited(t *testing.T) Limited {
 	return Limited{server, server.Client(t)}
 }
 
-// As runs f as a user who has the rules and no others.
+// As runs f with a client of a user that has only the given rules.
 func (l Limited) As(t *testing.T, rules []string, f func(client *redis.Client)) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "ann", "reset", "on", ">pw"}

@@ -37,8 +37,7 @@ func OnRedis(t *testing.T) Server {
 	return Server{Client: redistest.Start(t).Client(t)}
 }
 
-// Add appends an entry with the given ID, or one that the server chooses for "*", and returns its
-// ID.
+// Add appends an entry with the given ID and returns the ID. For "*" the server chooses the ID.
 func (s Server) Add(t *testing.T, stream, id string) string {
 	t.Helper()
 	id, err := s.Client.XAdd(
