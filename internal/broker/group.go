@@ -45,8 +45,7 @@ type GroupTypeError struct {
 func (e *GroupTypeError) Error() string {
 	return fmt.Sprintf(
 		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, "+
-			"or remove "+
-			"that group with rafka group delete once it has no members",
+			"or remove that group with rafka group delete once it has no members",
 		e.Group,
 		e.Topic,
 		e.Stored,

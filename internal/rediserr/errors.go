@@ -52,13 +52,12 @@ const (
 	remedyCluster = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the " +
 		"move, and it passes when that is done"
 	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in " +
-		"a cluster, " +
-		"the address that it announces"
+		"a cluster, the address that it announces"
 	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or " +
 		"`read_timeout` too short?"
 	remedyCut = "the connection was closed before the entries had arrived completely: the server went down, or " +
-		"closed it because they " +
-		"exceed its client-output-buffer-limit (its log says so: raise the limit), or a proxy in between closed it"
+		"closed it because they exceed its client-output-buffer-limit (its log says so: raise the " +
+		"limit), or a proxy in between closed it"
 	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or " +
 		"Valkey 7.2, or newer"
 	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
@@ -148,8 +147,7 @@ var serverErrors = []serverError{
 		idsUsedUp,
 		ClassFinal,
 		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can " +
-			"be written " +
-			"behind it: read the stream to its end and delete it, or use another `stream_name`",
+			"be written behind it: read the stream to its end and delete it, or use another `stream_name`",
 	},
 	{"EXECABORT", ClassFinal, ""},
 }

@@ -19,7 +19,7 @@ func tlsRemedy(err error) string {
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "handshake" {
 		return "nobody answered the TLS handshake: the server is overloaded, or does not speak TLS on this port: " +
-			"" + remedyPlain
+			remedyPlain
 	}
 	if _, other := errors.AsType[x509.HostnameError](err); other {
 		return "the server's certificate is for other hosts: put one of those into `url`, or give the server a " +
