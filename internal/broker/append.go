@@ -216,7 +216,7 @@ func (a *Appends) result(target appender.Target, r script.Result) appender.Resul
 
 // These errors are the reasons for which append.lua rejects an append.
 var (
-	errStale       = errors.New("another epoch of this producer was here: rafka numbers its appends anew")
+	errStale       = errors.New("another epoch of this producer wrote to the partition: rafka starts a new epoch")
 	errGap         = errors.New("the server lost appends that it had acknowledged")
 	errPartitioned = errors.New("the topic has been given partitions")
 )

@@ -226,7 +226,7 @@ func (info streamInfo) count(name string, missing int64) (int64, error) {
 	}
 	n, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("XINFO STREAM says %s is %v, which is no number", name, value)
+		return 0, fmt.Errorf("XINFO STREAM reports %s as %v, which is not a number", name, value)
 	}
 	return n, nil
 }

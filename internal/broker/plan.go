@@ -78,7 +78,7 @@ func decodeRanges(text string) ([]int, error) {
 		from, err1 := strconv.Atoi(first)
 		to, err2 := strconv.Atoi(last)
 		if err1 != nil || err2 != nil || from < next || to < from || to >= keys.MaxPartitions {
-			return nil, fmt.Errorf("%.40q are no ascending ranges of partitions as in 0-3,7", text)
+			return nil, fmt.Errorf("%.40q is not a list of ascending ranges of partitions, such as 0-3,7", text)
 		}
 		for p := from; p <= to; p++ {
 			partitions = append(partitions, p)

@@ -18,7 +18,7 @@ func tlsRemedy(err error) string {
 		return "the server does not speak TLS on this port: " + remedyPlain
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "handshake" {
-		return "nobody answered the TLS handshake: the server is overloaded, or does not speak TLS on this port: " +
+		return "the TLS handshake got no answer: the server is overloaded, or does not speak TLS on this port: " +
 			remedyPlain
 	}
 	if _, other := errors.AsType[x509.HostnameError](err); other {
@@ -26,8 +26,8 @@ func tlsRemedy(err error) string {
 			"certificate for this one"
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
-		return "nobody that this machine trusts has signed the server's certificate: set `tls.root_cas_file` to " +
-			"the authority's"
+		return "the server's certificate is signed by an authority that this machine does not trust: set " +
+			"`tls.root_cas_file` to the certificate of that authority"
 	}
 	if _, invalid := errors.AsType[*tls.CertificateVerificationError](err); invalid {
 		return "the server's certificate is not valid: see `tls`"
