@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/broker"
@@ -44,18 +43,7 @@ func TestClusterServesThoughANodeIsAway(t *testing.T) {
 
 // A cluster of one node routes, splits pipelines and refuses to cross slots like any other.
 func TestChecksPassOnACluster(t *testing.T) {
-	server := redistest.Start(t, "--cluster-enabled", "yes")
-	node := server.Client(t)
-	ctx := t.Context()
-	require.NoError(t, node.ClusterAddSlotsRange(ctx, 0, script.Slots-1).Err())
-	require.Eventually(
-		t,
-		func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil },
-		time.Minute,
-		10*time.Millisecond,
-	)
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
-	defer cluster.Close()
+	ctx, cluster := t.Context(), redistest.StartCluster(t, 1, 0).Client(t)
 	_, _, err := broker.NewTopics(cluster).Create(ctx, "t", 8)
 	require.NoError(t, err)
 	require.NoError(t, CheckReader(ctx, cluster, "t", "g"))

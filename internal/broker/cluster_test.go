@@ -12,7 +12,6 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/redistest"
-	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -146,18 +145,8 @@ func TestShardIsTheSlotOnAClusterOnly(t *testing.T) {
 // A cluster of one node routes requests, splits pipelines and rejects requests across slots like
 // any other cluster.
 func TestReadingAndWritingOnACluster(t *testing.T) {
-	server := redistest.Start(t, "--cluster-enabled", "yes")
-	node := server.Client(t)
-	ctx := t.Context()
-	require.NoError(t, node.ClusterAddSlotsRange(ctx, 0, script.Slots-1).Err())
-	require.Eventually(
-		t,
-		func() bool { return node.Set(ctx, "probe", "x", 0).Err() == nil },
-		time.Minute,
-		10*time.Millisecond,
-	)
-	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
-	defer cluster.Close()
+	nodes := redistest.StartCluster(t, 1, 0)
+	ctx, cluster, server := t.Context(), nodes.Client(t), nodes.Nodes()[0]
 
 	_, _, err := NewTopics(cluster).Create(ctx, "t", 8)
 	require.NoError(t, err)
