@@ -211,8 +211,11 @@ func (g *Group) view(r script.Reply) (view splits.View, err error) {
 	if text := r.Word(7); text != "" {
 		view.Plan, err = decodePlan(text, view.Planned)
 		if err != nil {
-			return splits.View{}, fmt.Errorf("key %s is damaged, remove it with DEL, and the group makes a new plan: %w",
-				keys.Plan(g.topic, g.group), err)
+			return splits.View{}, fmt.Errorf(
+				"key %s is damaged, remove it with DEL, and the group makes a new plan: %w",
+				keys.Plan(g.topic, g.group),
+				err,
+			)
 		}
 	}
 	return view, nil
