@@ -19,9 +19,9 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Input reads a topic. The engine makes one call of Connect or ReadBatch at a time.
+// input reads a topic. The engine makes one call of Connect or ReadBatch at a time.
 // Acknowledgements come from any goroutine, and Close can run during a ReadBatch.
-type Input struct {
+type input struct {
 	settings *settings
 	observer *observer
 
@@ -40,12 +40,12 @@ type Input struct {
 }
 
 var (
-	_ service.BatchInput         = (*Input)(nil)
-	_ service.ConnectionTestable = (*Input)(nil)
+	_ service.BatchInput         = (*input)(nil)
+	_ service.ConnectionTestable = (*input)(nil)
 )
 
-func newInput(s *settings, mgr *service.Resources) *Input {
-	in := &Input{
+func newInput(s *settings, mgr *service.Resources) *input {
+	in := &input{
 		settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff(), closed: make(chan struct{}),
 	}
 	in.connector = &outage.Connector{
@@ -57,7 +57,7 @@ func newInput(s *settings, mgr *service.Resources) *Input {
 
 // Connect joins the group, or waits until the existing session can continue: an outage of Redis
 // never makes a second member.
-func (in *Input) Connect(ctx context.Context) error {
+func (in *input) Connect(ctx context.Context) error {
 	s := in.current()
 	if s == nil {
 		var err error
@@ -92,7 +92,7 @@ const (
 
 // await waits until the session can continue. It returns each new cause for which the session
 // can't.
-func (in *Input) await(ctx context.Context, s *session) error {
+func (in *input) await(ctx context.Context, s *session) error {
 	for wait := firstCheck; ; wait = laterCheck {
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		err := s.consumer.Await(waiting)
@@ -114,7 +114,7 @@ func (in *Input) await(ctx context.Context, s *session) error {
 }
 
 // mustReport reports whether Connect must return the cause, for the engine's /ready and its log.
-func (in *Input) mustReport(err error) bool {
+func (in *input) mustReport(err error) bool {
 	switch {
 	case !sameReport(in.reported, err):
 		return true
@@ -129,7 +129,7 @@ const remindEvery = time.Minute
 
 // open opens a session. It returns the first failure and each failure with a new cause immediately,
 // and repeats the attempt in between, as outage.Connector describes.
-func (in *Input) open(ctx context.Context) (*session, error) {
+func (in *input) open(ctx context.Context) (*session, error) {
 	var opened *session
 	err := in.connector.Connect(ctx, func(ctx context.Context) (err error) {
 		opened, err = openSession(ctx, in.settings, in.observer)
@@ -142,14 +142,14 @@ func (in *Input) open(ctx context.Context) (*session, error) {
 	return in.setSession(opened)
 }
 
-func (in *Input) current() *session {
+func (in *input) current() *session {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.session
 }
 
 // isClosed reports whether Close was called. The lock is held.
-func (in *Input) isClosed() bool {
+func (in *input) isClosed() bool {
 	select {
 	case <-in.closed:
 		return true
@@ -159,7 +159,7 @@ func (in *Input) isClosed() bool {
 }
 
 // setSession makes the session the current one, or closes it if the input was closed meanwhile.
-func (in *Input) setSession(s *session) (*session, error) {
+func (in *input) setSession(s *session) (*session, error) {
 	in.mu.Lock()
 	closed := in.isClosed()
 	if !closed {
@@ -175,7 +175,7 @@ func (in *Input) setSession(s *session) (*session, error) {
 
 // ReadBatch waits for the next batch. It returns ErrNotConnected if Redis has been unreachable for
 // a moment and nothing is buffered, so that the engine reports the input as not ready.
-func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
+func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	s := in.current()
 	if s == nil {
 		return nil, nil, service.ErrNotConnected
@@ -203,7 +203,7 @@ func (in *Input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 
 // Close leaves the group. It does not wait for acknowledgements, since the engine delivers none
 // after it. Close can be called before Connect, and more than once.
-func (in *Input) Close(ctx context.Context) error {
+func (in *input) Close(ctx context.Context) error {
 	in.mu.Lock()
 	s := in.session
 	closed := in.isClosed()
@@ -219,7 +219,7 @@ func (in *Input) Close(ctx context.Context) error {
 }
 
 // ConnectionTest checks over a connection of its own whether the topic can be read.
-func (in *Input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
+func (in *input) ConnectionTest(ctx context.Context) service.ConnectionTestResults {
 	control, err := in.settings.connection.Open(config.Control(in.settings.consumer.Heartbeat))
 	if err != nil {
 		return service.ConnectionTestFailed(err).AsList()

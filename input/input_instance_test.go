@@ -23,7 +23,7 @@ const lasting = "session_timeout: 30s\nheartbeat_interval: 2s\nread_timeout: 2s\
 
 // reader is an input with a pipeline that acknowledges each batch immediately.
 type reader struct {
-	in  *Input
+	in  *input
 	log *journal
 
 	stop context.CancelFunc

@@ -79,7 +79,7 @@ func TestRejectedBatchIsSplitAtTheNamedMessages(t *testing.T) {
 }
 
 // want reads the next batch, which must have these bodies.
-func want(t *testing.T, in *Input, texts ...string) delivery {
+func want(t *testing.T, in *input, texts ...string) delivery {
 	t.Helper()
 	d, err := next(patient(t), in)
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ func acl(t *testing.T, client *redis.Client, rules ...string) {
 }
 
 // lost requires that ReadBatch returns ErrNotConnected and that Connect does not succeed.
-func lost(t *testing.T, in *Input) {
+func lost(t *testing.T, in *input) {
 	t.Helper()
 	ctx := patient(t)
 	for {
@@ -54,7 +54,7 @@ func lost(t *testing.T, in *Input) {
 	}
 }
 
-func nextOnce(ctx context.Context, in *Input) (delivery, error) {
+func nextOnce(ctx context.Context, in *input) (delivery, error) {
 	batch, ack, err := in.ReadBatch(ctx)
 	return delivery{batch, ack}, err
 }

@@ -24,7 +24,7 @@ func allow(t *testing.T, client *redis.Client, reader access.ACL) {
 	acl(t, client, append([]string{"reset", "on", ">pw"}, rules...)...)
 }
 
-func owned(t *testing.T, in *Input, n int) {
+func owned(t *testing.T, in *input, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return in.current().consumer.Owned() == n }, time.Minute, 5*time.Millisecond)
 }

@@ -35,7 +35,7 @@ func fillTopic(t *testing.T, client *redis.Client, partitions, each, size int) {
 }
 
 // readUpTo acknowledges messages up to the message at the offset.
-func readUpTo(t *testing.T, in *Input, offset string) {
+func readUpTo(t *testing.T, in *input, offset string) {
 	t.Helper()
 	for came := false; !came; {
 		d, err := next(patient(t), in)
@@ -53,7 +53,7 @@ func readUpTo(t *testing.T, in *Input, offset string) {
 }
 
 // readAll acknowledges n messages and returns the time since the first attempt to connect.
-func readAll(t *testing.T, in *Input, n int, atMost time.Duration) time.Duration {
+func readAll(t *testing.T, in *input, n int, atMost time.Duration) time.Duration {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), atMost)
 	defer cancel()

@@ -217,7 +217,7 @@ func TestTwoInputsShareThePartitions(t *testing.T) {
 		createTopic(t, client, 4)
 		one, _ := openInput(t, url, "consumer_name: same"+endless)
 		two, _ := openInput(t, url, "consumer_name: same"+endless)
-		owned := func(in *Input) int { return in.current().consumer.Owned() }
+		owned := func(in *input) int { return in.current().consumer.Owned() }
 		require.Eventually(
 			t,
 			func() bool { return owned(one) == 2 && owned(two) == 2 },

@@ -32,7 +32,7 @@ type lossCase struct {
 	server   *redistest.Server
 	client   *redis.Client
 	dump     string
-	in       *Input
+	in       *input
 	journal  *journal
 	counters *logtest.Counters
 }
@@ -61,7 +61,7 @@ func (l *lossCase) open(t *testing.T, fields string) {
 }
 
 // countingInput returns a closedInput with metrics.
-func countingInput(t *testing.T, url, fields string) (*Input, *journal, *logtest.Counters) {
+func countingInput(t *testing.T, url, fields string) (*input, *journal, *logtest.Counters) {
 	t.Helper()
 	in, journal := closedInput(t, url, fields)
 	counters := &logtest.Counters{}

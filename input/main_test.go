@@ -66,7 +66,7 @@ const promptly = 20 * time.Second
 
 // closedInput returns an input that is not connected and is closed when t ends. The topic is orders
 // and the group is g, unless the fields set others.
-func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
+func closedInput(t *testing.T, url, fields string) (*input, *journal) {
 	t.Helper()
 	for field, value := range map[string]string{"stream_name": "orders", "consumer_group": "g"} {
 		if !strings.Contains(fields, field+":") {
@@ -88,7 +88,7 @@ func closedInput(t *testing.T, url, fields string) (*Input, *journal) {
 }
 
 // openInput returns a connected closedInput.
-func openInput(t *testing.T, url, fields string) (*Input, *journal) {
+func openInput(t *testing.T, url, fields string) (*input, *journal) {
 	t.Helper()
 	in, j := closedInput(t, url, fields)
 	require.NoError(t, reconnect(patient(t), in))
@@ -118,7 +118,7 @@ type delivery struct {
 }
 
 // next reads the next batch like the engine: it connects the input first if it is not connected.
-func next(ctx context.Context, in *Input) (delivery, error) {
+func next(ctx context.Context, in *input) (delivery, error) {
 	for {
 		batch, ack, err := in.ReadBatch(ctx)
 		if !errors.Is(err, service.ErrNotConnected) {
@@ -130,7 +130,7 @@ func next(ctx context.Context, in *Input) (delivery, error) {
 	}
 }
 
-func reconnect(ctx context.Context, in *Input) error {
+func reconnect(ctx context.Context, in *input) error {
 	for {
 		err := in.Connect(ctx)
 		var later *service.ErrBackOff
@@ -146,7 +146,7 @@ func reconnect(ctx context.Context, in *Input) error {
 }
 
 // consume reads and acknowledges n messages and returns their bodies.
-func consume(t *testing.T, in *Input, n int) []string {
+func consume(t *testing.T, in *input, n int) []string {
 	t.Helper()
 	ctx := patient(t)
 	var all []string
@@ -171,7 +171,7 @@ func bodies(t *testing.T, batch service.MessageBatch) []string {
 }
 
 // silent requires that nothing is handed out for a while.
-func silent(t *testing.T, in *Input, d time.Duration) {
+func silent(t *testing.T, in *input, d time.Duration) {
 	t.Helper()
 	got, err := next(brief(t, d), in)
 	require.ErrorIs(t, err, context.DeadlineExceeded, "got %v", got.batch)
