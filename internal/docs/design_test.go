@@ -16,17 +16,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDesignNamesWhatIsThere checks `dir/file.go: name`, `file.go: name` of the folder named last,
-// files, and `package.Type.member`.
+// TestDesignNamesWhatIsThere checks the names in the pages about the code.
 func TestDesignNamesWhatIsThere(t *testing.T) {
-	checked, folder := 0, ""
+	for page, atLeast := range map[string]int{"DESIGN.md": 100, "docs/explanation/decisions.md": 30} {
+		t.Run(path.Base(page), func(t *testing.T) {
+			assert.GreaterOrEqual(t, checkNames(t, page), atLeast, "names that were checked")
+		})
+	}
+}
+
+// checkNames checks `dir/file.go: name`, `file.go: name` of the folder named last, files, and
+// `package.Type.member` in a page. It returns how many there are.
+func checkNames(t *testing.T, page string) (checked int) {
+	t.Helper()
+	folder := ""
 	place := regexp.MustCompile(`^([\w/]+\.(?:go|lua|md))(?:: (\w+))?$`)
 	member := regexp.MustCompile(
 		`^(splits|appender|broker|keys|script|access|admin|embedded|input|output)\.([A-Z]\w*|[a-z]\w*)(?:\.(\w+))?$`,
 	)
-	for _, span := range code(document(t, "DESIGN.md")) {
+	for _, span := range code(document(t, page)) {
 		if match := place.FindStringSubmatch(span); match != nil {
-			file := locate(t, match[1], folder)
+			file := locate(t, page, match[1], folder)
 			if strings.Contains(match[1], "/") {
 				folder = path.Dir(match[1])
 			}
@@ -44,7 +54,7 @@ func TestDesignNamesWhatIsThere(t *testing.T) {
 			checked++
 		}
 	}
-	assert.Greater(t, checked, 40)
+	return checked
 }
 
 // TestWaysOfAMessageAreShort counts the files in the steps of the way in and of the way out.
@@ -64,7 +74,7 @@ func TestWaysOfAMessageAreShort(t *testing.T) {
 
 // locate finds a file that a document names: by its path, else in the folder that was named last,
 // else anywhere.
-func locate(t *testing.T, name, folder string) string {
+func locate(t *testing.T, page, name, folder string) string {
 	t.Helper()
 	for _, candidate := range []string{name, path.Join(folder, name)} {
 		if _, err := os.Stat(filepath.Join(repository, candidate)); err == nil {
@@ -78,7 +88,7 @@ func locate(t *testing.T, name, folder string) string {
 		}
 		return err
 	}))
-	require.NotEmpty(t, found, "DESIGN.md names %s", name)
+	require.NotEmpty(t, found, "%s names %s", page, name)
 	return found
 }
 
