@@ -10,14 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/rafka-streams/rafka/internal/redistest"
-	"github.com/rafka-streams/rafka/internal/script"
 )
 
 // noMaster returns the error of go-redis when the Sentinels gave these replies.
@@ -193,125 +189,4 @@ func TestClassifyAndExplain(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestACommandThatWasDeniedInAScriptIsLookedFor(t *testing.T) {
-	for text, names := range map[string]bool{
-		"NOPERM this user has no permissions to run the 'xread' command":                                       true,
-		"NOPERM User alice has no permissions to run the 'evalsha' command":                                    true,
-		"ERR ACL failure in script: User alice has no permissions to run the 'hset' command script: f0":        false,
-		"ERR ACL failure in script: User alice has no permissions to run the 'xadd' command (key orders:0)":    false,
-		"ERR The user executing the script can't run this command or subcommand script: f0, on @user_script:1": false,
-		"NOPERM No permissions to access a key":                                                                false,
-	} {
-		assert.Equal(t, names, NamesCommand(Error(text)), text)
-	}
-}
-
-func TestNeverSentNeedsProof(t *testing.T) {
-	for _, err := range []error{
-		redis.ErrPoolTimeout, redis.ErrPoolExhausted, redis.ErrClosed,
-		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED},
-	} {
-		assert.True(t, NeverSent(fmt.Errorf("x: %w", err)), err)
-	}
-	late := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
-	for _, err := range []error{io.EOF, context.DeadlineExceeded, context.Canceled, late} {
-		assert.False(t, NeverSent(err), err)
-	}
-}
-
-// The replies of a real server prove the table above.
-func TestClassifyOfWhatARealServerSays(t *testing.T) {
-	server := redistest.Start(t)
-	admin := server.Client(t)
-	ctx := t.Context()
-	require.NoError(t, admin.Set(ctx, "text", "x", 0).Err())
-	user := func(name string, rules ...any) *redis.Client {
-		require.NoError(t, admin.Do(ctx, append([]any{"acl", "setuser", name, "on", ">pw"}, rules...)...).Err())
-		return server.Client(t, func(o *redis.Options) { o.Username, o.Password = name, "pw" })
-	}
-	add := script.New("add", "return redis.call('XADD', KEYS[1], '*', 'f', 'v')")
-	tryAdd := script.New("try", "return redis.pcall('XADD', KEYS[1], '*', 'f', 'v')")
-	undeclared := script.New("undeclared", "return redis.call('XADD', ARGV[1], '*', 'f', 'v')")
-	noCommand := user("nocommand", "~*", "+@all", "-xadd")
-	noKey := user("nokey", "~a*", "+@all")
-	noScripts := user("noscripts", "~*", "+@all", "-evalsha", "-eval")
-
-	run := func(s *script.Script, client *redis.Client, key string) error {
-		_, err := s.Run(ctx, client, []string{key})
-		return err
-	}
-	_, undeclaredErr := undeclared.Run(ctx, noKey, nil, "s")
-	wrong := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "nokey", "secret-guess" })
-	closed := server.Client(t)
-	require.NoError(t, closed.Close())
-
-	unknown := run(script.New("u", "return redis.call('FROBNICATE')"), admin, "s")
-	require.ErrorContains(t, Explain(unknown), remedyUnknown)
-
-	for name, test := range map[string]struct {
-		err   error
-		class Class
-	}{
-		"command in a script":         {run(add, noCommand, "s"), ClassPermission},
-		"command in a pcall":          {run(tryAdd, noCommand, "s"), ClassPermission},
-		"command":                     {noCommand.Do(ctx, "XADD", "s", "*", "f", "v").Err(), ClassPermission},
-		"key of a script":             {run(add, noKey, "s"), ClassPermission},
-		"undeclared key":              {undeclaredErr, ClassPermission},
-		"key":                         {noKey.Get(ctx, "s").Err(), ClassPermission},
-		"scripts":                     {run(add, noScripts, "s"), ClassPermission},
-		"wrong type in a script":      {run(add, admin, "text"), ClassWrongType},
-		"wrong type in a pcall":       {run(tryAdd, admin, "text"), ClassWrongType},
-		"wrong type":                  {admin.XLen(ctx, "text").Err(), ClassWrongType},
-		"unknown command":             {admin.Do(ctx, "frobnicate").Err(), ClassFinal},
-		"unknown command in a script": {unknown, ClassFinal},
-		"wrong password":              {wrong.Ping(ctx).Err(), ClassAuth},
-		"unknown script":              {admin.EvalSha(ctx, strings.Repeat("0", 40), nil).Err(), ClassTransient},
-		"closed":                      {closed.Ping(ctx).Err(), ClassFinal},
-	} {
-		require.Error(t, test.err, name)
-		assert.Equal(t, test.class, Classify(test.err), "%s: %v", name, test.err)
-		assert.NotContains(t, Explain(test.err).Error(), "secret-guess")
-	}
-
-	require.NoError(t, admin.ConfigSet(ctx, "maxmemory", "1").Err())
-	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "out of memory")
-	require.NoError(t, admin.ConfigSet(ctx, "maxmemory", "0").Err())
-	require.NoError(t, admin.ConfigSet(ctx, "min-replicas-to-write", "1").Err())
-	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "too few replicas")
-	require.NoError(t, admin.ConfigSet(ctx, "min-replicas-to-write", "0").Err())
-	require.NoError(t, admin.Do(ctx, "replicaof", "127.0.0.1", "1").Err())
-	assert.Equal(t, ClassTransient, Classify(run(add, admin, "s")), "replica")
-	require.NoError(t, admin.ConfigSet(ctx, "replica-serve-stale-data", "no").Err())
-	assert.Equal(t, ClassTransient, Classify(admin.Get(ctx, "s").Err()), "replica without a master")
-	require.NoError(t, admin.Do(ctx, "replicaof", "no", "one").Err())
-	require.NoError(t, admin.ConfigSet(ctx, "requirepass", "pw").Err())
-	assert.Equal(t, ClassAuth, Classify(server.Client(t).Get(ctx, "s").Err()), "no password")
-}
-
-func TestConnectionErrorsOfARealServer(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(
-		t,
-		func(o *redis.Options) { o.ReadTimeout, o.DialTimeout = 200*time.Millisecond, time.Second },
-	)
-	require.NoError(t, client.Ping(t.Context()).Err())
-
-	server.Pause(t)
-	err := client.Ping(t.Context()).Err()
-	assert.Equal(t, ClassConnection, Classify(err), err)
-	assert.False(t, NeverSent(err), err)
-	assert.ErrorContains(t, Explain(err), "read_timeout")
-	server.Resume(t)
-
-	server.Kill(t)
-	require.Eventually(
-		t,
-		func() bool { err = client.Ping(t.Context()).Err(); return NeverSent(err) },
-		time.Minute,
-		10*time.Millisecond,
-	)
-	assert.Equal(t, ClassConnection, Classify(err), err)
-	assert.ErrorContains(t, Explain(err), "`url`")
 }
