@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/appender"
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
@@ -90,4 +91,55 @@ func commit(t *testing.T, l *broker.Leases, lease splits.Lease, ms, seq uint64, 
 
 func position(ms, seq uint64, read int64) splits.Position {
 	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
+}
+
+// used makes a group have read everything of the topic, with a member that is alive. It returns the
+// lease that the member has on each split.
+func used(t *testing.T, client redis.UniversalClient, topic broker.Topic, group, member string) []splits.Lease {
+	t.Helper()
+	beat(t, broker.NewGroup(client, topic.Name, group), member)
+	l := broker.NewLeases(client, broker.LeasesOptions{Topic: topic.Name, Group: group})
+	var leases []splits.Lease
+	for _, split := range topic.Splits() {
+		g := l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: split, Start: splits.Latest()}})[0]
+		require.NoError(t, g.Err)
+		leases = append(leases, splits.Lease{Split: split, Member: member, Epoch: g.Epoch})
+	}
+	return leases
+}
+
+// leave is a graceful exit.
+func leave(t *testing.T, client redis.UniversalClient, topic, group string, leases []splits.Lease) {
+	t.Helper()
+	owned := broker.NewLeases(client, broker.LeasesOptions{Topic: topic, Group: group})
+	for _, err := range owned.Release(t.Context(), leases) {
+		require.NoError(t, err)
+	}
+	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), leases[0].Member))
+}
+
+// written creates a topic and writes to all its partitions as a producer does.
+func written(t *testing.T, client redis.UniversalClient, name string, partitions int) broker.Topic {
+	t.Helper()
+	topic, _, err := broker.NewTopics(client).Create(t.Context(), name, partitions)
+	require.NoError(t, err)
+	producer := broker.NewAppends(client, broker.AppendOptions{})
+	for _, split := range topic.Splits() {
+		result := producer.Append(t.Context(), []appender.Request{{
+			Target:   appender.Target{Topic: name, Partition: split.Partition, Key: split.Key},
+			Producer: "p1",
+			Epoch:    1,
+			Seq:      1,
+			Records:  []appender.Record{{Fields: []string{"body", "a"}}, {Fields: []string{"body", "b"}}},
+		}})[0]
+		require.Equal(t, appender.Written, result.Status)
+	}
+	return topic
+}
+
+func keysOf(t *testing.T, client redis.Cmdable) []string {
+	t.Helper()
+	keys, err := client.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	return keys
 }
