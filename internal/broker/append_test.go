@@ -2,8 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -152,20 +150,6 @@ func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
 	})
 }
 
-// The stream's last ID is the second highest possible ID, so the stream accepts one more entry.
-func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
-	s := onRedis(t)
-	s.Add(t, "s", "18446744073709551615-18446744073709551614")
-	p := part(1, 1, "a", "b", "c")
-	p.Records[1].Fields = append(p.Records[1].Fields, "f", "v") // the second record begins a new run
-	result := appendOne(t, NewAppends(s.Client, AppendOptions{}), p)
-	assert.Equal(t, appender.Partial, result.Status)
-	assert.Equal(t, 1, result.Count)
-	assert.ErrorContains(t, result.Err, "exhausted the last possible ID")
-	assert.Equal(t, []string{"x", "a"}, bodies(t, s.Client, "s"))
-	assert.Equal(t, "1:0", producerState(t, s.Client))
-}
-
 func TestAppendRefusedAtTheFirstEntryChangesNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
@@ -269,185 +253,6 @@ func TestAppendRoundAnswersEachInOrder(t *testing.T) {
 	})
 }
 
-func TestAppendKeepsBytesOrderAndRepetitions(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		fields := []string{"body", "\x00\xff\r\n", "", "", "body", "2", "big", strings.Repeat("x", 1<<20)}
-		p := part(1, 1)
-		p.Records = []appender.Record{{Fields: fields}}
-		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.Client, AppendOptions{}), p).Status)
-		assert.Equal(t, fields, fetchOne(t, s.Client, "s")[0].Fields)
-	})
-}
-
-func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		p := part(1, 1)
-		for n, width := range []int{1, 1, 3, 2, 2, 2, 1} {
-			var fields []string
-			for i := range width {
-				fields = append(fields, fmt.Sprint("f", i), fmt.Sprint("v", n))
-			}
-			p.Records = append(p.Records, appender.Record{Fields: fields})
-		}
-		require.Equal(t, appender.Written, appendOne(t, NewAppends(s.Client, AppendOptions{}), p).Status)
-		entries := fetchOne(t, s.Client, "s")
-		require.Len(t, entries, len(p.Records))
-		for n, e := range entries {
-			assert.Equal(t, p.Records[n].Fields, e.Fields)
-		}
-	})
-}
-
-func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		a := NewAppends(s.Client, AppendOptions{})
-		p := part(1, 1, "before")
-		for range MaxFields {
-			p.Records[0].Fields = append(p.Records[0].Fields, "f", "v")
-		}
-		result := appendOne(t, a, p)
-		assert.Equal(t, appender.Failed, result.Status)
-		assert.ErrorContains(t, result.Err, "`metadata`")
-		p.Records[0].Fields = p.Records[0].Fields[2:]
-		p.Records = append(p.Records, p.Records[0])
-		assert.Equal(t, appender.Written, appendOne(t, a, p).Status)
-		assert.Len(t, fetchOne(t, s.Client, "s"), 2)
-	})
-}
-
-func TestAppendTrims(t *testing.T) {
-	s := onRedis(t)
-	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "10").Err())
-	byLength := NewAppends(s.Client, AppendOptions{MaxLength: 20})
-	for seq := range uint64(100) {
-		require.Equal(t, appender.Written, appendOne(t, byLength, part(1, seq+1, "x")).Status)
-	}
-	assert.Less(t, len(bodies(t, s.Client, "s")), 31)
-
-	for i := range 30 {
-		s.Add(t, "old", fmt.Sprintf("100-%d", i+1))
-	}
-	p := part(1, 1, "new")
-	p.Target.Key = "old"
-	byAge := NewAppends(s.Client, AppendOptions{MaxAge: time.Hour})
-	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
-	assert.Equal(
-		t,
-		[]string{"new"},
-		bodies(t, s.Client, "old"),
-		"only whole nodes are trimmed, and all old ones are whole",
-	)
-}
-
-// The script once requested the time after it had written the entries. If the user lacked the
-// permission for TIME, the next append used the number of these entries again and was taken for a
-// duplicate.
-func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
-	server := redistest.Start(t)
-	admin := server.Client(t)
-	require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-time").Err())
-	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
-	a := NewAppends(client, AppendOptions{MaxAge: time.Hour})
-	result := appendOne(t, a, part(1, 1, "x"))
-	assert.Equal(t, appender.Failed, result.Status)
-	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(result.Err), "%v", result.Err)
-	assert.Zero(t, admin.DBSize(t.Context()).Val())
-}
-
-func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
-	server := redistest.Start(t)
-	require.NoError(
-		t,
-		server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err(),
-	)
-	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
-	var told []error
-	a := NewAppends(
-		client,
-		AppendOptions{MaxLength: 1, MaxAge: time.Hour, TrimFailed: func(target appender.Target, err error) {
-			assert.Equal(t, "s", target.Key)
-			told = append(told, err)
-		}},
-	)
-	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
-	require.Len(t, told, 1)
-	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(told[0]), told[0])
-}
-
-func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout = 200 * time.Millisecond })
-	a := NewAppends(client, AppendOptions{})
-	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)
-	server.Pause(t)
-	assert.Equal(t, appender.Unknown, appendOne(t, a, part(1, 2, "b")).Status)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	assert.Equal(t, appender.Unknown, a.Append(ctx, []appender.Request{part(1, 2, "b")})[0].Status, "a deadline")
-	server.Resume(t)
-	patient := NewAppends(server.Client(t), AppendOptions{})
-	require.Eventually(
-		t,
-		func() bool { return len(bodies(t, server.Client(t), "s")) == 2 },
-		time.Minute,
-		10*time.Millisecond,
-	)
-	assert.Equal(t, appender.Duplicate, appendOne(t, patient, part(1, 2, "b")).Status)
-}
-
-func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t, func(o *redis.Options) {
-		o.PoolSize, o.PipelinePoolSize, o.PoolTimeout = 1, -1, 20*time.Millisecond
-	})
-	a := NewAppends(client, AppendOptions{})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	assert.Equal(
-		t,
-		appender.Refused,
-		a.Append(ctx, []appender.Request{part(1, 1, "a")})[0].Status,
-		"context ended before",
-	)
-
-	require.NoError(t, client.Watch(t.Context(), func(*redis.Tx) error { // holds a connection
-		assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "no free connection")
-		return nil
-	}, "k"))
-
-	server.Kill(t)
-	require.Eventually(
-		t,
-		func() bool { return appendOne(t, a, part(1, 1, "a")).Status == appender.Refused },
-		time.Minute,
-		time.Millisecond,
-	)
-	assert.Equal(t, appender.Refused, appendOne(t, a, part(1, 1, "a")).Status, "connection refused")
-
-	again := server.Client(t, func(o *redis.Options) { o.MaxRetries = 1 })
-	assert.Equal(t, appender.Unknown, appendOne(t, NewAppends(again, AppendOptions{}), part(1, 1, "a")).Status,
-		"a client that retries may have sent it the first time")
-	require.NoError(t, client.Close())
-	assert.Equal(t, appender.Failed, appendOne(t, a, part(1, 1, "a")).Status, "closed")
-}
-
-func TestAppendByAClientThatResendsNeverFreesTheNumber(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t, func(o *redis.Options) { o.MaxRetries = 3 })
-	require.NoError(t, client.Set(t.Context(), "s", "text", 0).Err())
-	result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
-	assert.Equal(t, appender.Partial, result.Status)
-	assert.Zero(t, result.Count)
-}
-
-func TestAppendRefusesNumbersThatLuaCannotHold(t *testing.T) {
-	client := redis.NewClient(&redis.Options{})
-	defer client.Close()
-	a := NewAppends(client, AppendOptions{})
-	assert.Equal(t, appender.Failed, appendOne(t, a, part(maxExact+1, 1, "x")).Status)
-	assert.Equal(t, appender.Failed, appendOne(t, a, part(1, maxExact+1, "x")).Status)
-}
-
 func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	target := appender.Target{Key: "s"}
 	single := redis.NewClient(&redis.Options{})
@@ -473,45 +278,6 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	began := time.Now()
 	assert.Empty(t, NewAppends(unknown, AppendOptions{}).Node(target))
 	assert.Less(t, time.Since(began), 10*time.Second, "no I/O")
-}
-
-// If this append gave up, its records would be written a second time, although the server may have
-// executed an earlier attempt without a reply.
-func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
-	server := redistest.Start(t, "--requirepass", "pw")
-	for _, wrong := range []string{"", "old"} {
-		client := server.Client(t, func(o *redis.Options) { o.Password = wrong })
-		result := appendOne(t, NewAppends(client, AppendOptions{}), part(1, 1, "a"))
-		assert.Equal(t, appender.Refused, result.Status)
-		assert.ErrorContains(t, result.Err, "password")
-	}
-}
-
-// If both limits of stream nodes are 0, the stream is a single node, and approximate trimming
-// removes nothing from a single node.
-func TestAppendTrimsAStreamWhoseNodesHaveNoLimit(t *testing.T) {
-	s := onRedis(t)
-	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())
-	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-bytes", "0").Err())
-	for most, bound := range map[int64]int{1: 1, 20: 20, 300: 400} {
-		a := NewAppends(s.Client, AppendOptions{MaxLength: most})
-		p := part(1, 0, "x", "y", "z")
-		p.Target.Key = fmt.Sprintf("by-length-%d", most)
-		for range 300 {
-			p.Seq++
-			require.Equal(t, appender.Written, appendOne(t, a, p).Status)
-			assert.LessOrEqual(t, len(bodies(t, s.Client, p.Target.Key)), bound)
-		}
-		assert.GreaterOrEqual(t, len(bodies(t, s.Client, p.Target.Key)), int(most))
-	}
-	for i := range 30 {
-		s.Add(t, "old", fmt.Sprintf("100-%d", i+1))
-	}
-	p := part(1, 1, "new")
-	p.Target.Key = "old"
-	byAge := NewAppends(s.Client, AppendOptions{MaxAge: time.Hour})
-	require.Equal(t, appender.Written, appendOne(t, byAge, p).Status)
-	assert.Equal(t, []string{"new"}, bodies(t, s.Client, "old"))
 }
 
 func TestForgottenProducerLeavesNothing(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/keys"
-	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -201,55 +200,6 @@ func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
 	})
 }
 
-func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		initial := func(group string, rejoin bool) int {
-			view, err := NewGroup(
-				s.Client,
-				"orders",
-				group,
-			).Beat(
-				t.Context(),
-				splits.Beat{Member: "m", TTL: testTTL, Rejoin: rejoin},
-			)
-			require.NoError(t, err)
-			return view.Initial
-		}
-		assert.Equal(t, 0, initial("before the stream", false))
-		s.Add(t, "orders", "*")
-		assert.Equal(t, 1, initial("plain", false))
-		assert.Equal(t, 0, initial("plain but lost", true))
-		assert.Equal(t, 0, initial("before the stream", false), "that is decided once")
-		s.partitioned(t, 4)
-		assert.Equal(t, 4, initial("partitioned", false))
-		assert.Equal(t, 0, initial("partitioned but lost", true))
-		assert.Equal(t, 0, initial("plain", false), "the plain stream is gone, all partitions are new")
-	})
-}
-
-func TestPlainTopicHasOneSplitWithoutAKeyBeingMade(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		assert.Equal(t, []splits.Split{PlainSplit("orders")}, beat(t, s.group(), "m1").Splits)
-		assert.Zero(t, s.Client.Exists(t.Context(), "orders").Val())
-	})
-}
-
-func TestTopicOnceSeenPartitionedIsNeverTakenForPlain(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		s.partitioned(t, 4)
-		g := s.group()
-		beat(t, g, "m1")
-		require.NoError(t, s.Client.Del(t.Context(), keys.Metadata("orders")).Err())
-		assert.Len(t, beat(t, s.group(), "m2").Splits, 4, "the group remembers")
-		require.NoError(t, s.Client.FlushAll(t.Context()).Err())
-		view, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Rejoin: true})
-		require.NoError(t, err)
-		assert.Len(t, view.Splits, 4, "the member remembers")
-		assert.Equal(t, 0, view.Initial)
-		assert.Len(t, beat(t, s.group(), "m3").Splits, 4, "and has told the group")
-	})
-}
-
 func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 4)
@@ -282,26 +232,6 @@ func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
 	})
 }
 
-func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		beat(t, s.group(), "m1")
-		_, err := NewShareGroup(
-			s.Client,
-			"orders",
-			"billing",
-		).Beat(
-			t.Context(),
-			splits.Beat{Member: "m2", TTL: testTTL},
-		)
-		var mismatch *GroupTypeError
-		require.ErrorAs(t, err, &mismatch)
-		assert.Equal(t, "consumer", mismatch.Stored)
-		assert.Equal(t, "share", mismatch.Want)
-		require.ErrorContains(t, err, "use another consumer_group")
-		assert.Equal(t, []string{"m1"}, beat(t, s.group(), "m1").Members)
-	})
-}
-
 func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
@@ -316,44 +246,6 @@ func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
 		n, err := strconv.ParseUint(left, 10, 64)
 		require.NoError(t, err)
 		assert.Greater(t, n, version)
-	})
-}
-
-func TestGroupKeysOfAnotherTypeAreClearErrors(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		g := s.group()
-		for _, key := range []string{testPlan, testMembers, keys.Metadata("orders")} {
-			require.NoError(t, s.Client.FlushAll(t.Context()).Err())
-			require.NoError(t, s.Client.Set(t.Context(), key, "x", 0).Err())
-			_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-			require.ErrorContains(t, err, "beating in group billing of orders")
-			require.ErrorContains(t, err, key)
-			assert.Equal(t, rediserr.ClassWrongType, rediserr.Classify(err))
-			_, proposeErr := g.Propose(t.Context(), splits.Plan{Version: 1})
-			leaveErr := g.Leave(t.Context(), "m1")
-			if key == testPlan {
-				require.ErrorContains(t, proposeErr, key)
-			}
-			if key != keys.Metadata("orders") {
-				require.ErrorContains(t, leaveErr, key)
-			}
-		}
-	})
-}
-
-func TestDamagedGroupIsAClearErrorThatNamesTheKey(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		g := s.group()
-		beat(t, g, "m1")
-		s.Set(t, testPlan, "planned_version", 5, "plan", "nonsense")
-		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-		require.ErrorContains(t, err, testPlan)
-		require.ErrorContains(t, err, "DEL")
-		for _, bad := range []string{"x", "0", "1.5", "-1", "100001"} {
-			s.Set(t, keys.Metadata("orders"), "partitions", bad)
-			_, err = g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-			require.ErrorContains(t, err, keys.Metadata("orders"))
-		}
 	})
 }
 
@@ -377,17 +269,5 @@ func TestThousandMembersAndTenThousandPartitions(t *testing.T) {
 		assert.Equal(t, assignments, view.Plan.Assignments)
 		assert.Len(t, view.Splits, 10_000)
 		assert.Equal(t, view.Version, view.Planned, "grace for all of them")
-	})
-}
-
-// Such a number was once used without a check, and the process ran out of memory.
-func TestDamagedNumberOfPartitionsIsRefused(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) {
-		g := s.group()
-		beat(t, g, "m1")
-		s.Set(t, keys.Plan("orders", "billing"), "partitions", "1000000000000")
-		_, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-		require.ErrorContains(t, err, "field partitions of key rafka:{orders}:plan:billing")
-		assert.ErrorContains(t, err, "HSET")
 	})
 }
