@@ -33,7 +33,7 @@ func TestPipelineSurvivesLoadingServer(t *testing.T) {
 		},
 		repair:        func(*testing.T, *redistest.Server, *redis.Client) { loading.Wait() },
 		recoversAlone: true,
-		logs:          []string{"LOADING", "the server is loading its data: it passes when that is done"},
+		logs:          []string{"LOADING", "the server is loading its data: wait until it has finished"},
 	}.run(t)
 }
 
@@ -68,7 +68,7 @@ func TestPipelineSurvivesTooManyClients(t *testing.T) {
 	outage{
 		breakServer: do([]any{"CONFIG", "SET", "maxclients", "1"}, []any{"CLIENT", "KILL", "SKIPME", "yes"}),
 		repair:      do([]any{"CONFIG", "SET", "maxclients", "100"}),
-		logs:        []string{"max number of clients reached", "raise the server's maxclients, or lower `pool` sizes"},
+		logs:        []string{"max number of clients reached", "raise the server's maxclients, or lower `pool.size`"},
 	}.run(t)
 }
 
@@ -136,7 +136,7 @@ func TestPipelineSurvivesFullMemory(t *testing.T) {
 		p.journal,
 		"path=root.output",
 		"OOM",
-		"the server has reached its maxmemory: raise it, or delete or trim data",
+		"the server has reached its maxmemory: raise maxmemory, or delete or trim data",
 	)
 	p.awaitReady(t, 503)
 	load := loadOf(t, client)

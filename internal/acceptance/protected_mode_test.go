@@ -92,7 +92,7 @@ func TestPipelineSurvivesProtectedMode(t *testing.T) {
 				p.journal,
 				"path=root.input",
 				"DENIED",
-				"set a password on it or let it bind the right address",
+				"set a password on the server, or bind it to the right address",
 			)
 			p.awaitReady(t, 503)
 			began, connections := time.Now(), protected.connections.Load()

@@ -18,7 +18,7 @@ func TestAServerOfAnotherKindIsNamedWithTheRemedy(t *testing.T) {
 	failover := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", SentinelAddrs: []string{server.Addr()}})
 	far := server.Client(t, func(o *redis.Options) { o.DB = 99 })
 	for remedy, client := range map[string]redis.UniversalClient{
-		"set `kind` to simple": cluster, "`url` does not lead to Sentinels": failover,
+		"set `kind` to simple": cluster, "the addresses in `url` are not Sentinels": failover,
 		"correct the database number in `url`": far,
 	} {
 		for what, err := range map[string]error{

@@ -46,7 +46,7 @@ func diagnose(err error) (Class, string) {
 	case err == nil, errors.Is(err, redis.Nil):
 		return ClassNone, ""
 	case errors.Is(err, redis.ErrClosed):
-		return ClassFinal, "the connection was closed by rafka itself"
+		return ClassFinal, "rafka closed this connection because it is stopping: no action is needed"
 	case errors.As(err, &shut):
 		return diagnoseServerError(Error(shut.Refusal()))
 	case errors.As(err, &refused):

@@ -49,11 +49,11 @@ func TestClassifyAndExplain(t *testing.T) {
 		{
 			errors.New("redis: all sentinels specified in configuration are unreachable"),
 			ClassConnection,
-			"`url` lists the Sentinels",
+			"the addresses of the Sentinels in `url`",
 		},
 		{noMaster(dial, redis.Nil), ClassConnection, "`master`"},
 		{noMaster(dial, Error("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
-		{noMaster(Error("ERR unknown command 'sentinel'")), ClassConnection, "does not lead to Sentinels"},
+		{noMaster(Error("ERR unknown command 'sentinel'")), ClassConnection, "are not Sentinels"},
 		{redis.ErrClosed, ClassFinal, ""},
 		{shut("ERR max number of clients reached"), ClassTransient, "maxclients"},
 		{shut("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
@@ -179,13 +179,13 @@ func TestClassifyAndExplain(t *testing.T) {
 			}
 			wrapped := fmt.Errorf("reading orders: %w", test.err)
 			assert.Equal(t, test.class, Classify(wrapped), "wrapped")
-			told := Explain(wrapped)
-			require.ErrorIs(t, told, test.err)
-			assert.Equal(t, test.class, Classify(told), "explained")
-			assert.Equal(t, told, Explain(told), "explained twice")
-			assert.Contains(t, strings.TrimPrefix(told.Error(), wrapped.Error()), test.remedy)
+			explained := Explain(wrapped)
+			require.ErrorIs(t, explained, test.err)
+			assert.Equal(t, test.class, Classify(explained), "explained")
+			assert.Equal(t, explained, Explain(explained), "explained twice")
+			assert.Contains(t, strings.TrimPrefix(explained.Error(), wrapped.Error()), test.remedy)
 			if test.remedy == "" && !errors.Is(test.err, redis.ErrClosed) {
-				assert.Equal(t, wrapped, told)
+				assert.Equal(t, wrapped, explained)
 			}
 		})
 	}

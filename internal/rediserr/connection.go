@@ -12,13 +12,12 @@ import (
 )
 
 const (
-	remedyUnreachable = "Redis cannot be reached: check `url`, that the server is up, and, behind Sentinels or in " +
-		"a cluster, the address that it announces"
-	remedyLate = "Redis did not answer in time: is the server overloaded, the network too slow for the answer, or " +
-		"`read_timeout` too short?"
-	remedyCut = "the connection was closed before the entries had arrived completely: the server went down, or " +
-		"closed it because they exceed its client-output-buffer-limit (its log says so: raise the " +
-		"limit), or a proxy in between closed it"
+	remedyUnreachable = "Redis cannot be reached: check `url` and that the server is running; behind Sentinels or in " +
+		"a cluster, also check the address that the server announces"
+	remedyLate = "Redis did not answer in time: check whether the server is overloaded and whether the network is " +
+		"too slow for the reply, or raise `read_timeout`"
+	remedyCut = "the connection was closed before all entries had arrived: check whether the server or a proxy was " +
+		"stopped; if the server's log reports that the client-output-buffer-limit was exceeded, raise that limit"
 )
 
 func connectionRemedy(err error) string {

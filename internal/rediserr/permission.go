@@ -9,7 +9,8 @@ import (
 // GrantRemedy returns the remedy that grants these ACL rules to a user.
 func GrantRemedy(rules ...string) string {
 	return fmt.Sprintf(
-		"the user lacks a permission: grant it with ACL SETUSER <username> %s; `rafka acl` prints all that is needed",
+		"the user lacks a permission: grant it with ACL SETUSER <username> %s; "+
+			"`rafka acl` prints all rules that the user needs",
 		strings.Join(rules, " "),
 	)
 }

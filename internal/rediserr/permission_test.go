@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestACommandThatWasDeniedInAScriptIsLookedFor(t *testing.T) {
+func TestNamesCommandIsFalseForCommandsInsideScripts(t *testing.T) {
 	for text, names := range map[string]bool{
 		"NOPERM this user has no permissions to run the 'xread' command":                                       true,
 		"NOPERM User alice has no permissions to run the 'evalsha' command":                                    true,

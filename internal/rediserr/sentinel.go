@@ -18,24 +18,25 @@ func withoutMaster(err error) bool { return err != nil && strings.Contains(err.E
 // diagnoseSentinels returns the class and the remedy of an error for which withoutMaster is true.
 // redis.Nil is the reply of a Sentinel that does not know the name of the master.
 func diagnoseSentinels(err error) (Class, string) {
-	class, remedy := ClassConnection, "no Sentinel can be reached: `url` lists the Sentinels, check it, and that "+
-		"they are up"
+	class, remedy := ClassConnection, "no Sentinel can be reached: check the addresses of the Sentinels in "+
+		"`url`, and that the Sentinels are running"
 	if text := tlsRemedy(err); text != "" {
 		remedy = text
 	}
 	for _, answer := range causes(err) {
 		var refused redis.Error
 		if errors.Is(answer, redis.Nil) {
-			return ClassConnection, "no Sentinel knows a master of that name: check `master`"
+			return ClassConnection, "no Sentinel monitors a master of that name: check `master`"
 		} else if !errors.As(answer, &refused) {
 			continue
 		}
 		switch found, _ := diagnoseServerError(refused); found {
 		case ClassAuth, ClassPermission:
-			class, remedy = ClassAuth, "the Sentinels refuse us: check `sentinel_username` and "+
-				"`sentinel_password`, which are not those of the server"
+			class, remedy = ClassAuth, "the Sentinels deny access: check `sentinel_username` and `sentinel_password`, "+
+				"since the Sentinels ignore `username` and `password`"
 		case ClassFinal:
-			remedy = "`url` does not lead to Sentinels: name those, or set `kind` to what it leads to"
+			remedy = "the addresses in `url` are not Sentinels: set `url` to the Sentinels, or `kind` to simple " +
+				"or cluster"
 		}
 	}
 	return class, remedy

@@ -16,13 +16,13 @@ type serverError struct {
 
 const (
 	remedyAuth    = "check `username` and `password`"
-	remedyReplica = "the server is a read-only replica: point `url` to the master, " +
-		"or set `kind` to failover or cluster so that it is found"
-	remedyCluster = "the server is a node of a cluster: set `kind` to cluster; if it is, slots are on the " +
-		"move, and it passes when that is done"
-	remedyUnknown = "the server is too old or has this command renamed or disabled: rafka needs Redis 7.0 or " +
-		"Valkey 7.2, or newer"
-	remedyDatabase = "the server has fewer databases, by its setting of that name: correct the database number in `url`"
+	remedyMaster  = "point `url` to the master, or set `kind` to failover or cluster so that rafka finds the master"
+	remedyReplica = "the server is a read-only replica: " + remedyMaster
+	remedyCluster = "the server is a node of a cluster: set `kind` to cluster; if it is cluster, slots are moving: " +
+		"wait until the move has finished"
+	remedyUnknown = "the server is too old, or this command is renamed or disabled: rafka needs Redis 7.0 or " +
+		"Valkey 7.2, or newer, with this command enabled"
+	remedyDatabase = "the server has fewer databases (see its setting databases): correct the database number in `url`"
 )
 
 // deniedInScript is the beginning of the error for a missing permission inside a script in Valkey
@@ -38,7 +38,7 @@ var serverErrors = []serverError{
 	{
 		"WRONGTYPE",
 		ClassWrongType,
-		"the key holds another type: rename or delete that key, or choose another `stream_name`",
+		"the key holds a value of another type: rename or delete that key, or choose another `stream_name`",
 	},
 	{"NOPERM", ClassPermission, ""},
 	{"The user executing the script can't", ClassPermission, ""},
@@ -46,7 +46,7 @@ var serverErrors = []serverError{
 	{
 		"NOAUTH",
 		ClassAuth,
-		"the server asks for a password: set `password`, and `username` unless it is the default user",
+		"the server requires a password: set `password`, and also `username` unless the user is the default user",
 	},
 	{"WRONGPASS", ClassAuth, remedyAuth},
 	{"invalid password", ClassAuth, remedyAuth},
@@ -56,52 +56,65 @@ var serverErrors = []serverError{
 		"the server has no password: remove `password`, or check `username`",
 	},
 	{"AUTH failed", ClassAuth, remedyAuth},
-	{"DENIED", ClassAuth, "the server is in protected mode: set a password on it or let it bind the right address"},
-	{"OOM", ClassTransient, "the server has reached its maxmemory: raise it, or delete or trim data"},
+	{
+		"DENIED",
+		ClassAuth,
+		"the server is in protected mode: set a password on the server, or bind it to the right address",
+	},
+	{"OOM", ClassTransient, "the server has reached its maxmemory: raise maxmemory, or delete or trim data"},
 	{"READONLY", ClassTransient, remedyReplica},
 	{
 		"MISCONF",
 		ClassTransient,
-		"the server cannot save its data to disk and refuses writes: see its log and free or mend the disk",
+		"the server cannot save its data to disk and rejects writes: see its log, and free disk space or repair " +
+			"the disk",
 	},
 	{
 		"NOREPLICAS",
 		ClassTransient,
-		"the server has fewer replicas than min-replicas-to-write asks for: see its replicas",
+		"the server has fewer connected replicas than its min-replicas-to-write requires: check its replicas",
 	},
-	{"LOADING", ClassTransient, "the server is loading its data: it passes when that is done"},
+	{"LOADING", ClassTransient, "the server is loading its data: wait until it has finished"},
 	{
 		"CLUSTERDOWN",
 		ClassTransient,
-		"the cluster does not serve all slots: see CLUSTER INFO; it passes when a failover succeeds",
+		"the cluster does not serve all slots: wait until a failover has finished, or see CLUSTER INFO for the cause",
 	},
-	{"MASTERDOWN", ClassTransient, "the server is a replica that lost its master: " + remedyReplica},
-	{"TRYAGAIN", ClassTransient, "slots of the cluster are on the move: it passes when that is done"},
+	{"MASTERDOWN", ClassTransient, "the server is a replica that has lost its master: " + remedyMaster},
+	{"TRYAGAIN", ClassTransient, "slots of the cluster are moving: wait until the move has finished"},
 	{"MOVED", ClassTransient, remedyCluster},
 	{"ASK ", ClassTransient, remedyCluster},
 	{"REDIRECT", ClassTransient, remedyReplica},
-	{"BUSY", ClassTransient, "a script of another client occupies the server: see SLOWLOG, and SCRIPT KILL ends it"},
-	{"INPROG", ClassTransient, "a failover is in progress: it passes when that is done"},
+	{
+		"BUSY",
+		ClassTransient,
+		"a script of another client occupies the server: end the script with SCRIPT KILL; SLOWLOG lists slow scripts",
+	},
+	{"INPROG", ClassTransient, "a failover is in progress: wait until it has finished"},
 	{"UNBLOCKED", ClassTransient, ""},
-	{"NOSCRIPT", ClassTransient, "the server forgot a script between two requests: it passes with the next one"},
-	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool` sizes"},
-	{"CROSSSLOT", ClassFinal, "the keys of one request lie in different slots of the cluster: set `kind` to cluster"},
+	{
+		"NOSCRIPT",
+		ClassTransient,
+		"the server lost a script between two requests: no action is needed, because the next request sends it again",
+	},
+	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool.size`"},
+	{"CROSSSLOT", ClassFinal, "the keys of one request are in different slots of the cluster: set `kind` to cluster"},
 	{
 		"This instance has cluster support disabled",
 		ClassFinal,
-		"the server is no node of a cluster: set `kind` to simple",
+		"the server is not a node of a cluster: set `kind` to simple",
 	},
 	{
 		"unknown command 'cluster'",
 		ClassFinal,
-		"the server is no node of a cluster: set `kind` to what it is, simple or failover",
+		"the server is not a node of a cluster: set `kind` to simple, or to failover if `url` lists Sentinels",
 	},
 	{"DB index is out of range", ClassFinal, remedyDatabase},
 	{"invalid DB index", ClassFinal, remedyDatabase},
 	{
 		"SELECT is not allowed in cluster mode",
 		ClassFinal,
-		"a cluster has database 0 alone: remove the database number from `url`, " +
+		"a cluster has only database 0: remove the database number from `url`, " +
 			"and set `kind` to cluster",
 	},
 	{"unknown command", ClassFinal, remedyUnknown},
@@ -111,8 +124,8 @@ var serverErrors = []serverError{
 	{
 		idsUsedUp,
 		ClassFinal,
-		"an entry was given the highest ID that there is, by a program that chooses IDs itself, and nothing can " +
-			"be written behind it: read the stream to its end and delete it, or use another `stream_name`",
+		"a program that chooses IDs has added an entry with the highest possible ID, so the stream accepts no " +
+			"further entries: read the stream to its end and delete it, or use another `stream_name`",
 	},
 	{"EXECABORT", ClassFinal, ""},
 }

@@ -12,8 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-// The replies of a real server prove the table above.
-func TestClassifyOfWhatARealServerSays(t *testing.T) {
+func TestClassifyRepliesOfARealServer(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client(t)
 	ctx := t.Context()

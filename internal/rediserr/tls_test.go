@@ -19,7 +19,7 @@ func TestTLSTroubleHasARemedy(t *testing.T) {
 	}{
 		"another host": {
 			func(o *redis.Options) { o.TLSConfig.ServerName = "127.0.0.1" },
-			"put one of those into `url`",
+			"set `url` to one of these hosts",
 		},
 		"unknown authority":     {func(o *redis.Options) { o.TLSConfig.RootCAs = nil }, "`tls.root_cas_file`"},
 		"no client certificate": {func(o *redis.Options) { o.TLSConfig.Certificates = nil }, "`tls.client_certs`"},
@@ -38,5 +38,5 @@ func TestTLSTroubleHasARemedy(t *testing.T) {
 		"does not speak TLS",
 	)
 	expired := Explain(&tls.CertificateVerificationError{Err: assert.AnError})
-	assert.ErrorContains(t, expired, "see `tls`")
+	assert.ErrorContains(t, expired, "correct the field `tls`")
 }

@@ -223,9 +223,9 @@ func TestUnreachableMasterAddressIsReported(t *testing.T) {
 		require.NoError(t, client.Do(t.Context(), "sentinel", "monitor", s.MasterName(), "127.0.0.99", 1, 2).Err())
 	}
 	d := onSentinel(s, "")
-	requireConnectError(t, d, "127.0.0.99:1", "the address that it announces")
+	requireConnectError(t, d, "127.0.0.99:1", "the address that the server announces")
 	for _, sentinel := range s.Sentinels() {
 		sentinel.Kill(t)
 	}
-	requireConnectError(t, d, "`url` lists the Sentinels")
+	requireConnectError(t, d, "the addresses of the Sentinels in `url`")
 }

@@ -59,7 +59,7 @@ func TestTLSErrorsNameTheRemedy(t *testing.T) {
 	s, expired, plain := redistest.StartTLS(t), redistest.StartExpiredTLS(t), redistest.Start(t)
 	certificate, old := clientCertificate(s.Certificates), expired.Certificates
 	for name, c := range map[string]struct{ url, tls, message string }{
-		"another host":          {s.WrongURL(), trustingTLS(s.Certificates, certificate), "one of those into `url`"},
+		"another host":          {s.WrongURL(), trustingTLS(s.Certificates, certificate), "one of these hosts"},
 		"no client certificate": {s.URL(), trustingTLS(s.Certificates, ""), "`tls.client_certs`"},
 		"unknown authority":     {s.URL(), trustingTLS(old, certificate), "`tls.root_cas_file`"},
 		"expired":               {expired.URL(), trustingTLS(old, clientCertificate(old)), "expired"},
