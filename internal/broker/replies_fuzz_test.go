@@ -3,13 +3,10 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/appender"
@@ -19,13 +16,6 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// caller is a method that runs a script and decodes its reply.
-type caller struct {
-	script *script.Script
-	words  []string // the first words of the script's replies
-	call   func(ctx context.Context, client *redis.Client) error
-}
-
 var (
 	fuzzSplit   = PartitionSplit("orders", 3)
 	fuzzLease   = splits.Lease{Split: fuzzSplit, Member: "m", Epoch: 1}
@@ -33,52 +23,78 @@ var (
 	fuzzRecords = []appender.Record{{Fields: []string{"body", "x"}}, {Fields: []string{"body", "y"}}}
 )
 
-var callers = []caller{
-	{enrollScript, []string{"OK"}, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewGroup(c, "orders", "g").Enroll(ctx, "m", "u")
-		return err
-	}},
-	{heartbeatScript, []string{"OK", "SUPERSEDED", "TYPE", "STREAM"}, func(ctx context.Context, c *redis.Client) error {
-		view, err := NewGroup(c, "orders", "g").Beat(ctx, splits.Beat{Member: "m", TTL: time.Second})
-		if err == nil && len(view.Splits) > keys.MaxPartitions {
-			return errors.New("more partitions than there can be")
-		}
-		return err
-	}},
-	{proposeScript, []string{"OK", "STALE"}, func(ctx context.Context, c *redis.Client) error {
-		_, err := NewGroup(
-			c,
-			"orders",
-			"g",
-		).Propose(
-			ctx,
-			splits.Plan{Version: 1, Assignments: map[string][]int{"m": {0}}},
-		)
-		return err
-	}},
-	{claimScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		return fuzzLeases(c).Claim(ctx, "m", time.Second, []splits.Claim{{Split: fuzzSplit}})[0].Err
-	}},
-	{commitScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		return fuzzLeases(c).Commit(ctx, time.Second, []splits.Commit{{Lease: fuzzLease}})[0]
-	}},
-	{resetScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		return fuzzLeases(c).Reset(ctx, time.Second, splits.Commit{Lease: fuzzLease})
-	}},
-	{releaseScript, leaseWords, func(ctx context.Context, c *redis.Client) error {
-		return fuzzLeases(c).Release(ctx, []splits.Lease{fuzzLease})[0]
-	}},
-	{peekScript, []string{"OK", "NONE"}, func(ctx context.Context, c *redis.Client) error {
-		peeked, err := NewLog(c, c).Peek(ctx, []splits.Cursor{{Split: fuzzSplit}})
-		if err != nil {
-			return err
-		}
-		return peeked[0].Err
-	}},
+var callers = []scripttest.Caller{
 	{
-		appendScript,
-		[]string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"},
-		func(ctx context.Context, c *redis.Client) error {
+		Script: enrollScript,
+		Words:  []string{"OK"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			_, err := NewGroup(c, "orders", "g").Enroll(ctx, "m", "u")
+			return err
+		},
+	},
+	{
+		Script: heartbeatScript,
+		Words:  []string{"OK", "SUPERSEDED", "TYPE", "STREAM"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			view, err := NewGroup(c, "orders", "g").Beat(ctx, splits.Beat{Member: "m", TTL: time.Second})
+			if err == nil && len(view.Splits) > keys.MaxPartitions {
+				return errors.New("more partitions than there can be")
+			}
+			return err
+		},
+	},
+	{
+		Script: proposeScript,
+		Words:  []string{"OK", "STALE"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			plan := splits.Plan{Version: 1, Assignments: map[string][]int{"m": {0}}}
+			_, err := NewGroup(c, "orders", "g").Propose(ctx, plan)
+			return err
+		},
+	},
+	{
+		Script: claimScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return fuzzLeases(c).Claim(ctx, "m", time.Second, []splits.Claim{{Split: fuzzSplit}})[0].Err
+		},
+	},
+	{
+		Script: commitScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return fuzzLeases(c).Commit(ctx, time.Second, []splits.Commit{{Lease: fuzzLease}})[0]
+		},
+	},
+	{
+		Script: resetScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return fuzzLeases(c).Reset(ctx, time.Second, splits.Commit{Lease: fuzzLease})
+		},
+	},
+	{
+		Script: releaseScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return fuzzLeases(c).Release(ctx, []splits.Lease{fuzzLease})[0]
+		},
+	},
+	{
+		Script: peekScript,
+		Words:  []string{"OK", "NONE"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			peeked, err := NewLog(c, c).Peek(ctx, []splits.Cursor{{Split: fuzzSplit}})
+			if err != nil {
+				return err
+			}
+			return peeked[0].Err
+		},
+	},
+	{
+		Script: appendScript,
+		Words:  []string{"OK", "DUP", "STALE", "GAP", "PARTITIONED", "PARTIAL"},
+		Call: func(ctx context.Context, c *redis.Client) error {
 			appends := NewAppends(c, AppendOptions{MaxLength: 5, TrimFailed: func(appender.Target, error) {}})
 			return appends.Append(ctx, []appender.Request{{
 				Target: appender.Target{Topic: "orders", Partition: 3, Key: fuzzSplit.Key}, Producer: "p", Epoch: 1,
@@ -86,10 +102,14 @@ var callers = []caller{
 			}})[0].Err
 		},
 	},
-	{createTopicScript, []string{"PLAIN", "CREATED", "EXISTS"}, func(ctx context.Context, c *redis.Client) error {
-		_, _, err := NewTopics(c).Create(ctx, "orders", 4)
-		return err
-	}},
+	{
+		Script: createTopicScript,
+		Words:  []string{"PLAIN", "CREATED", "EXISTS"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			_, _, err := NewTopics(c).Create(ctx, "orders", 4)
+			return err
+		},
+	},
 }
 
 func fuzzLeases(c *redis.Client) *Leases {
@@ -99,7 +119,7 @@ func fuzzLeases(c *redis.Client) *Leases {
 // Whatever Redis replies, a caller does not panic and uses no more memory than the maximum number
 // of partitions needs. A caller that cannot decode a reply returns an error that names the script.
 func FuzzAnswersOfScripts(f *testing.F) {
-	for _, text := range []string{
+	scripttest.FuzzCallers(f, callers,
 		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 7 2 foreign", "OK 1 5-3 x", "OK 1 x 7", "OK #1", "FENCED",
 		"HELD other 3000", "HELD other",
 		`OK 1 1 3000 8 8 a|b {"a":"0-3","b":"4-7"}`, `OK 2 1 3000 8 8 a|_|#3 x`, "OK 1 1 3000 1000000000000 0",
@@ -111,22 +131,7 @@ func FuzzAnswersOfScripts(f *testing.F) {
 		"CREATED", "EXISTS", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no", "!WRONGTYPE key",
 		"!NOPERM this user", "!",
 		"!ERR Error running script: OOM", "OK 0 1-1 ours", "what is this",
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		answer := scripttest.AnswerIn(text)
-		client := scripttest.Answering(answer)
-		defer func() { _ = client.Close() }()
-		for _, c := range callers {
-			err := c.call(t.Context(), client)
-			if _, refused := answer.(error); refused {
-				require.Error(t, err, c.script.Name)
-			} else if !slices.Contains(c.words, script.ReplyOf(answer).Word(0)) {
-				require.ErrorContains(t, err, fmt.Sprintf("the %s script answered", c.script.Name))
-			}
-		}
-	})
+	)
 }
 
 // The replies to raw commands: entries, and the states of streams.
@@ -186,29 +191,13 @@ func shapes(answer any) []any {
 // If a number in a script's reply cannot be parsed, the error contains the name of the script and
 // its whole reply.
 func TestNumbersThatCannotBeReadNameTheirScript(t *testing.T) {
-	wellBegun := map[*script.Script][]string{
+	scripttest.RequireQuotedReplies(t, callers, map[*script.Script][]string{
 		enrollScript:    {"OK", "OK x"},
 		heartbeatScript: {"OK", "OK 1 1 x"},
 		appendScript:    {"PARTIAL", "PARTIAL x OOM"},
 		claimScript:     {"OK x", "OK 1 x", "OK 1 5-3 x", "OK 1 5-3 7 x", "HELD other x"},
 		commitScript:    {"HELD other x"},
-		resetScript: {
-			"HELD other",
-		},
-		releaseScript: {"HELD other"},
-	}
-	for _, c := range callers {
-		for _, text := range wellBegun[c.script] {
-			client := scripttest.Answering(scripttest.AnswerIn(text))
-			require.ErrorContains(
-				t,
-				c.call(t.Context(), client),
-				fmt.Sprintf("the %s script answered %q", c.script.Name, scripttest.AnswerIn(text)),
-				text,
-			)
-			require.NoError(t, client.Close())
-		}
-		delete(wellBegun, c.script)
-	}
-	assert.Empty(t, wellBegun, "scripts that nobody calls")
+		resetScript:     {"HELD other"},
+		releaseScript:   {"HELD other"},
+	})
 }
