@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rafka-streams/rafka/internal/rediserr"
 )
 
 // sentinelAnswers is how many Sentinels that don't answer go-redis may wait for before it reaches a
@@ -60,23 +61,7 @@ func handshake(ctx context.Context, conn net.Conn, addr string, secure *tls.Conf
 	return nil, err
 }
 
-// rejections are the beginnings of the errors that a server sends to a new connection before it
-// closes the connection.
-var rejections = []string{"ERR max number of clients", "DENIED"}
-
-// RejectedError is the error of a server that rejected a connection before it read any request.
-type RejectedError struct {
-	text string
-}
-
-// Error returns the server's own text.
-func (e *RejectedError) Error() string { return e.text }
-
-// Refusal returns the server's own text, for packages that classify errors. RejectedError is not a
-// redis.Error: go-redis would take it for the reply to HELLO and go on.
-func (e *RejectedError) Refusal() string { return e.text }
-
-// rejectableConn is a connection that returns the server's rejection as a read and a write error.
+// rejectableConn is a connection that returns a [rediserr.Rejection] as a read and a write error.
 // Otherwise go-redis takes the rejection for the reply to its HELLO, goes on without RESP3, and
 // reports the broken pipe that follows. https://github.com/redis/go-redis/issues/2251 asked for a
 // special treatment of this error, and was closed without one.
@@ -131,9 +116,10 @@ func (c *rejectableConn) Write(p []byte) (int, error) {
 // rejectionIn returns the rejection that the reply consists of, or nil.
 func rejectionIn(reply []byte) error {
 	line, _, _ := strings.Cut(string(reply), "\r\n")
-	text, failed := strings.CutPrefix(line, "-")
-	if failed && slices.ContainsFunc(rejections, func(begin string) bool { return strings.HasPrefix(text, begin) }) {
-		return &RejectedError{text: text}
+	if text, failed := strings.CutPrefix(line, "-"); failed {
+		if rejection, ok := rediserr.RejectionOf(text); ok {
+			return rejection
+		}
 	}
 	return nil
 }

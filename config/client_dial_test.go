@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -53,8 +54,8 @@ func TestErrorOfAServerWithTooManyClientsIsReported(t *testing.T) {
 			client.EvalSha(t.Context(), "0", nil).Err(),
 		} {
 			require.ErrorContains(t, err, "max number of clients reached")
-			refused := (*RejectedError)(nil)
-			require.ErrorAs(t, err, &refused)
+			var rejection rediserr.Rejection
+			require.ErrorAs(t, err, &rejection)
 		}
 	}
 	subscription := client.Subscribe(t.Context(), "c")

@@ -38,8 +38,8 @@ func Classify(err error) Class {
 
 // diagnose returns the class and the remedy of an error.
 func diagnose(err error) (Class, string) {
-	var refused redis.Error
-	var shut interface{ Refusal() string } // the server rejected the connection
+	var reply redis.Error
+	var rejection Rejection
 	switch {
 	case withoutMaster(err):
 		return diagnoseSentinels(err)
@@ -47,10 +47,10 @@ func diagnose(err error) (Class, string) {
 		return ClassNone, ""
 	case errors.Is(err, redis.ErrClosed):
 		return ClassFinal, "rafka closed this connection because it is stopping: no action is needed"
-	case errors.As(err, &shut):
-		return diagnoseServerError(Error(shut.Refusal()))
-	case errors.As(err, &refused):
-		return diagnoseServerError(refused)
+	case errors.As(err, &rejection):
+		return diagnoseServerError(Error(rejection))
+	case errors.As(err, &reply):
+		return diagnoseServerError(reply)
 	}
 	return ClassConnection, connectionRemedy(err)
 }

@@ -21,12 +21,6 @@ func noMaster(answers ...error) error {
 	return fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", errors.Join(answers...))
 }
 
-// shut is the error of a connection that the server rejected.
-type shut string
-
-func (s shut) Error() string   { return string(s) }
-func (s shut) Refusal() string { return string(s) }
-
 func TestClassifyAndExplain(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	tests := []struct {
@@ -55,8 +49,8 @@ func TestClassifyAndExplain(t *testing.T) {
 		{noMaster(dial, Error("NOAUTH Authentication required.")), ClassAuth, "`sentinel_password`"},
 		{noMaster(Error("ERR unknown command 'sentinel'")), ClassConnection, "are not Sentinels"},
 		{redis.ErrClosed, ClassFinal, ""},
-		{shut("ERR max number of clients reached"), ClassTransient, "maxclients"},
-		{shut("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
+		{Rejection("ERR max number of clients reached"), ClassTransient, "maxclients"},
+		{Rejection("DENIED Redis is running in protected mode"), ClassAuth, "protected"},
 		{
 			Error("WRONGTYPE Operation against a key holding the wrong kind of value"),
 			ClassWrongType,

@@ -24,13 +24,13 @@ func diagnoseSentinels(err error) (Class, string) {
 		remedy = text
 	}
 	for _, answer := range causes(err) {
-		var refused redis.Error
+		var reply redis.Error
 		if errors.Is(answer, redis.Nil) {
 			return ClassConnection, "no Sentinel monitors a master of that name: check `master`"
-		} else if !errors.As(answer, &refused) {
+		} else if !errors.As(answer, &reply) {
 			continue
 		}
-		switch found, _ := diagnoseServerError(refused); found {
+		switch found, _ := diagnoseServerError(reply); found {
 		case ClassAuth, ClassPermission:
 			class, remedy = ClassAuth, "the Sentinels deny access: check `sentinel_username` and `sentinel_password`, "+
 				"since the Sentinels ignore `username` and `password`"

@@ -57,7 +57,7 @@ var serverErrors = []serverError{
 	},
 	{"AUTH failed", ClassAuth, remedyAuth},
 	{
-		"DENIED",
+		protectedMode,
 		ClassAuth,
 		"the server is in protected mode: set a password on the server, or bind it to the right address",
 	},
@@ -97,7 +97,7 @@ var serverErrors = []serverError{
 		ClassTransient,
 		"the server lost a script between two requests: no action is needed, because the next request sends it again",
 	},
-	{"max number of clients", ClassTransient, "raise the server's maxclients, or lower `pool.size`"},
+	{tooManyClients, ClassTransient, "raise the server's maxclients, or lower `pool.size`"},
 	{"CROSSSLOT", ClassFinal, "the keys of one request are in different slots of the cluster: set `kind` to cluster"},
 	{
 		"This instance has cluster support disabled",
