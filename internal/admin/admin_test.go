@@ -16,7 +16,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
+func TestAllScriptsAndAdminCommandsRunOnACluster(t *testing.T) {
 	server := redistest.Start(t, "--cluster-enabled", "yes")
 	require.NoError(t, server.Client(t).ClusterAddSlotsRange(t.Context(), 0, 16383).Err())
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
@@ -83,7 +83,7 @@ func TestClusterServesEveryScriptAndTheAdmin(t *testing.T) {
 	assert.Len(t, topics, 3)
 }
 
-func TestMissingPermissionOfAnAdminIsNamed(t *testing.T) {
+func TestMissingPermissionsAreReportedWithARemedy(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	actions := map[string]func(a *Admin) error{

@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestDeletedGroupLeavesNothingAndBeginsAnew(t *testing.T) {
+func TestDeleteGroupRemovesAllItsKeys(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := New(s.Client)
 		topic := written(t, s.Client, "orders", 3)
@@ -69,7 +69,7 @@ func TestDeletedGroupLeavesNothingAndBeginsAnew(t *testing.T) {
 	})
 }
 
-func TestGroupIsInUseAsLongAsALeaseLives(t *testing.T) {
+func TestDeleteGroupRejectsGroupsWithValidLeases(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topic := written(t, s.Client, "orders", 4)
 		leases := used(t, s.Client, topic, "billing", "m1")
@@ -88,7 +88,7 @@ func TestGroupIsInUseAsLongAsALeaseLives(t *testing.T) {
 	})
 }
 
-func TestGroupWithoutItsPlanCanBeDeleted(t *testing.T) {
+func TestDeleteGroupWorksWithoutThePlan(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topic := written(t, s.Client, "orders", 3)
 		before := keysOf(t, s.Client)
@@ -108,7 +108,7 @@ func TestGroupWithoutItsPlanCanBeDeleted(t *testing.T) {
 	})
 }
 
-func TestForeignRedisGroupOutlivesTheGroup(t *testing.T) {
+func TestDeleteGroupKeepsForeignNativeGroups(t *testing.T) {
 	s := onRedis(t)
 	topic := written(t, s.Client, "orders", 1)
 	require.NoError(t, s.Client.XGroupCreate(t.Context(), "orders:0", "billing", "0").Err())

@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestDeletedTopicLeavesNothingAndOthersAlone(t *testing.T) {
+func TestDeleteTopicRemovesOnlyKeysOfTheTopic(t *testing.T) {
 	for _, name := range []string{"orders", "{eu}:orders", "{orders}", "o[r*d]?e\\rs"} {
 		onBothServers(t, func(t *testing.T, s testServer) {
 			a := New(s.Client)
@@ -68,7 +68,7 @@ func TestDeletedTopicLeavesNothingAndOthersAlone(t *testing.T) {
 	}
 }
 
-func TestDeletedPlainTopicLeavesNothing(t *testing.T) {
+func TestDeleteTopicRemovesAllKeysOfAPlainTopic(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.Add(t, "orders", "5-0")
 		leave(t, s.Client, "orders", "billing", used(t, s.Client, broker.Topic{Name: "orders"}, "billing", "m1"))
@@ -82,7 +82,7 @@ func TestDeletedPlainTopicLeavesNothing(t *testing.T) {
 
 // A deletion that was interrupted has removed some partitions, and one that met live members leaves
 // a group that remembers how many there were.
-func TestHalfDeletedTopicCanBeDeleted(t *testing.T) {
+func TestDeleteTopicCompletesInterruptedDeletions(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topic := written(t, s.Client, "orders", 3)
 		leave(t, s.Client, "orders", "billing", used(t, s.Client, topic, "billing", "m1"))
@@ -97,7 +97,7 @@ func TestHalfDeletedTopicCanBeDeleted(t *testing.T) {
 	})
 }
 
-func TestTopicDeletionSaysWhatIsWrong(t *testing.T) {
+func TestDeleteTopicReportsInvalidTopics(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := New(s.Client)
 		written(t, s.Client, "orders", 3)

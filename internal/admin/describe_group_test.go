@@ -14,7 +14,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestDescribeGroupTellsOwnersPositionsAndLag(t *testing.T) {
+func TestDescribeGroupReportsOwnersPositionsAndLag(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 5)
 		topic := broker.Topic{Name: "orders", Partitions: 5}
@@ -119,7 +119,7 @@ func TestGroupDescriptionIsReadableJSON(t *testing.T) {
 	)
 }
 
-func TestDescribeGroupOfALostTopicKeepsItsPartitions(t *testing.T) {
+func TestDescribeGroupWorksWithoutMetadataOfTheTopic(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 3)
 		beat(t, s.group(), "m1")
@@ -130,7 +130,7 @@ func TestDescribeGroupOfALostTopicKeepsItsPartitions(t *testing.T) {
 	})
 }
 
-func TestDescribeGroupSaysWhatIsWrong(t *testing.T) {
+func TestDescribeGroupReportsMissingAndDamagedGroups(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := New(s.Client)
 		_, err := a.DescribeGroup(t.Context(), "orders", "billing")
@@ -148,7 +148,7 @@ func TestDescribeGroupSaysWhatIsWrong(t *testing.T) {
 	})
 }
 
-func TestLagIsABoundUntilItIsKnown(t *testing.T) {
+func TestLagIsAnUpperBoundUntilItIsExact(t *testing.T) {
 	at := func(ms uint64) *splits.Offset { return &splits.Offset{Millis: ms} }
 	state := splits.State{Exists: true, Length: 4, First: *at(4), Last: *at(10), EntriesAdded: 9}
 	uncounted := state

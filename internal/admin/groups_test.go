@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-func TestListGroupsOfOneTopicOrAll(t *testing.T) {
+func TestListGroupsOfOneTopicAndOfAllTopics(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := New(s.Client)
 		for _, g := range [][2]string{{"orders", "b"}, {"orders", "a:{x}"}, {"{eu}:[o]*", "topic"}, {"orders2", "b"}} {

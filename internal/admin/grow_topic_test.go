@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-func TestGrownTopicIsSeenByItsMembers(t *testing.T) {
+func TestMembersGetTheNewPartitionsOfAGrownTopic(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 2)
 		group := s.group()
@@ -45,7 +45,7 @@ func TestGrownTopicIsSeenByItsMembers(t *testing.T) {
 	})
 }
 
-func TestTopicThatHasAsManyPartitionsIsLeftAsItIs(t *testing.T) {
+func TestGrowTopicToTheSameSizeChangesNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		created, _, err := broker.NewTopics(s.Client).Create(t.Context(), "orders", 3)
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestTopicThatHasAsManyPartitionsIsLeftAsItIs(t *testing.T) {
 	})
 }
 
-func TestTopicThatCannotGrowIsRefused(t *testing.T) {
+func TestGrowTopicRejectsInvalidRequests(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 3)
 		s.Add(t, "plain", "*")

@@ -33,7 +33,7 @@ func requireCause(t *testing.T, l *broker.Leases, lease splits.Lease, cause erro
 	}
 }
 
-func TestOwnerOfALeaseLearnsThatTheGroupWasMoved(t *testing.T) {
+func TestRequestsUnderAMovedLeaseReportTheMove(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		l := s.leases()
@@ -54,7 +54,7 @@ func TestOwnerOfALeaseLearnsThatTheGroupWasMoved(t *testing.T) {
 	})
 }
 
-func TestAMoveOfWhatIsNotHeldMarksNothing(t *testing.T) {
+func TestSeekOfAReleasedLeaseLeavesNoMark(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		l := s.leases()
@@ -66,7 +66,7 @@ func TestAMoveOfWhatIsNotHeldMarksNothing(t *testing.T) {
 	})
 }
 
-func TestOwnerOfALeaseLearnsThatTheTopicWasDeleted(t *testing.T) {
+func TestRequestsUnderADeletedLeaseReportTheDeletion(t *testing.T) {
 	for name, before := range map[string]func(t *testing.T, s testServer){
 		"at once":      func(*testing.T, testServer) {},
 		"after a move": func(t *testing.T, s testServer) { t.Helper(); s.sought(t, "13") },
@@ -93,7 +93,7 @@ func TestOwnerOfALeaseLearnsThatTheTopicWasDeleted(t *testing.T) {
 	}
 }
 
-func TestDeletedTopicLeavesNoMarkOfLeasesThatWereOver(t *testing.T) {
+func TestDeleteTopicLeavesNoMarkOfReleasedLeases(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		l := s.leases()

@@ -127,7 +127,7 @@ func TestADamagedPartitionDoesNotHideTheOthers(t *testing.T) {
 }
 
 // A user with permissions for one topic sees that topic next to any number of other topics.
-func TestTopicsThatAUserMayNotSeeDoNotHideTheOthers(t *testing.T) {
+func TestTopicsWithoutPermissionDoNotHideTheOthers(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	ctx := t.Context()
 	for _, name := range []string{"a", "b", "orders"} {
@@ -152,7 +152,7 @@ func TestTopicsThatAUserMayNotSeeDoNotHideTheOthers(t *testing.T) {
 	})
 }
 
-func TestAServerThatDoesNotAnswerIsNoPartialAnswer(t *testing.T) {
+func TestUnreachableServerIsNotAPartialAnswer(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	pipe := client.Pipeline()

@@ -50,7 +50,7 @@ var callers = []scripttest.Caller{
 
 // If a number in a script's reply cannot be parsed, the error contains the name of the script and
 // its whole reply.
-func TestNumbersOfAdminScriptsNameTheirScript(t *testing.T) {
+func TestErrorsOfInvalidNumbersNameTheAdminScript(t *testing.T) {
 	scripttest.RequireQuotedReplies(t, callers, map[*script.Script][]string{
 		growTopicScript:   {"GROWN x"},
 		deleteLeaseScript: {"HELD other x"},

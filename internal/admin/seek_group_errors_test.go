@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/keys"
 )
 
-func TestSeekSaysWhatIsWrong(t *testing.T) {
+func TestSeekRejectsInvalidRequests(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		beat(t, broker.NewShareGroup(s.Client, "orders", "sharers"), "m1")

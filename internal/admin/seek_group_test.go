@@ -45,7 +45,7 @@ func (s testServer) counted(n int64) int64 {
 	return n
 }
 
-func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
+func TestSeekSetsThePosition(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		before := splits.Offset{Millis: 14, Seq: 0}
@@ -85,7 +85,7 @@ func TestSeekMovesThePositionWhereverItWas(t *testing.T) {
 	})
 }
 
-func TestSeekFencesWhoeverHoldsTheLease(t *testing.T) {
+func TestSeekFencesTheHolderOfTheLease(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		l := s.leases()
@@ -125,7 +125,7 @@ func TestSeekFencesWhoeverHoldsTheLease(t *testing.T) {
 }
 
 // It is how a new group is begun at a time.
-func TestSeekPreparesAGroupThatDoesNotExistYet(t *testing.T) {
+func TestSeekStoresPositionsForANewGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		result, err := New(s.Client).SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: "13"})
@@ -190,7 +190,7 @@ func TestDryRunOfASeekChangesNothing(t *testing.T) {
 	})
 }
 
-func TestSeekMovesOurMirrorAndLeavesOthersAlone(t *testing.T) {
+func TestSeekMovesTheMirrorButNoForeignGroup(t *testing.T) {
 	s := onRedis(t)
 	s.fill(t)
 	assert.False(t, s.sought(t, "13").Foreign)
@@ -209,7 +209,7 @@ func TestSeekMovesOurMirrorAndLeavesOthersAlone(t *testing.T) {
 	assert.Equal(t, "foreign", s.Field(t, testLease, "mirror"))
 }
 
-func TestSeekMendsADamagedOffset(t *testing.T) {
+func TestSeekRepairsADamagedOffset(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		s.Set(t, testLease, "offset", "x", "owner", "m1", "expires_ms", "soon")
@@ -233,7 +233,7 @@ func TestSeekOfAPlainTopic(t *testing.T) {
 	})
 }
 
-func TestSoughtLeaseIsKeptIfThatIsAskedFor(t *testing.T) {
+func TestSeekKeepsUnusedLeasesOnRequest(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
 		for _, keep := range []bool{false, true, false} {

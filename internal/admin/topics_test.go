@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestListTopicsFindsPartitionedOnesOnly(t *testing.T) {
+func TestListTopicsReturnsPartitionedTopicsOnly(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := New(s.Client)
 		topics, err := a.ListTopics(t.Context())
@@ -38,7 +38,7 @@ func TestListTopicsFindsPartitionedOnesOnly(t *testing.T) {
 	})
 }
 
-func TestDescribeTopicTellsWhatItsPartitionsHold(t *testing.T) {
+func TestDescribeTopicReportsItsPartitions(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		_, _, err := broker.NewTopics(s.Client).Create(t.Context(), "orders", 2)
 		require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestDescribeTopicTellsWhatItsPartitionsHold(t *testing.T) {
 	})
 }
 
-func TestDescribePlainTopicOrNone(t *testing.T) {
+func TestDescribeTopicReportsPlainAndMissingTopics(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		_, err := New(s.Client).DescribeTopic(t.Context(), "orders")
 		var missing *TopicNotFoundError

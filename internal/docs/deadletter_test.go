@@ -138,7 +138,7 @@ func refusedOrders() (bodies []string) {
 }
 
 // The documented configuration used to set 372 healthy messages aside with 20 bad ones.
-func TestDocumentedDeadLettersAreExactlyTheRefusedMessages(t *testing.T) {
+func TestDocumentedDeadLettersAreExactlyTheRejectedMessages(t *testing.T) {
 	for where, config := range deadLetterConfigs(t) {
 		t.Run(where, func(t *testing.T) {
 			s := &shop{taken: map[int]int{}}
