@@ -41,7 +41,7 @@ func TestDeleteGroupRemovesAllItsKeys(t *testing.T) {
 			groups, err := s.Client.XInfoGroups(t.Context(), "orders:0").Result()
 			require.NoError(t, err)
 			require.Len(t, groups, 1)
-			assert.Equal(t, "shipping", groups[0].Name, "the mirror went with its group")
+			assert.Equal(t, "shipping", groups[0].Name, "the mirror is deleted with its group")
 		}
 
 		late := broker.NewLeases(s.Client, broker.LeasesOptions{Topic: "orders", Group: "billing"})
@@ -53,14 +53,14 @@ func TestDeleteGroupRemovesAllItsKeys(t *testing.T) {
 			t,
 			kept,
 			keysOf(t, s.Client),
-			"what a dead member still had on its way brings nothing back",
+			"late requests of a dead member create no keys",
 		)
 		_, err = a.DeleteGroup(t.Context(), "orders", "billing", false)
 		require.ErrorAs(t, err, new(*GroupNotFoundError))
 
 		g := late.Claim(t.Context(), "m2", testTTL, []splits.Claim{{Split: topic.Split(0)}})[0]
 		require.NoError(t, g.Err)
-		assert.Equal(t, splits.Offset{}, g.Position.Offset, "a new group of the name begins where it is told")
+		assert.Equal(t, splits.Offset{}, g.Position.Offset, "a new group of the same name does not continue")
 		leave(t, s.Client, "orders", "shipping", other)
 		_, err = a.DeleteGroup(t.Context(), "orders", "shipping", false)
 		require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestDeleteGroupRejectsGroupsWithValidLeases(t *testing.T) {
 		require.ErrorAs(t, err, &inUse)
 		assert.Equal(t, []string{"m1"}, inUse.Members)
 		require.ErrorContains(t, err, "stop its inputs first")
-		assert.ElementsMatch(t, all, keysOf(t, s.Client), "it is whole")
+		assert.ElementsMatch(t, all, keysOf(t, s.Client), "nothing is deleted")
 		s.expire(t)
 		_, err = New(s.Client).DeleteGroup(t.Context(), "orders", "billing", false)
 		require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestDeleteGroupWorksWithoutThePlan(t *testing.T) {
 		require.NoError(t, err)
 		found := 2
 		if !s.Embedded {
-			found = 3 // of partition 1 the mirror was left, which would be taken for a backup
+			found = 3 // the mirror of partition 1 is left, and the next claim would take it for a backup
 		}
 		assert.Len(t, deleted.Partitions, found)
 		assert.ElementsMatch(t, before, keysOf(t, s.Client))
@@ -118,5 +118,5 @@ func TestDeleteGroupKeepsForeignNativeGroups(t *testing.T) {
 	assert.True(t, deleted.Partitions[0].Foreign)
 	assert.Len(t, s.Client.XInfoGroups(t.Context(), "orders:0").Val(), 1)
 	_, err = New(s.Client).DeleteGroup(t.Context(), "orders", "billing", false)
-	require.ErrorAs(t, err, new(*GroupNotFoundError), "somebody else's is none of ours")
+	require.ErrorAs(t, err, new(*GroupNotFoundError), "a foreign native group is not a group of rafka")
 }

@@ -53,7 +53,7 @@ func TestDeleteTopicRemovesOnlyKeysOfTheTopic(t *testing.T) {
 			left := keysOf(t, s.Client)
 			assert.Subset(t, left, kept)
 			for _, key := range left {
-				if !slices.Contains(kept, key) { // which tells the owner of a lease
+				if !slices.Contains(kept, key) { // a mark for the owner of a lease
 					assert.Equal(t, keys.KindLease, keys.KindOf(key), key)
 					assert.Equal(t, []string{"moved"}, s.Client.HKeys(t.Context(), key).Val())
 					assert.InDelta(t, markTTL, s.Client.PTTL(t.Context(), key).Val(), float64(time.Minute))
@@ -80,8 +80,8 @@ func TestDeleteTopicRemovesAllKeysOfAPlainTopic(t *testing.T) {
 	})
 }
 
-// A deletion that was interrupted has removed some partitions, and one that met live members leaves
-// a group that remembers how many there were.
+// An interrupted deletion has removed some partitions. The group still has their number in its
+// plan.
 func TestDeleteTopicCompletesInterruptedDeletions(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topic := written(t, s.Client, "orders", 3)
@@ -106,7 +106,7 @@ func TestDeleteTopicReportsInvalidTopics(t *testing.T) {
 		require.NoError(t, s.Client.Set(t.Context(), "text", "precious", 0).Err())
 		all := keysOf(t, s.Client)
 		for name, says := range map[string]string{
-			"orders":   "orders:1", // and not the key of another type
+			"orders":   "orders:1", // the key has another type
 			"text":     "WRONGTYPE",
 			"orders:2": "it is partition 2 of topic orders",
 			"orders:3": `there is no topic "orders:3"`,

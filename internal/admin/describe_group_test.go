@@ -49,7 +49,7 @@ func TestDescribeGroupReportsOwnersPositionsAndLag(t *testing.T) {
 		assert.Equal(t, []string{"m1", "m2"}, d.Members)
 		assert.GreaterOrEqual(t, d.Version, view.Version)
 		require.Len(t, d.Partitions, 5)
-		counted := !s.Embedded // which does not count
+		counted := !s.Embedded // the embedded server does not count entries
 		for i, want := range []struct {
 			owner     string
 			committed string

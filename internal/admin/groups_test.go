@@ -32,7 +32,7 @@ func TestListGroupsOfOneTopicAndOfAllTopics(t *testing.T) {
 		assert.Equal(t, orders, of("orders"))
 		assert.Equal(t, append(orders, GroupSummary{Topic: "orders2", Group: "b", Type: "consumer", Members: 2},
 			GroupSummary{Topic: "{eu}:[o]*", Group: "topic", Type: "consumer", Members: 2}), of(""))
-		assert.Len(t, of("{eu}:[o]*"), 1, "the name is no pattern")
+		assert.Len(t, of("{eu}:[o]*"), 1, "the name is not a pattern")
 		assert.Empty(t, of("nothing"))
 	})
 }

@@ -27,7 +27,7 @@ func TestMembersGetTheNewPartitionsOfAGrownTopic(t *testing.T) {
 			cancel()
 			assert.ErrorIs(t, <-ended, context.Canceled)
 		}()
-		<-hints // the subscription is there
+		<-hints // the first hint confirms the subscription
 
 		grown, err := New(s.Client).GrowTopic(t.Context(), "orders", 5)
 		require.NoError(t, err)

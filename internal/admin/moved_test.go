@@ -12,8 +12,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// answersOf are the errors of all requests under a lease that is over, but the release, whose
-// answer no member asks for.
+// answersOf returns the errors of all requests under a lease that has ended, except the release: no
+// member uses its reply.
 func answersOf(t *testing.T, l *broker.Leases, lease splits.Lease) []error {
 	t.Helper()
 	return []error{
@@ -40,13 +40,13 @@ func TestRequestsUnderAMovedLeaseReportTheMove(t *testing.T) {
 		lease, _ := granted(t, l, "m1")
 		s.sought(t, "13")
 		requireCause(t, l, lease, splits.ErrMoved)
-		s.sought(t, "12") // before it has claimed again
+		s.sought(t, "12") // before the member claims again
 		requireCause(t, l, lease, splits.ErrMoved)
 		next, g := granted(t, l, "m2")
 		assert.Zero(t, g.Deleted)
-		requireCause(t, l, lease, splits.ErrMoved) // it may come late
+		requireCause(t, l, lease, splits.ErrMoved) // the request can arrive late
 
-		granted(t, l, "m2") // which is a takeover
+		granted(t, l, "m2") // a takeover
 		requireCause(t, l, next, nil)
 		s.sought(t, "11")
 		requireCause(t, l, next, nil)
@@ -68,7 +68,7 @@ func TestSeekOfAReleasedLeaseLeavesNoMark(t *testing.T) {
 
 func TestRequestsUnderADeletedLeaseReportTheDeletion(t *testing.T) {
 	for name, before := range map[string]func(t *testing.T, s testServer){
-		"at once":      func(*testing.T, testServer) {},
+		"immediately":  func(*testing.T, testServer) {},
 		"after a move": func(t *testing.T, s testServer) { t.Helper(); s.sought(t, "13") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestRequestsUnderADeletedLeaseReportTheDeletion(t *testing.T) {
 				assert.LessOrEqual(t, ttl, time.Hour)
 				next, g := granted(t, l, "m1")
 				assert.Equal(t, lease.Epoch, g.Deleted)
-				assert.Equal(t, splits.Position{}, g.Position, "it is begun anew")
+				assert.Equal(t, splits.Position{}, g.Position, "the new lease has no position")
 				requireCause(t, l, lease, splits.ErrDeleted)
 				require.NoError(t, l.Renew(t.Context(), testTTL, []splits.Lease{next})[0])
 			})

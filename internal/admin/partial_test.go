@@ -17,7 +17,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// partial returns the texts of the problems, and fails the test unless the answer is a partial one.
+// partial returns the texts of the problems. It fails the test if the error is not a PartialError.
 func partial(t *testing.T, err error) []string {
 	t.Helper()
 	var p *PartialError
@@ -46,7 +46,7 @@ func TestADamagedTopicDoesNotHideTheOthers(t *testing.T) {
 		require.Len(t, texts, 3)
 		assert.Contains(t, texts[0], `topic bad1: field partitions of key rafka:{bad1}:topic is "x"`)
 		assert.Contains(t, texts[1], `topic bad2: field created_ms of key rafka:{bad2}:topic is "\x1b[2J`)
-		assert.Less(t, len(texts[1]), 1000, "what is stored may be long")
+		assert.Less(t, len(texts[1]), 1000, "a long value is cut")
 		assert.Contains(t, texts[2], "topic bad3: key rafka:{bad3}:topic: WRONGTYPE")
 		assert.Contains(t, texts[2], "rename or delete that key")
 		for _, text := range texts {
@@ -78,7 +78,7 @@ func TestADamagedGroupDoesNotHideTheOthers(t *testing.T) {
 		assert.ErrorContains(t, err, "key rafka:{orders}:plan:bad1: WRONGTYPE")
 		d, err := New(s.Client).DescribeGroup(ctx, "orders", "bad2")
 		assert.Contains(t, partial(t, err)[0], "key rafka:{orders}:members:bad2: WRONGTYPE")
-		assert.Len(t, d.Partitions, 1, "the partitions are described nevertheless")
+		assert.Len(t, d.Partitions, 1, "the partitions are described despite the error")
 	})
 }
 
@@ -115,7 +115,7 @@ func TestADamagedPartitionDoesNotHideTheOthers(t *testing.T) {
 		assert.Contains(t, texts[2], "orders:3: WRONGTYPE")
 		require.Len(t, group.Partitions, 4)
 		assert.Equal(t, int64(1), group.Partitions[0].Lag)
-		assert.Equal(t, "m", group.Partitions[1].Owner, "what is sound in a damaged lease is shown")
+		assert.Equal(t, "m", group.Partitions[1].Owner, "the undamaged fields of a lease are shown")
 		for _, p := range group.Partitions[1:] {
 			assert.Equal(t, LagUnknown, p.Lag)
 			assert.NotEmpty(t, p.Error)
@@ -142,7 +142,7 @@ func TestTopicsWithoutPermissionDoNotHideTheOthers(t *testing.T) {
 		topics, err := New(client).ListTopics(ctx)
 		require.Len(t, topics, 1)
 		texts := partial(t, err)
-		require.Len(t, texts, 1, "one line for all that are not permitted")
+		require.Len(t, texts, 1, "one line for all topics without permission")
 		assert.Contains(t, texts[0], "key rafka:{a}:topic: NOPERM")
 		assert.Contains(t, texts[0], "and the same for 1 more")
 		assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(err))

@@ -67,6 +67,6 @@ func TestSeekRejectsInvalidRequests(t *testing.T) {
 				assert.ErrorContains(t, err, text, name)
 			}
 		}
-		assert.Equal(t, "0-0", s.Field(t, testLease, "offset"), "the partitions that are well were moved")
+		assert.Equal(t, "0-0", s.Field(t, testLease, "offset"), "the undamaged partitions are moved")
 	})
 }

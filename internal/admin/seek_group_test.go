@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// sought seeks in the one partition that most tests need.
+// sought seeks testSplit and returns the result.
 func (s testServer) sought(t *testing.T, to string) SeekPartition {
 	t.Helper()
 	result, err := New(
@@ -26,8 +26,8 @@ func (s testServer) sought(t *testing.T, to string) SeekPartition {
 	return result.Partitions[0]
 }
 
-// fill makes testSplit, of a topic of four partitions, hold 12-0 to 15-0, after 10-0 and 11-0 that
-// are gone.
+// fill creates a topic of four partitions. It adds 10-0 to 15-0 to testSplit and trims 10-0 and
+// 11-0.
 func (s testServer) fill(t *testing.T) {
 	t.Helper()
 	s.partitioned(t, 4)
@@ -37,7 +37,7 @@ func (s testServer) fill(t *testing.T) {
 	require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 4).Err())
 }
 
-// counted is a count that only a real server knows.
+// counted returns n on a real server, and -1 on the embedded one, which does not count entries.
 func (s testServer) counted(n int64) int64 {
 	if s.Embedded {
 		return -1
@@ -79,7 +79,7 @@ func TestSeekSetsThePosition(t *testing.T) {
 			assert.Equal(t, want.lag >= 0, p.LagExact, to)
 			_, g := granted(t, s.leases(), "m2")
 			assert.Equal(t, want.at, g.Position, to)
-			assert.Zero(t, g.Attempts, "nobody was killed by what it read")
+			assert.Zero(t, g.Attempts, "a seek does not count as an attempt")
 			require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
 		}
 	})
@@ -124,7 +124,7 @@ func TestSeekFencesTheHolderOfTheLease(t *testing.T) {
 	})
 }
 
-// It is how a new group is begun at a time.
+// An operator can make a new group start at a time.
 func TestSeekStoresPositionsForANewGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
@@ -186,7 +186,7 @@ func TestDryRunOfASeekChangesNothing(t *testing.T) {
 		wet, err := New(s.Client).SeekGroup(t.Context(), Seek{Topic: "orders", Group: "billing", To: "latest"})
 		require.NoError(t, err)
 		dry.DryRun = false
-		assert.Equal(t, dry, wet, "it told what would be")
+		assert.Equal(t, dry, wet, "the dry run returns the result of the real run")
 	})
 }
 

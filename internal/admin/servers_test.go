@@ -22,7 +22,7 @@ var (
 	testLease = keys.Lease(testSplit.Key, "billing")
 )
 
-// testServer is a server with what most tests need on it.
+// testServer adds the topic and the group of most tests to a server.
 type testServer struct{ scripttest.Server }
 
 func onBothServers(t *testing.T, test func(t *testing.T, s testServer)) {
@@ -46,10 +46,10 @@ func (s testServer) partitioned(t *testing.T, n int) {
 	s.Set(t, keys.Metadata("orders"), "partitions", n, "created_ms", 1)
 }
 
-// expire dates the lease back, as if its ttl had passed.
+// expire sets the expiry of the lease to a time in the past.
 func (s testServer) expire(t *testing.T) { s.Set(t, testLease, "expires_ms", s.Now(t)-1) }
 
-// mirrorOf returns the Redis consumer group of our group's name, nil if there is none.
+// mirrorOf returns the native Redis group with the name of the group, or nil if there is none.
 func (s testServer) mirrorOf(t *testing.T) *redis.XInfoGroup {
 	t.Helper()
 	groups, err := s.Client.XInfoGroups(t.Context(), testSplit.Key).Result()
@@ -69,13 +69,13 @@ func beat(t *testing.T, g *broker.Group, member string) splits.View {
 	return view
 }
 
-// claim asks for testSplit.
+// claim claims testSplit.
 func claim(t *testing.T, l *broker.Leases, member string, start splits.Start) splits.Granted {
 	t.Helper()
 	return l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: testSplit, Start: start}})[0]
 }
 
-// granted asks for testSplit and gets it.
+// granted claims testSplit and requires that the claim succeeds.
 func granted(t *testing.T, l *broker.Leases, member string) (splits.Lease, splits.Granted) {
 	t.Helper()
 	g := claim(t, l, member, splits.Earliest())
@@ -93,8 +93,8 @@ func position(ms, seq uint64, read int64) splits.Position {
 	return splits.Position{Offset: splits.Offset{Millis: ms, Seq: seq}, EntriesRead: read}
 }
 
-// used makes a group have read everything of the topic, with a member that is alive. It returns the
-// lease that the member has on each split.
+// used starts a group with a live member that holds all splits of the topic and has read them to
+// the end. It returns the member's leases.
 func used(t *testing.T, client redis.UniversalClient, topic broker.Topic, group, member string) []splits.Lease {
 	t.Helper()
 	beat(t, broker.NewGroup(client, topic.Name, group), member)
@@ -108,7 +108,7 @@ func used(t *testing.T, client redis.UniversalClient, topic broker.Topic, group,
 	return leases
 }
 
-// leave is a graceful exit.
+// leave releases the leases and makes their member leave the group.
 func leave(t *testing.T, client redis.UniversalClient, topic, group string, leases []splits.Lease) {
 	t.Helper()
 	owned := broker.NewLeases(client, broker.LeasesOptions{Topic: topic, Group: group})
@@ -118,7 +118,7 @@ func leave(t *testing.T, client redis.UniversalClient, topic, group string, leas
 	require.NoError(t, broker.NewGroup(client, topic, group).Leave(t.Context(), leases[0].Member))
 }
 
-// written creates a topic and writes to all its partitions as a producer does.
+// written creates a topic and appends two records to each of its partitions, as producer p1.
 func written(t *testing.T, client redis.UniversalClient, name string, partitions int) broker.Topic {
 	t.Helper()
 	topic, _, err := broker.NewTopics(client).Create(t.Context(), name, partitions)
