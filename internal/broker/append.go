@@ -82,7 +82,7 @@ func resends(client redis.UniversalClient) bool {
 func (a *Appends) Append(ctx context.Context, round []appender.Request) []appender.Result {
 	results := make([]appender.Result, len(round))
 	calls := make([]script.Call, 0, len(round))
-	places := make([]int, 0, len(round))
+	sent := make([]int, 0, len(round))
 	for i, part := range round {
 		if err := checkAppend(ctx, part); err != nil {
 			results[i] = appender.Result{
@@ -92,20 +92,20 @@ func (a *Appends) Append(ctx context.Context, round []appender.Request) []append
 			continue
 		}
 		calls = append(calls, a.call(part))
-		places = append(places, i)
+		sent = append(sent, i)
 	}
 	if len(calls) == 0 {
 		return results
 	}
 	for i, reply := range script.RunAll(ctx, a.client, calls) {
-		place := places[i]
-		results[place] = a.result(round[place].Target, reply)
+		index := sent[i]
+		results[index] = a.result(round[index].Target, reply)
 	}
 	return results
 }
 
-// forgetAtOnce is the maximum number of producer states in one pipeline.
-const forgetAtOnce = 1000
+// maxForget is the maximum number of producer states in one pipeline.
+const maxForget = 1000
 
 // Forget removes the state of a producer that no longer writes to the partitions with these keys.
 // The caller must call Forget only after all appends of the producer have ended: without the state,
@@ -113,9 +113,9 @@ const forgetAtOnce = 1000
 // ProducerTTL. Forget sets a short expiry instead of deleting the state, because that needs only
 // the permissions that appending needs.
 func (a *Appends) Forget(ctx context.Context, producer string, names []string) error {
-	for some := range slices.Chunk(names, forgetAtOnce) {
+	for chunk := range slices.Chunk(names, maxForget) {
 		_, err := a.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for _, key := range some {
+			for _, key := range chunk {
 				pipe.Set(ctx, keys.Producer(key, producer), "", time.Millisecond)
 			}
 			return nil
@@ -176,7 +176,7 @@ func (a *Appends) call(part appender.Request) script.Call {
 	c.Add(max(a.o.MaxAge, 0).Milliseconds())
 	c.Add(len(part.Records))
 	for rest := part.Records; len(rest) > 0; {
-		run := alike(rest)
+		run := runLength(rest)
 		c.Add(run)
 		c.Add(len(rest[0].Fields))
 		for _, record := range rest[:run] {
@@ -189,8 +189,8 @@ func (a *Appends) call(part appender.Request) script.Call {
 	return c
 }
 
-// alike returns how many records at the start of the slice have the same number of fields.
-func alike(records []appender.Record) int {
+// runLength returns how many records at the start of the slice have the same number of fields.
+func runLength(records []appender.Record) int {
 	for i, record := range records {
 		if len(record.Fields) != len(records[0].Fields) {
 			return i

@@ -35,17 +35,17 @@ func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
 		server.Client(t).Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-xtrim").Err(),
 	)
 	client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "pw" })
-	var told []error
+	var reported []error
 	a := NewAppends(
 		client,
 		AppendOptions{MaxLength: 1, MaxAge: time.Hour, TrimFailed: func(target appender.Target, err error) {
 			assert.Equal(t, "s", target.Key)
-			told = append(told, err)
+			reported = append(reported, err)
 		}},
 	)
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)
-	require.Len(t, told, 1)
-	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(told[0]), told[0])
+	require.Len(t, reported, 1)
+	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(reported[0]), reported[0])
 }
 
 func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {

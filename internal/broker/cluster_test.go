@@ -64,7 +64,7 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 	}
 }
 
-// go-redis sends the reads of a cluster four times to a node that does not reply, and looks for
+// go-redis sends the reads of a cluster four times to a node that does not reply, and searches for
 // another master only afterwards. A partition once stood still for this time after its replica had
 // been promoted, while its lease was renewed on the replica.
 func TestFetchAsksAFrozenNodeOnce(t *testing.T) {

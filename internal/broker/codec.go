@@ -147,10 +147,10 @@ type Decoded struct {
 
 // Decode decodes the fields of any entry, written by rafka or by another program, as a message. If
 // bodyKey is "", no field is the body. If a field is repeated, its values become one JSON array of
-// strings at the place of the first value. Decode does not skip an entry without the body field:
-// the body is then a JSON object of all fields that are not Reserved, with their values as strings.
-// Redis values are bytes, but JSON strings are Unicode: in a JSON array or object, Decode replaces
-// each byte that is not valid UTF-8 by U+FFFD. All other values stay unchanged.
+// strings, which appears where the first value appeared. Decode does not skip an entry without the
+// body field: the body is then a JSON object of all fields that are not Reserved, with their values
+// as strings. Redis values are bytes, but JSON strings are Unicode: in a JSON array or object,
+// Decode replaces each byte that is not valid UTF-8 by U+FFFD. All other values stay unchanged.
 func Decode(fields []string, bodyKey string) Decoded {
 	var few [8]gathered // avoids an allocation for entries with few fields
 	merged := gather(few[:0], fields)
@@ -188,18 +188,18 @@ type gathered struct {
 // gather collects the values of each field name. It appends one element per field name to names,
 // which must be empty, in the order in which the field names first appear.
 func gather(names []gathered, fields []string) []gathered {
-	var places map[string]int
+	var indexes map[string]int
 	if len(fields) > manyFields {
-		places = make(map[string]int, len(fields)/2)
+		indexes = make(map[string]int, len(fields)/2)
 	}
 	for i := 0; i+1 < len(fields); i += 2 {
-		at, known := place(names, places, fields[i])
+		at, known := find(names, indexes, fields[i])
 		if known {
 			names[at].more = append(names[at].more, fields[i+1])
 			continue
 		}
-		if places != nil {
-			places[fields[i]] = len(names)
+		if indexes != nil {
+			indexes[fields[i]] = len(names)
 		}
 		names = append(names, gathered{name: fields[i], value: fields[i+1]})
 	}
@@ -210,9 +210,9 @@ func gather(names []gathered, fields []string) []gathered {
 // linear search.
 const manyFields = 64
 
-func place(names []gathered, places map[string]int, name string) (at int, known bool) {
-	if places != nil {
-		at, known = places[name]
+func find(names []gathered, indexes map[string]int, name string) (at int, known bool) {
+	if indexes != nil {
+		at, known = indexes[name]
 		return at, known
 	}
 	at = slices.IndexFunc(names, func(g gathered) bool { return g.name == name })

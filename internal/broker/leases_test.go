@@ -69,7 +69,7 @@ func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
 			assert.Equal(t, "7", s.Field(t, testLease, "read"))
 		}
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, splits.CountUnknown))
-		assert.Equal(t, "7", s.Field(t, testLease, "read"), "what is known of a place stays known")
+		assert.Equal(t, "7", s.Field(t, testLease, "read"), "a known count of an offset stays known")
 		require.NoError(t, commit(t, l, lease, 10, 0, splits.CountUnknown))
 		assert.Equal(t, "10-0", s.Field(t, testLease, "offset"), "longer is larger, though less as text")
 		assert.Equal(t, "-1", s.Field(t, testLease, "read"))

@@ -29,11 +29,11 @@ type Log struct {
 	// no limit.
 	longest time.Duration
 
-	mu    sync.Mutex      // never held during I/O
-	light map[string]bool // streams whose first and last entry are small
-	// narrowUntil is the time until which narrowEnds, not lightEnds, is the limit for light
-	// streams.
-	narrowUntil time.Time
+	mu        sync.Mutex      // never held during I/O
+	smallEnds map[string]bool // the keys of streams whose first and last entry are small
+	// reducedUntil is the time until which reducedMaxEnds, not maxEnds, limits the streams in
+	// smallEnds.
+	reducedUntil time.Time
 }
 
 var _ splits.Streams = (*Log)(nil)
@@ -43,7 +43,7 @@ var _ splits.Streams = (*Log)(nil)
 // other requests, whose replies are small, on the control client. The caller keeps ownership of
 // both clients.
 func NewLog(blocking, control redis.UniversalClient) *Log {
-	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking), light: map[string]bool{}}
+	return &Log{blocking: blocking, control: control, longest: longestBlock(blocking), smallEnds: map[string]bool{}}
 }
 
 // blockLateness is how much later than requested a BLOCK without entries can seem to end. Redis
@@ -87,7 +87,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 		fetched, err = fetchEach(ctx, l.blocking, req)
 	}
 	if err != nil {
-		l.narrow(inspections)
+		l.reduceReplies(inspections)
 		return nil, fmt.Errorf("reading %s: %w", cursorNames(req.Cursors), unfinished(rediserr.ExplainRead(err)))
 	}
 	l.complete(ctx, inspections)
@@ -113,8 +113,8 @@ func (l *Log) blockOf(req splits.FetchRequest) time.Duration {
 	return block
 }
 
-// inspectCursors requests the states of the cursors that have Inspect set. The result is nil at the
-// places of the other cursors.
+// inspectCursors requests the states of the cursors that have Inspect set. The result has one
+// element for each cursor: nil if Inspect is not set.
 func (l *Log) inspectCursors(ctx context.Context, pipe redis.Pipeliner, cursors []splits.Cursor) []*inspection {
 	inspections := make([]*inspection, len(cursors))
 	for i, cursor := range cursors {
@@ -151,8 +151,8 @@ func xread(
 	}
 	cmd := redis.NewCmd(ctx, args...)
 	cmd.SetFirstKeyPos(int8(firstKey)) // go-redis routes by this key on a cluster
-	// go-redis would retry on the same node, because it looks for new masters only after a request
-	// has failed. The caller of Fetch retries instead.
+	// go-redis would retry on the same node, because it searches for new masters only after a
+	// request has failed. The caller of Fetch retries instead.
 	_ = pipe.Process(ctx, script.Once{Cmd: cmd}) // only adds the command to the pipeline
 	return cmd
 }

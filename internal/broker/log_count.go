@@ -49,8 +49,8 @@ func (l *Log) Count(ctx context.Context, req splits.CountRequest) (splits.Counte
 // decodeCounted decodes the reply "OK entries first last more bytes microseconds".
 func decodeCounted(words script.Reply) (c splits.Counted, err error) {
 	var numbers [3]int64
-	for i, place := range []int{1, 5, 6} {
-		if numbers[i], err = words.Signed(place); err != nil {
+	for i, word := range []int{1, 5, 6} {
+		if numbers[i], err = words.Signed(word); err != nil {
 			return c, err
 		}
 	}

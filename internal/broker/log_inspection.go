@@ -20,20 +20,20 @@ import (
 // much for entries of 100 KB. Log therefore sends XINFO STREAM without the script if both entries
 // are small.
 const (
-	// lightEnds is the maximum size of both entries together, in bytes, for XINFO STREAM.
-	lightEnds = 64 << 10
-	// narrowEnds is the limit instead of lightEnds for some time after a reply with entries did not
-	// arrive.
-	narrowEnds = 1 << 10
-	// narrowFor is how long narrowEnds is the limit. The time is limited because the cause may have
-	// been an outage.
-	narrowFor = 10 * time.Minute
+	// maxEnds is the maximum size of both entries together, in bytes, for XINFO STREAM.
+	maxEnds = 64 << 10
+	// reducedMaxEnds is the limit instead of maxEnds for some time after a reply with entries did
+	// not arrive.
+	reducedMaxEnds = 1 << 10
+	// reducedFor is how long reducedMaxEnds is the limit. The time is limited because the cause may
+	// have been an outage.
+	reducedFor = 10 * time.Minute
 )
 
 // inspection is a request for the state of one stream in a pipeline.
 type inspection struct {
 	split  splits.Split
-	answer *redis.Cmd
+	reply  *redis.Cmd
 	script bool // true: the reply of the script; false: the reply of XINFO STREAM
 }
 
@@ -41,40 +41,40 @@ type inspection struct {
 // inspect uses the script until the first and the last entry of the stream are known to be small.
 func (l *Log) inspect(ctx context.Context, pipe redis.Pipeliner, split splits.Split) *inspection {
 	i := &inspection{split: split}
-	if l.lightKey(split.Key) {
-		i.askPlainly(ctx, pipe)
+	if l.hasSmallEnds(split.Key) {
+		i.requestByXInfo(ctx, pipe)
 	} else {
-		i.ask(ctx, pipe, (*script.Call).ByHash)
+		i.requestByScript(ctx, pipe, (*script.Call).ByHash)
 	}
 	return i
 }
 
-func (i *inspection) ask(
+func (i *inspection) requestByScript(
 	ctx context.Context,
 	pipe redis.Pipeliner,
 	command func(c *script.Call, ctx context.Context) *redis.Cmd,
 ) {
 	call := stateScript.Call([]string{i.split.Key})
-	i.answer, i.script = command(&call, ctx), true
-	_ = pipe.Process(ctx, script.Once{Cmd: i.answer}) // only adds the command to the pipeline
+	i.reply, i.script = command(&call, ctx), true
+	_ = pipe.Process(ctx, script.Once{Cmd: i.reply}) // only adds the command to the pipeline
 }
 
-func (i *inspection) askPlainly(ctx context.Context, pipe redis.Pipeliner) {
-	i.answer, i.script = pipe.Do(ctx, "xinfo", "stream", i.split.Key), false
+func (i *inspection) requestByXInfo(ctx context.Context, pipe redis.Pipeliner) {
+	i.reply, i.script = pipe.Do(ctx, "xinfo", "stream", i.split.Key), false
 }
 
 // complete repeats the requests for streams whose server does not have the script or does not
-// permit it. It then records which streams are light.
+// permit it. It then records which streams have a small first and last entry.
 func (l *Log) complete(ctx context.Context, inspections []*inspection) {
 	for again := true; again; { // a server that receives the script can still deny it
 		pipe := l.control.Pipeline()
 		for _, i := range inspections {
 			switch {
 			case i == nil || !i.script:
-			case redis.HasErrorPrefix(i.answer.Err(), "NOSCRIPT"):
-				i.ask(ctx, pipe, (*script.Call).BySource)
-			case rediserr.Classify(i.answer.Err()) == rediserr.ClassPermission:
-				i.askPlainly(ctx, pipe)
+			case redis.HasErrorPrefix(i.reply.Err(), "NOSCRIPT"):
+				i.requestByScript(ctx, pipe, (*script.Call).BySource)
+			case rediserr.Classify(i.reply.Err()) == rediserr.ClassPermission:
+				i.requestByXInfo(ctx, pipe)
 			}
 		}
 		if again = pipe.Len() > 0; again {
@@ -83,34 +83,34 @@ func (l *Log) complete(ctx context.Context, inspections []*inspection) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	most := lightEnds
-	if time.Now().Before(l.narrowUntil) {
-		most = narrowEnds
+	limit := maxEnds
+	if time.Now().Before(l.reducedUntil) {
+		limit = reducedMaxEnds
 	}
 	for _, i := range inspections {
 		switch {
 		case i == nil:
-		case i.ends() <= most:
-			l.light[i.split.Key] = true
+		case i.ends() <= limit:
+			l.smallEnds[i.split.Key] = true
 		default:
-			delete(l.light, i.split.Key)
+			delete(l.smallEnds, i.split.Key)
 		}
 	}
 }
 
-func (l *Log) lightKey(key string) bool {
+func (l *Log) hasSmallEnds(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.light[key]
+	return l.smallEnds[key]
 }
 
 // ends returns the size of the first and the last entry of the stream together, in bytes. It
 // returns math.MaxInt if the size is unknown.
 func (i *inspection) ends() int {
-	if i.answer.Err() != nil {
+	if i.reply.Err() != nil {
 		return math.MaxInt
 	}
-	info := infoOf(i.answer)
+	info := infoOf(i.reply)
 	if i.script {
 		if bytes, err := info.count("ends", -1); err == nil && bytes >= 0 {
 			return int(bytes)
@@ -124,18 +124,19 @@ func (i *inspection) ends() int {
 	return sizeOf(first) + sizeOf(info["last-entry"])
 }
 
-// narrow handles replies that did not arrive. If one of them is a reply of XINFO STREAM, which
-// contains entries, narrow makes Log use the script for all streams and returns true. Each stream
-// uses the script until its entries are known to be smaller than narrowEnds.
-func (l *Log) narrow(inspections []*inspection) bool {
+// reduceReplies handles replies that did not arrive. If one of them is a reply of XINFO STREAM,
+// which contains entries, reduceReplies makes Log use the script for all streams and returns true.
+// Each stream uses the script until its first and last entry are known to be at most reducedMaxEnds
+// bytes together.
+func (l *Log) reduceReplies(inspections []*inspection) bool {
 	plain := slices.ContainsFunc(inspections, func(i *inspection) bool {
-		return i != nil && !i.script && rediserr.Classify(i.answer.Err()) == rediserr.ClassConnection
+		return i != nil && !i.script && rediserr.Classify(i.reply.Err()) == rediserr.ClassConnection
 	})
 	if plain {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.narrowUntil = time.Now().Add(narrowFor)
-		clear(l.light)
+		l.reducedUntil = time.Now().Add(reducedFor)
+		clear(l.smallEnds)
 	}
 	return plain
 }
@@ -156,13 +157,13 @@ func sizeOf(entry any) (bytes int) {
 
 // state decodes the reply.
 func (i *inspection) state() splits.State {
-	err := i.answer.Err()
+	err := i.reply.Err()
 	if redis.HasErrorPrefix(err, "no such key") {
 		return splits.State{}
 	}
 	state := splits.State{Exists: true}
 	if err == nil {
-		err = infoOf(i.answer).fill(&state)
+		err = infoOf(i.reply).fill(&state)
 	}
 	if err != nil {
 		return splits.State{Err: fmt.Errorf("inspecting %s: %w", i.split.Key, rediserr.Explain(err))}

@@ -54,14 +54,19 @@ func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
 			assert.Equal(t, []splits.State{want, want, {}}, states)
 			assert.Less(t, s.sent(t)-before, 1<<20)
 		}
-		assert.Equal(t, map[string]bool{"small": true}, l.light, "small ones are asked about without a script")
+		assert.Equal(
+			t,
+			map[string]bool{"small": true},
+			l.smallEnds,
+			"the state of a stream with small entries needs no script",
+		)
 
 		s.addBody(t, "small", "4-0", large)
 		for range 2 { // before the first call, the new size of the entries is unknown
 			_, err := l.State(ctx, all)
 			require.NoError(t, err)
 		}
-		assert.Empty(t, l.light)
+		assert.Empty(t, l.smallEnds)
 	})
 }
 
@@ -86,7 +91,7 @@ func (s testServer) sent(t *testing.T) int {
 	return n
 }
 
-// If the entries of a light stream become large, the next reply of XINFO STREAM can be too large to
+// If the small entries of a stream become large, the next reply of XINFO STREAM can be too large to
 // arrive.
 func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
 	server := redistest.Start(t)

@@ -11,14 +11,14 @@ import (
 
 // These constants limit how many streams one pipeline inspects. Each stream costs the server as
 // much as copying its first and its last entry a few times, and the reply must arrive before the
-// timeout of the control client. The first pipeline inspects firstLooks streams; later pipelines
-// inspect up to lookedAtOnce streams.
+// timeout of the control client. The first pipeline inspects firstPipeline streams; later pipelines
+// inspect up to largestPipeline streams.
 const (
-	firstLooks   = 4
-	lookedAtOnce = 16
-	// looksBytes is the size of all these entries together, in bytes, above which the next pipeline
-	// inspects fewer streams.
-	looksBytes = 4 << 20
+	firstPipeline   = 4
+	largestPipeline = 16
+	// largestPipelineBytes is the size of all these entries together, in bytes, above which the
+	// next pipeline inspects fewer streams.
+	largestPipelineBytes = 4 << 20
 )
 
 // State returns the current states of the streams of the splits. It sends a few pipelines to each
@@ -37,7 +37,7 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 		ctx,
 		l.control,
 		keys,
-		func(ctx context.Context, places []int) { l.inspectAll(ctx, all, places, states) },
+		func(ctx context.Context, indexes []int) { l.inspectAll(ctx, all, indexes, states) },
 	)
 	unanswered := 0
 	for i := range states {
@@ -51,42 +51,42 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 	return states, nil
 }
 
-// inspectAll sets the states of the splits at the given places. It stops sending requests when a
+// inspectAll sets the states of the splits at the given indexes. It stops sending requests when a
 // reply does not arrive.
-func (l *Log) inspectAll(ctx context.Context, all []splits.Split, places []int, states []splits.State) {
-	atOnce := firstLooks
-	for len(places) > 0 {
-		some := places[:min(atOnce, len(places))]
-		places = places[len(some):]
-		ends := l.inspectSome(ctx, all, some, states)
-		if err := states[some[0]].Err; rediserr.Classify(err) == rediserr.ClassConnection {
-			for _, place := range places {
-				states[place].Err = err
+func (l *Log) inspectAll(ctx context.Context, all []splits.Split, indexes []int, states []splits.State) {
+	size := firstPipeline
+	for len(indexes) > 0 {
+		pipeline := indexes[:min(size, len(indexes))]
+		indexes = indexes[len(pipeline):]
+		ends := l.inspectSome(ctx, all, pipeline, states)
+		if err := states[pipeline[0]].Err; rediserr.Classify(err) == rediserr.ClassConnection {
+			for _, index := range indexes {
+				states[index].Err = err
 			}
 			return
 		}
-		if ends > looksBytes {
-			atOnce = max(1, atOnce/2)
+		if ends > largestPipelineBytes {
+			size = max(1, size/2)
 		} else {
-			atOnce = min(2*atOnce, lookedAtOnce)
+			size = min(2*size, largestPipeline)
 		}
 	}
 }
 
 // inspectSome sets the states of a few splits. It returns the size of their first and last entries
 // together, in bytes.
-func (l *Log) inspectSome(ctx context.Context, all []splits.Split, places []int, states []splits.State) (ends int) {
-	inspections := make([]*inspection, len(places))
-	for again := true; again; again = l.narrow(inspections) && ctx.Err() == nil {
+func (l *Log) inspectSome(ctx context.Context, all []splits.Split, indexes []int, states []splits.State) (ends int) {
+	inspections := make([]*inspection, len(indexes))
+	for again := true; again; again = l.reduceReplies(inspections) && ctx.Err() == nil {
 		pipe := l.control.Pipeline()
-		for i, place := range places {
-			inspections[i] = l.inspect(ctx, pipe, all[place])
+		for i, index := range indexes {
+			inspections[i] = l.inspect(ctx, pipe, all[index])
 		}
 		exec(ctx, pipe)
 	}
 	l.complete(ctx, inspections)
-	for i, place := range places {
-		states[place] = inspections[i].state()
+	for i, index := range indexes {
+		states[index] = inspections[i].state()
 		if bytes := inspections[i].ends(); bytes < math.MaxInt {
 			ends += bytes
 		}

@@ -45,7 +45,7 @@ func TestStateOfManySplits(t *testing.T) {
 func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
 	s := onRedis(t)
 	var all []splits.Split
-	for i := range 2*lookedAtOnce + 1 {
+	for i := range 2*largestPipeline + 1 {
 		name := fmt.Sprint("s", i)
 		s.Add(t, name, fmt.Sprint(i+1, "-1"))
 		all = append(all, PlainSplit(name))

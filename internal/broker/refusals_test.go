@@ -21,8 +21,8 @@ func underLease(t *testing.T, s testServer, lease splits.Lease) []error {
 	}
 }
 
-// The result has one error for each request that needs more memory.
-func anew(t *testing.T, s testServer) []error {
+// newWorkErrors returns the errors of requests that begin new work: a claim and a new topic.
+func newWorkErrors(t *testing.T, s testServer) []error {
 	_, _, createErr := NewTopics(s.Client).Create(t.Context(), "new", 2)
 	return []error{claim(t, s.leases(), "m2", splits.Earliest()).Err, createErr}
 }
@@ -36,7 +36,7 @@ func TestReadOnlyReplicaIsNamed(t *testing.T) {
 	s := onRedis(t)
 	lease, _ := granted(t, s.leases(), "m2")
 	require.NoError(t, s.Client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
-	for _, err := range append(append(underLease(t, s, lease), anew(t, s)...), beatError(t, s)) {
+	for _, err := range append(append(underLease(t, s, lease), newWorkErrors(t, s)...), beatError(t, s)) {
 		assert.Equal(t, rediserr.ClassTransient, rediserr.Classify(err), "%v", err)
 		require.ErrorContains(t, err, "replica")
 	}
