@@ -16,7 +16,7 @@ func checkKind(s settings, p *Problems) bool {
 	return false
 }
 
-// checkCombination rejects values that are valid alone and not in combination.
+// checkCombination rejects values that are valid alone but not together.
 func checkCombination(s settings, u parsedURL, p *Problems) {
 	local := u.scheme == schemeUnix || u.scheme == schemeEmbedded
 	switch {

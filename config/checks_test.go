@@ -162,7 +162,7 @@ var badConfigs = []struct{ yaml, want string }{
 	{"url: redis://a\npool: {min_idle: -3}", `pool.min_idle: must not be negative, and is -3`},
 	{
 		"url: redis://a\npool: {size: 2, min_idle: 3}",
-		`pool.min_idle: 3 is more than pool.size, which is 2: lower the one or raise the other`,
+		`pool.min_idle: 3 is more than pool.size, which is 2: lower min_idle or raise size`,
 	},
 	{
 		"url: redis://a\npool: {wait_timeout: 0s}",

@@ -9,8 +9,8 @@ import (
 
 // reloadOnError makes the client of a cluster reload its map of slots whenever a request gets no
 // reply or CLUSTERDOWN. go-redis reloads the map when a node redirects the client, and otherwise
-// once a minute: a master that died redirects nothing, so its partitions stood still long after a
-// replica had taken over. https://github.com/redis/go-redis/issues/3979
+// once a minute: a master that died redirects nothing, so its partitions stayed unavailable long
+// after a replica had taken over. https://github.com/redis/go-redis/issues/3979
 type reloadOnError struct{ client *redis.ClusterClient }
 
 var _ redis.Hook = reloadOnError{}

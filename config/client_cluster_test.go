@@ -11,7 +11,7 @@ import (
 )
 
 // Regression: go-redis reloads the slots once a minute unless a node redirects it, which a dead
-// master does not. Its partitions stood still although a replica had taken over.
+// master does not. Its partitions stayed unavailable after a replica had taken over.
 func TestClientOfAClusterFindsTheReplicaThatTookOver(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 1)

@@ -84,8 +84,8 @@ func detectRejection(conn net.Conn) net.Conn {
 	return c
 }
 
-// NetConn returns the connection below. go-redis looks there for data that came unasked, such as a
-// TLS alert.
+// NetConn returns the connection below. go-redis checks it for data that the server sent without a
+// request, such as a TLS alert.
 func (c *rejectableConn) NetConn() net.Conn { return c.Conn }
 
 // Read returns the rejection as an error, in this and in every later call: go-redis may drop the

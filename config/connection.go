@@ -17,7 +17,7 @@ const (
 	kindFailover = "failover"
 )
 
-// Connection is the parsed and checked configuration of a connection. It opens nothing itself, does
+// Connection is the parsed and checked configuration of a connection. It opens no connection, does
 // not change, and can be used concurrently.
 type Connection struct {
 	kind string

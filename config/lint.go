@@ -44,7 +44,7 @@ func RegisterLint(method string, check func(Fields) []string) string {
 }
 
 func lintMethodSpec() *bloblang.PluginSpec {
-	// Lists omit deprecated methods; this one is for the linter alone.
+	// Lists omit deprecated methods; this method is for the linter only.
 	return bloblang.NewPluginSpec().Description(lintMethodDescription).Deprecated()
 }
 

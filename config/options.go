@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// refused holds the URL options that go-redis knows and rafka rejects, with the reason.
-var refused = map[string]string{
+// unsupported holds the URL options that go-redis supports and rafka rejects, with the remedy.
+var unsupported = map[string]string{
 	"max_retries":                reasonRetries,
 	"min_retry_backoff":          reasonRetries,
 	"max_retry_backoff":          reasonRetries,
@@ -40,7 +40,7 @@ const (
 // clientOptions returns the options of the URL. go-redis parses them for the given kind of client,
 // since each kind has options of its own.
 func (u *parsedURL) clientOptions(kind string) (redis.UniversalOptions, error) {
-	if err := checkRefused(u.options); err != nil {
+	if err := checkSupported(u.options); err != nil {
 		return redis.UniversalOptions{}, err
 	}
 	o, err := u.parseOptions(kind)
@@ -103,9 +103,9 @@ func (u *parsedURL) database(option int) (int, error) {
 	}
 }
 
-func checkRefused(options url.Values) error {
+func checkSupported(options url.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(options)) {
-		if reason, found := refused[name]; found {
+		if reason, found := unsupported[name]; found {
 			return fmt.Errorf("url: the option %s is not supported: %s", name, reason)
 		}
 	}

@@ -144,7 +144,7 @@ func TestTLS(t *testing.T) {
 }
 
 // An option that a kind of client has and redis.UniversalOptions lacks is lost. go-redis parses
-// none of them from a URL, except ReplicaOnly and UseDisconnectedReplicas, which rafka refuses.
+// none of them from a URL, except ReplicaOnly and UseDisconnectedReplicas, which rafka rejects.
 func TestUniversalOptionsLackNoURLOption(t *testing.T) {
 	for _, test := range []struct {
 		parsed  any

@@ -16,7 +16,7 @@ const (
 	longestBlock = time.Second
 	// controlConns is the number of connections that the control requests of one input share. With
 	// two, a heartbeat does not wait for the reply to a claim of many partitions, nor for a large
-	// read. More gain nothing, since each request is short.
+	// read. More connections gain nothing, since each request is short.
 	controlConns = 2
 	// writerConns is the number of connections of an output to one node: two for appends, one per
 	// writer, and two for looking up topics and checking the server's health meanwhile.

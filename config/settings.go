@@ -126,8 +126,8 @@ func readSettings(f Fields, p *Problems) settings {
 	s.poolSize = readPoolNumber(pool, fieldPoolSize, p)
 	s.minIdle = readPoolNumber(pool, fieldPoolMinIdle, p)
 	if s.poolSize > 0 && s.minIdle > s.poolSize {
-		p.Add(fieldPool+"."+fieldPoolMinIdle, "%d is more than %s.%s, which is %d: lower the one or raise the other",
-			s.minIdle, fieldPool, fieldPoolSize, s.poolSize)
+		p.Add(fieldPool+"."+fieldPoolMinIdle, "%d is more than %s.%s, which is %d: lower %s or raise %s",
+			s.minIdle, fieldPool, fieldPoolSize, s.poolSize, fieldPoolMinIdle, fieldPoolSize)
 	}
 	s.wait = readDuration(pool, fieldPoolWait, fieldPool+"."+fieldPoolWait, p)
 	s.dialTimeout = readDuration(f, fieldDialTimeout, fieldDialTimeout, p)
