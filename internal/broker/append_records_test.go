@@ -22,7 +22,7 @@ func TestAppendKeepsBytesOrderAndRepetitions(t *testing.T) {
 	})
 }
 
-func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
+func TestAppendKeepsRecordsOfDifferentSizesInOrder(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		p := part(1, 1)
 		for n, width := range []int{1, 1, 3, 2, 2, 2, 1} {
@@ -41,7 +41,7 @@ func TestAppendKeepsRecordsOfDifferentWidthsInOrder(t *testing.T) {
 	})
 }
 
-func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
+func TestAppendAcceptsAtMostMaxFields(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := NewAppends(s.Client, AppendOptions{})
 		p := part(1, 1, "before")
@@ -58,7 +58,7 @@ func TestAppendOfTheLargestNumberOfFields(t *testing.T) {
 	})
 }
 
-func TestAppendRefusesNumbersThatLuaCannotHold(t *testing.T) {
+func TestAppendRejectsNumbersAboveTheLimitOfLua(t *testing.T) {
 	client := redis.NewClient(&redis.Options{})
 	defer client.Close()
 	a := NewAppends(client, AppendOptions{})

@@ -15,7 +15,7 @@ import (
 )
 
 // The stream's last ID is the second highest possible ID, so the stream accepts one more entry.
-func TestAppendThatFailsMidwayTellsHowMuchIsWritten(t *testing.T) {
+func TestAppendThatFailsMidwayReportsTheWrittenCount(t *testing.T) {
 	s := onRedis(t)
 	s.Add(t, "s", "18446744073709551615-18446744073709551614")
 	p := part(1, 1, "a", "b", "c")
@@ -48,7 +48,7 @@ func TestAppendReportsAFailedTrimButSucceeds(t *testing.T) {
 	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(reported[0]), reported[0])
 }
 
-func TestAppendWithoutAnAnswerIsUnknownAndARetryIsADuplicate(t *testing.T) {
+func TestAppendWithoutAReplyIsUnknownAndARetryIsADuplicate(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout = 200 * time.Millisecond })
 	a := NewAppends(client, AppendOptions{})
@@ -105,7 +105,7 @@ func TestAppendThatWasNeverSentIsRefused(t *testing.T) {
 	assert.Equal(t, appender.Failed, appendOne(t, a, part(1, 1, "a")).Status, "closed")
 }
 
-func TestAppendByAClientThatResendsNeverFreesTheNumber(t *testing.T) {
+func TestAppendByAResendingClientNeverReusesTheSequence(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.MaxRetries = 3 })
 	require.NoError(t, client.Set(t.Context(), "s", "text", 0).Err())
@@ -116,7 +116,7 @@ func TestAppendByAClientThatResendsNeverFreesTheNumber(t *testing.T) {
 
 // If this append gave up, its records would be written a second time, although the server may have
 // executed an earlier attempt without a reply.
-func TestAppendThatMeetsARefusedPasswordMayBeSentAgain(t *testing.T) {
+func TestAppendCanBeRetriedAfterARejectedPassword(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "pw")
 	for _, wrong := range []string{"", "old"} {
 		client := server.Client(t, func(o *redis.Options) { o.Password = wrong })

@@ -56,7 +56,7 @@ func producerState(t *testing.T, client *redis.Client) string {
 	return state
 }
 
-func TestAppendSequence(t *testing.T) {
+func TestAppendComparesEpochAndSequence(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := NewAppends(s.Client, AppendOptions{})
 		steps := []struct {
@@ -132,7 +132,7 @@ func TestAppendWithoutAProducerKeepsNoState(t *testing.T) {
 	})
 }
 
-func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
+func TestAppendToAPlainTopicFailsOnceItHasMetadata(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		a := NewAppends(s.Client, AppendOptions{})
 		for _, producer := range []string{"p1", ""} {
@@ -150,7 +150,7 @@ func TestAppendToAPlainTopicSeesItsMetadataAppear(t *testing.T) {
 	})
 }
 
-func TestAppendRefusedAtTheFirstEntryChangesNothing(t *testing.T) {
+func TestAppendRejectedAtTheFirstEntryChangesNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
 		a := NewAppends(s.Client, AppendOptions{})
@@ -234,7 +234,7 @@ func TestAppendSurvivesScriptFlush(t *testing.T) {
 	assert.Equal(t, []string{"a", "b"}, bodies(t, s.Client, "s"))
 }
 
-func TestAppendRoundAnswersEachInOrder(t *testing.T) {
+func TestAppendReturnsResultsInTheOrderOfTheRound(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		require.NoError(t, s.Client.Set(t.Context(), "bad", "text", 0).Err())
 		a := NewAppends(s.Client, AppendOptions{})
@@ -253,7 +253,7 @@ func TestAppendRoundAnswersEachInOrder(t *testing.T) {
 	})
 }
 
-func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
+func TestNodeIsTheMasterOnceTheSlotTableIsLoaded(t *testing.T) {
 	target := appender.Target{Key: "s"}
 	single := redis.NewClient(&redis.Options{})
 	defer single.Close()
@@ -280,7 +280,7 @@ func TestNodeIsTheMasterOnceAClusterIsKnown(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second, "no I/O")
 }
 
-func TestForgottenProducerLeavesNothing(t *testing.T) {
+func TestForgetRemovesTheProducerState(t *testing.T) {
 	s := onRedis(t)
 	a := NewAppends(s.Client, AppendOptions{})
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "x")).Status)

@@ -14,7 +14,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-func TestAppendTrims(t *testing.T) {
+func TestAppendTrimsByLengthAndByAge(t *testing.T) {
 	s := onRedis(t)
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "10").Err())
 	byLength := NewAppends(s.Client, AppendOptions{MaxLength: 20})
@@ -41,7 +41,7 @@ func TestAppendTrims(t *testing.T) {
 // The script once requested the time after it had written the entries. If the user lacked the
 // permission for TIME, the next append used the number of these entries again and was taken for a
 // duplicate.
-func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
+func TestAppendWithoutPermissionForTimeWritesNothing(t *testing.T) {
 	server := redistest.Start(t)
 	admin := server.Client(t)
 	require.NoError(t, admin.Do(t.Context(), "acl", "setuser", "u", "on", ">pw", "~*", "+@all", "-time").Err())
@@ -55,7 +55,7 @@ func TestAppendThatMayNotAskForTheTimeWritesNothing(t *testing.T) {
 
 // If both limits of stream nodes are 0, the stream is a single node, and approximate trimming
 // removes nothing from a single node.
-func TestAppendTrimsAStreamWhoseNodesHaveNoLimit(t *testing.T) {
+func TestAppendTrimsAStreamOfASingleNode(t *testing.T) {
 	s := onRedis(t)
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-entries", "0").Err())
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "stream-node-max-bytes", "0").Err())

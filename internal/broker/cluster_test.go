@@ -15,7 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
+func TestAppendToADeadClusterNodeIsRefused(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 1, 0, "--cluster-require-full-coverage", "no")
 	client := cluster.Client(t)
@@ -36,9 +36,9 @@ func TestAppendOnAClusterThatRefusesMayGoOnWithItsNumber(t *testing.T) {
 	)
 }
 
-// One dead node must not make the states of streams on other nodes fail. Package script has a test
-// of the same name.
-func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
+// One dead node must not make the states of streams on other nodes fail. Package script has a
+// similar test.
+func TestDeadNodeDoesNotAffectStatesOfOtherNodes(t *testing.T) {
 	t.Parallel()
 	const timeout = 4 * time.Second
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
@@ -67,7 +67,7 @@ func TestDeadNodeSpoilsNoAnswersOfOthers(t *testing.T) {
 // go-redis sends the reads of a cluster four times to a node that does not reply, and searches for
 // another master only afterwards. A partition once stood still for this time after its replica had
 // been promoted, while its lease was renewed on the replica.
-func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
+func TestFetchSendsOneRequestToAFrozenNode(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
 	const timeout = time.Second
@@ -99,7 +99,7 @@ func TestFetchAsksAFrozenNodeOnce(t *testing.T) {
 // While a slot moves, a cluster rejects a script that names a missing key. This once made all
 // heartbeats fail until the topic's slot had moved, and also the renewals of the leases of empty
 // partitions.
-func TestMembersAreHeardOfWhileTheirSlotsMove(t *testing.T) {
+func TestHeartbeatsAndRenewalsSucceedWhileSlotsMove(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
 	client := cluster.Client(t)
@@ -144,7 +144,7 @@ func TestShardIsTheSlotOnAClusterOnly(t *testing.T) {
 
 // A cluster of one node routes requests, splits pipelines and rejects requests across slots like
 // any other cluster.
-func TestReadingAndWritingOnACluster(t *testing.T) {
+func TestClusterIsReadAndWrittenLikeOneServer(t *testing.T) {
 	nodes := redistest.StartCluster(t, 1, 0)
 	ctx, cluster, server := t.Context(), nodes.Client(t), nodes.Nodes()[0]
 

@@ -17,7 +17,7 @@ func TestEncodeLaysOutBodyKeyAndMetadataInOrder(t *testing.T) {
 	assert.Empty(t, dropped)
 }
 
-func TestEncodeAppends(t *testing.T) {
+func TestEncodeAppendsToTheGivenFields(t *testing.T) {
 	fields, _ := Encode([]string{"before", "1"}, "", "body", "", nil)
 	assert.Equal(t, []string{"before", "1", "body", ""}, fields)
 }
@@ -27,7 +27,7 @@ func TestEncodeLeavesOutAnEmptyKey(t *testing.T) {
 	assert.NotContains(t, fields, KeyField)
 }
 
-func TestEncodeDropsAndReportsMetadataThatWouldBeMistaken(t *testing.T) {
+func TestEncodeDropsMetadataWithReservedNames(t *testing.T) {
 	fields, dropped := Encode(nil, "x", "body", "k", []Field{
 		{"body", "evil"}, {KeyField, "evil"}, {TraceField, "evil"}, {TraceStateField, "evil"}, {"fine", "1"},
 	})
@@ -60,7 +60,7 @@ func TestEncodeObjectDropsReservedMembers(t *testing.T) {
 	assert.Equal(t, []string{KeyField, TraceField, TraceField}, dropped)
 }
 
-func TestEncodeObjectRefusesWhatNoEntryCanHold(t *testing.T) {
+func TestEncodeObjectRejectsBodiesThatAreNotObjects(t *testing.T) {
 	for _, body := range []string{
 		"", "hello", "[1]", `"text"`, "1", "null", `{"a":`, `{"a":1} {}`, `{"a":1}x`, `{"a" 1}`, "{}", `{"a":"\x"}`,
 	} {
@@ -70,13 +70,13 @@ func TestEncodeObjectRefusesWhatNoEntryCanHold(t *testing.T) {
 	}
 }
 
-func TestEncodeObjectOfAnEmptyObjectWithMetadataIsAnEntry(t *testing.T) {
+func TestEncodeObjectAcceptsAnEmptyObjectWithMetadata(t *testing.T) {
 	fields, _, err := EncodeObject([]byte(" {} "), "", []Field{{"m", "v"}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"m", "v"}, fields)
 }
 
-func TestDecodeOfForeignEntries(t *testing.T) {
+func TestDecodeReadsEntriesOfOtherPrograms(t *testing.T) {
 	tests := []struct {
 		name    string
 		fields  []string
@@ -125,7 +125,7 @@ func TestDecodeOfForeignEntries(t *testing.T) {
 	}
 }
 
-func TestDecodeOfManyFieldsMergesAsOfFew(t *testing.T) {
+func TestDecodeMergesManyFieldsLikeFew(t *testing.T) {
 	var fields []string
 	for i := range 3 * manyFields {
 		fields = append(fields, strings.Repeat("n", i%manyFields+1), "v")

@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
+func TestGroupOfAnotherTypeIsRejected(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		beat(t, s.group(), "m1")
 		_, err := NewShareGroup(
@@ -31,7 +31,7 @@ func TestGroupOfAnotherTypeIsRefused(t *testing.T) {
 	})
 }
 
-func TestGroupKeysOfAnotherTypeAreClearErrors(t *testing.T) {
+func TestErrorNamesTheGroupKeyOfAnotherType(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		for _, key := range []string{testPlan, testMembers, keys.Metadata("orders")} {
@@ -53,7 +53,7 @@ func TestGroupKeysOfAnotherTypeAreClearErrors(t *testing.T) {
 	})
 }
 
-func TestDamagedGroupIsAClearErrorThatNamesTheKey(t *testing.T) {
+func TestErrorNamesTheKeyOfADamagedGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
@@ -70,7 +70,7 @@ func TestDamagedGroupIsAClearErrorThatNamesTheKey(t *testing.T) {
 }
 
 // Such a number was once used without a check, and the process ran out of memory.
-func TestDamagedNumberOfPartitionsIsRefused(t *testing.T) {
+func TestDamagedNumberOfPartitionsIsRejected(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")

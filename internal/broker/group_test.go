@@ -66,7 +66,7 @@ func TestFirstBeatCreatesTheGroup(t *testing.T) {
 	})
 }
 
-func TestVersionRisesOnlyWithMembersAndPartitions(t *testing.T) {
+func TestVersionRisesOnlyIfMembersOrPartitionsChange(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 2)
 		g := s.group()
@@ -87,7 +87,7 @@ func TestVersionRisesOnlyWithMembersAndPartitions(t *testing.T) {
 	})
 }
 
-func TestVersionRisesThoughTheClockWentBack(t *testing.T) {
+func TestVersionRisesAfterTheClockStepsBack(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		ahead := beat(t, g, "m1").Version + 3_600_000_000
@@ -100,7 +100,7 @@ func TestVersionRisesThoughTheClockWentBack(t *testing.T) {
 	})
 }
 
-func TestPlanReachesWhoDoesNotKnowIt(t *testing.T) {
+func TestPlanIsSentToMembersThatDoNotHaveIt(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 4)
 		g := s.group()
@@ -122,7 +122,7 @@ func TestPlanReachesWhoDoesNotKnowIt(t *testing.T) {
 	})
 }
 
-func TestProposalIsRefusedOnceTheGroupChangedOrIsGone(t *testing.T) {
+func TestProposalIsRejectedIfTheGroupChangedOrIsMissing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		refused := func(version uint64, assignments map[string][]int) {
@@ -142,7 +142,7 @@ func TestProposalIsRefusedOnceTheGroupChangedOrIsGone(t *testing.T) {
 	})
 }
 
-func TestMembersWhoseTimeHasPassedAreDropped(t *testing.T) {
+func TestExpiredMembersAreDropped(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
@@ -169,7 +169,7 @@ func (s testServer) silence(t *testing.T, members ...string) {
 	}
 }
 
-func TestOutageGivesGraceIfTheCallerWasThere(t *testing.T) {
+func TestOutageDropsNoMemberIfTheCallerIsAMember(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
@@ -185,7 +185,7 @@ func TestOutageGivesGraceIfTheCallerWasThere(t *testing.T) {
 	})
 }
 
-func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
+func TestDeadlinesAreShortenedAfterTheClockStepsBack(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		beat(t, g, "m1")
@@ -200,7 +200,7 @@ func TestClockThatWentBackLeavesNoDeadlineOutOfReach(t *testing.T) {
 	})
 }
 
-func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
+func TestGroupMakesANewPlanAfterItsPlanIsLost(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 4)
 		g := s.group()
@@ -221,7 +221,7 @@ func TestLostPlanIsMadeAnewByTheMembersThatAreThere(t *testing.T) {
 	})
 }
 
-func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
+func TestLostMembersReturnWithTheirHeartbeats(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		version := beat(t, g, "m1").Version
@@ -232,7 +232,7 @@ func TestMembersLostAloneComeBackWithTheirBeats(t *testing.T) {
 	})
 }
 
-func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
+func TestLeaveSucceedsTwiceAndWithoutAGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		require.NoError(t, g.Leave(t.Context(), "m1"))
@@ -249,7 +249,7 @@ func TestLeaveIsNoErrorTwiceOrWithoutAGroup(t *testing.T) {
 	})
 }
 
-func TestThousandMembersAndTenThousandPartitions(t *testing.T) {
+func TestGroupHandlesAThousandMembers(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 10_000)
 		g := s.group()

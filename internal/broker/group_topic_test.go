@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
+func TestInitialIsTheNumberOfSplitsAtTheBeginning(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		initial := func(group string, rejoin bool) int {
 			view, err := NewGroup(
@@ -36,14 +36,14 @@ func TestInitialCountsWhatWasThereAtTheBeginning(t *testing.T) {
 	})
 }
 
-func TestPlainTopicHasOneSplitWithoutAKeyBeingMade(t *testing.T) {
+func TestPlainTopicHasOneSplitAndCreatesNoKey(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		assert.Equal(t, []splits.Split{PlainSplit("orders")}, beat(t, s.group(), "m1").Splits)
 		assert.Zero(t, s.Client.Exists(t.Context(), "orders").Val())
 	})
 }
 
-func TestTopicOnceSeenPartitionedIsNeverTakenForPlain(t *testing.T) {
+func TestPartitionedTopicIsNeverTreatedAsPlain(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.partitioned(t, 4)
 		g := s.group()

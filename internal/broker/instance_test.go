@@ -24,7 +24,7 @@ func enroll(t *testing.T, g *Group, member string) (owner string, number uint64)
 	return owner, number
 }
 
-func TestEnrollingNumbersByTheServersClock(t *testing.T) {
+func TestEnrollUsesTheClockOfTheServer(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		before := s.Now(t)
 		_, first := enroll(t, s.group(), "rafka/me")
@@ -38,7 +38,7 @@ func TestEnrollingNumbersByTheServersClock(t *testing.T) {
 
 // After a failover to a server whose clock is behind, a new incarnation must still supersede the
 // earlier incarnations.
-func TestEnrollingGoesAboveAnIncarnationOfAFasterClock(t *testing.T) {
+func TestEnrollExceedsAnIncarnationOfAFasterClock(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		const ahead = 4_000_000_000_000_000
 		s.Set(t, testPlan, "owner:rafka/me", splits.Incarnation("rafka/me", ahead, "Z"), "owner:rafka/you", "nonsense")
@@ -52,7 +52,7 @@ func TestEnrollingGoesAboveAnIncarnationOfAFasterClock(t *testing.T) {
 	})
 }
 
-func TestEnrollingInAKeyOfAnotherTypeNamesIt(t *testing.T) {
+func TestEnrollErrorNamesAKeyOfAnotherType(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		require.NoError(t, s.Client.Set(t.Context(), testPlan, "text", 0).Err())
 		_, err := s.group().Enroll(t.Context(), "rafka/me", "X")
@@ -61,7 +61,7 @@ func TestEnrollingInAKeyOfAnotherTypeNamesIt(t *testing.T) {
 	})
 }
 
-func TestIncarnationsGoWithTheirMembers(t *testing.T) {
+func TestIncarnationIsRemovedWithItsMember(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
 		for _, member := range []string{"rafka/left", "rafka/died", "rafka/lives"} {

@@ -18,7 +18,7 @@ func (s testServer) keepers(keep bool) (*Group, *Leases) {
 		NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "billing", KeepUnused: keep})
 }
 
-func TestKeptKeysHaveNoExpiryAndOthersGetOne(t *testing.T) {
+func TestKeysHaveAnExpiryUnlessTheyAreKept(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		for _, keep := range []bool{false, true, false, true} {
 			check := func(doing string, keys ...string) {
@@ -55,7 +55,7 @@ func TestKeptKeysHaveNoExpiryAndOthersGetOne(t *testing.T) {
 	})
 }
 
-func TestFullServerThatEvictsExpiringKeysKeepsLeasesAndLetsWorkGoOn(t *testing.T) {
+func TestFullServerThatEvictsExpiringKeysKeepsLeases(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		s := onRedis(t)
 		group, leases := s.keepers(keep)
@@ -92,7 +92,7 @@ func TestFullServerThatEvictsExpiringKeysKeepsLeasesAndLetsWorkGoOn(t *testing.T
 }
 
 // The state of a producer keeps its expiry, so such a server may evict the state.
-func TestEvictedStateOfAProducerStopsNoAppends(t *testing.T) {
+func TestAppendsContinueAfterTheProducerStateIsEvicted(t *testing.T) {
 	s := onRedis(t)
 	a := NewAppends(s.Client, AppendOptions{ProducerTTL: time.Hour})
 	require.Equal(t, appender.Written, appendOne(t, a, part(1, 1, "a")).Status)

@@ -70,7 +70,7 @@ func TestClaimResolvesTheStart(t *testing.T) {
 	})
 }
 
-func TestLatestOfAnEmptiedStreamIsItsLastGeneratedID(t *testing.T) {
+func TestLatestOfAnEmptyStreamIsItsLastGeneratedID(t *testing.T) {
 	s := onRedis(t)
 	s.Add(t, testSplit.Key, "18446744073709551614-18446744073709551615")
 	require.NoError(t, s.Client.XTrimMaxLen(t.Context(), testSplit.Key, 0).Err())
@@ -87,7 +87,7 @@ func TestClaimOfAMissingStreamStartsAtItsBeginning(t *testing.T) {
 	})
 }
 
-func TestClaimIsRefusedWhileAnotherLeaseLives(t *testing.T) {
+func TestClaimIsRejectedWhileAnotherLeaseIsValid(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		granted(t, l, "m1")
@@ -113,7 +113,7 @@ func TestExpiredLeaseIsTakenOverUnderAHigherEpoch(t *testing.T) {
 	})
 }
 
-func TestReplayedClaimIsGrantedAgainAndFencesTheOldEpoch(t *testing.T) {
+func TestRepeatedClaimIsGrantedAndFencesTheOldEpoch(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, first := granted(t, l, "m1")
@@ -123,7 +123,7 @@ func TestReplayedClaimIsGrantedAgainAndFencesTheOldEpoch(t *testing.T) {
 	})
 }
 
-func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
+func TestEpochGrowsAfterAClockStepOrALossOfData(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		_, first := granted(t, l, "m1")
@@ -146,7 +146,7 @@ func TestEpochGrowsThoughTheClockWentBackOrTheStoreForgot(t *testing.T) {
 	})
 }
 
-func TestLeaseThatIsTooLongAfterAClockStepEndsOneTTLFromNow(t *testing.T) {
+func TestLeaseLastsAtMostOneTTLAfterAClockStep(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		granted(t, l, "m1")

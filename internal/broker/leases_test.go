@@ -53,7 +53,7 @@ func position(ms, seq uint64, read int64) splits.Position {
 // expire moves the deadline of the lease into the past, as if the lease's TTL had passed.
 func (s testServer) expire(t *testing.T) { s.Set(t, testLease, "expires_ms", s.Now(t)-1) }
 
-func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
+func TestCommitNeverMovesBackAndExtendsTheLease(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -76,7 +76,7 @@ func TestCommitMovesUpOnlyAndExtends(t *testing.T) {
 	})
 }
 
-func TestRenewExtendsAndKeepsThePosition(t *testing.T) {
+func TestRenewExtendsTheLeaseAndKeepsThePosition(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -91,7 +91,7 @@ func TestRenewExtendsAndKeepsThePosition(t *testing.T) {
 	})
 }
 
-func TestResetIsTheWayDown(t *testing.T) {
+func TestResetCanMoveThePositionBack(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -107,7 +107,7 @@ func TestResetIsTheWayDown(t *testing.T) {
 	})
 }
 
-func TestReleasedSplitIsFreeAtOnce(t *testing.T) {
+func TestReleasedSplitCanBeClaimedImmediately(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, first := granted(t, l, "m1")
@@ -122,7 +122,7 @@ func TestReleasedSplitIsFreeAtOnce(t *testing.T) {
 	})
 }
 
-func TestEverythingIsFencedOnceTheLeaseIsGone(t *testing.T) {
+func TestRequestsAreFencedAfterTheLeaseIsDeleted(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -162,7 +162,7 @@ func TestAttemptsCountTakeoversWithoutProgress(t *testing.T) {
 	})
 }
 
-func TestBatchAnswersEachSplitForItself(t *testing.T) {
+func TestRequestsOfOneCallAreIndependent(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		topic := Topic{Name: "orders", Partitions: 40}
@@ -205,7 +205,7 @@ func TestBatchAnswersEachSplitForItself(t *testing.T) {
 	})
 }
 
-func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
+func TestErrorNamesALeaseKeyOfAnotherType(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -229,7 +229,7 @@ func TestWrongTypeIsAClearErrorThatNamesTheKey(t *testing.T) {
 	})
 }
 
-func TestDamagedOffsetIsAClearError(t *testing.T) {
+func TestErrorQuotesADamagedOffset(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		s.Set(t, testLease, "offset", "yesterday")
@@ -240,7 +240,7 @@ func TestDamagedOffsetIsAClearError(t *testing.T) {
 	})
 }
 
-func TestUnansweredRequestsAreErrorsOfEachItem(t *testing.T) {
+func TestEachRequestWithoutAReplyHasAnError(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
 	defer client.Close()
 	l := testServer{scripttest.Server{Client: client}}.leases()

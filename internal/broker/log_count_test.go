@@ -13,7 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestCountSaysWhichKeyItCouldNotCount(t *testing.T) {
+func TestCountErrorNamesTheKey(t *testing.T) {
 	s := onRedis(t)
 	require.NoError(t, s.Client.Set(t.Context(), testSplit.Key, "no stream", 0).Err())
 	_, err := NewLog(s.Client, s.Client).Count(t.Context(), splits.CountRequest{Split: testSplit, Most: 10})
@@ -22,7 +22,7 @@ func TestCountSaysWhichKeyItCouldNotCount(t *testing.T) {
 }
 
 // The time of a slice is the time that the server needed, without the network.
-func TestCountMeasuresTheServersWork(t *testing.T) {
+func TestCountReportsTheTimeOfTheServer(t *testing.T) {
 	s := onRedis(t)
 	entry := &redis.XAddArgs{Stream: testSplit.Key, Values: []string{"body", strings.Repeat("x", 10_000)}}
 	for range 50 {
@@ -41,7 +41,7 @@ func TestCountMeasuresTheServersWork(t *testing.T) {
 
 // A mirror that was created to show the lag is not a count of the position. If Claim used it as a
 // count, the entries would be reported as lost.
-func TestMirrorThatShowsABoundIsNoBackupOfTheCount(t *testing.T) {
+func TestMirrorOfAnUpperBoundDoesNotRestoreTheCount(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestStreamInfoThatMakesNoSenseIsAnError(t *testing.T) {
+func TestMalformedStreamInfoIsAnError(t *testing.T) {
 	for _, info := range []streamInfo{
 		{"length": "x"},
 		{"entries-added": "x"},
@@ -30,7 +30,7 @@ func TestStreamInfoThatMakesNoSenseIsAnError(t *testing.T) {
 
 // XINFO STREAM replies with the first and the last entry: over a slow network, the state of streams
 // with large entries never arrived.
-func TestStateIsAskedForWithoutLargeEntries(t *testing.T) {
+func TestStateIsRequestedWithoutLargeEntries(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
 		large := strings.Repeat("x", 1<<20)
@@ -93,7 +93,7 @@ func (s testServer) sent(t *testing.T) int {
 
 // If the small entries of a stream become large, the next reply of XINFO STREAM can be too large to
 // arrive.
-func TestStateIsAskedAgainWithoutEntriesIfItDoesNotArrive(t *testing.T) {
+func TestLostStateIsRequestedAgainWithoutEntries(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	s.Add(t, "s", "1-0")

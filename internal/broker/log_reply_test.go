@@ -15,7 +15,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestEntriesOfAMalformedReplyAreAnError(t *testing.T) {
+func TestMalformedReplyIsAnError(t *testing.T) {
 	for _, value := range []any{
 		"text", []any{"x"}, []any{[]any{"1-1"}}, []any{[]any{"x", []any{}}}, []any{[]any{"1-1", []any{"a", int64(1)}}},
 	} {
@@ -32,7 +32,7 @@ func TestEntriesOfAMalformedReplyAreAnError(t *testing.T) {
 // If a server rejects the connection with an error, go-redis returns the error only from the
 // pipeline. The commands once looked as if the server had replied with nothing, and the reader
 // concluded that the stream had gone back in time.
-func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
+func TestFetchAndStateFailIfTheConnectionIsRejected(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "right")
 	wrong := redis.NewClient(&redis.Options{Addr: server.Addr(), Password: "wrong", MaxRetries: -1})
 	defer func() { _ = wrong.Close() }()
@@ -51,7 +51,7 @@ func TestARefusedConnectionIsAnErrorOfFetchAndState(t *testing.T) {
 }
 
 // The error of a read reports whether a smaller read might succeed, and names a remedy.
-func TestReadsThatDoNotArriveAreUnfinished(t *testing.T) {
+func TestIncompleteReadIsUnfinished(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	require.NoError(

@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-func TestStateOfManySplits(t *testing.T) {
+func TestStateDescribesEachSplit(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		ctx := t.Context()
 		s.Add(t, "full", "1-1")
@@ -42,7 +42,7 @@ func TestStateOfManySplits(t *testing.T) {
 	})
 }
 
-func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
+func TestStateReadsMoreSplitsThanOnePipelineHolds(t *testing.T) {
 	s := onRedis(t)
 	var all []splits.Split
 	for i := range 2*largestPipeline + 1 {
@@ -62,7 +62,7 @@ func TestStateOfMoreSplitsThanAreLookedAtOnce(t *testing.T) {
 	require.Error(t, err, "no answer is the error of the whole")
 }
 
-func TestStateOfTheEmbeddedServer(t *testing.T) {
+func TestStateIsEqualBeforeAndAfterTheSizeIsKnown(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.Add(t, "s", "1-1")
 		s.Add(t, "s", "2-2")

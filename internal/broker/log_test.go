@@ -55,7 +55,7 @@ func TestFetchKeepsBytesOrderAndRepetitions(t *testing.T) {
 	})
 }
 
-func TestFetchAnswersEachCursorInItsPlace(t *testing.T) {
+func TestFetchReturnsResultsInTheOrderOfTheCursors(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		for _, key := range []string{"c", "a", "d"} {
 			for i := range 5 {
@@ -80,7 +80,7 @@ func TestFetchAnswersEachCursorInItsPlace(t *testing.T) {
 	})
 }
 
-func TestFetchOfNothing(t *testing.T) {
+func TestFetchReturnsNothingForMissingStreams(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := NewLog(s.Client, s.Client)
 		fetched, err := l.Fetch(
@@ -95,7 +95,7 @@ func TestFetchOfNothing(t *testing.T) {
 	})
 }
 
-func TestFetchInspectsInTheSameRoundTrip(t *testing.T) {
+func TestFetchReturnsStatesOfInspectedCursors(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		for i := range 5 {
 			s.Add(t, "s", fmt.Sprintf("%d-0", i+1))
@@ -114,7 +114,7 @@ func TestFetchInspectsInTheSameRoundTrip(t *testing.T) {
 	})
 }
 
-func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
+func TestFetchReadsTheOtherKeysIfOneHasAnotherType(t *testing.T) {
 	onBothProtocols(t, func(t *testing.T, s testServer) {
 		s.Add(t, "a", "*")
 		s.Add(t, "c", "*")
@@ -137,7 +137,7 @@ func TestFetchOfOneKeyOfAnotherType(t *testing.T) {
 	})
 }
 
-func TestFetchOfOneKeyWithoutPermission(t *testing.T) {
+func TestFetchReadsTheOtherKeysIfOneIsForbidden(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	s.Add(t, "good", "*")
@@ -173,7 +173,7 @@ func TestFetchWaitsForAnEntry(t *testing.T) {
 
 // A read without BLOCK was once sent on the control client, whose timeouts are a fraction of a
 // heartbeat interval.
-func TestFetchReadsOnTheBlockingClientOnly(t *testing.T) {
+func TestFetchReadsOnlyOnTheBlockingClient(t *testing.T) {
 	server := redistest.Start(t)
 	closed := server.Client(t)
 	require.NoError(t, closed.Close())
@@ -187,7 +187,7 @@ func TestFetchReadsOnTheBlockingClientOnly(t *testing.T) {
 }
 
 // A BLOCK above the client's read timeout once caused a timeout, which closed the connection.
-func TestFetchBlocksNoLongerThanTheReadTimeoutAllows(t *testing.T) {
+func TestFetchBlocksForLessThanTheReadTimeout(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t, func(o *redis.Options) { o.ReadTimeout, o.PipelinePoolSize = 600*time.Millisecond, -1 })
 	began := time.Now()

@@ -49,7 +49,7 @@ func TestMirrorFollowsCommitsAndShowsTheLag(t *testing.T) {
 	assert.Equal(t, int64(3), s.mirrorOf(t).Lag)
 }
 
-func TestMirrorNeverCreatesAStreamAndComesWithALaterCommit(t *testing.T) {
+func TestMirrorIsCreatedByACommitOnceTheStreamExists(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
@@ -69,7 +69,7 @@ func TestMirrorNeverCreatesAStreamAndComesWithALaterCommit(t *testing.T) {
 	})
 }
 
-func TestMirrorStaysWithinTheStream(t *testing.T) {
+func TestMirrorNeverExceedsTheEndOfTheStream(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	s.Add(t, testSplit.Key, "5-0")
@@ -83,7 +83,7 @@ func TestMirrorStaysWithinTheStream(t *testing.T) {
 	assert.Equal(t, "3-0", s.mirrorOf(t).LastDeliveredID, "the stream was recreated, and the mirror with it")
 }
 
-func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
+func TestForeignGroupIsNotChangedAndCausesOneWarning(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.Add(t, testSplit.Key, "1-0")
 		s.Add(t, testSplit.Key, "2-0")
@@ -109,7 +109,7 @@ func TestForeignGroupIsNeverTouchedAndWarnedOfOnce(t *testing.T) {
 	})
 }
 
-func TestForeignGroupThatReplacedTheMirrorIsNotTouched(t *testing.T) {
+func TestForeignGroupThatReplacedTheMirrorIsNotChanged(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	s.Add(t, testSplit.Key, "1-0")
@@ -123,7 +123,7 @@ func TestForeignGroupThatReplacedTheMirrorIsNotTouched(t *testing.T) {
 	assert.Equal(t, "foreign", s.Field(t, testLease, "mirror"))
 }
 
-func TestMirrorThatWasDestroyedIsMadeAgain(t *testing.T) {
+func TestDestroyedMirrorIsCreatedAgain(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	s.Add(t, testSplit.Key, "1-0")
@@ -133,7 +133,7 @@ func TestMirrorThatWasDestroyedIsMadeAgain(t *testing.T) {
 	assert.Equal(t, "1-0", s.mirrorOf(t).LastDeliveredID)
 }
 
-func TestMirrorIsTheBackupOfALostLease(t *testing.T) {
+func TestMirrorRestoresThePositionOfALostLease(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0"} {
@@ -154,7 +154,7 @@ func TestMirrorIsTheBackupOfALostLease(t *testing.T) {
 	assert.Equal(t, position(3, 0, 3), g.Position, "without the mirror nothing is left of the group")
 }
 
-func TestMirrorOfAnUnknownCountIsABackupToo(t *testing.T) {
+func TestMirrorWithoutACountRestoresTheOffset(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()
 	for _, id := range []string{"1-0", "2-0", "3-0"} {
@@ -168,7 +168,7 @@ func TestMirrorOfAnUnknownCountIsABackupToo(t *testing.T) {
 	assert.Equal(t, position(2, 0, splits.CountUnknown), g.Position)
 }
 
-func TestRedisConsumerGroupNamesMayHoldAnything(t *testing.T) {
+func TestRedisConsumerGroupHasTheUnescapedName(t *testing.T) {
 	s := onRedis(t)
 	s.Add(t, testSplit.Key, "1-0")
 	l := NewLeases(s.Client, LeasesOptions{Topic: "orders", Group: "a:{b} %"})
@@ -179,7 +179,7 @@ func TestRedisConsumerGroupNamesMayHoldAnything(t *testing.T) {
 	assert.Equal(t, "a:{b} %", groups[0].Name, "the native group is called like the group, unescaped")
 }
 
-func TestLeasesDoWithoutPermissionForTheMirrorAndTheHints(t *testing.T) {
+func TestLeasesNeedNoPermissionForMirrorAndHints(t *testing.T) {
 	server := redistest.Start(t)
 	s := testServer{scripttest.Server{Client: server.Client(t)}}
 	s.Add(t, testSplit.Key, "1-0")

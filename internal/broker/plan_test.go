@@ -17,7 +17,7 @@ func TestPlanIsCompactAndReadable(t *testing.T) {
 	assert.JSONEq(t, `{"idle":"","rafka/a/1":"0-3,7-8","rafka/b/2":"4-6,9"}`, text)
 }
 
-func TestPlanSurvivesEncoding(t *testing.T) {
+func TestPlanIsDecodedAsEncoded(t *testing.T) {
 	plan := map[string][]int{"a": {0, 2, 3, 4, 99_999}, "quote\" <ü>": {1}, "idle": {}}
 	text, err := encodePlan(plan)
 	require.NoError(t, err)
@@ -27,7 +27,7 @@ func TestPlanSurvivesEncoding(t *testing.T) {
 	assert.Equal(t, plan, decoded.Assignments)
 }
 
-func TestPlanOfAThousandMembersAndTenThousandPartitionsStaysSmall(t *testing.T) {
+func TestPlanOfAThousandMembersIsSmall(t *testing.T) {
 	scattered := map[string][]int{}
 	for p := range 10_000 { // the worst case: adjacent partitions always belong to different members
 		member := fmt.Sprintf("rafka/some-host-name-%04d/0123456789abcdef", p%1000)
@@ -41,7 +41,7 @@ func TestPlanOfAThousandMembersAndTenThousandPartitionsStaysSmall(t *testing.T) 
 	assert.Equal(t, scattered, decoded.Assignments)
 }
 
-func TestDamagedPlanIsRefused(t *testing.T) {
+func TestDamagedPlanIsRejected(t *testing.T) {
 	for _, text := range []string{
 		"", "x", "[]", `{"a":1}`, `{"a":"x"}`, `{"a":"3-1"}`, `{"a":"1,1"}`, `{"a":"2,1"}`, `{"a":"0-100000"}`,
 		`{"a":"-1"}`,

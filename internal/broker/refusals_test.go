@@ -32,7 +32,7 @@ func beatError(t *testing.T, s testServer) error {
 	return err
 }
 
-func TestReadOnlyReplicaIsNamed(t *testing.T) {
+func TestErrorNamesAReadOnlyReplica(t *testing.T) {
 	s := onRedis(t)
 	lease, _ := granted(t, s.leases(), "m2")
 	require.NoError(t, s.Client.ReplicaOf(t.Context(), "127.0.0.1", "1").Err())
@@ -42,7 +42,7 @@ func TestReadOnlyReplicaIsNamed(t *testing.T) {
 	}
 }
 
-func TestServerOutOfMemoryRefusesTheNewAndLetsWorkInHandBeFinished(t *testing.T) {
+func TestServerOutOfMemoryRejectsOnlyNewWork(t *testing.T) {
 	s := onRedis(t)
 	require.NoError(t, beatError(t, s))
 	lease, _ := granted(t, s.leases(), "m1")

@@ -190,7 +190,7 @@ func shapes(answer any) []any {
 
 // If a number in a script's reply cannot be parsed, the error contains the name of the script and
 // its whole reply.
-func TestNumbersThatCannotBeReadNameTheirScript(t *testing.T) {
+func TestErrorOfAMalformedNumberNamesTheScript(t *testing.T) {
 	scripttest.RequireQuotedReplies(t, callers, map[*script.Script][]string{
 		enrollScript:    {"OK", "OK x"},
 		heartbeatScript: {"OK", "OK 1 1 x"},

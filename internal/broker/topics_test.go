@@ -32,7 +32,7 @@ func TestCreatedTopicIsDescribed(t *testing.T) {
 	})
 }
 
-func TestExistingTopicComesBackAsItIs(t *testing.T) {
+func TestCreateReturnsAnExistingTopicUnchanged(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		topics := NewTopics(s.Client)
 		first, _, err := topics.Create(t.Context(), "orders", 4)
@@ -44,7 +44,7 @@ func TestExistingTopicComesBackAsItIs(t *testing.T) {
 	})
 }
 
-func TestTopicIsNotCreatedOverAKeyOfItsName(t *testing.T) {
+func TestCreateFailsIfAKeyHasTheNameOfTheTopic(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.Add(t, "orders", "*")
 		require.NoError(t, s.Client.Set(t.Context(), "config", "x", 0).Err())
@@ -61,7 +61,7 @@ func TestTopicIsNotCreatedOverAKeyOfItsName(t *testing.T) {
 	})
 }
 
-func TestCreateRefusesSenselessValues(t *testing.T) {
+func TestCreateRejectsInvalidNamesAndNumbers(t *testing.T) {
 	topics := NewTopics(nil) // no request is sent
 	for _, n := range []int{-1, 0, keys.MaxPartitions + 1} {
 		_, _, err := topics.Create(t.Context(), "orders", n)
@@ -73,7 +73,7 @@ func TestCreateRefusesSenselessValues(t *testing.T) {
 	require.ErrorContains(t, err, "stream_name")
 }
 
-func TestDamagedMetadataIsAClearErrorThatNamesTheKey(t *testing.T) {
+func TestErrorNamesTheKeyOfDamagedMetadata(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		key := keys.Metadata("orders")
 		for _, bad := range []map[string]any{
@@ -92,7 +92,7 @@ func TestDamagedMetadataIsAClearErrorThatNamesTheKey(t *testing.T) {
 	})
 }
 
-func TestMetadataOfAnotherTypeAreAClearError(t *testing.T) {
+func TestErrorNamesTheMetadataKeyOfAnotherType(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		require.NoError(t, s.Client.Set(t.Context(), keys.Metadata("orders"), "x", 0).Err())
 		_, err := NewTopics(s.Client).Describe(t.Context(), "orders")
@@ -104,7 +104,7 @@ func TestMetadataOfAnotherTypeAreAClearError(t *testing.T) {
 	})
 }
 
-func TestCreateAnswersWhenTheServerIsAway(t *testing.T) {
+func TestCreateFailsWithoutAServer(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	_, _, err := NewTopics(client).Create(t.Context(), "orders", 4)
@@ -112,7 +112,7 @@ func TestCreateAnswersWhenTheServerIsAway(t *testing.T) {
 	assert.Equal(t, rediserr.ClassConnection, rediserr.Classify(err))
 }
 
-func TestSplitsOfATopic(t *testing.T) {
+func TestSplitsHaveOneKeyForEachPartition(t *testing.T) {
 	assert.Equal(t, []splits.Split{{Topic: "orders", Partition: 0, Key: "orders"}}, Topic{Name: "orders"}.Splits())
 	assert.Equal(t, []splits.Split{
 		{Topic: "orders", Partition: 0, Key: "orders:0"}, {Topic: "orders", Partition: 1, Key: "orders:1"},

@@ -54,7 +54,7 @@ func (l listener) endsWith(t *testing.T) error {
 	}
 }
 
-func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
+func TestWakeReportsEveryChangeThatMembersWaitFor(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx, cancel := context.WithCancel(t.Context())
 		g := s.group()
@@ -86,7 +86,7 @@ func TestEveryChangeThatOthersWaitForIsHinted(t *testing.T) {
 	})
 }
 
-func TestWakeOutlivesSilence(t *testing.T) {
+func TestWakeContinuesWithoutHints(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		ctx, cancel := context.WithCancel(t.Context())
 		g := s.group()
@@ -99,7 +99,7 @@ func TestWakeOutlivesSilence(t *testing.T) {
 	})
 }
 
-func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
+func TestWakeReturnsWhenTheServerStops(t *testing.T) {
 	server := redistest.Start(t)
 	g := testServer{scripttest.Server{Client: server.Client(t)}}.group()
 	l := listen(t, t.Context(), g, wakeSilence, wakePatience)
@@ -113,7 +113,7 @@ func TestWakeReturnsWhenTheServerIsGone(t *testing.T) {
 	require.ErrorIs(t, l.endsWith(t), context.Canceled)
 }
 
-func TestWakeNoticesAServerThatAnswersNoMore(t *testing.T) {
+func TestWakeReturnsWhenTheServerFreezes(t *testing.T) {
 	server := redistest.Start(t)
 	g := testServer{scripttest.Server{Client: server.Client(t)}}.group()
 	l := listen(t, t.Context(), g, 20*time.Millisecond, 100*time.Millisecond)
@@ -122,7 +122,7 @@ func TestWakeNoticesAServerThatAnswersNoMore(t *testing.T) {
 	require.Error(t, l.endsWith(t))
 }
 
-func TestWakeEndsWithItsContextBeforeItHasSubscribed(t *testing.T) {
+func TestWakeReturnsIfItsContextHasEnded(t *testing.T) {
 	m := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: m.Addr(), MaxRetries: -1})
 	defer client.Close()
