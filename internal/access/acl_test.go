@@ -13,8 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
 )
 
-// The patterns cover what belongs to a topic and a group, whatever their names, and nothing of
-// others.
+// The patterns match all keys of a topic and a group, whatever their names, and no keys of other
+// topics and groups.
 func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	ctx := t.Context()
@@ -27,7 +27,7 @@ func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 		{"rafka:x", "g", "rafka:y", "G"},
 	} {
 		require.NoError(t, l.Admin.FlushAll(ctx).Err())
-		for round := range 2 { // plain first
+		for round := range 2 { // first a plain topic, then a partitioned topic
 			for _, role := range []Role{RoleReader, RoleWriter} {
 				rules, err := ACL{Role: role, Topic: c.topic, Group: c.group, Creates: true}.Rules()
 				require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestRulesCoverOneTopicAndGroup(t *testing.T) {
 	}
 }
 
-func TestMinimalRulesAreEnoughForWhatIsRequired(t *testing.T) {
+func TestMinimalRulesLackOnlyOptionalPermissions(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	for _, s := range stages {
 		a := acl(s.role)
@@ -76,20 +76,20 @@ func TestMinimalRulesAreEnoughForWhatIsRequired(t *testing.T) {
 		require.NoError(t, err)
 		s.prepare(t, l)
 		l.As(t, rules, func(client *redis.Client) {
-			lack, err := s.try(t.Context(), client)
+			warning, err := s.try(t.Context(), client)
 			require.NoError(t, err)
 			if s.role != RoleAdmin {
-				assert.Contains(t, lack, "Optional permissions are missing: ")
-				assert.Contains(t, lack, "ACL SETUSER <username> ")
+				assert.Contains(t, warning, "Optional permissions are missing: ")
+				assert.Contains(t, warning, "ACL SETUSER <username> ")
 			}
 		})
 	}
 }
 
-func TestRulesNameTheFieldThatIsWrong(t *testing.T) {
+func TestRulesNameTheInvalidField(t *testing.T) {
 	for _, c := range []struct {
 		acl  ACL
-		says string
+		want string
 	}{
 		{ACL{Role: RoleReader, Group: "g"}, "stream_name"},
 		{ACL{Role: RoleReader, Topic: "t"}, "consumer_group"},
@@ -97,16 +97,16 @@ func TestRulesNameTheFieldThatIsWrong(t *testing.T) {
 		{ACL{Role: RoleAdmin, Topic: "a{b"}, "stream_name"},
 	} {
 		_, err := c.acl.Rules()
-		assert.ErrorContains(t, err, c.says)
+		assert.ErrorContains(t, err, c.want)
 	}
 	rules, err := ACL{Role: RoleAdmin}.Rules()
 	require.NoError(t, err)
 	assert.Contains(t, rules, "~*")
 }
 
-// A pattern for partitions opened whatever began like one: orders:[0-9]* matches
-// orders:2024:secret.
-func TestPatternsOfPartitionsOpenNothingBehindThem(t *testing.T) {
+// Regression: the pattern for partitions matched every key that began like a partition:
+// orders:[0-9]* matches orders:2024:secret.
+func TestPartitionPatternsMatchPartitionsOnly(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	ctx := t.Context()
 	inside := []string{"orders", "orders:0", "orders:7", "orders:10", "orders:99", "orders:2024", "orders:99999"}

@@ -62,8 +62,8 @@ func (e *OldServerError) Error() string {
 }
 
 // CheckServer checks that the server knows all required commands. On a cluster it checks every
-// master that it can reach, and needs to reach at least one: the partitions of the others have
-// errors of their own. The error is an *OldServerError if commands are missing. Reported versions
+// master that it can reach, and needs to reach at least one: requests to the other masters fail
+// with their own errors. The error is an *OldServerError if commands are missing. Reported versions
 // are ignored, because managed services and proxies fake them. A server that does not permit the
 // check is assumed to be capable. CheckServer writes nothing.
 func CheckServer(ctx context.Context, client redis.UniversalClient) error {

@@ -20,8 +20,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
 )
 
-// serverThatSays answers commands, in lower case, with the given replies and all else with OK.
-func serverThatSays(t *testing.T, replies map[string]string) *redis.Client {
+// fakeServer returns a client of a server that answers the commands, in lower case, with the
+// replies, and all other commands with OK.
+func fakeServer(t *testing.T, replies map[string]string) *redis.Client {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -74,77 +75,76 @@ func answer(conn net.Conn, replies map[string]string) {
 	}
 }
 
-func TestCheckServerGoesByAbilitiesAndNotByVersions(t *testing.T) {
+func TestCheckServerIgnoresReportedVersions(t *testing.T) {
 	bulk := func(lines ...string) string {
 		text := "# Server\r\n" + strings.Join(lines, "\r\n") + "\r\n"
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 	}
 	const (
-		refused = "-NOPERM no\r\n"
-		able    = "*2\r\n$2\r\nOK\r\n*0\r\n"
+		denied  = "-NOPERM no\r\n"
+		capable = "*2\r\n$2\r\nOK\r\n*0\r\n"
 		old     = "*2\r\n$2\r\nOK\r\n*1\r\n$10\r\nEXPIRETIME\r\n"
 		none    = "-ERR unknown command 'evalsha', with args beginning with: \r\n"
 	)
-	tests := map[string]struct{ info, abilities, says string }{
-		"6.2 that can do it": {bulk("redis_version:6.2.14"), able, ""},
-		"7.2 that can't":     {bulk("redis_version:7.2.4"), old, "(Redis 7.2.4) lacks EXPIRETIME"},
-		"a real 6.2":         {bulk("redis_version:6.2.14"), old, "(Redis 6.2.14) lacks EXPIRETIME"},
+	tests := map[string]struct{ info, capabilities, want string }{
+		"6.2 with all commands":  {bulk("redis_version:6.2.14"), capable, ""},
+		"7.2 without EXPIRETIME": {bulk("redis_version:7.2.4"), old, "(Redis 7.2.4) lacks EXPIRETIME"},
+		"6.2 without EXPIRETIME": {bulk("redis_version:6.2.14"), old, "(Redis 6.2.14) lacks EXPIRETIME"},
 		"old valkey": {
 			bulk("redis_version:7.2.4", "valkey_version:7.0.9"),
 			old,
 			"(Valkey 7.0.9) lacks EXPIRETIME",
 		},
-		"hides its version":          {bulk("os:Linux"), able, ""},
-		"hides its version, is old":  {bulk("os:Linux"), old, "(version unknown) lacks EXPIRETIME"},
-		"strange version":            {bulk("redis_version:managed"), able, ""},
-		"refuses INFO and is old":    {refused, old, "(version unknown) lacks EXPIRETIME"},
-		"without scripts":            {bulk("redis_version:7.2.4"), none, "(Redis 7.2.4) lacks EVALSHA"},
-		"refuses scripts":            {refused, refused, ""},
-		"has a mind of its own":      {refused, "-ERR eval needs a key\r\n", ""},
-		"answers what nobody asked":  {refused, "+OK\r\n", ""},
-		"is not ready to be asked":   {bulk("redis_version:7.2.4"), "-LOADING is loading\r\n", "LOADING"},
-		"wants a password before it": {bulk("redis_version:7.2.4"), "-NOAUTH first\r\n", "`password`"},
+		"no version":        {bulk("os:Linux"), capable, ""},
+		"no version, old":   {bulk("os:Linux"), old, "(version unknown) lacks EXPIRETIME"},
+		"strange version":   {bulk("redis_version:managed"), capable, ""},
+		"INFO denied, old":  {denied, old, "(version unknown) lacks EXPIRETIME"},
+		"without scripts":   {bulk("redis_version:7.2.4"), none, "(Redis 7.2.4) lacks EVALSHA"},
+		"scripts denied":    {denied, denied, ""},
+		"another error":     {denied, "-ERR eval needs a key\r\n", ""},
+		"another reply":     {denied, "+OK\r\n", ""},
+		"loading":           {bulk("redis_version:7.2.4"), "-LOADING is loading\r\n", "LOADING"},
+		"password required": {bulk("redis_version:7.2.4"), "-NOAUTH first\r\n", "`password`"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			err := CheckServer(
 				t.Context(),
-				serverThatSays(t, map[string]string{"info": test.info, "evalsha": test.abilities}),
+				fakeServer(t, map[string]string{"info": test.info, "evalsha": test.capabilities}),
 			)
 			var old *OldServerError
 			switch {
-			case test.says == "":
+			case test.want == "":
 				require.NoError(t, err)
-			case strings.Contains(test.says, "lacks"):
+			case strings.Contains(test.want, "lacks"):
 				require.ErrorAs(t, err, &old)
 				require.ErrorContains(t, err, "rafka needs Redis 7.0 or Valkey 7.2, or newer")
 				fallthrough
 			default:
-				assert.ErrorContains(t, err, test.says)
+				assert.ErrorContains(t, err, test.want)
 			}
 		})
 	}
 }
 
-// Every command of the scripts is one that is asked for or one that they can do without, which is
-// called by pcall.
-func TestAbilitiesCoverTheScripts(t *testing.T) {
+// Every command of the scripts is required, or optional and called by pcall.
+func TestRequiredCommandsCoverTheScripts(t *testing.T) {
 	files, err := filepath.Glob("../*/lua/*.lua")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	// XRANGE and XREVRANGE are for servers that tell little of their streams, UNLINK for `rafka
+	// XRANGE and XREVRANGE are for servers that return less in XINFO STREAM, UNLINK is for `rafka
 	// group delete`.
-	dispensable := []string{"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN"}
+	optionalCommands := []string{"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN"}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, call := range regexp.MustCompile(`redis\.p?call\('([A-Z]+)'`).FindAllStringSubmatch(string(text), -1) {
-			assert.Contains(t, append(dispensable, requiredCommands...), call[1], file)
+			assert.Contains(t, append(optionalCommands, requiredCommands...), call[1], file)
 		}
 	}
 }
 
-func TestCheckServerNamesTheCommandsThatWereTakenAway(t *testing.T) {
+func TestCheckServerNamesDisabledCommands(t *testing.T) {
 	server := redistest.Start(
 		t,
 		"--rename-command",
@@ -167,18 +167,18 @@ func TestCheckServerNamesTheCommandsThatWereTakenAway(t *testing.T) {
 	}
 }
 
-// What may not be done is another check's matter.
-func TestCheckServerNeedsNoRightBeyondScripts(t *testing.T) {
+// CheckServer ignores missing permissions, since other checks report them.
+func TestCheckServerNeedsPermissionForScriptsOnly(t *testing.T) {
 	server := redistest.Start(t, "--rename-command", "EXPIRETIME", "")
 	admin := server.Client(t)
-	for _, rights := range []string{"+eval +evalsha", "+ping"} {
+	for _, rules := range []string{"+eval +evalsha", "+ping"} {
 		require.NoError(
 			t,
-			admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">p"}, words(rights)...)...).Err(),
+			admin.Do(t.Context(), append([]any{"acl", "setuser", "u", "reset", "on", ">p"}, words(rules)...)...).Err(),
 		)
 		client := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "p" })
 		err := CheckServer(t.Context(), client)
-		if rights == "+ping" {
+		if rules == "+ping" {
 			require.NoError(t, err)
 			continue
 		}
@@ -198,14 +198,14 @@ func words(text string) (all []any) {
 	return all
 }
 
-func TestCheckServerLetsOurServersThrough(t *testing.T) {
+func TestCheckServerAcceptsSupportedServers(t *testing.T) {
 	scripttest.OnBothServers(t, func(t *testing.T, s scripttest.Server) {
 		require.NoError(t, CheckServer(t.Context(), s.Client))
 	})
 }
 
-func TestCheckServerAsksEachMasterOfACluster(t *testing.T) {
-	old := serverThatSays(
+func TestCheckServerChecksEachMasterOfACluster(t *testing.T) {
+	old := fakeServer(
 		t,
 		map[string]string{"info": "$19\r\nredis_version:6.2.0\r\n", "evalsha": "-ERR unknown command\r\n"},
 	)

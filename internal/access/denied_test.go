@@ -17,7 +17,7 @@ import (
 
 const testTTL = 10 * time.Second
 
-// limitedTo is a client of a user with these rules.
+// limitedTo returns a client of a user with these rules.
 func limitedTo(t *testing.T, server *redistest.Server, rules ...any) *redis.Client {
 	t.Helper()
 	args := append([]any{"acl", "setuser", "reader", "on", "nopass"}, rules...)
@@ -59,7 +59,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(err), "%v", err)
 		err = NameDenied(ctx, client, err)
 		assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(err), "%v", err)
-		require.ErrorContains(t, err, "may not run HSET", "Redis 7.0 does not say so inside scripts")
+		require.ErrorContains(t, err, "may not run HSET", "Redis 7.0 does not name commands inside scripts")
 		require.ErrorContains(t, err, "needed for rafka:{", "no server names the key")
 		require.ErrorContains(t, err, "ACL SETUSER <username> +hset")
 	}
@@ -67,12 +67,12 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	require.NoError(
 		t,
 		leasesOf(server.Client(t), "orders").Commit(ctx, testTTL, []splits.Commit{at})[0],
-		"the lease is as it was",
+		"the lease is unchanged",
 	)
 }
 
-// A batch of calls has the keys of each sorted out.
-func TestClosedKeyIsNamed(t *testing.T) {
+// In a batch of calls, each error names only the denied keys of its own call.
+func TestDeniedKeyIsNamed(t *testing.T) {
 	client := limitedTo(t, redistest.Start(t), "~t:*", "~rafka:{t:0}:*", "~rafka:{t:2}:*", "+@all")
 	var claims []splits.Claim
 	for _, split := range (broker.Topic{Name: "t", Partitions: 3}).Splits() {

@@ -9,8 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Eviction is which keys the servers evict when their memory is full, by their maxmemory-policy.
-// The zero value means none (noeviction), or that the servers don't report their policy.
+// Eviction reports which keys the servers evict when their memory is full, by their
+// maxmemory-policy. The zero value means none (noeviction), or that the servers don't report their
+// policy.
 type Eviction struct {
 	// ExpiringKeys is true if keys with an expiry are evicted (volatile-lru and similar policies).
 	// Streams and topics have no expiry. Groups and leases have one unless they are kept forever,

@@ -10,7 +10,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
 )
 
-func TestEvictionGoesByThePolicy(t *testing.T) {
+func TestEvictionFollowsThePolicy(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	for policy, want := range map[string]Eviction{
 		"noeviction": {}, "volatile-lru": {ExpiringKeys: true}, "volatile-lfu": {ExpiringKeys: true},
@@ -29,7 +29,7 @@ func TestEvictionGoesByThePolicy(t *testing.T) {
 	}
 }
 
-func TestUnknownEvictionIsNone(t *testing.T) {
+func TestUnknownPolicyCountsAsNoEviction(t *testing.T) {
 	server := redistest.Start(t, "--rename-command", "INFO", "", "--maxmemory-policy", "allkeys-lru")
 	assert.Zero(t, QueryEviction(t.Context(), server.Client(t)))
 	scripttest.OnBothServers(
@@ -38,7 +38,7 @@ func TestUnknownEvictionIsNone(t *testing.T) {
 	)
 }
 
-func TestEvictionOfAClusterIsThatOfAnyMaster(t *testing.T) {
+func TestEvictionByAnyMasterCountsForTheCluster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0)
 	client := cluster.Client(t)

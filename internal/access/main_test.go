@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// After a failed dial go-redis looks once a second whether its pool was closed.
+	// After a failed dial, go-redis checks once a second whether its pool was closed.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }

@@ -21,7 +21,7 @@ type permission struct {
 	why string
 }
 
-// need says what happens without a permission.
+// need is whether rafka needs a permission, and on which servers.
 type need int
 
 const (
@@ -38,7 +38,7 @@ const (
 	notOnRedis
 )
 
-// Role is what a user of the server is for.
+// Role is the purpose of a user of the server.
 type Role string
 
 // The roles.
@@ -51,7 +51,7 @@ const (
 	RoleAdmin Role = "admin"
 )
 
-// Senders by what they work on, and by role.
+// Senders, grouped by the keys that they use and by role.
 var (
 	always  = []string{byConnection, byAnyScript, byCheck}
 	onGroup = []string{

@@ -42,7 +42,7 @@ func deniedOnCluster(t *testing.T, cluster *redistest.Cluster) (denied []string)
 	return denied
 }
 
-// without returns the rules but one.
+// without returns the rules except one.
 func without(rules []string, missing string) []string {
 	var left []string
 	for _, rule := range rules {
@@ -53,9 +53,9 @@ func without(rules []string, missing string) []string {
 	return left
 }
 
-// The rights that are listed are enough on a cluster too, while slots move; those that only a
-// cluster needs are missed by name.
-func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
+// The listed permissions are sufficient on a cluster too, even while slots move. The errors name
+// missing permissions that only a cluster needs.
+func TestPermissionsThatOnlyAClusterNeeds(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 2, 0)
 	ctx := t.Context()
@@ -120,20 +120,20 @@ func TestRightsThatOnlyAClusterNeeds(t *testing.T) {
 	}
 	move := cluster.BeginMigration(t, cluster.Slot(t, split.Key), to)
 	move.Move(t)
-	mended := broker.NewAppends(asOnCluster(t, cluster, rules[RoleWriter]), broker.AppendOptions{})
-	require.Equal(t, appender.Written, write(mended, split, 2).Status)
+	moving := broker.NewAppends(asOnCluster(t, cluster, rules[RoleWriter]), broker.AppendOptions{})
+	require.Equal(t, appender.Written, write(moving, split, 2).Status)
 	assert.Empty(t, deniedOnCluster(t, cluster))
 	move.Finish(t)
 }
 
-// readOnce does all that a member does with its client.
+// readOnce sends every request that a member sends with its client.
 func readOnce(t *testing.T, client redis.UniversalClient, topic broker.Topic) {
 	t.Helper()
 	ctx := t.Context()
 	group := broker.NewGroup(client, "orders", "billing")
-	heard, cancel := context.WithCancel(ctx)
+	listening, cancel := context.WithCancel(ctx)
 	hints, ended := make(chan struct{}, 10), make(chan error, 1)
-	go func() { ended <- group.Wake(heard, func() { hints <- struct{}{} }) }()
+	go func() { ended <- group.Wake(listening, func() { hints <- struct{}{} }) }()
 	<-hints
 	view, err := group.Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
 	require.NoError(t, err)
@@ -166,15 +166,15 @@ func readOnce(t *testing.T, client redis.UniversalClient, topic broker.Topic) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
-// A dead node stops only its own partitions: a pipeline that starts meanwhile reports them and works
-// on the other partitions.
-func TestChecksPassThoughANodeIsAway(t *testing.T) {
+// A dead node stops only its own partitions: a pipeline that starts then reports these partitions
+// and processes the others.
+func TestChecksPassWhileANodeIsDown(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
 	client := cluster.Client(t)
 	ctx := t.Context()
 	name, dead := "", (*redistest.Server)(nil)
-	for i := 0; dead == nil; i++ { // a topic with its metadata on another node than one of its partitions
+	for i := 0; dead == nil; i++ { // a topic with a partition on another node than the metadata
 		name = fmt.Sprintf("orders%d", i)
 		for p := range 4 {
 			if m := cluster.Master(t, keys.Partition(name, p)); m != cluster.Master(t, name) {

@@ -17,10 +17,10 @@ import (
 
 const permissionsDoc = "../../docs/reference/permissions.md"
 
-var update = goflag.Bool("update", false, "write what was seen into "+permissionsDoc)
+var update = goflag.Bool("update", false, "write the outcomes into "+permissionsDoc)
 
-// assertDocumented compares the tables of the document with what was seen, or writes them.
-func assertDocumented(t *testing.T, seen map[Role][]outcome) {
+// assertDocumented compares the tables of the document with the outcomes, or writes them.
+func assertDocumented(t *testing.T, outcomes map[Role][]outcome) {
 	t.Helper()
 	text, err := os.ReadFile(permissionsDoc)
 	require.NoError(t, err)
@@ -34,21 +34,21 @@ func assertDocumented(t *testing.T, seen map[Role][]outcome) {
 			string(role)+" acl",
 			"```\nACL SETUSER <username> on ><password> "+strings.Join(rules, " ")+"\n```\n",
 		)
-		fresh = fill(t, fresh, string(role)+" table", table(role, seen[role]))
+		fresh = fill(t, fresh, string(role)+" table", table(role, outcomes[role]))
 	}
 	if *update {
 		require.NoError(t, os.WriteFile(permissionsDoc, []byte(fresh), 0o644)) //nolint:gosec // the page is public
 		return
 	}
-	stale := fresh != string(text) // to show both would fill pages
+	stale := fresh != string(text) // a diff of the whole page would be too long
 	assert.False(
 		t,
 		stale,
-		"docs/reference/permissions.md is stale: go test ./internal/access -run TestEveryRight -update",
+		"docs/reference/permissions.md is stale: go test ./internal/access -run TestEveryMissingPermission -update",
 	)
 }
 
-// fill puts a text between the markers of that name.
+// fill replaces the text between the markers of that name.
 func fill(t *testing.T, document, name, text string) string {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
@@ -61,17 +61,17 @@ func fill(t *testing.T, document, name, text string) string {
 
 func table(role Role, outcomes []outcome) string {
 	var b strings.Builder
-	b.WriteString("| right | needed | what for | without it |\n|---|---|---|---|\n")
+	b.WriteString("| permission | needed | purpose | without it |\n|---|---|---|---|\n")
 	for _, o := range outcomes {
-		without := "nothing is said"
+		without := "no message"
 		switch {
 		case slices.Contains(clusterOnly, o.rule):
 			without = clusterOutcomes[o.rule]
 		case o.err != nil:
 			message, _, _ := strings.Cut(o.err.Error(), " (the user lacks")
 			without = "`" + oldWords.Replace(message) + "`"
-		case o.lack != "":
-			without = "a warning names it"
+		case o.warning != "":
+			without = "warning"
 		}
 		need, why := explain(acl(role), o.rule)
 		row := []string{"`" + o.rule + "`", need, why, without}
@@ -92,14 +92,14 @@ var oldWords = strings.NewReplacer(
 	"NOPERM this user has no permissions to access one of the keys used as arguments",
 )
 
-// clusterOutcomes are what is seen on a cluster; see TestRightsThatOnlyAClusterNeeds.
+// clusterOutcomes are the outcomes on a cluster; see TestPermissionsThatOnlyAClusterNeeds.
 var clusterOutcomes = map[string]string{
 	"+cluster|slots": "`NOPERM this user has no permissions to run the 'cluster|slots' command`",
 	"+asking":        "`NOPERM the user may not run ASKING`",
-	"+command":       "a warning names it",
+	"+command":       "warning",
 }
 
-// keyNames are the kinds of keys in words.
+// keyNames describe the kinds of keys.
 var keyNames = map[keys.Kind]string{
 	keys.KindStream:       "partitions",
 	keys.KindPlain:        "the topic itself, if it is plain",
@@ -108,11 +108,11 @@ var keyNames = map[keys.Kind]string{
 	keys.KindMembers:      "members of the group",
 	keys.KindLease:        "leases and committed offsets",
 	keys.KindProducer:     "sequence numbers of outputs",
-	keys.KindGroupChannel: "hints to the group",
-	keys.KindTopicChannel: "hints to all groups of the topic",
+	keys.KindGroupChannel: "notifications to the group",
+	keys.KindTopicChannel: "notifications to all groups of the topic",
 }
 
-// explain says whether a rule is needed, and what for.
+// explain returns whether a rule is needed, and its purpose.
 func explain(a ACL, rule string) (need, why string) {
 	need = "optional"
 	if a.required(rule) {

@@ -42,35 +42,35 @@ const (
 
 // Reasons that several commands share.
 const (
-	whyClock    = "the one clock of leases, members and ages"
+	whyClock    = "the clock for leases, members and ages"
 	whyCount    = "number of partitions"
-	whyState    = "where a partition starts and ends, lag and loss"
+	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
-	whyProducer = "no entry is written twice"
-	whyHints    = "other members act immediately instead of at their next heartbeat"
-	whyMirror   = "XINFO GROUPS shows the group's position"
-	whyKept     = "groups and leases are not evicted by servers with a volatile- policy"
-	whyGrow     = "growing a topic"
-	whySeek     = "moving a group"
+	whyProducer = "preventing that an entry is written twice"
+	whyHints    = "other members act immediately, not only at their next heartbeat"
+	whyMirror   = "showing the group's position in XINFO GROUPS"
+	whyKept     = "protecting groups and leases from eviction by a volatile- policy"
+	whyGrow     = "adding partitions to a topic"
+	whySeek     = "seeking in a group"
 	whyDelete   = "deleting topics and groups"
-	whyMarked   = "members see that a topic was deleted on purpose"
-	whyCreate   = "creating the topic, and again after its metadata was lost"
+	whyMarked   = "reporting the deletion of a topic to members"
+	whyCreate   = "creating the topic, and restoring its metadata after a loss"
 )
 
 // permissions lists every command that rafka sends, by sender. The checks, the output of `rafka
 // acl` and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are
 // not in the list, because servers permit them to every user.
 var permissions = []permission{
-	{byConnection, optional, "CLIENT SETNAME n", "the connections have a name in CLIENT LIST"},
-	{byConnection, optional, "INFO memory", "rafka warns of an eviction policy that loses data"},
-	{byConnection, optional, "PING", "a connection that died silently is noticed"},
+	{byConnection, optional, "CLIENT SETNAME n", "naming the connections in CLIENT LIST"},
+	{byConnection, optional, "INFO memory", "warning about an eviction policy that loses data"},
+	{byConnection, optional, "PING", "detecting broken connections"},
 	{byConnection, onCluster, "CLUSTER SLOTS", "finding the nodes of a cluster"},
 	{byConnection, onCluster, "ASKING", "following a slot while it moves to another node"},
-	{byConnection, optionalOnCluster, "COMMAND", "the client of a cluster does not send it with every request"},
-	{byAnyScript, required, "EVALSHA s 1 <every>", "the scripts"},
-	{byAnyScript, required, "EVAL s 1 <every>", "scripts that the server does not know yet"},
-	{byCheck, optional, "TYPE <every>", "a key of another type is named before anything is read or written"},
+	{byConnection, optionalOnCluster, "COMMAND", "sending COMMAND once, not with every request"},
+	{byAnyScript, required, "EVALSHA s 1 <every>", "running scripts"},
+	{byAnyScript, required, "EVAL s 1 <every>", "loading scripts"},
+	{byCheck, optional, "TYPE <every>", "reporting keys of another type before anything is read or written"},
 	{byDescribe, required, "HGETALL <metadata>", whyCount},
 
 	{byEnroll, required, "TIME", whyClock},
@@ -90,7 +90,7 @@ var permissions = []permission{
 	{byHeartbeat, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byHeartbeat, required, "ZREMRANGEBYSCORE <members> 0 1", whyGroup},
 	{byHeartbeat, required, "HGET <metadata> f", whyCount},
-	{byHeartbeat, required, "EXISTS <plain>", "where a group of a plain topic starts"},
+	{byHeartbeat, required, "EXISTS <plain>", "the start of a group of a plain topic"},
 	{byHeartbeat, optional, "PUBLISH <group-hints> m", whyHints},
 	{byPropose, required, "HMGET <plan> f", whyGroup},
 	{byPropose, required, "HSET <plan> f v", whyGroup},
@@ -145,13 +145,13 @@ var permissions = []permission{
 	{byAppend, required, "XADD <stream> * f v", "writing"},
 	{byAppend, required, "GET <producer>", whyProducer},
 	{byAppend, required, "SET <producer> v PX 1", whyProducer},
-	{byAppend, required, "EXISTS <metadata>", "a plain topic that got partitions is recognised"},
-	{byAppend, optional, "XTRIM <stream> MAXLEN 1", "`max_length` and `max_age` remove old entries"},
+	{byAppend, required, "EXISTS <metadata>", "detecting that a plain topic has got partitions"},
+	{byAppend, optional, "XTRIM <stream> MAXLEN 1", "removing old entries by `max_length` and `max_age`"},
 	{
 		byAppend,
 		optional,
 		"XLEN <stream>",
-		"`max_length` if stream nodes have no limit; a stream without IDs left is found at the start",
+		"`max_length` if stream nodes have no limit; detecting at the start that a stream has no IDs left",
 	},
 
 	{byCreateTopic, required, "TIME", whyClock},
@@ -189,35 +189,35 @@ var permissions = []permission{
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
-	{byTopicDelete, required, "TIME", "which members are alive, and how old entries are"},
+	{byTopicDelete, required, "TIME", "which members are alive, and the age of entries"},
 	{byTopicDelete, required, "HGETALL <metadata>", whyCount},
 	{byTopicDelete, required, "EXISTS <plain>", whyDelete},
 	{byTopicDelete, required, "HMGET <plan> f", whyGroup},
 	{byTopicDelete, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byTopicDelete, required, "XINFO STREAM <stream>", "what a partition holds"},
-	{byTopicDelete, optional, "MEMORY USAGE <stream>", "how much memory is freed"},
+	{byTopicDelete, required, "XINFO STREAM <stream>", "contents of a partition"},
+	{byTopicDelete, optional, "MEMORY USAGE <stream>", "the memory that a deletion frees"},
 	{byTopicDelete, required, "UNLINK <metadata>", whyDelete},
 	{byTopicDelete, required, "UNLINK <plan>", whyDelete},
 	{byTopicDelete, required, "UNLINK <members>", whyDelete},
 	{byTopicDelete, required, "HMGET <lease> f", whyLease},
-	{byGroupChange, required, "TIME", "which members are alive, and how old entries are"},
+	{byGroupChange, required, "TIME", "which members are alive, and the age of entries"},
 	{byGroupChange, required, "HGETALL <metadata>", whyCount},
 	{byGroupChange, required, "HMGET <plan> f", whyGroup},
-	{byGroupChange, required, "EXISTS <plain>", "a topic that does not exist is recognised"},
-	{byGroupChange, required, "XINFO STREAM <stream>", "what a partition holds"},
+	{byGroupChange, required, "EXISTS <plain>", "detecting that a topic does not exist"},
+	{byGroupChange, required, "XINFO STREAM <stream>", "contents of a partition"},
 	{byTopicList, required, "SCAN 0", "finding topics and groups"},
 	{byTopicList, required, "HGETALL <metadata>", whyCount},
 	{byTopicDescribe, required, "HGETALL <metadata>", whyCount},
-	{byTopicDescribe, required, "XINFO STREAM <stream>", "what a partition holds"},
+	{byTopicDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
 	{byGroupList, required, "SCAN 0", "finding topics and groups"},
-	{byGroupList, required, "TIME", "which members are alive, and how old entries are"},
+	{byGroupList, required, "TIME", "which members are alive, and the age of entries"},
 	{byGroupList, required, "HMGET <plan> f", whyGroup},
 	{byGroupList, required, "ZCOUNT <members> 0 1", whyGroup},
-	{byGroupDescribe, required, "TIME", "which members are alive, and how old entries are"},
+	{byGroupDescribe, required, "TIME", "which members are alive, and the age of entries"},
 	{byGroupDescribe, required, "HGETALL <metadata>", whyCount},
 	{byGroupDescribe, required, "HMGET <plan> f", whyGroup},
 	{byGroupDescribe, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byGroupDescribe, required, "HMGET <lease> f", whyLease},
-	{byGroupDescribe, required, "XINFO STREAM <stream>", "what a partition holds"},
+	{byGroupDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
 	{byGroupDescribe, required, "XRANGE <stream> - +", "the age of the oldest entry that is not acknowledged"},
 }

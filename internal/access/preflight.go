@@ -88,7 +88,7 @@ func CheckWriter(ctx context.Context, client redis.UniversalClient, topic string
 	return errs[0]
 }
 
-// firstPermanent returns the first error that a retry would meet again.
+// firstPermanent returns the first error that a retry would get again.
 func firstPermanent(errs []error) error {
 	for _, err := range errs {
 		switch rediserr.Classify(err) {

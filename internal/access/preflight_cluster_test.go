@@ -12,7 +12,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script"
 )
 
-func TestClusterServesThoughANodeIsAway(t *testing.T) {
+func TestOnlyTopicsOfADeadNodeFailTheCheck(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
 	client := cluster.Client(t)
@@ -41,7 +41,8 @@ func TestClusterServesThoughANodeIsAway(t *testing.T) {
 	require.ErrorContains(t, CheckServer(t.Context(), client), "cluster node")
 }
 
-// A cluster of one node routes, splits pipelines and refuses to cross slots like any other.
+// A cluster of one node also routes requests, splits pipelines and rejects requests for several
+// slots.
 func TestChecksPassOnACluster(t *testing.T) {
 	ctx, cluster := t.Context(), redistest.StartCluster(t, 1, 0).Client(t)
 	_, _, err := broker.NewTopics(cluster).Create(ctx, "t", 8)

@@ -12,7 +12,7 @@ import (
 
 // The error for a client of the wrong kind, or with a database that does not exist, names the field
 // to set.
-func TestAServerOfAnotherKindIsNamedWithTheRemedy(t *testing.T) {
+func TestServerOfAnotherKindIsReportedWithTheRemedy(t *testing.T) {
 	server := redistest.Start(t)
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr()}})
 	failover := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", SentinelAddrs: []string{server.Addr()}})

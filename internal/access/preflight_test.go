@@ -16,7 +16,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/script/scripttest"
 )
 
-// clusterOf is a client of a cluster whose only node is at the address and has all slots.
+// clusterOf returns a client of a cluster whose only node is at the address and has all slots.
 func clusterOf(t *testing.T, addr string) *redis.ClusterClient {
 	t.Helper()
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{
@@ -54,7 +54,7 @@ func TestChecksOfATopicInUsePassAndChangeNothing(t *testing.T) {
 
 		require.NoError(t, CheckReader(ctx, s.Client, "t", "g"))
 		require.NoError(t, CheckWriter(ctx, s.Client, "t", 0))
-		require.NoError(t, CheckWriter(ctx, s.Client, "t", 9), "it has partitions already: theirs count")
+		require.NoError(t, CheckWriter(ctx, s.Client, "t", 9), "the topic keeps the partitions that it has")
 		after, err := s.Client.Keys(ctx, "*").Result()
 		require.NoError(t, err)
 		assert.ElementsMatch(t, before, after)
@@ -94,7 +94,7 @@ func TestChecksNameTheKeyOfAnotherType(t *testing.T) {
 	})
 }
 
-func TestCheckWriterFindsWhatStandsInTheWayOfANewTopic(t *testing.T) {
+func TestCheckWriterReportsWhyATopicCannotBeCreated(t *testing.T) {
 	scripttest.OnBothServers(t, func(t *testing.T, s scripttest.Server) {
 		s.Add(t, "taken", "*")
 		var plain *broker.PlainStreamError
@@ -108,7 +108,7 @@ func TestCheckWriterFindsWhatStandsInTheWayOfANewTopic(t *testing.T) {
 	})
 }
 
-func TestChecksFindAReadOnlyReplica(t *testing.T) {
+func TestChecksReportAReadOnlyReplica(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	require.NoError(t, s.Client.Do(t.Context(), "replicaof", "127.0.0.1", "1").Err())
 	for _, err := range []error{
@@ -119,7 +119,7 @@ func TestChecksFindAReadOnlyReplica(t *testing.T) {
 	}
 }
 
-func TestCheckWriterFindsAFullServer(t *testing.T) {
+func TestCheckWriterReportsAFullServer(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	require.NoError(t, s.Client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	err := CheckWriter(t.Context(), s.Client, "t", 0)
@@ -127,7 +127,7 @@ func TestCheckWriterFindsAFullServer(t *testing.T) {
 	assert.ErrorContains(t, err, "maxmemory")
 }
 
-func TestChecksWithoutAServerOrPassword(t *testing.T) {
+func TestChecksNameTheRemedyWithoutServerOrPassword(t *testing.T) {
 	server := redistest.Start(t, "--requirepass", "open-sesame")
 	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "set `password`")
 	wrong := server.Client(t, func(o *redis.Options) { o.Password = "my-guess" })
@@ -138,9 +138,9 @@ func TestChecksWithoutAServerOrPassword(t *testing.T) {
 	assert.ErrorContains(t, CheckReader(t.Context(), server.Client(t), "t", "g"), "check `url`")
 }
 
-// A stream whose last ID is the highest one refuses every entry. Nothing tells so but an attempt to
-// write, which must change nothing.
-func TestCheckWriterFindsAStreamWithoutIDsLeft(t *testing.T) {
+// A stream whose last ID is the highest possible ID rejects every entry. Only an attempt to write
+// can detect this, and the attempt must change nothing.
+func TestCheckWriterReportsAStreamWithoutIDsLeft(t *testing.T) {
 	s := scripttest.OnRedis(t)
 	_, _, err := broker.NewTopics(s.Client).Create(t.Context(), "t", 3)
 	require.NoError(t, err)

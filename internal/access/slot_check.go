@@ -49,7 +49,7 @@ var typesOf = map[keys.Kind]string{
 // command is a Redis command in which the int n stands for the n-th key of a check, from 1.
 type command []any
 
-// aclQuery is a command of which the server returns whether the user may run it.
+// aclQuery is a command. The server reports whether the user may run it.
 type aclQuery struct {
 	command    command
 	permission permission
@@ -169,7 +169,7 @@ func (c slotCheck) decode(r script.Result) error {
 	return nil
 }
 
-// denied returns the queries that the server answered with no.
+// denied returns the queries for commands that the user may not run.
 func (c slotCheck) denied(reply script.Reply) []aclQuery {
 	all := c.queries()
 	var denied []aclQuery

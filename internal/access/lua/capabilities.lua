@@ -4,7 +4,8 @@
 -- number before the server checks permissions, and an unknown command fails even earlier.
 --
 -- ARGV     1 names of commands, separated by spaces: the server rejects requests with many
--- arguments from a client that has not logged in Replies  OK names (of the unknown commands)
+--            arguments from a client that has not logged in
+-- Replies  OK names (of the unknown commands)
 
 local unknown = {}
 for name in string.gmatch(ARGV[1], '%S+') do

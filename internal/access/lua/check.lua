@@ -2,13 +2,14 @@
 -- check: returns the types of some keys and the permissions that the user lacks, and tries writes
 -- that change nothing.
 --
--- KEYS     the keys ARGV     1 commands of which the permission is checked: a JSON list of lists,
--- in which a number n stands for KEYS[n]
---          2 commands that are tried, in the same form: writes that change nothing because of their arguments. A command with
---            NOMKSTREAM is tried only on a stream that has entries
--- Replies  OK types (of the keys: the reply of TYPE, or its error) denied (positions of commands in
--- the first list) error (of the
---          first command that was tried and failed)
+-- KEYS     the keys
+-- ARGV     1 commands of which the permission is checked: a JSON list of lists, in which a number n
+--            stands for KEYS[n]
+--          2 commands that are tried, in the same form: writes that change nothing because of their
+--            arguments. A command with NOMKSTREAM is tried only on a stream that has entries
+-- Replies  OK types (of the keys: the reply of TYPE, or its error)
+--             denied (positions of commands in the first list)
+--             error (of the first command that was tried and failed)
 --
 -- On a server without redis.acl_check_cmd (the embedded server, proxies), nothing is denied or
 -- tried. A command that the server does not know is not denied: capabilities.lua checks for those.

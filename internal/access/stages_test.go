@@ -1,0 +1,137 @@
+package access
+
+import (
+	"context"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rafka-streams/rafka/internal/admin"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/script/scripttest"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// stage is the work of one role on a prepared server, with a plain or partitioned topic.
+type stage struct {
+	role    Role
+	plain   bool
+	prepare func(t *testing.T, l scripttest.Limited)
+	// try does the work. It returns the warning about missing optional permissions, and the first
+	// error.
+	try func(ctx context.Context, client *redis.Client) (warning string, err error)
+}
+
+var stages = []stage{
+	{RoleReader, false, prepareTopic(2), tryReading},
+	{RoleReader, true, prepareTopic(0), tryReading},
+	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
+	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
+	{RoleAdmin, false, prepareTopic(-1), tryCreating},
+	{RoleAdmin, false, prepareTopic(2), tryDescribing},
+	{RoleAdmin, true, prepareTopic(0), tryDescribing},
+	{RoleAdmin, false, prepareUse(2), tryChanging},
+	{RoleAdmin, true, prepareUse(0), tryChanging},
+}
+
+// prepareUse is prepareTopic with a second group, which has no members, and with the state of a
+// producer. For a plain topic, the server also evicts keys that have an expiry.
+func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
+	return func(t *testing.T, l scripttest.Limited) {
+		t.Helper()
+		prepareTopic(partitions)(t, l)
+		ctx := t.Context()
+		topic, err := broker.NewTopics(l.Admin).Describe(ctx, "orders")
+		require.NoError(t, err)
+		group := broker.NewGroup(l.Admin, "orders", "gone")
+		_, err = group.Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
+		require.NoError(t, err)
+		require.NoError(t, group.Leave(ctx, "m"))
+		leases := broker.NewLeases(l.Admin, broker.LeasesOptions{Topic: "orders", Group: "gone"})
+		for _, split := range topic.Splits() {
+			g := leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0]
+			require.NoError(t, g.Err)
+			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
+			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
+		}
+		if partitions == 0 {
+			require.NoError(t, l.Admin.ConfigSet(ctx, "maxmemory-policy", "volatile-lru").Err())
+		}
+	}
+}
+
+// prepareTopic creates a topic with the number of partitions, 0 for a plain topic, and a group with
+// leases on it. With a negative number it leaves the server empty.
+func prepareTopic(partitions int) func(t *testing.T, l scripttest.Limited) {
+	return func(t *testing.T, l scripttest.Limited) {
+		t.Helper()
+		ctx := t.Context()
+		require.NoError(t, l.Admin.FlushAll(ctx).Err())
+		require.NoError(t, l.Admin.ScriptFlush(ctx).Err())
+		require.NoError(t, l.Admin.ConfigSet(ctx, "maxmemory-policy", "noeviction").Err())
+		if partitions < 0 {
+			return
+		}
+		topic := broker.Topic{Name: "orders"}
+		if partitions > 0 {
+			_, _, err := broker.NewTopics(l.Admin).Create(ctx, "orders", partitions)
+			require.NoError(t, err)
+			topic.Partitions = partitions
+		}
+		_, err := broker.NewGroup(l.Admin, "orders", "billing").Beat(ctx, splits.Beat{Member: "m", TTL: testTTL})
+		require.NoError(t, err)
+		leases := broker.NewLeases(l.Admin, broker.LeasesOptions{Topic: "orders", Group: "billing"})
+		for _, split := range topic.Splits() {
+			require.NoError(
+				t,
+				leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0].Err,
+			)
+			require.NoError(
+				t,
+				l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+			)
+		}
+	}
+}
+
+func tryReading(ctx context.Context, client *redis.Client) (string, error) {
+	err := CheckReader(ctx, client, "orders", "billing")
+	return MissingOptionalForReader(ctx, client, "orders", "billing"), err
+}
+
+func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) (string, error) {
+	return func(ctx context.Context, client *redis.Client) (string, error) {
+		err := CheckWriter(ctx, client, "orders", partitions)
+		return MissingOptionalForWriter(ctx, client, "orders", true), err
+	}
+}
+
+func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
+	a := admin.New(client)
+	errs := make([]error, 5)
+	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
+		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
+	}
+	keep := QueryEviction(ctx, client).ExpiringKeys
+	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
+	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
+	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
+	_, errs[4] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
+	return "", NameDenied(ctx, client, firstError(errs))
+}
+
+func tryCreating(ctx context.Context, client *redis.Client) (string, error) {
+	_, _, err := broker.NewTopics(client).Create(ctx, "orders", 2)
+	return "", NameDenied(ctx, client, err)
+}
+
+func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {
+	a := admin.New(client)
+	_, topics := a.ListTopics(ctx)
+	_, topic := a.DescribeTopic(ctx, "orders")
+	_, groups := a.ListGroups(ctx, "orders")
+	_, group := a.DescribeGroup(ctx, "orders", "billing")
+	return "", firstError([]error{topics, topic, groups, group})
+}
