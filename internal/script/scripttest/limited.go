@@ -16,7 +16,7 @@ type Limited struct {
 	Admin  *redis.Client
 }
 
-// StartLimited starts a server for tests of users with limited rights.
+// StartLimited starts a server for tests of users with limited permissions.
 func StartLimited(t *testing.T) Limited {
 	t.Helper()
 	server := redistest.Start(t)
