@@ -112,7 +112,7 @@ func TestAppendAfterTheStateWasLostIsWritten(t *testing.T) {
 			t,
 			appender.Written,
 			appendOne(t, a, part(1, 43, "y")).Status,
-			"what is not ours counts as nothing",
+			"a state that rafka did not write is ignored",
 		)
 		assert.Equal(t, "1:43", producerState(t, s.Client))
 	})
@@ -166,7 +166,7 @@ func TestAppendRejectedAtTheFirstEntryChangesNothing(t *testing.T) {
 			t,
 			appender.Written,
 			appendOne(t, a, part(1, 1, "a")).Status,
-			"the same sequence number is no duplicate",
+			"the same sequence number is not a duplicate",
 		)
 		require.NoError(t, s.Client.Set(ctx, "s", "text", 0).Err())
 		require.Equal(t, appender.Failed, appendOne(t, a, part(2, 1, "b")).Status)

@@ -109,7 +109,7 @@ func TestDecodeReadsEntriesOfOtherPrograms(t *testing.T) {
 			},
 		},
 		{"no body key", []string{"body", "<x>", "n", "1"}, "", Decoded{Body: `{"body":"<x>","n":"1"}`}},
-		{"an empty name is no body", []string{"", "x"}, "", Decoded{Body: `{"":"x"}`}},
+		{"an empty name is not a body", []string{"", "x"}, "", Decoded{Body: `{"":"x"}`}},
 		{"nothing", nil, "body", Decoded{Body: "{}"}},
 		{"odd", []string{"body", "x", "half"}, "body", Decoded{Body: "x", HasBody: true}},
 		{"not UTF-8", []string{"a", "\xff\x00"}, "body", Decoded{Body: `{"a":"\ufffd\u0000"}`}},

@@ -112,32 +112,32 @@ func TestPlanIsSentToMembersThatDoNotHaveIt(t *testing.T) {
 		view = beat(t, g, "m1")
 		assert.Equal(t, &want, view.Plan)
 		assert.Equal(t, view.Version, view.Planned)
-		assert.Empty(t, view.Members, "nobody has to plan")
+		assert.Empty(t, view.Members, "no member has to plan")
 		view, err := g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Planned: want.Version})
 		require.NoError(t, err)
-		assert.Nil(t, view.Plan, "the caller knows it")
+		assert.Nil(t, view.Plan, "the caller has the plan")
 		view, err = g.Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL, Planned: want.Version + 1})
 		require.NoError(t, err)
-		assert.NotNil(t, view.Plan, "the caller knows one that the store has lost")
+		assert.NotNil(t, view.Plan, "the caller has a plan that the store lost")
 	})
 }
 
 func TestProposalIsRejectedIfTheGroupChangedOrIsMissing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		g := s.group()
-		refused := func(version uint64, assignments map[string][]int) {
+		requireRejected := func(version uint64, assignments map[string][]int) {
 			stored, err := g.Propose(t.Context(), splits.Plan{Version: version, Assignments: assignments})
 			require.NoError(t, err)
 			assert.False(t, stored)
 		}
-		refused(1, nil)
+		requireRejected(1, nil)
 		assert.Zero(t, s.Client.Exists(t.Context(), testPlan).Val())
 		old := beat(t, g, "m1").Version
 		view := beat(t, g, "m2")
-		refused(old, map[string][]int{"m1": {0}})
+		requireRejected(old, map[string][]int{"m1": {0}})
 		assert.Zero(t, beat(t, g, "m1").Planned)
 		plan(t, g, view.Version, map[string][]int{"m1": {0}, "m2": nil})
-		refused(view.Version, map[string][]int{"m1": nil, "m2": {0}}) // members would not notice it
+		requireRejected(view.Version, map[string][]int{"m1": nil, "m2": {0}}) // members would not notice it
 		assert.Equal(t, []int{0}, beat(t, g, "m1").Plan.Assignments["m1"])
 	})
 }
@@ -151,7 +151,7 @@ func TestExpiredMembersAreDropped(t *testing.T) {
 		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now + 5000, Member: "m2"}).Err())
 		next := beat(t, g, "m1").Next // minus the time that has passed since
 		assert.Positive(t, next)
-		assert.LessOrEqual(t, next, 5*time.Second, "m2 is the next to die")
+		assert.LessOrEqual(t, next, 5*time.Second, "m2 expires next")
 		require.NoError(t, s.Client.ZAdd(t.Context(), testMembers, redis.Z{Score: now - 1, Member: "m2"}).Err())
 		view := beat(t, g, "m1")
 		assert.Greater(t, view.Version, before.Version)
@@ -181,7 +181,7 @@ func TestOutageDropsNoMemberIfTheCallerIsAMember(t *testing.T) {
 
 		s.silence(t, "m1", "m2")
 		view = beat(t, g, "m3")
-		assert.Equal(t, []string{"m3"}, view.Members, "a new process sees the dead as dead")
+		assert.Equal(t, []string{"m3"}, view.Members, "a new process does not count expired members")
 	})
 }
 

@@ -32,7 +32,7 @@ func TestInitialIsTheNumberOfSplitsAtTheBeginning(t *testing.T) {
 		s.partitioned(t, 4)
 		assert.Equal(t, 4, initial("partitioned", false))
 		assert.Equal(t, 0, initial("partitioned but lost", true))
-		assert.Equal(t, 0, initial("plain", false), "the plain stream is gone, all partitions are new")
+		assert.Equal(t, 0, initial("plain", false), "the plain stream does not exist any more, all partitions are new")
 	})
 }
 
@@ -55,6 +55,6 @@ func TestPartitionedTopicIsNeverTreatedAsPlain(t *testing.T) {
 		require.NoError(t, err)
 		assert.Len(t, view.Splits, 4, "the member remembers")
 		assert.Equal(t, 0, view.Initial)
-		assert.Len(t, beat(t, s.group(), "m3").Splits, 4, "and has told the group")
+		assert.Len(t, beat(t, s.group(), "m3").Splits, 4, "and the group stored the number")
 	})
 }

@@ -66,12 +66,12 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 		calls[i] = claimScript.Call(l.keys(c.Split), owner, script.Millis(ttl), l.group, kind, at, l.unused)
 	}
 	granted := make([]splits.Granted, len(claims))
-	for i, answer := range script.RunAll(ctx, l.client, calls) {
+	for i, reply := range script.RunAll(ctx, l.client, calls) {
 		split := claims[i].Split
-		words, err := DecodeLease(claimScript, answer)
+		words, err := DecodeLease(claimScript, reply)
 		if err == nil {
 			if granted[i], err = decodeGranted(words); err != nil {
-				err = script.Unreadable(claimScript, answer.Value, err)
+				err = script.Unreadable(claimScript, reply.Value, err)
 			}
 			l.noteMirror(split, words.Word(5))
 		}
@@ -195,8 +195,8 @@ func (l *Leases) underLease(
 	split func(i int) splits.Split,
 ) []error {
 	errs := make([]error, len(calls))
-	for i, answer := range script.RunAll(ctx, l.client, calls) {
-		words, err := DecodeLease(calls[i].Script, answer)
+	for i, reply := range script.RunAll(ctx, l.client, calls) {
+		words, err := DecodeLease(calls[i].Script, reply)
 		if err != nil {
 			errs[i] = fmt.Errorf("%s partition %s: %w", doing, split(i), err)
 			continue
@@ -208,11 +208,11 @@ func (l *Leases) underLease(
 
 // DecodeLease decodes a reply of the scripts claim, commit, reset and release. It returns an error
 // if the script rejected the request.
-func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
-	if answer.Err != nil {
-		return nil, rediserr.Explain(answer.Err)
+func DecodeLease(s *script.Script, reply script.Result) (script.Reply, error) {
+	if reply.Err != nil {
+		return nil, rediserr.Explain(reply.Err)
 	}
-	words := script.ReplyOf(answer.Value)
+	words := script.ReplyOf(reply.Value)
 	switch words.Word(0) {
 	case "OK":
 		return words, nil
@@ -221,14 +221,14 @@ func DecodeLease(s *script.Script, answer script.Result) (script.Reply, error) {
 	case "HELD":
 		remaining, err := words.Signed(2)
 		if err != nil {
-			return nil, script.Unreadable(s, answer.Value, err)
+			return nil, script.Unreadable(s, reply.Value, err)
 		}
 		return nil, &splits.HeldError{
 			Owner:     keys.Visible(words.Word(1)),
 			Remaining: time.Duration(remaining) * time.Millisecond,
 		}
 	}
-	return nil, script.Unexpected(s, answer.Value)
+	return nil, script.Unexpected(s, reply.Value)
 }
 
 // fence returns the error of a request whose lease has ended. moved is "seek" or "delete" if an

@@ -58,13 +58,13 @@ func TestCommitNeverMovesBackAndExtendsTheLease(t *testing.T) {
 		l := s.leases()
 		lease, _ := granted(t, l, "m1")
 		s.expire(t)
-		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "an expired lease that nobody took is still the member's")
+		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "an expired lease that no member took")
 		require.ErrorAs(t, claim(t, l, "m2", splits.Earliest()).Err, new(*splits.HeldError))
 		require.NoError(t, commit(t, l, lease, 9, 1<<63, 7), "a replayed commit")
 		for _, late := range []splits.Offset{
 			{Millis: 9, Seq: 1<<63 - 1}, {Millis: 9, Seq: 2}, {Millis: 8, Seq: 1 << 63}, {},
 		} {
-			require.NoError(t, commit(t, l, lease, late.Millis, late.Seq, 1), "a late duplicate is no error")
+			require.NoError(t, commit(t, l, lease, late.Millis, late.Seq, 1), "a late duplicate is not an error")
 			assert.Equal(t, "9-9223372036854775808", s.Field(t, testLease, "offset"))
 			assert.Equal(t, "7", s.Field(t, testLease, "read"))
 		}
@@ -158,7 +158,7 @@ func TestAttemptsCountTakeoversWithoutProgress(t *testing.T) {
 		assert.Equal(t, 1, n, "progress")
 		require.NoError(t, l.Release(t.Context(), []splits.Lease{lease})[0])
 		_, g := granted(t, l, "m6")
-		assert.Zero(t, g.Attempts, "a release is no death")
+		assert.Zero(t, g.Attempts, "a release does not count as an attempt")
 	})
 }
 

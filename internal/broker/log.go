@@ -83,7 +83,7 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	read := xread(ctx, pipe, req.Cursors, req.Count, l.blockOf(req))
 	exec(ctx, pipe)
 	fetched, err := fetchedAll(req.Cursors, read)
-	if singular(err) {
+	if concernsOneKey(err) {
 		fetched, err = fetchEach(ctx, l.blocking, req)
 	}
 	if err != nil {
@@ -170,7 +170,7 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 	for i, read := range reads {
 		one, err := fetchedAll(req.Cursors[i:i+1], read)
 		switch {
-		case singular(err):
+		case concernsOneKey(err):
 			if denied++; denied == len(reads) && rediserr.Classify(err) == rediserr.ClassPermission {
 				return nil, err // the user may not run XREAD for any key
 			}
@@ -184,8 +184,8 @@ func fetchEach(ctx context.Context, client redis.UniversalClient, req splits.Fet
 	return fetched, nil
 }
 
-// singular reports whether the error can be about a single key of the request.
-func singular(err error) bool {
+// concernsOneKey reports whether the error can be about a single key of the request.
+func concernsOneKey(err error) bool {
 	class := rediserr.Classify(err)
 	return class == rediserr.ClassWrongType || class == rediserr.ClassPermission
 }

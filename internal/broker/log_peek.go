@@ -16,9 +16,9 @@ func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, er
 		calls[i] = peekScript.Call([]string{cursor.Split.Key}, cursor.After.String())
 	}
 	peeked := make([]splits.Peeked, len(at))
-	for i, answer := range script.RunAll(ctx, l.control, calls) {
+	for i, reply := range script.RunAll(ctx, l.control, calls) {
 		var err error
-		if peeked[i], err = decodePeeked(answer); rediserr.Classify(err) == rediserr.ClassConnection {
+		if peeked[i], err = decodePeeked(reply); rediserr.Classify(err) == rediserr.ClassConnection {
 			return nil, fmt.Errorf("looking at the next entry of %s: %w", at[i].Split.Key, err)
 		}
 		peeked[i].Err = err
@@ -27,11 +27,11 @@ func (l *Log) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, er
 }
 
 // decodePeeked decodes the reply "NONE" or "OK id bytes".
-func decodePeeked(answer script.Result) (p splits.Peeked, err error) {
-	if answer.Err != nil {
-		return p, rediserr.Explain(answer.Err)
+func decodePeeked(reply script.Result) (p splits.Peeked, err error) {
+	if reply.Err != nil {
+		return p, rediserr.Explain(reply.Err)
 	}
-	words := script.ReplyOf(answer.Value)
+	words := script.ReplyOf(reply.Value)
 	switch words.Word(0) {
 	case "NONE":
 		return p, nil
@@ -40,9 +40,9 @@ func decodePeeked(answer script.Result) (p splits.Peeked, err error) {
 			p.Offset, err = splits.ParseOffset(words.Word(1))
 		}
 		if err != nil {
-			return splits.Peeked{}, script.Unreadable(peekScript, answer.Value, err)
+			return splits.Peeked{}, script.Unreadable(peekScript, reply.Value, err)
 		}
 		return p, nil
 	}
-	return p, script.Unexpected(peekScript, answer.Value)
+	return p, script.Unexpected(peekScript, reply.Value)
 }

@@ -39,13 +39,13 @@ func (l *Log) State(ctx context.Context, all []splits.Split) ([]splits.State, er
 		keys,
 		func(ctx context.Context, indexes []int) { l.inspectAll(ctx, all, indexes, states) },
 	)
-	unanswered := 0
+	failed := 0
 	for i := range states {
 		if rediserr.Classify(states[i].Err) == rediserr.ClassConnection {
-			unanswered++
+			failed++
 		}
 	}
-	if unanswered == len(all) {
+	if failed == len(all) {
 		return nil, states[0].Err
 	}
 	return states, nil

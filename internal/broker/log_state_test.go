@@ -59,7 +59,7 @@ func TestStateReadsMoreSplitsThanOnePipelineHolds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = log.State(ctx, all)
-	require.Error(t, err, "no answer is the error of the whole")
+	require.Error(t, err, "without a reply, State returns an error")
 }
 
 func TestStateIsEqualBeforeAndAfterTheSizeIsKnown(t *testing.T) {

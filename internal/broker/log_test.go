@@ -149,7 +149,7 @@ func TestFetchReadsTheOtherKeysIfOneIsForbidden(t *testing.T) {
 	fetched, err := NewLog(client, client).Fetch(t.Context(), splits.FetchRequest{Cursors: cursors})
 	require.NoError(t, err)
 	assert.Len(t, fetched[0].Entries, 1)
-	assert.Nil(t, fetched[0].State, "it could not be told")
+	assert.Nil(t, fetched[0].State, "the user may not read the state")
 	assert.Equal(t, rediserr.ClassPermission, rediserr.Classify(fetched[1].Err), fetched[1].Err)
 }
 
@@ -209,7 +209,7 @@ func TestFetchBlocksForLessThanTheReadTimeout(t *testing.T) {
 		t,
 		time.Millisecond,
 		patient.blockOf(splits.FetchRequest{Block: time.Nanosecond}),
-		"0 would be for ever",
+		"0 would wait forever",
 	)
 }
 

@@ -35,12 +35,12 @@ func (g *Group) wake(ctx context.Context, notify func(), silence, patience time.
 	if err := sub.Subscribe(ctx, keys.GroupChannel(g.topic, g.group), keys.TopicChannel(g.topic)); err != nil {
 		return g.wakeError(ctx, err)
 	}
-	asked, wait := false, silence
+	pinged, wait := false, silence
 	for {
 		message, err := sub.ReceiveTimeout(ctx, wait)
 		switch {
-		case isTimeout(err) && !asked && ctx.Err() == nil:
-			asked, wait = true, patience
+		case isTimeout(err) && !pinged && ctx.Err() == nil:
+			pinged, wait = true, patience
 			if err := sub.Ping(ctx); err != nil {
 				return g.wakeError(ctx, err)
 			}
@@ -48,7 +48,7 @@ func (g *Group) wake(ctx context.Context, notify func(), silence, patience time.
 		case err != nil:
 			return g.wakeError(ctx, err)
 		}
-		asked, wait = false, silence
+		pinged, wait = false, silence
 		switch message.(type) {
 		case *redis.Subscription, *redis.Message:
 			notify()

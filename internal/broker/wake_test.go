@@ -29,12 +29,12 @@ func listen(t *testing.T, ctx context.Context, g *Group, silence, patience time.
 	l := listener{hints: make(chan struct{}, 100), ended: make(chan error, 1)}
 	// ends with ctx; tests receive from ended
 	go func() { l.ended <- g.wake(ctx, func() { l.hints <- struct{}{} }, silence, patience) }()
-	l.heard(t, "the subscription to the group")
-	l.heard(t, "the subscription to the topic")
+	l.requireHint(t, "the subscription to the group")
+	l.requireHint(t, "the subscription to the topic")
 	return l
 }
 
-func (l listener) heard(t *testing.T, what string) {
+func (l listener) requireHint(t *testing.T, what string) {
 	t.Helper()
 	select {
 	case <-l.hints:
@@ -60,25 +60,25 @@ func TestWakeReportsEveryChangeThatMembersWaitFor(t *testing.T) {
 		g := s.group()
 		l := listen(t, ctx, g, wakeSilence, wakePatience)
 		view := beat(t, g, "m1")
-		l.heard(t, "a new member")
+		l.requireHint(t, "a new member")
 		plan(t, g, view.Version, map[string][]int{"m1": {0}})
-		l.heard(t, "a plan")
+		l.requireHint(t, "a plan")
 		lease, _ := granted(t, s.leases(), "m1")
 		require.NoError(t, s.leases().Release(t.Context(), []splits.Lease{lease})[0])
-		l.heard(t, "a released lease")
+		l.requireHint(t, "a released lease")
 		require.NoError(t, g.Leave(t.Context(), "m1"))
-		l.heard(t, "a leaver")
+		l.requireHint(t, "a leaver")
 
 		_, created, err := NewTopics(s.Client).Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 		require.True(t, created)
-		l.heard(t, "the topic's creation")
+		l.requireHint(t, "the topic's creation")
 		_, _, err = NewTopics(s.Client).Create(t.Context(), "orders", 4)
 		require.NoError(t, err)
 
 		beat(t, NewGroup(s.Client, "orders", "others"), "m1")
 		beat(t, g, "m2")
-		l.heard(t, "the group's own member")
+		l.requireHint(t, "the group's own member")
 		beat(t, g, "m2")
 		cancel()
 		require.ErrorIs(t, l.endsWith(t), context.Canceled)
@@ -93,7 +93,7 @@ func TestWakeContinuesWithoutHints(t *testing.T) {
 		l := listen(t, ctx, g, 20*time.Millisecond, time.Minute)
 		require.Never(t, func() bool { return len(l.ended) > 0 }, 200*time.Millisecond, 20*time.Millisecond)
 		beat(t, g, "m1")
-		l.heard(t, "a new member")
+		l.requireHint(t, "a new member")
 		cancel()
 		require.ErrorIs(t, l.endsWith(t), context.Canceled)
 	})
