@@ -31,7 +31,7 @@ type observer struct {
 	outage *outage.Outage // what fails, and the causes that were logged
 
 	mu      sync.Mutex
-	sampled map[splits.Split]bool                      // splits with gauges that are not 0
+	owned   map[splits.Split]bool                      // splits whose gauges may be set
 	waiting map[splits.Split]time.Time                 // splits that wait at max_ahead, and when that was last logged
 	name    func(ctx context.Context, err error) error // of the session, nil before the first
 }
@@ -67,7 +67,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 	gauge := func(name string) *service.MetricGauge { return m.NewGauge(name, perPartition...) }
 	counter := func(name string) *service.MetricCounter { return m.NewCounter(name, perPartition...) }
 	o := &observer{
-		topic: topic, group: group, log: mgr.Logger(), sampled: map[splits.Split]bool{},
+		topic: topic, group: group, log: mgr.Logger(), owned: map[splits.Split]bool{},
 		outage: outage.New(remindEvery, time.Now), waiting: map[splits.Split]time.Time{},
 		lag: gauge("rafka_lag"), lagSeconds: gauge("rafka_lag_seconds"),
 		unacked: gauge("rafka_oldest_unacked_seconds"), lastRead: gauge("rafka_last_read_seconds"),
@@ -92,6 +92,7 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 	o.rebalances.Incr(1, o.topic, o.group)
 	o.assigned.Set(int64(r.Owned), o.topic, o.group)
 	o.clearGauges(r.Revoked)
+	o.setOwned(r.Added)
 	for _, s := range r.Added {
 		for _, c := range []*service.MetricCounter{o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped} {
 			c.Incr(0, o.labels(s)...)
@@ -163,7 +164,9 @@ func (o *observer) Sampled(samples []splits.Sample) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range samples {
-		o.sampled[s.Split] = true
+		if !o.owned[s.Split] {
+			continue // it was given up while its state was read
+		}
 		labels := o.labels(s.Split)
 		o.lag.Set(max(0, s.Lag), labels...)
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
@@ -175,16 +178,24 @@ func (o *observer) Sampled(samples []splits.Sample) {
 	}
 }
 
+func (o *observer) setOwned(added []splits.Split) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range added {
+		o.owned[s] = true
+	}
+}
+
 // clearGauges sets the gauges of partitions that this input no longer reads to 0: the engine can't
 // remove a gauge.
 func (o *observer) clearGauges(gone []splits.Split) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range gone {
-		if !o.sampled[s] {
+		if !o.owned[s] {
 			continue
 		}
-		delete(o.sampled, s)
+		delete(o.owned, s)
 		for _, g := range []*service.MetricGauge{o.lag, o.lagSeconds, o.unacked, o.lastRead} {
 			g.Set(0, o.labels(s)...)
 		}
@@ -195,7 +206,7 @@ func (o *observer) clearGauges(gone []splits.Split) {
 func (o *observer) closed() {
 	o.mu.Lock()
 	var gone []splits.Split
-	for s := range o.sampled {
+	for s := range o.owned {
 		gone = append(gone, s)
 	}
 	o.mu.Unlock()

@@ -137,12 +137,13 @@ func TestPipelineSurvivesServerErrors(t *testing.T) {
 			p.awaitReady(t, 200)
 			assert.LessOrEqual(t, len(p.journal.Lines("level=ERROR")), 12, "few lines per outage")
 			// A read that is blocked while its server becomes a replica fails first, with an error
-			// of its own.
-			assert.LessOrEqual(
-				t,
-				len(p.journal.Lines("level=ERROR", "Redis unavailable, retrying")),
-				1+len(p.journal.Lines("UNBLOCKED")),
-			)
+			// of its own. On a busy machine, requests to the healthy server can time out too.
+			outages := p.journal.Lines("level=ERROR", "Redis unavailable, retrying")
+			allowed := 1 + len(p.journal.Lines("UNBLOCKED"))
+			if what != "no answer" {
+				allowed += len(p.journal.Lines("Redis unavailable, retrying", "did not answer in time"))
+			}
+			assert.LessOrEqual(t, len(outages), allowed)
 			assert.Empty(t, p.journal.Lines("was recreated"))
 		})
 	}

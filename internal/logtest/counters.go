@@ -9,7 +9,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Counters is a metrics exporter that keeps counters, by name and labels. The zero value is empty.
+// Counters is a metrics exporter that keeps counters and gauges, by name and labels. The zero value is empty.
 // It is safe for concurrent use.
 type Counters struct {
 	mu     sync.Mutex
@@ -34,8 +34,15 @@ func (c *counter) Incr(n int64) {
 // Timing does nothing.
 func (c *counter) Timing(int64) {}
 
-// Set does nothing.
-func (c *counter) Set(int64) {}
+// Set sets the value of a gauge.
+func (c *counter) Set(n int64) {
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	if c.all.counts == nil {
+		c.all.counts = map[string]int64{}
+	}
+	c.all.counts[c.name] = n
+}
 
 func (c *Counters) named(name string, labels []string) func(values ...string) *counter {
 	return func(values ...string) *counter {
@@ -71,7 +78,7 @@ func (c *Counters) NewGaugeCtor(name string, labels ...string) service.MetricsEx
 // Close implements service.MetricsExporter.
 func (c *Counters) Close(context.Context) error { return nil }
 
-// Get returns the value of a counter. The key is its name followed by " label=value" for each
+// Get returns the value of a counter or a gauge. The key is its name followed by " label=value" for each
 // label, in order.
 func (c *Counters) Get(name string) int64 {
 	c.mu.Lock()
