@@ -17,6 +17,10 @@ const (
 	lossContinue = "continue"
 	lossFail     = "fail"
 
+	orderPartition = "partition"
+	orderKey       = "key"
+	orderNone      = "none"
+
 	// shortestSession leaves enough time on a network for a heartbeat and for a request that takes
 	// half a heartbeat interval.
 	shortestSession = time.Second
@@ -31,6 +35,12 @@ const (
 	defaultHeartbeat = 3 * time.Second
 )
 
+var orderings = map[string]splits.Ordering{
+	orderPartition: splits.ByPartition,
+	orderKey:       splits.ByKey,
+	orderNone:      splits.Unordered,
+}
+
 // lintRule makes the linter call check, so that the linter and the constructor reject the same
 // values with the same texts.
 var lintRule = config.RegisterLint("rafka_lint_input", check)
@@ -43,9 +53,13 @@ func check(f config.Fields) []string {
 		_, err := parseStart(start, time.Now())
 		p.AddErr(err)
 	}
-	checkWhole(f, "", fieldBatchSize, &p)
-	for _, field := range []string{fieldCheckpointLimit, fieldMaxAhead} {
-		checkWhole(f.Object(fieldUnordered), fieldUnordered+".", field, &p)
+	for _, field := range []string{fieldBatchSize, fieldCheckpointLimit, fieldMaxAhead} {
+		checkWhole(f, field, &p)
+	}
+	checkChoice(f, fieldOrdering, []string{orderPartition, orderKey, orderNone}, &p)
+	checkChoice(f, fieldOnDataLoss, []string{lossContinue, lossFail}, &p)
+	if key, _ := f.Text(fieldOrderKey); key == "" {
+		p.Add(fieldOrderKey, "is empty: set it to the field of the entries that holds the key, or remove it")
 	}
 	for _, field := range []string{fieldPartitionBuffer, fieldFetchMax} {
 		size, _ := f.Text(field)
@@ -54,15 +68,6 @@ func check(f config.Fields) []string {
 	}
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
-	}
-	choices := []string{lossContinue, lossFail}
-	if loss, _ := f.Text(fieldOnDataLoss); !slices.Contains(choices, loss) {
-		p.Add(
-			fieldOnDataLoss,
-			"%q is not one of %s: use one of these, in lower case",
-			loss,
-			strings.Join(choices, ", "),
-		)
 	}
 	checkTimes(f, &p)
 	return p
@@ -87,9 +92,15 @@ func checkNames(f config.Fields, p *config.Problems) {
 	}
 }
 
-func checkWhole(f config.Fields, object, field string, p *config.Problems) {
+func checkChoice(f config.Fields, field string, choices []string, p *config.Problems) {
+	if choice, _ := f.Text(field); !slices.Contains(choices, choice) {
+		p.Add(field, "%q is not one of %s: use one of these, in lower case", choice, strings.Join(choices, ", "))
+	}
+}
+
+func checkWhole(f config.Fields, field string, p *config.Problems) {
 	if _, ok := f.Whole(field, 1, math.MaxInt32); !ok {
-		p.Add(object+field, "is %s: set it to a whole number from 1 upwards", f.Shown(field))
+		p.Add(field, "is %s: set it to a whole number from 1 upwards", f.Shown(field))
 	}
 }
 

@@ -167,18 +167,21 @@ func TestLinterAndConstructorRejectWrongFields(t *testing.T) {
 		"batch size text": {minimal + "batch_size: many", "batch_size | whole number from 1"},
 		"batch size huge": {minimal + "batch_size: 99999999999", "batch_size | whole number from 1"},
 		"checkpoint zero": {
-			minimal + "unordered_processing: {checkpoint_limit: 0}",
-			"unordered_processing.checkpoint_limit | from 1",
+			minimal + "checkpoint_limit: 0",
+			"checkpoint_limit | from 1",
 		},
 		"distance zero": {
-			minimal + "unordered_processing: {max_ahead: 0}",
-			"unordered_processing.max_ahead | from 1",
+			minimal + "max_ahead: 0",
+			"max_ahead | from 1",
 		},
 		"checkpoint limit fraction": {
-			minimal + "unordered_processing: {checkpoint_limit: 2.5}",
-			"unordered_processing.checkpoint_limit | whole number",
+			minimal + "checkpoint_limit: 2.5",
+			"checkpoint_limit | whole number",
 		},
-		"buffer no size": {minimal + "partition_buffer_bytes: lots", "partition_buffer_bytes | 512KiB"},
+		"ordering unknown":     {minimal + "ordering: customer", "ordering | partition, key, none"},
+		"ordering letter case": {minimal + "ordering: KEY", "ordering | lower case"},
+		"order key empty":      {minimal + "ordering: key\norder_key: ''", "order_key | is empty"},
+		"buffer no size":       {minimal + "partition_buffer_bytes: lots", "partition_buffer_bytes | 512KiB"},
 		"buffer zero": {
 			minimal + "partition_buffer_bytes: '0'",
 			"partition_buffer_bytes | greater than zero",
@@ -211,13 +214,13 @@ func TestLinterAndConstructorRejectWrongFields(t *testing.T) {
 // The constructor never receives unknown fields, so the linter must reject them.
 func TestLinterRejectsUnknownFields(t *testing.T) {
 	assert.Contains(t, lint(t, minimal+"batch_sise: 3"), "batch_sise")
-	assert.Contains(t, lint(t, minimal+"unordered_processing: {limit: 3}"), "limit")
+	assert.Contains(t, lint(t, minimal+"pool: {limit: 3}"), "limit")
 }
 
 // The linter does not convert types, so the constructor must reject values that can't be converted.
 func TestConstructorRejectsFieldsOfTheWrongType(t *testing.T) {
 	for field, value := range map[string]string{
-		"batch_size": "ten", "auto_replay_nacks": "perhaps", "unordered_processing": "{enabled: sometimes}",
+		"batch_size": "ten", "auto_replay_nacks": "perhaps", "checkpoint_limit": "lots",
 		"stream_name": "[a, b]",
 	} {
 		_, err := construct(t, local+"consumer_group: g\n"+field+": "+value+"\n"+name(field))
@@ -254,7 +257,8 @@ func TestGoodFieldsPassLinterAndConstructor(t *testing.T) {
 		"long session":      minimal + "session_timeout: 1m\nheartbeat_interval: 20s",
 		"short session":     minimal + "session_timeout: 1s",
 		"single messages":   minimal + "batch_size: 1",
-		"unordered":         minimal + "unordered_processing: {enabled: true, checkpoint_limit: 1}",
+		"unordered":         minimal + "ordering: none\ncheckpoint_limit: 1",
+		"by key":            minimal + "ordering: key\norder_key: customer",
 		"sizes":             minimal + "partition_buffer_bytes: 64KiB\nfetch_max_bytes: 1000000",
 		"loss fails":        minimal + "on_data_loss: fail",
 		"objects":           minimal + "body_key: ''",

@@ -15,8 +15,8 @@ import (
 type settings struct {
 	connection         *config.Connection
 	topic, group, name string
-	instance           string // empty: not a static member
-	bodyKey            string
+	instance           string        // empty: not a static member
+	bodyKey, orderKey  string        // fields of the entry
 	consumer           splits.Config // without the store, the member and the observer
 }
 
@@ -29,7 +29,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	}
 	p := parser{conf: conf}
 	s := &settings{
-		connection: connection, bodyKey: p.text(fieldBodyKey),
+		connection: connection, bodyKey: p.text(fieldBodyKey), orderKey: p.text(fieldOrderKey),
 		topic: p.text(fieldStreamName), group: p.text(fieldConsumerGroup), name: p.text(fieldConsumerName),
 		instance: p.text(fieldInstanceID),
 	}
@@ -54,9 +54,9 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		BatchSize:       p.whole(fieldBatchSize),
 		SplitBuffer:     p.size(fieldPartitionBuffer),
 		FetchMax:        p.size(fieldFetchMax),
-		Unordered:       p.yes(fieldUnordered, fieldEnabled),
-		CheckpointLimit: p.whole(fieldUnordered, fieldCheckpointLimit),
-		MaxAhead:        p.whole(fieldUnordered, fieldMaxAhead),
+		Ordering:        orderings[p.text(fieldOrdering)],
+		CheckpointLimit: p.whole(fieldCheckpointLimit),
+		MaxAhead:        p.whole(fieldMaxAhead),
 		SkipNacked:      !p.yes(fieldReplayNacks),
 		FailOnLoss:      p.text(fieldOnDataLoss) == lossFail,
 	}

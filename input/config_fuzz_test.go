@@ -18,7 +18,7 @@ var fuzzFields = []string{
 	"batch_size",
 	"partition_buffer_bytes",
 	"fetch_max_bytes",
-	"unordered_processing",
+	"ordering", "order_key", "checkpoint_limit", "max_ahead",
 	"commit_period",
 	"session_timeout",
 	"heartbeat_interval",

@@ -41,7 +41,10 @@ start_offset: 1767225600000-7
 batch_size: 7
 partition_buffer_bytes: 64KiB
 fetch_max_bytes: 1MB
-unordered_processing: {enabled: true, checkpoint_limit: 99, max_ahead: 1234}
+ordering: key
+order_key: customer
+checkpoint_limit: 99
+max_ahead: 1234
 commit_period: 250ms
 session_timeout: 1m
 heartbeat_interval: 15s
@@ -56,6 +59,7 @@ on_data_loss: fail
 	assert.Equal(t, "worker", s.name)
 	assert.Equal(t, "worker-0", s.instance)
 	assert.Equal(t, "payload", s.bodyKey)
+	assert.Equal(t, "customer", s.orderKey)
 	assert.Equal(t, splits.Config{
 		TTL:         time.Minute,
 		Heartbeat:   15 * time.Second,
@@ -71,7 +75,7 @@ on_data_loss: fail
 		FetchMax:        1_000_000,
 		CheckpointLimit: 99,
 		MaxAhead:        1234,
-		Unordered:       true,
+		Ordering:        splits.ByKey,
 		SkipNacked:      true,
 		FailOnLoss:      true,
 	}, s.consumer)

@@ -14,8 +14,11 @@ func (o *observer) Failing(f splits.Failing) {
 		"attempts", f.Attempts,
 	)
 	waits := ""
-	if f.Waits {
+	switch {
+	case f.Waits:
 		waits = " Newer messages of the partition wait for it."
+	case f.Key != "":
+		waits = " Newer messages with its key wait for it."
 	}
 	if f.Among > 1 {
 		log.Warnf("A batch of %d messages of partition %s has been failing for %s and is handed out again in smaller "+
@@ -62,6 +65,6 @@ func (o *observer) logIfWaiting(s splits.Sample, now time.Time) {
 	}
 	o.waiting[s.Split] = now
 	o.log.Warnf("Partition %s waits: the message at offset %s has not been acknowledged for %s, and the messages "+
-		"handed out behind it have reached %s.%s. Find out why that message is stuck or fails, or raise %[4]s.%[5]s",
-		s.Split, s.Bound, s.Unacked.Round(time.Second), fieldUnordered, fieldMaxAhead)
+		"handed out behind it have reached %s. Find out why that message is stuck or fails, or raise %[4]s",
+		s.Split, s.Bound, s.Unacked.Round(time.Second), fieldMaxAhead)
 }

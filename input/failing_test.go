@@ -50,7 +50,7 @@ func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
 	in, journal := openInput(
 		t,
 		server.URL(),
-		"batch_size: 1\nlag_refresh_period: 100ms\nunordered_processing: {enabled: true, max_ahead: 20}",
+		"batch_size: 1\nlag_refresh_period: 100ms\nordering: none\nmax_ahead: 20",
 	)
 	first := want(t, in, "0")
 	for i := 1; i < 20; i++ {
@@ -59,7 +59,7 @@ func TestUnorderedPartitionWaitsAtItsBound(t *testing.T) {
 	silent(t, in, 200*time.Millisecond)
 	const line = "Partition orders-0 waits: the message at offset "
 	require.Eventually(t, func() bool { return len(journal.Lines(line)) > 0 }, time.Minute, 10*time.Millisecond)
-	assert.Len(t, journal.Lines("unordered_processing.max_ahead"), 1)
+	assert.Len(t, journal.Lines("max_ahead"), 1)
 	accept(t, first)
 	assert.Len(t, consume(t, in, 20), 20)
 }

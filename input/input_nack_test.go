@@ -165,7 +165,7 @@ func TestUnorderedRedeliversEveryRejectedMessage(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)
 	write(t, client, "orders", "", "a", "b")
-	in, _ := openInput(t, server.URL(), "batch_size: 1\nunordered_processing: {enabled: true}")
+	in, _ := openInput(t, server.URL(), "batch_size: 1\nordering: none")
 	failure := errors.New("rejected")
 	a, b := want(t, in, "a"), want(t, in, "b")
 	for range 4 { // each time b waits longer

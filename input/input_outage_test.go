@@ -270,8 +270,13 @@ func TestNewCauseIsReturnedWhileNotConnected(t *testing.T) {
 	write(t, client, "orders", "", "a")
 	assert.Equal(t, []string{"a"}, consume(t, in, 1))
 	proxy.Reset()
-	lost(t, in)
-	oneLine(t, journal, "cannot be reached")
+	lost(t, in) // with the error of a read that was cut off, or of a connection that failed
+	require.Eventually(
+		t,
+		func() bool { return len(journal.Lines("cannot be reached")) > 0 },
+		time.Minute,
+		10*time.Millisecond,
+	)
 	connected := make(chan error, 1)
 	causes := &logtest.Journal{}
 	go func() { // joined below

@@ -113,12 +113,15 @@ func (shared batchMetadata) message(e splits.Entry, bodyKey string) *service.Mes
 	return m
 }
 
-// orderKey returns the key of an entry: entries with equal keys keep their order.
-func orderKey(e splits.Entry) string {
-	for i := 0; i+1 < len(e.Fields); i += 2 {
-		if e.Fields[i] == broker.KeyField {
-			return e.Fields[i+1]
+// keyField returns a function that returns the value of a field of an entry: entries with equal
+// values keep their order.
+func keyField(name string) func(splits.Entry) string {
+	return func(e splits.Entry) string {
+		for i := 0; i+1 < len(e.Fields); i += 2 {
+			if e.Fields[i] == name {
+				return e.Fields[i+1]
+			}
 		}
+		return ""
 	}
-	return ""
 }

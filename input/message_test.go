@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -138,7 +139,7 @@ func TestOrderKeyIsTheKeyField(t *testing.T) {
 		"":    {"rafka", "x", "body", "rafka_key"},
 		"bob": {"rafka_key", "bob", "body", ""},
 	} {
-		assert.Equal(t, want, orderKey(splits.Entry{Fields: fields}))
+		assert.Equal(t, want, keyField(broker.KeyField)(splits.Entry{Fields: fields}))
 	}
-	assert.Empty(t, orderKey(splits.Entry{}))
+	assert.Empty(t, keyField(broker.KeyField)(splits.Entry{}))
 }

@@ -218,7 +218,7 @@ func (o *observer) closed() {
 func (o *observer) Stalled(waited time.Duration) {
 	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. The usual cause is an output "+
 		"whose batching.count needs more messages than ordered processing hands out: set batching.period, lower "+
-		"batching.count, or enable unordered_processing", waited.Round(time.Second))
+		"batching.count, or set ordering to key or none", waited.Round(time.Second))
 }
 
 // Unavailable logs an error line about a part that fails. Errors of the broker include the remedy.

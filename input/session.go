@@ -73,7 +73,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	})
 	cfg.Leases, cfg.Node = leases, leases.Node
 	cfg.Streams, cfg.FetchGroup = log, log.Shard
-	cfg.OrderKey = orderKey
+	cfg.OrderKey = keyField(s.orderKey)
 	cfg.Failures = failures
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }
 	cfg.Observer = o

@@ -6,6 +6,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 // The names of the fields.
@@ -18,8 +19,8 @@ const (
 	fieldBatchSize       = "batch_size"
 	fieldPartitionBuffer = "partition_buffer_bytes"
 	fieldFetchMax        = "fetch_max_bytes"
-	fieldUnordered       = "unordered_processing"
-	fieldEnabled         = "enabled"
+	fieldOrdering        = "ordering"
+	fieldOrderKey        = "order_key"
 	fieldCheckpointLimit = "checkpoint_limit"
 	fieldMaxAhead        = "max_ahead"
 	fieldCommitPeriod    = "commit_period"
@@ -62,9 +63,10 @@ func spec() *service.ConfigSpec {
 		Example("Read a topic",
 			"Any number of processes can run this: they share the partitions of `orders`, and messages with the same "+
 				"key stay in order.", exampleRead).
-		Example("Read without order",
-			"Lets each partition have up to 5000 messages in the pipeline at a time. As always, only the highest "+
-				"offset below which every message is acknowledged is committed.", exampleUnordered).
+		Example("Keep the order of each key, and nothing more",
+			"Lets a plain stream, or a topic with few partitions, use all threads of a slow pipeline. Messages of one "+
+				"customer stay in order. A message that keeps failing delays the messages of its own customer, and "+
+				"no others.", exampleByKey).
 		Example("Set aside messages that always fail",
 			"A message that fails is handed out again until it succeeds, and its partition waits for it. Here, "+
 				"messages that the server rejects permanently are set aside one by one, and messages that failed for "+
@@ -81,15 +83,18 @@ input:
     consumer_group: billing
 `
 
-const exampleUnordered = `
+const exampleByKey = `
 input:
   rafka:
     url: redis://localhost:6379
-    stream_name: clicks
-    consumer_group: counters
-    unordered_processing:
-      enabled: true
-      checkpoint_limit: 5000
+    stream_name: orders
+    consumer_group: enrichment
+    ordering: key
+    order_key: customer # a field of the entries; the default is the key that a rafka output writes
+    checkpoint_limit: 5000
+
+pipeline:
+  threads: 16
 `
 
 const exampleDeadLetters = `
@@ -136,7 +141,13 @@ any existing stream can be read, by one member at a time.
 At most one batch of a partition is in the pipeline at a time, so messages with the same key stay in
 order whatever ~pipeline.threads~ and ~max_in_flight~ are. Partitions are processed in parallel. An
 output with ~batching.count~ also needs ~batching.period~: it may wait for messages that are not
-handed out until it has written the ones it has. ~unordered_processing~ lifts these limits.
+handed out until it has written the ones it has.
+
+~ordering: key~ keeps only the order of messages with the same key, and lets many batches of a
+partition into the pipeline, no two with messages of one key. So a topic with few partitions, or a
+plain stream, uses as many threads as the pipeline has. ~ordering: none~ keeps no order. With both, what
+was processed behind the committed offset is stored with it (up to 16 KB for each partition), so that a
+rebalance or a crash repeats little.
 
 ### Failures
 
@@ -144,8 +155,8 @@ A rejected batch is handed out again before anything newer of its partition, and
 count as processed. Benthos can't report reliably which message of a batch failed. So the batch comes
 again in smaller pieces: split at the messages that the error names, or in halves if it names none.
 Accepted pieces are not handed out again. A message that fails alone is retried after a back-off
-(10 ms, doubling to 5 s). Messages behind it with the same key wait for it, and so does everything
-newer in the partition. Messages of a batch that were already processed when another one failed are
+(10 ms, doubling to 5 s). Messages behind it with the same key wait for it. With the default ~ordering~,
+so does everything newer in the partition. Messages of a batch that were already processed when another one failed are
 therefore delivered again, usually once or twice.
 
 A message that keeps failing is logged after five seconds, and then once a minute, with its offset and
@@ -227,7 +238,29 @@ func flowFields() []*service.ConfigField {
 			Description("The most messages in a batch. A batch is handed out as soon as there are messages, and " +
 				"never mixes partitions.").
 			Default(500),
-		unorderedField(),
+		service.NewStringAnnotatedEnumField(fieldOrdering, map[string]string{
+			orderPartition: "One batch of a partition at a time. Messages of a partition are processed in order.",
+			orderKey: "Many batches of a partition at a time, no two with messages of the same key. Messages of " +
+				"a key are processed in order.",
+			orderNone: "Many batches of a partition at a time, without order.",
+		}).Description("What is processed in order.").Default(orderPartition),
+		service.NewStringField(fieldOrderKey).
+			Description(
+				"The field of an entry that holds the key within which messages stay in order. Entries without " +
+					"this field have no order among each other with `ordering: key`. Set it for entries that other " +
+					"programs write.",
+			).
+			Default(broker.KeyField).Advanced(),
+		config.WholeField(fieldCheckpointLimit).
+			Description("With `ordering` `key` or `none`, the most messages of a partition that are in the pipeline.").
+			Default(1024).Advanced(),
+		config.WholeField(fieldMaxAhead).
+			Description(
+				"With `ordering` `key` or `none`, the most messages of a partition between the committed offset " +
+					"and the last one handed out. At this limit, for example because a message keeps failing, the " +
+					"partition waits, and the log names the message that it waits for.",
+			).
+			Default(1_000_000).Advanced(),
 		service.NewStringField(fieldPartitionBuffer).
 			Description("How many bytes of one partition may be read ahead. The last read may exceed this.").
 			Default("1MB").Advanced(),
@@ -249,22 +282,6 @@ func flowFields() []*service.ConfigField {
 			"back in time.").
 			Default(lossContinue).Advanced(),
 	}
-}
-
-func unorderedField() *service.ConfigField {
-	return service.NewObjectField(fieldUnordered,
-		service.NewBoolField(fieldEnabled).
-			Description("Hand out the next messages of a partition before the previous ones are acknowledged.").
-			Default(false),
-		config.WholeField(fieldCheckpointLimit).
-			Description("The most unacknowledged messages of a partition.").Default(1024),
-		config.WholeField(fieldMaxAhead).
-			Description("The most messages of a partition between the committed offset and the last one handed out. "+
-				"While a message keeps failing, messages behind it are processed but not committed: at most this "+
-				"many are processed again after a crash. At this limit the partition waits, and the log names the "+
-				"message that it waits for.").
-			Default(1_000_000),
-	).Description("Gives up the order of messages for more parallelism than there are partitions.").Advanced()
 }
 
 // timingFields are periods and timeouts.

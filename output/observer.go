@@ -204,7 +204,7 @@ func (o *observer) reordered(late []reordered, maxInFlight int) {
 	r := late[0]
 	o.log.Warnf(
 		"Messages of one key are out of order: entry %s of topic %q, partition %d, reached this output after "+
-			"entry %s, which has the same key. If order matters, %s. An input with unordered_processing does not "+
+			"entry %s, which has the same key. If order matters, %s. An input with ordering: none does not "+
 			"keep the order. rafka_reordered_total counts such messages",
 		r.offset,
 		r.topic,

@@ -41,7 +41,7 @@ func (b *Batch) Ack() {
 // Nack reports that the batch failed. Its entries are handed out again before anything newer of the
 // split, in smaller batches, until the entries that fail have been found. suspects are the indexes
 // of entries that may have failed. They are a hint, which may be wrong or missing, and only decide
-// how the batch is cut. No entry counts as processed. Under Config.Unordered newer entries may come
+// how the batch is cut. No entry counts as processed. Under Unordered newer entries may come
 // first; under Config.SkipNacked the whole batch is skipped.
 func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {

@@ -120,7 +120,10 @@ func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswer
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		grants = append(grants, grant{lease: lease, at: g.Position, deleted: g.Deleted, resolved: g.Resolved})
+		grants = append(
+			grants,
+			grant{lease: lease, at: g.Position, finished: g.Finished, deleted: g.Deleted, resolved: g.Resolved},
+		)
 	}
 	if wait == 0 {
 		delete(c.backoffs, node)

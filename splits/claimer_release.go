@@ -81,7 +81,9 @@ func (c *claimer) commitLast(ctx context.Context, drained []drainedSplit) {
 	var open []Commit
 	for _, d := range drained {
 		if !d.stored {
-			open = append(open, Commit{Lease: d.lease, Position: d.done, Accounted: d.accounted})
+			open = append(open, Commit{
+				Lease: d.lease, Position: d.done, Accounted: d.accounted, Finished: d.finished,
+			})
 		}
 	}
 	backoff := c.cfg.Backoff()

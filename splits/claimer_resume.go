@@ -10,6 +10,7 @@ import (
 type grant struct {
 	lease    Lease
 	at       Position
+	finished []Range
 	deleted  uint64 // Granted.Deleted
 	resolved bool   // Granted.Resolved
 }
@@ -18,6 +19,7 @@ type grant struct {
 type claimedSplit struct {
 	lease        Lease
 	at           Position
+	finished     []Range // see Granted
 	lastState    State
 	fingerprints fingerprints
 	stopped      error // why the split must not be read; nil if it may
@@ -102,7 +104,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 		return split, nil, nil //nolint:nilerr // the next reads and the auditor check the stream
 	case !m.rolledBack && !s.rolledBackFrom(m.lastState, g.at):
 		split.lastState = s
-		return split, nil, nil
+		return c.withFinished(ctx, g, split)
 	}
 	read := max(m.end.EntriesRead, g.at.EntriesRead)
 	fullyRead := m.fullyRead(g, s)
@@ -118,7 +120,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	if err != nil {
 		return split, nil, err
 	}
-	if to != g.at {
+	if to != g.at || len(g.finished) > 0 {
 		if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: to}); err != nil {
 			return split, nil, err
 		}
@@ -128,6 +130,18 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	}
 	split.at, split.lastState, split.fingerprints = to, s, m.fingerprints.within(Offset{}, to.Offset)
 	return split, &loss, nil
+}
+
+// withFinished adds the finished ranges of a grant to a split. Nothing was ever inserted before an
+// entry, so the stream still has what was in them, or it ends before them: then it was rolled back,
+// and other entries may get the same offsets. So they are forgotten, here and in the store.
+func (c *claimer) withFinished(ctx context.Context, g grant, split claimedSplit) (claimedSplit, *Loss, error) {
+	n := len(g.finished)
+	if n > 0 && split.lastState.Last.Before(g.finished[n-1].Last) {
+		return split, nil, c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at})
+	}
+	split.finished = g.finished
+	return split, nil, nil
 }
 
 // fullyRead reports whether everything that was seen of the stream had been acknowledged when the

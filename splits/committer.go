@@ -101,7 +101,9 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	var leases []Lease
 	for _, task := range due {
 		if task.position != nil {
-			commits = append(commits, Commit{Lease: task.lease, Position: *task.position, Accounted: task.accounted})
+			commits = append(commits, Commit{
+				Lease: task.lease, Position: *task.position, Accounted: task.accounted, Finished: task.finished,
+			})
 		} else {
 			leases = append(leases, task.lease)
 		}

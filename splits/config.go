@@ -51,14 +51,18 @@ type Config struct {
 	// FetchMax is the same for all splits together. Default 50 MiB.
 	FetchMax int
 
-	// Unordered allows a split to have more than one batch in flight, up to CheckpointLimit
-	// entries. CheckpointLimit defaults to 1024.
-	Unordered       bool
+	// Ordering limits which entries of a split may be in the pipeline at the same time. The fields
+	// up to MaxAhead have no effect under ByPartition.
+	Ordering Ordering
+	// CheckpointLimit bounds the number of entries of a split that were handed out and are not
+	// acknowledged. Default 1024.
 	CheckpointLimit int
 	// MaxAhead bounds the number of entries between the committed position and the last entry that
-	// was handed out, under Unordered. After a crash at most this many are handed out again.
-	// Default 1,000,000.
+	// was handed out. After a crash at most this many are handed out again. Default 1,000,000.
 	MaxAhead int
+	// Lanes is the number of lanes of a split under ByKey: each key belongs to one lane, and a
+	// lane has at most one batch in the pipeline. Default 16 for each thread of the process.
+	Lanes int
 	// SkipNacked skips batches that were nacked instead of handing out their entries again.
 	SkipNacked bool
 	// Failures is shared by all consumers of a process. Nil: this is the only consumer.
@@ -79,6 +83,19 @@ type Config struct {
 	// Now is the clock of the leases. Its times must have a monotonic reading. Default: time.Now.
 	Now func() time.Time
 }
+
+// Ordering is what a split keeps in order.
+type Ordering int
+
+const (
+	// ByPartition means that at most one batch of a split is in the pipeline.
+	ByPartition Ordering = iota
+	// ByKey means that many batches are, but no two with entries of the same OrderKey. Entries
+	// without a key have no order.
+	ByKey
+	// Unordered means that many batches are, and nothing is kept in order.
+	Unordered
+)
 
 // Remedies are sentences about what an operator can do, in the words of the program that uses this
 // package. Empty: none is added.
@@ -109,6 +126,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.FetchMax, 50<<20)
 	setDefault(&c.CheckpointLimit, 1024)
 	setDefault(&c.MaxAhead, 1_000_000)
+	setDefault(&c.Lanes, defaultLanes())
 	if c.Failures == nil {
 		c.Failures = NewFailures()
 	}

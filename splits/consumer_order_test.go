@@ -49,7 +49,7 @@ func TestCommitNeverPassesANackedEntry(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(10)
 		m := w.join("a", func(c *splits.Config, m *member) {
-			c.Unordered = true
+			c.Ordering = splits.Unordered
 			c.BatchSize = 1
 			m.handle = func(b *splits.Batch) {
 				if field(b.Entries[0], "n") == "3" {
@@ -72,7 +72,7 @@ func TestUnorderedHandsOutEveryNackedEntryAgain(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fill(5)
 		m := w.join("a", func(c *splits.Config, m *member) {
-			c.Unordered, c.BatchSize = true, 1
+			c.Ordering, c.BatchSize = splits.Unordered, 1
 			m.handle = func(b *splits.Batch) {
 				if b.Deliveries == 1 {
 					n, _ := strconv.Atoi(field(b.Entries[0], "n"))
@@ -112,7 +112,11 @@ func TestBatchesInFlightPerSplitAreLimited(t *testing.T) {
 		settle(time.Second)
 		assert.Equal(t, 2*5, a.count())
 		a.crash()
-		b := w.join("b", hold, func(c *splits.Config, _ *member) { c.Unordered, c.CheckpointLimit = true, 35 })
+		b := w.join(
+			"b",
+			hold,
+			func(c *splits.Config, _ *member) { c.Ordering, c.CheckpointLimit = splits.Unordered, 35 },
+		)
 		settle(2 * ttl)
 		assert.Equal(t, 2*35, b.count())
 	})

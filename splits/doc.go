@@ -66,11 +66,16 @@
 //
 // # Order
 //
-// A split has one batch in flight at a time. The next batch is handed out when that one is
-// resolved. Rejected entries are handed out again before newer ones, together with the entries
-// behind them in the batch that have the same key. The committed position is the highest one up to
-// which all entries are resolved: the tracker computes it. Config.Unordered lifts the first two
-// rules, not the third.
+// Config.Ordering decides what may be in the pipeline at the same time. ByPartition: a split has one
+// batch in flight. The next batch is handed out when that one is resolved. Rejected entries are
+// handed out again before newer ones, together with the entries behind them in the batch that have
+// the same key. ByKey: a split has many batches in flight, no two with entries of one key. Each key
+// belongs to a lane, and these rules hold for each lane. Unordered: a split has many batches in
+// flight.
+//
+// The committed position is always the highest one up to which all entries are resolved: the
+// tracker computes it. A commit also stores what is resolved behind it, so that the next owner of
+// the split skips that.
 //
 // # Goroutines
 //
@@ -81,15 +86,16 @@
 //   - The committer stores positions and renews leases.
 //   - The auditor samples the lag and detects streams that were replaced.
 //   - The counter counts entries where the lag is not known otherwise.
+//   - The loader loads entries again that waited long for their turn.
 //   - A fetcher for each fetch group reads.
 //
 // They share the splitSet: the set of owned splits under one lock, which is never held during a
 // call of the store. Signals between goroutines hold one token and drop the rest. The state that
 // they point at is the truth.
 //
-// If the splits are on several nodes (Config.Node), the claimer, the committer and the counter make
-// one call to each node at a time, each in a goroutine that ends with its call. A node that hangs
-// delays neither claims nor renewals on other nodes.
+// If the splits are on several nodes (Config.Node), the claimer, the committer, the counter and the
+// loader make one call to each node at a time, each in a goroutine that ends with its call. A node
+// that hangs delays neither claims nor renewals on other nodes.
 //
 // # Closing
 //

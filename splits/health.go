@@ -56,6 +56,7 @@ const (
 	taskRead   // of one fetch group
 	taskSample
 	taskSplit // reading one split
+	taskLoad  // on one node
 )
 
 // part returns the part that fails if the task does.

@@ -28,12 +28,15 @@ import (
 //
 // isolation has no goroutines and no lock; the lock of the splitSet guards it.
 type isolation struct {
-	// key returns the order key of an entry; nil if entries have no order.
-	key func(Entry) string
+	key     func(Entry) string // returns the order key of an entry; nil if entries have no order
+	lanes   *lanes             // nil unless ByKey
+	largest int                // most entries of a piece
 
-	pieces       []piece        // to be handed out, in the order of their offsets
-	loneFailures []*loneFailure // entries that failed alone and have not been accepted since
-	failingSince time.Time      // when the first batch with an entry in here failed; zero if there is none
+	pieces       []piece                 // to be handed out, those of one batch in the order of their offsets
+	loneFailures []*loneFailure          // entries that failed alone and have not been accepted since
+	failedKeys   map[string]*loneFailure // those of them that have a key
+	followers    int                     // entries that are held back
+	failingSince time.Time               // when the first batch with an entry in here failed; zero if there is none
 
 	piecesOut  int       // number of pieces that are handed out
 	rounds     int       // consecutive rounds without an accepted piece
@@ -42,34 +45,15 @@ type isolation struct {
 	notBefore  time.Time // nothing is handed out again before then
 }
 
-// entryRef is one tracked entry.
-type entryRef struct {
-	span  *span
-	index int
-}
-
-func (r entryRef) entry() Entry { return r.span.entries[r.index] }
-
-// piece is a batch, or a part of one that failed.
-type piece struct {
-	refs        []entryRef
-	handedOutAt time.Time
-	deliveries  int          // how often it was handed out before
-	suspect     bool         // its only entry was named by a hint
-	hinted      bool         // it was cut by a hint
-	lone        *loneFailure // set if its only entry failed alone before
-}
-
-// loneFailure is an entry that failed alone.
-type loneFailure struct {
-	ref        entryRef
-	attempts   int // failed deliveries of this entry alone
-	confirmed  int // of these, the ones during which no other batch of the process failed
-	deliveries int // deliveries, alone or with others
-	due        time.Time
-	out        bool       // it is handed out
-	followers  []entryRef // entries behind it with the same key, in order
-	cause      error      // of the last failure
+func newIsolation(cfg Config) isolation {
+	i := isolation{largest: cfg.BatchSize, failedKeys: map[string]*loneFailure{}}
+	if cfg.Ordering != Unordered {
+		i.key = cfg.OrderKey
+	}
+	if cfg.Ordering == ByKey {
+		i.lanes = newLanes(cfg)
+	}
+	return i
 }
 
 // The shortest and the longest wait before an entry that failed alone is handed out again, and
@@ -101,13 +85,26 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 	if now.Before(i.notBefore) {
 		return piece{}, false
 	}
-	for len(i.pieces) > 0 {
-		p := i.holdBack(i.pieces[0])
-		i.pieces = i.pieces[1:]
-		if len(p.refs) > 0 {
-			i.piecesOut++
-			return p, true
+	for n := i.lanes.firstFree(i.pieces); n >= 0; n = i.lanes.firstFree(i.pieces) {
+		p := i.pieces[n]
+		if slices.ContainsFunc(p.refs, entryRef.isUnloaded) {
+			i.pieces[n].loading = true
+			i.lanes.load(p.refs)
+			continue
 		}
+		i.pieces = slices.Delete(i.pieces, n, n+1)
+		p.refs = slices.DeleteFunc(
+			p.refs,
+			func(r entryRef) bool { return r.isResolved() || i.holdBack(r, p.deliveries) },
+		)
+		if len(p.refs) == 0 {
+			i.lanes.release(p.lanes)
+			continue
+		}
+		i.lanes.setInFlight(p.lanes, true)
+		i.piecesOut++
+		p.isolated = true
+		return p, true
 	}
 	l := i.earliest()
 	if l == nil || l.due.After(now) {
@@ -115,14 +112,14 @@ func (i *isolation) next(now time.Time) (piece, bool) {
 	}
 	l.out = true
 	i.piecesOut++
-	return piece{refs: []entryRef{l.ref}, deliveries: l.deliveries, lone: l}, true
+	return piece{refs: []entryRef{l.ref}, deliveries: l.deliveries, isolated: true, lone: l}, true
 }
 
 // wait returns the time until next returns a piece, if nothing happens before. It is negative if
 // there is none.
 func (i *isolation) wait(now time.Time) time.Duration {
 	due := i.notBefore
-	if len(i.pieces) == 0 {
+	if i.lanes.firstFree(i.pieces) < 0 {
 		l := i.earliest()
 		if l == nil {
 			return -1
@@ -145,28 +142,19 @@ func (i *isolation) earliest() (first *loneFailure) {
 	return first
 }
 
-// holdBack returns the piece without the entries that must wait for an entry of their key that
-// failed alone.
-func (i *isolation) holdBack(p piece) piece {
-	if i.key == nil || len(i.loneFailures) == 0 {
-		return p
+// holdBack reports whether an entry must wait for an entry of its key that failed alone. Such an
+// entry is handed out when the other entry has been accepted.
+func (i *isolation) holdBack(r entryRef, deliveries int) bool {
+	if len(i.failedKeys) == 0 {
+		return false
 	}
-	failed := make(map[string]*loneFailure, len(i.loneFailures))
-	for _, l := range i.loneFailures {
-		if key := i.key(l.ref.entry()); key != "" {
-			failed[key] = l
-		}
+	l := i.failedKeys[i.key(r.entry())]
+	if l == nil {
+		return false
 	}
-	var pass []entryRef
-	for _, r := range p.refs {
-		if l := failed[i.key(r.entry())]; l != nil {
-			l.followers = append(l.followers, r)
-		} else {
-			pass = append(pass, r)
-		}
-	}
-	p.refs = pass
-	return p
+	l.follow(r, deliveries, i.largest)
+	i.followers++
+	return true
 }
 
 // fail takes back a rejected piece. suspects are the indexes of the entries that a hint names; nil
@@ -177,6 +165,7 @@ func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (a
 		i.failingSince = now
 	}
 	i.returned(p)
+	defer i.lanes.release(p.lanes) // when the parts hold them
 	p.deliveries++
 	if len(p.refs) == 1 {
 		return i.failAlone(p, cause, now), false
@@ -191,43 +180,26 @@ func (i *isolation) fail(p piece, suspects []int, cause error, now time.Time) (a
 	return nil, false
 }
 
-// usableHint reports whether a hint names some of n entries, but not all.
-func usableHint(suspects []int, n int) bool {
-	return len(suspects) > 0 && len(suspects) < n && suspects[0] >= 0 && suspects[len(suspects)-1] < n
-}
-
-func (p piece) part(from, to int) piece {
-	return piece{refs: p.refs[from:to:to], deliveries: p.deliveries}
-}
-
-// cutAt cuts the piece at suspects, which ascend. The order stays the same.
-func (p piece) cutAt(suspects []int) (parts []piece) {
-	add := func(from, to int, suspect bool) {
-		if from < to {
-			part := p.part(from, to)
-			part.hinted, part.suspect = true, suspect
-			parts = append(parts, part)
-		}
-	}
-	from := 0
-	for _, s := range suspects {
-		add(from, s, false)
-		add(s, s+1, true)
-		from = s + 1
-	}
-	add(from, len(p.refs), false)
-	return parts
-}
-
 // putBack puts the parts of a piece in front of everything that was cut off behind them. If entries
 // have no order, several pieces are handed out at a time, and their parts can come in any order.
-func (i *isolation) putBack(parts ...piece) { i.pieces = slices.Concat(parts, i.pieces) }
+func (i *isolation) putBack(parts ...piece) {
+	for n := range parts {
+		parts[n].lanes = i.lanes.holdFor(parts[n].refs)
+	}
+	i.pieces = slices.Concat(parts, i.pieces)
+}
 
 func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure {
 	l := p.lone
 	if l == nil {
 		l = &loneFailure{ref: p.refs[0]}
 		i.loneFailures = append(i.loneFailures, l)
+		if i.key != nil {
+			l.key = i.key(l.ref.entry())
+		}
+		if l.key != "" {
+			i.failedKeys[l.key] = l
+		}
 	}
 	l.attempts++
 	l.deliveries, l.out, l.cause = p.deliveries, false, cause
@@ -251,9 +223,16 @@ func (i *isolation) endRound(at Offset, now time.Time) {
 
 // returned notes that a piece is not in flight any more.
 func (i *isolation) returned(p piece) {
-	if p.deliveries > 0 {
+	i.lanes.setInFlight(p.lanes, false)
+	if p.isolated {
 		i.piecesOut--
 	}
+}
+
+// skip notes that a piece that failed is not handed out again.
+func (i *isolation) skip(p piece) {
+	i.returned(p)
+	i.lanes.release(p.lanes)
 }
 
 // accept notes that a batch, or a piece of one, was accepted. After rounds in which nothing was
@@ -264,13 +243,15 @@ func (i *isolation) accept(p piece, now time.Time) {
 			l.due = now
 		}
 	}
-	i.returned(p)
+	i.skip(p)
 	i.accepted, i.rounds, i.notBefore = true, 0, time.Time{}
 	if l := p.lone; l != nil {
 		i.loneFailures = slices.DeleteFunc(i.loneFailures, func(other *loneFailure) bool { return other == l })
-		if len(l.followers) > 0 {
-			i.putBack(piece{refs: l.followers, deliveries: 1})
+		delete(i.failedKeys, l.key)
+		for _, p := range l.followers {
+			i.followers -= len(p.refs)
 		}
+		i.putBack(l.followers...)
 	}
 	if i.empty() && i.piecesOut == 0 {
 		i.failingSince = time.Time{}

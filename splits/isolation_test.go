@@ -30,10 +30,11 @@ type sink struct {
 }
 
 func newSink(keys func(n int) string, bad ...int) *sink {
-	s := &sink{now: time.Unix(1000, 0), bad: map[int]bool{}, trust: true}
+	cfg := Config{Ordering: Unordered, BatchSize: 100}
 	if keys != nil {
-		s.key = func(e Entry) string { return keys(int(e.Offset.Millis)) }
+		cfg.Ordering, cfg.OrderKey = ByPartition, func(e Entry) string { return keys(int(e.Offset.Millis)) }
 	}
+	s := &sink{isolation: newIsolation(cfg), now: time.Unix(1000, 0), bad: map[int]bool{}, trust: true}
 	for _, n := range bad {
 		s.bad[n] = true
 	}

@@ -38,7 +38,7 @@ type fetchState struct {
 	answeredAt  time.Time // when the last request was answered; zero before the first
 	answers     int       // number of answers that had entries, or a state that was checked
 	buffer      []fetchedRun
-	bytes       int       // size of buffer
+	bytes       int       // size of what is in memory and not handed out yet
 	pausedUntil time.Time // not fetched before then, since the split could not be read
 	readBackoff Backoff   // set while the split can't be read
 	trial       *trial    // set while the split is read alone, since a request that named it failed
@@ -58,15 +58,18 @@ type history struct {
 type deliveryState struct {
 	tracker     *tracker
 	isolation   isolation // entries that were rejected
+	lanes       *lanes    // entries that wait for earlier ones of their lane; nil unless ByKey
 	inflight    int       // batches in flight
 	oldestSince time.Time // when the oldest batch in flight was handed out
 	queued      bool      // is in splitSet.ready
 	reportedAt  time.Time // when a lasting failure was reported last; zero if none is
+	finished    []Range   // entries that an earlier owner has finished
 }
 
 // commitState is where committing stands.
 type commitState struct {
 	stored       Position // what the store has
+	storedRanges []Range  // Commit.Finished, as stored
 	committedAt  time.Time
 	callInFlight bool      // a commit or a renewal is in flight
 	drainBy      time.Time // when draining ends at the latest
@@ -89,16 +92,15 @@ type fetchedRun struct {
 	read    int64 // EntriesRead of the position before the first entry
 }
 
-// newOwnedSplit returns the ownedSplit of a lease that was granted at a position; key returns the
-// order key of an entry, nil if entries have no order.
-func newOwnedSplit(lease Lease, at Position, key func(Entry) string) *ownedSplit {
+// newOwnedSplit returns the ownedSplit of a lease that was granted at a position.
+func newOwnedSplit(lease Lease, at Position, i isolation) *ownedSplit {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	return &ownedSplit{
 		lease:         lease,
 		ctx:           ctx,
 		cancel:        cancel,
 		fetchState:    fetchState{next: at},
-		deliveryState: deliveryState{tracker: newTracker(at), isolation: isolation{key: key}},
+		deliveryState: deliveryState{tracker: newTracker(at), isolation: i, lanes: i.lanes},
 		commitState:   commitState{stored: at},
 		countState:    countState{lag: -1, accounted: at.EntriesRead, storedAccounted: at.EntriesRead},
 	}

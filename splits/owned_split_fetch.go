@@ -28,15 +28,20 @@ func (o *ownedSplit) pause(now time.Time, backoff func() Backoff) {
 // accept adds fetched entries to the buffer, and returns their size.
 func (o *ownedSplit) accept(entries []Entry) (size int) {
 	o.buffer = append(o.buffer, fetchedRun{entries: entries, read: o.next.EntriesRead})
-	for _, e := range entries {
-		size += e.Size()
-	}
+	size = sizeOf(entries)
 	o.bytes += size
 	o.next = Position{
 		Offset:      entries[len(entries)-1].Offset,
 		EntriesRead: addCount(o.next.EntriesRead, len(entries)),
 	}
 	o.entriesFetched += int64(len(entries))
+	return size
+}
+
+func sizeOf(entries []Entry) (size int) {
+	for _, e := range entries {
+		size += e.Size()
+	}
 	return size
 }
 
@@ -61,9 +66,6 @@ func (o *ownedSplit) takeBuffered(limit int) (entries []Entry, read int64) {
 		} else {
 			first.entries, first.read = first.entries[n:], addCount(first.read, n)
 		}
-	}
-	for _, e := range entries {
-		o.bytes -= e.Size()
 	}
 	return entries, read
 }

@@ -28,6 +28,7 @@ type splitSet struct {
 	readable    signal            // for Poll: something may be ready
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
+	loadWanted  signal            // for the loader: there is something to load
 	room        map[string]signal // for the fetcher of each fetch group: there is something to fetch
 }
 
@@ -41,17 +42,15 @@ func newSplitSet(cfg Config) *splitSet {
 		readable:    newSignal(),
 		changed:     newSignal(),
 		countWanted: newSignal(),
+		loadWanted:  newSignal(),
 	}
 }
 
 // add adds a split that was just claimed.
 func (set *splitSet) add(c claimedSplit) *ownedSplit {
-	key := set.cfg.OrderKey
-	if set.cfg.Unordered {
-		key = nil
-	}
-	o := newOwnedSplit(c.lease, c.at, key)
+	o := newOwnedSplit(c.lease, c.at, newIsolation(set.cfg))
 	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
+	o.finished, o.storedRanges = c.finished, c.finished
 	o.committedAt = set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()

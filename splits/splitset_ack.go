@@ -26,6 +26,7 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	}
 	set.resolve(b)
 	o.isolation.accept(b.piece, now)
+	o.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
 	if o.isolation.failingSince.IsZero() {
 		o.reportedAt = time.Time{}
 	}
@@ -46,6 +47,7 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	}
 	if set.cfg.SkipNacked {
 		set.resolve(b)
+		o.isolation.skip(b.piece)
 		set.batchReturned(o, now)
 		return nil, true
 	}
@@ -150,18 +152,22 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 			Cause:  cause,
 		}
 	}
-	f.Waits = o.isolation.key != nil
+	f.Waits = set.cfg.Ordering == ByPartition
 	return &f
 }
 
 // failing describes an entry that failed alone.
 func (o *ownedSplit) failing(l *loneFailure, now time.Time) Failing {
 	f := Failing{
-		Split: o.lease.Split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.confirmed,
-		Others: len(o.isolation.loneFailures) - 1, For: now.Sub(o.isolation.failingSince), Cause: l.cause,
-	}
-	if o.isolation.key != nil {
-		f.Key = o.isolation.key(l.ref.entry())
+		Split:    o.lease.Split,
+		Offset:   l.ref.entry().Offset,
+		Key:      l.key,
+		Among:    1,
+		Attempts: l.attempts,
+		Certain:  l.confirmed,
+		Others:   len(o.isolation.loneFailures) - 1,
+		For:      now.Sub(o.isolation.failingSince),
+		Cause:    l.cause,
 	}
 	return f
 }

@@ -55,7 +55,7 @@ func (set *splitSet) snapshots() []splitSnapshot {
 		}
 		snap.oldest, _ = o.oldest()
 		_, snap.since, _ = o.tracker.Oldest()
-		snap.bound = set.cfg.Unordered && o.tracker.Ahead() >= set.cfg.MaxAhead
+		snap.bound = set.cfg.Ordering != ByPartition && o.tracker.Ahead() >= set.cfg.MaxAhead
 		snapshots = append(snapshots, snap)
 	}
 	slices.SortFunc(snapshots, func(a, b splitSnapshot) int {
@@ -109,7 +109,7 @@ func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 	}
 	var shortest time.Duration
 	for _, o := range set.splits {
-		if len(o.buffer) == 0 {
+		if len(o.buffer) == 0 && o.lanes.empty() {
 			continue
 		}
 		if o.inflight == 0 || now.Sub(o.oldestSince) < stallAfter {

@@ -1,14 +1,18 @@
 package splits
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // commitTask is a request for one lease: to store a position, or to renew if position is nil.
 type commitTask struct {
 	split    *ownedSplit
 	lease    Lease
 	position *Position
-	// accounted goes with position, see Commit.Accounted.
+	// accounted and finished go with position, see Commit.
 	accounted int64
+	finished  []Range
 }
 
 // on returns the split of the task.
@@ -23,15 +27,18 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 	for _, o := range set.splits {
 		done := o.tracker.Done()
 		accounted := o.updateAccounted(done)
-		progress := done.worthStoringOver(o.stored) || accounted > o.storedAccounted
+		o.tracker.thin()
+		finished := o.tracker.Finished()
+		progress := done.worthStoringOver(o.stored) || accounted > o.storedAccounted ||
+			!slices.Equal(finished, o.storedRanges)
 		switch {
 		case !o.lease.Trusted(now):
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
 		case progress && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
-			all = append(all, commitTask{o, o.lease, &done, accounted})
+			all = append(all, commitTask{o, o.lease, &done, accounted, finished})
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
-			all = append(all, commitTask{o, o.lease, nil, 0})
+			all = append(all, commitTask{split: o, lease: o.lease})
 		}
 	}
 	return all
@@ -77,7 +84,7 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	if stored.Position.worthStoringOver(o.stored) {
 		o.stored = stored.Position
 	}
-	o.storedAccounted = stored.Accounted
+	o.storedAccounted, o.storedRanges = stored.Accounted, stored.Finished
 }
 
 // fenced ends an owned split whose lease this member has lost.

@@ -164,7 +164,11 @@ func (set *splitSet) accept(o *ownedSplit, entries []Entry, now time.Time, resul
 
 // dropBuffer drops the fetched entries of a split that were not handed out. The lock is held.
 func (set *splitSet) dropBuffer(o *ownedSplit) {
-	set.buffered -= o.bytes
+	for _, run := range o.buffer {
+		size := sizeOf(run.entries)
+		o.bytes -= size
+		set.buffered -= size
+	}
 	o.entriesFetched -= o.bufferedEntries()
-	o.buffer, o.bytes = nil, 0
+	o.buffer = nil
 }

@@ -1,14 +1,18 @@
 package splits
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // drainedSplit is a split that was given up, with its last position.
 type drainedSplit struct {
 	lease  Lease
 	done   Position
 	stored bool // the store has the position
-	// accounted goes with done, see Commit.Accounted.
+	// accounted and finished go with done, see Commit.
 	accounted int64
+	finished  []Range
 	unread    bool // nothing was read under the lease, and it was reported as lost already
 }
 
@@ -66,9 +70,11 @@ func (set *splitSet) takeDrained(all bool) (drained []drainedSplit, next time.Du
 			next = min(next, o.drainBy.Sub(now))
 			continue
 		}
-		done := o.tracker.Done()
-		drained = append(drained, drainedSplit{lease: o.lease, done: done, stored: !done.worthStoringOver(o.stored)})
-		drained[len(drained)-1].accounted = o.updateAccounted(done)
+		done, finished := o.tracker.Done(), o.tracker.Finished()
+		drained = append(drained, drainedSplit{
+			lease: o.lease, done: done, accounted: o.updateAccounted(done), finished: finished,
+			stored: !done.worthStoringOver(o.stored) && slices.Equal(finished, o.storedRanges),
+		})
 		set.end(o, ErrRevoked)
 	}
 	return drained, next

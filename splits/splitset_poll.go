@@ -76,10 +76,11 @@ func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Rejected entries come first;
-// unless Config.Unordered, nothing newer is handed out before them. handOut checks the lease itself:
-// timers fire late in a process that was paused.
+// under ByPartition nothing newer is handed out before them. handOut checks the lease itself: timers
+// fire late in a process that was paused.
 func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
-	if o.phase != reading || o.inflight > 0 && !set.cfg.Unordered {
+	strict := set.cfg.Ordering == ByPartition
+	if o.phase != reading || o.inflight > 0 && strict {
 		return nil
 	}
 	if !o.lease.Trusted(now) {
@@ -89,40 +90,42 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
 	if p, again := o.isolation.next(now); again {
 		b.redeliver(p)
-	} else if len(o.buffer) > 0 && set.maxNewEntries(o) > 0 && (set.cfg.Unordered || o.isolation.empty()) {
-		set.handOutNew(o, b, now)
-	} else {
+	} else if strict && !o.isolation.empty() || !set.handOutNew(o, b, now) {
 		set.delay(o)
+		set.wakeLoader(o)
+		set.endIfRolledBack(o)
 		return nil
+	}
+	if b.piece.deliveries == 0 {
+		set.leaveMemory(o, sizeOf(b.Entries))
 	}
 	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
 	set.cfg.Failures.handedOut(&b.inFlight, set)
 	if o.inflight++; o.inflight == 1 {
 		o.oldestSince = now
 	}
-	if set.cfg.Unordered {
+	if !strict {
 		set.enqueue(o)
 	}
 	return b
 }
 
-// maxNewEntries returns how many more entries of the split may be handed out.
-func (set *splitSet) maxNewEntries(o *ownedSplit) int {
-	if !set.cfg.Unordered {
-		return set.cfg.BatchSize
+// handOutNew fills the batch with entries that were not handed out before. It reports whether there
+// are any.
+func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) bool {
+	if o.lanes != nil {
+		set.takeFromLanes(o, b, now)
+	} else {
+		set.takeFromBuffer(o, b, now)
 	}
-	return min(set.cfg.BatchSize, set.cfg.CheckpointLimit-o.tracker.Pending(), set.cfg.MaxAhead-o.tracker.Ahead())
+	return len(b.Entries) > 0
 }
 
-func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) {
-	held, full := o.bytes, set.buffered >= set.cfg.FetchMax
-	entries, read := o.takeBuffered(set.maxNewEntries(o))
-	set.buffered -= held - o.bytes
-	span := o.tracker.Track(entries, read, now)
-	b.Entries, b.piece.refs = entries, make([]entryRef, len(entries))
-	for i := range entries {
-		b.piece.refs[i] = entryRef{span, i}
-	}
+// leaveMemory frees the room of entries that are not kept for their first hand-out any more.
+func (set *splitSet) leaveMemory(o *ownedSplit, size int) {
+	full := set.buffered >= set.cfg.FetchMax
+	o.bytes -= size
+	set.buffered -= size
 	switch {
 	case full && set.buffered < set.cfg.FetchMax:
 		set.wakeAllFetchers()
@@ -131,13 +134,61 @@ func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) {
 	}
 }
 
+// takeFromBuffer takes the next entries of the split.
+func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
+	limit := set.cfg.BatchSize
+	if set.cfg.Ordering == Unordered {
+		limit = min(limit, set.cfg.CheckpointLimit-o.tracker.Pending(), set.cfg.MaxAhead-o.tracker.Ahead())
+	}
+	for limit > 0 && len(o.buffer) > 0 && len(b.Entries) == 0 {
+		b.Entries, b.piece.refs = set.takeSpan(o, limit, now).unresolved()
+	}
+}
+
+// takeSpan takes up to limit entries off the buffer and tracks them.
+func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
+	entries, read := o.takeBuffered(limit)
+	span := o.tracker.Track(entries, read, now)
+	if len(o.finished) > 0 {
+		set.leaveMemory(o, o.skipFinished(span))
+	}
+	return span
+}
+
+// takeFromLanes moves entries from the buffer into their lanes, and takes the entries of lanes that
+// are free.
+func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
+	inPipeline := o.tracker.Pending() - o.lanes.waiting - o.isolation.followers
+	limit := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-inPipeline)
+	for len(b.piece.refs) == 0 && limit > 0 {
+		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
+		for len(o.buffer) > 0 && o.lanes.available < limit && ahead > 0 {
+			span := set.takeSpan(o, min(set.cfg.BatchSize, ahead), now)
+			span.owned = true // each batch has its own copy
+			o.lanes.add(span)
+			ahead -= span.size
+		}
+		if o.lanes.available == 0 {
+			set.unloadWaiting(o)
+			return
+		}
+		b.piece.refs, b.piece.lanes = o.lanes.take(limit, func(r entryRef) bool { return o.isolation.holdBack(r, 0) })
+	}
+	b.Entries = entriesOf(b.piece.refs)
+}
+
 // redeliver fills the batch with entries that were rejected.
 func (b *Batch) redeliver(p piece) {
 	b.piece = p
-	b.Entries = make([]Entry, len(p.refs))
-	for i, ref := range p.refs {
-		b.Entries[i] = ref.entry()
+	b.Entries = entriesOf(p.refs)
+}
+
+func entriesOf(refs []entryRef) []Entry {
+	entries := make([]Entry, len(refs))
+	for i, ref := range refs {
+		entries[i] = ref.entry()
 	}
+	return entries
 }
 
 // enqueue queues a split for Poll unless it is queued already. The lock is held.

@@ -109,6 +109,8 @@ type Granted struct {
 	// Attempts counts the takeovers of an expired lease without progress in between. It serves to
 	// find entries that crash the process.
 	Attempts int
+	// Finished are the ranges that were stored with Position.
+	Finished []Range
 	// Resolved is true if no position was stored, and Position was resolved from Start.
 	Resolved bool
 	// Deleted is the epoch of the last lease of this split that an operator deleted together with
@@ -129,6 +131,11 @@ type Commit struct {
 	// it is a lower bound if Position has no count. CountUnknown means that nothing more than
 	// Position.EntriesRead is known. Reset ignores it.
 	Accounted int64
+	// Finished are ranges behind the position, in the order of their offsets, of which all entries
+	// have been processed too: the next owner of the split skips them. A store may keep only the
+	// nearest ones. They replace the stored ones, unless the position is ignored; Reset deletes
+	// the stored ones.
+	Finished []Range
 }
 
 // Streams are the entries of splits.
@@ -136,6 +143,9 @@ type Streams interface {
 	// Fetch reads entries behind each cursor. The answers have the order of the cursors. An error
 	// concerns the whole request; it is ErrUnfinished if a smaller request might succeed.
 	Fetch(ctx context.Context, req FetchRequest) ([]Fetched, error)
+	// Load reads single entries by their offsets. The answers have the order of the requests. An
+	// error concerns all requests.
+	Load(ctx context.Context, reqs []LoadRequest) ([]Loaded, error)
 	// Peek describes the next entry behind each cursor. The answer is small even if the entries are
 	// large. The answers have the order of the cursors. An error concerns the whole request.
 	Peek(ctx context.Context, at []Cursor) ([]Peeked, error)
@@ -193,6 +203,20 @@ type Fetched struct {
 	// State is set if the cursor requested it and the store could read it.
 	State *State
 	// Err is set if this split alone could not be read, for example without permission.
+	Err error
+}
+
+// LoadRequest is a request for entries of one split.
+type LoadRequest struct {
+	Split   Split
+	Offsets []Offset
+}
+
+// Loaded is the answer for one LoadRequest.
+type Loaded struct {
+	// Entries are the entries that the stream still has, in the order of the offsets.
+	Entries []Entry
+	// Err is set if this split alone could not be read.
 	Err error
 }
 

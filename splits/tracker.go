@@ -16,20 +16,6 @@ type tracker struct {
 	ahead   int
 }
 
-// span is a sequence of consecutive entries: they were handed out together, or all of them are
-// resolved.
-type span struct {
-	entries     []Entry // nil when all of them are resolved
-	owned       bool    // nothing else refers to entries
-	first, last Offset
-	size        int
-	read        int64 // EntriesRead of the position before the first entry
-	resolved    []bool
-	open        int       // number of entries not resolved
-	passed      int       // entries at the front that are counted in tracker.done
-	since       time.Time // when they were handed out first
-}
-
 // newTracker returns a tracker that begins at a position up to which everything is resolved.
 func newTracker(done Position) *tracker { return &tracker{done: done} }
 
@@ -47,24 +33,12 @@ func (t *tracker) Track(entries []Entry, read int64, now time.Time) *span {
 	return s
 }
 
-// own copies the entries if something else refers to them, so that each can be dropped when it is
-// resolved.
-func (s *span) own() {
-	if !s.owned {
-		s.entries, s.owned = slices.Clone(s.entries), true
-	}
-}
-
 // Resolve marks entry i of the span as resolved. It has no effect if it is resolved already.
 func (t *tracker) Resolve(s *span, i int) {
-	if s.open == 0 || s.resolved[i] {
+	if s.isResolved(i) {
 		return
 	}
-	s.resolved[i] = true
-	if s.owned {
-		s.entries[i].Fields = nil
-	}
-	s.open--
+	s.resolve(i)
 	t.pending--
 	t.advance()
 	if s.open == 0 && s.passed < s.size {
@@ -77,7 +51,7 @@ func (t *tracker) advance() {
 	for len(t.spans) > 0 {
 		s := t.spans[0]
 		before := s.passed
-		for s.passed < s.size && (s.open == 0 || s.resolved[s.passed]) {
+		for s.passed < s.size && s.isResolved(s.passed) {
 			s.passed++
 		}
 		t.ahead -= s.passed - before
@@ -95,7 +69,7 @@ func (t *tracker) advance() {
 // compact drops the entries of a resolved span behind the first gap, and merges the span with
 // resolved neighbours.
 func (t *tracker) compact(s *span) {
-	s.entries, s.resolved = nil, nil
+	s.entries, s.resolved, s.sparse, s.unloaded = nil, nil, nil, nil
 	at, _ := slices.BinarySearchFunc(
 		t.spans,
 		s.first,
@@ -109,24 +83,11 @@ func (t *tracker) compact(s *span) {
 	}
 }
 
-// absorb extends a resolved span by the next one, if that is resolved too and no loss between them
-// is known. It reports whether it did.
-func (s *span) absorb(next *span) bool {
-	if s.open > 0 || next.open > 0 || next.read != addCount(s.read, s.size) {
-		return false
+// thin lets go of the memory of entries that are resolved behind a gap.
+func (t *tracker) thin() {
+	for _, s := range t.spans {
+		s.thin()
 	}
-	s.last = next.last
-	s.size += next.size
-	return true
-}
-
-// position returns the position behind the first n entries of the span, n > 0.
-func (s *span) position(n int) Position {
-	at := Position{Offset: s.last, EntriesRead: addCount(s.read, n)}
-	if n < s.size {
-		at.Offset = s.entries[n-1].Offset
-	}
-	return at
 }
 
 // Done returns the highest position up to which everything is resolved.
@@ -153,7 +114,7 @@ func (t *tracker) Oldest() (o Offset, since time.Time, open bool) {
 		return Offset{}, time.Time{}, false
 	}
 	s := t.spans[0]
-	return s.entries[s.passed].Offset, s.since, true
+	return s.entry(s.passed).Offset, s.since, true
 }
 
 // Shift adds lost entries to all counts behind offset: they were lost between offset and the first

@@ -140,9 +140,11 @@ func TestOneBadMessageDoesNotBlockOthers(t *testing.T) {
 		"ordered, with a hint": {partitions: 1, hints: true, duplicates: 499},
 		"ordered, without":     {partitions: 1, duplicates: 1000},
 		"unordered, with a hint": {
-			partitions: 1, hints: true, input: "unordered_processing: {enabled: true}", duplicates: 499,
+			partitions: 1, hints: true, input: "ordering: none", duplicates: 499,
 		},
-		"unordered, without": {partitions: 1, input: "unordered_processing: {enabled: true}", duplicates: 1000},
+		"unordered, without":  {partitions: 1, input: "ordering: none", duplicates: 1000},
+		"by key, with a hint": {partitions: 1, hints: true, input: "ordering: key", duplicates: 499},
+		"by key, without":     {partitions: 1, input: "ordering: key", duplicates: 1000},
 		"ordered, with wrong hints": {
 			partitions: 1, hints: true, duplicates: 1500,
 			processors: `[{mapping: 'root = if content() == "0-20" { deleted() }'}]`,

@@ -27,7 +27,7 @@ input:
     stream_name: topic-$ID
     consumer_group: group-$ID
     batch_size: $SIZE
-    unordered_processing: { enabled: $UNORDERED }
+    ordering: $ORDERING
 `
 
 // anyBatches returns tests that work with batches of any size.
@@ -58,45 +58,35 @@ func singleMessages() integration.StreamTestList {
 }
 
 // Two tests are missing. StreamTestReceiveBatchCount expects full batches, but the input hands out
-// what is there. StreamTestAtLeastOnceDelivery expects single messages to be committed, but the
-// input commits an offset: messages acknowledged beyond a gap are delivered again after a restart.
+// what is there. StreamTestCheckpointCapture expects that messages beyond a gap are delivered again
+// after a restart, but the input commits that they were acknowledged.
 func TestIntegrationStreams(t *testing.T) {
 	server := redistest.Start(t)
 	_, port, err := net.SplitHostPort(server.Addr())
 	require.NoError(t, err)
-	run := func(name string, suite integration.StreamTestList, inFlight int, unordered bool, partitions, size int) {
+	run := func(name string, suite integration.StreamTestList, inFlight int, ordering string, partitions, size int) {
 		t.Run(fmt.Sprintf("%s, %d in flight", name, inFlight), func(t *testing.T) {
 			t.Parallel()
 			suite.Run(t, template,
 				integration.StreamTestOptPort(port),
 				integration.StreamTestOptMaxInFlight(inFlight),
-				integration.StreamTestOptVarSet("UNORDERED", fmt.Sprint(unordered)),
+				integration.StreamTestOptVarSet("ORDERING", ordering),
 				integration.StreamTestOptVarSet("PARTITIONS", fmt.Sprint(partitions)),
 				integration.StreamTestOptVarSet("SIZE", fmt.Sprint(size)),
 			)
 		})
 	}
 	for _, inFlight := range []int{1, 10} {
-		for mode, unordered := range map[string]bool{"ordered": false, "unordered": true} {
-			run(mode, anyBatches(), inFlight, unordered, 4, 500)
-			run(mode+", one by one", singleMessages(), inFlight, unordered, 4, 1)
+		for _, ordering := range []string{"partition", "key", "none"} {
+			run("by "+ordering, anyBatches(), inFlight, ordering, 4, 500)
+			run("by "+ordering+", one by one", singleMessages(), inFlight, ordering, 4, 1)
 		}
 		// Here, many messages of a partition are in flight at the same time.
-		run(
-			"unordered, unacknowledged",
-			integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200)),
-			inFlight,
-			true,
-			4,
-			1,
-		)
-		run(
-			"unordered, one partition",
-			integration.StreamTests(integration.StreamTestCheckpointCapture()),
-			inFlight,
-			true,
-			1,
-			1,
-		)
+		for _, ordering := range []string{"key", "none"} {
+			unacked := integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200))
+			run("by "+ordering+", unacknowledged", unacked, inFlight, ordering, 4, 1)
+			once := integration.StreamTests(integration.StreamTestAtLeastOnceDelivery())
+			run("by "+ordering+", one partition", once, inFlight, ordering, 1, 1)
+		}
 	}
 }

@@ -85,6 +85,21 @@ func TestSeekSetsThePosition(t *testing.T) {
 	})
 }
 
+func TestSeekForgetsWhatWasProcessedBehindTheOffset(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.fill(t)
+		lease, _ := granted(t, s.leases(), "m1")
+		finished := []splits.Range{{First: splits.Offset{Millis: 13}, Last: splits.Offset{Millis: 14}}}
+		at := splits.Commit{Lease: lease, Position: position(11, 0, 2), Accounted: 2, Finished: finished}
+		require.NoError(t, s.leases().Commit(t.Context(), testTTL, []splits.Commit{at})[0])
+		_, g := granted(t, s.leases(), "m1")
+		assert.Equal(t, finished, g.Finished)
+		s.sought(t, "11")
+		_, g = granted(t, s.leases(), "m1")
+		assert.Empty(t, g.Finished, "the operator wants these entries again")
+	})
+}
+
 func TestSeekFencesTheHolderOfTheLease(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)

@@ -74,6 +74,7 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 				err = script.Unreadable(claimScript, reply.Value, err)
 			}
 			l.noteMirror(split, words.Word(5))
+			granted[i].Finished = l.finished(split, words.Word(8))
 		}
 		if err != nil {
 			granted[i] = splits.Granted{Err: fmt.Errorf("claiming partition %s: %w", split, err)}
@@ -106,6 +107,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 			c.Position.Offset.String(),
 			c.Position.EntriesRead,
 			c.Accounted,
+			encodeFinished(c.Finished),
 		)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
@@ -123,6 +125,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 			"",
 			splits.CountUnknown,
 			splits.CountUnknown,
+			"",
 		)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
@@ -138,6 +141,7 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) 
 		c.Position.Offset.String(),
 		c.Position.EntriesRead,
 		splits.CountUnknown,
+		"",
 	)
 	return l.underLease(ctx, "resetting", []script.Call{call}, func(int) splits.Split { return c.Lease.Split })[0]
 }
@@ -173,6 +177,7 @@ func (l *Leases) positionCall(
 	lease splits.Lease,
 	offset string,
 	read, accounted int64,
+	finished string,
 ) script.Call {
 	return s.Call(
 		keys,
@@ -184,6 +189,7 @@ func (l *Leases) positionCall(
 		offset,
 		max(read, splits.CountUnknown),
 		max(accounted, splits.CountUnknown),
+		finished,
 	)
 }
 
@@ -243,7 +249,7 @@ func fence(moved string) error {
 	return splits.ErrFenced
 }
 
-// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved".
+// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done".
 func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err
@@ -261,6 +267,18 @@ func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	g.Resolved = words.Word(7) == "1"
 	g.Deleted, err = words.Number(6)
 	return g, err
+}
+
+// finished decodes the finished ranges of a lease. It ignores damaged ranges, since without them
+// messages are only delivered again.
+func (l *Leases) finished(split splits.Split, text string) []splits.Range {
+	ranges, err := decodeFinished(text)
+	if err != nil {
+		l.warn(split, fmt.Sprintf("the lease %s is damaged: %v. Messages that were processed before may be "+
+			"delivered again", l.key(split), err))
+		return nil
+	}
+	return ranges
 }
 
 // noteMirror warns of a Redis consumer group that rafka did not create.

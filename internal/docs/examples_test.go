@@ -33,7 +33,7 @@ var scenarios = []struct {
 	{"quickstart on a server", []string{"quickstart.yaml"}, quickstartOnAServer},
 	{"consumers share and take over", []string{"produce.yaml", "consume.yaml"}, consumersShareAndTakeOver},
 	{"fanout", []string{"produce.yaml", "fanout.yaml"}, fanoutRoutesInOrder},
-	{"unordered", []string{"produce.yaml", "unordered.yaml"}, unorderedMissesNothing},
+	{"by key", []string{"produce.yaml", "by-key.yaml"}, byKeyKeepsTheOrderOfCustomers},
 }
 
 func TestExamplesRun(t *testing.T) {

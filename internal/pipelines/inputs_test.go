@@ -44,10 +44,14 @@ func (g *generator) rafka(topic int, short bool) object {
 	if short { // the last of several members has to notice the others soon
 		fields["heartbeat_interval"] = "100ms"
 	}
-	if d.chance(30) {
+	switch {
+	case d.chance(30):
 		g.reorders = true
-		g.plan.use("setting", "unordered_processing")
-		fields["unordered_processing"] = object{"enabled": true, "checkpoint_limit": d.between(1, 60)}
+		g.plan.use("setting", "ordering: none")
+		fields["ordering"], fields["checkpoint_limit"] = "none", d.between(1, 60)
+	case d.chance(40):
+		g.plan.use("setting", "ordering: key")
+		fields["ordering"], fields["checkpoint_limit"] = "key", d.between(1, 60)
 	}
 	if d.chance(6) {
 		g.plan.skipsRejected = true

@@ -32,6 +32,11 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 			time.Now().After(o.graceUntil) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, m.committed.Offset)
 		}
+		// A member that could not check the stream when it claimed the split does not skip what is
+		// finished.
+		if o.plan.gentle && m.owner == owner && !stale && r.present && m.isFinished(r.offset) {
+			o.violated(b.Split.Key, "%s is handed out at %v, but is committed as finished", id, r.offset)
+		}
 		if m.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
 			o.checkOrder(m, r, inBatch)
 			m.highestDelivered[r.key] = max(m.highestDelivered[r.key], r.number)
@@ -43,7 +48,7 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 // checkOrder checks that every earlier record of the key is acknowledged or in the same batch, and
 // that first deliveries ascend. The caller holds the lock.
 func (o *oracle) checkOrder(m *splitModel, r *record, inBatch map[*record]bool) {
-	if o.plan.unordered || r.stray || !r.present {
+	if o.plan.ordering == splits.Unordered || r.stray || !r.present {
 		return
 	}
 	if !r.handed && !r.acked && m.highestDelivered[r.key] > r.number {

@@ -177,7 +177,7 @@ func (o *oracle) checkPosition(m *splitModel, down bool) {
 			state.Position.Offset,
 		)
 	}
-	m.committed = state.Position
+	m.committed, m.finished = state.Position, state.Finished
 	for m.ackedPrefix < len(m.entries) {
 		r := m.entries[m.ackedPrefix]
 		if !r.acked && m.leaseRestored && r.offset.Compare(m.committed.Offset) <= 0 {
@@ -198,6 +198,28 @@ func (o *oracle) checkPosition(m *splitModel, down bool) {
 			r.offset,
 		)
 	}
+	o.checkFinished(m)
+}
+
+// checkFinished checks the records that were committed as finished behind the position. The caller
+// holds the lock.
+func (o *oracle) checkFinished(m *splitModel) {
+	for _, r := range m.entries[m.ackedPrefix:] {
+		switch {
+		case r.acked || !m.isFinished(r.offset):
+		case m.leaseRestored:
+			m.hide(r)
+		default:
+			o.violated(m.split.Key, "%s at %v is committed as finished, but was never acknowledged", r.id, r.offset)
+		}
+	}
+}
+
+// isFinished reports whether the store has the offset in a finished range.
+func (m *splitModel) isFinished(at splits.Offset) bool {
+	return slices.ContainsFunc(m.finished, func(r splits.Range) bool {
+		return !at.Before(r.First) && !r.Last.Before(at)
+	})
 }
 
 // checkRelease checks a release that the store accepted. The caller holds the lock.

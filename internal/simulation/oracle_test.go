@@ -73,6 +73,7 @@ type splitModel struct {
 	newestReadable bool            // the newest entry is newer than the last damage, at an offset that was unread
 	rewindSeen     bool            // the owner has seen that the stream ends before received
 	committed      splits.Position // as stored
+	finished       []splits.Range  // as stored with it
 	// received is how far the owner has read; requested also includes replies that are still in
 	// flight. A stream that lost entries, on a server whose clock went back too, can assign lower
 	// offsets to new entries. An owner that did not see the stream in between can't distinguish
@@ -199,7 +200,7 @@ func (o *oracle) resync(s splits.Split) {
 		m.entries = append(m.entries, r)
 	}
 	state, ok := o.store.Lease(groupName, s)
-	m.committed = state.Position
+	m.committed, m.finished = state.Position, state.Finished
 	m.leaseRestored = m.leaseRestored || m.epoch != state.Epoch
 	m.owner, m.epoch, m.claimed = state.Owner, state.Epoch, ok
 }

@@ -1,13 +1,19 @@
 package simulation
 
-import "time"
+import (
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+)
 
 // plan is the setup of a schedule.
 type plan struct {
 	members, partitions, producers, shards int
 	ttl, heartbeat, commitEvery            time.Duration
 	sampleEvery                            time.Duration
-	unordered, skipNacked, failOnLoss      bool
+	ordering                               splits.Ordering
+	lanes                                  int
+	skipNacked, failOnLoss                 bool
 	latest                                 bool // start_offset
 	static                                 bool // members keep their names when they restart
 	gentle                                 bool // members only join, leave and crash; no other fault
@@ -26,8 +32,9 @@ func newPlan(l rng) plan {
 	r := l.of("plan").rand()
 	p := plan{
 		members: 4 + r.IntN(10), partitions: 16 + r.IntN(40), producers: 1 + r.IntN(3), shards: 1 + r.IntN(4),
-		ttl:       time.Duration(500+r.IntN(1500)) * time.Millisecond,
-		unordered: r.IntN(4) == 0, latest: r.IntN(4) == 0,
+		ttl:      time.Duration(500+r.IntN(1500)) * time.Millisecond,
+		ordering: []splits.Ordering{splits.ByPartition, splits.ByPartition, splits.ByKey, splits.Unordered}[r.IntN(4)],
+		lanes:    1 + r.IntN(12), latest: r.IntN(4) == 0,
 		batchSize: 1 + r.IntN(12), keys: 3 + r.IntN(20),
 		failRate: 0.05 + 0.3*r.Float64(), pace: time.Duration(30+r.IntN(120)) * time.Millisecond,
 		produceEvery: time.Duration(30+r.IntN(120)) * time.Millisecond,

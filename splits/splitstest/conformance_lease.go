@@ -45,6 +45,38 @@ var leaseScenarios = []scenario{
 		assert.Greater(s, second.Epoch, first.Epoch)
 		assert.Equal(s, splits.Position{Offset: splits.Offset{Millis: 7}, EntriesRead: 3}, granted.Position)
 	}},
+	{"FinishedRangesAreStoredWithThePosition", func(s *scene) {
+		at := func(ms uint64) splits.Position {
+			return splits.Position{Offset: splits.Offset{Millis: ms}, EntriesRead: 1}
+		}
+		ranges := func(ms ...uint64) (all []splits.Range) {
+			for _, m := range ms {
+				all = append(all, splits.Range{First: splits.Offset{Millis: m}, Last: splits.Offset{Millis: m, Seq: 4}})
+			}
+			return all
+		}
+		lease, granted := s.claim("a", long, s.plain())
+		assert.Empty(s, granted.Finished)
+		commit := func(at splits.Position, finished []splits.Range, want []splits.Range) {
+			s.Helper()
+			require.NoError(s, s.single(s.leases.Commit(s.Context(), long, []splits.Commit{
+				{Lease: lease, Position: at, Accounted: splits.CountUnknown, Finished: finished},
+			})))
+			require.NoError(s, s.renew(long, lease))
+			lease, granted = s.claim("a", long, s.plain())
+			assert.Equal(s, want, granted.Finished)
+		}
+		commit(at(7), ranges(9, 12), ranges(9, 12))
+		commit(at(7), ranges(9, 12, 15), ranges(9, 12, 15))
+		commit(at(6), ranges(9), ranges(9, 12, 15)) // a late request
+		commit(at(8), ranges(12), ranges(12))
+		require.NoError(s, s.release(lease))
+		lease, granted = s.claim("b", long, s.plain())
+		assert.Equal(s, ranges(12), granted.Finished)
+		require.NoError(s, s.reset(long, lease, at(8)))
+		_, granted = s.claim("b", long, s.plain())
+		assert.Empty(s, granted.Finished, "the offsets may be those of other entries now")
+	}},
 	{"OwnerIsGrantedAgainUnderANewEpoch", func(s *scene) {
 		first, _ := s.claim("a", short, s.plain())
 		second, _ := s.claim("a", long, s.plain())

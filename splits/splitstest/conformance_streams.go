@@ -25,6 +25,26 @@ var logScenarios = []scenario{
 		assert.Equal(s, offsets[2:], s.offsetsAfter(offsets[0]))
 		assert.Equal(s, offsets[2:], s.offsetsAfter(offsets[1]))
 	}},
+	{"LoadReadsSingleEntriesThatStillExist", func(s *scene) {
+		all := s.create(2)
+		first, second := s.fill(all[0], 5), s.fill(all[1], 2)
+		s.Delete(all[0], first[2])
+		loaded, err := s.log.Load(s.Context(), []splits.LoadRequest{
+			{Split: all[0], Offsets: []splits.Offset{first[0], first[2], first[4], first[4].Next()}},
+			{Split: all[1], Offsets: second[1:]},
+			{Split: s.plain(), Offsets: first[:1]}, // the stream does not exist
+		})
+		require.NoError(s, err)
+		require.Len(s, loaded, 3)
+		assert.Equal(s, []splits.Offset{first[0], first[4]}, offsetsOf(loaded[0].Entries))
+		assert.Equal(s, second[1:], offsetsOf(loaded[1].Entries))
+		assert.Empty(s, loaded[2].Entries)
+		fetched := s.fetch(splits.FetchRequest{Cursors: cursors(all[1]), Count: 10})
+		assert.Equal(s, fetched[0].Entries[1:], loaded[1].Entries)
+		for _, one := range loaded {
+			assert.NoError(s, one.Err)
+		}
+	}},
 	{"FieldsComeAsTheyWereWritten", func(s *scene) {
 		fields := []string{
 			"b",

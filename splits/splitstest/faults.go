@@ -26,6 +26,7 @@ const (
 	Reset   Method = "Reset"
 	Release Method = "Release"
 	Fetch   Method = "Fetch"
+	Load    Method = "Load"
 	Peek    Method = "Peek"
 	State   Method = "State"
 	Count   Method = "Count"

@@ -214,6 +214,20 @@ func (l *faultyStreams) Fetch(ctx context.Context, req splits.FetchRequest) ([]s
 	return fetched, nil
 }
 
+func (l *faultyStreams) Load(ctx context.Context, reqs []splits.LoadRequest) ([]splits.Loaded, error) {
+	call := Call{Method: Load}
+	for _, req := range reqs {
+		call.Splits = append(call.Splits, req.Split)
+	}
+	var loaded []splits.Loaded
+	var err error
+	apply := func(ctx context.Context) { loaded, err = l.inner.Load(ctx, reqs) }
+	if fault := l.faults.run(ctx, call, apply); fault != nil {
+		return nil, fault
+	}
+	return loaded, err
+}
+
 func (l *faultyStreams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	call := Call{Method: Peek}
 	for _, cursor := range at {

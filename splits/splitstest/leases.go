@@ -28,6 +28,7 @@ type leaseRecord struct {
 	attempts     int
 	claimed      splits.Offset // the position when attempts was counted
 	moved        moved
+	finished     []splits.Range
 }
 
 // moved records that an operator ended a lease: err is the error of requests under that epoch.
@@ -44,6 +45,7 @@ type LeaseState struct {
 	Epoch     uint64
 	Remaining time.Duration
 	Position  splits.Position
+	Finished  []splits.Range
 	Attempts  int
 }
 
@@ -57,6 +59,7 @@ func (s *Store) Lease(group string, split splits.Split) (LeaseState, bool) {
 		Epoch:     r.epoch,
 		Remaining: millis(r.expires - s.now()),
 		Position:  r.position,
+		Finished:  r.finished,
 		Attempts:  r.attempts,
 	}, ok
 }
@@ -101,6 +104,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 		Epoch:    r.epoch,
 		Position: r.position,
 		Attempts: r.attempts,
+		Finished: r.finished,
 		Resolved: !stored,
 		Deleted:  l.store.state.deleted[key],
 	}
@@ -147,7 +151,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 	for i, commit := range commits {
 		errs[i] = l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
 			r.extend(ttl, now)
-			r.advance(commit.Position)
+			r.advance(commit)
 		})
 	}
 	return errs
@@ -166,7 +170,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
 	return l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
 		r.extend(ttl, now)
-		r.position = commit.Position
+		r.position, r.finished = commit.Position, nil
 	})
 }
 
@@ -200,13 +204,17 @@ func (l *Leases) held(ctx context.Context, lease splits.Lease, change func(r *le
 	return nil
 }
 
-// advance stores a position unless it is lower than the stored one. At the same offset a known
-// count is kept.
-func (r *leaseRecord) advance(to splits.Position) {
-	if to.Offset.Before(r.position.Offset) || to.Offset == r.position.Offset && to.EntriesRead == splits.CountUnknown {
+// advance stores a position, and what is finished behind it, unless the position is lower than the
+// stored one. At the same offset a known count is kept.
+func (r *leaseRecord) advance(c splits.Commit) {
+	to := c.Position
+	if to.Offset.Before(r.position.Offset) {
 		return
 	}
-	r.position = to
+	r.finished = c.Finished
+	if to.Offset != r.position.Offset || to.EntriesRead != splits.CountUnknown {
+		r.position = to
+	}
 }
 
 func (r *leaseRecord) extend(ttl time.Duration, now int64) {

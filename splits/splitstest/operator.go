@@ -13,7 +13,7 @@ func (s *Store) Seek(group string, split splits.Split, to splits.Position) {
 	if r.owner != "" {
 		r.moved = moved{splits.ErrMoved, r.epoch}
 	}
-	r.owner, r.expires, r.attempts, r.position = "", 0, 0, to
+	r.owner, r.expires, r.attempts, r.position, r.finished = "", 0, 0, to, nil
 	r.epoch = s.nextNumber(r.epoch)
 	s.state.leases[key] = r
 	s.hint(groupKey{split.Topic, group})

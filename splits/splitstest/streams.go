@@ -40,6 +40,31 @@ func (l *Streams) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.
 	}
 }
 
+// Load implements splits.Streams.
+func (l *Streams) Load(ctx context.Context, reqs []splits.LoadRequest) ([]splits.Loaded, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	all := make([]splits.Loaded, len(reqs))
+	for i, req := range reqs {
+		if all[i].Err = l.store.broken[req.Split.Key]; all[i].Err != nil {
+			continue
+		}
+		st := l.store.state.streams[req.Split.Key]
+		for _, at := range req.Offsets {
+			if st == nil {
+				break
+			}
+			if found := st.after(at.Prev(), 1); len(found) > 0 && found[0].Offset == at {
+				all[i].Entries = append(all[i].Entries, found[0])
+			}
+		}
+	}
+	return all, nil
+}
+
 // Peek implements splits.Streams.
 func (l *Streams) Peek(ctx context.Context, at []splits.Cursor) ([]splits.Peeked, error) {
 	if err := ctx.Err(); err != nil {

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts,
---          claim_offset, mirror, moved (see moved.lua)
+--          claim_offset, mirror, moved (see moved.lua), done (ranges, see finished.go)
 -- ARGV     1 owner: the member, or its incarnation
 --          2 ttl in ms
 --          3 group
@@ -14,6 +14,7 @@
 -- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
 --             deleted (the epoch under which an operator deleted the topic, or 0)
 --             resolved (1: no offset was stored)
+--             done (the ranges behind the offset of which all entries are finished)
 --          HELD owner remaining_ms
 --          an error of the class of the command that failed, naming the key
 
@@ -48,7 +49,7 @@ end
 
 local now = now_ms()
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
-  'moved', 'accounted')
+  'moved', 'accounted', 'done')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -94,4 +95,4 @@ if mirror ~= h[9] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)
 end
 return {'OK', epoch, offset, read, text(attempts), mirror, string.match(h[10] or '', '^delete (%d+)') or '0',
-  h[5] and '0' or '1'}
+  h[5] and '0' or '1', h[5] and h[12] or ''}

@@ -13,6 +13,7 @@
 --          6 offset, or empty
 --          7 read
 --          8 accounted, or -1: the same as read
+--          9 the ranges behind the offset of which all entries are finished
 -- Replies  OK mirror (ours, foreign, or empty: none or not checked)
 --          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
@@ -38,7 +39,7 @@ end
 if offset == stored and read == '-1' then
   read = h[4] or read -- the same offset: a known count stays known
 end
-redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted)
+redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted, 'done', ARGV[9])
 
 if h[5] == 'foreign' then
   return {'OK', 'foreign'} -- the next claim checks it again

@@ -29,7 +29,7 @@ end
 
 keep(KEYS[2], ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl), 'offset', offset, 'read', read,
-  'accounted', accounted)
+  'accounted', accounted, 'done', '')
 
 local mirror = mirror_move(KEYS[1], group, offset, read, accounted)
 if mirror ~= h[3] then
