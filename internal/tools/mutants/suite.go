@@ -40,8 +40,14 @@ var (
 	}
 )
 
+// These suites have no random schedules.
+var (
+	lanes = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished)"}
+	admin = &suite{name: "admin", folder: "internal/admin", run: "^TestSeek"}
+)
+
 // suites are the suites that a mutant can name.
-var suites = []*suite{simulation, conformance, pipelines}
+var suites = []*suite{simulation, conformance, pipelines, lanes, admin}
 
 const (
 	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed
