@@ -146,6 +146,26 @@ output:
 	return name, e.checkLength(ctx, name, partitions, n)
 }
 
+// plain writes n messages with some keys to a new plain stream, and returns its name.
+func (e *environment) plain(ctx context.Context, n, keys int) (string, error) {
+	name := e.name("plain")
+	p, err := e.start(e.rafka, generate(n, 500)+fmt.Sprintf(`
+output:
+  rafka: {url: $URL, stream_name: %s, key: '${! counter() %% %d }'}
+`, name, keys))
+	if err != nil {
+		return "", err
+	}
+	if err := p.wait(ctx); err != nil {
+		return "", fmt.Errorf("filling %s: %w", name, err)
+	}
+	length, err := e.redis.XLen(ctx, name).Result()
+	if err == nil && length != int64(n) {
+		err = fmt.Errorf("%s has %d entries, but %d were written", name, length, n)
+	}
+	return name, err
+}
+
 // generate returns an input of n messages of 256 bytes.
 func generate(n, batch int) string {
 	return fmt.Sprintf(`
