@@ -82,10 +82,10 @@ func (c *claimer) sendClaims(ctx context.Context, node string, claims []Claim) {
 
 // start returns where to begin a split that has no committed position. A split that was added after
 // the group was created, or that this member owned before (its position was lost), starts at its
-// first entry even under Latest.
+// first entry even under Latest or Adopt.
 func (c *claimer) start(s Split, initial int) Start {
 	if c.claimOf(s).wasOwned || s.Partition >= initial {
-		if c.cfg.Start.IsLatest() {
+		if c.cfg.Start.IsLatest() || c.cfg.Start.IsAdopt() {
 			return Earliest()
 		}
 	}
@@ -120,10 +120,10 @@ func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswer
 			continue
 		}
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
-		grants = append(
-			grants,
-			grant{lease: lease, at: g.Position, finished: g.Finished, deleted: g.Deleted, resolved: g.Resolved},
-		)
+		grants = append(grants, grant{
+			lease: lease, at: g.Position, finished: g.Finished, deleted: g.Deleted, resolved: g.Resolved,
+			adopting: g.Adopting,
+		})
 	}
 	if wait == 0 {
 		delete(c.backoffs, node)
@@ -135,6 +135,9 @@ func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswer
 			c.health.fail(task{taskSplit, s.Key}, claimed.stopped)
 		}
 		added = append(added, c.set.add(claimed))
+		if claimed.adopting != "" {
+			c.cfg.Observer.Adopting(s, claimed.adopting)
+		}
 		c.rebalance.Added = append(c.rebalance.Added, s)
 	}
 	return added

@@ -72,6 +72,7 @@ func (c *claimer) releaseNow(ctx context.Context, drained []drainedSplit) {
 		c.health.forget(d.lease.Split)
 	}
 	c.commitLast(ctx, drained)
+	c.settleLast(ctx, drained)
 	c.cfg.Leases.Release(ctx, leases) // a lease that could not be released expires
 }
 
@@ -105,6 +106,28 @@ func (c *claimer) commitLast(ctx context.Context, drained []drainedSplit) {
 		}
 		if open = again; len(open) > 0 {
 			_ = sleepOr(ctx, backoff.NextBackOff(), nil)
+		}
+	}
+}
+
+// settleLast acknowledges in the foreign groups what was processed since the committer did. Entries
+// whose acknowledgement fails are handed out again by the next owner.
+func (c *claimer) settleLast(ctx context.Context, drained []drainedSplit) {
+	var open []Settlement
+	from := map[Split]string{}
+	for _, d := range drained {
+		if d.adopting != "" {
+			open, from[d.lease.Split] = append(open, d.settlement.parts()...), d.adopting
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	for i, answer := range c.cfg.Adoptions.Settle(ctx, open) {
+		s := open[i].Lease.Split
+		if answer.Err == nil && answer.Pending == 0 && from[s] != "" {
+			c.cfg.Observer.Adopted(s, from[s])
+			delete(from, s)
 		}
 	}
 }

@@ -13,6 +13,7 @@ type grant struct {
 	finished []Range
 	deleted  uint64 // Granted.Deleted
 	resolved bool   // Granted.Resolved
+	adopting string // Granted.Adopting
 }
 
 // claimedSplit is a granted split with the position from which it is read.
@@ -22,7 +23,8 @@ type claimedSplit struct {
 	finished     []Range // see Granted
 	lastState    State
 	fingerprints fingerprints
-	stopped      error // why the split must not be read; nil if it may
+	stopped      error  // why the split must not be read; nil if it may
+	adopting     string // Granted.Adopting
 }
 
 // resumeAll decides for each granted split where it is read on, and returns the splits that can be
@@ -96,7 +98,9 @@ func (c *claimer) claimAgain(l Lease, err error) {
 // Config.FailOnLoss, returns a split that is stopped. The reset happens under the new epoch, so
 // that no late commit of an older position can undo it.
 func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) (claimedSplit, *Loss, error) {
-	split := claimedSplit{lease: g.lease, at: g.at, lastState: m.lastState, fingerprints: m.fingerprints}
+	split := claimedSplit{
+		lease: g.lease, at: g.at, lastState: m.lastState, fingerprints: m.fingerprints, adopting: g.adopting,
+	}
 	switch {
 	case s.Err != nil && m.rolledBack:
 		return split, nil, s.Err

@@ -99,12 +99,16 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	defer cancel()
 	var commits []Commit
 	var leases []Lease
+	var settlements []Settlement
 	for _, task := range due {
-		if task.position != nil {
+		switch {
+		case task.settlement != nil:
+			settlements = append(settlements, task.settlement.parts()...)
+		case task.position != nil:
 			commits = append(commits, Commit{
 				Lease: task.lease, Position: *task.position, Accounted: task.accounted, Finished: task.finished,
 			})
-		} else {
+		default:
 			leases = append(leases, task.lease)
 		}
 	}
@@ -122,6 +126,32 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 		for i, err := range c.cfg.Leases.Renew(ctx, c.cfg.TTL, leases) {
 			failed = cmp.Or(failed, c.handleAnswer(leases[i], nil, sent, err))
 		}
+	}
+	return cmp.Or(failed, c.settle(ctx, settlements))
+}
+
+// settle acknowledges entries in foreign groups, and returns the first error after which the outcome
+// is unknown. What failed for a split, and everything after it, is acknowledged again.
+func (c *committer) settle(ctx context.Context, settlements []Settlement) (failed error) {
+	if len(settlements) == 0 {
+		return nil
+	}
+	stopped := map[Split]bool{}
+	for i, answer := range c.cfg.Adoptions.Settle(ctx, settlements) {
+		lease := settlements[i].Lease
+		switch {
+		case stopped[lease.Split]:
+			continue
+		case answer.Err == nil:
+			if from := c.set.settled(lease, len(settlements[i].Done), answer.Pending); from != "" {
+				c.cfg.Observer.Adopted(lease.Split, from)
+			}
+		case errors.Is(answer.Err, ErrFenced):
+			c.set.fenced(lease, causeOf(answer.Err))
+		default:
+			failed = cmp.Or(failed, answer.Err)
+		}
+		stopped[lease.Split] = answer.Err != nil
 	}
 	return failed
 }

@@ -8,6 +8,8 @@ type Config struct {
 	Group   Group
 	Leases  Leases
 	Streams Streams
+	// Adoptions is required only if splits can be adopted from foreign groups.
+	Adoptions Adoptions
 	// FetchGroup names the server, or the part of it, that one fetch request can span. Nil: all
 	// splits are in one fetch group.
 	FetchGroup func(Split) string

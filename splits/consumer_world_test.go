@@ -122,9 +122,17 @@ func (m *member) count() int { return see(m, func() int { return len(m.got) }) }
 func (w *world) join(name string, change ...func(*splits.Config, *member)) *member {
 	m := &member{w: w, faults: &splitstest.Faults{}, done: make(chan struct{})}
 	cfg := splits.Config{
-		Group: m.faults.Group(w.store.Group("orders", "g")), Leases: m.faults.Leases(w.store.Leases("g")),
-		Streams: m.faults.Streams(w.store.Streams()), Member: name, TTL: ttl, Heartbeat: heartbeat, Observer: m,
-		OrderKey: func(e splits.Entry) string { return field(e, "rafka_key") },
+		Group:   m.faults.Group(w.store.Group("orders", "g")),
+		Leases:  m.faults.Leases(w.store.Leases("g")),
+		Streams: m.faults.Streams(w.store.Streams()),
+		Adoptions: m.faults.Adoptions(
+			w.store.Adoptions("g"),
+		),
+		Member:    name,
+		TTL:       ttl,
+		Heartbeat: heartbeat,
+		Observer:  m,
+		OrderKey:  func(e splits.Entry) string { return field(e, "rafka_key") },
 	}
 	for _, c := range change {
 		c(&cfg, m)

@@ -86,6 +86,7 @@
 //   - The committer stores positions and renews leases.
 //   - The auditor samples the lag and detects streams that were replaced.
 //   - The counter counts entries where the lag is not known otherwise.
+//   - The adopter reads what is pending in foreign groups whose splits are adopted.
 //   - The loader loads entries again that waited long for their turn.
 //   - A fetcher for each fetch group reads.
 //

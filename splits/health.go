@@ -56,13 +56,14 @@ const (
 	taskRead   // of one fetch group
 	taskSample
 	taskSplit // reading one split
+	taskAdopt // reading the pending entries of one split
 	taskLoad  // on one node
 )
 
 // part returns the part that fails if the task does.
 func (t task) part() Part {
 	switch t.kind {
-	case taskSplit:
+	case taskSplit, taskAdopt:
 		return Part{PartSplit, t.name}
 	case taskMember:
 		return Part{PartMember, t.name}
@@ -151,8 +152,11 @@ func (h *health) ok(t task) {
 	}
 }
 
-// forget drops the problem of a split that is not owned any more.
-func (h *health) forget(s Split) { h.ok(task{taskSplit, s.Key}) }
+// forget drops the problems of a split that is not owned any more.
+func (h *health) forget(s Split) {
+	h.ok(task{taskSplit, s.Key})
+	h.ok(task{taskAdopt, s.Key})
+}
 
 // storeFailing reports whether a task fails that concerns the whole store. The lock is held.
 func (h *health) storeFailing() bool {

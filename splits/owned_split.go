@@ -19,6 +19,7 @@ type ownedSplit struct {
 	deliveryState
 	commitState
 	countState
+	adoption *adoption // nil if the split is not being adopted
 }
 
 // phase is the phase of an ownedSplit.
@@ -108,8 +109,11 @@ func newOwnedSplit(lease Lease, at Position, i isolation) *ownedSplit {
 
 // oldest returns the first entry that was fetched and is not resolved.
 func (o *ownedSplit) oldest() (Offset, bool) {
-	if first, _, ok := o.tracker.Oldest(); ok {
+	if first, _, ok := o.oldestHandedOut(); ok {
 		return first, true
+	}
+	if !o.adoption.empty() {
+		return o.adoption.buffer[0].Offset, true
 	}
 	if len(o.buffer) > 0 {
 		return o.buffer[0].entries[0].Offset, true

@@ -14,7 +14,7 @@ func (o *ownedSplit) mayReturnEntries() bool { return o.backlogged || o.answered
 
 // canFetch reports whether a request for the split can be made now.
 func (o *ownedSplit) canFetch() bool {
-	return o.phase == reading && !o.fetching && !o.rolledBack && o.stopped == nil
+	return o.phase == reading && !o.fetching && !o.rolledBack && o.stopped == nil && !o.adoption.blocks()
 }
 
 // pause delays the next fetch of the split by a time that grows until the split can be read again.

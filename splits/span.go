@@ -19,6 +19,7 @@ type span struct {
 	open        int       // number of entries not resolved
 	passed      int       // entries at the front that are counted in tracker.done
 	since       time.Time // when they left the buffer
+	adopted     bool      // they are tracked by an adoption
 }
 
 // sparseEntry is an entry of a sparse span that is not resolved.

@@ -23,11 +23,13 @@ type splitSet struct {
 	closed           bool
 	stalled          bool                   // the Observer has received Stalled
 	memories         map[Split]streamMemory // of splits whose lease was lost
+	adopting         int                    // number of splits that are being adopted
 	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
 
 	readable    signal            // for Poll: something may be ready
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
+	pagesWanted signal            // for the adopter: there may be pending entries to read
 	loadWanted  signal            // for the loader: there is something to load
 	room        map[string]signal // for the fetcher of each fetch group: there is something to fetch
 }
@@ -42,6 +44,7 @@ func newSplitSet(cfg Config) *splitSet {
 		readable:    newSignal(),
 		changed:     newSignal(),
 		countWanted: newSignal(),
+		pagesWanted: newSignal(),
 		loadWanted:  newSignal(),
 	}
 }
@@ -59,6 +62,11 @@ func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	}
 	delete(set.memories, c.lease.Split)
 	set.splits[c.lease.Split] = o
+	if c.adopting != "" {
+		o.adoption = newAdoption(c.adopting, c.at.Offset)
+		set.adopting++
+		set.wakeAdopter()
+	}
 	set.wakeFetcher(c.lease.Split)
 	return o
 }
@@ -75,6 +83,10 @@ func (set *splitSet) end(o *ownedSplit, cause error) {
 		delete(set.splits, o.lease.Split)
 	}
 	o.isolation = isolation{}
+	if o.adoption.active() {
+		o.adoption.ended = true
+		set.adopting--
+	}
 	o.cancel(cause)
 	set.wakeAllFetchers() // the other splits may use more of the common buffer now
 }
@@ -131,6 +143,7 @@ func (set *splitSet) wakeFetcher(s Split) {
 	if room := set.room[set.cfg.FetchGroup(s)]; room != nil {
 		room.raise()
 	}
+	set.wakeAdopter()
 }
 
 // wakeAllFetchers wakes all fetchers. The lock is held.
@@ -138,6 +151,7 @@ func (set *splitSet) wakeAllFetchers() {
 	for _, room := range set.room {
 		room.raise()
 	}
+	set.wakeAdopter()
 }
 
 // roomSignal returns the signal that wakes the fetcher of a fetch group.

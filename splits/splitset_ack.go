@@ -73,7 +73,7 @@ func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Va
 // resolve marks all entries of a batch as resolved.
 func (set *splitSet) resolve(b *Batch) {
 	for _, ref := range b.piece.refs {
-		b.owned.tracker.Resolve(ref.span, ref.index)
+		b.owned.resolve(ref)
 	}
 }
 

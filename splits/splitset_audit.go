@@ -54,7 +54,7 @@ func (set *splitSet) snapshots() []splitSnapshot {
 			snap.lastState.Exists = true // otherwise nothing could have been read
 		}
 		snap.oldest, _ = o.oldest()
-		_, snap.since, _ = o.tracker.Oldest()
+		_, snap.since, _ = o.oldestHandedOut()
 		snap.bound = set.cfg.Ordering != ByPartition && o.tracker.Ahead() >= set.cfg.MaxAhead
 		snapshots = append(snapshots, snap)
 	}
@@ -109,7 +109,7 @@ func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 	}
 	var shortest time.Duration
 	for _, o := range set.splits {
-		if len(o.buffer) == 0 && o.lanes.empty() {
+		if len(o.buffer) == 0 && o.lanes.empty() && o.adoption.empty() {
 			continue
 		}
 		if o.inflight == 0 || now.Sub(o.oldestSince) < stallAfter {

@@ -13,6 +13,8 @@ type commitTask struct {
 	// accounted and finished go with position, see Commit.
 	accounted int64
 	finished  []Range
+	// settlement, if set, is sent instead of a commit or a renewal.
+	settlement *Settlement
 }
 
 // on returns the split of the task.
@@ -36,9 +38,12 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
 		case progress && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
-			all = append(all, commitTask{o, o.lease, &done, accounted, finished})
+			all = append(all, commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished})
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, commitTask{split: o, lease: o.lease})
+		}
+		if s, due := o.adoption.settlement(o.lease, now, set.cfg); due && o.phase != ended && !o.callInFlight {
+			all = append(all, commitTask{split: o, lease: o.lease, settlement: &s})
 		}
 	}
 	return all
@@ -53,6 +58,9 @@ func (set *splitSet) beginTasks(all []commitTask) {
 		task.split.callInFlight = true
 		if task.position != nil {
 			task.split.committedAt = now
+		}
+		if task.settlement != nil {
+			task.split.adoption.settledAt = now
 		}
 	}
 }

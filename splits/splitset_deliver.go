@@ -171,4 +171,8 @@ func (set *splitSet) dropBuffer(o *ownedSplit) {
 	}
 	o.entriesFetched -= o.bufferedEntries()
 	o.buffer = nil
+	for _, e := range o.adoption.drop() {
+		o.bytes -= e.Size()
+		set.buffered -= e.Size()
+	}
 }

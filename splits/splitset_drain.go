@@ -14,6 +14,10 @@ type drainedSplit struct {
 	accounted int64
 	finished  []Range
 	unread    bool // nothing was read under the lease, and it was reported as lost already
+	// settlement is what is to be acknowledged in the foreign group, and adopting its name; empty if
+	// the split is not being adopted.
+	settlement Settlement
+	adopting   string
 }
 
 func (d drainedSplit) split() Split { return d.lease.Split }
@@ -75,6 +79,10 @@ func (set *splitSet) takeDrained(all bool) (drained []drainedSplit, next time.Du
 			lease: o.lease, done: done, accounted: o.updateAccounted(done), finished: finished,
 			stored: !done.worthStoringOver(o.stored) && slices.Equal(finished, o.storedRanges),
 		})
+		if o.adoption.active() {
+			last := &drained[len(drained)-1]
+			last.settlement, last.adopting = o.adoption.settleAll(o.lease), o.adoption.from
+		}
 		set.end(o, ErrRevoked)
 	}
 	return drained, next

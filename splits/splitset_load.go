@@ -126,7 +126,7 @@ func (set *splitSet) loseUnloaded(o *ownedSplit, missing []entryRef) Loss {
 		return loss
 	}
 	for _, r := range missing {
-		o.tracker.Resolve(r.span, r.index)
+		o.resolve(r)
 	}
 	return loss
 }

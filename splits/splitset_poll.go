@@ -138,15 +138,19 @@ func (set *splitSet) leaveMemory(o *ownedSplit, size int) {
 func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
 	limit := set.cfg.BatchSize
 	if set.cfg.Ordering == Unordered {
-		limit = min(limit, set.cfg.CheckpointLimit-o.tracker.Pending(), set.cfg.MaxAhead-o.tracker.Ahead())
+		limit = min(limit, set.cfg.CheckpointLimit-o.unresolved(), set.cfg.MaxAhead-o.tracker.Ahead())
 	}
-	for limit > 0 && len(o.buffer) > 0 && len(b.Entries) == 0 {
+	for limit > 0 && o.hasNew() && len(b.Entries) == 0 {
 		b.Entries, b.piece.refs = set.takeSpan(o, limit, now).unresolved()
 	}
 }
 
-// takeSpan takes up to limit entries off the buffer and tracks them.
+// takeSpan takes up to limit entries off the buffer and tracks them. Entries that are pending in a
+// foreign group come first.
 func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
+	if !o.adoption.empty() {
+		return o.adoption.take(limit, now)
+	}
 	entries, read := o.takeBuffered(limit)
 	span := o.tracker.Track(entries, read, now)
 	if len(o.finished) > 0 {
@@ -158,11 +162,11 @@ func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 // takeFromLanes moves entries from the buffer into their lanes, and takes the entries of lanes that
 // are free.
 func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
-	inPipeline := o.tracker.Pending() - o.lanes.waiting - o.isolation.followers
+	inPipeline := o.unresolved() - o.lanes.waiting - o.isolation.followers
 	limit := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-inPipeline)
 	for len(b.piece.refs) == 0 && limit > 0 {
 		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
-		for len(o.buffer) > 0 && o.lanes.available < limit && ahead > 0 {
+		for o.hasNew() && o.lanes.available < limit && ahead > 0 {
 			span := set.takeSpan(o, min(set.cfg.BatchSize, ahead), now)
 			span.owned = true // each batch has its own copy
 			o.lanes.add(span)

@@ -56,7 +56,8 @@ func (set *splitSet) markRolledBack(o *ownedSplit) {
 }
 
 func (set *splitSet) endIfRolledBack(o *ownedSplit) {
-	if o.rolledBack && o.inflight == 0 && len(o.buffer) == 0 && o.lanes.empty() && o.isolation.empty() {
+	buffered := len(o.buffer) > 0 || !o.lanes.empty() || !o.adoption.empty()
+	if o.rolledBack && o.inflight == 0 && !buffered && o.isolation.empty() {
 		set.lose(o, ErrRolledBack)
 	}
 }

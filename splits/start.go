@@ -18,6 +18,7 @@ const (
 	startEarliest startKind = iota
 	startLatest
 	startAt
+	startAdopt
 )
 
 // Earliest starts at the first entry of the stream.
@@ -28,6 +29,13 @@ func Latest() Start { return Start{kind: startLatest} }
 
 // StartAt starts at the first entry whose offset is o or higher.
 func StartAt(o Offset) Start { return Start{kind: startAt, at: o} }
+
+// Adopt continues where a foreign group of the same name stands, see Adoptions. A split for which the
+// store has no such group can't be claimed.
+func Adopt() Start { return Start{kind: startAdopt} }
+
+// IsAdopt reports whether the start is Adopt.
+func (s Start) IsAdopt() bool { return s.kind == startAdopt }
 
 // IsLatest reports whether the start is Latest.
 func (s Start) IsLatest() bool { return s.kind == startLatest }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The three interfaces below are all that this package requires of a store. internal/broker
-// implements them on Redis, splitstest.Store in memory. splitstest.TestStore is the test suite that
-// both pass. All methods are safe for concurrent use. Any error other than the errors named here
+// The three interfaces below, and Adoptions, are all that this package requires of a store.
+// internal/broker implements them on Redis, splitstest.Store in memory. splitstest.TestStore is the
+// test suite that both pass. All methods are safe for concurrent use. Any error other than the errors named here
 // means that the outcome is unknown: the request may have been applied, may be applied later, or
 // may never be applied. An error names the operation and the split.
 
@@ -113,6 +113,9 @@ type Granted struct {
 	Finished []Range
 	// Resolved is true if no position was stored, and Position was resolved from Start.
 	Resolved bool
+	// Adopting is the name of the foreign group from which the split is being adopted; empty if it is
+	// not. See Adoptions.
+	Adopting string
 	// Deleted is the epoch of the last lease of this split that an operator deleted together with
 	// the topic, if the store still knows it; otherwise 0. What a member knows of the stream from
 	// that epoch or an earlier one is out of date on purpose.

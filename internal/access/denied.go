@@ -126,7 +126,13 @@ func NameDenied(ctx context.Context, client redis.UniversalClient, err error) er
 
 // checkOf returns the check of the permissions that the script of the call requires.
 func checkOf(call *script.CallError) slotCheck {
-	c := slotCheck{permissions: required.of(permissionsOf(sendersIn(call.Script)...))}
+	senders := sendersIn(call.Script)
+	c := slotCheck{permissions: required.of(permissionsOf(senders...))}
+	for _, by := range senders {
+		if slices.Contains(onAdoption, by) { // optional commands are required once a group is adopted
+			c.permissions = append(c.permissions, optional.of(permissionsOf(by))...)
+		}
+	}
 	for _, key := range call.Keys {
 		c.keys = append(c.keys, checkedKey{key, keys.KindOf(key)})
 	}
@@ -135,7 +141,10 @@ func checkOf(call *script.CallError) slotCheck {
 
 // sendersIn returns the senders whose commands are in the script.
 func sendersIn(script string) []string {
-	if script == byClaim || script == bySeek {
+	switch script {
+	case byClaim, byAdopt:
+		return []string{script, byPosition, byAdoptable}
+	case bySeek:
 		return []string{script, byPosition}
 	}
 	return []string{script}

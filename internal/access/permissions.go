@@ -75,9 +75,13 @@ var (
 		byState,
 		byPeek,
 		byCountEntries,
+		byAdoptable,
+		byAdoptPending,
+		byAdoptSettle,
 	}
-	onAppend = []string{byAnyScript, byAppend}
-	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}
+	onAdoption = []string{byAdoptable, byAdoptPending, byAdoptSettle, byAdopt}
+	onAppend   = []string{byAnyScript, byAppend}
+	onCreate   = []string{byAnyScript, byDescribe, byCreateTopic}
 
 	sendersFor = map[Role][]string{
 		RoleReader: slices.Concat(always, onGroup, onSplit),
@@ -94,6 +98,8 @@ var (
 			byGroupDescribe,
 			byGroupChange,
 			bySeek,
+			byAdopt,
+			byAdoptable,
 			byPosition,
 			byMirror,
 			byDeleteGroup,
@@ -123,6 +129,10 @@ var (
 		byDeletePartition,
 		byState,
 		byPeek,
+		byAdoptable,
+		byAdoptPending,
+		byAdoptSettle,
+		byAdopt,
 	}
 )
 

@@ -20,6 +20,9 @@ const (
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
 	byDeletePartition = "delete_partition"
+	byAdoptPending    = "adopt_pending"
+	byAdoptSettle     = "adopt_settle"
+	byAdopt           = "adopt"
 )
 
 // The senders that are not scripts.
@@ -29,8 +32,9 @@ const (
 	byDescribe      = "describe"
 	byWake          = "wake"
 	byFetch         = "fetch"
-	byMirror        = "mirror"   // a part of claim, commit and reset
-	byPosition      = "position" // a part of claim and seek
+	byMirror        = "mirror"    // a part of claim, commit and reset
+	byPosition      = "position"  // a part of claim, seek and adopt
+	byAdoptable     = "adoptable" // a part of claim and adopt
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
 	byTopicDescribe = "topic describe"
@@ -55,6 +59,7 @@ const (
 	whySeek     = "seeking in a group"
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
+	whyAdopt    = "continuing a Redis consumer group of another program"
 	whyCreate   = "creating the topic, and restoring its metadata after a loss"
 )
 
@@ -109,6 +114,7 @@ var permissions = []permission{
 	{byClaim, required, "HSET <lease> f v", whyLease},
 	{byClaim, required, "PEXPIRE <lease> 1", whyLease},
 	{byClaim, required, "PERSIST <lease>", whyKept},
+	{byClaim, optional, "XPENDING <stream> g", "restoring the offset of a lost lease from XINFO GROUPS"},
 	{byPosition, required, "XINFO STREAM <stream>", whyState},
 	{byPosition, notOnRedis, "XREVRANGE <stream> + - COUNT 1", "the last entry, if XINFO STREAM does not return it"},
 	{byCommit, required, "TIME", whyClock},
@@ -132,6 +138,22 @@ var permissions = []permission{
 	{byMirror, optional, "XGROUP CREATECONSUMER <stream> g c", whyMirror},
 	{byMirror, optional, "XGROUP SETID <stream> g $", whyMirror},
 	{byMirror, optional, "XGROUP DESTROY <stream> g", whyMirror},
+	{byAdoptable, optional, "XINFO CONSUMERS <stream> g", whyAdopt},
+	{byAdoptable, optional, "XINFO GROUPS <stream>", whyAdopt},
+	{byAdoptPending, required, "HGET <lease> f", whyAdopt},
+	{byAdoptPending, optional, "XPENDING <stream> g", whyAdopt},
+	{byAdoptPending, optional, "XRANGE <stream> - +", whyAdopt},
+	{byAdoptSettle, required, "HMGET <lease> f", whyAdopt},
+	{byAdoptSettle, required, "HSET <lease> f v", whyAdopt},
+	{byAdoptSettle, optional, "HDEL <lease> f", whyAdopt},
+	{byAdoptSettle, required, "PEXPIRE <lease> 1", whyAdopt},
+	{byAdoptSettle, required, "PERSIST <lease>", whyKept},
+	{byAdoptSettle, optional, "XACK <stream> g 1", whyAdopt},
+	{byAdoptSettle, optional, "XPENDING <stream> g", whyAdopt},
+	{byAdoptSettle, optional, "XINFO CONSUMERS <stream> g", whyAdopt},
+	{byAdoptSettle, optional, "XGROUP DELCONSUMER <stream> g c", whyAdopt},
+	{byAdoptSettle, optional, "XGROUP CREATECONSUMER <stream> g c", whyAdopt},
+	{byAdoptSettle, optional, "XGROUP DESTROY <stream> g", whyAdopt},
 	{byCountEntries, required, "TIME", whyClock},
 	{byCountEntries, required, "XREAD COUNT 1 STREAMS <stream> 0-0", whyState},
 	{byFetch, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "reading"},
@@ -170,6 +192,11 @@ var permissions = []permission{
 	{bySeek, required, "PEXPIRE <lease> 1", whySeek},
 	{bySeek, required, "PERSIST <lease>", whyKept},
 	{bySeek, optional, "PUBLISH <group-hints> m", whyHints},
+	{byAdopt, required, "HMGET <lease> f", whyAdopt},
+	{byAdopt, required, "HSET <lease> f v", whyAdopt},
+	{byAdopt, required, "PERSIST <lease>", whyAdopt},
+	{byAdopt, optional, "XPENDING <stream> g", whyAdopt},
+	{byAdopt, optional, "PUBLISH <group-hints> m", whyHints},
 	{byDeleteGroup, required, "TIME", whyClock},
 	{byDeleteGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byDeleteGroup, required, "EXISTS <plan>", whyDelete},
@@ -180,6 +207,7 @@ var permissions = []permission{
 	{byDeleteLease, required, "EXISTS <lease>", whyDelete},
 	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
 	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
+	{byDeleteLease, optional, "XGROUP DELCONSUMER <stream> g c", whyDelete},
 	{byDeletePartition, required, "TIME", whyClock},
 	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
 	{byDeletePartition, required, "HSET <lease> f v", whyMarked},

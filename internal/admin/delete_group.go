@@ -56,7 +56,7 @@ type DeletedPosition struct {
 	// Committed is the committed offset, nil if there was none.
 	Committed *splits.Offset `json:"-"`
 	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not
-	// create. It is not deleted.
+	// create, or that another client reads with. It is not deleted.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 }
 
@@ -146,10 +146,10 @@ func (a *Admin) dropLeases(
 	found := []DeletedPosition{}
 	err := eachReply(calls, script.RunAll(ctx, a.client, calls), all, func(i int, words script.Reply) error {
 		mirror := words.Word(3)
-		if words.Word(1) == "0" && mirror != "ours" {
+		if words.Word(1) == "0" && mirror != "ours" && mirror != "shared" {
 			return nil
 		}
-		p := DeletedPosition{Split: all[i], Foreign: mirror == "foreign"}
+		p := DeletedPosition{Split: all[i], Foreign: mirror == "foreign" || mirror == "shared"}
 		if committed, err := splits.ParseOffset(words.Word(2)); err == nil { // a damaged offset is deleted too
 			p.Committed = &committed
 		}

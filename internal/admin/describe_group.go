@@ -61,6 +61,9 @@ type GroupPartition struct {
 	LagExact bool  `json:"lag_exact"`
 	// Age is the age of the first entry after Committed; 0 if there is no such entry or no offset.
 	Age time.Duration `json:"-"`
+	// Adopting is the Redis consumer group of another program whose pending entries come first; empty
+	// if there is none.
+	Adopting string `json:"adopting,omitempty"`
 	// Error is why a part of this description can't be read.
 	Error string `json:"error,omitempty"`
 
@@ -180,6 +183,7 @@ func (a *Admin) positions(
 			"offset",
 			"read",
 			"accounted",
+			"adopting",
 		)
 	}
 	if err := execEach(ctx, pipe); err != nil {
@@ -198,10 +202,10 @@ func (a *Admin) positions(
 	return partitions, nil
 }
 
-// fill decodes the fields of a lease: owner, epoch, expires_ms, offset, read, accounted. Missing
-// fields are 0.
+// fill decodes the fields of a lease: owner, epoch, expires_ms, offset, read, accounted, adopting.
+// Missing fields are 0.
 func (p *GroupPartition) fill(stored script.Reply, key string, now int64) error {
-	p.Owner = stored.Word(0)
+	p.Owner, p.Adopting = stored.Word(0), stored.Word(6)
 	p.Epoch, _ = stored.Number(1)
 	if expires, err := stored.Signed(2); err == nil {
 		p.Expires = max(0, time.Duration(expires-now)*time.Millisecond)

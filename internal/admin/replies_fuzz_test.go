@@ -11,7 +11,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-var leaseWords = []string{"OK", "FENCED", "HELD"}
+var leaseWords = []string{"OK", "FENCED", "HELD", "REFUSED"}
 
 var callers = []scripttest.Caller{
 	{
@@ -38,6 +38,15 @@ var callers = []scripttest.Caller{
 		},
 	},
 	{
+		Script: adoptScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			adoption := Adoption{Topic: "orders", Group: "g", From: "g"}
+			_, err := New(c).adoptEach(ctx, adoption, []splits.Split{testSplit}, true)
+			return err
+		},
+	},
+	{
 		Script: seekScript,
 		Words:  leaseWords,
 		Call: func(ctx context.Context, c *redis.Client) error {
@@ -54,6 +63,7 @@ func TestErrorsOfInvalidNumbersNameTheAdminScript(t *testing.T) {
 	scripttest.RequireQuotedReplies(t, callers, map[*script.Script][]string{
 		growTopicScript:   {"GROWN x"},
 		deleteLeaseScript: {"HELD other x"},
+		adoptScript:       {"OK x", "OK 5-1 x", "OK 5-1 5 x", "OK 5-1 5 3 x"},
 		seekScript:        {"OK _ x", "OK 5-1 5-3 x", "HELD other x"},
 	})
 }
@@ -63,6 +73,7 @@ func TestErrorsOfInvalidNumbersNameTheAdminScript(t *testing.T) {
 func FuzzAnswersOfAdminScripts(f *testing.F) {
 	scripttest.FuzzCallers(f, callers,
 		"", "_", "#1", "OK", "OK 1", "OK 1 5-3 x", "OK #1", "FENCED", "HELD other 3000", "HELD other",
+		"REFUSED exists s g 5-1", "REFUSED", "OK 5-1 5 3 2 1",
 		"PLAIN none", "PLAIN list", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no",
 		"!WRONGTYPE key", "!NOPERM this user", "!", "!ERR Error running script: OOM", "what is this",
 	)

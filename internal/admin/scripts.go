@@ -17,6 +17,9 @@ var (
 
 	seekScript = script.New("seek", broker.MirrorPart, broker.PositionPart, broker.MovedPart, source("seek"))
 
+	adoptScript = script.New(
+		"adopt", broker.MirrorPart, broker.AdoptablePart, broker.PositionPart, source("adopt"))
+
 	deleteGroupScript     = script.New("delete_group", source("delete_group"))
 	deleteLeaseScript     = script.New("delete_lease", broker.MirrorPart, source("delete_lease"))
 	deletePartitionScript = script.New("delete_partition", broker.MovedPart, source("delete_partition"))

@@ -51,7 +51,7 @@ type SeekPartition struct {
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
 	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not
-	// create. It was not moved.
+	// create, or that another client reads with. It was not moved.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
 
 	read int64 // the number of entries ever added up to After
@@ -204,7 +204,8 @@ func flag(yes bool) string {
 
 // decodeSeek decodes OK offset_before offset read owner mirror.
 func decodeSeek(split splits.Split, words script.Reply) (p SeekPartition, err error) {
-	p = SeekPartition{Split: split, Owner: words.Word(4), Foreign: words.Word(5) == "foreign"}
+	mirror := words.Word(5)
+	p = SeekPartition{Split: split, Owner: words.Word(4), Foreign: mirror == "foreign" || mirror == "shared"}
 	if text := words.Word(1); text != "" {
 		before, err := splits.ParseOffset(text)
 		if err == nil { // a seek replaces a damaged offset

@@ -66,6 +66,12 @@ func (s testServer) harness(t *testing.T) splitstest.Harness {
 		h.Mirror = func(group string, split splits.Split) (splits.Position, bool) {
 			return s.mirrorPosition(t, split, group)
 		}
+		s.addForeignGroups(t, &h)
+		h.ReadMirror = func(group string, split splits.Split, n int) {
+			require.NoError(t, s.Client.XReadGroup(t.Context(), &redis.XReadGroupArgs{
+				Group: group, Consumer: "another", Streams: []string{split.Key, ">"}, Count: int64(n), Block: -1,
+			}).Err())
+		}
 		h.DropLease = func(group string, split splits.Split) {
 			require.NoError(t, s.Client.Del(t.Context(), keys.Lease(split.Key, group)).Err())
 		}

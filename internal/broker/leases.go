@@ -22,7 +22,8 @@ type LeasesOptions struct {
 	// evict keys with an expiry: see Eviction in package access.
 	KeepUnused bool
 	// Warn, if set, is called once for each split whose stream has a Redis consumer group with the
-	// group's name that rafka did not create. Warn must not block.
+	// group's name that rafka did not create, or that another client reads with. Warn must not
+	// block.
 	Warn func(split splits.Split, message string)
 }
 
@@ -88,8 +89,11 @@ func StartArgs(start splits.Start) (kind, at string) {
 	if o, ok := start.At(); ok {
 		return "at", o.Prev().String() // the first entry to read is o itself
 	}
-	if start.IsLatest() {
+	switch {
+	case start.IsLatest():
 		return "latest", ""
+	case start.IsAdopt():
+		return "group", ""
 	}
 	return "earliest", ""
 }
@@ -224,6 +228,8 @@ func DecodeLease(s *script.Script, reply script.Result) (script.Reply, error) {
 		return words, nil
 	case "FENCED":
 		return nil, fence(words.Word(3))
+	case "REFUSED":
+		return nil, decodeRefusal(words)
 	case "HELD":
 		remaining, err := words.Signed(2)
 		if err != nil {
@@ -249,7 +255,7 @@ func fence(moved string) error {
 	return splits.ErrFenced
 }
 
-// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done".
+// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done adopting".
 func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err
@@ -264,7 +270,7 @@ func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Attempts = int(attempts); err != nil {
 		return g, err
 	}
-	g.Resolved = words.Word(7) == "1"
+	g.Resolved, g.Adopting = words.Word(7) == "1", words.Word(9)
 	g.Deleted, err = words.Number(6)
 	return g, err
 }
@@ -281,9 +287,10 @@ func (l *Leases) finished(split splits.Split, text string) []splits.Range {
 	return ranges
 }
 
-// noteMirror warns of a Redis consumer group that rafka did not create.
+// noteMirror warns of a Redis consumer group that rafka does not move.
 func (l *Leases) noteMirror(split splits.Split, mirror string) {
-	if mirror != "foreign" {
+	warning, warns := mirrorWarnings[mirror]
+	if !warns {
 		return
 	}
 	l.mu.Lock()
@@ -291,16 +298,16 @@ func (l *Leases) noteMirror(split splits.Split, mirror string) {
 	l.warned[split] = true
 	l.mu.Unlock()
 	if first {
-		l.warn(
-			split,
-			fmt.Sprintf(
-				"stream %s has a Redis consumer group %s that rafka did not create: it is left alone, so XINFO GROUPS "+
-					"does not show rafka's position. To have it shown, use another consumer_group, or remove that "+
-					"group with XGROUP DESTROY if nothing else "+
-					"uses it. To begin where it stands, run rafka group seek with the ID behind its last-delivered-id",
-				split.Key,
-				l.group,
-			),
-		)
+		l.warn(split, fmt.Sprintf("stream %s has a Redis consumer group %s that "+warning, split.Key, l.group))
 	}
+}
+
+// mirrorWarnings are the ends of the warnings, by the owner of the mirror.
+var mirrorWarnings = map[string]string{
+	"foreign": "rafka did not create: it is left alone, so XINFO GROUPS does not show rafka's position. To have it " +
+		"shown, use another consumer_group, or remove that group with XGROUP DESTROY if nothing else uses it. To " +
+		"continue where it stands, delete the rafka group with rafka group delete, and set start_offset to group",
+	"shared": "mirrors rafka's position, and another client reads with it (XINFO CONSUMERS names its consumers): " +
+		"rafka no longer moves it. Stop that client, or give it a group of its own, and remove its consumers with " +
+		"XGROUP DELCONSUMER",
 }

@@ -154,6 +154,91 @@ func TestMirrorRestoresThePositionOfALostLease(t *testing.T) {
 	assert.Equal(t, position(3, 0, 3), g.Position, "without the mirror nothing is left of the group")
 }
 
+// read reads n entries with the mirror, as a client does that was not stopped.
+func (s testServer) read(t *testing.T, n int64) {
+	t.Helper()
+	require.NoError(t, s.Client.XReadGroup(t.Context(), &redis.XReadGroupArgs{
+		Group: "billing", Consumer: "another", Streams: []string{testSplit.Key, ">"}, Count: n, Block: -1,
+	}).Err())
+}
+
+func TestSharedMirrorRestoresItsLowestPendingEntry(t *testing.T) {
+	for name, test := range map[string]struct {
+		ids   []string
+		acked int
+		want  splits.Offset // behind which the next member reads
+	}{
+		"nothing is acknowledged":     {[]string{"1-0", "2-0", "3-7"}, 0, splits.Offset{Millis: 1}.Prev()},
+		"the first is acknowledged":   {[]string{"1-0", "2-1", "3-7"}, 1, splits.Offset{Millis: 2}},
+		"all is acknowledged":         {[]string{"1-0", "2-0", "3-7"}, 3, splits.Offset{Millis: 3, Seq: 7}},
+		"the lowest ends with zeros":  {[]string{"1-1000"}, 0, splits.Offset{Millis: 1, Seq: 999}},
+		"the lowest begins a time":    {[]string{"100-0"}, 0, splits.Offset{Millis: 100}.Prev()},
+		"the lowest is the first one": {[]string{"0-1"}, 0, splits.Offset{}},
+		"the lowest is the greatest": {
+			[]string{"18446744073709551615-18446744073709551615"},
+			0,
+			splits.Offset{Millis: 1<<64 - 1, Seq: 1<<64 - 2},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onRedis(t)
+			for _, id := range test.ids {
+				s.Add(t, testSplit.Key, id)
+			}
+			_, _ = granted(t, s.leases(), "m1")
+			s.read(t, 10)
+			if test.acked > 0 {
+				require.NoError(t, s.Client.XAck(t.Context(), testSplit.Key, "billing", test.ids[:test.acked]...).Err())
+			}
+			require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
+			g := claim(t, s.leases(), "m2", splits.Latest())
+			require.NoError(t, g.Err)
+			assert.Equal(t, test.want, g.Position.Offset)
+		})
+	}
+}
+
+func TestSharedMirrorIsNotMovedAndCausesOneWarning(t *testing.T) {
+	s := onRedis(t)
+	for _, id := range []string{"1-0", "2-0", "3-0"} {
+		s.Add(t, testSplit.Key, id)
+	}
+	var warnings []string
+	l := NewLeases(s.Client, LeasesOptions{
+		Topic: "orders", Group: "billing",
+		Warn: func(_ splits.Split, message string) { warnings = append(warnings, message) },
+	})
+	lease, _ := granted(t, l, "m1")
+	s.read(t, 2)
+	require.NoError(t, commit(t, l, lease, 1, 0, 1))
+	require.NoError(t, commit(t, l, lease, 3, 0, 3))
+	assert.Equal(t, "2-0", s.mirrorOf(t).LastDeliveredID)
+	assert.Equal(t, "shared", s.Field(t, testLease, "mirror"))
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "another client reads with it")
+
+	require.NoError(t, s.Client.XGroupDelConsumer(t.Context(), testSplit.Key, "billing", "another").Err())
+	require.NoError(t, commit(t, l, lease, 3, 0, 3))
+	assert.Equal(t, "3-0", s.mirrorOf(t).LastDeliveredID, "it follows again")
+	assert.Equal(t, "ours", s.Field(t, testLease, "mirror"))
+}
+
+// A client that may not look at pending entries must not make the group skip them.
+func TestSharedMirrorStartsAtTheFirstEntryWithoutXPENDING(t *testing.T) {
+	server := redistest.Start(t)
+	s := testServer{scripttest.Server{Client: server.Client(t)}}
+	s.Add(t, testSplit.Key, "1-0")
+	_, _ = granted(t, s.leases(), "m1")
+	s.read(t, 1)
+	require.NoError(t, s.Client.Del(t.Context(), testLease).Err())
+	rules := []any{"acl", "setuser", "u", "on", "nopass", "~*", "&*", "+@all", "-xpending"}
+	require.NoError(t, s.Client.Do(t.Context(), rules...).Err())
+	limited := server.Client(t, func(o *redis.Options) { o.Username, o.Password = "u", "any" })
+	g := claim(t, testServer{scripttest.Server{Client: limited}}.leases(), "m2", splits.Latest())
+	require.NoError(t, g.Err)
+	assert.Equal(t, splits.Offset{}, g.Position.Offset)
+}
+
 func TestMirrorWithoutACountRestoresTheOffset(t *testing.T) {
 	s := onRedis(t)
 	l := s.leases()

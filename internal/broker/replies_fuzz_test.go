@@ -19,7 +19,7 @@ import (
 var (
 	fuzzSplit   = PartitionSplit("orders", 3)
 	fuzzLease   = splits.Lease{Split: fuzzSplit, Member: "m", Epoch: 1}
-	leaseWords  = []string{"OK", "FENCED", "HELD"}
+	leaseWords  = []string{"OK", "FENCED", "HELD", "REFUSED"}
 	fuzzRecords = []appender.Record{{Fields: []string{"body", "x"}}, {Fields: []string{"body", "y"}}}
 )
 
@@ -81,6 +81,21 @@ var callers = []scripttest.Caller{
 		},
 	},
 	{
+		Script: adoptPendingScript,
+		Words:  []string{"OK"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			_, err := NewAdoptions(c, c, "g", false).Pending(ctx, splits.PendingRequest{Split: fuzzSplit})
+			return err
+		},
+	},
+	{
+		Script: adoptSettleScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return NewAdoptions(c, c, "g", false).Settle(ctx, []splits.Settlement{{Lease: fuzzLease}})[0].Err
+		},
+	},
+	{
 		Script: peekScript,
 		Words:  []string{"OK", "NONE"},
 		Call: func(ctx context.Context, c *redis.Client) error {
@@ -126,6 +141,7 @@ func FuzzAnswersOfScripts(f *testing.F) {
 		"OK 1 1 3000 -1 0",
 		"OK -1 18446744073709551615 9223372036854775807 1 1", "SUPERSEDED a/1-x", "TYPE share", "STREAM", "STALE 5:6",
 		"STALE x", "GAP 5:",
+		"REFUSED none s g", "REFUSED active s g c x", "REFUSED", "OK 5-3 1 1-0|2-0 x", "OK 5-3 _ 1-0 _", "OK x _ _ _",
 		"DUP", "PARTITIONED", "PARTIAL 1 OOM", "PARTIAL 18446744073709551615 OOM", "PARTIAL x", "OK NOPERM 1:1",
 		"PLAIN none", "PLAIN list",
 		"CREATED", "EXISTS", "GROWN 3", "GROWN x", "SAME 9", "ALIVE a|b", "!NOSCRIPT no", "!WRONGTYPE key",
@@ -199,5 +215,8 @@ func TestErrorOfAMalformedNumberNamesTheScript(t *testing.T) {
 		commitScript:    {"HELD other x"},
 		resetScript:     {"HELD other"},
 		releaseScript:   {"HELD other"},
+
+		adoptPendingScript: {"OK 5-3", "OK x _ _ _", "OK 5-3 _ x|1-0 _", "OK 5-3 _ _ x"},
+		adoptSettleScript:  {"OK", "OK x"},
 	})
 }

@@ -16,6 +16,8 @@ var (
 	MirrorPart   = source("mirror")
 	PositionPart = source("position")
 	MovedPart    = source("moved")
+	// AdoptablePart needs MirrorPart before it.
+	AdoptablePart = source("adoptable")
 
 	instancePart = source("instance")
 )
@@ -28,10 +30,13 @@ var (
 	proposeScript   = script.New("propose", source("propose"))
 	leaveScript     = script.New("leave", instancePart, source("leave"))
 
-	claimScript   = script.New("claim", instancePart, MirrorPart, PositionPart, source("claim"))
+	claimScript   = script.New("claim", instancePart, MirrorPart, AdoptablePart, PositionPart, source("claim"))
 	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
 	resetScript   = script.New("reset", MirrorPart, MovedPart, source("reset"))
 	releaseScript = script.New("release", source("release"))
+
+	adoptPendingScript = script.New("adopt_pending", source("adopt_pending"))
+	adoptSettleScript  = script.New("adopt_settle", MirrorPart, MovedPart, source("adopt_settle"))
 
 	stateScript        = script.New("state", source("state"))
 	peekScript         = script.New("peek", source("peek"))

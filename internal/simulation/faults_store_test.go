@@ -26,8 +26,8 @@ func (sc *schedule) injectStoreClock(r *rand.Rand) string {
 }
 
 func (sc *schedule) injectGrow(r *rand.Rand) string {
-	if sc.maxPartitions >= sc.plan.partitions+8 {
-		return ""
+	if sc.maxPartitions >= sc.plan.partitions+8 || sc.plan.adopts && sc.oracle.currentCreation() == nil {
+		return "" // a partition that exists before the group needs a foreign group
 	}
 	sc.maxPartitions += 1 + r.IntN(3)
 	sc.oracle.mu.Lock()

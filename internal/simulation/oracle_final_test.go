@@ -69,6 +69,9 @@ func (o *oracle) backlog() (what, split string, done int) {
 			}
 		}
 		state, _ := o.store.Lease(groupName, s)
+		if state.Adopting != "" {
+			return s.Key + " is still being adopted", s.Key, o.done
+		}
 		// After a rollback on a server whose clock is behind, an epoch can be granted a second
 		// time. Late requests of the same owner then pass.
 		mustBeCommitted := !o.damaged || m.newestReadable && !o.clockWentBack

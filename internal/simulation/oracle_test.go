@@ -112,6 +112,10 @@ type record struct {
 	// hidden: the record is at an offset that had been read before. mustRead: the owner has seen
 	// that the stream went back, so it has to find the record.
 	hidden, mustRead bool
+	// pending: a foreign group had delivered the record, and it was not acknowledged there. finished:
+	// it was acknowledged there before the adoption.
+	// taken: a reader of the foreign group took it afterwards, so it can come again.
+	pending, finished, taken bool
 	// stray: no order is required of the record. The producer gave it up and the store lost the
 	// number that would have rejected it; or it had been deleted, and a rollback restored it.
 	stray bool

@@ -15,6 +15,7 @@ type plan struct {
 	lanes                                  int
 	skipNacked, failOnLoss                 bool
 	latest                                 bool // start_offset
+	adopts                                 bool // the group continues where a foreign group stands
 	static                                 bool // members keep their names when they restart
 	gentle                                 bool // members only join, leave and crash; no other fault
 	batchSize                              int
@@ -64,6 +65,8 @@ func newPlan(l rng) plan {
 		p.destructive, p.failRate, p.pace = false, 0, 3*p.pace
 	}
 	p.skipNacked, p.failOnLoss, p.static = r.IntN(6) == 0, !p.destructive && r.IntN(4) == 0, r.IntN(4) == 0
+	// A store that loses a foreign group leaves nothing to continue.
+	p.adopts = !p.destructive && !p.latest && l.of("adopts").chance() < 0.5
 	return p
 }
 

@@ -66,6 +66,7 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 		Group:           clientGroup{p.faults.Group(&auditedGroup{group, sc.oracle}), p.view},
 		Leases:          clientLeases{p.faults.Leases(&auditedLeases{sc.store.Leases(groupName), sc.oracle}), p.view},
 		Streams:         clientLog{p.faults.Streams(&auditedLog{sc.store.Streams(), sc.oracle}), p.view},
+		Adoptions:       p.faults.Adoptions(&auditedAdoptions{sc.store.Adoptions(groupName), sc.oracle}),
 		FetchGroup:      sc.nodes.node,
 		Node:            sc.nodes.node,
 		Member:          member,
@@ -91,6 +92,9 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 	}
 	if sc.plan.latest {
 		cfg.Start = splits.Latest()
+	}
+	if sc.plan.adopts {
+		cfg.Start = splits.Adopt()
 	}
 	p.Consumer = splits.NewConsumer(cfg)
 	return p

@@ -55,6 +55,9 @@ func play(seed uint64) report {
 	}
 	sc.maxPartitions = p.partitions
 	store.SetPartitions(topicName, sc.maxPartitions)
+	if p.adopts {
+		sc.addForeignGroups()
+	}
 	sc.begin()
 	sc.nemesis()
 	sc.heal()

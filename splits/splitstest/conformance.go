@@ -36,9 +36,21 @@ type Harness struct {
 	// Mirror returns the position of the native consumer group that follows the group's commits,
 	// and whether there is one. It is nil for stores without a mirror.
 	Mirror func(group string, split splits.Split) (splits.Position, bool)
+	// ReadMirror reads and does not acknowledge up to n entries with the native consumer group, as a
+	// client does that was not stopped. Only stores with a mirror need it.
+	ReadMirror func(group string, split splits.Split, n int)
 	// DropLease removes the lease and the position of one split, as an eviction of their key does.
 	// Only stores with a mirror need it.
 	DropLease func(group string, split splits.Split)
+	// Adoptions returns the adoptions under test. AddForeignGroup adds a group of another program to a
+	// stream, which has delivered everything up to the offset last more than ten minutes ago; the
+	// pending entries were not acknowledged. ForeignGroup returns its position and its pending entries,
+	// and whether there is such a group. ReadForeign lets its reader read n more entries. All are nil
+	// for stores without foreign groups.
+	Adoptions       func(topic, group string) splits.Adoptions
+	AddForeignGroup func(group string, split splits.Split, last splits.Offset, pending ...splits.Offset)
+	ForeignGroup    func(group string, split splits.Split) (last splits.Offset, pending []splits.Offset, ok bool)
+	ReadForeign     func(group string, split splits.Split, n int)
 	// NoExactCounts is set for stores that do not report how many entries were ever added or which
 	// were deleted: they report these counts as unknown.
 	NoExactCounts bool
@@ -67,6 +79,7 @@ func Cases() []Case {
 		logScenarios,
 		stateScenarios,
 		countScenarios,
+		adoptionScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {

@@ -220,6 +220,30 @@ var fenceScenarios = []scenario{
 		assert.Equal(s, splits.Position{Offset: offsets[1], EntriesRead: 2}, granted.Position)
 		assert.Greater(s, again.Epoch, lease.Epoch)
 	}},
+	// A client that reads with the native group moves it beyond what was committed.
+	{"MirrorThatAnotherClientMovedSkipsNothing", func(s *scene) {
+		if s.Mirror == nil {
+			return
+		}
+		offsets := s.fill(s.plain(), 4)
+		lease, _ := s.claim("a", long, s.plain())
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], EntriesRead: 1}))
+		s.ReadMirror(theGroup, s.plain(), 2)
+		s.DropLease(theGroup, s.plain())
+		_, granted := s.claim("b", long, s.plain())
+		assert.Equal(s, offsets[1:], s.offsetsAfter(granted.Position.Offset))
+		assert.Equal(s, splits.CountUnknown, granted.Position.EntriesRead)
+	}},
+	{"MirrorThatAnotherClientReadsIsNotMoved", func(s *scene) {
+		if s.Mirror == nil {
+			return
+		}
+		offsets := s.fill(s.plain(), 4)
+		lease, _ := s.claim("a", long, s.plain())
+		s.ReadMirror(theGroup, s.plain(), 3)
+		require.NoError(s, s.commit(long, lease, splits.Position{Offset: offsets[0], EntriesRead: 1}))
+		s.requireMirror(splits.Position{Offset: offsets[2], EntriesRead: 3})
+	}},
 }
 
 // requireFenced asserts that every request under the lease is refused.

@@ -31,6 +31,11 @@ func memory(*testing.T) Harness {
 		Drop:          store.Drop,
 		SetWrongType:  func(split splits.Split) { store.Break(split, errors.New("another type")) },
 		Flush:         func(string) { store.FlushAll() },
+
+		Adoptions:       func(_, group string) splits.Adoptions { return store.Adoptions(group) },
+		AddForeignGroup: store.AddForeignGroup,
+		ForeignGroup:    store.ForeignGroup,
+		ReadForeign:     store.ReadForeign,
 	}
 }
 
@@ -55,6 +60,10 @@ func TestHarmlessFaultsConform(t *testing.T) {
 				h.Group = func(topic, name string) splits.Group { return faults.Group(group(topic, name)) }
 				h.Leases = func(topic, name string) splits.Leases { return faults.Leases(leases(topic, name)) }
 				h.Streams = func(topic string) splits.Streams { return faults.Streams(log(topic)) }
+				adoptions := h.Adoptions
+				h.Adoptions = func(topic, name string) splits.Adoptions {
+					return faults.Adoptions(adoptions(topic, name))
+				}
 				c.Run(t, h)
 			})
 		})

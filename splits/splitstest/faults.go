@@ -9,10 +9,10 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// Method names one method of the three interfaces, or the hints of a subscription.
+// Method names one method of the interfaces of a store, or the hints of a subscription.
 type Method string
 
-// The methods of splits.Group, splits.Leases and splits.Streams. Hint is one call of the notify
+// The methods of splits.Group, splits.Leases, splits.Streams and splits.Adoptions. Hint is one call of the notify
 // function of Wake.
 const (
 	Beat    Method = "Beat"
@@ -30,6 +30,8 @@ const (
 	Peek    Method = "Peek"
 	State   Method = "State"
 	Count   Method = "Count"
+	Pending Method = "Pending"
+	Settle  Method = "Settle"
 )
 
 // ErrOutage is the error of every call during an outage.
@@ -170,6 +172,11 @@ func (f *Faults) Leases(inner splits.Leases) splits.Leases { return &faultyLease
 
 // Streams wraps a splits.Streams.
 func (f *Faults) Streams(inner splits.Streams) splits.Streams { return &faultyStreams{inner, f} }
+
+// Adoptions wraps a splits.Adoptions. A fault concerns the whole call.
+func (f *Faults) Adoptions(inner splits.Adoptions) splits.Adoptions {
+	return &faultyAdoptions{inner, f}
+}
 
 // run passes one call through its fault. If it returns nil, the results that apply has stored are
 // the answer. If it returns an error, the caller must not read them: a late request may still be

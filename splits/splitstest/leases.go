@@ -28,6 +28,7 @@ type leaseRecord struct {
 	attempts     int
 	claimed      splits.Offset // the position when attempts was counted
 	moved        moved
+	adopting     string // the foreign group, empty if there is none
 	finished     []splits.Range
 }
 
@@ -47,6 +48,8 @@ type LeaseState struct {
 	Position  splits.Position
 	Finished  []splits.Range
 	Attempts  int
+	// Adopting is the foreign group that is being adopted, empty if there is none.
+	Adopting string
 }
 
 // Lease returns the state of the lease of a split, and whether the store has one.
@@ -61,6 +64,7 @@ func (s *Store) Lease(group string, split splits.Split) (LeaseState, bool) {
 		Position:  r.position,
 		Finished:  r.finished,
 		Attempts:  r.attempts,
+		Adopting:  r.adopting,
 	}, ok
 }
 
@@ -90,11 +94,14 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 		return splits.Granted{Err: &splits.HeldError{Owner: r.owner, Remaining: millis(r.expires - now)}}
 	}
 	if !stored {
-		position, err := l.store.resolve(claim)
+		position, err := l.resolve(claim)
 		if err != nil {
 			return splits.Granted{Err: err}
 		}
 		r.position = position
+		if claim.Start.IsAdopt() {
+			r.adopting = l.group
+		}
 	}
 	r.countAttempt(member)
 	r.owner, r.ttl, r.expires = member, ttl, now+ttl
@@ -107,6 +114,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 		Finished: r.finished,
 		Resolved: !stored,
 		Deleted:  l.store.state.deleted[key],
+		Adopting: r.adopting,
 	}
 }
 
@@ -124,6 +132,14 @@ func (r *leaseRecord) countAttempt(member string) {
 		r.attempts = 1
 	}
 	r.claimed = r.position.Offset
+}
+
+// resolve returns where the group begins to read a split of which it has no position.
+func (l *Leases) resolve(claim splits.Claim) (splits.Position, error) {
+	if claim.Start.IsAdopt() {
+		return l.adopt(claim.Split)
+	}
+	return l.store.resolve(claim)
 }
 
 // resolve returns where a group begins to read a split of which it has no position.

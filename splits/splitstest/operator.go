@@ -24,7 +24,7 @@ func (s *Store) DeleteTopic(topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, split := range splitsOf(topic, s.state.partitions[topic]) {
-		delete(s.state.streams, split.Key)
+		s.drop(split)
 		for key, r := range s.state.leases {
 			if key.stream != split.Key {
 				continue

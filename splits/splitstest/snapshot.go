@@ -41,8 +41,8 @@ func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
 	}
 }
 
-// RestoreSplit restores the slot of one partition from the snapshot: its stream, its leases and its
-// producers.
+// RestoreSplit restores the slot of one partition from the snapshot: its stream with the foreign
+// groups on it, its leases and its producers.
 func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +50,10 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	if st := snapshot.state.streams[split.Key]; st != nil {
 		s.state.streams[split.Key] = st.clone()
 	}
-	restoreKeys(s.state.leases, snapshot.state.leases, func(k leaseKey) bool { return k.stream == split.Key })
-	restoreKeys(s.state.deleted, snapshot.state.deleted, func(k leaseKey) bool { return k.stream == split.Key })
+	onSplit := func(k leaseKey) bool { return k.stream == split.Key }
+	restoreKeys(s.state.foreign, snapshot.state.clone().foreign, onSplit)
+	restoreKeys(s.state.leases, snapshot.state.leases, onSplit)
+	restoreKeys(s.state.deleted, snapshot.state.deleted, onSplit)
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
 }
 

@@ -36,6 +36,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
+	foreign    map[leaseKey]*foreignGroup
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
 	producers  map[producerKey]producerState
 }
@@ -60,6 +61,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
+		foreign:    map[leaseKey]*foreignGroup{},
 		deleted:    map[leaseKey]uint64{},
 		producers:  map[producerKey]producerState{},
 	}
@@ -71,6 +73,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
+		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),
 		deleted:    maps.Clone(s.deleted),
 		producers:  maps.Clone(s.producers),
 	}
@@ -79,6 +82,9 @@ func (s *state) clone() *state {
 	}
 	for key, g := range s.groups {
 		c.groups[key] = g.clone()
+	}
+	for key, g := range s.foreign {
+		c.foreign[key] = g.clone()
 	}
 	return c
 }
@@ -206,7 +212,13 @@ func (s *Store) Delete(split splits.Split, offset splits.Offset) bool {
 func (s *Store) Drop(split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.drop(split)
+}
+
+// drop removes the stream of a split and the foreign groups on it. The caller holds mu.
+func (s *Store) drop(split splits.Split) {
 	delete(s.state.streams, split.Key)
+	maps.DeleteFunc(s.state.foreign, func(k leaseKey, _ *foreignGroup) bool { return k.stream == split.Key })
 }
 
 // DropLease removes the lease and the committed position of one split, as an eviction of their key

@@ -62,14 +62,26 @@ func (s *stream) after(offset splits.Offset, count int) []splits.Entry {
 	return slices.Clone(found)
 }
 
+// entry returns the entry at the offset, if the stream has it; a nil stream has none.
+func (s *stream) entry(offset splits.Offset) (splits.Entry, bool) {
+	if s == nil {
+		return splits.Entry{}, false
+	}
+	i := s.search(offset)
+	if i == len(s.entries) || s.entries[i].Offset != offset {
+		return splits.Entry{}, false
+	}
+	return s.entries[i], true
+}
+
 // trim removes the n oldest entries.
 func (s *stream) trim(n int) { s.entries = slices.Delete(s.entries, 0, n) }
 
 func (s *stream) delete(offset splits.Offset) bool {
-	i := s.search(offset)
-	if i == len(s.entries) || s.entries[i].Offset != offset {
+	if _, there := s.entry(offset); !there {
 		return false
 	}
+	i := s.search(offset)
 	s.entries = slices.Delete(s.entries, i, i+1)
 	if s.maxDeleted.Before(offset) {
 		s.maxDeleted = offset

@@ -11,10 +11,10 @@
 --          5 channel of the group's hints
 --          6 1: change nothing and only reply
 -- Replies  OK offset_before (empty: none) offset read owner (of the lease that ended; empty: none)
---             mirror (ours, foreign, none, or empty: unknown)
+--             mirror (ours, shared, foreign, none, or empty: unknown)
 --          an error of the class of the command that failed, naming the key
 
-local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset', 'moved')
+local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset', 'moved', 'adopting')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -35,8 +35,8 @@ redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'att
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'seek') .. ' ' .. ended .. ' ' .. epoch)
 end
-keep(KEYS[2], ARGV[4])
-local mirror = mirror_move(KEYS[1], ARGV[1], offset, read, accounted)
+keep(KEYS[2], h[6] and '0' or ARGV[4])
+local mirror = h[6] and '' or mirror_move(KEYS[1], ARGV[1], offset, read, accounted)
 redis.call('HSET', KEYS[2], 'mirror', mirror)
 redis.pcall('PUBLISH', ARGV[5], 'sought')
 return {'OK', h[4] or '', offset, read, owner, mirror}

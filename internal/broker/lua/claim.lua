@@ -4,34 +4,66 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts,
---          claim_offset, mirror, moved (see moved.lua), done (ranges, see finished.go)
+--          claim_offset, mirror, moved (see moved.lua), done
+--          (ranges, see finished.go), adopting (the Redis consumer group whose
+--          pending entries come first), adopting_removes (1: that group is removed afterwards)
 -- ARGV     1 owner: the member, or its incarnation
 --          2 ttl in ms
 --          3 group
---          4 start: earliest, latest, at
+--          4 start: earliest, latest, at, group (where the Redis consumer group of this name stands)
 --          5 for at: the offset before the first entry to read
 --          6 ms after which an unused lease expires, or 0: never
--- Replies  OK epoch offset read attempts mirror (ours, foreign, or empty: none)
+-- Replies  OK epoch offset read attempts mirror (ours, shared, foreign, or empty: none)
 --             deleted (the epoch under which an operator deleted the topic, or 0)
 --             resolved (1: no offset was stored)
 --             done (the ranges behind the offset of which all entries are finished)
+--             adopting (empty: none)
 --          HELD owner remaining_ms
+--          REFUSED (see adoptable.lua)
 --          an error of the class of the command that failed, naming the key
 
 local member, ttl, group = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
--- first_position returns offset, read and accounted for a group without a stored position, or nil
--- and an error.
+-- shared_position returns the position of a mirror that other clients use too: before everything that
+-- is pending there, since these clients have moved the mirror beyond it.
+local function shared_position(last)
+  local pending = redis.pcall('XPENDING', KEYS[1], group)
+  if err_of(pending) then
+    return start_position(KEYS[1], 'earliest', '')
+  end
+  local lowest = pending[2]
+  if lowest and not below(last, lowest) then
+    last = id_before(lowest)
+  end
+  return start_position(KEYS[1], 'at', last)
+end
+
+-- adopted_position is first_position for start group.
+local function adopted_position()
+  local info, refusal = adoptable(KEYS[1], group)
+  if not info then
+    return nil, refusal
+  end
+  local offset, read, accounted = start_position(KEYS[1], 'at', info['last-delivered-id'])
+  return offset, read, accounted, group
+end
+
+-- first_position returns offset, read, accounted and adopting for a group without a stored position,
+-- or nil and an error or a reply.
 local function first_position()
   local mirror, counts_lag = mirror_owner(KEYS[1], group)
-  if mirror == 'ours' then
-    local info = mirror_info(KEYS[1], group)
-    if info and is_id(info['last-delivered-id']) then
-      local count = text(info['entries-read'] or -1)
-      return info['last-delivered-id'], counts_lag and '-1' or count, count
+  local info = (mirror == 'ours' or mirror == 'shared') and mirror_info(KEYS[1], group)
+  local last = info and info['last-delivered-id']
+  if not is_id(last) then
+    if ARGV[4] == 'group' then
+      return adopted_position()
     end
+    return start_position(KEYS[1], ARGV[4], ARGV[5])
+  elseif mirror == 'shared' then
+    return shared_position(last)
   end
-  return start_position(KEYS[1], ARGV[4], ARGV[5])
+  local count = text(info['entries-read'] or -1)
+  return last, counts_lag and '-1' or count, count
 end
 
 -- count_attempts counts the takeovers of a lease that its owner let expire without moving the
@@ -49,7 +81,7 @@ end
 
 local now = now_ms()
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
-  'moved', 'accounted', 'done')
+  'moved', 'accounted', 'done', 'adopting')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -68,31 +100,37 @@ if owner ~= '' and owner ~= member and not supersedes(member, owner) then
   end
 end
 
-local offset, read, accounted = h[5], h[6] or '-1', h[11] or '-1'
+local offset, read, accounted, adopting = h[5], h[6] or '-1', h[11] or '-1', h[13]
 if offset and not is_id(offset) then
   return error_reply("ERR field offset is '" .. offset .. "' and not a stream ID: set or delete it", KEYS[2])
 elseif not offset then
-  offset, read, accounted = first_position()
+  offset, read, accounted, adopting = first_position()
   if not offset then
-    return error_reply(read, KEYS[1])
+    return type(read) == 'table' and read or error_reply(read, KEYS[1])
   end
 end
 
 local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
 local epoch = next_number(h[2])
 local claim_offset = owner == member and h[8] or offset
+local unused = adopting and '0' or ARGV[6]
 if h[5] then
-  keep(KEYS[2], ARGV[6]) -- first, for a server that is out of memory: a takeover needs no new memory
+  keep(KEYS[2], unused) -- first, for a server that is out of memory: a takeover needs no new memory
 end
 redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(now + ttl), 'ttl_ms', text(ttl),
   'offset', offset, 'read', read, 'accounted', accounted, 'attempts', text(attempts), 'claim_offset', claim_offset)
 if not h[5] then
-  keep(KEYS[2], ARGV[6])
+  keep(KEYS[2], unused)
+end
+if adopting and not h[13] then
+  redis.call('HSET', KEYS[2], 'adopting', adopting)
 end
 
-local mirror = mirror_move(KEYS[1], group, offset, read, accounted)
+-- While another group is adopted there is no mirror: a claim would take it for the position, and skip
+-- what is pending.
+local mirror = not adopting and mirror_move(KEYS[1], group, offset, read, accounted) or ''
 if mirror ~= h[9] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)
 end
 return {'OK', epoch, offset, read, text(attempts), mirror, string.match(h[10] or '', '^delete (%d+)') or '0',
-  h[5] and '0' or '1', h[5] and h[12] or ''}
+  h[5] and '0' or '1', h[5] and h[12] or '', adopting or ''}

@@ -14,14 +14,14 @@
 --          7 read
 --          8 accounted, or -1: the same as read
 --          9 the ranges behind the offset of which all entries are finished
--- Replies  OK mirror (ours, foreign, or empty: none or not checked)
+-- Replies  OK mirror (ours, shared, foreign, or empty: none or not checked)
 --          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 local accounted = ARGV[8]
 
-local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved')
+local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved', 'adopting')
 if err_of(h) then
   return error_reply(h.err, KEYS[1])
 end
@@ -29,7 +29,7 @@ if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or '', moved_by(h[6], ARGV[2])}
 end
 
-keep(KEYS[1], ARGV[4]) -- first, for a server that is out of memory
+keep(KEYS[1], h[7] and '0' or ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[1], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl))
 
 local stored = is_id(h[3]) and h[3] or nil
@@ -41,7 +41,9 @@ if offset == stored and read == '-1' then
 end
 redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted, 'done', ARGV[9])
 
-if h[5] == 'foreign' then
+if h[7] then
+  return {'OK', ''} -- the adopted group becomes the mirror later
+elseif h[5] == 'foreign' then
   return {'OK', 'foreign'} -- the next claim checks it again
 end
 local mirror = mirror_move(KEYS[2], group, offset, read, accounted)

@@ -7,6 +7,9 @@
 -- with the name below, which is created in the same script as the group. The consumer exists as
 -- long as the group, on replicas and in dumps too. A separate key could be evicted, and a field of
 -- the lease would be lost together with the lease, which is when the mirror is needed.
+--
+-- A mirror is shared if it has another consumer or a pending entry: then another client reads with
+-- it, and has moved its position. rafka does not change a shared mirror.
 
 local MARK = 'rafka:mirror'
 
@@ -15,24 +18,25 @@ local MARK = 'rafka:mirror'
 -- does not use it.
 local COUNTS_LAG = 'rafka:mirror:lag'
 
--- mirror_owner returns 'ours', 'foreign', 'none' (the stream has no such group) or '' (no stream,
--- or unknown), and whether the group counts only for the lag.
+-- mirror_owner returns 'ours', 'shared', 'foreign', 'none' (the stream has no such group) or ''
+-- (no stream, or unknown), and whether the group counts only for the lag.
 local function mirror_owner(stream, group)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
   local err = err_of(consumers)
   if err then
     return string.find(err, 'NOGROUP', 1, true) and 'none' or ''
   end
-  local owner, counts_lag = 'foreign', false
+  local marked, counts_lag, used = false, false, false
   for _, consumer in ipairs(consumers) do
-    local name = fields(consumer)['name']
-    if name == MARK then
-      owner = 'ours'
-    elseif name == COUNTS_LAG then
-      counts_lag = true
-    end
+    local info = fields(consumer)
+    local mark, lag_mark = info['name'] == MARK, info['name'] == COUNTS_LAG
+    marked, counts_lag = marked or mark, counts_lag or lag_mark
+    used = used or not (mark or lag_mark) or (tonumber(info['pending']) or 0) > 0
   end
-  return owner, counts_lag
+  if not marked then
+    return 'foreign', counts_lag
+  end
+  return used and 'shared' or 'ours', counts_lag
 end
 
 -- mirror_info returns the fields of the group in XINFO GROUPS, or nil.
@@ -50,8 +54,8 @@ local function mirror_info(stream, group)
   return nil
 end
 
--- mirror_move moves the mirror to the position and returns its owner: 'ours', 'foreign' or '' for
--- no mirror. It creates the mirror if the stream has none, and never creates the stream. A position
+-- mirror_move moves the mirror to the position and returns its owner: 'ours', 'shared', 'foreign' or
+-- '' for no mirror. It creates the mirror if the stream has none, and never creates the stream. A position
 -- after the last generated ID, as after a rollback, moves the mirror to that ID only. To read that
 -- ID, the group is first set to $, and XINFO GROUPS then returns it: XINFO STREAM would copy two
 -- entries of any size with every commit. The mirror's entries-read becomes accounted, or read if

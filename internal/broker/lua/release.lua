@@ -10,7 +10,7 @@
 --          FENCED owner epoch (the stored ones)
 --          an error of the class of the command that failed, naming the key
 
-local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch')
+local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'adopting')
 if err_of(h) then
   return error_reply(h.err, KEYS[1])
 end
@@ -18,7 +18,7 @@ if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or ''}
 end
 
-keep(KEYS[1], ARGV[4]) -- first, for a server that is out of memory
+keep(KEYS[1], h[3] and '0' or ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[1], 'owner', '', 'expires_ms', '0', 'attempts', '0')
 redis.pcall('PUBLISH', ARGV[3], 'released')
 return {'OK'}

@@ -12,14 +12,14 @@
 --          6 offset
 --          7 read
 --          8 accounted, or -1: the same as read
--- Replies  OK mirror (ours, foreign, or empty: none)
+-- Replies  OK mirror (ours, shared, foreign, or empty: none)
 --          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 local accounted = ARGV[8]
 
-local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'mirror', 'moved')
+local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'mirror', 'moved', 'adopting')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -27,10 +27,13 @@ if h[1] ~= ARGV[1] or h[2] ~= ARGV[2] then
   return {'FENCED', h[1] or '', h[2] or '', moved_by(h[4], ARGV[2])}
 end
 
-keep(KEYS[2], ARGV[4]) -- first, for a server that is out of memory
+keep(KEYS[2], h[5] and '0' or ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl), 'offset', offset, 'read', read,
   'accounted', accounted, 'done', '')
 
+if h[5] then
+  return {'OK', ''} -- the adopted group becomes the mirror later
+end
 local mirror = mirror_move(KEYS[1], group, offset, read, accounted)
 if mirror ~= h[3] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)

@@ -75,3 +75,18 @@ local function is_id(value)
   return type(value) == 'string' and string.match(value, '^%d+%-%d+$') ~= nil
 end
 
+-- decrement returns the decimal number before a number above 0, which can have 64 bits.
+local function decrement(digits)
+  local head, digit, zeros = string.match(digits, '^(%d-)([1-9])(0*)$')
+  local less = head .. string.format('%d', digit - 1) .. string.rep('9', #zeros)
+  return string.match(less, '^0(%d+)$') or less
+end
+
+-- id_before returns the highest ID before an ID; before 0-0 it is 0-0.
+local function id_before(id)
+  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
+  if seq ~= '0' then
+    return ms .. '-' .. decrement(seq)
+  end
+  return ms == '0' and id or decrement(ms) .. '-18446744073709551615'
+end
