@@ -16,7 +16,7 @@ import (
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List, describe, move and delete consumer groups",
+	return parentCommand("group", "List, describe, move, adopt and delete consumer groups",
 		adminCommand(schema, stdout, cli.Command{
 			Name:  "list",
 			Usage: "List groups",
@@ -32,6 +32,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			Flags:       []cli.Flag{topicFlag()},
 		}, []string{"GROUP"}, describeGroup),
 		seekGroupCommand(schema, stdout),
+		adoptGroupCommand(schema, stdout),
 		deleteGroupCommand(schema, stdout),
 	)
 }
@@ -63,6 +64,12 @@ func writeGroup(w io.Writer, group admin.GroupDescription) {
 	row(w, "Members:", len(group.Members))
 	for _, member := range group.Members {
 		row(w, "", member)
+	}
+	for _, p := range group.Partitions {
+		if p.Adopting != "" {
+			row(w, fmt.Sprintf("note: in partition %d, what is pending in the Redis consumer group %s comes first",
+				p.Split.Partition, p.Adopting))
+		}
 	}
 	row(w)
 	row(w, "PARTITION", "OWNER", "LEASE", "COMMITTED", "LAG", "AGE")
