@@ -17,6 +17,8 @@ const (
 	lossContinue = "continue"
 	lossFail     = "fail"
 
+	startGroup = "group"
+
 	orderPartition = "partition"
 	orderKey       = "key"
 	orderNone      = "none"
@@ -135,6 +137,9 @@ func checkTimes(f config.Fields, p *config.Problems) {
 
 // parseStart parses the field start_offset.
 func parseStart(text string, now time.Time) (splits.Start, error) {
+	if text == startGroup {
+		return splits.Adopt(), nil
+	}
 	start, err := splits.ParseStart(text, now)
 	if err != nil {
 		return splits.Start{}, fmt.Errorf("%s: %w", fieldStartOffset, err)

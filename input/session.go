@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -52,6 +53,11 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	if err != nil {
 		return nil, err
 	}
+	if s.consumer.Start.IsAdopt() {
+		if err := broker.CheckAdoptable(ctx, control, s.topic, s.group); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s is group: %w", fieldStartOffset, err), control.Close())
+		}
+	}
 	blocking, err := s.connection.Open(config.Blocking(readsAtOnce))
 	if err != nil {
 		return nil, errors.Join(err, control.Close())
@@ -72,6 +78,7 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 		Topic: s.topic, Group: s.group, KeepUnused: eviction.ExpiringKeys, Warn: o.mirrorWarning,
 	})
 	cfg.Leases, cfg.Node = leases, leases.Node
+	cfg.Adoptions = broker.NewAdoptions(blocking, control, s.group, eviction.ExpiringKeys)
 	cfg.Streams, cfg.FetchGroup = log, log.Shard
 	cfg.OrderKey = keyField(s.orderKey)
 	cfg.Failures = failures

@@ -225,9 +225,13 @@ func groupFields() []*service.ConfigField {
 			Default("").Example("${HOSTNAME}").Advanced(),
 		service.NewStringField(fieldStartOffset).
 			Description("Where to start partitions for which the group has no offset yet: `earliest`, `latest`, a " +
-				"time (RFC 3339) or the ID of an entry, both inclusive. With `latest`, partitions that are added " +
-				"later are still read from their first entry.").
-			Default("earliest").Example("latest").Example("2026-01-31T08:00:00Z").Example("1767225600000-0"),
+				"time (RFC 3339) or the ID of an entry, both inclusive, or `group`. With `group` rafka continues " +
+				"where the Redis consumer group of this name stands, which another program has used: it reads what " +
+				"is pending there, and then everything newer. Stop the readers of that group first. With `latest` " +
+				"and `group`, partitions that are added later are still read from their first entry.").
+			Default(
+				"earliest",
+			).Example("latest").Example("group").Example("2026-01-31T08:00:00Z").Example("1767225600000-0"),
 	}
 }
 
