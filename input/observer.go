@@ -158,6 +158,11 @@ func (o *observer) Skipped(s splits.Split, n int) {
 		n, s, fieldReplayNacks)
 }
 
+// Reclaimed logs messages that were taken over from members that ended.
+func (o *observer) Reclaimed(s splits.Split, n int) {
+	o.log.Infof("Took over %d unacknowledged messages of partition %s from a member whose session has ended", n, s)
+}
+
 // Sampled sets the gauges.
 func (o *observer) Sampled(samples []splits.Sample) {
 	now := time.Now()

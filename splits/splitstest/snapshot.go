@@ -51,6 +51,7 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 		s.state.streams[split.Key] = st.clone()
 	}
 	restoreKeys(s.state.leases, snapshot.state.leases, func(k leaseKey) bool { return k.stream == split.Key })
+	restoreKeys(s.state.shares, snapshot.state.shares, func(k leaseKey) bool { return k.stream == split.Key })
 	restoreKeys(s.state.deleted, snapshot.state.deleted, func(k leaseKey) bool { return k.stream == split.Key })
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
 }

@@ -36,6 +36,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
+	shares     map[leaseKey]shareMark
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
 	producers  map[producerKey]producerState
 }
@@ -60,6 +61,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
+		shares:     map[leaseKey]shareMark{},
 		deleted:    map[leaseKey]uint64{},
 		producers:  map[producerKey]producerState{},
 	}
@@ -71,6 +73,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
+		shares:     maps.Clone(s.shares),
 		deleted:    maps.Clone(s.deleted),
 		producers:  maps.Clone(s.producers),
 	}
