@@ -16,6 +16,20 @@ import (
 // a reader lacks, and the remedy. It returns "" if none is missing, or if the server does not
 // answer. Call it after CheckReader has passed.
 func MissingOptionalForReader(ctx context.Context, client redis.UniversalClient, topic, group string) string {
+	return missingOptionalForGroup(ctx, client, topic, group, onSplit)
+}
+
+// MissingOptionalForSharer is MissingOptionalForReader for a share group.
+func MissingOptionalForSharer(ctx context.Context, client redis.UniversalClient, topic, group string) string {
+	return missingOptionalForGroup(ctx, client, topic, group, onShare)
+}
+
+func missingOptionalForGroup(
+	ctx context.Context,
+	client redis.UniversalClient,
+	topic, group string,
+	senders []string,
+) string {
 	described, err := broker.NewTopics(client).Describe(ctx, topic)
 	if err != nil {
 		return ""
@@ -26,7 +40,7 @@ func MissingOptionalForReader(ctx context.Context, client redis.UniversalClient,
 		keys.KindTopicChannel: keys.TopicChannel(topic),
 	}
 	checks[0].permissions = optionalOf(client, slices.Concat(always, onGroup)...)
-	checks[1].permissions = optionalOf(client, onSplit...)
+	checks[1].permissions = optionalOf(client, senders...)
 	return missingOptional(ctx, client, checks)
 }
 

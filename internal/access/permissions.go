@@ -45,6 +45,8 @@ type Role string
 const (
 	// RoleReader runs the input.
 	RoleReader Role = "reader"
+	// RoleSharer runs the input as a member of a share group.
+	RoleSharer Role = "sharer"
 	// RoleWriter runs the output.
 	RoleWriter Role = "writer"
 	// RoleAdmin runs the commands `rafka topic` and `rafka group`.
@@ -76,11 +78,24 @@ var (
 		byPeek,
 		byCountEntries,
 	}
+	onShare = []string{
+		byAnyScript,
+		byShareOpen,
+		byShare,
+		byShareRead,
+		byShareAck,
+		bySharePending,
+		byShareHolders,
+		byShareTake,
+		byShareLoad,
+		byPosition,
+	}
 	onAppend = []string{byAnyScript, byAppend}
 	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}
 
 	sendersFor = map[Role][]string{
 		RoleReader: slices.Concat(always, onGroup, onSplit),
+		RoleSharer: slices.Concat(always, onGroup, onShare),
 		RoleWriter: slices.Concat(always, onAppend, onCreate),
 		RoleAdmin: {
 			byConnection,
@@ -123,6 +138,13 @@ var (
 		byDeletePartition,
 		byState,
 		byPeek,
+		byShareOpen,
+		byShare,
+		byShareAck,
+		bySharePending,
+		byShareHolders,
+		byShareTake,
+		byShareLoad,
 	}
 )
 

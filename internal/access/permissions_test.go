@@ -70,7 +70,8 @@ func TestListedPermissionsMatchTheScripts(t *testing.T) {
 		used := func(senders []string) bool { return slices.Contains(senders, r.by) }
 		assert.True(
 			t,
-			used(sendersFor[RoleReader]) || used(sendersFor[RoleWriter]) || used(sendersFor[RoleAdmin]),
+			used(sendersFor[RoleReader]) || used(sendersFor[RoleSharer]) || used(sendersFor[RoleWriter]) ||
+				used(sendersFor[RoleAdmin]),
 			r.by,
 		)
 	}
