@@ -38,7 +38,10 @@ func TestSharerNeedsExactlyItsPermissions(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	rules, err := ACL{Role: RoleSharer, Topic: "orders", Group: "billing", Minimal: true}.Rules()
 	require.NoError(t, err)
-	require.NoError(t, l.Admin.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "x"}}).Err())
+	require.NoError(
+		t,
+		l.Admin.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "x"}}).Err(),
+	)
 	l.As(t, rules, func(client *redis.Client) { shareEverything(t, client) })
 }
 

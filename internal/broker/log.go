@@ -102,7 +102,9 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 	return fetched, nil
 }
 
-func (l *Log) blockOf(req splits.FetchRequest) time.Duration { return blockWithin(req.Block, l.longest) }
+func (l *Log) blockOf(req splits.FetchRequest) time.Duration {
+	return blockWithin(req.Block, l.longest)
+}
 
 // blockWithin returns the BLOCK of a read that may wait: at most longest, unless that is 0. It
 // returns 0 for a read that does not wait.

@@ -161,7 +161,13 @@ func (s *Shares) decodeHolders(words script.Reply) ([]splits.ShareHolder, error)
 
 // Take implements splits.Shares.
 func (s *Shares) Take(ctx context.Context, t splits.ShareTake) (taken splits.ShareTaken, err error) {
-	call := shareTakeScript.Call(s.keys(t.Split), s.group, s.consumer(t.From), s.consumer(t.To), min(t.Most, splits.MaxTake))
+	call := shareTakeScript.Call(
+		s.keys(t.Split),
+		s.group,
+		s.consumer(t.From),
+		s.consumer(t.To),
+		min(t.Most, splits.MaxTake),
+	)
 	reply := script.RunAll(ctx, s.control, []script.Call{call})[0]
 	words, err := decodeShare(shareTakeScript, reply)
 	if err == nil {

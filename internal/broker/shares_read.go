@@ -130,7 +130,7 @@ func (s *Shares) xreadgroup(
 		args = append(args, ">")
 	}
 	cmd := redis.NewCmd(ctx, args...)
-	cmd.SetFirstKeyPos(int8(firstKey))         // go-redis routes by this key on a cluster
+	cmd.SetFirstKeyPos(int8(firstKey))           // go-redis routes by this key on a cluster
 	_ = pipe.Process(ctx, script.Once{Cmd: cmd}) // a second read would deliver other entries
 	return cmd
 }

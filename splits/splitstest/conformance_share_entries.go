@@ -46,7 +46,12 @@ var shareEntryScenarios = []shareScenario{
 		s.open(s.plain(), splits.Latest())
 		arrived := make(chan []splits.Delivered, 1)
 		go func() { // ends with the read
-			request := splits.ShareRead{Member: "a", Splits: []splits.Split{s.plain()}, Count: 1, Block: 10 * time.Second}
+			request := splits.ShareRead{
+				Member: "a",
+				Splits: []splits.Split{s.plain()},
+				Count:  1,
+				Block:  10 * time.Second,
+			}
 			delivered, err := s.shares.Read(s.Context(), request)
 			assert.NoError(s, err)
 			arrived <- delivered

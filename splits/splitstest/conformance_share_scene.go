@@ -59,7 +59,10 @@ func ShareCases() []ShareCase {
 	var all []ShareCase
 	for _, part := range [][]shareScenario{shareGroupScenarios, shareEntryScenarios, shareTakeScenarios} {
 		for _, c := range part {
-			all = append(all, ShareCase{Name: c.name, Run: func(t *testing.T, h ShareHarness) { c.run(newShareScene(t, h)) }})
+			all = append(
+				all,
+				ShareCase{Name: c.name, Run: func(t *testing.T, h ShareHarness) { c.run(newShareScene(t, h)) }},
+			)
 		}
 	}
 	return all
@@ -180,7 +183,10 @@ func (s *shareScene) acknowledge(split splits.Split, generation uint64, offsets 
 // pending returns what is pending at a name in one split.
 func (s *shareScene) pending(member string, split splits.Split) []splits.Offset {
 	s.Helper()
-	held := s.shares.Pending(s.Context(), splits.SharePending{Member: member, Splits: []splits.Split{split}, Most: 10000})
+	held := s.shares.Pending(
+		s.Context(),
+		splits.SharePending{Member: member, Splits: []splits.Split{split}, Most: 10000},
+	)
 	require.Len(s, held, 1)
 	require.NoError(s, held[0].Err)
 	return held[0].Offsets

@@ -90,7 +90,10 @@ var shareTakeScenarios = []shareScenario{
 		s.read("a", 1, partition)
 		other := s.ShareHarness.Shares(partition.Key, theGroup)
 		plain := splits.Split{Topic: partition.Key, Key: partition.Key}
-		delivered, err := other.Read(s.Context(), splits.ShareRead{Member: "a", Splits: []splits.Split{plain}, Count: 9})
+		delivered, err := other.Read(
+			s.Context(),
+			splits.ShareRead{Member: "a", Splits: []splits.Split{plain}, Count: 9},
+		)
 		require.NoError(s, err)
 		assert.Equal(s, all[1:], entryOffsets(delivered[0].Entries))
 		assert.Equal(s, map[string]int{"a": 1}, s.holders(partition))
