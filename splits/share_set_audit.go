@@ -162,8 +162,9 @@ func (s *shareSplit) compare(pending []Offset, confirmed map[Offset]bool, partia
 	}
 }
 
-// roomToTake returns how many entries may be taken over now. What was pending at an earlier name of
-// this member needs no room: the member had it before.
+// roomToTake returns how many entries may be taken over now. Room that is reserved for reads counts:
+// a read that waits reserves it all the time. What was pending at an earlier name of this member
+// needs no room: the member had it before.
 func (set *shareSet) roomToTake(former bool) int {
 	if former {
 		return MaxTake
@@ -173,9 +174,12 @@ func (set *shareSet) roomToTake(former bool) int {
 	return min(MaxTake, max(0, set.free()))
 }
 
-// free returns how many more entries may be read or taken over. The lock is held.
+// free returns how many more entries this member may have, including the reserved ones. One batch
+// may be read ahead, and one entry of each fetch group: a read that waits must not keep the others
+// from reading. The lock is held.
 func (set *shareSet) free() int {
-	return min(set.cfg.CheckpointLimit+set.cfg.BatchSize-set.held, set.cfg.BatchSize-set.ahead) - set.reserved
+	mostAhead := max(set.cfg.BatchSize, len(set.room))
+	return min(set.cfg.CheckpointLimit+mostAhead-set.held, mostAhead-set.ahead)
 }
 
 // took adds entries that were taken over under a name. It returns how many of them this member did

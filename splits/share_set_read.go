@@ -26,7 +26,7 @@ func (set *shareSet) planRead(group string, sizes *fetchSizer) sharePlan {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	plan := sharePlan{wait: idleFetcher}
-	room, spare := set.free(), set.cfg.FetchMax-set.buffered
+	room, spare := set.free()-set.reserved, set.cfg.FetchMax-set.buffered
 	if set.closed || room <= 0 || spare <= 0 || !set.trusted.Trusted(now) {
 		return plan
 	}

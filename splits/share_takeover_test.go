@@ -237,3 +237,23 @@ func TestShareNextIncarnationTakesOverImmediately(t *testing.T) {
 		assert.EqualValues(t, 3, number)
 	})
 }
+
+// Regression: the reads of other fetch groups reserved all room, so that nothing was taken over.
+func TestShareTinyBatchesLeaveRoomForEveryFetchGroup(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		w.fill(10)
+		tiny := func(c *splits.ShareConfig, _ *sharer) {
+			c.BatchSize, c.CheckpointLimit = 1, 1
+			c.FetchGroup = func(s splits.Split) string { return s.ID() }
+		}
+		a := w.share("a", holding, tiny)
+		settle(time.Second)
+		a.crash()
+		b := w.share("b", tiny)
+		settle(3 * ttl)
+		assert.Len(t, timesDelivered(b), 40)
+		w.store.Append(w.store.Split("orders", 3), "n", "10")
+		settle(50 * time.Millisecond)
+		assert.Len(t, timesDelivered(b), 41)
+	})
+}

@@ -39,10 +39,12 @@ type shareRecord struct {
 	offset splits.Offset
 	// present: the stream holds it. skipped: a seek passed over it.
 	present, skipped bool
-	// processed: a pipeline has processed it since it was to be delivered last. by: the processes
-	// that have, since then.
-	processed bool
-	by        map[*shareProcess]bool
+	// removed: it was not in the stream for a while, and may have been reported as lost then.
+	removed bool
+	// processed: a pipeline has processed it since it was to be delivered last, ever: at any time.
+	// by: the processes that have, since then.
+	processed, ever bool
+	by              map[*shareProcess]bool
 }
 
 // shareSession is one name of a member.
@@ -87,6 +89,10 @@ func (o *shareOracle) resync() {
 			o.records[e.Fields[1]].present = true
 		}
 	}
+	for _, r := range o.records {
+		r.removed = r.removed || !r.present
+		r.processed = r.ever // the store may have forgotten that the group was moved
+	}
 }
 
 // checkBatch checks a batch that a process hands out.
@@ -101,10 +107,19 @@ func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 			o.violated(b.Split.Key, "%s hands out %s again, which it has processed", p.name, r.id)
 		}
 		at, ok := pending[e.Offset]
-		if s := o.sessions[at]; ok && s != nil && s.process != p && o.alive(s) && !o.grace() && !p.stale() {
+		if s := o.sessions[at]; ok && s != nil && s.process != p && o.alive(s) && !o.grace() &&
+			!o.justSought(b.Split) &&
+			!p.stale() {
 			o.violated(b.Split.Key, "%s hands out %s, which is pending at %s", p.name, r.id, at)
 		}
 	}
+}
+
+// justSought reports whether the group was moved a short time ago: members may still have entries of
+// the earlier generation. The caller holds the lock.
+func (o *shareOracle) justSought(split splits.Split) bool {
+	at, ok := o.sought[split.Key]
+	return ok && time.Since(at) < 3*o.plan.ttl
 }
 
 // noteProcessed notes that the pipeline of a process has processed a batch.
@@ -114,8 +129,8 @@ func (o *shareOracle) noteProcessed(p *shareProcess, b *splits.Batch) {
 	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
 		o.note(p.name, b.Split.Key, "processed %s", r.id)
-		r.processed = true
-		if at, ok := o.sought[b.Split.Key]; !ok || time.Since(at) > 3*o.plan.ttl {
+		r.processed, r.ever = true, true
+		if !o.justSought(b.Split) {
 			r.by[p] = true
 		}
 	}
@@ -206,7 +221,7 @@ func (s *auditedShares) Acknowledge(ctx context.Context, acks []splits.ShareAck)
 			_, was := before[i][offset]
 			_, is := after[offset]
 			r := o.at[ack.Split.Key][offset]
-			if was && !is && r.present && !r.processed {
+			if was && !is && r.present && !r.processed && !r.removed {
 				o.violated(ack.Split.Key, "%s was acknowledged, but no pipeline has processed it", r.id)
 			}
 		}
@@ -257,7 +272,7 @@ func (o *shareOracle) unfinished() (missing, split string, done int) {
 			missing, split = id+" of "+r.split.Key+" is pending at "+at, r.split.Key
 		case !state.Exists || state.Last.Before(r.offset):
 			missing, split = id+" of "+r.split.Key+" was never delivered", r.split.Key
-		case !r.processed:
+		case !r.processed && !r.removed:
 			o.violated(r.split.Key, "%s is not pending any more, but no pipeline has processed it", id)
 		default:
 			done++
