@@ -57,6 +57,9 @@ type Sample struct {
 	// LagExact.
 	Lag      int64
 	LagExact bool
+	// Pending is the number of entries that are pending at any member of a share group; 0 in other
+	// groups. Lag does not include them.
+	Pending int64
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is
 	// none.
 	LagAge time.Duration

@@ -25,6 +25,8 @@ type ShareConfig struct {
 	// that this consumer has, and how often it looks for names of dead members. Default: three
 	// sessions.
 	AuditEvery time.Duration
+	// SampleEvery is how often the lag and the number of pending entries are sampled. Default 5s.
+	SampleEvery time.Duration
 	// FetchWithin is the time after which the store gives up a read. Default 5s.
 	FetchWithin time.Duration
 	// CallTimeout bounds each request during Close. Default 5s.
@@ -69,6 +71,7 @@ func (n ShareName) holder() string {
 
 func (c ShareConfig) withDefaults() ShareConfig {
 	setDefault(&c.AuditEvery, 3*c.TTL)
+	setDefault(&c.SampleEvery, 5*time.Second)
 	setDefault(&c.FetchWithin, 5*time.Second)
 	setDefault(&c.CallTimeout, 5*time.Second)
 	setDefault(&c.BatchSize, 500)

@@ -22,7 +22,7 @@ type ShareConsumer struct {
 	stop        context.CancelFunc // ends running
 	calls       context.Context    // of the loops
 	cancelCalls context.CancelFunc // ends calls
-	membership  sync.WaitGroup     // beats, and the wake-up subscription
+	membership  sync.WaitGroup     // beats, the wake-up subscription and samples
 	acks        sync.WaitGroup
 	stopAcks    context.CancelFunc
 	reads       sync.WaitGroup
@@ -62,6 +62,8 @@ func (c *ShareConsumer) Start() {
 	// Close ends and joins all of these. The loops finish their current call.
 	c.membership.Go(func() { c.member.run(c.running, c.calls) })
 	c.membership.Go(func() { c.listen(c.running) })
+	sampler := &shareSampler{cfg: c.cfg, set: c.set, health: c.health}
+	c.membership.Go(func() { sampler.run(c.running, c.calls) })
 	c.acks.Go(func() { c.acknowledger.run(acking, c.calls) })
 }
 

@@ -76,6 +76,7 @@ func (r *shareReader) takeOver(ctx context.Context, name string, from suspect) (
 		if most == 0 {
 			return false, nil
 		}
+		r.set.beginTake(from.split)
 		taken, err := r.take(ctx, ShareTake{Split: from.split, From: from.name, To: name, Most: most})
 		if err != nil {
 			r.set.auditNow(from.split) // the entries may be pending at this member now

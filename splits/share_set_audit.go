@@ -182,23 +182,38 @@ func (set *shareSet) free() int {
 	return min(set.cfg.CheckpointLimit+mostAhead-set.held, mostAhead-set.ahead)
 }
 
+// beginTake notes that entries of a split are about to be taken over. What is acknowledged before
+// took is called is remembered: the store may answer that it was taken over before that.
+func (set *shareSet) beginTake(split Split) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if s := set.splits[split]; s != nil {
+		s.confirmed = map[Offset]bool{}
+	}
+}
+
 // took adds entries that were taken over under a name. It returns how many of them this member did
 // not have.
 func (set *shareSet) took(split Split, name string, taken ShareTaken) (added int) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	s := set.splits[split]
-	if s == nil || set.name != name {
+	if s == nil {
+		return 0
+	}
+	confirmed := s.confirmed
+	s.confirmed = nil
+	if set.name != name {
 		return 0 // they are taken over again from the earlier name
 	}
 	s.sync(taken.Generation)
 	for _, o := range taken.Offsets {
-		switch s.entries[o] {
-		case shareUnknown:
+		switch state := s.entries[o]; {
+		case state == shareUnknown && !confirmed[o]:
 			s.put(o, shareLoading)
 			s.loading = append(s.loading, o)
 			added++
-		case shareOrphaned:
+		case state == shareOrphaned:
 			s.put(o, shareOut)
 		}
 	}

@@ -57,7 +57,7 @@ type shareSplit struct {
 
 	done      []Offset        // the ones in shareDone
 	doneAsked bool            // an acknowledgement is in flight
-	confirmed map[Offset]bool // acknowledged since the audit in progress began; nil if there is none
+	confirmed map[Offset]bool // acknowledged since the audit or takeover in progress began
 
 	auditDue   time.Time
 	readAt     time.Time // when the last read began

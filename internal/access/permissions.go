@@ -89,6 +89,7 @@ var (
 		byShareTake,
 		byShareLoad,
 		byPosition,
+		byMirror,
 	}
 	onAppend = []string{byAnyScript, byAppend}
 	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}

@@ -42,7 +42,7 @@ var (
 	shareOpenScript    = script.New("share_open", MirrorPart, PositionPart, sharePart, source("share_open"))
 	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, source("share_ack"))
 	sharePendingScript = script.New("share_pending", source("share_pending"))
-	shareHoldersScript = script.New("share_holders", source("share_holders"))
+	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
 	shareTakeScript    = script.New("share_take", source("share_take"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
 

@@ -134,7 +134,7 @@ func (s *Shares) Holders(ctx context.Context, of []splits.Split) []splits.ShareH
 	for i, reply := range script.RunAll(ctx, s.control, calls) {
 		words, err := decodeShare(shareHoldersScript, reply)
 		if err == nil {
-			if answers[i].Holders, err = s.decodeHolders(words); err != nil {
+			if answers[i], err = s.decodeHolders(words); err != nil {
 				err = script.Unreadable(shareHoldersScript, reply.Value, err)
 			}
 		}
@@ -143,20 +143,24 @@ func (s *Shares) Holders(ctx context.Context, of []splits.Split) []splits.ShareH
 	return answers
 }
 
-func (s *Shares) decodeHolders(words script.Reply) ([]splits.ShareHolder, error) {
+// decodeHolders decodes the reply "OK names pending lag".
+func (s *Shares) decodeHolders(words script.Reply) (answer splits.ShareHolders, err error) {
+	if answer.Lag, err = words.Signed(3); err != nil {
+		return answer, err
+	}
 	names, pending := words.Words(1), script.Reply(nil)
 	if len(words) > 2 {
 		pending = script.ReplyOf(words[2])
 	}
-	holders := make([]splits.ShareHolder, len(names))
 	for i, name := range names {
 		n, err := pending.Signed(i)
 		if err != nil {
-			return nil, err
+			return answer, err
 		}
-		holders[i] = splits.ShareHolder{Member: strings.TrimPrefix(name, s.prefix), Pending: int(n)}
+		holder := splits.ShareHolder{Member: strings.TrimPrefix(name, s.prefix), Pending: int(n)}
+		answer.Holders = append(answer.Holders, holder)
 	}
-	return holders, nil
+	return answer, nil
 }
 
 // Take implements splits.Shares.

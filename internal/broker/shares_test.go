@@ -15,19 +15,21 @@ import (
 )
 
 func TestSharesConform(t *testing.T) {
-	onBothServers(t, func(t *testing.T, s testServer) { testShares(t, s.Client, "topic") })
+	onBothServers(t, func(t *testing.T, s testServer) { testShares(t, s.Client, "topic", s.Embedded) })
 }
 
 func TestSharesConformOnACluster(t *testing.T) {
 	t.Parallel()
-	testShares(t, redistest.StartCluster(t, 3, 0).Client(t), "{tag}") // all partitions of a topic are in one slot
+	testShares(t, redistest.StartCluster(t, 3, 0).Client(t), "{tag}", false) // all partitions of a topic are in one slot
 }
 
-func testShares(t *testing.T, client redis.UniversalClient, prefix string) {
+func testShares(t *testing.T, client redis.UniversalClient, prefix string, noLag bool) {
 	for _, c := range splitstest.ShareCases() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			c.Run(t, shareHarness(t, client, prefix))
+			h := shareHarness(t, client, prefix)
+			h.NoLag = noLag
+			c.Run(t, h)
 		})
 	}
 }

@@ -19,6 +19,16 @@ var shareEntryScenarios = []shareScenario{
 		assert.Equal(s, all[:3], s.pending("a", s.plain()))
 		assert.Equal(s, map[string]int{"a": 3, "b": 2}, s.holders(s.plain()))
 	}},
+	{"ShareLagIsWhatWasNotDelivered", func(s *shareScene) {
+		s.fill(s.plain(), 5)
+		s.open(s.plain(), splits.Earliest())
+		s.read("a", 3, s.plain())
+		answer := s.shares.Holders(s.Context(), []splits.Split{s.plain()})[0]
+		require.NoError(s, answer.Err)
+		if !s.NoLag {
+			assert.EqualValues(s, 2, answer.Lag)
+		}
+	}},
 	{"ShareReadReturnsTheFieldsAndTheGeneration", func(s *shareScene) {
 		s.Append(s.plain(), "b", "1", "a", "2", "b", "3")
 		generation := s.open(s.plain(), splits.Earliest())

@@ -37,6 +37,8 @@ type ShareHarness struct {
 	// DropMark removes everything that the store keeps of the group in a split, except the group in
 	// the stream, as an eviction of its key does.
 	DropMark func(group string, split splits.Split)
+	// NoLag is set for stores that do not report the lag of a group correctly.
+	NoLag bool
 }
 
 // shareScene is one topic and one share group on a store.

@@ -148,6 +148,7 @@ func (g *Shares) Holders(ctx context.Context, of []splits.Split) []splits.ShareH
 			answers[i].Err = splits.ErrNoGroup
 			return
 		}
+		answers[i].Lag = int64(len(g.store.state.streams[of[i].Key].after(native.last, 0)))
 		for h := range native.holders {
 			if h.topic == g.topic {
 				held := splits.ShareHolder{Member: h.name, Pending: len(native.pendingAt(h))}

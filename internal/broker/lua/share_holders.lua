@@ -1,10 +1,10 @@
 -- share_holders: lists the consumers of a share group whose names have a prefix: the members of one
--- topic.
+-- topic. It returns the lag of the group too.
 --
 -- KEYS[1]  the partition's stream
 -- ARGV     1 group
 --          2 prefix
--- Replies  OK names pending (as many numbers)
+-- Replies  OK names pending (as many numbers) lag (-1: unknown)
 --          NOGROUP (the stream or the group does not exist)
 --          an error of the class of the command that failed, naming the key
 
@@ -23,4 +23,5 @@ for _, entry in ipairs(consumers) do
     pending[#pending + 1] = text(consumer['pending'])
   end
 end
-return {'OK', names, pending}
+local info = mirror_info(KEYS[1], ARGV[1])
+return {'OK', names, pending, text(info and info['lag'] or -1)}
