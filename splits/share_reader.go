@@ -72,7 +72,7 @@ func (r *shareReader) step(ctx context.Context) (wait time.Duration, err error) 
 	if name == "" {
 		return idleFetcher, nil // joining wakes the reader
 	}
-	if err := r.open(ctx); err != nil {
+	if err := r.open(ctx, name); err != nil {
 		return 0, err
 	}
 	if err := r.audit(ctx, name); err != nil {
@@ -88,7 +88,7 @@ func (r *shareReader) step(ctx context.Context) (wait time.Duration, err error) 
 }
 
 // open opens the splits that are not open.
-func (r *shareReader) open(ctx context.Context) error {
+func (r *shareReader) open(ctx context.Context, name string) error {
 	due := r.set.dueOpens(r.group)
 	if len(due) == 0 {
 		return nil
@@ -96,9 +96,12 @@ func (r *shareReader) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Heartbeat)
 	defer cancel()
 	var failed error
+	var added []Split
 	for i, answer := range r.cfg.Shares.Open(ctx, due) {
 		split := due[i].Split
-		r.set.opened(split, answer)
+		if r.set.opened(split, answer) {
+			added = append(added, split)
+		}
 		switch {
 		case answer.Err != nil:
 			failed = answer.Err
@@ -109,6 +112,9 @@ func (r *shareReader) open(ctx context.Context) error {
 		if answer.Reset {
 			r.cfg.Observer.Lost([]Loss{{Split: split, Recreated: true}})
 		}
+	}
+	if len(added) > 0 {
+		r.cfg.Observer.Rebalanced(Rebalance{Member: name, Added: added, Owned: r.set.count()})
 	}
 	if len(due) == 1 || r.set.anyOpen(r.group) {
 		return nil // single splits are reported as such

@@ -37,8 +37,8 @@ func (set *shareSet) dueOpens(group string) (due []ShareOpen) {
 	return due
 }
 
-// opened handles the answer to a ShareOpen.
-func (set *shareSet) opened(split Split, answer ShareOpened) {
+// opened handles the answer to a ShareOpen. It reports whether the split is open for the first time.
+func (set *shareSet) opened(split Split, answer ShareOpened) (first bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -49,9 +49,11 @@ func (set *shareSet) opened(split Split, answer ShareOpened) {
 		s.openWait = min(max(2*s.openWait, minOpenWait), maxOpenWait, set.cfg.Heartbeat)
 		s.openDue = now.Add(s.openWait)
 	default:
+		first = !s.opened
 		s.open, s.opened, s.openWait = true, true, 0
 		s.sync(answer.Generation)
 	}
+	return first
 }
 
 // anyOpen reports whether a split of a fetch group is open.

@@ -20,7 +20,12 @@ func TestSharesConform(t *testing.T) {
 
 func TestSharesConformOnACluster(t *testing.T) {
 	t.Parallel()
-	testShares(t, redistest.StartCluster(t, 3, 0).Client(t), "{tag}", false) // all partitions of a topic are in one slot
+	testShares(
+		t,
+		redistest.StartCluster(t, 3, 0).Client(t),
+		"{tag}",
+		false,
+	) // all partitions of a topic are in one slot
 }
 
 func testShares(t *testing.T, client redis.UniversalClient, prefix string, noLag bool) {
