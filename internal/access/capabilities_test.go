@@ -133,8 +133,10 @@ func TestRequiredCommandsCoverTheScripts(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	// XRANGE and XREVRANGE are for servers that return less in XINFO STREAM, UNLINK is for `rafka
-	// group delete`.
-	optionalCommands := []string{"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN"}
+	// group delete`. XACK, XCLAIM and XPENDING are for share groups.
+	optionalCommands := []string{
+		"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN", "XACK", "XCLAIM", "XPENDING",
+	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)

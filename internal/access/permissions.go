@@ -114,6 +114,7 @@ var (
 			byMirror,
 			byDeleteGroup,
 			byDeleteLease,
+			byDeleteShare,
 			byDeletePartition,
 		},
 	}
@@ -136,6 +137,7 @@ var (
 		bySeek,
 		byDeleteGroup,
 		byDeleteLease,
+		byDeleteShare,
 		byDeletePartition,
 		byState,
 		byPeek,

@@ -25,7 +25,7 @@ func assertDocumented(t *testing.T, outcomes map[Role][]outcome) {
 	text, err := os.ReadFile(permissionsDoc)
 	require.NoError(t, err)
 	fresh := string(text)
-	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
 		rules, err := acl(role).Rules()
 		require.NoError(t, err)
 		fresh = fill(
@@ -136,7 +136,7 @@ func explain(a ACL, rule string) (need, why string) {
 	}
 	pattern := regexp.MustCompile(`^[^~&]*[~&]`).ReplaceAllString(rule, "")
 	group := a.Group
-	if a.Role != RoleReader {
+	if !a.ofGroup() {
 		group = ""
 	}
 	var all []string

@@ -25,6 +25,7 @@ const (
 	bySeek            = "seek"
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
+	byDeleteShare     = "delete_share"
 	byDeletePartition = "delete_partition"
 )
 
@@ -220,12 +221,16 @@ var permissions = []permission{
 	{byDeleteLease, required, "EXISTS <lease>", whyDelete},
 	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
 	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
+	{byDeleteShare, required, "HMGET <share> f", whyDelete},
+	{byDeleteShare, required, "UNLINK <share>", whyDelete},
+	{byDeleteShare, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeletePartition, required, "TIME", whyClock},
 	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
 	{byDeletePartition, required, "HSET <lease> f v", whyMarked},
 	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
 	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
 	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
+	{byDeletePartition, required, "UNLINK <share>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
