@@ -85,7 +85,7 @@ func playShare(seed uint64) report {
 		Violation: h.failed(),
 	}
 	if r.Violation != "" {
-		r.Plan = fmt.Sprintf("share group, %+v", p)
+		r.Plan = "{share group " + fmt.Sprintf("%+v", p)[1:]
 	}
 	return r
 }
