@@ -235,9 +235,10 @@ func groupFields() []*service.ConfigField {
 				"everything.").
 			Example("billing"),
 		service.NewStringAnnotatedEnumField(fieldGroupType, map[string]string{
-			broker.ConsumerGroup: "Each partition is read by one member at a time, in order, and its offset is committed.",
-			broker.ShareGroup: "All members read all partitions. Each message goes to one of them and is acknowledged " +
-				"alone, without any order. See [Share groups](#share-groups).",
+			broker.ConsumerGroup: "Each partition is read by one member at a time, in order, and its offset is " +
+				"committed.",
+			broker.ShareGroup: "All members read all partitions. Each message goes to one of them and is " +
+				"acknowledged alone, without any order. See [Share groups](#share-groups).",
 		}).Description("How the members of the group share the topic. The type is stored with the group, and all " +
 			"members need the same.").
 			Default(broker.ConsumerGroup),
