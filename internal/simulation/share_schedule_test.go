@@ -81,8 +81,13 @@ func playShare(seed uint64) report {
 	sc.awaitRecovery()
 	sc.end()
 	r := report{
-		Seed: seed, Members: p.members, Partitions: p.partitions, Faults: counts.faults(), Counts: counts.byKind,
-		Violation: h.failed(),
+		Seed:       seed,
+		Share:      true,
+		Members:    p.members,
+		Partitions: p.partitions,
+		Faults:     counts.faults(),
+		Counts:     counts.byKind,
+		Violation:  h.failed(),
 	}
 	if r.Violation != "" {
 		r.Plan = "{share group " + fmt.Sprintf("%+v", p)[1:]
