@@ -216,9 +216,8 @@ With the labels ~topic~, ~partition~ and ~group~:
 - ~rafka_last_read_seconds~: time since entries last arrived
 - ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
 - ~rafka_redelivered_total~, ~rafka_skipped_total~
-- ~rafka_pending_entries~: in a share group, entries that were delivered to any member and are not
-  acknowledged; ~rafka_lag~ does not include them
-- ~rafka_reclaimed_total~: in a share group, entries that were taken over from members that ended
+- ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
+- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
 
 and without ~partition~: ~rafka_partitions_assigned~, ~rafka_rebalances_total~.
 `, "~", "`")
