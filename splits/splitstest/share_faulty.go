@@ -15,7 +15,7 @@ const (
 	Pending     Method = "Pending"
 	Holders     Method = "Holders"
 	Take        Method = "Take"
-	Load        Method = "Load"
+	ShareLoad   Method = "ShareLoad"
 )
 
 // ShareGroup wraps a splits.ShareGroup.
@@ -150,7 +150,7 @@ func (s *faultyShares) Load(ctx context.Context, l splits.ShareLoad) (splits.Sha
 	var loaded splits.ShareLoaded
 	var err error
 	apply := func(ctx context.Context) { loaded, err = s.inner.Load(ctx, l) }
-	call := Call{Method: Load, Splits: []splits.Split{l.Split}}
+	call := Call{Method: ShareLoad, Splits: []splits.Split{l.Split}}
 	if fault := s.faults.run(ctx, call, apply); fault != nil {
 		return splits.ShareLoaded{}, fault
 	}
