@@ -97,7 +97,8 @@ func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 
 func (set *shareSet) handOutNew(s *shareSplit, b *Batch, n int) {
 	b.Entries = s.takeBuffered(n)
-	span := &span{entries: b.Entries, size: len(b.Entries)}
+	size := len(b.Entries)
+	span := &span{entries: b.Entries, size: size, resolved: make([]bool, size), open: size}
 	b.piece.refs = make([]entryRef, len(b.Entries))
 	for i := range b.Entries {
 		b.piece.refs[i] = entryRef{span, i}
