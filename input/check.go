@@ -68,6 +68,7 @@ func check(f config.Fields) []string {
 		_, err := config.ParseSize(field, size)
 		p.AddErr(err)
 	}
+	checkChoice(f, fieldGroupType, []string{broker.ConsumerGroup, broker.ShareGroup}, &p)
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/splits"
 )
@@ -16,6 +17,7 @@ type settings struct {
 	connection         *config.Connection
 	topic, group, name string
 	instance           string        // empty: not a static member
+	share              bool          // the group is a share group
 	bodyKey, orderKey  string        // fields of the entry
 	consumer           splits.Config // without the store, the member and the observer
 }
@@ -31,7 +33,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	s := &settings{
 		connection: connection, bodyKey: p.text(fieldBodyKey), orderKey: p.text(fieldOrderKey),
 		topic: p.text(fieldStreamName), group: p.text(fieldConsumerGroup), name: p.text(fieldConsumerName),
-		instance: p.text(fieldInstanceID),
+		instance: p.text(fieldInstanceID), share: p.text(fieldGroupType) == broker.ShareGroup,
 	}
 	if s.name == "" {
 		s.name = hostname()

@@ -224,10 +224,10 @@ func (in *input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	if err != nil {
 		return service.ConnectionTestFailed(err).AsList()
 	}
-	err = access.CheckReader(ctx, control, in.settings.topic, in.settings.group)
+	err = in.settings.checkAccess(ctx, control)
 	if err == nil {
 		in.observer.warn(access.QueryEviction(ctx, control).Warning)
-		in.observer.warn(access.MissingOptionalForReader(ctx, control, in.settings.topic, in.settings.group))
+		in.observer.warn(in.settings.missingOptional(ctx, control))
 		in.observer.missing(access.NotCreatedYet(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {

@@ -24,9 +24,9 @@ type observer struct {
 	topic string
 	log   *service.Logger
 
-	lag, lagSeconds, unacked, lastRead, assigned            *service.MetricGauge
+	lag, lagSeconds, unacked, lastRead, assigned, pending   *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
-	recreated                                               *service.MetricCounter
+	recreated, reclaimed                                    *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
 
@@ -76,6 +76,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		commits:    counter("rafka_commits_total"), fenced: counter("rafka_fenced_total"),
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
+		pending: gauge("rafka_pending_entries"), reclaimed: counter("rafka_reclaimed_total"),
 	}
 	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)
@@ -158,6 +159,12 @@ func (o *observer) Skipped(s splits.Split, n int) {
 		n, s, fieldReplayNacks)
 }
 
+// Reclaimed counts and logs messages that were taken over from members that ended.
+func (o *observer) Reclaimed(s splits.Split, n int) {
+	o.reclaimed.Incr(int64(n), o.labels(s)...)
+	o.log.Infof("Took over %d unacknowledged messages of partition %s from a member whose session has ended", n, s)
+}
+
 // Sampled sets the gauges.
 func (o *observer) Sampled(samples []splits.Sample) {
 	now := time.Now()
@@ -171,6 +178,7 @@ func (o *observer) Sampled(samples []splits.Sample) {
 		o.lag.Set(max(0, s.Lag), labels...)
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
 		o.unacked.SetFloat64(s.Unacked.Seconds(), labels...)
+		o.pending.Set(s.Pending, labels...)
 		o.logIfWaiting(s, now)
 		if !s.LastRead.IsZero() {
 			o.lastRead.SetFloat64(now.Sub(s.LastRead).Seconds(), labels...)
@@ -196,7 +204,7 @@ func (o *observer) clearGauges(gone []splits.Split) {
 			continue
 		}
 		delete(o.owned, s)
-		for _, g := range []*service.MetricGauge{o.lag, o.lagSeconds, o.unacked, o.lastRead} {
+		for _, g := range []*service.MetricGauge{o.lag, o.lagSeconds, o.unacked, o.lastRead, o.pending} {
 			g.Set(0, o.labels(s)...)
 		}
 	}

@@ -39,7 +39,16 @@ var failures = splits.NewFailures()
 // outages of Redis.
 type session struct {
 	blocking, control config.Client
-	consumer          *splits.Consumer
+	consumer          consumer
+}
+
+// consumer is a running member of a consumer group or of a share group.
+type consumer interface {
+	Start()
+	Poll(ctx context.Context) (*splits.Batch, error)
+	Await(ctx context.Context) error
+	Owned() int
+	Close(ctx context.Context) error
 }
 
 // readsAtOnce is the number of concurrent reads of a consumer on one server: one that blocks until
@@ -65,20 +74,39 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	eviction := access.QueryEviction(ctx, control)
 	o.names(func(ctx context.Context, err error) error { return access.NameDenied(ctx, control, err) })
 	o.warn(eviction.Warning)
-	o.warn(access.MissingOptionalForReader(ctx, control, s.topic, s.group))
+	o.warn(s.missingOptional(ctx, control))
 	o.missing(access.NotCreatedYet(ctx, control, s.topic, s.group))
+	var member consumer
+	if s.share {
+		member = newShareConsumer(s, o, blocking, control, eviction.ExpiringKeys)
+	} else if member, err = newConsumer(ctx, s, o, blocking, control, eviction.ExpiringKeys); err != nil {
+		return nil, errors.Join(o.named(err), blocking.Close(), control.Close())
+	}
+	member.Start()
+	return &session{blocking: blocking, control: control, consumer: member}, nil
+}
+
+// newConsumer returns a member of a consumer group. keep is true if Redis must keep unused keys.
+func newConsumer(
+	ctx context.Context,
+	s *settings,
+	o *observer,
+	blocking, control config.Client,
+	keep bool,
+) (consumer, error) {
 	log := broker.NewLog(blocking, control)
 	cfg := s.consumer
-	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(eviction.ExpiringKeys))
+	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(keep))
+	var err error
 	if cfg.Member, cfg.Owner, err = memberNames(ctx, s, group); err != nil {
-		return nil, errors.Join(o.named(err), blocking.Close(), control.Close())
+		return nil, err
 	}
 	cfg.Group = group
 	leases := broker.NewLeases(control, broker.LeasesOptions{
-		Topic: s.topic, Group: s.group, KeepUnused: eviction.ExpiringKeys, Warn: o.mirrorWarning,
+		Topic: s.topic, Group: s.group, KeepUnused: keep, Warn: o.mirrorWarning,
 	})
 	cfg.Leases, cfg.Node = leases, leases.Node
-	cfg.Adoptions = broker.NewAdoptions(blocking, control, s.group, eviction.ExpiringKeys)
+	cfg.Adoptions = broker.NewAdoptions(blocking, control, s.group, keep)
 	cfg.Streams, cfg.FetchGroup = log, log.Shard
 	cfg.OrderKey = keyField(s.orderKey)
 	cfg.Failures = failures
@@ -86,16 +114,21 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	cfg.Observer = o
 	cfg.Remedies = splits.Remedies{
 		Stopped:    "on_data_loss is fail: move the group with rafka group seek, or set on_data_loss to continue",
-		Superseded: "If both inputs are to run, give each an instance_id of its own",
+		Superseded: supersededRemedy,
 	}
-	consumer := splits.NewConsumer(cfg)
-	consumer.Start()
-	return &session{blocking: blocking, control: control, consumer: consumer}, nil
+	return splits.NewConsumer(cfg), nil
+}
+
+const supersededRemedy = "If both inputs are to run, give each an instance_id of its own"
+
+// enroller is a group that numbers the incarnations of static members.
+type enroller interface {
+	Enroll(ctx context.Context, member, unique string) (owner string, err error)
 }
 
 // memberNames returns the names of a new session: a new member, or the next incarnation of a static
 // member. It returns the member and the owner of its leases.
-func memberNames(ctx context.Context, s *settings, group *broker.Group) (member, owner string, err error) {
+func memberNames(ctx context.Context, s *settings, group enroller) (member, owner string, err error) {
 	if s.instance == "" {
 		return "rafka/" + s.name + "/" + rand.Text(), "", nil
 	}
@@ -111,7 +144,7 @@ func openChecked(ctx context.Context, s *settings) (config.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = access.CheckReader(ctx, control, s.topic, s.group)
+	err = s.checkAccess(ctx, control)
 	// A key of another type affects one partition: the consumer reports it and reads the others.
 	if err != nil && rediserr.Classify(err) != rediserr.ClassWrongType {
 		return nil, errors.Join(err, control.Close())

@@ -13,6 +13,7 @@ import (
 const (
 	fieldStreamName      = "stream_name"
 	fieldConsumerGroup   = "consumer_group"
+	fieldGroupType       = "group_type"
 	fieldConsumerName    = "consumer_name"
 	fieldInstanceID      = "instance_id"
 	fieldStartOffset     = "start_offset"
@@ -178,6 +179,21 @@ the time that a restart takes: its partitions wait for as long as it is away, up
 If two inputs of a group run with the same ID, the later one has the partitions. The earlier one logs
 this, is not ready, hands out nothing more, and stands by until the session of the later one has ended.
 
+### Share groups
+
+With ~group_type: share~, the members compete for the messages of a plain stream or of all partitions,
+as the consumers of a Redis consumer group do: the group is one, with the name of ~consumer_group~.
+There can be more members than partitions. Messages have no order, and each is acknowledged alone.
+
+A member works on a message for as long as it likes: while it sends heartbeats, its messages are not
+taken away. When its session ends, the other members take over what it had not acknowledged, and when
+it stops, they do so immediately. A member that was away for longer than ~session_timeout~ joins again,
+and drops what it had not handed out. Messages are delivered at least once.
+
+~checkpoint_limit~ bounds the messages of a member, of all partitions together, that are in the
+pipeline; one batch more is read ahead. If as many messages keep failing, the member reads nothing
+more, is not ready, and says why.
+
 ### Metadata
 
 - ~rafka_topic~, ~rafka_partition~, ~rafka_offset~: where the message is stored
@@ -200,6 +216,8 @@ With the labels ~topic~, ~partition~ and ~group~:
 - ~rafka_last_read_seconds~: time since entries last arrived
 - ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
 - ~rafka_redelivered_total~, ~rafka_skipped_total~
+- ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
+- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
 
 and without ~partition~: ~rafka_partitions_assigned~, ~rafka_rebalances_total~.
 `, "~", "`")
@@ -215,6 +233,14 @@ func groupFields() []*service.ConfigField {
 			Description("The consumer group that this input is a member of. Groups are independent: each reads " +
 				"everything.").
 			Example("billing"),
+		service.NewStringAnnotatedEnumField(fieldGroupType, map[string]string{
+			broker.ConsumerGroup: "Each partition is read by one member at a time, in order, and its offset is " +
+				"committed.",
+			broker.ShareGroup: "All members read all partitions. Each message goes to one of them and is " +
+				"acknowledged alone, without any order. See [Share groups](#share-groups).",
+		}).Description("How the members of the group share the topic. The type is stored with the group, and all " +
+			"members need the same.").
+			Default(broker.ConsumerGroup),
 		service.NewStringField(fieldConsumerName).
 			Description("A descriptive name for this member. It does not have to be unique. Empty: the host name.").
 			Default(""),

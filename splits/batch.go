@@ -5,31 +5,44 @@ import (
 	"sync/atomic"
 )
 
-// Batch is a sequence of entries of one split, handed out under one lease. One call of Ack or Nack
-// resolves it. Further calls, and calls after the lease was lost, do nothing. Both are safe for
-// concurrent use.
+// Batch is a sequence of entries of one split, handed out under one lease, or to a member of a share
+// group. One call of Ack or Nack resolves it. Further calls, and calls after the lease was lost, do
+// nothing. Both are safe for concurrent use.
 type Batch struct {
 	Split   Split
 	Entries []Entry
-	// Deliveries is how often these entries have been handed out under this lease, including this
-	// time.
+	// Deliveries is how often these entries have been handed out under this lease, or by this
+	// member of a share group, including this time.
 	Deliveries int
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
 
 	set      *splitSet
 	owned    *ownedSplit
+	share    *shareSplit // set if a ShareConsumer handed out the batch, instead of set and owned
+	term     int         // of share
+	context  context.Context
 	piece    piece
 	inFlight inFlightBatch
 	resolved atomic.Bool
 }
 
-// Context ends when the lease does under which the batch was handed out. Its cause says why.
-func (b *Batch) Context() context.Context { return b.owned.ctx }
+// Context ends when the lease does under which the batch was handed out, or when the member of a
+// share group may lose its entries. Its cause says why.
+func (b *Batch) Context() context.Context {
+	if b.share != nil {
+		return b.context
+	}
+	return b.owned.ctx
+}
 
 // Ack reports that all entries have been processed.
 func (b *Batch) Ack() {
 	if b.resolved.Swap(true) {
+		return
+	}
+	if b.share != nil {
+		b.share.set.accept(b)
 		return
 	}
 	b.set.cfg.Failures.accepted(&b.inFlight)
@@ -45,6 +58,10 @@ func (b *Batch) Ack() {
 // first; under Config.SkipNacked the whole batch is skipped.
 func (b *Batch) Nack(cause error, suspects []int) {
 	if b.resolved.Swap(true) {
+		return
+	}
+	if b.share != nil {
+		b.share.set.reject(b, cause, suspects)
 		return
 	}
 	cfg := b.set.cfg

@@ -106,6 +106,8 @@ type Remedies struct {
 	Stopped string
 	// Superseded is added to each SupersededError.
 	Superseded string
+	// Full is added to each FullError.
+	Full string
 }
 
 // static reports whether the member is static.

@@ -64,6 +64,35 @@
 // An incarnation that stands by has given up all its splits immediately. Close does not end the
 // membership of a static member: the next incarnation may start before the session ends.
 //
+// # Share groups
+//
+// A ShareConsumer is a member of a share group. All members read all splits. The store delivers
+// each entry to one member, at which the entry is pending until it is acknowledged. Nothing has an
+// order.
+//
+// The members of a share group beat as other members do, but there is no plan and no lease. What
+// takes the place of a lease is the name of the member: other members take over everything that is
+// pending at a name that is not alive. A member whose session has ended receives ErrGone, drops
+// what it has not handed out, and joins under a new name. No name ever comes back, so a name that
+// has ended stays dead. A late read of a dead member therefore does no harm: its entries are pending
+// at a dead name.
+//
+//	delivered          handed out            acknowledged          confirmed
+//	──────────> ahead ────────────> out ────────────────────> done ──────────> (not pending)
+//	   ^                           │   ^
+//	   │ found by an audit,        │   │ rejected: handed out again, see isolation
+//	   │ or taken over             └───┘
+//
+// A member is dead if the answer to a beat that was sent after its entries were seen does not list
+// it, and the store has recorded its end or it was in no answer for a session. A missing name alone
+// proves nothing: the store may have lost its members.
+//
+// Deliveries whose answer was lost are found by audits: now and then, and after each lost answer, a
+// member compares what is pending at its name with what it has. An acknowledgement concerns the
+// entry, not the member at which it is pending: an entry that was processed needs no other
+// delivery. An acknowledgement carries the generation of the split in the group, which changes when
+// entries are to be delivered again.
+//
 // # Order
 //
 // Config.Ordering decides what may be in the pipeline at the same time. ByPartition: a split has one
@@ -90,9 +119,12 @@
 //   - The loader loads entries again that waited long for their turn.
 //   - A fetcher for each fetch group reads.
 //
-// They share the splitSet: the set of owned splits under one lock, which is never held during a
-// call of the store. Signals between goroutines hold one token and drop the rest. The state that
-// they point at is the truth.
+// A ShareConsumer has a goroutine for its membership, one that acknowledges, and one for each fetch
+// group that reads, audits and takes over, one request after the other.
+//
+// They share the splitSet or the shareSet: the set of splits under one lock, which is never held
+// during a call of the store. Signals between goroutines hold one token and drop the rest. The
+// state that they point at is the truth.
 //
 // If the splits are on several nodes (Config.Node), the claimer, the committer, the counter and the
 // loader make one call to each node at a time, each in a goroutine that ends with its call. A node

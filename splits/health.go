@@ -55,9 +55,10 @@ const (
 	taskMember // being a member of the group
 	taskRead   // of one fetch group
 	taskSample
-	taskSplit // reading one split
-	taskAdopt // reading the pending entries of one split
-	taskLoad  // on one node
+	taskSplit  // reading one split
+	taskLoad   // on one node
+	taskAdopt  // reading the pending entries of one split
+	taskAccept // having messages accepted, of a member of a share group
 )
 
 // part returns the part that fails if the task does.
@@ -65,7 +66,7 @@ func (t task) part() Part {
 	switch t.kind {
 	case taskSplit, taskAdopt:
 		return Part{PartSplit, t.name}
-	case taskMember:
+	case taskMember, taskAccept:
 		return Part{PartMember, t.name}
 	default:
 		return Part{}

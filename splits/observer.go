@@ -25,6 +25,8 @@ type Observer interface {
 	Redelivered(s Split, entries int)
 	// Skipped: a batch was nacked, and its entries are skipped because of Config.SkipNacked.
 	Skipped(s Split, entries int)
+	// Reclaimed: entries that were pending at dead members of a share group were taken over.
+	Reclaimed(s Split, entries int)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
 	// split.
 	Failing(f Failing)
@@ -59,6 +61,9 @@ type Sample struct {
 	// LagExact.
 	Lag      int64
 	LagExact bool
+	// Pending is the number of entries that are pending at any member of a share group; 0 in other
+	// groups. Lag does not include them.
+	Pending int64
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is
 	// none.
 	LagAge time.Duration
@@ -98,6 +103,9 @@ func (NopObserver) Redelivered(Split, int) {}
 
 // Skipped does nothing.
 func (NopObserver) Skipped(Split, int) {}
+
+// Reclaimed does nothing.
+func (NopObserver) Reclaimed(Split, int) {}
 
 // Failing does nothing.
 func (NopObserver) Failing(Failing) {}

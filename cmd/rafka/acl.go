@@ -40,6 +40,15 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		),
 		aclRole(
 			stdout,
+			access.RoleSharer,
+			"Print the line for the user of an input with group_type share",
+			"acl sharer --topic orders --group billing",
+			topic,
+			partitions,
+			&cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"},
+		),
+		aclRole(
+			stdout,
 			access.RoleWriter,
 			"Print the line for the user of an output",
 			"acl writer --topic orders --partitions 8",
@@ -103,7 +112,7 @@ func printACL(c *cli.Context, stdout io.Writer, role access.Role) error {
 	if c.String(flagTopic) == "" && role != access.RoleAdmin {
 		return fmt.Errorf("--%s is required: the stream_name of the %s", flagTopic, role)
 	}
-	if c.String(flagGroup) == "" && role == access.RoleReader {
+	if c.String(flagGroup) == "" && (role == access.RoleReader || role == access.RoleSharer) {
 		return fmt.Errorf("--%s is required: the consumer_group of the %s", flagGroup, role)
 	}
 	rules, err := access.ACL{

@@ -13,7 +13,7 @@ type ACL struct {
 	// Topic is the stream_name. For an admin, "" stands for all topics, and thereby for all keys,
 	// because any stream can be a topic.
 	Topic string
-	// Group is the consumer_group of a reader. Other roles ignore it.
+	// Group is the consumer_group of a reader or a sharer. Other roles ignore it.
 	Group string
 	// Partitions is the number of partitions that the topic has or will have. The patterns of keys
 	// then match no number with more digits. 0 stands for the largest number possible.
@@ -34,7 +34,7 @@ func (a ACL) Rules() ([]string, error) {
 			return nil, err
 		}
 	}
-	if a.Role == RoleReader {
+	if a.ofGroup() {
 		if err := keys.ValidateGroup(a.Group); err != nil {
 			return nil, err
 		}
@@ -46,6 +46,9 @@ func (a ACL) Rules() ([]string, error) {
 	}
 	return append(a.patterns(), a.commands()...), nil
 }
+
+// ofGroup reports whether the role belongs to one group.
+func (a ACL) ofGroup() bool { return a.Role == RoleReader || a.Role == RoleSharer }
 
 // permissions returns the permissions that the user gets.
 func (a ACL) permissions() []permission {
@@ -83,7 +86,7 @@ func (a ACL) commands() []string {
 // scripts, because a server does not know what a script does with its keys.
 func (a ACL) patterns() []string {
 	group := a.Group
-	if a.Role != RoleReader {
+	if !a.ofGroup() {
 		group = ""
 	}
 	read, written, channels := map[string]bool{}, map[string]bool{}, map[string]bool{}

@@ -133,9 +133,9 @@ func TestRequiredCommandsCoverTheScripts(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	// XRANGE and XREVRANGE are for servers that return less in XINFO STREAM, UNLINK is for `rafka
-	// group delete`, XPENDING and XACK are for the adoption of groups.
+	// group delete`. XACK, XCLAIM and XPENDING are for share groups and for the adoption of groups.
 	optionalCommands := []string{
-		"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN", "XPENDING", "XACK",
+		"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN", "XACK", "XCLAIM", "XPENDING",
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)

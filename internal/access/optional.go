@@ -16,17 +16,32 @@ import (
 // a reader lacks, and the remedy. It returns "" if none is missing, or if the server does not
 // answer. Call it after CheckReader has passed.
 func MissingOptionalForReader(ctx context.Context, client redis.UniversalClient, topic, group string) string {
+	return missingOptionalForGroup(ctx, client, topic, group, readerChecks, onSplit)
+}
+
+// MissingOptionalForSharer is MissingOptionalForReader for a share group.
+func MissingOptionalForSharer(ctx context.Context, client redis.UniversalClient, topic, group string) string {
+	return missingOptionalForGroup(ctx, client, topic, group, sharerChecks, onShare)
+}
+
+func missingOptionalForGroup(
+	ctx context.Context,
+	client redis.UniversalClient,
+	topic, group string,
+	checksOf func(redis.UniversalClient, broker.Topic, string) []slotCheck,
+	senders []string,
+) string {
 	described, err := broker.NewTopics(client).Describe(ctx, topic)
 	if err != nil {
 		return ""
 	}
-	checks := readerChecks(client, described, group)[:2] // of the group and of one partition
+	checks := checksOf(client, described, group)[:2] // of the group and of one partition
 	checks[0].channels = map[keys.Kind]string{
 		keys.KindGroupChannel: keys.GroupChannel(topic, group),
 		keys.KindTopicChannel: keys.TopicChannel(topic),
 	}
 	checks[0].permissions = optionalOf(client, slices.Concat(always, onGroup)...)
-	checks[1].permissions = optionalOf(client, onSplit...)
+	checks[1].permissions = optionalOf(client, senders...)
 	return missingOptional(ctx, client, checks)
 }
 

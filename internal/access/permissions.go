@@ -45,6 +45,8 @@ type Role string
 const (
 	// RoleReader runs the input.
 	RoleReader Role = "reader"
+	// RoleSharer runs the input as a member of a share group.
+	RoleSharer Role = "sharer"
 	// RoleWriter runs the output.
 	RoleWriter Role = "writer"
 	// RoleAdmin runs the commands `rafka topic` and `rafka group`.
@@ -80,11 +82,25 @@ var (
 		byAdoptSettle,
 	}
 	onAdoption = []string{byAdoptable, byAdoptPending, byAdoptSettle, byAdopt}
-	onAppend   = []string{byAnyScript, byAppend}
-	onCreate   = []string{byAnyScript, byDescribe, byCreateTopic}
+	onShare    = []string{
+		byAnyScript,
+		byShareOpen,
+		byShare,
+		byShareRead,
+		byShareAck,
+		bySharePending,
+		byShareHolders,
+		byShareTake,
+		byShareLoad,
+		byPosition,
+		byMirror,
+	}
+	onAppend = []string{byAnyScript, byAppend}
+	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}
 
 	sendersFor = map[Role][]string{
 		RoleReader: slices.Concat(always, onGroup, onSplit),
+		RoleSharer: slices.Concat(always, onGroup, onShare),
 		RoleWriter: slices.Concat(always, onAppend, onCreate),
 		RoleAdmin: {
 			byConnection,
@@ -104,6 +120,7 @@ var (
 			byMirror,
 			byDeleteGroup,
 			byDeleteLease,
+			byDeleteShare,
 			byDeletePartition,
 		},
 	}
@@ -126,6 +143,7 @@ var (
 		bySeek,
 		byDeleteGroup,
 		byDeleteLease,
+		byDeleteShare,
 		byDeletePartition,
 		byState,
 		byPeek,
@@ -133,6 +151,13 @@ var (
 		byAdoptPending,
 		byAdoptSettle,
 		byAdopt,
+		byShareOpen,
+		byShare,
+		byShareAck,
+		bySharePending,
+		byShareHolders,
+		byShareTake,
+		byShareLoad,
 	}
 )
 

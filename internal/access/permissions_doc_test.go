@@ -25,7 +25,7 @@ func assertDocumented(t *testing.T, outcomes map[Role][]outcome) {
 	text, err := os.ReadFile(permissionsDoc)
 	require.NoError(t, err)
 	fresh := string(text)
-	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
 		rules, err := acl(role).Rules()
 		require.NoError(t, err)
 		fresh = fill(
@@ -107,6 +107,7 @@ var keyNames = map[keys.Kind]string{
 	keys.KindPlan:         "plan of the group",
 	keys.KindMembers:      "members of the group",
 	keys.KindLease:        "leases and committed offsets",
+	keys.KindShare:        "generation and low-water mark of share groups",
 	keys.KindProducer:     "sequence numbers of outputs",
 	keys.KindGroupChannel: "notifications to the group",
 	keys.KindTopicChannel: "notifications to all groups of the topic",
@@ -135,7 +136,7 @@ func explain(a ACL, rule string) (need, why string) {
 	}
 	pattern := regexp.MustCompile(`^[^~&]*[~&]`).ReplaceAllString(rule, "")
 	group := a.Group
-	if a.Role != RoleReader {
+	if !a.ofGroup() {
 		group = ""
 	}
 	var all []string

@@ -13,12 +13,19 @@ const (
 	byCountEntries    = "count_entries"
 	byState           = "state"
 	byPeek            = "peek"
+	byShareOpen       = "share_open"
+	byShareAck        = "share_ack"
+	bySharePending    = "share_pending"
+	byShareHolders    = "share_holders"
+	byShareTake       = "share_take"
+	byShareLoad       = "share_load"
 	byAppend          = "append"
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
 	bySeek            = "seek"
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
+	byDeleteShare     = "delete_share"
 	byDeletePartition = "delete_partition"
 	byAdoptPending    = "adopt_pending"
 	byAdoptSettle     = "adopt_settle"
@@ -35,6 +42,8 @@ const (
 	byMirror        = "mirror"    // a part of claim, commit and reset
 	byPosition      = "position"  // a part of claim, seek and adopt
 	byAdoptable     = "adoptable" // a part of claim and adopt
+	byShare         = "share"     // a part of share_open and share_ack
+	byShareRead     = "share read"
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
 	byTopicDescribe = "topic describe"
@@ -48,6 +57,10 @@ const (
 const (
 	whyClock    = "the clock for leases, members and ages"
 	whyCount    = "number of partitions"
+	whyShare    = "generation and low-water mark of a share group"
+	whyNative   = "the Redis consumer group that a share group is"
+	whyTake     = "taking over what is pending at members that ended"
+	whyPending  = "entries that are delivered and not acknowledged"
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
@@ -101,7 +114,7 @@ var permissions = []permission{
 	{byPropose, required, "HSET <plan> f v", whyGroup},
 	{byPropose, optional, "PUBLISH <group-hints> m", whyHints},
 	{byLeave, required, "TIME", whyClock},
-	{byLeave, required, "HGET <plan> f", whyGroup},
+	{byLeave, required, "HMGET <plan> f", whyGroup},
 	{byLeave, required, "HSET <plan> f v", whyGroup},
 	{byLeave, required, "HDEL <plan> f", whyGroup},
 	{byLeave, required, "ZREM <members> m", whyGroup},
@@ -163,6 +176,34 @@ var permissions = []permission{
 	{byState, notOnRedis, "XREVRANGE <stream> + - COUNT 1", "the last entry, if XINFO STREAM does not return it"},
 	{byPeek, required, "XREAD COUNT 1 STREAMS <stream> 0-0", "the size of an entry that does not arrive"},
 
+	{byShareOpen, required, "TIME", whyClock},
+	{byShareOpen, required, "HMGET <share> f", whyShare},
+	{byShareOpen, required, "HSET <share> f v", whyShare},
+	{byShareOpen, required, "PEXPIRE <share> 1", whyShare},
+	{byShareOpen, required, "PERSIST <share>", whyKept},
+	{byShareOpen, required, "XINFO GROUPS <stream>", whyNative},
+	{byShareOpen, required, "XINFO STREAM <stream>", whyState},
+	{byShareOpen, required, "XREVRANGE <stream> + - COUNT 1", "continuing a group that was lost"},
+	{byShareOpen, required, "XGROUP CREATE <stream> g $", whyNative},
+	{byShareOpen, optional, "XGROUP DELCONSUMER <stream> g c", whyNative},
+	{byShare, required, "XPENDING <stream> g", whyPending},
+	{byShareRead, required, "HGET <share> f", whyShare},
+	{byShareRead, required, "XREADGROUP GROUP g c COUNT 1 STREAMS <stream> >", "reading"},
+	{byShareAck, required, "TIME", whyClock},
+	{byShareAck, required, "HMGET <share> f", whyShare},
+	{byShareAck, required, "HSET <share> f v", whyShare},
+	{byShareAck, required, "PEXPIRE <share> 1", whyShare},
+	{byShareAck, required, "PERSIST <share>", whyKept},
+	{byShareAck, required, "XACK <stream> g 0-1", whyPending},
+	{bySharePending, required, "HGET <share> f", whyShare},
+	{bySharePending, required, "XPENDING <stream> g - + 1 c", whyPending},
+	{byShareHolders, required, "XINFO CONSUMERS <stream> g", whyTake},
+	{byShareTake, required, "HGET <share> f", whyShare},
+	{byShareTake, required, "XPENDING <stream> g - + 1 c", whyPending},
+	{byShareTake, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
+	{byShareTake, required, "XGROUP DELCONSUMER <stream> g c", whyTake},
+	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
+
 	{byAppend, required, "TIME", whyClock},
 	{byAppend, required, "XADD <stream> * f v", "writing"},
 	{byAppend, required, "GET <producer>", whyProducer},
@@ -208,12 +249,16 @@ var permissions = []permission{
 	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
 	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeleteLease, optional, "XGROUP DELCONSUMER <stream> g c", whyDelete},
+	{byDeleteShare, required, "HMGET <share> f", whyDelete},
+	{byDeleteShare, required, "UNLINK <share>", whyDelete},
+	{byDeleteShare, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeletePartition, required, "TIME", whyClock},
 	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
 	{byDeletePartition, required, "HSET <lease> f v", whyMarked},
 	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
 	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
 	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
+	{byDeletePartition, required, "UNLINK <share>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},

@@ -27,6 +27,8 @@ type stage struct {
 var stages = []stage{
 	{RoleReader, false, prepareTopic(2), tryReading},
 	{RoleReader, true, prepareTopic(0), tryReading},
+	{RoleSharer, false, prepareTopic(2), trySharing},
+	{RoleSharer, true, prepareTopic(0), trySharing},
 	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
 	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
 	{RoleAdmin, false, prepareTopic(-1), tryCreating},
@@ -56,9 +58,24 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
 			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
 		}
+		prepareSharers(t, l, topic)
 		if partitions == 0 {
 			require.NoError(t, l.Admin.ConfigSet(ctx, "maxmemory-policy", "volatile-lru").Err())
 		}
+	}
+}
+
+// prepareSharers creates a share group without members.
+func prepareSharers(t *testing.T, l scripttest.Limited, topic broker.Topic) {
+	t.Helper()
+	ctx := t.Context()
+	group := broker.NewShareGroup(l.Admin, "orders", "sharers")
+	_, err := group.Beat(ctx, splits.ShareBeat{Member: "m", TTL: testTTL})
+	require.NoError(t, err)
+	require.NoError(t, group.Leave(ctx, "m"))
+	shares := broker.NewShares(l.Admin, l.Admin, broker.SharesOptions{Topic: "orders", Group: "sharers"})
+	for _, split := range topic.Splits() {
+		require.NoError(t, shares.Open(ctx, []splits.ShareOpen{{Split: split}})[0].Err)
 	}
 }
 
@@ -101,6 +118,11 @@ func tryReading(ctx context.Context, client *redis.Client) (string, error) {
 	return MissingOptionalForReader(ctx, client, "orders", "billing"), err
 }
 
+func trySharing(ctx context.Context, client *redis.Client) (string, error) {
+	err := CheckSharer(ctx, client, "orders", "billing")
+	return MissingOptionalForSharer(ctx, client, "orders", "billing"), err
+}
+
 func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) (string, error) {
 	return func(ctx context.Context, client *redis.Client) (string, error) {
 		err := CheckWriter(ctx, client, "orders", partitions)
@@ -110,7 +132,7 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 5)
+	errs := make([]error, 6)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
@@ -118,7 +140,8 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
-	_, errs[4] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
+	_, errs[4] = a.DeleteGroup(ctx, "orders", "sharers", false)
+	_, errs[5] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
 }
 

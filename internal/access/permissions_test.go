@@ -70,7 +70,8 @@ func TestListedPermissionsMatchTheScripts(t *testing.T) {
 		used := func(senders []string) bool { return slices.Contains(senders, r.by) }
 		assert.True(
 			t,
-			used(sendersFor[RoleReader]) || used(sendersFor[RoleWriter]) || used(sendersFor[RoleAdmin]),
+			used(sendersFor[RoleReader]) || used(sendersFor[RoleSharer]) || used(sendersFor[RoleWriter]) ||
+				used(sendersFor[RoleAdmin]),
 			r.by,
 		)
 	}
@@ -79,7 +80,7 @@ func TestListedPermissionsMatchTheScripts(t *testing.T) {
 // required reports whether the user can't work without the rule.
 func (a ACL) required(rule string) bool {
 	group := a.Group
-	if a.Role != RoleReader {
+	if !a.ofGroup() {
 		group = ""
 	}
 	_, pattern, isKey := strings.Cut(rule, "~")
@@ -158,7 +159,7 @@ func outcomesOf(t *testing.T, l scripttest.Limited, role Role) []outcome {
 func TestEveryMissingPermissionIsNamed(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	outcomes := map[Role][]outcome{}
-	for _, role := range []Role{RoleReader, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
 		outcomes[role] = outcomesOf(t, l, role)
 		for _, o := range outcomes[role] {
 			what := string(role) + " without " + o.rule

@@ -19,6 +19,20 @@ import (
 // names the problem and the remedy. A partition on a cluster node that is unavailable is not an
 // error: the reader reports it, and reads the other partitions. CheckReader writes nothing.
 func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group string) error {
+	return checkGroup(ctx, client, topic, group, readerChecks)
+}
+
+// CheckSharer is CheckReader for a share group.
+func CheckSharer(ctx context.Context, client redis.UniversalClient, topic, group string) error {
+	return checkGroup(ctx, client, topic, group, sharerChecks)
+}
+
+func checkGroup(
+	ctx context.Context,
+	client redis.UniversalClient,
+	topic, group string,
+	checksOf func(redis.UniversalClient, broker.Topic, string) []slotCheck,
+) error {
 	if err := keys.ValidateGroup(group); err != nil {
 		return err
 	}
@@ -26,7 +40,7 @@ func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group
 	if err != nil {
 		return err
 	}
-	checks := readerChecks(client, described, group)
+	checks := checksOf(client, described, group)
 	checks[0].noopWrites = []command{{"ZREM", 2, ""}} // no member has an empty name
 	if err := firstError(runChecks(ctx, client, checks[:1])); err != nil && !rediserr.SlotMoves(err) {
 		return err
@@ -39,6 +53,27 @@ func CheckReader(ctx context.Context, client redis.UniversalClient, topic, group
 
 // readerChecks returns the check of the group, and then one check for each partition.
 func readerChecks(client redis.UniversalClient, topic broker.Topic, group string) []slotCheck {
+	return groupChecks(client, topic, group, func(split splits.Split) checkedKey {
+		return checkedKey{keys.Lease(split.Key, group), keys.KindLease}
+	}, onSplit)
+}
+
+// sharerChecks is readerChecks for a share group.
+func sharerChecks(client redis.UniversalClient, topic broker.Topic, group string) []slotCheck {
+	return groupChecks(client, topic, group, func(split splits.Split) checkedKey {
+		return checkedKey{keys.Share(split.Key, group), keys.KindShare}
+	}, onShare)
+}
+
+// groupChecks returns the check of a group, and then one check for each partition, which has one
+// key of its own.
+func groupChecks(
+	client redis.UniversalClient,
+	topic broker.Topic,
+	group string,
+	own func(splits.Split) checkedKey,
+	senders []string,
+) []slotCheck {
 	checks := []slotCheck{{
 		keys: []checkedKey{
 			{keys.Plan(topic.Name, group), keys.KindPlan},
@@ -52,8 +87,8 @@ func readerChecks(client redis.UniversalClient, topic broker.Topic, group string
 	}
 	for _, split := range topic.Splits() {
 		checks = append(checks, slotCheck{
-			keys:        []checkedKey{{split.Key, keys.KindStream}, {keys.Lease(split.Key, group), keys.KindLease}},
-			permissions: requiredOf(client, onSplit...),
+			keys:        []checkedKey{{split.Key, keys.KindStream}, own(split)},
+			permissions: requiredOf(client, senders...),
 		})
 	}
 	return checks

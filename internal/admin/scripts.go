@@ -22,5 +22,6 @@ var (
 
 	deleteGroupScript     = script.New("delete_group", source("delete_group"))
 	deleteLeaseScript     = script.New("delete_lease", broker.MirrorPart, source("delete_lease"))
+	deleteShareScript     = script.New("delete_share", source("delete_share"))
 	deletePartitionScript = script.New("delete_partition", broker.MovedPart, source("delete_partition"))
 )

@@ -9,12 +9,15 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/splits"
 )
 
 func TestSeekRejectsInvalidRequests(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		s.fill(t)
-		beat(t, broker.NewShareGroup(s.Client, "orders", "sharers"), "m1")
+		sharers := broker.NewShareGroup(s.Client, "orders", "sharers")
+		_, err := sharers.Beat(t.Context(), splits.ShareBeat{Member: "m1", TTL: time.Minute})
+		require.NoError(t, err)
 		require.NoError(t, s.Client.Set(t.Context(), keys.Lease("orders:1", "billing"), "x", 0).Err())
 		require.NoError(t, s.Client.Set(t.Context(), "orders:2", "x", 0).Err())
 		tomorrow := time.Now().Add(24 * time.Hour).Format(time.RFC3339)

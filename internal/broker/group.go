@@ -41,15 +41,16 @@ type GroupTypeError struct {
 	Want, Stored string
 }
 
-// Error names the field consumer_group and the remedies.
+// Error names the fields and the remedies.
 func (e *GroupTypeError) Error() string {
 	return fmt.Sprintf(
-		"consumer_group %q of %q is a %s group, and this input joins %s groups only: use another consumer_group, "+
-			"or remove that group with rafka group delete once it has no members",
+		"consumer_group %q of %q is a %s group, and group_type of this input is %s: set group_type to %s, use another "+
+			"consumer_group, or remove that group with rafka group delete once it has no members",
 		e.Group,
 		e.Topic,
 		e.Stored,
 		e.Want,
+		e.Stored,
 	)
 }
 
@@ -85,11 +86,6 @@ func NewGroup(client redis.UniversalClient, topic, group string, options ...Grou
 	return newGroup(client, topic, group, ConsumerGroup, options)
 }
 
-// NewShareGroup is like NewGroup, but returns a share group.
-func NewShareGroup(client redis.UniversalClient, topic, group string, options ...GroupOption) *Group {
-	return newGroup(client, topic, group, ShareGroup, options)
-}
-
 func newGroup(client redis.UniversalClient, topic, group, kind string, options []GroupOption) *Group {
 	g := &Group{client: client, topic: topic, group: group, kind: kind}
 	for _, apply := range options {
@@ -120,7 +116,7 @@ func (g *Group) Enroll(ctx context.Context, member, unique string) (owner string
 // Beat implements splits.Group. The error is a *GroupTypeError if the group is stored with another
 // type.
 func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
-	value, err := g.heartbeat(ctx, b)
+	value, err := g.heartbeat(ctx, g.heartbeatArgs(b, false))
 	if err != nil {
 		return splits.View{}, g.wrap("beating in", rediserr.Explain(err))
 	}
@@ -142,8 +138,7 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 // plan and the metadata. If the cluster rejects these keys and the topic has no metadata, the
 // second call leaves out the metadata. If the script replies STREAM, the second call adds the plain
 // stream.
-func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
-	args := g.heartbeatArgs(b)
+func (g *Group) heartbeat(ctx context.Context, args []any) (any, error) {
 	run := func(names ...string) (any, error) { return heartbeatScript.Run(ctx, g.client, names, args...) }
 	members, plan := keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group)
 	metadata := keys.Metadata(g.topic)
@@ -161,41 +156,28 @@ func (g *Group) heartbeat(ctx context.Context, b splits.Beat) (any, error) {
 	return value, err
 }
 
-// heartbeatArgs returns the arguments of heartbeat.lua.
-func (g *Group) heartbeatArgs(b splits.Beat) []any {
-	rejoins := 0
-	if b.Rejoin {
-		rejoins = 1
-	}
+// heartbeatArgs returns the arguments of heartbeat.lua. continues is the last one.
+func (g *Group) heartbeatArgs(b splits.Beat, continues bool) []any {
+	flag := map[bool]int{true: 1}
 	return []any{
 		b.Member,
 		script.Millis(b.TTL),
 		b.Planned,
 		g.largest(),
-		rejoins,
+		flag[b.Rejoin],
 		g.kind,
 		keys.GroupChannel(g.topic, g.group),
 		ForgetAfter(g.keepUnused),
 		b.Owner,
+		flag[continues],
 	}
 }
 
 // view decodes the reply of heartbeat.lua.
 func (g *Group) view(r script.Reply) (view splits.View, err error) {
-	var numbers [5]int64
-	for i := range numbers {
-		if numbers[i], err = r.Signed(i + 1); err != nil {
-			return splits.View{}, script.Unreadable(heartbeatScript, []any(r), err)
-		}
-	}
-	// If the topic has lost its metadata, this is the number that the group has stored.
-	if n := numbers[3]; n < 0 || n > keys.MaxPartitions {
-		return splits.View{}, DamagedField(
-			keys.Plan(g.topic, g.group),
-			"partitions",
-			r.Word(4),
-			"a number up to "+strconv.Itoa(keys.MaxPartitions),
-		)
+	numbers, err := g.viewNumbers(r)
+	if err != nil {
+		return splits.View{}, err
 	}
 	view = splits.View{
 		Version: uint64(numbers[0]),
@@ -219,6 +201,26 @@ func (g *Group) view(r script.Reply) (view splits.View, err error) {
 		}
 	}
 	return view, nil
+}
+
+// viewNumbers decodes the numbers that a reply of heartbeat.lua begins with: version,
+// planned_version, next_deadline_ms, partitions and initial.
+func (g *Group) viewNumbers(r script.Reply) (numbers [5]int64, err error) {
+	for i := range numbers {
+		if numbers[i], err = r.Signed(i + 1); err != nil {
+			return numbers, script.Unreadable(heartbeatScript, []any(r), err)
+		}
+	}
+	// If the topic has lost its metadata, this is the number that the group has stored.
+	if n := numbers[3]; n < 0 || n > keys.MaxPartitions {
+		return numbers, DamagedField(
+			keys.Plan(g.topic, g.group),
+			"partitions",
+			r.Word(4),
+			"a number up to "+strconv.Itoa(keys.MaxPartitions),
+		)
+	}
+	return numbers, nil
 }
 
 // largest returns the largest partition count seen so far.

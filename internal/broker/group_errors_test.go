@@ -20,7 +20,7 @@ func TestGroupOfAnotherTypeIsRejected(t *testing.T) {
 			"billing",
 		).Beat(
 			t.Context(),
-			splits.Beat{Member: "m2", TTL: testTTL},
+			splits.ShareBeat{Member: "m2", TTL: testTTL},
 		)
 		var mismatch *GroupTypeError
 		require.ErrorAs(t, err, &mismatch)

@@ -103,12 +103,18 @@ func (l *Log) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits.Fetc
 }
 
 func (l *Log) blockOf(req splits.FetchRequest) time.Duration {
-	if req.Block <= 0 {
+	return blockWithin(req.Block, l.longest)
+}
+
+// blockWithin returns the BLOCK of a read that may wait: at most longest, unless that is 0. It
+// returns 0 for a read that does not wait.
+func blockWithin(block, longest time.Duration) time.Duration {
+	if block <= 0 {
 		return 0
 	}
-	block := max(req.Block, time.Millisecond) // BLOCK 0 would wait forever
-	if l.longest > 0 {
-		block = min(block, l.longest)
+	block = max(block, time.Millisecond) // BLOCK 0 would wait forever
+	if longest > 0 {
+		block = min(block, longest)
 	}
 	return block
 }
@@ -224,8 +230,10 @@ func exec(ctx context.Context, pipe redis.Pipeliner) {
 // Shard returns a name that is equal for all splits that one Fetch may read together. On a cluster
 // the name is the number of the split's slot. On a single server it is "", because one Fetch may
 // read all splits. Shard does no I/O.
-func (l *Log) Shard(split splits.Split) string {
-	if _, ok := l.control.(*redis.ClusterClient); !ok {
+func (l *Log) Shard(split splits.Split) string { return shard(l.control, split) }
+
+func shard(client redis.UniversalClient, split splits.Split) string {
+	if _, ok := client.(*redis.ClusterClient); !ok {
 		return ""
 	}
 	return strconv.Itoa(script.SlotOf(split.Key))

@@ -20,15 +20,17 @@ var (
 	AdoptablePart = source("adoptable")
 
 	instancePart = source("instance")
+	sharePart    = source("share")
+	departedPart = source("departed")
 )
 
 var (
 	createTopicScript = script.New("create_topic", source("create_topic"))
 
 	enrollScript    = script.New("enroll", instancePart, source("enroll"))
-	heartbeatScript = script.New("heartbeat", instancePart, source("heartbeat"))
+	heartbeatScript = script.New("heartbeat", instancePart, departedPart, source("heartbeat"))
 	proposeScript   = script.New("propose", source("propose"))
-	leaveScript     = script.New("leave", instancePart, source("leave"))
+	leaveScript     = script.New("leave", instancePart, departedPart, source("leave"))
 
 	claimScript   = script.New("claim", instancePart, MirrorPart, AdoptablePart, PositionPart, source("claim"))
 	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
@@ -41,6 +43,13 @@ var (
 	stateScript        = script.New("state", source("state"))
 	peekScript         = script.New("peek", source("peek"))
 	countEntriesScript = script.New("count_entries", source("count_entries"))
+
+	shareOpenScript    = script.New("share_open", MirrorPart, PositionPart, sharePart, source("share_open"))
+	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, source("share_ack"))
+	sharePendingScript = script.New("share_pending", source("share_pending"))
+	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
+	shareTakeScript    = script.New("share_take", source("share_take"))
+	shareLoadScript    = script.New("share_load", source("share_load"))
 
 	appendScript = script.New("append", source("append"))
 )

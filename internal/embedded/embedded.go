@@ -10,6 +10,7 @@
 //   - XGROUP SETID, so committed offsets are not mirrored in the native consumer group;
 //   - XINFO STREAM returns only length and last-generated-id: no entries-added,
 //     max-deleted-entry-id, first-entry or last-entry, so the number of lost entries is not exact;
+//   - XINFO GROUPS returns a wrong lag;
 //   - CLIENT supports only SETNAME and GETNAME; HELLO 3 is answered (RESP3), and reports Redis 8.4;
 //   - CONFIG, ACL, DEBUG, persistence, memory limits and eviction.
 package embedded

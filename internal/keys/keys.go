@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,6 +19,7 @@ import (
 //	rafka:tagged(T):plan:G       hash    a group: type, version, plan
 //	rafka:tagged(T):members:G    zset    member -> deadline in ms
 //	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
+//	rafka:tagged(P):share:G      hash    generation and low-water mark of a share group on one split
 //	rafka:tagged(P):producer:PID string  sequence number of one producer
 //
 // No two names collide: Tagged is injective on valid names, the last part (G, PID) has no colon and is
@@ -59,6 +62,21 @@ func Members(topic, group string) string {
 // given by the key of its stream.
 func Lease(partition, group string) string {
 	return Prefix + Tagged(partition) + ":lease:" + escape(group)
+}
+
+// Share returns the key of what is stored of a share group on one partition, a hash. The partition
+// is given by the key of its stream.
+func Share(partition, group string) string {
+	return Prefix + Tagged(partition) + ":share:" + escape(group)
+}
+
+// Consumer returns the name of a member of a share group as a consumer of the native group. It has
+// a hash of the topic: partition 0 of topic "orders" and plain topic "orders:0" have the same
+// stream, and must not take entries from each other.
+func Consumer(topic, member string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(topic)) // never fails
+	return fmt.Sprintf("%s%016x:%s", Prefix, sum.Sum64(), member)
 }
 
 // Producer returns the key of a producer's sequence number on one partition, a string. The
@@ -115,7 +133,7 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 }
 
 // ownedKinds are the kinds that ParseOwned knows.
-var ownedKinds = []string{"plan", "members", "lease", "producer"}
+var ownedKinds = []string{"plan", "members", "lease", "share", "producer"}
 
 // ParsePartition returns the topic and the number of the partition whose key has this form.
 func ParsePartition(key string) (topic string, i int, ok bool) {
@@ -138,6 +156,7 @@ const (
 	KindPlan     Kind = "plan"
 	KindMembers  Kind = "members"
 	KindLease    Kind = "lease"
+	KindShare    Kind = "share"
 	KindProducer Kind = "producer"
 	// KindEvery stands for all keys of a script.
 	KindEvery        Kind = "every"
@@ -185,6 +204,12 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 		patterns := []string{Lease(topic, group)}
 		for _, partition := range each {
 			patterns = append(patterns, Lease(partition, group))
+		}
+		return patterns
+	case KindShare:
+		patterns := []string{Share(topic, group)}
+		for _, partition := range each {
+			patterns = append(patterns, Share(partition, group))
 		}
 		return patterns
 	case KindProducer:

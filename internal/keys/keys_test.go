@@ -169,3 +169,9 @@ func TestForeignKeysAreNotTakenForOurs(t *testing.T) {
 		assert.False(t, ok, key)
 	}
 }
+
+func TestConsumersOfTopicsWithOneStreamDiffer(t *testing.T) {
+	assert.Equal(t, "orders:0", Partition("orders", 0))
+	assert.NotEqual(t, Consumer("orders", "m"), Consumer("orders:0", "m"))
+	assert.True(t, strings.HasPrefix(Consumer("orders", "m"), Consumer("orders", "")))
+}

@@ -49,4 +49,19 @@
 // acknowledged and committed, and every record has its outcome. Records reported as written are in
 // the stream unless the store lost them; records reported as not written are not. After all members
 // have left, no split has an owner.
+//
+// # Share groups
+//
+// A quarter of the schedules have a share group (the files share_*_test.go). Their producers append
+// directly to the store. The nemesis also moves the group and evicts the members. The invariants:
+//
+//   - An entry is acknowledged only if a pipeline has processed it since it was to be delivered
+//     last, or if it is not in the stream any more.
+//   - Nothing is taken over from a member that is alive and in its session, and a member does not
+//     hand out what is pending at such a member, unless the store itself ended sessions early.
+//   - A member does not hand out again what it has processed, unless the group was moved or the
+//     store lost data.
+//   - In gentle schedules, everything that was pending at a killed member is taken over within a
+//     session and a second.
+//   - Within a bound after the last fault, every entry is processed and acknowledged.
 package simulation

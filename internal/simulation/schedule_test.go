@@ -39,6 +39,9 @@ type schedule struct {
 // play runs the schedule of a seed.
 func play(seed uint64) report {
 	l := rng{seed}
+	if ofShareGroup(l) {
+		return playShare(seed)
+	}
 	p := newPlan(l)
 	h := &history{began: time.Now()}
 	store := splitstest.NewStore()

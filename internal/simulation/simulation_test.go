@@ -55,13 +55,20 @@ type sum struct {
 	counts *counts
 }
 
+// medians returns the sizes of the schedules with consumer groups. Share groups need no partitions for
+// parallelism, so their schedules have fewer.
 func (s *sum) medians() (members, partitions, faults int) {
 	median := func(of func(report) int) int {
-		values := make([]int, len(s.played))
-		for i, r := range s.played {
-			values[i] = of(r)
+		var values []int
+		for _, r := range s.played {
+			if !r.Share {
+				values = append(values, of(r))
+			}
 		}
 		slices.Sort(values)
+		if len(values) == 0 {
+			return 0
+		}
 		return values[len(values)/2]
 	}
 	members = median(func(r report) int { return r.Members })

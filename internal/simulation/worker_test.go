@@ -26,6 +26,7 @@ import (
 type report struct {
 	Seed       uint64
 	Begins     bool           `json:",omitempty"`
+	Share      bool           `json:",omitempty"` // the schedule has a share group
 	Members    int            `json:",omitempty"`
 	Partitions int            `json:",omitempty"`
 	Faults     int            `json:",omitempty"` // faults that took effect
@@ -74,7 +75,7 @@ func playInWorkers(t *testing.T, workers int) *sum {
 	for r := range reports {
 		all.played = append(
 			all.played,
-			report{Seed: r.Seed, Members: r.Members, Partitions: r.Partitions, Faults: r.Faults},
+			report{Seed: r.Seed, Share: r.Share, Members: r.Members, Partitions: r.Partitions, Faults: r.Faults},
 		)
 		all.counts.merge(r.Counts)
 		if r.Violation != "" {

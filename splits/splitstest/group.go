@@ -37,6 +37,7 @@ type groupRecord struct {
 	lastBeat         int64
 	deadlines        map[string]int64  // of the members, in milliseconds
 	owners           map[string]string // incarnations of static members
+	departed         []string          // names of members of a share group that ended, the latest last
 }
 
 func (g *groupRecord) clone() *groupRecord {
@@ -44,6 +45,7 @@ func (g *groupRecord) clone() *groupRecord {
 	c.plan = clonePlan(g.plan)
 	c.deadlines = maps.Clone(g.deadlines)
 	c.owners = maps.Clone(g.owners)
+	c.departed = slices.Clone(g.departed)
 	return &c
 }
 

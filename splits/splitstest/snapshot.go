@@ -53,6 +53,7 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	onSplit := func(k leaseKey) bool { return k.stream == split.Key }
 	restoreKeys(s.state.foreign, snapshot.state.clone().foreign, onSplit)
 	restoreKeys(s.state.leases, snapshot.state.leases, onSplit)
+	restoreKeys(s.state.shares, snapshot.state.shares, onSplit)
 	restoreKeys(s.state.deleted, snapshot.state.deleted, onSplit)
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
 }

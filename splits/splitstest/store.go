@@ -37,6 +37,7 @@ type state struct {
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
 	foreign    map[leaseKey]*foreignGroup
+	shares     map[leaseKey]shareMark
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
 	producers  map[producerKey]producerState
 }
@@ -62,6 +63,7 @@ func newState() *state {
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
 		foreign:    map[leaseKey]*foreignGroup{},
+		shares:     map[leaseKey]shareMark{},
 		deleted:    map[leaseKey]uint64{},
 		producers:  map[producerKey]producerState{},
 	}
@@ -74,6 +76,7 @@ func (s *state) clone() *state {
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
 		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),
+		shares:     maps.Clone(s.shares),
 		deleted:    maps.Clone(s.deleted),
 		producers:  maps.Clone(s.producers),
 	}

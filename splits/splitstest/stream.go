@@ -13,11 +13,16 @@ type stream struct {
 	last       splits.Offset  // the last generated offset
 	added      int64
 	maxDeleted splits.Offset
+	groups     map[string]*nativeGroup // of share groups
 }
 
 func (s *stream) clone() *stream {
 	c := *s
 	c.entries = slices.Clone(s.entries)
+	c.groups = nil
+	for name, g := range s.groups {
+		c.setGroup(name, g.clone())
+	}
 	return &c
 }
 

@@ -3,21 +3,27 @@
 --
 -- KEYS[1]  the members: sorted set of member -> deadline in ms
 -- KEYS[2]  the group: hash of group_type, version, planned_version, plan, partitions, initial,
---          last_beat, and owner:member for each static member
+--          last_beat, owner:member for each static member, and departed (see departed.lua)
 -- KEYS[3]  the topic's metadata, unless the caller knows that they do not exist
 -- KEYS[4]  the stream of a plain topic, if the reply without it was STREAM
 -- ARGV     1 member
 --          2 ttl in ms
---          3 version of the plan that the caller knows
+--          3 version of the plan that the caller knows; in a share group, which has no plan,
+--            version of the members that the caller knows
 --          4 largest number of partitions that the caller has seen
 --          5 1: the caller was a member before
 --          6 group type
 --          7 channel of the group's hints
 --          8 ms after which an unused group expires, or 0: never
 --          9 the caller's incarnation if it is a static member, else empty
+--          10 1: in a share group, an earlier heartbeat under this name succeeded
 -- Replies  OK version planned_version next_deadline_ms partitions (0: plain) initial
 --             members (none if version equals planned_version)
 --             plan (empty: none, or the caller knows it)
+--          OK version planned_version next_deadline_ms partitions initial members departed, for a
+--             share group: the names at which entries are pending, of members and of members that
+--             ended (none if the caller knows the version)
+--          GONE (the group does not list the caller any more; nothing was changed)
 --          TYPE stored_type
 --          SUPERSEDED owner (a later incarnation of the member is alive; nothing was changed)
 --          STREAM (the caller must name the plain stream; nothing was changed)
@@ -33,12 +39,14 @@ local args = {
   hints = ARGV[7],
   unused_ms = ARGV[8],
   owner = ARGV[9],
+  continues = ARGV[10] == '1',
 }
+local share = args.group_type == 'share'
 local now = now_ms()
 local fresh = text(now + args.ttl) -- the deadline of a member that beats now
 
 local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'partitions',
-  'initial', 'last_beat', owner_field(args.member))
+  'initial', 'last_beat', owner_field(args.member), 'departed')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -50,6 +58,7 @@ local group = {
   initial = tonumber(h[5]),
   last_beat = tonumber(h[6]) or 0,
   owner = h[7], -- the stored incarnation of the caller
+  departed = h[8] or '',
 }
 
 -- count_partitions returns the number of partitions, or nil and an error. A topic that lost its
@@ -103,11 +112,38 @@ local function spared_members(listed)
   return {}
 end
 
+-- holders returns the names at which entries of members are pending: the incarnation of a static
+-- member, the member itself otherwise.
+local function holders(members)
+  local names = {}
+  for first = 1, #members, 1000 do
+    local owners = {}
+    for i = first, math.min(first + 999, #members) do
+      owners[#owners + 1] = owner_field(members[i])
+    end
+    for i, owner in ipairs(redis.call('HMGET', KEYS[2], unpack(owners))) do
+      names[#names + 1] = owner or members[first + i - 1]
+    end
+  end
+  return names
+end
+
+-- note_departed adds the members of a share group that are about to be removed to the ones that
+-- ended, except the caller, whose session continues.
+local function note_departed(dead)
+  for i, name in ipairs(share and holders(dead) or {}) do
+    if dead[i] ~= args.member then
+      group.departed = add_departed(group.departed, name)
+    end
+  end
+end
+
 -- update_members removes the dead members and adds the caller. It returns whether the members
 -- changed.
 local function update_members()
   local changed = false
   local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(now))
+  note_departed(dead)
   -- This write comes first, even if no member is dead: a server that is out of memory permits it,
   -- and then permits all later writes of the script.
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now))
@@ -128,6 +164,9 @@ local function store_group(version, count, initial)
     redis.call('HSET', KEYS[2], owner_field(args.member), args.owner)
     replaces = group.owner and group.owner ~= args.owner
   end
+  if group.departed ~= (h[8] or '') then
+    redis.call('HSET', KEYS[2], 'departed', group.departed)
+  end
   keep(KEYS[1], args.unused_ms)
   keep(KEYS[2], args.unused_ms)
   return replaces
@@ -136,6 +175,11 @@ end
 -- view returns the reply with the state of the group.
 local function view(version, count, initial)
   local earliest = redis.call('ZRANGE', KEYS[1], '0', '0', 'WITHSCORES')
+  if share then
+    local known = version == args.known_plan
+    return {'OK', version, group.planned, text(tonumber(earliest[2]) - now), text(count), text(initial),
+      known and {} or holders(redis.call('ZRANGE', KEYS[1], '0', '-1')), known and {} or departed_names(group.departed)}
+  end
   local members, plan = {}, ''
   if version ~= group.planned then
     members = redis.call('ZRANGE', KEYS[1], '0', '-1')
@@ -156,6 +200,9 @@ end
 if group.owner and listed and tonumber(listed) > now and supersedes(group.owner, args.owner) then
   return {'SUPERSEDED', group.owner}
 end
+if share and args.continues and (not listed or (group.owner or '') ~= args.owner) then
+  return {'GONE'}
+end
 local metadata = KEYS[3] and redis.pcall('HGET', KEYS[3], 'partitions')
 if err_of(metadata) then
   return error_reply(metadata.err, KEYS[3])
@@ -173,6 +220,10 @@ for _, name in ipairs(spared_members(listed)) do
   redis.call('ZADD', KEYS[1], fresh, name)
 end
 local changed = update_members() or text(count) ~= group.partitions
+if share and group.owner and args.owner ~= '' and group.owner ~= args.owner then
+  group.departed = add_departed(group.departed, group.owner)
+  changed = true
+end
 local version = changed and next_number(group.version) or group.version
 if store_group(version, count, initial) or changed then
   redis.pcall('PUBLISH', args.hints, 'changed')

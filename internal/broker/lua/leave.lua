@@ -7,10 +7,11 @@
 -- Replies  OK 1 (removed) or OK 0 (was not a member)
 --          an error of the class of the command that failed, naming the key
 
-local version = redis.pcall('HGET', KEYS[2], 'version')
-if err_of(version) then
-  return error_reply(version.err, KEYS[2])
+local h = redis.pcall('HMGET', KEYS[2], 'version', 'group_type', 'departed', owner_field(ARGV[1]))
+if err_of(h) then
+  return error_reply(h.err, KEYS[2])
 end
+local version = h[1]
 local removed = redis.pcall('ZREM', KEYS[1], ARGV[1])
 if err_of(removed) then
   return error_reply(removed.err, KEYS[1])
@@ -21,6 +22,9 @@ end
 if version then
   redis.call('HDEL', KEYS[2], owner_field(ARGV[1]))
   redis.call('HSET', KEYS[2], 'version', next_number(version))
+  if h[2] == 'share' then
+    redis.call('HSET', KEYS[2], 'departed', add_departed(h[3] or '', h[4] or ARGV[1]))
+  end
 end
 redis.pcall('PUBLISH', ARGV[2], 'left')
 return {'OK', '1'}

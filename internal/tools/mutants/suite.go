@@ -29,7 +29,11 @@ func (s *suite) seeded() bool { return s.flags != "" }
 
 var (
 	simulation  = &suite{name: "simulation", folder: "internal/simulation", run: "EverySchedule", flags: "sim"}
-	conformance = &suite{name: "conformance", folder: "internal/broker", run: "^Test(StoreConforms|Append)"}
+	conformance = &suite{
+		name:   "conformance",
+		folder: "internal/broker",
+		run:    "^Test(StoreConforms|SharesConform|OnlyReadsOfAShareGroup|Append)",
+	}
 	// Shrinking a failed pipeline takes time and is not needed here.
 	pipelines = &suite{
 		name:   "pipelines",

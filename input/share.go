@@ -1,0 +1,53 @@
+package input
+
+import (
+	"context"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// newShareConsumer returns a member of a share group. keep is true if Redis must keep unused keys.
+func newShareConsumer(s *settings, o *observer, blocking, control config.Client, keep bool) consumer {
+	group := broker.NewShareGroup(control, s.topic, s.group, broker.KeepUnused(keep))
+	shares := broker.NewShares(blocking, control, broker.SharesOptions{
+		Topic: s.topic, Group: s.group, KeepUnused: keep,
+	})
+	return splits.NewShareConsumer(splits.ShareConfig{
+		Group: group, Shares: shares, FetchGroup: shares.Shard, Node: shares.Node,
+		NewName: func(ctx context.Context) (splits.ShareName, error) {
+			member, owner, err := memberNames(ctx, s, group)
+			return splits.ShareName{Member: member, Owner: owner}, err
+		},
+		TTL: s.consumer.TTL, Heartbeat: s.consumer.Heartbeat,
+		SampleEvery: s.consumer.SampleEvery, FetchWithin: s.consumer.FetchWithin,
+		Start: s.consumer.Start, BatchSize: s.consumer.BatchSize,
+		CheckpointLimit: s.consumer.CheckpointLimit, FetchMax: s.consumer.FetchMax,
+		SkipNacked: s.consumer.SkipNacked, Failures: failures,
+		Backoff:  func() splits.Backoff { return newBackoff() },
+		Observer: o,
+		Remedies: splits.Remedies{
+			Superseded: supersededRemedy,
+			Full: "Correct what makes the output reject them, raise " + fieldCheckpointLimit +
+				", or set " + fieldReplayNacks + " to false to skip them",
+		},
+	})
+}
+
+// checkAccess checks that the topic can be read: see access.CheckReader.
+func (s *settings) checkAccess(ctx context.Context, control config.Client) error {
+	if s.share {
+		return access.CheckSharer(ctx, control, s.topic, s.group)
+	}
+	return access.CheckReader(ctx, control, s.topic, s.group)
+}
+
+// missingOptional returns a warning about missing permissions, if any.
+func (s *settings) missingOptional(ctx context.Context, control config.Client) string {
+	if s.share {
+		return access.MissingOptionalForSharer(ctx, control, s.topic, s.group)
+	}
+	return access.MissingOptionalForReader(ctx, control, s.topic, s.group)
+}

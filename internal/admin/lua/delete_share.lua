@@ -1,0 +1,23 @@
+-- delete_share: removes what is stored of a share group in a partition: the native group with
+-- everything that is pending in it, its generation and its low-water mark.
+--
+-- KEYS[1]  the partition's stream
+-- KEYS[2]  the share group: hash of generation, low, open, low_ms
+-- ARGV     1 group
+--          2 1: remove nothing and only reply
+-- Replies  OK stored (1, or 0: nothing was stored) low (empty: none)
+--          an error of the class of the command that failed, naming the key
+
+local h = redis.pcall('HMGET', KEYS[2], 'generation', 'low')
+if err_of(h) then
+  return error_reply(h.err, KEYS[2])
+end
+if ARGV[2] ~= '1' then
+  local destroyed = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
+  local err = err_of(destroyed)
+  if err and not string.find(err, 'requires the key to exist', 1, true) then
+    return error_reply(err, KEYS[1])
+  end
+  redis.call('UNLINK', KEYS[2])
+end
+return {'OK', h[1] and '1' or '0', h[2] or ''}

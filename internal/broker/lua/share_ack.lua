@@ -1,0 +1,37 @@
+-- share_ack: acknowledges entries of a share group, unless they were delivered in an earlier
+-- generation: then an entry with the same ID may have been delivered again, to another member.
+--
+-- KEYS[1]  the partition's stream
+-- KEYS[2]  the share group (see share.lua)
+-- ARGV     1 group
+--          2 generation
+--          3 ms after which an unused share group expires, or 0: never
+--          4 ... the IDs, 1000 at most
+-- Replies  OK acknowledged (the number of entries that were pending)
+--          STALE generation (the stored one, or 0: none; nothing was changed)
+--          an error of the class of the command that failed, naming the key
+
+-- low_every is how often the low-water mark is stored, in ms.
+local low_every = 1000
+
+local group = ARGV[1]
+local h = redis.pcall('HMGET', KEYS[2], 'generation', 'low_ms')
+if err_of(h) then
+  return error_reply(h.err, KEYS[2])
+end
+if h[1] ~= ARGV[2] then
+  return {'STALE', h[1] or '0'}
+end
+local acknowledged = redis.pcall('XACK', KEYS[1], group, unpack(ARGV, 4))
+if err_of(acknowledged) then
+  return error_reply(acknowledged.err, KEYS[1])
+end
+local now, stored = now_ms(), tonumber(h[2]) or 0
+if now - stored >= low_every or now < stored then
+  keep(KEYS[2], ARGV[3])
+  local low, open = low_water(KEYS[1], group)
+  if low then
+    redis.call('HSET', KEYS[2], 'low', low, 'open', open, 'low_ms', text(now))
+  end
+end
+return {'OK', text(acknowledged)}

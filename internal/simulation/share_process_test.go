@@ -1,0 +1,263 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rafka-streams/rafka/splits"
+	"github.com/rafka-streams/rafka/splits/splitstest"
+)
+
+// shareProcess is one member of the share group with its pipeline.
+type shareProcess struct {
+	name    string // without the number of the session
+	oracle  *shareOracle
+	rng     rng
+	plan    plan
+	counts  *counts
+	clock   *clock
+	network *network
+	faults  *splitstest.Faults
+	*splits.ShareConsumer
+
+	ctx      context.Context // ends with the process
+	end      context.CancelFunc
+	idle     chan struct{} // closed when the process takes no more batches
+	pipeline sync.WaitGroup
+	batches  int
+	// clocksUntil is the time until which the nemesis leaves the clocks of the process alone.
+	clocksUntil time.Time
+
+	mu       sync.Mutex
+	sessions uint64
+	paused   chan struct{} // closed when the process continues; nil while it runs
+	pausedAt time.Time     // when a pause ended last
+	unblock  chan struct{} // closed when blocked pipelines continue
+	gone     bool          // dead or closed
+}
+
+func (sc *shareSchedule) newProcess(name string) *shareProcess {
+	l := sc.rng.of("process", name, fmt.Sprint(sc.started))
+	p := &shareProcess{
+		name: name, oracle: sc.oracle, rng: l, plan: sc.plan, counts: sc.counts, clock: &clock{},
+		network: &network{
+			rng: l, plan: sc.plan, counts: sc.counts, bad: &sc.badNetwork, nodes: sc.nodes,
+			sent: map[splitstest.Method]int{},
+		},
+		faults: &splitstest.Faults{}, unblock: sc.unblock, idle: make(chan struct{}),
+	}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	p.faults.Hook(p.network.fault)
+	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
+	number := uint64(sc.started) << 20
+	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
+		Group:           p.faults.ShareGroup(&auditedSharers{group, sc.oracle, p}),
+		Shares:          p.faults.Shares(&auditedShares{shares, sc.oracle, p}),
+		NewName:         func(context.Context) (splits.ShareName, error) { return p.newName(number), nil },
+		FetchGroup:      sc.nodes.node,
+		Node:            sc.nodes.node,
+		TTL:             sc.plan.ttl,
+		Heartbeat:       sc.plan.heartbeat,
+		CallTimeout:     sc.plan.ttl,
+		FetchWithin:     sc.plan.ttl,
+		BatchSize:       sc.plan.batchSize,
+		CheckpointLimit: 4 * sc.plan.batchSize,
+		Backoff:         func() splits.Backoff { return &doubling{} },
+		Observer:        &shareObserver{oracle: sc.oracle, process: p},
+		Now:             p.clock.now,
+	})
+	return p
+}
+
+// newName returns the name of the next session.
+func (p *shareProcess) newName(number uint64) splits.ShareName {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions++
+	if p.plan.static {
+		owner := splits.Incarnation(p.name, number+p.sessions, "x")
+		return splits.ShareName{Member: p.name, Owner: owner}
+	}
+	return splits.ShareName{Member: fmt.Sprintf("%s.%d", p.name, number+p.sessions)}
+}
+
+// run polls until the process ends.
+func (p *shareProcess) run() {
+	defer close(p.idle)
+	defer p.pipeline.Wait()
+	for {
+		b, err := p.Poll(p.ctx)
+		switch {
+		case errors.Is(err, splits.ErrClosed), err != nil && p.ctx.Err() != nil:
+			return
+		case err != nil:
+			_ = p.Await(p.ctx) // the next Poll returns an error that persists
+			continue
+		}
+		p.wait(p.gate())
+		if p.isGone() {
+			return
+		}
+		p.oracle.checkBatch(p, b)
+		n := p.batches
+		p.batches++
+		p.pipeline.Go(func() { p.work(b, p.rng.of("batch").nth(n)) })
+	}
+}
+
+// work is the pipeline: it takes some time, then acknowledges or rejects the batch.
+func (p *shareProcess) work(b *splits.Batch, l rng) {
+	r := l.rand()
+	var unblock <-chan struct{}
+	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
+	switch r.IntN(60) {
+	case 0:
+		if p.plan.gentle {
+			break
+		}
+		p.counts.count("stuck pipeline")
+		unblock, takes = p.unblock, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
+	case 1, 2, 3:
+		p.counts.count("slow pipeline")
+		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
+	}
+	timer := time.NewTimer(takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-unblock:
+	case <-p.ctx.Done():
+		return
+	}
+	p.wait(p.gate())
+	if p.isGone() {
+		return
+	}
+	if !p.plan.gentle && !p.faultsEnded() && r.IntN(12) == 0 {
+		p.counts.count("nack")
+		var hint []int
+		if r.IntN(2) == 0 {
+			hint = r.Perm(len(b.Entries))[:1+r.IntN(len(b.Entries))]
+		}
+		b.Nack(errRejected, hint)
+		return
+	}
+	p.oracle.noteProcessed(p, b)
+	b.Ack()
+}
+
+func (p *shareProcess) faultsEnded() bool {
+	select {
+	case <-p.unblock:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *shareProcess) wait(gate <-chan struct{}) {
+	if gate == nil {
+		return
+	}
+	select {
+	case <-gate:
+	case <-p.ctx.Done():
+	}
+}
+
+func (p *shareProcess) gate() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused
+}
+
+func (p *shareProcess) isGone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone
+}
+
+// stale reports whether the process was paused a moment ago: then it may hold a batch that it took
+// before the pause.
+func (p *shareProcess) stale() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused != nil || time.Since(p.pausedAt) < time.Millisecond
+}
+
+// pause stops the process as SIGSTOP does.
+func (p *shareProcess) pause() {
+	p.mu.Lock()
+	p.paused = make(chan struct{})
+	p.mu.Unlock()
+	p.clock.stop()
+	p.network.freeze()
+}
+
+func (p *shareProcess) goOn() {
+	p.clock.goOn()
+	p.network.thaw()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused != nil {
+		close(p.paused)
+		p.paused, p.pausedAt = nil, time.Now()
+	}
+}
+
+// kill ends the process immediately.
+func (p *shareProcess) kill() {
+	p.oracle.noteEnd(p)
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	p.faults.Outage(true)
+	p.end()
+	p.goOn()
+}
+
+// leave ends the process as SIGTERM does.
+func (p *shareProcess) leave() {
+	_ = p.Close(p.ctx) // while the store is away, the process just ends
+	p.oracle.noteEnd(p)
+	p.mu.Lock()
+	p.gone = true
+	p.mu.Unlock()
+	p.end()
+}
+
+// noteEnd notes that a process has ended.
+func (o *shareOracle) noteEnd(p *shareProcess) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, s := range o.sessions {
+		if s.process == p {
+			s.ended = true
+		}
+	}
+}
+
+// shareObserver reports to the oracle what a consumer reports.
+type shareObserver struct {
+	splits.NopObserver
+	oracle  *shareOracle
+	process *shareProcess
+}
+
+func (o *shareObserver) Lost(losses []splits.Loss) {
+	o.oracle.mu.Lock()
+	defer o.oracle.mu.Unlock()
+	for _, l := range losses {
+		o.oracle.note(o.process.name, l.Split.Key, "lost %d entries after %v", l.Entries, l.After)
+		if !o.oracle.damaged {
+			o.oracle.violated(l.Split.Key, "%s reports a loss, but nothing was ever removed", o.process.name)
+		}
+	}
+}
+
+func (o *shareObserver) Unavailable(part splits.Part, err error) {
+	o.oracle.note(o.process.name, "", "%v unavailable: %v", part, err)
+}

@@ -1,0 +1,193 @@
+package splits
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// ShareConsumer is one running member of a share group: all members read all splits, each entry
+// goes to one of them, and entries have no order. It has the same methods as a Consumer.
+// NewShareConsumer starts nothing; Start starts all goroutines, Close stops and joins them. Only
+// one goroutine at a time may call Poll. All other methods are safe for concurrent use.
+type ShareConsumer struct {
+	cfg          ShareConfig
+	health       *health
+	set          *shareSet
+	member       *shareMember
+	acknowledger *shareAcknowledger
+
+	running     context.Context    // ends when the loops and the reads are to end
+	stop        context.CancelFunc // ends running
+	calls       context.Context    // of the loops
+	cancelCalls context.CancelFunc // ends calls
+	membership  sync.WaitGroup     // beats, the wake-up subscription and samples
+	acks        sync.WaitGroup
+	stopAcks    context.CancelFunc
+	reads       sync.WaitGroup
+	closed      sync.Once
+	// resubscribe ends the back-off of the subscription early.
+	resubscribe signal
+
+	mu      sync.Mutex
+	readers map[string]*shareReader
+}
+
+// NewShareConsumer returns a ShareConsumer that is not started.
+func NewShareConsumer(cfg ShareConfig) *ShareConsumer {
+	cfg = cfg.withDefaults()
+	h := newHealth(cfg.Observer, cfg.Now)
+	set := newShareSet(cfg, h)
+	c := &ShareConsumer{
+		cfg: cfg, health: h, set: set,
+		member:       newShareMember(cfg, h, set),
+		acknowledger: newShareAcknowledger(cfg, set, h),
+		resubscribe:  newSignal(),
+		readers:      map[string]*shareReader{},
+	}
+	set.onSplits = c.startReaders
+	c.member.onChange = c.lookNow
+	h.onRecovered = c.retryNow
+	return c
+}
+
+// Start joins the group and starts to read. It returns immediately; Await waits until the group has
+// been joined. Start must be called once, before Poll.
+func (c *ShareConsumer) Start() {
+	c.running, c.stop = context.WithCancel(context.Background())
+	c.calls, c.cancelCalls = context.WithCancel(context.Background())
+	acking, stopAcks := context.WithCancel(context.Background())
+	c.stopAcks = stopAcks
+	// Close ends and joins all of these. The loops finish their current call.
+	c.membership.Go(func() { c.member.run(c.running, c.calls) })
+	c.membership.Go(func() { c.listen(c.running) })
+	sampler := &shareSampler{cfg: c.cfg, set: c.set, health: c.health}
+	c.membership.Go(func() { sampler.run(c.running, c.calls) })
+	c.acks.Go(func() { c.acknowledger.run(acking, c.calls) })
+}
+
+// listen passes on the hints that the group has changed, until ctx ends.
+func (c *ShareConsumer) listen(ctx context.Context) {
+	backoff := c.cfg.Backoff()
+	for ctx.Err() == nil {
+		began := c.cfg.Now()
+		_ = c.cfg.Group.Wake(ctx, c.member.wake.raise)
+		if c.cfg.Now().Sub(began) > time.Minute {
+			backoff.Reset()
+		}
+		// Hints only save time, so the error does not matter.
+		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe)
+	}
+}
+
+// startReaders starts the readers of fetch groups that have none. The loop of the member calls it.
+func (c *ShareConsumer) startReaders(groups []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, group := range groups {
+		if c.readers[group] != nil {
+			continue
+		}
+		r := &shareReader{
+			group: group, cfg: c.cfg, set: c.set, member: c.member, health: c.health,
+			room: c.set.roomSignal(group), retryNow: newSignal(),
+		}
+		c.readers[group] = r
+		c.reads.Go(func() { r.run(c.running) }) // ends with Close
+	}
+}
+
+// lookNow makes all readers look for what is pending at members that ended.
+func (c *ShareConsumer) lookNow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.readers {
+		r.lookNow.Store(true)
+		r.room.raise()
+	}
+}
+
+// retryNow ends back-offs early when the store is available again.
+func (c *ShareConsumer) retryNow() {
+	c.member.wake.raise()
+	c.resubscribe.raise()
+	c.acknowledger.retryNow.raise()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.readers {
+		r.retryNow.raise()
+	}
+}
+
+// Poll returns the next batch, as Consumer.Poll does.
+func (c *ShareConsumer) Poll(ctx context.Context) (*Batch, error) {
+	began := c.cfg.Now()
+	return c.set.poll(ctx, func() error {
+		if c.cfg.Now().Sub(began) < unavailableAfter {
+			return nil
+		}
+		if _, err := c.health.longestProblem(unavailableAfter); err != nil {
+			return &UnavailableError{Cause: err}
+		}
+		return nil
+	})
+}
+
+// Await waits until polling makes sense, as Consumer.Await does.
+func (c *ShareConsumer) Await(ctx context.Context) error {
+	for {
+		changed, err := c.health.longestProblem(0)
+		if c.set.isClosed() {
+			return ErrClosed
+		}
+		if c.set.hasReady() || (err == nil && c.member.joinedGroup()) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errOr(err, ctx.Err())
+		case <-changed:
+		case <-c.member.beaten:
+		case <-time.After(awaitEvery):
+		}
+	}
+}
+
+// Owned returns the number of splits that the member reads.
+func (c *ShareConsumer) Owned() int { return c.set.count() }
+
+// Close leaves the group, unless the member is static. Nothing more is handed out, and what was
+// processed is acknowledged. Reads are joined before the member leaves: a read that is applied
+// later would leave entries behind that the other members do not look for soon. Close does not wait
+// for batches in flight: their acknowledgements have no effect any more, and other members take over
+// their entries. Each step is bounded by ShareConfig.CallTimeout. Close may be called twice, and
+// before Start.
+func (c *ShareConsumer) Close(ctx context.Context) error {
+	var err error
+	c.closed.Do(func() { err = c.close(ctx) })
+	return err
+}
+
+func (c *ShareConsumer) close(ctx context.Context) error {
+	c.set.close()
+	if c.stop == nil {
+		return nil
+	}
+	c.stop()
+	c.membership.Wait()
+	c.reads.Wait()
+	c.stopAcks()
+	c.acks.Wait()
+	flushing, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	c.acknowledger.flush(flushing)
+	cancel()
+	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	defer cancel()
+	err := c.member.leave(leaving)
+	c.cancelCalls()
+	if err != nil {
+		return fmt.Errorf("leaving the group: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package splits
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// shareSet is what a member of a share group has of all splits: what was delivered to it, handed
+// out, and processed. It starts no goroutine and does no I/O: the readers fill it, Poll empties it,
+// and the acknowledger takes from it what was processed. One lock guards everything.
+type shareSet struct {
+	cfg    ShareConfig
+	health *health
+
+	mu      sync.Mutex
+	name    string   // at which new entries are pending; empty while this member is not in the group
+	former  []string // earlier names of this member, the latest last
+	trusted Lease    // until when the membership is trusted
+	splits  map[Split]*shareSplit
+	ready   []*shareSplit // splits with something to hand out, served in turn
+	delayed []*shareSplit // splits with something to hand out again that is not due yet
+	unacked []*shareSplit // splits with something to acknowledge
+
+	held     int // entries that are pending at this member, as far as it knows
+	out      int // of these, the ones that were handed out
+	ahead    int // of these, the ones that were not handed out
+	reserved int // entries that reads in flight may deliver
+	buffered int // bytes of all buffers
+
+	closed           bool
+	stalled          bool
+	full             bool      // FullError was reported
+	ignoreHintsUntil time.Time // hints are ignored until then, since one was wrong
+
+	readable signal            // for Poll: something may be ready
+	ackable  signal            // for the acknowledger: something was processed
+	room     map[string]signal // for the reader of each fetch group
+	onSplits func([]string)    // called with the fetch groups of new splits; must not block
+}
+
+func newShareSet(cfg ShareConfig, h *health) *shareSet {
+	return &shareSet{
+		cfg: cfg, health: h, splits: map[Split]*shareSplit{}, room: map[string]signal{},
+		readable: newSignal(), ackable: newSignal(), onSplits: func([]string) {},
+	}
+}
+
+// maxFormer is how many earlier names are kept. Other members take over what is pending at older
+// ones.
+const maxFormer = 8
+
+// join notes that a beat succeeded.
+func (set *shareSet) join(name string, trusted time.Time, view ShareView) {
+	set.mu.Lock()
+	set.name, set.trusted.TrustedUntil = name, trusted
+	var groups []string
+	current := make(map[Split]bool, len(view.Splits))
+	for i, split := range view.Splits {
+		current[split] = true
+		start := set.cfg.Start
+		if i >= view.Initial {
+			start = Earliest()
+		}
+		if s := set.splits[split]; s != nil {
+			if !s.opened {
+				s.start = start
+			}
+			continue
+		}
+		set.splits[split] = newShareSplit(set, split, start)
+		if group := set.cfg.FetchGroup(split); !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
+	}
+	removed := set.removeExcept(current)
+	set.readable.raise()
+	set.wakeReaders()
+	set.mu.Unlock()
+	for _, split := range removed {
+		set.health.forget(split)
+	}
+	if len(groups) > 0 {
+		set.onSplits(groups)
+	}
+}
+
+// removeExcept removes the splits that the topic does not have any more, and returns them. The lock
+// is held.
+func (set *shareSet) removeExcept(current map[Split]bool) (removed []Split) {
+	for split, s := range set.splits {
+		if !current[split] {
+			s.leave(ErrRevoked)
+			delete(set.splits, split)
+			removed = append(removed, split)
+		}
+	}
+	return removed
+}
+
+// leave notes that this member is not in the group any more: nothing is handed out until it has
+// joined again, and what was not handed out is dropped.
+func (set *shareSet) leave() {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.name == "" {
+		return
+	}
+	set.former = append(set.former, set.name)
+	set.former = set.former[max(0, len(set.former)-maxFormer):]
+	set.name, set.trusted.TrustedUntil = "", time.Time{}
+	for _, s := range set.splits {
+		s.leave(ErrGone)
+	}
+}
+
+// wakeReaders wakes all readers. The lock is held.
+func (set *shareSet) wakeReaders() {
+	for _, room := range set.room {
+		room.raise()
+	}
+}
+
+// roomSignal returns the signal that wakes the reader of a fetch group.
+func (set *shareSet) roomSignal(group string) signal {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.room[group] == nil {
+		set.room[group] = newSignal()
+	}
+	return set.room[group]
+}
+
+// names returns the name at which new entries are pending, empty if there is none, and the earlier
+// names.
+func (set *shareSet) names() (current string, former []string) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.name, slices.Clone(set.former)
+}
+
+// count returns the number of splits that the member reads.
+func (set *shareSet) count() int {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	n := 0
+	for _, s := range set.splits {
+		n += count(s.open)
+	}
+	return n
+}
+
+func (set *shareSet) isClosed() bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return set.closed
+}
+
+// hasReady reports whether there is something to hand out.
+func (set *shareSet) hasReady() bool {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.wakeDelayed(now)
+	return len(set.ready) > 0 && set.trusted.Trusted(now)
+}
+
+// close ends Poll. What was processed is still to be acknowledged.
+func (set *shareSet) close() {
+	set.cfg.Failures.forget(set)
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	set.closed = true
+	set.readable.raise()
+	set.wakeReaders()
+}

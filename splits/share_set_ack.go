@@ -1,0 +1,206 @@
+package splits
+
+import (
+	"fmt"
+	"time"
+)
+
+// FullError is why a member of a share group reads nothing more: as many of its messages fail as it
+// may have in the pipeline.
+type FullError struct {
+	// Limit is ShareConfig.CheckpointLimit.
+	Limit int
+	// First is one of the messages.
+	First Failing
+	// Remedy is from ShareConfig.Remedies.
+	Remedy string
+}
+
+// Error names the number of messages and one of them, and adds the remedy.
+func (e *FullError) Error() string {
+	text := fmt.Sprintf("all %d messages that this member may have in the pipeline keep failing, so it reads nothing "+
+		"more; one of them is at offset %s of partition %s: %v", e.Limit, e.First.Offset, e.First.Split, e.First.Cause)
+	return withRemedy(text, e.Remedy)
+}
+
+// accept handles a batch that was processed.
+func (set *shareSet) accept(b *Batch) {
+	set.cfg.Failures.accepted(&b.inFlight)
+	now, s := set.cfg.Now(), b.share
+	set.mu.Lock()
+	if b.term != s.term {
+		set.mu.Unlock()
+		return
+	}
+	var recovered *Failing
+	if l := b.piece.lone; l != nil && !s.reportedAt.IsZero() {
+		f := s.failing(l, now)
+		recovered = &f
+	}
+	set.resolve(b)
+	s.isolation.accept(b.piece, now)
+	if s.isolation.failingSince.IsZero() {
+		s.reportedAt = time.Time{}
+	}
+	set.batchReturned(s, now)
+	empty := set.full
+	set.full = false
+	set.mu.Unlock()
+	if recovered != nil {
+		set.cfg.Observer.Recovered(*recovered)
+	}
+	if empty {
+		set.health.ok(task{kind: taskAccept})
+	}
+}
+
+// resolve marks all entries of a batch as processed. The lock is held.
+func (set *shareSet) resolve(b *Batch) {
+	s := b.share
+	for _, ref := range b.piece.refs {
+		o := ref.entry().Offset
+		if state := s.entries[o]; state == shareOut || state == shareOrphaned {
+			s.put(o, shareDone)
+			s.done = append(s.done, o)
+		}
+		if ref.span.owned {
+			ref.span.entries[ref.index].Fields = nil
+		}
+	}
+	set.acknowledgeLater(s)
+}
+
+// batchReturned continues after a batch was acknowledged or rejected. The lock is held.
+func (set *shareSet) batchReturned(s *shareSplit, now time.Time) {
+	s.batches--
+	s.oldestSince = now
+	set.stalled = false
+	set.enqueue(s)
+	if set.out < set.cfg.CheckpointLimit {
+		for _, other := range set.splits {
+			if len(other.buffer) > 0 {
+				set.enqueue(other)
+			}
+		}
+	}
+}
+
+// reject takes back a batch that failed.
+func (set *shareSet) reject(b *Batch, cause error, suspects []int) {
+	s, n := b.share, len(b.Entries)
+	certain, counts := set.takeBack(b, cause, suspects)
+	set.cfg.Failures.failed(&b.inFlight, certain)
+	switch {
+	case !counts:
+	case set.cfg.SkipNacked:
+		set.cfg.Observer.Skipped(s.split, n)
+	default:
+		set.cfg.Observer.Redelivered(s.split, n)
+		failing, full := set.failing(b, cause)
+		if failing != nil {
+			set.cfg.Observer.Failing(*failing)
+		}
+		if full != nil {
+			set.health.fail(task{kind: taskAccept}, full)
+		}
+	}
+}
+
+// takeBack takes back the entries of a batch that failed, and reports whether the failure counts:
+// it does not if the batch is void, or if all of its entries may be pending at other names. certain
+// is the same as in splitSet.reject.
+func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
+	now, s := set.cfg.Now(), b.share
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if b.term != s.term {
+		return nil, false
+	}
+	defer set.batchReturned(s, now)
+	if set.cfg.SkipNacked {
+		set.resolve(b)
+		return nil, true
+	}
+	for _, ref := range b.piece.refs {
+		if !ref.span.owned {
+			ref.span.own()
+		}
+	}
+	kept := s.withoutOrphans(b.piece.refs)
+	if len(kept) == 0 {
+		s.discard(b.piece)
+		return nil, false
+	}
+	if len(kept) < len(b.piece.refs) || now.Before(set.ignoreHintsUntil) {
+		suspects = nil
+	}
+	b.piece.refs = kept
+	alone, misled := s.isolation.fail(b.piece, sorted(suspects), cause, now)
+	if misled {
+		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
+	}
+	if alone == nil {
+		return nil, true
+	}
+	return func() { set.confirmFailure(alone) }, true
+}
+
+// confirmFailure counts a failure whose cause must be the entry.
+func (set *shareSet) confirmFailure(l *loneFailure) {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	l.confirmed++
+}
+
+// failing returns what to report after a batch failed; nil if nothing is due.
+func (set *shareSet) failing(b *Batch, cause error) (*Failing, error) {
+	now, s := set.cfg.Now(), b.share
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	l := s.isolation.first()
+	full := set.checkFull(l, now)
+	switch {
+	case s.isolation.empty() || now.Sub(s.isolation.failingSince) < reportFailingAfter:
+		return nil, full
+	case !s.reportedAt.IsZero() && now.Sub(s.reportedAt) < reportFailingEvery:
+		return nil, full
+	}
+	s.reportedAt = now
+	if l != nil {
+		f := s.failing(l, now)
+		return &f, full
+	}
+	return &Failing{
+		Split: s.split, Offset: b.Entries[0].Offset, Among: len(b.Entries),
+		For: now.Sub(s.isolation.failingSince), Cause: cause,
+	}, full
+}
+
+// checkFull returns why nothing more is read, if all entries that may be handed out keep failing.
+// The lock is held.
+func (set *shareSet) checkFull(l *loneFailure, now time.Time) error {
+	if l == nil || set.out < set.cfg.CheckpointLimit {
+		return nil
+	}
+	failed := 0
+	var of *shareSplit
+	for _, s := range set.splits {
+		failed += len(s.isolation.loneFailures)
+		if s.isolation.first() == l {
+			of = s
+		}
+	}
+	if failed < set.cfg.CheckpointLimit || of == nil {
+		return nil
+	}
+	set.full = true
+	return &FullError{Limit: set.cfg.CheckpointLimit, First: of.failing(l, now), Remedy: set.cfg.Remedies.Full}
+}
+
+// failing describes an entry that failed alone.
+func (s *shareSplit) failing(l *loneFailure, now time.Time) Failing {
+	return Failing{
+		Split: s.split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.confirmed,
+		Others: len(s.isolation.loneFailures) - 1, For: now.Sub(s.isolation.failingSince), Cause: l.cause,
+	}
+}

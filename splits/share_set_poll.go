@@ -1,0 +1,194 @@
+package splits
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// poll returns the next batch, as splitSet.poll does. Only one goroutine may poll at a time.
+func (set *shareSet) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
+	began := set.cfg.Now()
+	for {
+		b, wait, closed := set.nextBatch()
+		if b != nil {
+			return b, nil
+		}
+		if closed {
+			return nil, ErrClosed
+		}
+		if err := giveUp(); err != nil {
+			return nil, err
+		}
+		if stalled := set.checkStall(set.cfg.Now(), began); stalled > 0 {
+			set.cfg.Observer.Stalled(stalled)
+		}
+		if err := sleepOr(ctx, wait, set.readable); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// nextBatch returns the next batch that is ready. If there is none, it returns how long there will
+// be none unless something changes. It checks the membership itself: timers fire late in a process
+// that was paused.
+func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.closed {
+		return nil, 0, true
+	}
+	if !set.trusted.Trusted(now) {
+		return nil, pollEvery, false
+	}
+	wait = set.wakeDelayed(now)
+	for len(set.ready) > 0 {
+		s := set.ready[0]
+		set.ready[0] = nil
+		set.ready = set.ready[1:]
+		s.queued = false
+		if b = set.handOut(s, now); b != nil {
+			return b, 0, false
+		}
+	}
+	return nil, wait, false
+}
+
+// wakeDelayed queues the splits whose entries are due to be handed out again, and returns the time
+// until the next ones are. The lock is held.
+func (set *shareSet) wakeDelayed(now time.Time) time.Duration {
+	wait := pollEvery
+	set.delayed = slices.DeleteFunc(set.delayed, func(s *shareSplit) bool {
+		left := s.isolation.wait(now)
+		if left < 0 {
+			return true
+		}
+		if left > 0 {
+			wait = min(wait, left)
+			return false
+		}
+		set.enqueue(s)
+		return true
+	})
+	return wait
+}
+
+// handOut returns the next batch of a split, nil if there is none now. Entries that were rejected
+// come first. The lock is held.
+func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
+	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
+	if p, again := s.nextPiece(now); again {
+		b.redeliver(p)
+	} else if n := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-set.out); n > 0 && len(s.buffer) > 0 {
+		set.handOutNew(s, b, n)
+	} else {
+		set.delay(s)
+		return nil
+	}
+	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
+	set.cfg.Failures.handedOut(&b.inFlight, set)
+	if s.batches++; s.batches == 1 {
+		s.oldestSince = now
+	}
+	set.enqueue(s)
+	return b
+}
+
+func (set *shareSet) handOutNew(s *shareSplit, b *Batch, n int) {
+	b.Entries = s.takeBuffered(n)
+	size := len(b.Entries)
+	span := &span{entries: b.Entries, size: size, resolved: make([]bool, size), open: size}
+	b.piece.refs = make([]entryRef, len(b.Entries))
+	for i := range b.Entries {
+		b.piece.refs[i] = entryRef{span, i}
+	}
+	set.wakeReaders()
+}
+
+// nextPiece returns the next entries that are due to be handed out again. Entries that may be
+// pending at another name are dropped. The lock is held.
+func (s *shareSplit) nextPiece(now time.Time) (piece, bool) {
+	for {
+		p, again := s.isolation.next(now)
+		if !again {
+			return piece{}, false
+		}
+		if p.refs = s.withoutOrphans(p.refs); len(p.refs) > 0 {
+			return p, true
+		}
+		s.discard(p)
+	}
+}
+
+// withoutOrphans returns the entries that are not handed out at this moment and still pending at
+// this member. It drops the others. The lock is held.
+func (s *shareSplit) withoutOrphans(refs []entryRef) []entryRef {
+	kept := make([]entryRef, 0, len(refs))
+	for _, ref := range refs {
+		o := ref.entry().Offset
+		switch s.entries[o] {
+		case shareOut:
+			kept = append(kept, ref)
+		case shareOrphaned:
+			s.put(o, shareUnknown)
+		}
+	}
+	return kept
+}
+
+// discard notes that nothing of a piece is to be handed out again. The lock is held.
+func (s *shareSplit) discard(p piece) {
+	s.isolation.returned(p)
+	if p.lone != nil {
+		s.isolation.loneFailures = slices.DeleteFunc(
+			s.isolation.loneFailures, func(l *loneFailure) bool { return l == p.lone })
+	}
+	if s.isolation.empty() && s.isolation.piecesOut == 0 {
+		s.isolation.failingSince, s.reportedAt = time.Time{}, time.Time{}
+	}
+}
+
+// enqueue queues a split for Poll unless it is queued already. The lock is held.
+func (set *shareSet) enqueue(s *shareSplit) {
+	if s.queued {
+		return
+	}
+	s.queued = true
+	set.ready = append(set.ready, s)
+	set.readable.raise()
+}
+
+// delay queues a split whose rejected entries are not due yet, if it has any. The lock is held.
+func (set *shareSet) delay(s *shareSplit) {
+	if s.isolation.empty() || slices.Contains(set.delayed, s) {
+		return
+	}
+	set.delayed = append(set.delayed, s)
+	set.readable.raise()
+}
+
+// checkStall returns how long the member has waited for an acknowledgement while it had as many
+// entries in the pipeline as it may have. It returns 0 if that is too short, or was returned
+// before.
+func (set *shareSet) checkStall(now, began time.Time) time.Duration {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	if set.stalled || now.Sub(began) < stallAfter || set.out < set.cfg.CheckpointLimit {
+		return 0
+	}
+	shortest := time.Duration(0)
+	for _, s := range set.splits {
+		if s.batches == 0 {
+			continue
+		}
+		if waited := now.Sub(s.oldestSince); shortest == 0 || waited < shortest {
+			shortest = waited
+		}
+	}
+	if shortest < stallAfter {
+		return 0
+	}
+	set.stalled = true
+	return shortest
+}
