@@ -31,7 +31,11 @@ func leftBehind(t *testing.T, client *redis.Client, stream string) (pending []st
 	require.NoError(t, client.XGroupCreate(ctx, stream, "g", "0").Err())
 	for i := 0; i < delivered; i += 100 {
 		read, err := client.XReadGroup(ctx, &redis.XReadGroupArgs{
-			Group: "g", Consumer: fmt.Sprintf("dead-%d", i/100%2), Streams: []string{stream, ">"}, Count: 100, Block: -1,
+			Group:    "g",
+			Consumer: fmt.Sprintf("dead-%d", i/100%2),
+			Streams:  []string{stream, ">"},
+			Count:    100,
+			Block:    -1,
 		}).Result()
 		require.NoError(t, err)
 		for n, m := range read[0].Messages {
