@@ -69,11 +69,29 @@ func check(f config.Fields) []string {
 		p.AddErr(err)
 	}
 	checkChoice(f, fieldGroupType, []string{broker.ConsumerGroup, broker.ShareGroup}, &p)
+	if kind, _ := f.Text(fieldGroupType); kind == broker.ShareGroup {
+		checkShare(f, &p)
+	}
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}
 	checkTimes(f, &p)
 	return p
+}
+
+// checkShare checks that no field asks for something that share groups do not have.
+func checkShare(f config.Fields, p *config.Problems) {
+	if ordering, _ := f.Text(fieldOrdering); ordering == orderKey {
+		p.Add(fieldOrdering, "is key, but a share group keeps no order: remove it, or set group_type to consumer")
+	}
+	if start, _ := f.Text(fieldStartOffset); start == startGroup {
+		p.Add(fieldStartOffset, "is group, which is for consumer groups: remove it, since a share group with the name "+
+			"of a Redis consumer group continues where that one stands")
+	}
+	if loss, _ := f.Text(fieldOnDataLoss); loss == lossFail {
+		p.Add(fieldOnDataLoss, "is fail, but a share group reads on behind a loss: remove it, or set group_type to "+
+			"consumer")
+	}
 }
 
 func checkNames(f config.Fields, p *config.Problems) {

@@ -194,6 +194,9 @@ and drops what it had not handed out. Messages are delivered at least once.
 pipeline; one batch more is read ahead. If as many messages keep failing, the member reads nothing
 more, is not ready, and says why.
 
+A share group with the name of an existing Redis consumer group continues where that one stands. What
+consumers of other programs have pending there stays theirs: it is not taken over.
+
 ### Metadata
 
 - ~rafka_topic~, ~rafka_partition~, ~rafka_offset~: where the message is stored
