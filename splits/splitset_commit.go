@@ -38,7 +38,10 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
 		case progress && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
-			all = append(all, commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished})
+			all = append(
+				all,
+				commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished},
+			)
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, commitTask{split: o, lease: o.lease})
 		}

@@ -31,7 +31,8 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		if r.finished {
 			o.violated(b.Split.Key, "%s is handed out, but was acknowledged before the adoption", id)
 		}
-		if m.owner == owner && !stale && r.present && !r.pending && !r.taken && r.offset.Compare(m.committed.Offset) <= 0 &&
+		if m.owner == owner && !stale && r.present && !r.pending && !r.taken &&
+			r.offset.Compare(m.committed.Offset) <= 0 &&
 			time.Now().After(o.graceUntil) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but %v is committed", id, r.offset, m.committed.Offset)
 		}
