@@ -96,6 +96,9 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 		o.stored = stored.Position
 	}
 	o.storedAccounted, o.storedRanges = stored.Accounted, stored.Finished
+	if stored.Accounted > o.accounted { // the stream was replaced during the commit
+		o.storedAccounted = CountUnknown
+	}
 }
 
 // fenced ends an owned split whose lease this member has lost.
