@@ -100,7 +100,7 @@ func (l *Leases) noteMirror(split splits.Split, mirror string) {
 var mirrorWarnings = map[string]string{
 	"foreign": "rafka did not create: it is left alone, so XINFO GROUPS does not show rafka's position. To have it " +
 		"shown, use another consumer_group, or remove that group with XGROUP DESTROY if nothing else uses it. To " +
-		"continue where it stands, delete the rafka group with rafka group delete, and set start_offset to group",
+		"continue where it stands, run rafka group delete, and set start_offset to group",
 	"shared": "mirrors rafka's position, and another client reads with it (XINFO CONSUMERS names its consumers): " +
 		"rafka no longer moves it. Stop that client, or give it a group of its own, and remove its consumers with " +
 		"XGROUP DELCONSUMER",

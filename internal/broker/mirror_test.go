@@ -105,7 +105,7 @@ func TestForeignGroupIsNotChangedAndCausesOneWarning(t *testing.T) {
 		assert.Equal(t, "foreign", s.Field(t, testLease, "mirror"))
 		require.Len(t, warnings, 1)
 		assert.Contains(t, warnings[0], "orders:3")
-		assert.Contains(t, warnings[0], "rafka group seek")
+		assert.Contains(t, warnings[0], "start_offset to group")
 	})
 }
 
