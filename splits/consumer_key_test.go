@@ -134,6 +134,25 @@ func TestEntriesThatCanNotBeLoadedAreRequestedAgain(t *testing.T) {
 	})
 }
 
+func TestLoadFailureEndsWithTheSplitsThatNeedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fillKeys(4000, 50)
+		m, heal := w.blockKey()
+		settle(time.Minute)
+		m.faults.Set(splitstest.Load, splitstest.Fault{Fail: errRejected})
+		heal()
+		settle(time.Minute)
+		assert.NotEmpty(t, see(m, func() []string { return m.troubles }))
+		all := w.store.Entries(w.store.Split("orders", 0))
+		w.store.Seek("g", w.store.Split("orders", 0), splits.Position{Offset: all[3999].Offset, EntriesRead: 4000})
+		settle(time.Minute)
+		assert.NoError(t, m.Await(t.Context()))
+		assert.Equal(t, 1, see(m, func() int { return m.recoveries }))
+		m.stopGracefully()
+	})
+}
+
 func TestEntriesRemovedBeforeTheyAreLoadedAreLosses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)

@@ -52,7 +52,13 @@ const idleLoader = time.Minute
 func (l *loader) step(ctx context.Context) (wait time.Duration) {
 	now := l.cfg.Now()
 	wait = idleLoader
-	for node, due := range groupByNode(l.cfg.Node, l.set.loadTasks(), loadTask.on) {
+	tasks := groupByNode(l.cfg.Node, l.set.loadTasks(), loadTask.on)
+	for node := range l.backoffs {
+		if wait = min(wait, l.cfg.Heartbeat); tasks[node] == nil && !l.calls.busy[node] {
+			l.complete(completion[error]{node: node}) // the splits that failed have been given up
+		}
+	}
+	for node, due := range tasks {
 		if l.calls.busy[node] {
 			continue // run looks again when its call ends
 		}

@@ -103,6 +103,13 @@ func (set *splitSet) lose(o *ownedSplit, cause error) {
 	set.changed.raise()
 }
 
+// hasEnded reports whether the lease of an owned split has ended.
+func (set *splitSet) hasEnded(o *ownedSplit) bool {
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	return o.phase == ended
+}
+
 // takeLost returns the leases that were lost since the last call, by cause.
 func (set *splitSet) takeLost() map[error][]Lease {
 	set.mu.Lock()

@@ -1,0 +1,36 @@
+package splits
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// noPages is an Adoptions whose pages can't be read.
+type noPages struct{ Adoptions }
+
+func (noPages) Pending(context.Context, PendingRequest) (PendingPage, error) {
+	return PendingPage{}, errors.New("no answer")
+}
+
+// A page can fail after its split was given up. No later page ends that failure, and a member that
+// waits for the store would wait forever.
+func TestPageThatFailsAfterItsSplitHasEndedIsNoProblem(t *testing.T) {
+	cfg := Config{TTL: time.Hour, Adoptions: noPages{}}.withDefaults()
+	set, health := newSplitSet(cfg), newHealth(cfg.Observer, cfg.Now)
+	o := set.add(claimedSplit{lease: Lease{Split: Split{Key: "orders"}}, adopting: "old"})
+	a := newAdopter(cfg, set, health)
+	page := pendingRead{o, PendingRequest{Split: o.lease.Split}}
+	a.read(t.Context(), page)
+	_, err := health.longestProblem(0)
+	assert.Error(t, err)
+	set.mu.Lock()
+	set.end(o, ErrRevoked)
+	set.mu.Unlock()
+	a.read(t.Context(), page)
+	_, err = health.longestProblem(0)
+	assert.NoError(t, err)
+}
