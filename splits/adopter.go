@@ -65,7 +65,7 @@ func (a *adopter) read(ctx context.Context, r pendingRead) {
 	gone := a.set.addPage(r, page, err)
 	if err != nil {
 		a.health.fail(task{taskAdopt, r.req.Split.Key}, err)
-		if a.set.hasEnded(r.split) { // no later page would end the failure
+		if !a.set.isAdopting(r.split) { // no later page would end the failure
 			a.health.ok(task{taskAdopt, r.req.Split.Key})
 		}
 		return

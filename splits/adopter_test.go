@@ -34,3 +34,14 @@ func TestPageThatFailsAfterItsSplitHasEndedIsNoProblem(t *testing.T) {
 	_, err = health.longestProblem(0)
 	assert.NoError(t, err)
 }
+
+// A page can also fail after everything pending was acknowledged by another client.
+func TestPageThatFailsAfterItsAdoptionHasEndedIsNoProblem(t *testing.T) {
+	cfg := Config{TTL: time.Hour, Adoptions: noPages{}}.withDefaults()
+	set, health := newSplitSet(cfg), newHealth(cfg.Observer, cfg.Now)
+	o := set.add(claimedSplit{lease: Lease{Split: Split{Key: "orders"}}, adopting: "old"})
+	assert.Equal(t, "old", set.settled(o.lease, 0, 0))
+	newAdopter(cfg, set, health).read(t.Context(), pendingRead{o, PendingRequest{Split: o.lease.Split}})
+	_, err := health.longestProblem(0)
+	assert.NoError(t, err)
+}

@@ -144,6 +144,7 @@ func (c *committer) settle(ctx context.Context, settlements []Settlement) (faile
 			continue
 		case answer.Err == nil:
 			if from := c.set.settled(lease, len(settlements[i].Done), answer.Pending); from != "" {
+				c.health.ok(task{taskAdopt, lease.Split.Key})
 				c.cfg.Observer.Adopted(lease.Split, from)
 			}
 		case errors.Is(answer.Err, ErrFenced):

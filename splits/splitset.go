@@ -103,11 +103,11 @@ func (set *splitSet) lose(o *ownedSplit, cause error) {
 	set.changed.raise()
 }
 
-// hasEnded reports whether the lease of an owned split has ended.
-func (set *splitSet) hasEnded(o *ownedSplit) bool {
+// isAdopting reports whether pages of pending entries of the split are still to be read.
+func (set *splitSet) isAdopting(o *ownedSplit) bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	return o.phase == ended
+	return o.phase != ended && o.adoption.active()
 }
 
 // takeLost returns the leases that were lost since the last call, by cause.
