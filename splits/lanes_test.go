@@ -92,6 +92,18 @@ func TestHeldLaneIsNotReadyAnyMore(t *testing.T) {
 	assert.Equal(t, []int{1, 2}, numbersOf(refs))
 }
 
+func TestLaneUnloadsOnlyWhatIsNotResolved(t *testing.T) {
+	i := newIsolation(Config{Ordering: ByKey, OrderKey: keyOf, Lanes: 1, BatchSize: 10})
+	tr := newTracker(Position{})
+	s := tr.Track(keyed(1, "a", "b", "c"), 0, time.Time{})
+	s.owned = true
+	i.lanes.holdFor([]entryRef{{s, 0}})
+	i.lanes.add(s)
+	tr.Resolve(s, 1) // it was removed before it was loaded, so it has no fields
+	assert.Equal(t, s.entry(0).Size()+s.entry(2).Size(), i.unloadWaiting(0))
+	assert.False(t, entryRef{s, 1}.isUnloaded())
+}
+
 // The keys of a partition agree in the partitioner's hash modulo the number of partitions. They
 // must not share few lanes because of that.
 func TestLanesSpreadTheKeysOfAPartition(t *testing.T) {

@@ -98,7 +98,7 @@ func (i *isolation) unloadWaiting(size int) (freed int) {
 	for _, queue := range queues {
 		kept := 0
 		for _, r := range queue {
-			if r.isUnloaded() {
+			if r.isUnloaded() || r.isResolved() { // it is resolved if it could not be loaded
 				continue
 			}
 			if kept += r.entry().Size(); kept > size/len(queues) {
