@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // Consumer is one running member of a consumer group. It connects the enumerator, the splitSet and
@@ -75,19 +74,12 @@ func (c *Consumer) Start() {
 
 // listen passes on the hints that the group has changed, until ctx ends.
 func (c *Consumer) listen(ctx context.Context) {
-	backoff := c.cfg.Backoff()
-	for ctx.Err() == nil {
-		began := c.cfg.Now()
-		_ = c.cfg.Group.Wake(ctx, func() {
+	subscribe(ctx, c.cfg.Now, c.cfg.Backoff(), c.resubscribe, func() error {
+		return c.cfg.Group.Wake(ctx, func() {
 			c.enumerator.wake.raise()
 			c.claimer.hint.raise()
 		})
-		if c.cfg.Now().Sub(began) > time.Minute {
-			backoff.Reset()
-		}
-		// Hints only save time, so the error does not matter.
-		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe)
-	}
+	})
 }
 
 // startReads starts the first read of splits that were just claimed, and the fetchers of their
@@ -136,56 +128,19 @@ func (c *Consumer) retryNow() {
 	}
 }
 
-// unavailableAfter is how long the store may be unavailable before Poll returns an error.
-const unavailableAfter = time.Second
-
 // Poll returns the next batch. It waits until there is one; until ctx ends (then it returns its
 // error); until the consumer is closed (ErrClosed); or, while there is nothing to hand out, until
 // the store has been unavailable for a second (*UnavailableError). The consumer keeps trying; Await
 // waits until polling makes sense again.
 func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
-	began := c.cfg.Now()
-	return c.set.poll(ctx, func() error {
-		if c.cfg.Now().Sub(began) < unavailableAfter {
-			return nil
-		}
-		if _, err := c.health.longestProblem(unavailableAfter); err != nil {
-			return &UnavailableError{Cause: err}
-		}
-		return nil
-	})
+	return c.health.poll(ctx, c.set, c.set.readable)
 }
 
 // Await waits until the group has been joined and the store is available, or there is something to
 // hand out, or ctx ends. Then it returns why the store is unavailable, or ctx's error if it is
 // available.
 func (c *Consumer) Await(ctx context.Context) error {
-	for {
-		changed, err := c.health.longestProblem(0)
-		if c.set.isClosed() {
-			return ErrClosed
-		}
-		if c.set.hasReady() || (err == nil && c.enumerator.joinedGroup()) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errOr(err, ctx.Err())
-		case <-changed:
-		case <-c.enumerator.beaten:
-		case <-time.After(awaitEvery):
-		}
-	}
-}
-
-// awaitEvery is how often Await checks whether there is something to hand out.
-const awaitEvery = 100 * time.Millisecond
-
-func errOr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
+	return c.health.await(ctx, c.set, c.enumerator.joinedGroup, c.enumerator.beaten)
 }
 
 // Owned returns the number of owned splits.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // ShareConsumer is one running member of a share group: all members read all splits, each entry
@@ -69,16 +68,9 @@ func (c *ShareConsumer) Start() {
 
 // listen passes on the hints that the group has changed, until ctx ends.
 func (c *ShareConsumer) listen(ctx context.Context) {
-	backoff := c.cfg.Backoff()
-	for ctx.Err() == nil {
-		began := c.cfg.Now()
-		_ = c.cfg.Group.Wake(ctx, c.member.wake.raise)
-		if c.cfg.Now().Sub(began) > time.Minute {
-			backoff.Reset()
-		}
-		// Hints only save time, so the error does not matter.
-		_ = sleepOr(ctx, backoff.NextBackOff(), c.resubscribe)
-	}
+	subscribe(ctx, c.cfg.Now, c.cfg.Backoff(), c.resubscribe, func() error {
+		return c.cfg.Group.Wake(ctx, c.member.wake.raise)
+	})
 }
 
 // startReaders starts the readers of fetch groups that have none. The loop of the member calls it.
@@ -122,36 +114,12 @@ func (c *ShareConsumer) retryNow() {
 
 // Poll returns the next batch, as Consumer.Poll does.
 func (c *ShareConsumer) Poll(ctx context.Context) (*Batch, error) {
-	began := c.cfg.Now()
-	return c.set.poll(ctx, func() error {
-		if c.cfg.Now().Sub(began) < unavailableAfter {
-			return nil
-		}
-		if _, err := c.health.longestProblem(unavailableAfter); err != nil {
-			return &UnavailableError{Cause: err}
-		}
-		return nil
-	})
+	return c.health.poll(ctx, c.set, c.set.readable)
 }
 
 // Await waits until polling makes sense, as Consumer.Await does.
 func (c *ShareConsumer) Await(ctx context.Context) error {
-	for {
-		changed, err := c.health.longestProblem(0)
-		if c.set.isClosed() {
-			return ErrClosed
-		}
-		if c.set.hasReady() || (err == nil && c.member.joinedGroup()) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errOr(err, ctx.Err())
-		case <-changed:
-		case <-c.member.beaten:
-		case <-time.After(awaitEvery):
-		}
-	}
+	return c.health.await(ctx, c.set, c.member.joinedGroup, c.member.beaten)
 }
 
 // Owned returns the number of splits that the member reads.

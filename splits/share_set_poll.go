@@ -1,33 +1,9 @@
 package splits
 
 import (
-	"context"
 	"slices"
 	"time"
 )
-
-// poll returns the next batch, as splitSet.poll does. Only one goroutine may poll at a time.
-func (set *shareSet) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
-	began := set.cfg.Now()
-	for {
-		b, wait, closed := set.nextBatch()
-		if b != nil {
-			return b, nil
-		}
-		if closed {
-			return nil, ErrClosed
-		}
-		if err := giveUp(); err != nil {
-			return nil, err
-		}
-		if stalled := set.checkStall(set.cfg.Now(), began); stalled > 0 {
-			set.cfg.Observer.Stalled(stalled)
-		}
-		if err := sleepOr(ctx, wait, set.readable); err != nil {
-			return nil, err
-		}
-	}
-}
 
 // nextBatch returns the next batch that is ready. If there is none, it returns how long there will
 // be none unless something changes. It checks the membership itself: timers fire late in a process

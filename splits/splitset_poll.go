@@ -1,35 +1,9 @@
 package splits
 
 import (
-	"context"
 	"slices"
 	"time"
 )
-
-// poll returns the next batch. It waits until there is one, ctx ends (then it returns its error),
-// the set is closed (ErrClosed), or giveUp returns an error; giveUp is called whenever there is
-// nothing to hand out. Splits with entries take turns. Only one goroutine may poll at a time.
-func (set *splitSet) poll(ctx context.Context, giveUp func() error) (*Batch, error) {
-	began := set.cfg.Now()
-	for {
-		b, wait, closed := set.nextBatch()
-		if b != nil {
-			return b, nil
-		}
-		if closed {
-			return nil, ErrClosed
-		}
-		if err := giveUp(); err != nil {
-			return nil, err
-		}
-		if stalled := set.checkStall(set.cfg.Now(), began); stalled > 0 {
-			set.cfg.Observer.Stalled(stalled)
-		}
-		if err := sleepOr(ctx, wait, set.readable); err != nil {
-			return nil, err
-		}
-	}
-}
 
 // pollEvery is how often Poll checks for a stall while it has nothing to hand out.
 const pollEvery = time.Second
