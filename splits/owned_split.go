@@ -57,14 +57,10 @@ type history struct {
 
 // deliveryState is where handing out stands.
 type deliveryState struct {
-	tracker     *tracker
-	isolation   isolation // entries that were rejected
-	lanes       *lanes    // entries that wait for earlier ones of their lane; nil unless ByKey
-	inflight    int       // batches in flight
-	oldestSince time.Time // when the oldest batch in flight was handed out
-	queued      bool      // is in splitSet.ready
-	reportedAt  time.Time // when a lasting failure was reported last; zero if none is
-	finished    []Range   // entries that an earlier owner has finished
+	handOutState
+	tracker  *tracker
+	lanes    *lanes  // entries that wait for earlier ones of their lane; nil unless ByKey
+	finished []Range // entries that an earlier owner has finished
 }
 
 // commitState is where committing stands.
@@ -101,11 +97,14 @@ func newOwnedSplit(lease Lease, at Position, i isolation) *ownedSplit {
 		ctx:           ctx,
 		cancel:        cancel,
 		fetchState:    fetchState{next: at},
-		deliveryState: deliveryState{tracker: newTracker(at), isolation: i, lanes: i.lanes},
+		deliveryState: deliveryState{handOutState: handOutState{isolation: i}, tracker: newTracker(at), lanes: i.lanes},
 		commitState:   commitState{stored: at},
 		countState:    countState{lag: -1, accounted: at.EntriesRead, storedAccounted: at.EntriesRead},
 	}
 }
+
+// serving reports whether entries may be handed out.
+func (o *ownedSplit) serving() bool { return o.phase == reading }
 
 // oldest returns the first entry that was fetched and is not resolved.
 func (o *ownedSplit) oldest() (Offset, bool) {

@@ -56,7 +56,7 @@ func (set *shareSet) samples() (all []Sample) {
 			continue
 		}
 		sample := Sample{Split: split, LastRead: s.lastRead}
-		if s.batches > 0 {
+		if s.inflight > 0 {
 			sample.Unacked = max(0, now.Sub(s.oldestSince))
 		}
 		all = append(all, sample)

@@ -13,13 +13,12 @@ type shareSet struct {
 	cfg    ShareConfig
 	health *health
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	turns[*shareSplit]
 	name    string   // at which new entries are pending; empty while this member is not in the group
 	former  []string // earlier names of this member, the latest last
 	trusted Lease    // until when the membership is trusted
 	splits  map[Split]*shareSplit
-	ready   []*shareSplit // splits with something to hand out, served in turn
-	delayed []*shareSplit // splits with something to hand out again that is not due yet
 	unacked []*shareSplit // splits with something to acknowledge
 
 	held     int // entries that are pending at this member, as far as it knows
@@ -33,7 +32,6 @@ type shareSet struct {
 	full             bool      // FullError was reported
 	ignoreHintsUntil time.Time // hints are ignored until then, since one was wrong
 
-	readable signal            // for Poll: something may be ready
 	ackable  signal            // for the acknowledger: something was processed
 	room     map[string]signal // for the reader of each fetch group
 	onSplits func([]string)    // called with the fetch groups of new splits; must not block
@@ -41,8 +39,13 @@ type shareSet struct {
 
 func newShareSet(cfg ShareConfig, h *health) *shareSet {
 	return &shareSet{
-		cfg: cfg, health: h, splits: map[Split]*shareSplit{}, room: map[string]signal{},
-		readable: newSignal(), ackable: newSignal(), onSplits: func([]string) {},
+		cfg:      cfg,
+		health:   h,
+		turns:    turns[*shareSplit]{readable: newSignal()},
+		splits:   map[Split]*shareSplit{},
+		room:     map[string]signal{},
+		ackable:  newSignal(),
+		onSplits: func([]string) {},
 	}
 }
 

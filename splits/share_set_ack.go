@@ -32,16 +32,9 @@ func (set *shareSet) accept(b *Batch) {
 		set.mu.Unlock()
 		return
 	}
-	var recovered *Failing
-	if l := b.piece.lone; l != nil && !s.reportedAt.IsZero() {
-		f := s.failing(l, now)
-		recovered = &f
-	}
+	recovered := s.recovering(b, now)
 	set.resolve(b)
-	s.isolation.accept(b.piece, now)
-	if s.isolation.failingSince.IsZero() {
-		s.reportedAt = time.Time{}
-	}
+	s.processed(b, now)
 	set.batchReturned(s, now)
 	empty := set.full
 	set.full = false
@@ -72,8 +65,7 @@ func (set *shareSet) resolve(b *Batch) {
 
 // batchReturned continues after a batch was acknowledged or rejected. The lock is held.
 func (set *shareSet) batchReturned(s *shareSplit, now time.Time) {
-	s.batches--
-	s.oldestSince = now
+	s.cameBack(now)
 	set.stalled = false
 	set.enqueue(s)
 	if set.out < set.cfg.CheckpointLimit {
@@ -122,9 +114,7 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain fu
 		return nil, true
 	}
 	for _, ref := range b.piece.refs {
-		if !ref.span.owned {
-			ref.span.own()
-		}
+		ref.span.own()
 	}
 	kept := s.withoutOrphans(b.piece.refs)
 	if len(kept) == 0 {
@@ -152,28 +142,13 @@ func (set *shareSet) confirmFailure(l *loneFailure) {
 	l.confirmed++
 }
 
-// failing returns what to report after a batch failed; nil if nothing is due.
+// failing returns what to report after a batch failed, nil if nothing is due, and why nothing more
+// is read, if that is so.
 func (set *shareSet) failing(b *Batch, cause error) (*Failing, error) {
 	now, s := set.cfg.Now(), b.share
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	l := s.isolation.first()
-	full := set.checkFull(l, now)
-	switch {
-	case s.isolation.empty() || now.Sub(s.isolation.failingSince) < reportFailingAfter:
-		return nil, full
-	case !s.reportedAt.IsZero() && now.Sub(s.reportedAt) < reportFailingEvery:
-		return nil, full
-	}
-	s.reportedAt = now
-	if l != nil {
-		f := s.failing(l, now)
-		return &f, full
-	}
-	return &Failing{
-		Split: s.split, Offset: b.Entries[0].Offset, Among: len(b.Entries),
-		For: now.Sub(s.isolation.failingSince), Cause: cause,
-	}, full
+	return s.lastingFailure(b, cause, now), set.checkFull(s.isolation.first(), now)
 }
 
 // checkFull returns why nothing more is read, if all entries that may be handed out keep failing.
@@ -194,13 +169,9 @@ func (set *shareSet) checkFull(l *loneFailure, now time.Time) error {
 		return nil
 	}
 	set.full = true
-	return &FullError{Limit: set.cfg.CheckpointLimit, First: of.failing(l, now), Remedy: set.cfg.Remedies.Full}
-}
-
-// failing describes an entry that failed alone.
-func (s *shareSplit) failing(l *loneFailure, now time.Time) Failing {
-	return Failing{
-		Split: s.split, Offset: l.ref.entry().Offset, Among: 1, Attempts: l.attempts, Certain: l.confirmed,
-		Others: len(s.isolation.loneFailures) - 1, For: now.Sub(s.isolation.failingSince), Cause: l.cause,
+	return &FullError{
+		Limit:  set.cfg.CheckpointLimit,
+		First:  of.describe(l, of.split, now),
+		Remedy: set.cfg.Remedies.Full,
 	}
 }

@@ -18,36 +18,8 @@ func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	if !set.trusted.Trusted(now) {
 		return nil, pollEvery, false
 	}
-	wait = set.wakeDelayed(now)
-	for len(set.ready) > 0 {
-		s := set.ready[0]
-		set.ready[0] = nil
-		set.ready = set.ready[1:]
-		s.queued = false
-		if b = set.handOut(s, now); b != nil {
-			return b, 0, false
-		}
-	}
-	return nil, wait, false
-}
-
-// wakeDelayed queues the splits whose entries are due to be handed out again, and returns the time
-// until the next ones are. The lock is held.
-func (set *shareSet) wakeDelayed(now time.Time) time.Duration {
-	wait := pollEvery
-	set.delayed = slices.DeleteFunc(set.delayed, func(s *shareSplit) bool {
-		left := s.isolation.wait(now)
-		if left < 0 {
-			return true
-		}
-		if left > 0 {
-			wait = min(wait, left)
-			return false
-		}
-		set.enqueue(s)
-		return true
-	})
-	return wait
+	b, wait = set.turns.next(now, set.handOut)
+	return b, wait, false
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Entries that were rejected
@@ -62,11 +34,8 @@ func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 		set.delay(s)
 		return nil
 	}
-	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
+	s.handedOut(b, now)
 	set.cfg.Failures.handedOut(&b.inFlight, set)
-	if s.batches++; s.batches == 1 {
-		s.oldestSince = now
-	}
 	set.enqueue(s)
 	return b
 }
@@ -125,25 +94,6 @@ func (s *shareSplit) discard(p piece) {
 	}
 }
 
-// enqueue queues a split for Poll unless it is queued already. The lock is held.
-func (set *shareSet) enqueue(s *shareSplit) {
-	if s.queued {
-		return
-	}
-	s.queued = true
-	set.ready = append(set.ready, s)
-	set.readable.raise()
-}
-
-// delay queues a split whose rejected entries are not due yet, if it has any. The lock is held.
-func (set *shareSet) delay(s *shareSplit) {
-	if s.isolation.empty() || slices.Contains(set.delayed, s) {
-		return
-	}
-	set.delayed = append(set.delayed, s)
-	set.readable.raise()
-}
-
 // checkStall returns how long the member has waited for an acknowledgement while it had as many
 // entries in the pipeline as it may have. It returns 0 if that is too short, or was returned
 // before.
@@ -155,7 +105,7 @@ func (set *shareSet) checkStall(now, began time.Time) time.Duration {
 	}
 	shortest := time.Duration(0)
 	for _, s := range set.splits {
-		if s.batches == 0 {
+		if s.inflight == 0 {
 			continue
 		}
 		if waited := now.Sub(s.oldestSince); shortest == 0 || waited < shortest {

@@ -49,11 +49,7 @@ type shareSplit struct {
 	buffer  []Entry  // the ones in shareBuffered, in the order of their delivery
 	bytes   int      // size of buffer
 
-	isolation   isolation // entries that were rejected
-	batches     int       // batches in flight
-	oldestSince time.Time // when the oldest batch in flight was handed out, or one came back
-	queued      bool      // is in shareSet.ready
-	reportedAt  time.Time // when a lasting failure was reported last; zero if none is
+	handOutState
 
 	done      []Offset        // the ones in shareDone
 	doneAsked bool            // an acknowledgement is in flight
@@ -71,6 +67,9 @@ func newShareSplit(set *shareSet, split Split, start Start) *shareSplit {
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
+
+// serving reports that entries may be handed out: shareSet.nextBatch checks the membership.
+func (s *shareSplit) serving() bool { return true }
 
 // put moves an entry to a state. The lock is held.
 func (s *shareSplit) put(o Offset, to shareState) {

@@ -14,10 +14,9 @@ import (
 type splitSet struct {
 	cfg Config
 
-	mu               sync.Mutex
+	mu sync.Mutex
+	turns[*ownedSplit]
 	splits           map[Split]*ownedSplit
-	ready            []*ownedSplit     // splits with something to hand out, served in turn
-	delayed          []*ownedSplit     // splits with something to hand out again that is not due yet
 	buffered         int               // bytes of all buffers
 	lost             map[error][]Lease // lost leases, by cause, until takeLost
 	closed           bool
@@ -26,7 +25,6 @@ type splitSet struct {
 	adopting         int                    // number of splits that are being adopted
 	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
 
-	readable    signal            // for Poll: something may be ready
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
 	pagesWanted signal            // for the adopter: there may be pending entries to read
@@ -37,11 +35,11 @@ type splitSet struct {
 func newSplitSet(cfg Config) *splitSet {
 	return &splitSet{
 		cfg:         cfg,
+		turns:       turns[*ownedSplit]{readable: newSignal()},
 		splits:      map[Split]*ownedSplit{},
 		lost:        map[error][]Lease{},
 		room:        map[string]signal{},
 		memories:    map[Split]streamMemory{},
-		readable:    newSignal(),
 		changed:     newSignal(),
 		countWanted: newSignal(),
 		pagesWanted: newSignal(),

@@ -20,16 +20,10 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	if o.phase == ended {
 		return nil
 	}
-	if l := b.piece.lone; l != nil && !o.reportedAt.IsZero() {
-		f := o.failing(l, now)
-		recovered = &f
-	}
+	recovered = o.recovering(b, now)
 	set.resolve(b)
-	o.isolation.accept(b.piece, now)
+	o.processed(b, now)
 	o.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
-	if o.isolation.failingSince.IsZero() {
-		o.reportedAt = time.Time{}
-	}
 	set.batchReturned(o, now)
 	return recovered
 }
@@ -80,8 +74,7 @@ func (set *splitSet) resolve(b *Batch) {
 // batchReturned continues with a split after one of its batches was acknowledged or rejected. The
 // lock is held.
 func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
-	o.inflight--
-	o.oldestSince = now
+	o.cameBack(now)
 	if o.phase == draining {
 		set.changed.raise()
 		return
@@ -97,77 +90,14 @@ func (set *splitSet) confirmFailure(l *loneFailure) {
 	l.confirmed++
 }
 
-// Failing is an entry that keeps failing.
-type Failing struct {
-	Split  Split
-	Offset Offset
-	// Key is its order key, if it has one.
-	Key string
-	// Among is 1 if the entry fails alone. Otherwise it is the number of entries that failed
-	// together last, and the entry is the first of them.
-	Among int
-	// Attempts is how often it failed alone. Certain is how often it failed alone while no other
-	// batch of the process failed that was in flight at the same time.
-	Attempts, Certain int
-	// Others is how many more entries of the split failed alone.
-	Others int
-	// For is the time since the first failure of a batch with the entry.
-	For time.Duration
-	// Waits is true if nothing newer of the split is handed out meanwhile.
-	Waits bool
-	// Cause is the last error.
-	Cause error
-}
-
-const (
-	// reportFailingAfter is how long entries must fail before the failure is reported.
-	reportFailingAfter = 5 * time.Second
-	// reportFailingEvery is how often it is reported again.
-	reportFailingEvery = time.Minute
-)
-
 // failing returns what to report after a batch failed; nil if nothing is due.
 func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	o := b.owned
-	switch {
-	case o.isolation.empty() || now.Sub(o.isolation.failingSince) < reportFailingAfter:
-		return nil
-	case !o.reportedAt.IsZero() && now.Sub(o.reportedAt) < reportFailingEvery:
-		return nil
-	}
-	o.reportedAt = now
-	var f Failing
-	if l := o.isolation.first(); l != nil {
-		f = o.failing(l, now)
-	} else {
-		first := b.Entries[0]
-		f = Failing{
-			Split:  b.Split,
-			Offset: first.Offset,
-			Among:  len(b.Entries),
-			For:    now.Sub(o.isolation.failingSince),
-			Cause:  cause,
-		}
-	}
-	f.Waits = set.cfg.Ordering == ByPartition
-	return &f
-}
-
-// failing describes an entry that failed alone.
-func (o *ownedSplit) failing(l *loneFailure, now time.Time) Failing {
-	f := Failing{
-		Split:    o.lease.Split,
-		Offset:   l.ref.entry().Offset,
-		Key:      l.key,
-		Among:    1,
-		Attempts: l.attempts,
-		Certain:  l.confirmed,
-		Others:   len(o.isolation.loneFailures) - 1,
-		For:      now.Sub(o.isolation.failingSince),
-		Cause:    l.cause,
+	f := b.owned.lastingFailure(b, cause, now)
+	if f != nil {
+		f.Waits = set.cfg.Ordering == ByPartition
 	}
 	return f
 }

@@ -1,9 +1,6 @@
 package splits
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // pollEvery is how often Poll checks for a stall while it has nothing to hand out.
 const pollEvery = time.Second
@@ -17,36 +14,8 @@ func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	if set.closed {
 		return nil, 0, true
 	}
-	wait = set.wakeDelayed(now)
-	for len(set.ready) > 0 {
-		o := set.ready[0]
-		set.ready[0] = nil
-		set.ready = set.ready[1:]
-		o.queued = false
-		if b = set.handOut(o, now); b != nil {
-			return b, 0, false
-		}
-	}
-	return nil, wait, false
-}
-
-// wakeDelayed queues the splits whose entries are due to be handed out again, and returns the time
-// until the next ones are.
-func (set *splitSet) wakeDelayed(now time.Time) time.Duration {
-	wait := pollEvery
-	set.delayed = slices.DeleteFunc(set.delayed, func(o *ownedSplit) bool {
-		left := o.isolation.wait(now)
-		if o.phase != reading || left < 0 {
-			return true
-		}
-		if left > 0 {
-			wait = min(wait, left)
-			return false
-		}
-		set.enqueue(o)
-		return true
-	})
-	return wait
+	b, wait = set.turns.next(now, set.handOut)
+	return b, wait, false
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Rejected entries come first;
@@ -73,11 +42,8 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	if b.piece.deliveries == 0 {
 		set.leaveMemory(o, sizeOf(b.Entries))
 	}
-	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
+	o.handedOut(b, now)
 	set.cfg.Failures.handedOut(&b.inFlight, set)
-	if o.inflight++; o.inflight == 1 {
-		o.oldestSince = now
-	}
 	if !strict {
 		set.enqueue(o)
 	}
@@ -167,25 +133,6 @@ func entriesOf(refs []entryRef) []Entry {
 		entries[i] = ref.entry()
 	}
 	return entries
-}
-
-// enqueue queues a split for Poll unless it is queued already. The lock is held.
-func (set *splitSet) enqueue(o *ownedSplit) {
-	if o.phase != reading || o.queued {
-		return
-	}
-	o.queued = true
-	set.ready = append(set.ready, o)
-	set.readable.raise()
-}
-
-// delay queues a split whose rejected entries are not due yet, if it has any. The lock is held.
-func (set *splitSet) delay(o *ownedSplit) {
-	if o.isolation.empty() || slices.Contains(set.delayed, o) {
-		return
-	}
-	set.delayed = append(set.delayed, o)
-	set.readable.raise()
 }
 
 // hasReady reports whether there is something to hand out.
