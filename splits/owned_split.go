@@ -59,7 +59,6 @@ type history struct {
 type deliveryState struct {
 	handOutState
 	tracker  *tracker
-	lanes    *lanes  // entries that wait for earlier ones of their lane; nil unless ByKey
 	finished []Range // entries that an earlier owner has finished
 }
 
@@ -97,7 +96,7 @@ func newOwnedSplit(lease Lease, at Position, i isolation) *ownedSplit {
 		ctx:           ctx,
 		cancel:        cancel,
 		fetchState:    fetchState{next: at},
-		deliveryState: deliveryState{handOutState: handOutState{isolation: i}, tracker: newTracker(at), lanes: i.lanes},
+		deliveryState: deliveryState{handOutState: handOutState{isolation: i}, tracker: newTracker(at)},
 		commitState:   commitState{stored: at},
 		countState:    countState{lag: -1, accounted: at.EntriesRead, storedAccounted: at.EntriesRead},
 	}

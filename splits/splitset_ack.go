@@ -23,7 +23,7 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	recovered = o.recovering(b, now)
 	set.resolve(b)
 	o.processed(b, now)
-	o.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
+	o.isolation.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
 	set.batchReturned(o, now)
 	return recovered
 }

@@ -109,7 +109,7 @@ func (set *splitSet) checkStall(now, began time.Time) time.Duration {
 	}
 	var shortest time.Duration
 	for _, o := range set.splits {
-		if len(o.buffer) == 0 && o.lanes.empty() && o.adoption.empty() {
+		if len(o.buffer) == 0 && o.isolation.lanes.empty() && o.adoption.empty() {
 			continue
 		}
 		if o.inflight == 0 || now.Sub(o.oldestSince) < stallAfter {

@@ -29,15 +29,19 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 	for _, o := range set.splits {
 		done := o.tracker.Done()
 		accounted := o.updateAccounted(done)
-		o.tracker.thin()
-		finished := o.tracker.Finished()
+		due := now.Sub(o.committedAt) >= set.cfg.CommitEvery
+		var finished []Range
+		if due {
+			o.tracker.thin()
+			finished = o.tracker.Finished()
+		}
 		progress := done.worthStoringOver(o.stored) || accounted > o.storedAccounted ||
 			!slices.Equal(finished, o.storedRanges)
 		switch {
 		case !o.lease.Trusted(now):
 			set.lose(o, ErrExpired)
 		case o.callInFlight:
-		case progress && now.Sub(o.committedAt) >= set.cfg.CommitEvery:
+		case due && progress:
 			all = append(
 				all,
 				commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished},

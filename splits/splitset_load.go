@@ -27,7 +27,7 @@ func (set *splitSet) unloadWaiting(o *ownedSplit) {
 
 // wakeLoader wakes the loader if it has something to do for a split. The lock is held.
 func (set *splitSet) wakeLoader(o *ownedSplit) {
-	if o.lanes != nil && len(o.lanes.wanted) > 0 {
+	if o.isolation.lanes != nil && len(o.isolation.lanes.wanted) > 0 {
 		set.loadWanted.raise()
 	}
 }
@@ -37,10 +37,10 @@ func (set *splitSet) loadTasks() (all []loadTask) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, o := range set.splits {
-		if o.lanes == nil || len(o.lanes.wanted) == 0 || o.stopped != nil {
+		if o.isolation.lanes == nil || len(o.isolation.lanes.wanted) == 0 || o.stopped != nil {
 			continue
 		}
-		task := loadTask{split: o, refs: o.lanes.nextLoad()}
+		task := loadTask{split: o, refs: o.isolation.lanes.nextLoad()}
 		for _, r := range task.refs {
 			task.offsets = append(task.offsets, r.entry().Offset)
 		}
@@ -55,7 +55,7 @@ func (set *splitSet) loadFailed(tasks []loadTask) {
 	defer set.mu.Unlock()
 	for _, task := range tasks {
 		if o := task.split; o.phase != ended {
-			o.lanes.loadSize /= 2
+			o.isolation.lanes.loadSize /= 2
 		}
 	}
 }
@@ -84,8 +84,11 @@ func (set *splitSet) addLoaded(tasks []loadTask, answers []Loaded) (losses []Los
 				continue
 			}
 		}
-		o.lanes.wanted = slices.DeleteFunc(o.lanes.wanted, func(r entryRef) bool { return !r.isUnloaded() })
-		o.lanes.loadSize = min(2*o.lanes.loadSize+1, set.cfg.SplitBuffer/loadShare)
+		o.isolation.lanes.wanted = slices.DeleteFunc(
+			o.isolation.lanes.wanted,
+			func(r entryRef) bool { return !r.isUnloaded() },
+		)
+		o.isolation.lanes.loadSize = min(2*o.isolation.lanes.loadSize+1, set.cfg.SplitBuffer/loadShare)
 		o.isolation.reconsider()
 		set.enqueue(o)
 	}

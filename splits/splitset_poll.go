@@ -53,7 +53,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 // handOutNew fills the batch with entries that were not handed out before. It reports whether there
 // are any.
 func (set *splitSet) handOutNew(o *ownedSplit, b *Batch, now time.Time) bool {
-	if o.lanes != nil {
+	if o.isolation.lanes != nil {
 		set.takeFromLanes(o, b, now)
 	} else {
 		set.takeFromBuffer(o, b, now)
@@ -102,21 +102,24 @@ func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 // takeFromLanes moves entries from the buffer into their lanes, and takes the entries of lanes that
 // are free.
 func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
-	inPipeline := o.unresolved() - o.lanes.waiting - o.isolation.followers
+	inPipeline := o.unresolved() - o.isolation.lanes.waiting - o.isolation.followers
 	limit := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-inPipeline)
 	for len(b.piece.refs) == 0 && limit > 0 {
 		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
-		for o.hasNew() && o.lanes.available < limit && ahead > 0 {
+		for o.hasNew() && o.isolation.lanes.available < limit && ahead > 0 {
 			span := set.takeSpan(o, min(set.cfg.BatchSize, ahead), now)
 			span.owned = true // each batch has its own copy
-			o.lanes.add(span)
+			o.isolation.lanes.add(span)
 			ahead -= span.size
 		}
-		if o.lanes.available == 0 {
+		if o.isolation.lanes.available == 0 {
 			set.unloadWaiting(o)
 			return
 		}
-		b.piece.refs, b.piece.lanes = o.lanes.take(limit, func(r entryRef) bool { return o.isolation.holdBack(r, 0) })
+		b.piece.refs, b.piece.lanes = o.isolation.lanes.take(
+			limit,
+			func(r entryRef) bool { return o.isolation.holdBack(r, 0) },
+		)
 	}
 	b.Entries = entriesOf(b.piece.refs)
 }

@@ -24,7 +24,7 @@ type served interface {
 
 // handOutState is where handing out entries of a split stands. The lock of the set guards it.
 type handOutState struct {
-	isolation   isolation // entries that were rejected
+	isolation   isolation // entries that were rejected, or wait in lanes
 	inflight    int       // batches in flight
 	oldestSince time.Time // when the oldest batch in flight was handed out, or one came back
 	queued      bool      // is in turns.ready
