@@ -43,15 +43,8 @@ type network struct {
 	frozen chan struct{}
 }
 
-func (sc *schedule) newNetwork(l rng) *network {
-	return &network{
-		rng:    l,
-		plan:   sc.plan,
-		counts: sc.counts,
-		bad:    &sc.badNetwork,
-		nodes:  sc.nodes,
-		sent:   map[splitstest.Method]int{},
-	}
+func newNetwork(l rng, p plan, c *counts, bad *atomic.Bool, n *nodes) *network {
+	return &network{rng: l, plan: p, counts: c, bad: bad, nodes: n, sent: map[splitstest.Method]int{}}
 }
 
 // draw returns the fate of the next request of a kind.

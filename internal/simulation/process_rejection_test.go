@@ -40,15 +40,6 @@ func (p *process) fails(b *splits.Batch, r *rand.Rand) (failed []int) {
 	return failed
 }
 
-func (p *process) faultsEnded() bool {
-	select {
-	case <-p.unblock:
-		return true
-	default:
-		return false
-	}
-}
-
 // hint returns the indexes that the rejection reports as failed.
 func (p *process) hint(failed []int, n int, r *rand.Rand) []int {
 	switch r.IntN(4) {

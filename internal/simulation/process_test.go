@@ -3,11 +3,9 @@ package simulation
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits"
-	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
 // longestBackoff bounds the waits between attempts. It keeps schedules short.
@@ -15,33 +13,14 @@ const longestBackoff = 500 * time.Millisecond
 
 // process is one member of the group with its pipeline.
 type process struct {
-	name    string // as the owner of leases
-	member  string // as a member of the group: equal to name, unless the member is static
-	oracle  *oracle
-	rng     rng
-	plan    plan
-	counts  *counts
-	clock   *clock
-	network *network
-	faults  *splitstest.Faults
-	view    *clientView
+	*host         // its name is the owner of leases
+	member string // as a member of the group: equal to the name, unless the member is static
+	oracle *oracle
+	view   *clientView
 	*splits.Consumer
 
-	ctx      context.Context // ends with the process
-	end      context.CancelFunc
 	polls    context.Context // ends when the process takes no more batches
 	endPolls context.CancelFunc
-	idle     chan struct{} // closed when the process takes no more batches and its pipeline has finished
-	pipeline sync.WaitGroup
-	batches  int
-	// clocksUntil is the time until which the nemesis leaves the clocks of the process alone. If
-	// both clocks were wrong at the same time, a member could not know the time.
-	clocksUntil time.Time
-
-	mu      sync.Mutex
-	paused  chan struct{} // closed when the process continues; nil while it runs
-	unblock chan struct{} // closed when blocked pipelines continue
-	gone    bool          // dead or closed: outcomes of its pipeline no longer count
 }
 
 // newProcess returns a process for a member. For a static member, number is the number of the
@@ -52,14 +31,9 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 		name = splits.Incarnation(member, number, "x")
 	}
 	l := sc.rng.of("process", name)
-	p := &process{
-		name: name, member: member, oracle: sc.oracle, rng: l, plan: sc.plan, counts: sc.counts, clock: &clock{},
-		network: sc.newNetwork(l), faults: &splitstest.Faults{}, unblock: sc.unblock,
-	}
-	p.ctx, p.end = context.WithCancel(context.Background())
+	n := newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes)
+	p := &process{host: newHost(name, n, sc.unblock), member: member, oracle: sc.oracle}
 	p.polls, p.endPolls = context.WithCancel(p.ctx)
-	p.idle = make(chan struct{})
-	p.faults.Hook(p.network.fault)
 	p.view = newClientView(sc.oracle, name)
 	group := sc.store.Group(topicName, groupName)
 	cfg := splits.Config{
@@ -137,29 +111,7 @@ func (p *process) run() {
 // work is the pipeline: it takes some time, then acknowledges or rejects the batch.
 func (p *process) work(b *splits.Batch, l rng) {
 	r := l.rand()
-	var unblock <-chan struct{}
-	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
-	switch r.IntN(100) {
-	case 0:
-		if p.plan.gentle {
-			break
-		}
-		p.counts.count("stuck pipeline")
-		unblock, takes = p.unblock, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
-	case 1, 2, 3:
-		p.counts.count("slow pipeline")
-		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
-	}
-	timer := time.NewTimer(takes)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-unblock:
-	case <-p.ctx.Done():
-		return
-	}
-	p.wait(p.gate())
-	if p.isGone() {
+	if !p.takeTime(r, 100) {
 		return
 	}
 	if failed := p.fails(b, r); len(failed) > 0 {
@@ -171,58 +123,10 @@ func (p *process) work(b *splits.Batch, l rng) {
 	b.Ack()
 }
 
-func (p *process) wait(gate <-chan struct{}) {
-	if gate == nil {
-		return
-	}
-	select {
-	case <-gate:
-	case <-p.ctx.Done():
-	}
-}
-
-func (p *process) gate() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.paused
-}
-
-func (p *process) isGone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.gone
-}
-
-// pause stops the process as SIGSTOP does. Requests that were already sent can arrive.
-func (p *process) pause() {
-	p.mu.Lock()
-	p.paused = make(chan struct{})
-	p.mu.Unlock()
-	p.clock.stop()
-	p.network.freeze()
-}
-
-func (p *process) goOn() {
-	p.clock.goOn()
-	p.network.thaw()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.paused != nil {
-		close(p.paused)
-		p.paused = nil
-	}
-}
-
-// kill ends the process immediately: no further request reaches the store, except requests that are
-// late already.
+// kill ends the process immediately.
 func (p *process) kill() {
 	p.oracle.noteEnd(p.name, true)
-	p.mu.Lock()
-	p.gone = true
-	p.mu.Unlock()
-	p.faults.Outage(true)
-	p.end()
-	p.goOn()
+	p.die()
 }
 
 // leave ends the process as SIGTERM does. If waitForPipeline, it first waits up to a session for
@@ -239,9 +143,7 @@ func (p *process) leave(waitForPipeline bool) {
 	}
 	p.oracle.noteEnd(p.name, false)
 	_ = p.Close(p.ctx) // while the store is away, the process just ends
-	p.mu.Lock()
-	p.gone = true
-	p.mu.Unlock()
+	p.setGone()
 	p.end()
 }
 

@@ -34,7 +34,13 @@ type producer struct {
 
 func (sc *schedule) newProducer(name string) *producer {
 	l := sc.rng.of("producer", name)
-	p := &producer{name: name, schedule: sc, rand: l.rand(), network: sc.newNetwork(l), numbers: map[string]int{}}
+	p := &producer{
+		name:     name,
+		schedule: sc,
+		rand:     l.rand(),
+		network:  newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes),
+		numbers:  map[string]int{},
+	}
 	p.losses = sc.oracle.newLosses(name)
 	p.Appender = appender.New(appender.Config{
 		Store: &producerLog{p}, Producer: name, Observer: p.losses,

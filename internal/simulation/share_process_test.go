@@ -4,53 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits"
-	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
 // shareProcess is one member of the share group with its pipeline.
 type shareProcess struct {
-	name    string // without the number of the session
-	oracle  *shareOracle
-	rng     rng
-	plan    plan
-	counts  *counts
-	clock   *clock
-	network *network
-	faults  *splitstest.Faults
+	*host  // its name is without the number of the session
+	oracle *shareOracle
 	*splits.ShareConsumer
 
-	ctx      context.Context // ends with the process
-	end      context.CancelFunc
-	idle     chan struct{} // closed when the process takes no more batches
-	pipeline sync.WaitGroup
-	batches  int
-	// clocksUntil is the time until which the nemesis leaves the clocks of the process alone.
-	clocksUntil time.Time
-
-	mu       sync.Mutex
-	sessions uint64
-	paused   chan struct{} // closed when the process continues; nil while it runs
-	pausedAt time.Time     // when a pause ended last
-	unblock  chan struct{} // closed when blocked pipelines continue
-	gone     bool          // dead or closed
+	sessions uint64 // guarded by mu
 }
 
 func (sc *shareSchedule) newProcess(name string) *shareProcess {
 	l := sc.rng.of("process", name, fmt.Sprint(sc.started))
-	p := &shareProcess{
-		name: name, oracle: sc.oracle, rng: l, plan: sc.plan, counts: sc.counts, clock: &clock{},
-		network: &network{
-			rng: l, plan: sc.plan, counts: sc.counts, bad: &sc.badNetwork, nodes: sc.nodes,
-			sent: map[splitstest.Method]int{},
-		},
-		faults: &splitstest.Faults{}, unblock: sc.unblock, idle: make(chan struct{}),
-	}
-	p.ctx, p.end = context.WithCancel(context.Background())
-	p.faults.Hook(p.network.fault)
+	n := newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes)
+	p := &shareProcess{host: newHost(name, n, sc.unblock), oracle: sc.oracle}
 	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
 	number := uint64(sc.started) << 20
 	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
@@ -111,29 +82,7 @@ func (p *shareProcess) run() {
 // work is the pipeline: it takes some time, then acknowledges or rejects the batch.
 func (p *shareProcess) work(b *splits.Batch, l rng) {
 	r := l.rand()
-	var unblock <-chan struct{}
-	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))
-	switch r.IntN(60) {
-	case 0:
-		if p.plan.gentle {
-			break
-		}
-		p.counts.count("stuck pipeline")
-		unblock, takes = p.unblock, p.plan.ttl+time.Duration(r.IntN(int(4*p.plan.ttl)))
-	case 1, 2, 3:
-		p.counts.count("slow pipeline")
-		takes = time.Duration(r.IntN(int(p.plan.ttl / 2)))
-	}
-	timer := time.NewTimer(takes)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-unblock:
-	case <-p.ctx.Done():
-		return
-	}
-	p.wait(p.gate())
-	if p.isGone() {
+	if !p.takeTime(r, 60) {
 		return
 	}
 	if !p.plan.gentle && !p.faultsEnded() && r.IntN(12) == 0 {
@@ -149,83 +98,25 @@ func (p *shareProcess) work(b *splits.Batch, l rng) {
 	b.Ack()
 }
 
-func (p *shareProcess) faultsEnded() bool {
-	select {
-	case <-p.unblock:
-		return true
-	default:
-		return false
-	}
-}
-
-func (p *shareProcess) wait(gate <-chan struct{}) {
-	if gate == nil {
-		return
-	}
-	select {
-	case <-gate:
-	case <-p.ctx.Done():
-	}
-}
-
-func (p *shareProcess) gate() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.paused
-}
-
-func (p *shareProcess) isGone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.gone
-}
-
 // stale reports whether the process was paused a moment ago: then it may hold a batch that it took
 // before the pause.
 func (p *shareProcess) stale() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.paused != nil || time.Since(p.pausedAt) < time.Millisecond
-}
-
-// pause stops the process as SIGSTOP does.
-func (p *shareProcess) pause() {
-	p.mu.Lock()
-	p.paused = make(chan struct{})
-	p.mu.Unlock()
-	p.clock.stop()
-	p.network.freeze()
-}
-
-func (p *shareProcess) goOn() {
-	p.clock.goOn()
-	p.network.thaw()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.paused != nil {
-		close(p.paused)
-		p.paused, p.pausedAt = nil, time.Now()
-	}
+	return p.paused != nil || time.Since(p.continuedAt) < time.Millisecond
 }
 
 // kill ends the process immediately.
 func (p *shareProcess) kill() {
 	p.oracle.noteEnd(p)
-	p.mu.Lock()
-	p.gone = true
-	p.mu.Unlock()
-	p.faults.Outage(true)
-	p.end()
-	p.goOn()
+	p.die()
 }
 
 // leave ends the process as SIGTERM does.
 func (p *shareProcess) leave() {
 	_ = p.Close(p.ctx) // while the store is away, the process just ends
 	p.oracle.noteEnd(p)
-	p.mu.Lock()
-	p.gone = true
-	p.mu.Unlock()
+	p.setGone()
 	p.end()
 }
 
