@@ -26,10 +26,9 @@ type input struct {
 	observer *observer
 
 	// Connect alone uses these.
-	connector  *outage.Connector           // repeats the attempts to open a session
-	backoff    *backoff.ExponentialBackOff // between these attempts
-	reported   error                       // the last error that Connect returned for a session that waits
-	reportedAt time.Time                   // when Connect returned that error
+	connector *outage.Connector           // repeats the attempts to open a session
+	backoff   *backoff.ExponentialBackOff // between these attempts
+	reported  outage.Causes               // what Connect returned for a session that waits
 	// causeShown is true if Connect has returned an error since its last success: the engine's
 	// /ready shows that error.
 	causeShown bool
@@ -47,6 +46,7 @@ var (
 func newInput(s *settings, mgr *service.Resources) *input {
 	in := &input{
 		settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff(), closed: make(chan struct{}),
+		reported: outage.Causes{Same: sameReport, Memory: repeatCause},
 	}
 	in.connector = &outage.Connector{
 		Pause:         func() time.Duration { return min(in.backoff.NextBackOff(), s.consumer.Heartbeat) },
@@ -84,9 +84,9 @@ const (
 	firstCheck = 50 * time.Millisecond
 	// laterCheck is how often Connect checks the cause after that.
 	laterCheck = time.Second
-	// repeatCause is the least time between two returns of the same cause if it concerns single
-	// partitions: the other partitions connect and disconnect meanwhile, and the engine logs each
-	// return.
+	// repeatCause is the least time between two returns of the same cause. The engine logs each
+	// return, the requests of one outage can fail in several ways by turns, and if the cause concerns
+	// single partitions, the other partitions connect and disconnect meanwhile.
 	repeatCause = 30 * time.Second
 )
 
@@ -106,7 +106,7 @@ func (in *input) await(ctx context.Context, s *session) error {
 		}
 		if in.mustReport(err) {
 			in.observer.causeLogged(err)
-			in.reported, in.reportedAt = err, time.Now()
+			in.reported.Add(err, time.Now())
 			return service.NewErrBackOff(in.observer.named(err), firstCheck)
 		}
 		in.observer.unavailable(err)
@@ -115,13 +115,14 @@ func (in *input) await(ctx context.Context, s *session) error {
 
 // mustReport reports whether Connect must return the cause, for the engine's /ready and its log.
 func (in *input) mustReport(err error) bool {
+	age, last := in.reported.Find(err, time.Now())
 	switch {
-	case !sameReport(in.reported, err):
-		return true
+	case age >= repeatCause:
+		return !last || !in.causeShown
 	case in.causeShown:
 		return false
 	}
-	return in.observer.storeFailing() || time.Since(in.reportedAt) >= repeatCause
+	return in.observer.storeFailing()
 }
 
 // remindEvery is how often a failure is logged again while its cause stays the same.

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redpanda-data/benthos/v4/public/service"
 	"github.com/stretchr/testify/assert"
 
 	"github.com/rafka-streams/rafka/internal/access"
+	"github.com/rafka-streams/rafka/splits"
 )
 
 // reply is an error reply of a server.
@@ -48,4 +52,26 @@ func TestReasonsThatAreReportedAgain(t *testing.T) {
 		assert.Equal(t, c.sameReport, sameReport(c.before, c.now), what)
 		assert.Equal(t, c.sameRemedy, sameRemedy(c.before, c.now), what)
 	}
+}
+
+// Regression: while a server loads its data, reads fail with LOADING and other requests with a
+// timeout. The input logged each change from one to the other.
+func TestCausesThatComeByTurnsAreReportedOnce(t *testing.T) {
+	in := newInput(&settings{topic: "orders", group: "g", consumer: splits.Config{Heartbeat: time.Second}},
+		service.MockResources())
+	loading, slow := fmt.Errorf("reading: %w", reply("LOADING x")), fmt.Errorf("inspecting: %w", os.ErrDeadlineExceeded)
+	reported := 0
+	for range 10 {
+		for _, err := range []error{loading, slow} {
+			if in.mustReport(err) {
+				reported++
+				in.reported.Add(err, time.Now())
+				in.causeShown = true
+			}
+		}
+	}
+	assert.Equal(t, 2, reported)
+	in.reported.Add(loading, time.Now().Add(-repeatCause))
+	in.reported.Add(slow, time.Now())
+	assert.True(t, in.mustReport(loading), "the engine's /ready still shows the other cause")
 }

@@ -24,13 +24,13 @@ type Connector struct {
 	// ShortestQuiet and LongestQuiet bound the time between two errors that Connect returns while
 	// the reason stays the same. The time doubles from error to error.
 	ShortestQuiet, LongestQuiet time.Duration
-	// Same reports whether err gives the same reason as the error that Connect returned before.
-	// Nil: all errors give the same reason.
+	// Same reports whether err gives the same reason as an error that Connect returned before. Nil:
+	// all errors give the same reason.
 	Same func(before, err error) bool
 	// Closed is closed when the component is closed. It ends Connect with ErrClosed.
 	Closed <-chan struct{}
 
-	reported error // the error that Connect returned last, nil after a success
+	reported Causes // what Connect has returned since its last success
 	quiet    time.Duration
 	urgent   atomic.Bool
 }
@@ -43,10 +43,12 @@ func (c *Connector) ReportNext() { c.urgent.Store(true) }
 func (c *Connector) Connect(ctx context.Context, try func(ctx context.Context) error) error {
 	report := time.Now().Add(c.quiet)
 	c.quiet = min(max(2*c.quiet, c.ShortestQuiet), c.LongestQuiet)
+	c.reported.Same, c.reported.Memory = c.Same, c.LongestQuiet
 	for {
 		err := try(ctx)
 		if err == nil {
-			c.reported, c.quiet = nil, 0
+			c.reported.Clear()
+			c.quiet = 0
 			return nil
 		}
 		if errors.Is(err, ErrClosed) {
@@ -54,7 +56,7 @@ func (c *Connector) Connect(ctx context.Context, try func(ctx context.Context) e
 		}
 		pause := c.Pause()
 		if !deadlinePassed(ctx) && (c.isNew(err) || !time.Now().Add(pause).Before(report)) {
-			c.reported = err
+			c.reported.Add(err, time.Now())
 			return service.NewErrBackOff(err, pause)
 		}
 		select {
@@ -69,7 +71,8 @@ func (c *Connector) Connect(ctx context.Context, try func(ctx context.Context) e
 
 // isNew reports whether the engine does not have this error yet.
 func (c *Connector) isNew(err error) bool {
-	return c.urgent.Swap(false) || c.reported == nil || c.Same != nil && !c.Same(c.reported, err)
+	age, _ := c.reported.Find(err, time.Now())
+	return c.urgent.Swap(false) || age >= c.LongestQuiet
 }
 
 // deadlinePassed reports whether the time of a context is over. A request that ends with its

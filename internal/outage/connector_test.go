@@ -66,6 +66,27 @@ func TestConnectReturnsAnotherReasonImmediately(t *testing.T) {
 	})
 }
 
+// Requests of one outage can fail in two ways by turns: that is not a new reason each time.
+func TestConnectDoesNotReturnTwoReasonsByTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnector()
+		c.ShortestQuiet, c.LongestQuiet = time.Minute, time.Minute
+		c.Same = errors.Is
+		took(t, c, errRefused)
+		took(t, c, errReset)
+		attempts := 0
+		start := time.Now()
+		var later *service.ErrBackOff
+		require.ErrorAs(t, c.Connect(t.Context(), func(context.Context) error {
+			if attempts++; attempts%2 == 0 {
+				return errRefused
+			}
+			return errReset
+		}), &later)
+		assert.Equal(t, time.Minute-connectPause, time.Since(start))
+	})
+}
+
 func TestReportNextEndsTheQuietTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newConnector()
