@@ -34,8 +34,32 @@ func shapeWarnings(config any) []string {
 			}
 		}
 	}
-	found = append(found, movedMessages(root["output"], "output")...)
-	return append(found, movedMessages(root["output_resources"], "output_resources")...)
+	for _, part := range []string{"output", "output_resources"} {
+		found = append(found, movedMessages(root[part], part)...)
+		found = append(found, failFast(root[part], part)...)
+	}
+	return found
+}
+
+// failFast finds brokers that can acknowledge a message that one of their outputs rejects, because
+// they count the answers of the outputs before they look at the errors.
+func failFast(part any, path string) (found []string) {
+	switch v := part.(type) {
+	case map[string]any:
+		if v["pattern"] == "fan_out_fail_fast" {
+			return []string{path + ".pattern: fan_out_fail_fast can lose a message: if one output rejects it at the " +
+				"moment when another output accepts it, Benthos can acknowledge it. Set fan_out_sequential_fail_fast " +
+				"or fan_out"}
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			found = append(found, failFast(v[name], path+"."+name)...)
+		}
+	case []any:
+		for i, inner := range v {
+			found = append(found, failFast(inner, path+"."+strconv.Itoa(i))...)
+		}
+	}
+	return found
 }
 
 // plain decodes the YAML nodes in a config that the engine has parsed.

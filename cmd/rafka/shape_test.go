@@ -41,6 +41,15 @@ func TestConfigsThatLoseMessagesCauseWarnings(t *testing.T) {
 				"{ batching: { count: 2, processors: [ { select_parts: { parts: [1, 0] } } ] } } } ] } }",
 			[]string{"output.broker.outputs.1.http_client.batching.processors: select_parts can drop"},
 		},
+		"a broker that fails fast": {
+			rafkaInput + "output: { fallback: [ { broker: { pattern: fan_out_fail_fast, " +
+				"outputs: [ { drop: {} } ] } } ] }",
+			[]string{"output.fallback.0.broker.pattern: fan_out_fail_fast can lose a message"},
+		},
+		"a broker that fails fast, one output after the other": {
+			rafkaInput + "output: { broker: { pattern: fan_out_sequential_fail_fast, " +
+				"outputs: [ { drop: {} } ] } }", nil,
+		},
 		"deep in others": {
 			rafkaInput + "output: { socket: { batching: { processors: [ { try: [ " +
 				"{ for_each: [ { mapping: 'root = deleted()' } ] } ] } ] } } }",

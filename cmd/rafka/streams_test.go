@@ -41,15 +41,16 @@ func call(t *testing.T, method, url, body string) (status int, text string) {
 }
 
 // launches waits until the engine has registered all endpoints, since a request before that races
-// with the registration.
-func launches(t *testing.T, p *proctest.Process) {
+// with the registration, and until it answers.
+func launches(t *testing.T, p *proctest.Process, base string) {
 	t.Helper()
-	require.Eventually(
-		t,
-		func() bool { return strings.Contains(p.Stdout.String()+p.Stderr.String(), "Launching") },
-		proctest.Timeout,
-		proctest.Poll,
-	)
+	require.Eventually(t, func() bool {
+		return strings.Contains(p.Stdout.String()+p.Stderr.String(), "Launching")
+	}, proctest.Timeout, proctest.Poll)
+	require.Eventually(t, func() bool {
+		status, _ := call(t, http.MethodGet, base+"/ping", "")
+		return status == http.StatusOK
+	}, proctest.Timeout, proctest.Poll)
 }
 
 // seriesOf returns the lines of a scrape that are about the stream.
@@ -71,7 +72,7 @@ func TestSeriesOfADeletedStreamDisappear(t *testing.T) {
 	server := redistest.Start(t)
 	base := "http://" + freeAddress(t)
 	process := start(t, "streams", "--set", "http.address="+strings.TrimPrefix(base, "http://"))
-	launches(t, process)
+	launches(t, process, base)
 	config := func(group string) string {
 		return fmt.Sprintf(
 			"input: { rafka: { url: %s, stream_name: orders, consumer_group: %s } }\noutput: { drop: {} }\n",
@@ -132,7 +133,7 @@ func TestEveryServedMetricHasAHelpText(t *testing.T) {
 				"pipeline: { processors: [ { mapping: root = this } ] }\n"+
 				"output: { rafka: { url: %s, stream_name: copies } }\n", server.URL(), server.URL())),
 	)
-	launches(t, process)
+	launches(t, process, base)
 	var text string
 	require.Eventually(t, func() bool {
 		_, text = call(t, http.MethodGet, base+"/metrics", "")

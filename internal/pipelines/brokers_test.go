@@ -53,11 +53,18 @@ func (g *generator) broker(p outputContext) (object, requirement) {
 		n, g.failFast = 2, true
 		delete(fields, "batching")
 		child.batched = false
+		g.noHardStops = true
 	}
+	refusing, falling := len(g.sinkNames), len(g.fallbackSinks)
 	outputs, required := list{}, []requirement{}
 	for range n {
 		made, one := g.node(child)
 		outputs, required = append(outputs, made), append(required, one)
+	}
+	if pattern == "fan_out_fail_fast" {
+		// output_broker_fan_out.go can acknowledge a message that one output refuses, if the other
+		// output accepts it at the same moment.
+		g.sinkNames, g.fallbackSinks = g.sinkNames[:refusing], g.fallbackSinks[:falling]
 	}
 	fields["outputs"] = outputs
 	if pattern == "round_robin" || pattern == "greedy" {

@@ -52,7 +52,11 @@ func (g *generator) drawFaults() {
 		if len(g.sinkNames) > 0 {
 			component = pick(d, g.sinkNames...)
 		}
-		switch kinds := []kind{oneMessage, wholeBatch, partOfOne, everything}; {
+		kinds := []kind{oneMessage, wholeBatch, partOfOne}
+		if !g.failFast {
+			kinds = append(kinds, everything)
+		}
+		switch {
 		case len(g.flakyNames) > 0 && d.chance(30):
 			add(
 				fault{
