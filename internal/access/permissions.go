@@ -122,6 +122,7 @@ var (
 			byDeleteLease,
 			byDeleteShare,
 			byDeletePartition,
+			byIDs,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -138,6 +139,7 @@ var (
 		byMirror,
 		byPosition,
 		byAppend,
+		byIDs,
 		byCreateTopic,
 		byGrowTopic,
 		bySeek,

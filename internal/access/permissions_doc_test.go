@@ -109,6 +109,7 @@ var keyNames = map[keys.Kind]string{
 	keys.KindLease:        "leases and committed offsets",
 	keys.KindShare:        "generation and low-water mark of share groups",
 	keys.KindProducer:     "sequence numbers of outputs",
+	keys.KindIDs:          "message IDs that were written",
 	keys.KindGroupChannel: "notifications to the group",
 	keys.KindTopicChannel: "notifications to all groups of the topic",
 }

@@ -42,6 +42,7 @@ const (
 	byMirror        = "mirror"    // a part of claim, commit and reset
 	byPosition      = "position"  // a part of claim, seek and adopt
 	byAdoptable     = "adoptable" // a part of claim and adopt
+	byIDs           = "ids"       // a part of append
 	byShare         = "share"     // a part of share_open and share_ack
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
@@ -64,6 +65,7 @@ const (
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
+	whyIDs      = "not writing a message whose ID is known"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"
 	whyMirror   = "showing the group's position in XINFO GROUPS"
@@ -216,6 +218,17 @@ var permissions = []permission{
 		"XLEN <stream>",
 		"`max_length` if stream nodes have no limit; detecting at the start that a stream has no IDs left",
 	},
+	{byIDs, optional, "TIME", whyClock},
+	{byIDs, optional, "EXISTS <stream>", whyIDs},
+	{byIDs, optional, "ZADD <ids> 1 m", whyIDs},
+	{byIDs, optional, "ZCARD <ids>", whyIDs},
+	{byIDs, optional, "ZCOUNT <ids> 0 1", whyIDs},
+	{byIDs, optional, "ZRANGE <ids> 0 -1", whyIDs},
+	{byIDs, optional, "ZREMRANGEBYRANK <ids> 0 1", whyIDs},
+	{byIDs, optional, "ZSCORE <ids> m", whyIDs},
+	{byIDs, optional, "PEXPIRE <ids> 1", whyIDs},
+	{byIDs, optional, "PERSIST <ids>", whyIDs},
+	{byIDs, optional, "UNLINK <ids>", whyIDs},
 
 	{byCreateTopic, required, "TIME", whyClock},
 	{byCreateTopic, required, "HGET <metadata> f", whyCreate},
@@ -260,6 +273,7 @@ var permissions = []permission{
 	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
 	{byDeletePartition, required, "UNLINK <share>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
+	{byDeletePartition, required, "UNLINK <ids>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
 	{byTopicDelete, required, "TIME", "which members are alive, and the age of entries"},

@@ -38,8 +38,9 @@ var stages = []stage{
 	{RoleAdmin, true, prepareUse(0), tryChanging},
 }
 
-// prepareUse is prepareTopic with a second group, which has no members, and with the state of a
-// producer. For a plain topic, the server also evicts keys that have an expiry.
+// prepareUse is prepareTopic with a second group, which has no members, with the state of a
+// producer and with a message ID. For a plain topic, the server also evicts keys that have an
+// expiry.
 func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 	return func(t *testing.T, l scripttest.Limited) {
 		t.Helper()
@@ -57,6 +58,7 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 			require.NoError(t, g.Err)
 			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
 			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
+			require.NoError(t, l.Admin.ZAdd(ctx, keys.IDs(split.Key), redis.Z{Score: 1, Member: "id"}).Err())
 		}
 		prepareSharers(t, l, topic)
 		if partitions == 0 {

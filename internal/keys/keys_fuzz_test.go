@@ -33,7 +33,7 @@ func FuzzNoTwoPartitionsMeet(f *testing.F) {
 		require.EqualValues(t, i, n)
 		for key, kind := range map[string]string{
 			Lease(one, name1): "lease", Producer(one, name1): "producer",
-			Plan(topic1, name1): "plan", Members(topic1, name1): "members",
+			Plan(topic1, name1): "plan", Members(topic1, name1): "members", IDs(one): "ids",
 		} {
 			owner, found, ok := ParseOwned(key)
 			require.True(t, ok, key)
