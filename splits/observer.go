@@ -25,6 +25,8 @@ type Observer interface {
 	Redelivered(s Split, entries int)
 	// Skipped: a batch was nacked, and its entries are skipped because of Config.SkipNacked.
 	Skipped(s Split, entries int)
+	// PassedOver: entries were passed over because of Config.PassOver.
+	PassedOver(s Split, entries int)
 	// Reclaimed: entries that were pending at dead members of a share group were taken over.
 	Reclaimed(s Split, entries int)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
@@ -103,6 +105,9 @@ func (NopObserver) Redelivered(Split, int) {}
 
 // Skipped does nothing.
 func (NopObserver) Skipped(Split, int) {}
+
+// PassedOver does nothing.
+func (NopObserver) PassedOver(Split, int) {}
 
 // Reclaimed does nothing.
 func (NopObserver) Reclaimed(Split, int) {}

@@ -74,6 +74,13 @@ func TestLetterErrorIsCutBetweenCharacters(t *testing.T) {
 	assert.Equal(t, l.Origin.Error[:maxLetterError-1], parsed.Origin.Error)
 }
 
+func TestReplayedEntryIsForItsGroup(t *testing.T) {
+	assert.False(t, ForOthers([]string{"body", "x"}, "billing"))
+	assert.False(t, ForOthers([]string{"body", "x", "rafka_replay_group", "billing"}, "billing"))
+	assert.True(t, ForOthers([]string{"body", "x", "rafka_replay_group", "billing"}, "shipping"))
+	assert.True(t, ForOthers([]string{"rafka_replay_group", ""}, "shipping"))
+}
+
 func TestLettersOfDifferentEntriesHaveDifferentIDs(t *testing.T) {
 	base := letterOf("1-2", "body", "x")
 	assert.Regexp(t, `^billing/orders/3/1-2/[0-9a-f]{16}$`, base.ID())
