@@ -137,6 +137,9 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 		log.Infof("Group %s of topic %s was moved, as by rafka group seek: reading %s from the new offsets on",
 			o.group, o.topic, partitions(len(all)))
 		return
+	case errors.Is(cause, splits.ErrSkipped):
+		o.skippedByOperator(all)
+		return
 	case errors.Is(cause, splits.ErrDeleted):
 		log.Infof("Topic %s was deleted with its entries and offsets, as by rafka topic delete: "+
 			"reading %s from the first new entry on", o.topic, partitions(len(all)))

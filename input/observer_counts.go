@@ -13,6 +13,17 @@ func (o *observer) Skipped(s splits.Split, n int) {
 		n, s, fieldReplayNacks)
 }
 
+// skippedByOperator counts and logs that an operator skipped one message of each partition.
+func (o *observer) skippedByOperator(all []splits.Split) {
+	for _, s := range all {
+		o.skipped.Incr(1, o.labels(s)...)
+		o.log.Warnf(
+			"A message of partition %s was skipped by an operator, as by rafka group skip: reading on without it",
+			s,
+		)
+	}
+}
+
 // PassedOver counts messages that were replayed from dead letters for other groups.
 func (o *observer) PassedOver(s splits.Split, n int) { o.passedOver.Incr(int64(n), o.labels(s)...) }
 

@@ -11,8 +11,8 @@ type Observer interface {
 	// Committed: a position was stored.
 	Committed(s Split, at Position)
 	// Fenced: leases were lost. The cause is ErrFenced if another epoch has the lease, ErrExpired
-	// if it could not be renewed in time, ErrRolledBack if the stream was replaced, and ErrMoved
-	// or ErrDeleted if an operator ended the lease on purpose.
+	// if it could not be renewed in time, ErrRolledBack if the stream was replaced, and ErrMoved,
+	// ErrSkipped or ErrDeleted if an operator ended the lease on purpose.
 	Fenced(all []Split, cause error)
 	// Lost: entries were removed before they were read, or streams were replaced. Losses that were
 	// found at the same time come in one call.

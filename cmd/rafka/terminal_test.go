@@ -46,6 +46,7 @@ func TestCommandsEscapeTextsFromRedis(t *testing.T) {
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:0}:lease:billing",
 		"owner", hostile, "expires_ms", int64(later), "epoch", "5", "offset", "0-0", "read", "0").Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:1}:lease:billing", "owner", hostile, "offset", hostile).Err())
+	require.NoError(t, client.XAdd(ctx, &redis.XAddArgs{Stream: "orders:0", Values: []string{hostile, hostile}}).Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{damaged}:topic", "partitions", hostile).Err())
 	require.NoError(
 		t,
@@ -66,6 +67,7 @@ func TestCommandsEscapeTextsFromRedis(t *testing.T) {
 		"topic delete damaged --dry-run", "topic create damaged -p 1", "topic grow damaged -p 7",
 		"group list", "group describe billing --topic orders", "group describe g --topic damaged", "group delete " +
 			"billing --topic orders --yes",
+		"group skip billing --topic orders --partition 0", "group skip billing --topic orders --partition 1",
 		"group seek billing --topic orders --to earliest --dry-run", "group seek billing --topic orders --to 5-0",
 	} {
 		for _, format := range []string{"text", "json"} {

@@ -23,6 +23,8 @@ const (
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
 	bySeek            = "seek"
+	bySkip            = "skip"
+	bySkipShare       = "skip_share"
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
 	byDeleteShare     = "delete_share"
@@ -51,7 +53,7 @@ const (
 	byGroupList     = "group list"
 	byGroupDescribe = "group describe"
 	byTopicDelete   = "topic delete"
-	byGroupChange   = "group seek and delete"
+	byGroupChange   = "group seek, skip and delete"
 )
 
 // Reasons that several commands share.
@@ -72,6 +74,7 @@ const (
 	whyKept     = "protecting groups and leases from eviction by a volatile- policy"
 	whyGrow     = "adding partitions to a topic"
 	whySeek     = "seeking in a group"
+	whySkip     = "skipping an entry in a group"
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
 	whyAdopt    = "continuing a Redis consumer group of another program"
@@ -246,6 +249,14 @@ var permissions = []permission{
 	{bySeek, required, "PEXPIRE <lease> 1", whySeek},
 	{bySeek, required, "PERSIST <lease>", whyKept},
 	{bySeek, optional, "PUBLISH <group-hints> m", whyHints},
+	{bySkip, required, "TIME", whyClock},
+	{bySkip, required, "HMGET <lease> f", whySkip},
+	{bySkip, required, "HSET <lease> f v", whySkip},
+	{bySkip, required, "PEXPIRE <lease> 1", whySkip},
+	{bySkip, required, "PERSIST <lease>", whyKept},
+	{bySkip, optional, "PUBLISH <group-hints> m", whyHints},
+	{bySkipShare, required, "HGET <share> f", whySkip},
+	{bySkipShare, required, "XACK <stream> g 0-1", whySkip},
 	{byAdopt, required, "HMGET <lease> f", whyAdopt},
 	{byAdopt, required, "HSET <lease> f v", whyAdopt},
 	{byAdopt, required, "PERSIST <lease>", whyAdopt},
@@ -292,6 +303,10 @@ var permissions = []permission{
 	{byGroupChange, required, "HMGET <plan> f", whyGroup},
 	{byGroupChange, required, "EXISTS <plain>", "detecting that a topic does not exist"},
 	{byGroupChange, required, "XINFO STREAM <stream>", "contents of a partition"},
+	{byGroupChange, required, "HMGET <lease> f", whyLease},
+	{byGroupChange, required, "XRANGE <stream> - +", whySkip},
+	{byGroupChange, required, "HGET <share> f", whySkip},
+	{byGroupChange, required, "XPENDING <stream> g - + 1", whySkip},
 	{byTopicList, required, "SCAN 0", "finding topics and groups"},
 	{byTopicList, required, "HGETALL <metadata>", whyCount},
 	{byTopicDescribe, required, "HGETALL <metadata>", whyCount},

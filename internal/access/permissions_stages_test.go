@@ -67,7 +67,8 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 	}
 }
 
-// prepareSharers creates a share group without members.
+// prepareSharers creates a share group without members, in which an entry of each partition is
+// pending.
 func prepareSharers(t *testing.T, l scripttest.Limited, topic broker.Topic) {
 	t.Helper()
 	ctx := t.Context()
@@ -77,7 +78,10 @@ func prepareSharers(t *testing.T, l scripttest.Limited, topic broker.Topic) {
 	require.NoError(t, group.Leave(ctx, "m"))
 	shares := broker.NewShares(l.Admin, l.Admin, broker.SharesOptions{Topic: "orders", Group: "sharers"})
 	for _, split := range topic.Splits() {
-		require.NoError(t, shares.Open(ctx, []splits.ShareOpen{{Split: split}})[0].Err)
+		require.NoError(t, shares.Open(ctx, []splits.ShareOpen{{Split: split, Start: splits.Earliest()}})[0].Err)
+		require.NoError(t, l.Admin.XReadGroup(ctx, &redis.XReadGroupArgs{
+			Group: "sharers", Consumer: keys.Consumer("orders", "m"), Streams: []string{split.Key, ">"}, Block: -1,
+		}).Err())
 	}
 }
 
@@ -109,7 +113,7 @@ func prepareTopic(partitions int) func(t *testing.T, l scripttest.Limited) {
 			)
 			require.NoError(
 				t,
-				l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+				l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, ID: "5-0", Values: []string{"body", "x"}}).Err(),
 			)
 		}
 	}
@@ -134,11 +138,13 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 6)
+	errs := make([]error, 8)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
 	keep := QueryEviction(ctx, client).ExpiringKeys
+	_, errs[6] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "billing", Offset: "5-0", KeepUnused: keep})
+	_, errs[7] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "sharers", Offset: "5-0"})
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)

@@ -47,6 +47,15 @@ var callers = []scripttest.Caller{
 		},
 	},
 	{
+		Script: skipScript,
+		Words:  []string{"OK", "CHANGED"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			value, err := skipScript.Run(ctx, c, []string{"s", "l"})
+			_, err = decodeSkip(skipScript, value, err)
+			return err
+		},
+	},
+	{
 		Script: seekScript,
 		Words:  leaseWords,
 		Call: func(ctx context.Context, c *redis.Client) error {

@@ -17,6 +17,9 @@ var (
 
 	seekScript = script.New("seek", broker.MirrorPart, broker.PositionPart, broker.MovedPart, source("seek"))
 
+	skipScript      = script.New("skip", broker.MirrorPart, broker.MovedPart, source("skip"))
+	skipShareScript = script.New("skip_share", source("skip_share"))
+
 	adoptScript = script.New(
 		"adopt", broker.MirrorPart, broker.AdoptablePart, broker.PositionPart, source("adopt"))
 

@@ -86,7 +86,7 @@ func (o Origin) fields() [letterFields]Field {
 		{originOffset, o.Offset},
 		{originGroup, o.Group},
 		{originDeliveries, strconv.Itoa(o.Deliveries)},
-		{originError, cutText(o.Error, maxLetterError)},
+		{originError, CutText(o.Error, maxLetterError)},
 		{originTime, o.Time.UTC().Format(letterTime)},
 	}
 }
@@ -149,8 +149,8 @@ func fieldOf(fields []string, name string) (value string, ok bool) {
 	return "", false
 }
 
-// cutText returns the text, or its beginning of at most most bytes without a part of a character.
-func cutText(text string, most int) string {
+// CutText returns the text, or its beginning of at most most bytes without a part of a character.
+func CutText(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

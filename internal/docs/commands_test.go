@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -64,7 +65,7 @@ func TestCommandsOfPagesRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"topic create", "topic grow", "topic list", "topic describe", "topic delete",
-		"group list", "group describe", "group seek", "group delete",
+		"group list", "group describe", "group seek", "group skip", "group delete",
 		"check my-config.yaml", "acl reader", "run config/examples/produce.yaml", "run config/examples/consume.yaml",
 	} {
 		assert.True(t, ran[want], "no page shows rafka %s", want)
@@ -90,6 +91,8 @@ func runCommands(t *testing.T, commands [][]string) {
 				_, err := group.Beat(t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
 				require.NoError(t, err)
 			}
+		case "group skip":
+			readFirst(t, server.Client(t))
 		case "group delete":
 			require.NoError(t, group.Leave(t.Context(), "rafka/host/1"))
 		case "topic delete":
@@ -114,6 +117,24 @@ func runCommands(t *testing.T, commands [][]string) {
 			require.Eventually(t, succeeds, proctest.Timeout, proctest.Poll, args)
 		}
 	}
+}
+
+// readFirst adds an entry to partition 0 of topic orders, and makes group billing read it.
+func readFirst(t *testing.T, client *redis.Client) {
+	t.Helper()
+	topic, err := broker.NewTopics(client).Describe(t.Context(), "orders")
+	require.NoError(t, err)
+	split := topic.Split(0)
+	require.NoError(
+		t,
+		client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+	)
+	_, err = broker.NewGroup(client, "orders", "billing").Beat(
+		t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
+	require.NoError(t, err)
+	leases := broker.NewLeases(client, broker.LeasesOptions{Topic: "orders", Group: "billing"})
+	claim := splits.Claim{Split: split, Start: splits.Earliest()}
+	require.NoError(t, leases.Claim(t.Context(), "rafka/host/1", time.Millisecond, []splits.Claim{claim})[0].Err)
 }
 
 func TestCommandsNamedInPagesExist(t *testing.T) {
