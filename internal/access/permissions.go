@@ -124,7 +124,11 @@ var (
 			byDeleteLease,
 			byDeleteShare,
 			byDeletePartition,
+			byLetters,
+			byReplay,
 			byIDs,
+			byMarkLetters,
+			byPurgeLetters,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -147,6 +151,8 @@ var (
 		bySeek,
 		bySkip,
 		bySkipShare,
+		byMarkLetters,
+		byPurgeLetters,
 		byDeleteGroup,
 		byDeleteLease,
 		byDeleteShare,

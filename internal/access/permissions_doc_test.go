@@ -110,6 +110,7 @@ var keyNames = map[keys.Kind]string{
 	keys.KindShare:        "generation and low-water mark of share groups",
 	keys.KindProducer:     "sequence numbers of outputs",
 	keys.KindIDs:          "message IDs that were written",
+	keys.KindReplayed:     "marks of dead letters that were replayed",
 	keys.KindGroupChannel: "notifications to the group",
 	keys.KindTopicChannel: "notifications to all groups of the topic",
 }

@@ -25,6 +25,8 @@ const (
 	bySeek            = "seek"
 	bySkip            = "skip"
 	bySkipShare       = "skip_share"
+	byMarkLetters     = "mark_letters"
+	byPurgeLetters    = "purge_letters"
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
 	byDeleteShare     = "delete_share"
@@ -53,6 +55,8 @@ const (
 	byGroupList     = "group list"
 	byGroupDescribe = "group describe"
 	byTopicDelete   = "topic delete"
+	byLetters       = "deadletter"
+	byReplay        = "deadletter replay" // with append
 	byGroupChange   = "group seek, skip and delete"
 )
 
@@ -74,6 +78,9 @@ const (
 	whyKept     = "protecting groups and leases from eviction by a volatile- policy"
 	whyGrow     = "adding partitions to a topic"
 	whySeek     = "seeking in a group"
+	whyLetters  = "reading dead letters"
+	whyReplay   = "replaying dead letters"
+	whyPurge    = "deleting dead letters"
 	whySkip     = "skipping an entry in a group"
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
@@ -221,17 +228,17 @@ var permissions = []permission{
 		"XLEN <stream>",
 		"`max_length` if stream nodes have no limit; detecting at the start that a stream has no IDs left",
 	},
-	{byIDs, optional, "TIME", whyClock},
-	{byIDs, optional, "EXISTS <stream>", whyIDs},
-	{byIDs, optional, "ZADD <ids> 1 m", whyIDs},
+	{byIDs, required, "TIME", whyClock},
+	{byIDs, required, "EXISTS <stream>", whyIDs},
+	{byIDs, required, "ZADD <ids> 1 m", whyIDs},
 	{byIDs, optional, "ZCARD <ids>", whyIDs},
-	{byIDs, optional, "ZCOUNT <ids> 0 1", whyIDs},
-	{byIDs, optional, "ZRANGE <ids> 0 -1", whyIDs},
+	{byIDs, required, "ZCOUNT <ids> 0 1", whyIDs},
+	{byIDs, required, "ZRANGE <ids> 0 -1", whyIDs},
 	{byIDs, optional, "ZREMRANGEBYRANK <ids> 0 1", whyIDs},
-	{byIDs, optional, "ZSCORE <ids> m", whyIDs},
+	{byIDs, required, "ZSCORE <ids> m", whyIDs},
 	{byIDs, optional, "PEXPIRE <ids> 1", whyIDs},
 	{byIDs, optional, "PERSIST <ids>", whyIDs},
-	{byIDs, optional, "UNLINK <ids>", whyIDs},
+	{byIDs, required, "UNLINK <ids>", whyIDs},
 
 	{byCreateTopic, required, "TIME", whyClock},
 	{byCreateTopic, required, "HGET <metadata> f", whyCreate},
@@ -257,6 +264,13 @@ var permissions = []permission{
 	{bySkip, optional, "PUBLISH <group-hints> m", whyHints},
 	{bySkipShare, required, "HGET <share> f", whySkip},
 	{bySkipShare, required, "XACK <stream> g 0-1", whySkip},
+	{byMarkLetters, required, "TIME", whyClock},
+	{byMarkLetters, required, "XRANGE <stream> - +", whyReplay},
+	{byMarkLetters, required, "HSET <replayed> f v", whyReplay},
+	{byMarkLetters, optional, "HRANDFIELD <replayed> 1", whyReplay},
+	{byMarkLetters, optional, "HDEL <replayed> f", whyReplay},
+	{byPurgeLetters, required, "XDEL <stream> 0-1", whyPurge},
+	{byPurgeLetters, required, "HDEL <replayed> f", whyPurge},
 	{byAdopt, required, "HMGET <lease> f", whyAdopt},
 	{byAdopt, required, "HSET <lease> f v", whyAdopt},
 	{byAdopt, required, "PERSIST <lease>", whyAdopt},
@@ -285,6 +299,7 @@ var permissions = []permission{
 	{byDeletePartition, required, "UNLINK <share>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
 	{byDeletePartition, required, "UNLINK <ids>", whyDelete},
+	{byDeletePartition, required, "UNLINK <replayed>", whyDelete},
 
 	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
 	{byTopicDelete, required, "TIME", "which members are alive, and the age of entries"},
@@ -307,6 +322,14 @@ var permissions = []permission{
 	{byGroupChange, required, "XRANGE <stream> - +", whySkip},
 	{byGroupChange, required, "HGET <share> f", whySkip},
 	{byGroupChange, required, "XPENDING <stream> g - + 1", whySkip},
+	{byLetters, required, "TIME", "which members are alive, and the age of entries"},
+	{byLetters, required, "HGETALL <metadata>", whyCount},
+	{byLetters, required, "XINFO STREAM <stream>", "contents of a partition"},
+	{byLetters, required, "XRANGE <stream> - +", whyLetters},
+	{byLetters, required, "HMGET <replayed> f", whyLetters},
+	{byReplay, required, "EXISTS <plain>", whyReplay},
+	{byReplay, required, "EXISTS <metadata>", whyReplay},
+	{byReplay, required, "XADD <stream> * f v", whyReplay},
 	{byTopicList, required, "SCAN 0", "finding topics and groups"},
 	{byTopicList, required, "HGETALL <metadata>", whyCount},
 	{byTopicDescribe, required, "HGETALL <metadata>", whyCount},

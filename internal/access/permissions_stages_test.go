@@ -36,6 +36,8 @@ var stages = []stage{
 	{RoleAdmin, true, prepareTopic(0), tryDescribing},
 	{RoleAdmin, false, prepareUse(2), tryChanging},
 	{RoleAdmin, true, prepareUse(0), tryChanging},
+	{RoleAdmin, false, prepareUse(2), tryLetters},
+	{RoleAdmin, true, prepareUse(0), tryLetters},
 }
 
 // prepareUse is prepareTopic with a second group, which has no members, with the state of a
@@ -59,6 +61,9 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
 			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
 			require.NoError(t, l.Admin.ZAdd(ctx, keys.IDs(split.Key), redis.Z{Score: 1, Member: "id"}).Err())
+			require.NoError(t, l.Admin.HSet(ctx, keys.Replayed(split.Key), "5-0", "1").Err())
+			letter := broker.Letter{Origin: broker.Origin{Topic: "orders", Offset: "5-0", Group: "billing"}}.Encode()
+			require.NoError(t, l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: letter}).Err())
 		}
 		prepareSharers(t, l, topic)
 		if partitions == 0 {
@@ -151,6 +156,24 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	_, errs[4] = a.DeleteGroup(ctx, "orders", "sharers", false)
 	_, errs[5] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
+}
+
+// tryLetters replays and deletes the dead letters of the topic.
+func tryLetters(ctx context.Context, client *redis.Client) (string, error) {
+	a := admin.New(client)
+	scan, err := a.Letters(ctx, admin.LetterQuery{Topic: "orders", Partition: -1, OriginPartition: -1})
+	for err == nil {
+		var page []admin.DeadLetter
+		var done bool
+		if page, done, err = scan.Next(ctx); done {
+			break
+		}
+		replay := a.NewLetterReplay()
+		replayed := replay.Replay(ctx, page)
+		_, purged := a.PurgeLetters(ctx, page)
+		err = firstError([]error{err, replay.Err, replayed, purged})
+	}
+	return "", NameDenied(ctx, client, err)
 }
 
 func tryCreating(ctx context.Context, client *redis.Client) (string, error) {

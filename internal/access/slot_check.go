@@ -46,6 +46,7 @@ var typesOf = map[keys.Kind]string{
 	keys.KindShare:    "hash",
 	keys.KindProducer: "string",
 	keys.KindIDs:      "zset",
+	keys.KindReplayed: "hash",
 }
 
 // command is a Redis command in which the int n stands for the n-th key of a check, from 1.

@@ -22,9 +22,10 @@ import (
 //	rafka:tagged(P):share:G      hash    generation and low-water mark of a share group on one split
 //	rafka:tagged(P):producer:PID string  sequence number of one producer
 //	rafka:tagged(P):ids          zset    message IDs that were written to one partition, by time
+//	rafka:tagged(P):replayed     hash    dead letters of one partition that were replayed -> time in ms
 //
 // No two names collide: Tagged is injective on valid names, the last part (G, PID) has no colon and is
-// never "topic" or "ids", and a valid stream_name is never one of rafka's own keys.
+// never "topic", "ids" or "replayed", and a valid stream_name is never one of rafka's own keys.
 
 // Prefix begins every key and channel that is not a stream.
 const Prefix = "rafka:"
@@ -90,6 +91,12 @@ func Producer(partition, producer string) string {
 // partition is given by the key of its stream.
 func IDs(partition string) string { return Prefix + Tagged(partition) + ":" + string(KindIDs) }
 
+// Replayed returns the key of the marks of the dead letters of one partition that were replayed, a
+// hash. The partition is given by the key of its stream.
+func Replayed(partition string) string {
+	return Prefix + Tagged(partition) + ":" + string(KindReplayed)
+}
+
 // GroupChannel returns the channel of the hints to a group. Channels have no slot.
 func GroupChannel(topic, group string) string {
 	return Prefix + Tagged(topic) + ":wake:" + escape(group)
@@ -144,7 +151,7 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 var ownedKinds = []string{"plan", "members", "lease", "share", "producer"}
 
 // nameless are the kinds of which a partition has one key. Their keys end in the kind.
-var nameless = []string{string(KindIDs)}
+var nameless = []string{string(KindIDs), string(KindReplayed)}
 
 // ParsePartition returns the topic and the number of the partition whose key has this form.
 func ParsePartition(key string) (topic string, i int, ok bool) {
@@ -170,6 +177,7 @@ const (
 	KindShare    Kind = "share"
 	KindProducer Kind = "producer"
 	KindIDs      Kind = "ids"
+	KindReplayed Kind = "replayed"
 	// KindEvery stands for all keys of a script.
 	KindEvery        Kind = "every"
 	KindGroupChannel Kind = "group-hints"

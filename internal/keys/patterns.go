@@ -53,6 +53,12 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 			patterns = append(patterns, IDs(partition))
 		}
 		return patterns
+	case KindReplayed:
+		patterns := []string{Replayed(topic)}
+		for _, partition := range each {
+			patterns = append(patterns, Replayed(partition))
+		}
+		return patterns
 	case KindGroupChannel:
 		return []string{GroupChannel(topic, group)}
 	case KindTopicChannel:
