@@ -25,7 +25,7 @@ func assertDocumented(t *testing.T, outcomes map[Role][]outcome) {
 	text, err := os.ReadFile(permissionsDoc)
 	require.NoError(t, err)
 	fresh := string(text)
-	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleLetters, RoleAdmin} {
 		rules, err := acl(role).Rules()
 		require.NoError(t, err)
 		fresh = fill(

@@ -1,5 +1,7 @@
 package access
 
+import "slices"
+
 // The senders that are scripts, by their names.
 const (
 	byEnroll          = "enroll"
@@ -56,6 +58,7 @@ const (
 	byGroupDescribe = "group describe"
 	byTopicDelete   = "topic delete"
 	byLetters       = "deadletter"
+	byLetter        = "dead letter"       // by append
 	byReplay        = "deadletter replay" // with append
 	byGroupChange   = "group seek, skip and delete"
 )
@@ -91,7 +94,11 @@ const (
 // permissions lists every command that rafka sends, by sender. The checks, the output of `rafka
 // acl` and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are
 // not in the list, because servers permit them to every user.
-var permissions = []permission{
+var permissions = slices.Concat(pipelinePermissions, adminPermissions)
+
+// pipelinePermissions are the permissions that inputs and outputs need. The commands `rafka topic`,
+// `rafka group` and `rafka deadletter` use some of them too.
+var pipelinePermissions = []permission{
 	{byConnection, optional, "CLIENT SETNAME n", "naming the connections in CLIENT LIST"},
 	{byConnection, optional, "INFO memory", "warning about an eviction policy that loses data"},
 	{byConnection, optional, "PING", "detecting broken connections"},
@@ -245,104 +252,4 @@ var permissions = []permission{
 	{byCreateTopic, required, "HSET <metadata> f v", whyCreate},
 	{byCreateTopic, required, "TYPE <plain>", whyCreate},
 	{byCreateTopic, optional, "PUBLISH <topic-hints> m", whyHints},
-
-	{byGrowTopic, required, "HGET <metadata> f", whyGrow},
-	{byGrowTopic, required, "HSET <metadata> f v", whyGrow},
-	{byGrowTopic, required, "TYPE <plain>", whyGrow},
-	{byGrowTopic, optional, "PUBLISH <topic-hints> m", whyHints},
-	{bySeek, required, "TIME", whyClock},
-	{bySeek, required, "HMGET <lease> f", whySeek},
-	{bySeek, required, "HSET <lease> f v", whySeek},
-	{bySeek, required, "PEXPIRE <lease> 1", whySeek},
-	{bySeek, required, "PERSIST <lease>", whyKept},
-	{bySeek, optional, "PUBLISH <group-hints> m", whyHints},
-	{bySkip, required, "TIME", whyClock},
-	{bySkip, required, "HMGET <lease> f", whySkip},
-	{bySkip, required, "HSET <lease> f v", whySkip},
-	{bySkip, required, "PEXPIRE <lease> 1", whySkip},
-	{bySkip, required, "PERSIST <lease>", whyKept},
-	{bySkip, optional, "PUBLISH <group-hints> m", whyHints},
-	{bySkipShare, required, "HGET <share> f", whySkip},
-	{bySkipShare, required, "XACK <stream> g 0-1", whySkip},
-	{byMarkLetters, required, "TIME", whyClock},
-	{byMarkLetters, required, "XRANGE <stream> - +", whyReplay},
-	{byMarkLetters, required, "HSET <replayed> f v", whyReplay},
-	{byMarkLetters, optional, "HRANDFIELD <replayed> 1", whyReplay},
-	{byMarkLetters, optional, "HDEL <replayed> f", whyReplay},
-	{byPurgeLetters, required, "XDEL <stream> 0-1", whyPurge},
-	{byPurgeLetters, required, "HDEL <replayed> f", whyPurge},
-	{byAdopt, required, "HMGET <lease> f", whyAdopt},
-	{byAdopt, required, "HSET <lease> f v", whyAdopt},
-	{byAdopt, required, "PERSIST <lease>", whyAdopt},
-	{byAdopt, optional, "XPENDING <stream> g", whyAdopt},
-	{byAdopt, optional, "PUBLISH <group-hints> m", whyHints},
-	{byDeleteGroup, required, "TIME", whyClock},
-	{byDeleteGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byDeleteGroup, required, "EXISTS <plan>", whyDelete},
-	{byDeleteGroup, required, "UNLINK <members>", whyDelete},
-	{byDeleteGroup, required, "UNLINK <plan>", whyDelete},
-	{byDeleteLease, required, "TIME", whyClock},
-	{byDeleteLease, required, "HMGET <lease> f", whyDelete},
-	{byDeleteLease, required, "EXISTS <lease>", whyDelete},
-	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
-	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
-	{byDeleteLease, optional, "XGROUP DELCONSUMER <stream> g c", whyDelete},
-	{byDeleteShare, required, "HMGET <share> f", whyDelete},
-	{byDeleteShare, required, "UNLINK <share>", whyDelete},
-	{byDeleteShare, required, "XGROUP DESTROY <stream> g", whyDelete},
-	{byDeletePartition, required, "TIME", whyClock},
-	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
-	{byDeletePartition, required, "HSET <lease> f v", whyMarked},
-	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
-	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
-	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
-	{byDeletePartition, required, "UNLINK <share>", whyDelete},
-	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
-	{byDeletePartition, required, "UNLINK <ids>", whyDelete},
-	{byDeletePartition, required, "UNLINK <replayed>", whyDelete},
-
-	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
-	{byTopicDelete, required, "TIME", "which members are alive, and the age of entries"},
-	{byTopicDelete, required, "HGETALL <metadata>", whyCount},
-	{byTopicDelete, required, "EXISTS <plain>", whyDelete},
-	{byTopicDelete, required, "HMGET <plan> f", whyGroup},
-	{byTopicDelete, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byTopicDelete, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byTopicDelete, optional, "MEMORY USAGE <stream>", "the memory that a deletion frees"},
-	{byTopicDelete, required, "UNLINK <metadata>", whyDelete},
-	{byTopicDelete, required, "UNLINK <plan>", whyDelete},
-	{byTopicDelete, required, "UNLINK <members>", whyDelete},
-	{byTopicDelete, required, "HMGET <lease> f", whyLease},
-	{byGroupChange, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupChange, required, "HGETALL <metadata>", whyCount},
-	{byGroupChange, required, "HMGET <plan> f", whyGroup},
-	{byGroupChange, required, "EXISTS <plain>", "detecting that a topic does not exist"},
-	{byGroupChange, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byGroupChange, required, "HMGET <lease> f", whyLease},
-	{byGroupChange, required, "XRANGE <stream> - +", whySkip},
-	{byGroupChange, required, "HGET <share> f", whySkip},
-	{byGroupChange, required, "XPENDING <stream> g - + 1", whySkip},
-	{byLetters, required, "TIME", "which members are alive, and the age of entries"},
-	{byLetters, required, "HGETALL <metadata>", whyCount},
-	{byLetters, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byLetters, required, "XRANGE <stream> - +", whyLetters},
-	{byLetters, required, "HMGET <replayed> f", whyLetters},
-	{byReplay, required, "EXISTS <plain>", whyReplay},
-	{byReplay, required, "EXISTS <metadata>", whyReplay},
-	{byReplay, required, "XADD <stream> * f v", whyReplay},
-	{byTopicList, required, "SCAN 0", "finding topics and groups"},
-	{byTopicList, required, "HGETALL <metadata>", whyCount},
-	{byTopicDescribe, required, "HGETALL <metadata>", whyCount},
-	{byTopicDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byGroupList, required, "SCAN 0", "finding topics and groups"},
-	{byGroupList, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupList, required, "HMGET <plan> f", whyGroup},
-	{byGroupList, required, "ZCOUNT <members> 0 1", whyGroup},
-	{byGroupDescribe, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupDescribe, required, "HGETALL <metadata>", whyCount},
-	{byGroupDescribe, required, "HMGET <plan> f", whyGroup},
-	{byGroupDescribe, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byGroupDescribe, required, "HMGET <lease> f", whyLease},
-	{byGroupDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byGroupDescribe, required, "XRANGE <stream> - +", "the age of the oldest entry that is not acknowledged"},
 }

@@ -31,6 +31,8 @@ var stages = []stage{
 	{RoleSharer, true, prepareTopic(0), trySharing},
 	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
 	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
+	{RoleLetters, false, prepareTopic(2), tryLettering},
+	{RoleLetters, true, prepareTopic(0), tryLettering},
 	{RoleAdmin, false, prepareTopic(-1), tryCreating},
 	{RoleAdmin, false, prepareTopic(2), tryDescribing},
 	{RoleAdmin, true, prepareTopic(0), tryDescribing},
@@ -139,6 +141,11 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 		err := CheckWriter(ctx, client, "orders", partitions)
 		return MissingOptionalForWriter(ctx, client, "orders", true), err
 	}
+}
+
+func tryLettering(ctx context.Context, client *redis.Client) (string, error) {
+	err := CheckLetters(ctx, client, "orders")
+	return MissingOptionalForLetters(ctx, client, "orders"), err
 }
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
