@@ -74,6 +74,7 @@ const (
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
+	whyOldIDs   = "removing old message IDs"
 	whyIDs      = "not writing a message whose ID is known"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"
@@ -238,13 +239,13 @@ var pipelinePermissions = []permission{
 	{byIDs, required, "TIME", whyClock},
 	{byIDs, required, "EXISTS <stream>", whyIDs},
 	{byIDs, required, "ZADD <ids> 1 m", whyIDs},
-	{byIDs, optional, "ZCARD <ids>", whyIDs},
+	{byIDs, optional, "ZCARD <ids>", whyOldIDs},
 	{byIDs, required, "ZCOUNT <ids> 0 1", whyIDs},
 	{byIDs, required, "ZRANGE <ids> 0 -1", whyIDs},
-	{byIDs, optional, "ZREMRANGEBYRANK <ids> 0 1", whyIDs},
+	{byIDs, optional, "ZREMRANGEBYRANK <ids> 0 1", whyOldIDs},
 	{byIDs, required, "ZSCORE <ids> m", whyIDs},
-	{byIDs, optional, "PEXPIRE <ids> 1", whyIDs},
-	{byIDs, optional, "PERSIST <ids>", whyIDs},
+	{byIDs, optional, "PEXPIRE <ids> 1", whyOldIDs},
+	{byIDs, optional, "PERSIST <ids>", whyOldIDs},
 	{byIDs, required, "UNLINK <ids>", whyIDs},
 
 	{byCreateTopic, required, "TIME", whyClock},
