@@ -45,7 +45,7 @@ type batchPartitioner struct {
 	// sticky is the partition of this batch's messages without a key, by topic. They stay together
 	// so that they share one append.
 	sticky map[string]int
-	keys broker.KeyPartitioner
+	keys   broker.KeyPartitioner
 }
 
 // choose returns the partition of a message in a topic with count partitions. An error concerns

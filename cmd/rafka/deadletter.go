@@ -59,7 +59,12 @@ func letterFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagSince, Usage: "only letters written since then: a time (RFC 3339), or a duration " +
 			"such as 2h"},
 		&cli.StringFlag{Name: flagUntil, Usage: "only letters written before then"},
-		&cli.IntFlag{Name: flagPartition, Value: -1, DefaultText: "all", Usage: "only letters in this partition of TOPIC"},
+		&cli.IntFlag{
+			Name:        flagPartition,
+			Value:       -1,
+			DefaultText: "all",
+			Usage:       "only letters in this partition of TOPIC",
+		},
 		&cli.StringFlag{Name: flagOffset, Usage: "only the letter with this ID"},
 	}
 }
@@ -114,17 +119,22 @@ func readLetters(client redis.UniversalClient, c *cli.Context, most int) (letter
 	if err != nil {
 		return found, err
 	}
-	err = eachPage(client, c, query, func(_ context.Context, scan *admin.LetterScan, page []admin.DeadLetter) (bool, error) {
-		found.Others = scan.Others
-		for _, l := range page {
-			if found.More = len(found.Letters) == limit; found.More {
-				return false, nil
+	err = eachPage(
+		client,
+		c,
+		query,
+		func(_ context.Context, scan *admin.LetterScan, page []admin.DeadLetter) (bool, error) {
+			found.Others = scan.Others
+			for _, l := range page {
+				if found.More = len(found.Letters) == limit; found.More {
+					return false, nil
+				}
+				l.Entry = l.Entry.Cut(most)
+				found.Letters = append(found.Letters, l)
 			}
-			l.Entry = l.Entry.Cut(most)
-			found.Letters = append(found.Letters, l)
-		}
-		return true, nil
-	})
+			return true, nil
+		},
+	)
 	return found, err
 }
 

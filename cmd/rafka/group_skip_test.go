@@ -58,7 +58,8 @@ body        bad\x1b[31m 5-1
 rafka_key   kkkkkkkkkkkkkkk... (20 bytes)
 `
 	succeeds(t, "would skip offset 5-1 of partition 0 of topic orders in group billing\n"+
-		"note: nothing was changed: --offset 5-1 --yes skips this message\n"+shown, append(skip, "--max-bytes", "15")...)
+		"note: nothing was changed: --offset 5-1 --yes skips this message\n"+shown,
+		append(skip, "--max-bytes", "15")...)
 	assert.Equal(t, before, client.HGetAll(t.Context(), "rafka:{orders}:lease:billing").Val())
 	succeeds(t, "skipped offset 5-1 of partition 0 of topic orders in group billing\n"+shown,
 		append(skip, "--offset", "5-1", "--yes", "--max-bytes", "15")...)

@@ -125,8 +125,11 @@ func momentIn(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return at, fmt.Errorf("%q is not supported: use a time such as 2026-01-31T08:00:00Z, or a duration such as 2h, "+
-			"which is that long ago", text)
+		return at, fmt.Errorf(
+			"%q is not supported: use a time such as 2026-01-31T08:00:00Z, or a duration such as 2h, "+
+				"which is that long ago",
+			text,
+		)
 	}
 	return at, nil
 }

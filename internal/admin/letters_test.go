@@ -182,7 +182,11 @@ func TestReplayWritesEachLetterOnceByItsKey(t *testing.T) {
 	for at, e := range written {
 		assert.Equal(t, "billing", e["rafka_replay_group"])
 		assert.Len(t, e, 3, "no field of the origin")
-		assert.True(t, strings.HasPrefix(at, fmt.Sprintf("orders:%d/", partitioner.Choose(e["rafka_key"].(string), 5))), at)
+		assert.True(
+			t,
+			strings.HasPrefix(at, fmt.Sprintf("orders:%d/", partitioner.Choose(e["rafka_key"].(string), 5))),
+			at,
+		)
 	}
 	assert.Zero(t, replayAll(t, client).Replayed, "they are marked")
 	for i := range 3 { // as if the marks could not be stored

@@ -45,7 +45,9 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		assert.Equal(t, hashTag(topic), hashTag(Plan(topic, "g")), topic)
 		assert.Equal(t, hashTag(topic), hashTag(Members(topic, "g")), topic)
 		for _, partition := range []string{topic, Partition(topic, 3)} {
-			for _, key := range []string{Lease(partition, "g"), Producer(partition, "p"), IDs(partition), Replayed(partition)} {
+			for _, key := range []string{
+				Lease(partition, "g"), Producer(partition, "p"), IDs(partition), Replayed(partition),
+			} {
 				assert.Equal(t, hashTag(partition), hashTag(key), topic)
 			}
 		}
@@ -118,7 +120,22 @@ var trickyTopics = []string{
 	"T",
 }
 
-var trickyGroups = []string{"g", "ids", "replayed", "topic", "%74opic", "a", "b", "g:topic", "{t}", "%", "%25", "plan", "a:b", "a%3Ab"}
+var trickyGroups = []string{
+	"g",
+	"ids",
+	"replayed",
+	"topic",
+	"%74opic",
+	"a",
+	"b",
+	"g:topic",
+	"{t}",
+	"%",
+	"%25",
+	"plan",
+	"a:b",
+	"a%3Ab",
+}
 
 func TestNoTwoKeysMeet(t *testing.T) {
 	for _, topic1 := range trickyTopics {
