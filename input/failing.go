@@ -26,10 +26,9 @@ func (o *observer) Failing(f splits.Failing) {
 		return
 	}
 	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. Last error: %v.%s "+
-		"Fix the cause, or skip the message with rafka group seek %s --topic %s --partition %d --to %s "+
-		"(which delivers processed messages behind it again)",
+		"Fix the cause, or skip the message with rafka group skip %s --topic %s --partition %d --offset %s --yes",
 		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits,
-		o.group, f.Split.Topic, f.Split.Partition, f.Offset.Next())
+		o.group, f.Split.Topic, f.Split.Partition, f.Offset)
 }
 
 func attempts(f splits.Failing) string {

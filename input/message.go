@@ -113,6 +113,9 @@ func (shared batchMetadata) message(e splits.Entry, bodyKey string) *service.Mes
 	return m
 }
 
+// forOthers reports whether an entry was replayed from dead letters for another group.
+func (s *settings) forOthers(e splits.Entry) bool { return broker.ForOthers(e.Fields, s.group) }
+
 // keyField returns a function that returns the value of a field of an entry: entries with equal
 // values keep their order.
 func keyField(name string) func(splits.Entry) string {

@@ -26,7 +26,7 @@ type observer struct {
 
 	lag, lagSeconds, unacked, lastRead, assigned, pending   *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
-	recreated, reclaimed                                    *service.MetricCounter
+	recreated, reclaimed, passedOver                        *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
 
@@ -77,6 +77,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 		pending: gauge("rafka_pending_entries"), reclaimed: counter("rafka_reclaimed_total"),
+		passedOver: counter("rafka_passed_over_total"),
 	}
 	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)
@@ -136,6 +137,9 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 		log.Infof("Group %s of topic %s was moved, as by rafka group seek: reading %s from the new offsets on",
 			o.group, o.topic, partitions(len(all)))
 		return
+	case errors.Is(cause, splits.ErrSkipped):
+		o.skippedByOperator(all)
+		return
 	case errors.Is(cause, splits.ErrDeleted):
 		log.Infof("Topic %s was deleted with its entries and offsets, as by rafka topic delete: "+
 			"reading %s from the first new entry on", o.topic, partitions(len(all)))
@@ -146,23 +150,6 @@ func (o *observer) Fenced(all []splits.Split, cause error) {
 	}
 	log.Warnf("Lost the leases of %s of topic %s: %v. Messages that were read and not committed will be delivered "+
 		"again, by this member or another", partitions(len(all)), o.topic, cause)
-}
-
-// Redelivered counts messages that are handed out again.
-func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64(n), o.labels(s)...) }
-
-// Skipped counts and logs rejected messages that are not delivered again.
-func (o *observer) Skipped(s splits.Split, n int) {
-	o.skipped.Incr(int64(n), o.labels(s)...)
-	o.log.Warnf("Skipped a rejected batch of %d messages of partition %s: they are not delivered again, since %s is "+
-		"false",
-		n, s, fieldReplayNacks)
-}
-
-// Reclaimed counts and logs messages that were taken over from members that ended.
-func (o *observer) Reclaimed(s splits.Split, n int) {
-	o.reclaimed.Incr(int64(n), o.labels(s)...)
-	o.log.Infof("Took over %d unacknowledged messages of partition %s from a member whose session has ended", n, s)
 }
 
 // Sampled sets the gauges.

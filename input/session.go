@@ -109,6 +109,7 @@ func newConsumer(
 	cfg.Adoptions = broker.NewAdoptions(blocking, control, s.group, keep)
 	cfg.Streams, cfg.FetchGroup = log, log.Shard
 	cfg.OrderKey = keyField(s.orderKey)
+	cfg.PassOver = s.forOthers
 	cfg.Failures = failures
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }
 	cfg.Observer = o

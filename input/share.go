@@ -25,7 +25,7 @@ func newShareConsumer(s *settings, o *observer, blocking, control config.Client,
 		SampleEvery: s.consumer.SampleEvery, FetchWithin: s.consumer.FetchWithin,
 		Start: s.consumer.Start, BatchSize: s.consumer.BatchSize,
 		CheckpointLimit: s.consumer.CheckpointLimit, FetchMax: s.consumer.FetchMax,
-		SkipNacked: s.consumer.SkipNacked, Failures: failures,
+		SkipNacked: s.consumer.SkipNacked, PassOver: s.forOthers, Failures: failures,
 		Backoff:  func() splits.Backoff { return newBackoff() },
 		Observer: o,
 		Remedies: splits.Remedies{

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 // The values of the field partitioner.
@@ -45,8 +45,7 @@ type batchPartitioner struct {
 	// sticky is the partition of this batch's messages without a key, by topic. They stay together
 	// so that they share one append.
 	sticky map[string]int
-	// record is reused to pass a key to the hash.
-	record kgo.Record
+	keys   broker.KeyPartitioner
 }
 
 // choose returns the partition of a message in a topic with count partitions. An error concerns
@@ -61,8 +60,7 @@ func (b *batchPartitioner) choose(topic string, count int, key, partition string
 	if key == "" {
 		return b.stick(topic, count), nil
 	}
-	b.record.Key = append(b.record.Key[:0], key...)
-	return kafka.Partition(&b.record, count), nil
+	return b.keys.Choose(key, count), nil
 }
 
 // stick returns the partition of the batch's messages without a key. It is random, but the same for
@@ -90,11 +88,6 @@ func (p *partitioner) nextTurn(topic string, count int) int {
 	p.mu.Unlock()
 	return int((turn.Add(1) - 1) % uint64(count))
 }
-
-// kafka chooses the same partition for a key as Kafka's own producer: (murmur2(key) & 0x7fffffff) %
-// count. All batches share it, because it has no state for records with a key. It must not be used
-// for records without a key.
-var kafka = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
 // manualPartition returns the partition that the interpolated field partition contains.
 func manualPartition(topic string, count int, text string) (int, error) {

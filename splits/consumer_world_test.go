@@ -82,6 +82,7 @@ type member struct {
 	rebalances []splits.Rebalance
 	stalled    int
 	skipped    int
+	passed     int
 }
 
 func (m *member) Lost(all []splits.Loss) { m.note(func() { m.losses = append(m.losses, all...) }) }
@@ -107,6 +108,8 @@ func (m *member) Rebalanced(r splits.Rebalance) {
 func (m *member) Stalled(time.Duration) { m.note(func() { m.stalled++ }) }
 
 func (m *member) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n }) }
+
+func (m *member) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
 
 func (m *member) note(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 

@@ -15,13 +15,17 @@ var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 // split is claimed again, and read from the new position.
 var ErrMoved = fmt.Errorf("the group was moved (%w)", ErrFenced)
 
+// ErrSkipped is an ErrFenced: an operator ended the lease by skipping an entry. The split is claimed
+// again, and read without that entry.
+var ErrSkipped = fmt.Errorf("an entry was skipped (%w)", ErrFenced)
+
 // ErrDeleted is an ErrFenced: an operator deleted the lease together with the topic. The entries of
 // the stream are gone on purpose.
 var ErrDeleted = fmt.Errorf("the topic was deleted (%w)", ErrFenced)
 
 // causeOf returns which of these errors err is.
 func causeOf(fenced error) error {
-	for _, cause := range []error{ErrMoved, ErrDeleted} {
+	for _, cause := range []error{ErrMoved, ErrSkipped, ErrDeleted} {
 		if errors.Is(fenced, cause) {
 			return cause
 		}

@@ -11,8 +11,8 @@ type Observer interface {
 	// Committed: a position was stored.
 	Committed(s Split, at Position)
 	// Fenced: leases were lost. The cause is ErrFenced if another epoch has the lease, ErrExpired
-	// if it could not be renewed in time, ErrRolledBack if the stream was replaced, and ErrMoved
-	// or ErrDeleted if an operator ended the lease on purpose.
+	// if it could not be renewed in time, ErrRolledBack if the stream was replaced, and ErrMoved,
+	// ErrSkipped or ErrDeleted if an operator ended the lease on purpose.
 	Fenced(all []Split, cause error)
 	// Lost: entries were removed before they were read, or streams were replaced. Losses that were
 	// found at the same time come in one call.
@@ -25,6 +25,8 @@ type Observer interface {
 	Redelivered(s Split, entries int)
 	// Skipped: a batch was nacked, and its entries are skipped because of Config.SkipNacked.
 	Skipped(s Split, entries int)
+	// PassedOver: entries were passed over because of Config.PassOver.
+	PassedOver(s Split, entries int)
 	// Reclaimed: entries that were pending at dead members of a share group were taken over.
 	Reclaimed(s Split, entries int)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
@@ -103,6 +105,9 @@ func (NopObserver) Redelivered(Split, int) {}
 
 // Skipped does nothing.
 func (NopObserver) Skipped(Split, int) {}
+
+// PassedOver does nothing.
+func (NopObserver) PassedOver(Split, int) {}
 
 // Reclaimed does nothing.
 func (NopObserver) Reclaimed(Split, int) {}

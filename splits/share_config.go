@@ -46,7 +46,8 @@ type ShareConfig struct {
 	// Failures is shared by all consumers of a process. Nil: this is the only consumer.
 	Failures *Failures
 
-	// Backoff, Observer, Remedies and Now are the same as in Config.
+	// PassOver, Backoff, Observer, Remedies and Now are the same as in Config.
+	PassOver func(Entry) bool
 	Backoff  func() Backoff
 	Observer Observer
 	Remedies Remedies

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/splits"
 	"github.com/rafka-streams/rafka/splits/splitstest"
@@ -106,6 +107,33 @@ func TestShareRejectedEntryIsDeliveredAgainAndOthersPass(t *testing.T) {
 				assert.Less(t, times, 8, n)
 			}
 		}
+	})
+}
+
+func TestShareEntryThatAnOperatorAcknowledgesIsDropped(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.fill(3)
+		a := w.share("a", func(c *splits.ShareConfig, m *sharer) {
+			c.BatchSize = 1
+			m.handle = func(b *splits.Batch) {
+				if field(b.Entries[0], "n") == "1" {
+					b.Nack(errRejected, nil)
+					return
+				}
+				b.Ack()
+			}
+		})
+		settle(10 * time.Second)
+		split := w.only()
+		state := w.store.Share("g", split)
+		bad := w.store.Entries(split)[1].Offset
+		require.NoError(t, w.store.Shares("orders", "g").Acknowledge(t.Context(),
+			[]splits.ShareAck{{Split: split, Generation: state.Generation, Offsets: []splits.Offset{bad}}})[0].Err)
+		settle(2 * heartbeat)
+		before := len(a.deliveries())
+		settle(10 * time.Minute)
+		assert.LessOrEqual(t, len(a.deliveries()), before+1, "it is delivered at most once more")
+		assert.Empty(t, w.pending(0))
 	})
 }
 

@@ -132,6 +132,10 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain fu
 	if alone == nil {
 		return nil, true
 	}
+	// An operator can acknowledge the entry at any time: an audit finds that.
+	if soon := now.Add(set.cfg.Heartbeat); soon.Before(s.auditDue) {
+		s.auditDue = soon
+	}
 	return func() { set.confirmFailure(alone) }, true
 }
 

@@ -11,15 +11,17 @@ import (
 func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
-	defer set.mu.Unlock()
-	if set.closed {
-		return nil, 0, true
+	switch closed = set.closed; {
+	case closed:
+	case !set.trusted.Trusted(now):
+		wait = pollEvery
+	default:
+		b, wait = set.turns.next(now, set.handOut)
 	}
-	if !set.trusted.Trusted(now) {
-		return nil, pollEvery, false
-	}
-	b, wait = set.turns.next(now, set.handOut)
-	return b, wait, false
+	passed := set.takePassed()
+	set.mu.Unlock()
+	passed.report(set.cfg.Observer)
+	return b, wait, closed
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Entries that were rejected

@@ -98,9 +98,10 @@ func count(is bool) int {
 	return 0
 }
 
-// addToBuffer adds an entry to the buffer, unless it is there or was handed out. The lock is held.
+// addToBuffer adds an entry to the buffer, unless it is there, was handed out, or is to be passed
+// over. The lock is held.
 func (s *shareSplit) addToBuffer(e Entry) {
-	if state := s.entries[e.Offset]; state != shareUnknown && state != shareLoading {
+	if state := s.entries[e.Offset]; state != shareUnknown && state != shareLoading || s.passOver(e) {
 		return
 	}
 	s.put(e.Offset, shareBuffered)

@@ -37,6 +37,7 @@ type sharer struct {
 	losses    []splits.Loss
 	reclaimed int
 	skipped   int
+	passed    int
 	failing   []splits.Failing
 }
 
@@ -47,6 +48,8 @@ func (m *sharer) Reclaimed(_ splits.Split, n int) { m.note(func() { m.reclaimed 
 func (m *sharer) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n }) }
 
 func (m *sharer) Failing(f splits.Failing) { m.note(func() { m.failing = append(m.failing, f) }) }
+
+func (m *sharer) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
 
 func (m *sharer) note(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 

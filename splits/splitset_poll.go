@@ -10,12 +10,13 @@ const pollEvery = time.Second
 func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
-	defer set.mu.Unlock()
-	if set.closed {
-		return nil, 0, true
+	if closed = set.closed; !closed {
+		b, wait = set.turns.next(now, set.handOut)
 	}
-	b, wait = set.turns.next(now, set.handOut)
-	return b, wait, false
+	passed := set.takePassed()
+	set.mu.Unlock()
+	passed.report(set.cfg.Observer)
+	return b, wait, closed
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Rejected entries come first;
@@ -88,14 +89,17 @@ func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
 // takeSpan takes up to limit entries off the buffer and tracks them. Entries that are pending in a
 // foreign group come first.
 func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
+	var span *span
 	if !o.adoption.empty() {
-		return o.adoption.take(limit, now)
+		span = o.adoption.take(limit, now)
+	} else {
+		entries, read := o.takeBuffered(limit)
+		span = o.tracker.Track(entries, read, now)
+		if len(o.finished) > 0 {
+			set.leaveMemory(o, o.skipFinished(span))
+		}
 	}
-	entries, read := o.takeBuffered(limit)
-	span := o.tracker.Track(entries, read, now)
-	if len(o.finished) > 0 {
-		set.leaveMemory(o, o.skipFinished(span))
-	}
+	set.passOver(o, span)
 	return span
 }
 

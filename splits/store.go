@@ -80,8 +80,8 @@ type Leases interface {
 	// the owner has the lease already, it is granted again under a new epoch.
 	Claim(ctx context.Context, owner string, ttl time.Duration, claims []Claim) []Granted
 	// Commit stores each position and extends the lease to ttl from now. The error is ErrFenced if
-	// the member does not have the lease under that epoch any more: ErrMoved or ErrDeleted if an
-	// operator ended it. A position below the stored one comes from a late request; it is ignored
+	// the member does not have the lease under that epoch any more: ErrMoved, ErrSkipped or
+	// ErrDeleted if an operator ended it. A position below the stored one comes from a late request; it is ignored
 	// without an error.
 	Commit(ctx context.Context, ttl time.Duration, commits []Commit) []error
 	// Renew is Commit without a position.

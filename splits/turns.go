@@ -9,7 +9,8 @@ import (
 // turn. The lock of the set guards it.
 type turns[S served] struct {
 	ready   []S
-	delayed []S // with something to hand out again that is not due yet
+	delayed []S        // with something to hand out again that is not due yet
+	passed  passedOver // not reported yet
 	// readable is raised when there may be something to hand out.
 	readable signal
 }

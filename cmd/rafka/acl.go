@@ -57,8 +57,16 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		),
 		aclRole(
 			stdout,
+			access.RoleLetters,
+			"Print the line that the user of an input also needs to write dead letters to a topic",
+			"acl deadletter --topic orders-dead",
+			topic,
+			partitions,
+		),
+		aclRole(
+			stdout,
 			access.RoleAdmin,
-			"Print the line for the user of the commands topic and group",
+			"Print the line for the user of the commands topic, group and deadletter",
 			"acl admin",
 			&cli.StringFlag{
 				Name:    flagTopic,

@@ -15,7 +15,7 @@ func TestServerAcceptsThePrintedACL(t *testing.T) {
 	_, client := startRedis(t)
 	for _, args := range []string{
 		"acl reader --topic orders --group billing", "acl writer --topic orders",
-		"acl writer -t orders -p 8 --minimal", "acl admin -t orders", "acl admin",
+		"acl writer -t orders -p 8 --minimal", "acl deadletter --topic orders-dead", "acl admin -t orders", "acl admin",
 	} {
 		o := rafka(t, strings.Fields(args)...)
 		require.Zero(t, o.code, o.stderr)
@@ -42,6 +42,7 @@ func TestACLNamesMissingFlags(t *testing.T) {
 	for args, want := range map[string]string{
 		"acl reader --group g":                         "--topic is required: the stream_name of the reader",
 		"acl reader --topic t":                         "--group is required: the consumer_group of the reader",
+		"acl deadletter":                               "--topic is required: the stream_name of the deadletter",
 		"acl writer":                                   "--topic is required: the stream_name of the writer",
 		"acl writer --topic a{b":                       "stream_name: \"a{b\" has braces",
 		"acl admin orders":                             "rafka acl admin needs no arguments, got 1: see --help",
@@ -76,6 +77,8 @@ func TestAdminCommandsWorkWithThePrintedACL(t *testing.T) {
 	for _, command := range []string{
 		"topic create orders --partitions 2", "topic grow orders --partitions 3", "topic list",
 		"topic describe orders", "join", "group list", "group describe billing --topic orders",
+		"group skip billing --topic orders --partition 0 --yes", "deadletter list orders", "deadletter show orders",
+		"deadletter replay orders --yes", "deadletter purge orders --yes",
 		"group seek billing --topic orders --to latest", "topic delete orders --force --yes",
 	} {
 		if command == "join" {

@@ -16,7 +16,7 @@ import (
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List, describe, move, adopt and delete consumer groups",
+	return parentCommand("group", "List, describe, move, adopt and delete consumer groups, and skip messages",
 		adminCommand(schema, stdout, cli.Command{
 			Name:  "list",
 			Usage: "List groups",
@@ -32,6 +32,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			Flags:       []cli.Flag{topicFlag()},
 		}, []string{"GROUP"}, describeGroup),
 		seekGroupCommand(schema, stdout),
+		skipGroupCommand(schema, stdout),
 		adoptGroupCommand(schema, stdout),
 		deleteGroupCommand(schema, stdout),
 	)

@@ -6,6 +6,7 @@ var help = map[string]string{
 	// The input.
 	"rafka_lag":                    "Entries of the partition behind the last acknowledged one.",
 	"rafka_pending_entries":        "Entries of the partition that a share group has delivered and not acknowledged.",
+	"rafka_passed_over_total":      "Messages that were replayed from dead letters for another group.",
 	"rafka_reclaimed_total":        "Entries that were taken over from members of a share group that ended.",
 	"rafka_lag_seconds":            "Age in seconds of the oldest entry of the partition that is not acknowledged.",
 	"rafka_oldest_unacked_seconds": "How long the oldest batch of the partition has been in the pipeline, in seconds.",

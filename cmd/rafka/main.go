@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	commands := []*cli.Command{
 		topicCommand(schema, stdout),
 		groupCommand(schema, stdout),
+		deadletterCommand(schema, stdout, stderr),
 		checkCommand(schema, stdout, stderr),
 		aclCommand(stdout),
 		versionCommand(stdout),

@@ -46,6 +46,13 @@ func TestCommandsEscapeTextsFromRedis(t *testing.T) {
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:0}:lease:billing",
 		"owner", hostile, "expires_ms", int64(later), "epoch", "5", "offset", "0-0", "read", "0").Err())
 	require.NoError(t, client.HSet(ctx, "rafka:{orders:1}:lease:billing", "owner", hostile, "offset", hostile).Err())
+	require.NoError(t, client.XAdd(ctx, &redis.XAddArgs{Stream: "orders:0", Values: []string{hostile, hostile}}).Err())
+	for _, topic := range []string{"orders", hostile} {
+		require.NoError(t, client.XAdd(ctx, &redis.XAddArgs{Stream: "dead", Values: []string{
+			"body", hostile, "rafka_key", hostile, "rafka_origin_topic", topic, "rafka_origin_partition", "0",
+			"rafka_origin_offset", hostile, "rafka_origin_group", hostile, "rafka_origin_error", hostile,
+		}}).Err())
+	}
 	require.NoError(t, client.HSet(ctx, "rafka:{damaged}:topic", "partitions", hostile).Err())
 	require.NoError(
 		t,
@@ -66,6 +73,8 @@ func TestCommandsEscapeTextsFromRedis(t *testing.T) {
 		"topic delete damaged --dry-run", "topic create damaged -p 1", "topic grow damaged -p 7",
 		"group list", "group describe billing --topic orders", "group describe g --topic damaged", "group delete " +
 			"billing --topic orders --yes",
+		"group skip billing --topic orders --partition 0", "group skip billing --topic orders --partition 1",
+		"deadletter list dead", "deadletter show dead", "deadletter replay dead --yes", "deadletter purge dead --yes",
 		"group seek billing --topic orders --to earliest --dry-run", "group seek billing --topic orders --to 5-0",
 	} {
 		for _, format := range []string{"text", "json"} {

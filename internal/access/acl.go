@@ -91,7 +91,7 @@ func (a ACL) patterns() []string {
 	}
 	read, written, channels := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, p := range a.permissions() {
-		kind, inScript := p.kind(), slices.Contains(scriptSenders, p.by)
+		kind, inScript := p.kind(), p.by == byLetter || slices.Contains(scriptSenders, p.by)
 		for _, pattern := range keys.Patterns(kind, a.Topic, group, a.Partitions) {
 			if kind == keys.KindGroupChannel || kind == keys.KindTopicChannel {
 				channels[pattern] = true

@@ -146,6 +146,8 @@ func sendersIn(script string) []string {
 		return []string{script, byPosition, byAdoptable}
 	case bySeek:
 		return []string{script, byPosition}
+	case byAppend:
+		return []string{script, byIDs}
 	}
 	return []string{script}
 }

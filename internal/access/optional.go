@@ -63,6 +63,19 @@ func MissingOptionalForWriter(ctx context.Context, client redis.UniversalClient,
 	return missingOptional(ctx, client, []slotCheck{check})
 }
 
+// MissingOptionalForLetters is MissingOptionalForReader for writing dead letters. Call it after
+// CheckLetters has passed.
+func MissingOptionalForLetters(ctx context.Context, client redis.UniversalClient, topic string) string {
+	described, err := broker.NewTopics(client).Describe(ctx, topic)
+	if err != nil {
+		return ""
+	}
+	check := letterCheck(client, described, described.Split(0))
+	check.noopWrites = nil
+	check.permissions = optionalOf(client, slices.Concat(always, onLetter)...)
+	return missingOptional(ctx, client, []slotCheck{check})
+}
+
 // missingOptional runs the checks and returns the warning about the permissions that are missing.
 func missingOptional(ctx context.Context, client redis.UniversalClient, checks []slotCheck) string {
 	calls := make([]script.Call, len(checks))

@@ -49,7 +49,9 @@ const (
 	RoleSharer Role = "sharer"
 	// RoleWriter runs the output.
 	RoleWriter Role = "writer"
-	// RoleAdmin runs the commands `rafka topic` and `rafka group`.
+	// RoleLetters writes the dead letters of an input to a topic.
+	RoleLetters Role = "deadletter"
+	// RoleAdmin runs the commands `rafka topic`, `rafka group` and `rafka deadletter`.
 	RoleAdmin Role = "admin"
 )
 
@@ -96,12 +98,14 @@ var (
 		byMirror,
 	}
 	onAppend = []string{byAnyScript, byAppend}
+	onLetter = []string{byAnyScript, byDescribe, byLetter, byIDs}
 	onCreate = []string{byAnyScript, byDescribe, byCreateTopic}
 
 	sendersFor = map[Role][]string{
-		RoleReader: slices.Concat(always, onGroup, onSplit),
-		RoleSharer: slices.Concat(always, onGroup, onShare),
-		RoleWriter: slices.Concat(always, onAppend, onCreate),
+		RoleReader:  slices.Concat(always, onGroup, onSplit),
+		RoleSharer:  slices.Concat(always, onGroup, onShare),
+		RoleWriter:  slices.Concat(always, onAppend, onCreate),
+		RoleLetters: slices.Concat(always, onLetter),
 		RoleAdmin: {
 			byConnection,
 			byAnyScript,
@@ -114,6 +118,8 @@ var (
 			byGroupDescribe,
 			byGroupChange,
 			bySeek,
+			bySkip,
+			bySkipShare,
 			byAdopt,
 			byAdoptable,
 			byPosition,
@@ -122,6 +128,12 @@ var (
 			byDeleteLease,
 			byDeleteShare,
 			byDeletePartition,
+			byLetters,
+			byLetter,
+			byReplay,
+			byIDs,
+			byMarkLetters,
+			byPurgeLetters,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -138,9 +150,14 @@ var (
 		byMirror,
 		byPosition,
 		byAppend,
+		byIDs,
 		byCreateTopic,
 		byGrowTopic,
 		bySeek,
+		bySkip,
+		bySkipShare,
+		byMarkLetters,
+		byPurgeLetters,
 		byDeleteGroup,
 		byDeleteLease,
 		byDeleteShare,

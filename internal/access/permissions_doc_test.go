@@ -25,7 +25,7 @@ func assertDocumented(t *testing.T, outcomes map[Role][]outcome) {
 	text, err := os.ReadFile(permissionsDoc)
 	require.NoError(t, err)
 	fresh := string(text)
-	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleLetters, RoleAdmin} {
 		rules, err := acl(role).Rules()
 		require.NoError(t, err)
 		fresh = fill(
@@ -109,6 +109,8 @@ var keyNames = map[keys.Kind]string{
 	keys.KindLease:        "leases and committed offsets",
 	keys.KindShare:        "generation and low-water mark of share groups",
 	keys.KindProducer:     "sequence numbers of outputs",
+	keys.KindIDs:          "message IDs that were written",
+	keys.KindReplayed:     "marks of dead letters that were replayed",
 	keys.KindGroupChannel: "notifications to the group",
 	keys.KindTopicChannel: "notifications to all groups of the topic",
 }

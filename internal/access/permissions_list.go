@@ -1,5 +1,7 @@
 package access
 
+import "slices"
+
 // The senders that are scripts, by their names.
 const (
 	byEnroll          = "enroll"
@@ -23,6 +25,10 @@ const (
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
 	bySeek            = "seek"
+	bySkip            = "skip"
+	bySkipShare       = "skip_share"
+	byMarkLetters     = "mark_letters"
+	byPurgeLetters    = "purge_letters"
 	byDeleteGroup     = "delete_group"
 	byDeleteLease     = "delete_lease"
 	byDeleteShare     = "delete_share"
@@ -42,6 +48,7 @@ const (
 	byMirror        = "mirror"    // a part of claim, commit and reset
 	byPosition      = "position"  // a part of claim, seek and adopt
 	byAdoptable     = "adoptable" // a part of claim and adopt
+	byIDs           = "ids"       // a part of append
 	byShare         = "share"     // a part of share_open and share_ack
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
@@ -50,7 +57,10 @@ const (
 	byGroupList     = "group list"
 	byGroupDescribe = "group describe"
 	byTopicDelete   = "topic delete"
-	byGroupChange   = "group seek and delete"
+	byLetters       = "deadletter"
+	byLetter        = "dead letter"       // by append
+	byReplay        = "deadletter replay" // with append
+	byGroupChange   = "group seek, skip and delete"
 )
 
 // Reasons that several commands share.
@@ -64,12 +74,18 @@ const (
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
+	whyOldIDs   = "removing old message IDs"
+	whyIDs      = "not writing a message whose ID is known"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"
 	whyMirror   = "showing the group's position in XINFO GROUPS"
 	whyKept     = "protecting groups and leases from eviction by a volatile- policy"
 	whyGrow     = "adding partitions to a topic"
 	whySeek     = "seeking in a group"
+	whyLetters  = "reading dead letters"
+	whyReplay   = "replaying dead letters"
+	whyPurge    = "deleting dead letters"
+	whySkip     = "skipping an entry in a group"
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
 	whyAdopt    = "continuing a Redis consumer group of another program"
@@ -79,7 +95,11 @@ const (
 // permissions lists every command that rafka sends, by sender. The checks, the output of `rafka
 // acl` and the tables in docs/reference/permissions.md are generated from it. AUTH and HELLO are
 // not in the list, because servers permit them to every user.
-var permissions = []permission{
+var permissions = slices.Concat(pipelinePermissions, adminPermissions)
+
+// pipelinePermissions are the permissions that inputs and outputs need. The commands `rafka topic`,
+// `rafka group` and `rafka deadletter` use some of them too.
+var pipelinePermissions = []permission{
 	{byConnection, optional, "CLIENT SETNAME n", "naming the connections in CLIENT LIST"},
 	{byConnection, optional, "INFO memory", "warning about an eviction policy that loses data"},
 	{byConnection, optional, "PING", "detecting broken connections"},
@@ -216,81 +236,21 @@ var permissions = []permission{
 		"XLEN <stream>",
 		"`max_length` if stream nodes have no limit; detecting at the start that a stream has no IDs left",
 	},
+	{byIDs, required, "TIME", whyClock},
+	{byIDs, required, "EXISTS <stream>", whyIDs},
+	{byIDs, required, "ZADD <ids> 1 m", whyIDs},
+	{byIDs, optional, "ZCARD <ids>", whyOldIDs},
+	{byIDs, required, "ZCOUNT <ids> 0 1", whyIDs},
+	{byIDs, required, "ZRANGE <ids> 0 -1", whyIDs},
+	{byIDs, optional, "ZREMRANGEBYRANK <ids> 0 1", whyOldIDs},
+	{byIDs, required, "ZSCORE <ids> m", whyIDs},
+	{byIDs, optional, "PEXPIRE <ids> 1", whyOldIDs},
+	{byIDs, optional, "PERSIST <ids>", whyOldIDs},
+	{byIDs, required, "UNLINK <ids>", whyIDs},
 
 	{byCreateTopic, required, "TIME", whyClock},
 	{byCreateTopic, required, "HGET <metadata> f", whyCreate},
 	{byCreateTopic, required, "HSET <metadata> f v", whyCreate},
 	{byCreateTopic, required, "TYPE <plain>", whyCreate},
 	{byCreateTopic, optional, "PUBLISH <topic-hints> m", whyHints},
-
-	{byGrowTopic, required, "HGET <metadata> f", whyGrow},
-	{byGrowTopic, required, "HSET <metadata> f v", whyGrow},
-	{byGrowTopic, required, "TYPE <plain>", whyGrow},
-	{byGrowTopic, optional, "PUBLISH <topic-hints> m", whyHints},
-	{bySeek, required, "TIME", whyClock},
-	{bySeek, required, "HMGET <lease> f", whySeek},
-	{bySeek, required, "HSET <lease> f v", whySeek},
-	{bySeek, required, "PEXPIRE <lease> 1", whySeek},
-	{bySeek, required, "PERSIST <lease>", whyKept},
-	{bySeek, optional, "PUBLISH <group-hints> m", whyHints},
-	{byAdopt, required, "HMGET <lease> f", whyAdopt},
-	{byAdopt, required, "HSET <lease> f v", whyAdopt},
-	{byAdopt, required, "PERSIST <lease>", whyAdopt},
-	{byAdopt, optional, "XPENDING <stream> g", whyAdopt},
-	{byAdopt, optional, "PUBLISH <group-hints> m", whyHints},
-	{byDeleteGroup, required, "TIME", whyClock},
-	{byDeleteGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byDeleteGroup, required, "EXISTS <plan>", whyDelete},
-	{byDeleteGroup, required, "UNLINK <members>", whyDelete},
-	{byDeleteGroup, required, "UNLINK <plan>", whyDelete},
-	{byDeleteLease, required, "TIME", whyClock},
-	{byDeleteLease, required, "HMGET <lease> f", whyDelete},
-	{byDeleteLease, required, "EXISTS <lease>", whyDelete},
-	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
-	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
-	{byDeleteLease, optional, "XGROUP DELCONSUMER <stream> g c", whyDelete},
-	{byDeleteShare, required, "HMGET <share> f", whyDelete},
-	{byDeleteShare, required, "UNLINK <share>", whyDelete},
-	{byDeleteShare, required, "XGROUP DESTROY <stream> g", whyDelete},
-	{byDeletePartition, required, "TIME", whyClock},
-	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
-	{byDeletePartition, required, "HSET <lease> f v", whyMarked},
-	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
-	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
-	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
-	{byDeletePartition, required, "UNLINK <share>", whyDelete},
-	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
-
-	{byTopicDelete, required, "SCAN 0", "finding topics and groups"},
-	{byTopicDelete, required, "TIME", "which members are alive, and the age of entries"},
-	{byTopicDelete, required, "HGETALL <metadata>", whyCount},
-	{byTopicDelete, required, "EXISTS <plain>", whyDelete},
-	{byTopicDelete, required, "HMGET <plan> f", whyGroup},
-	{byTopicDelete, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byTopicDelete, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byTopicDelete, optional, "MEMORY USAGE <stream>", "the memory that a deletion frees"},
-	{byTopicDelete, required, "UNLINK <metadata>", whyDelete},
-	{byTopicDelete, required, "UNLINK <plan>", whyDelete},
-	{byTopicDelete, required, "UNLINK <members>", whyDelete},
-	{byTopicDelete, required, "HMGET <lease> f", whyLease},
-	{byGroupChange, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupChange, required, "HGETALL <metadata>", whyCount},
-	{byGroupChange, required, "HMGET <plan> f", whyGroup},
-	{byGroupChange, required, "EXISTS <plain>", "detecting that a topic does not exist"},
-	{byGroupChange, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byTopicList, required, "SCAN 0", "finding topics and groups"},
-	{byTopicList, required, "HGETALL <metadata>", whyCount},
-	{byTopicDescribe, required, "HGETALL <metadata>", whyCount},
-	{byTopicDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byGroupList, required, "SCAN 0", "finding topics and groups"},
-	{byGroupList, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupList, required, "HMGET <plan> f", whyGroup},
-	{byGroupList, required, "ZCOUNT <members> 0 1", whyGroup},
-	{byGroupDescribe, required, "TIME", "which members are alive, and the age of entries"},
-	{byGroupDescribe, required, "HGETALL <metadata>", whyCount},
-	{byGroupDescribe, required, "HMGET <plan> f", whyGroup},
-	{byGroupDescribe, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
-	{byGroupDescribe, required, "HMGET <lease> f", whyLease},
-	{byGroupDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
-	{byGroupDescribe, required, "XRANGE <stream> - +", "the age of the oldest entry that is not acknowledged"},
 }

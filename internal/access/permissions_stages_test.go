@@ -31,15 +31,20 @@ var stages = []stage{
 	{RoleSharer, true, prepareTopic(0), trySharing},
 	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
 	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
+	{RoleLetters, false, prepareTopic(2), tryLettering},
+	{RoleLetters, true, prepareTopic(0), tryLettering},
 	{RoleAdmin, false, prepareTopic(-1), tryCreating},
 	{RoleAdmin, false, prepareTopic(2), tryDescribing},
 	{RoleAdmin, true, prepareTopic(0), tryDescribing},
 	{RoleAdmin, false, prepareUse(2), tryChanging},
 	{RoleAdmin, true, prepareUse(0), tryChanging},
+	{RoleAdmin, false, prepareUse(2), tryLetters},
+	{RoleAdmin, true, prepareUse(0), tryLetters},
 }
 
-// prepareUse is prepareTopic with a second group, which has no members, and with the state of a
-// producer. For a plain topic, the server also evicts keys that have an expiry.
+// prepareUse is prepareTopic with a second group, which has no members, with the state of a
+// producer and with a message ID. For a plain topic, the server also evicts keys that have an
+// expiry.
 func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 	return func(t *testing.T, l scripttest.Limited) {
 		t.Helper()
@@ -57,6 +62,10 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 			require.NoError(t, g.Err)
 			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
 			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
+			require.NoError(t, l.Admin.ZAdd(ctx, keys.IDs(split.Key), redis.Z{Score: 1, Member: "id"}).Err())
+			require.NoError(t, l.Admin.HSet(ctx, keys.Replayed(split.Key), "5-0", "1").Err())
+			letter := broker.Letter{Origin: broker.Origin{Topic: "orders", Offset: "5-0", Group: "billing"}}.Encode()
+			require.NoError(t, l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: letter}).Err())
 		}
 		prepareSharers(t, l, topic)
 		if partitions == 0 {
@@ -65,7 +74,8 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 	}
 }
 
-// prepareSharers creates a share group without members.
+// prepareSharers creates a share group without members, in which an entry of each partition is
+// pending.
 func prepareSharers(t *testing.T, l scripttest.Limited, topic broker.Topic) {
 	t.Helper()
 	ctx := t.Context()
@@ -75,7 +85,10 @@ func prepareSharers(t *testing.T, l scripttest.Limited, topic broker.Topic) {
 	require.NoError(t, group.Leave(ctx, "m"))
 	shares := broker.NewShares(l.Admin, l.Admin, broker.SharesOptions{Topic: "orders", Group: "sharers"})
 	for _, split := range topic.Splits() {
-		require.NoError(t, shares.Open(ctx, []splits.ShareOpen{{Split: split}})[0].Err)
+		require.NoError(t, shares.Open(ctx, []splits.ShareOpen{{Split: split, Start: splits.Earliest()}})[0].Err)
+		require.NoError(t, l.Admin.XReadGroup(ctx, &redis.XReadGroupArgs{
+			Group: "sharers", Consumer: keys.Consumer("orders", "m"), Streams: []string{split.Key, ">"}, Block: -1,
+		}).Err())
 	}
 }
 
@@ -107,7 +120,7 @@ func prepareTopic(partitions int) func(t *testing.T, l scripttest.Limited) {
 			)
 			require.NoError(
 				t,
-				l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+				l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, ID: "5-0", Values: []string{"body", "x"}}).Err(),
 			)
 		}
 	}
@@ -130,19 +143,44 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 	}
 }
 
+func tryLettering(ctx context.Context, client *redis.Client) (string, error) {
+	err := CheckLetters(ctx, client, "orders")
+	return MissingOptionalForLetters(ctx, client, "orders"), err
+}
+
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 6)
+	errs := make([]error, 8)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
 	keep := QueryEviction(ctx, client).ExpiringKeys
+	_, errs[6] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "billing", Offset: "5-0", KeepUnused: keep})
+	_, errs[7] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "sharers", Offset: "5-0"})
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
 	_, errs[4] = a.DeleteGroup(ctx, "orders", "sharers", false)
 	_, errs[5] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
+}
+
+// tryLetters replays and deletes the dead letters of the topic.
+func tryLetters(ctx context.Context, client *redis.Client) (string, error) {
+	a := admin.New(client)
+	scan, err := a.Letters(ctx, admin.LetterQuery{Topic: "orders", Partition: -1, OriginPartition: -1})
+	for err == nil {
+		var page []admin.DeadLetter
+		var done bool
+		if page, done, err = scan.Next(ctx); done {
+			break
+		}
+		replay := a.NewLetterReplay()
+		replayed := replay.Replay(ctx, page)
+		_, purged := a.PurgeLetters(ctx, page)
+		err = firstError([]error{err, replay.Err, replayed, purged})
+	}
+	return "", NameDenied(ctx, client, err)
 }
 
 func tryCreating(ctx context.Context, client *redis.Client) (string, error) {

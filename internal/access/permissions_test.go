@@ -71,7 +71,7 @@ func TestListedPermissionsMatchTheScripts(t *testing.T) {
 		assert.True(
 			t,
 			used(sendersFor[RoleReader]) || used(sendersFor[RoleSharer]) || used(sendersFor[RoleWriter]) ||
-				used(sendersFor[RoleAdmin]),
+				used(sendersFor[RoleLetters]) || used(sendersFor[RoleAdmin]),
 			r.by,
 		)
 	}
@@ -159,7 +159,7 @@ func outcomesOf(t *testing.T, l scripttest.Limited, role Role) []outcome {
 func TestEveryMissingPermissionIsNamed(t *testing.T) {
 	l := scripttest.StartLimited(t)
 	outcomes := map[Role][]outcome{}
-	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleAdmin} {
+	for _, role := range []Role{RoleReader, RoleSharer, RoleWriter, RoleLetters, RoleAdmin} {
 		outcomes[role] = outcomesOf(t, l, role)
 		for _, o := range outcomes[role] {
 			what := string(role) + " without " + o.rule

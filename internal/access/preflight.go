@@ -113,7 +113,12 @@ func CheckWriter(ctx context.Context, client redis.UniversalClient, topic string
 	for _, split := range described.Splits() {
 		checks = append(checks, appendCheck(client, described, split))
 	}
-	errs := runChecks(ctx, client, checks)
+	return firstUnavailable(runChecks(ctx, client, checks))
+}
+
+// firstUnavailable returns the first error that a retry would get again, or an error if none of the
+// checks passed.
+func firstUnavailable(errs []error) error {
 	if err := firstPermanent(errs); err != nil {
 		return err
 	}
@@ -149,6 +154,29 @@ func appendCheck(client redis.UniversalClient, topic broker.Topic, split splits.
 	if topic.Plain() {
 		check.keys = append(check.keys, checkedKey{keys.Metadata(topic.Name), keys.KindMetadata})
 	}
+	return check
+}
+
+// CheckLetters is CheckReader for writing dead letters to a topic. On a cluster, at least one node
+// with partitions must be available.
+func CheckLetters(ctx context.Context, client redis.UniversalClient, topic string) error {
+	described, err := checkTopic(ctx, client, topic)
+	if err != nil {
+		return err
+	}
+	var checks []slotCheck
+	for _, split := range described.Splits() {
+		checks = append(checks, letterCheck(client, described, split))
+	}
+	return firstUnavailable(runChecks(ctx, client, checks))
+}
+
+// letterCheck is appendCheck for dead letters.
+func letterCheck(client redis.UniversalClient, topic broker.Topic, split splits.Split) slotCheck {
+	check := appendCheck(client, topic, split)
+	check.keys[1] = checkedKey{keys.IDs(split.Key), keys.KindIDs}
+	check.permissions = requiredOf(client, onLetter...)
+	check.noopWrites = check.noopWrites[:1] // for the other one the check needs XLEN
 	return check
 }
 

@@ -45,6 +45,8 @@ var typesOf = map[keys.Kind]string{
 	keys.KindLease:    "hash",
 	keys.KindShare:    "hash",
 	keys.KindProducer: "string",
+	keys.KindIDs:      "zset",
+	keys.KindReplayed: "hash",
 }
 
 // command is a Redis command in which the int n stands for the n-th key of a check, from 1.

@@ -27,7 +27,7 @@ func requireCause(t *testing.T, l *broker.Leases, lease splits.Lease, cause erro
 	t.Helper()
 	for _, err := range answersOf(t, l, lease) {
 		require.ErrorIs(t, err, splits.ErrFenced)
-		for _, other := range []error{splits.ErrMoved, splits.ErrDeleted} {
+		for _, other := range []error{splits.ErrMoved, splits.ErrSkipped, splits.ErrDeleted} {
 			assert.Equal(t, errors.Is(cause, other), errors.Is(err, other), "%v", err)
 		}
 	}

@@ -47,6 +47,30 @@ var callers = []scripttest.Caller{
 		},
 	},
 	{
+		Script: markLettersScript,
+		Words:  []string{"OK"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return New(c).mark(ctx, []DeadLetter{{Split: testSplit}})
+		},
+	},
+	{
+		Script: purgeLettersScript,
+		Words:  []string{"OK"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			_, err := New(c).PurgeLetters(ctx, []DeadLetter{{Split: testSplit}})
+			return err
+		},
+	},
+	{
+		Script: skipScript,
+		Words:  []string{"OK", "CHANGED"},
+		Call: func(ctx context.Context, c *redis.Client) error {
+			value, err := skipScript.Run(ctx, c, []string{"s", "l"})
+			_, err = decodeSkip(skipScript, value, err)
+			return err
+		},
+	},
+	{
 		Script: seekScript,
 		Words:  leaseWords,
 		Call: func(ctx context.Context, c *redis.Client) error {
@@ -61,10 +85,11 @@ var callers = []scripttest.Caller{
 // its whole reply.
 func TestErrorsOfInvalidNumbersNameTheAdminScript(t *testing.T) {
 	scripttest.RequireQuotedReplies(t, callers, map[*script.Script][]string{
-		growTopicScript:   {"GROWN x"},
-		deleteLeaseScript: {"HELD other x"},
-		adoptScript:       {"OK x", "OK 5-1 x", "OK 5-1 5 x", "OK 5-1 5 3 x"},
-		seekScript:        {"OK _ x", "OK 5-1 5-3 x", "HELD other x"},
+		growTopicScript:    {"GROWN x"},
+		deleteLeaseScript:  {"HELD other x"},
+		adoptScript:        {"OK x", "OK 5-1 x", "OK 5-1 5 x", "OK 5-1 5 3 x"},
+		purgeLettersScript: {"OK", "OK x"},
+		seekScript:         {"OK _ x", "OK 5-1 5-3 x", "HELD other x"},
 	})
 }
 

@@ -17,6 +17,12 @@ var (
 
 	seekScript = script.New("seek", broker.MirrorPart, broker.PositionPart, broker.MovedPart, source("seek"))
 
+	skipScript      = script.New("skip", broker.MirrorPart, broker.MovedPart, source("skip"))
+	skipShareScript = script.New("skip_share", source("skip_share"))
+
+	markLettersScript  = script.New("mark_letters", source("mark_letters"))
+	purgeLettersScript = script.New("purge_letters", source("purge_letters"))
+
 	adoptScript = script.New(
 		"adopt", broker.MirrorPart, broker.AdoptablePart, broker.PositionPart, source("adopt"))
 

@@ -35,6 +35,9 @@ type Target struct {
 // it.
 type Record struct {
 	Fields []string
+	// ID is the message ID. A store with a window for IDs does not write a record whose ID the
+	// partition got within the window. A record without an ID is always written.
+	ID string
 }
 
 // Size returns the number of bytes of the record's names and values.
@@ -114,6 +117,9 @@ type Result struct {
 	Status Status
 	// Count is the number of written records if Status is Partial.
 	Count int
+	// Known is the number of records that were not written because their message IDs are known, if
+	// Status is Written.
+	Known int
 	// Epoch is the epoch of this producer that the store knows if Status is Stale, or 0 if it is
 	// not known.
 	Epoch uint64

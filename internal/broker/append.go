@@ -38,6 +38,9 @@ type AppendOptions struct {
 	// MaxAge limits the age of entries: each append removes the entries of its partition that are
 	// older, approximately, by the server's clock. 0 disables this trimming.
 	MaxAge time.Duration
+	// IDWindow is how long a partition knows the message IDs that were written to it: a record with
+	// a known ID is not written. 0 ignores message IDs.
+	IDWindow time.Duration
 	// TrimFailed, if set, is called when an append wrote its records but failed to trim the
 	// partition afterwards. TrimFailed must not block.
 	TrimFailed func(t appender.Target, err error)
@@ -50,7 +53,8 @@ type Appends struct {
 	o      AppendOptions
 	// resends is true if the client automatically retries requests. The error of the last attempt
 	// then proves nothing about the earlier attempts.
-	resends bool
+	resends   bool
+	maxFields int // of an entry
 }
 
 var _ appender.Store = (*Appends)(nil)
@@ -61,7 +65,7 @@ func NewAppends(client redis.UniversalClient, o AppendOptions) *Appends {
 	if o.ProducerTTL <= 0 {
 		o.ProducerTTL = producerTTL
 	}
-	return &Appends{client: client, o: o, resends: resends(client)}
+	return &Appends{client: client, o: o, resends: resends(client), maxFields: MaxFields}
 }
 
 // resends reports whether the client automatically retries a pipeline of scripts. A cluster client
@@ -84,7 +88,7 @@ func (a *Appends) Append(ctx context.Context, round []appender.Request) []append
 	calls := make([]script.Call, 0, len(round))
 	sent := make([]int, 0, len(round))
 	for i, part := range round {
-		if err := checkAppend(ctx, part); err != nil {
+		if err := a.checkAppend(ctx, part); err != nil {
 			results[i] = appender.Result{
 				Status: unsentStatus(err),
 				Err:    fmt.Errorf("appending to %s: %w", part.Target.Key, err),
@@ -128,7 +132,7 @@ func (a *Appends) Forget(ctx context.Context, producer string, names []string) e
 }
 
 // checkAppend returns an error if the append must not be sent.
-func checkAppend(ctx context.Context, part appender.Request) error {
+func (a *Appends) checkAppend(ctx context.Context, part appender.Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -139,9 +143,9 @@ func checkAppend(ctx context.Context, part appender.Request) error {
 		switch n := len(record.Fields); {
 		case n == 0 || n%2 != 0:
 			return fmt.Errorf("a record has %d names and values: an entry needs pairs of them, and at least one", n)
-		case n > 2*MaxFields:
+		case n > 2*a.maxFields:
 			return fmt.Errorf("a record has %d fields, the most is %d: leave metadata out by `metadata`, "+
-				"or write the body as one field by `body_key`", n/2, MaxFields)
+				"or write the body as one field by `body_key`", n/2, a.maxFields)
 		}
 	}
 	return nil
@@ -156,9 +160,9 @@ func unsentStatus(err error) appender.Status {
 
 // call builds the arguments that append.lua expects.
 func (a *Appends) call(part appender.Request) script.Call {
-	values := 6
+	values := 7
 	for _, record := range part.Records {
-		values += 2 + len(record.Fields)
+		values += 3 + len(record.Fields)
 	}
 	names, epoch := []string{part.Target.Key}, ""
 	if part.Producer != "" {
@@ -168,6 +172,9 @@ func (a *Appends) call(part appender.Request) script.Call {
 	if part.Target.Plain {
 		names = append(names, keys.Metadata(part.Target.Topic))
 	}
+	if a.o.IDWindow > 0 {
+		names = append(names, keys.IDs(part.Target.Key))
+	}
 	c := appendScript.Begin(names, values)
 	c.Add(epoch)
 	c.Add(part.Seq)
@@ -175,11 +182,15 @@ func (a *Appends) call(part appender.Request) script.Call {
 	c.Add(max(a.o.MaxLength, 0))
 	c.Add(max(a.o.MaxAge, 0).Milliseconds())
 	c.Add(len(part.Records))
+	c.Add(max(a.o.IDWindow, 0).Milliseconds())
 	for rest := part.Records; len(rest) > 0; {
 		run := runLength(rest)
 		c.Add(run)
 		c.Add(len(rest[0].Fields))
 		for _, record := range rest[:run] {
+			if a.o.IDWindow > 0 {
+				c.Add(record.ID)
+			}
 			for i := range record.Fields {
 				c.Add(&record.Fields[i]) // a pointer becomes an interface without an allocation, unlike a string
 			}

@@ -43,7 +43,11 @@ func (a *Appends) replied(target appender.Target, value any) appender.Result {
 				fmt.Errorf("trimming %s by XTRIM: %w", target.Key, rediserr.Explain(rediserr.Error(text))),
 			)
 		}
-		return appender.Result{Status: appender.Written, Stored: numberOf(reply.Word(2))}
+		known, err := reply.Number(3)
+		if err != nil {
+			return appender.Result{Status: appender.Unknown, Err: script.Unreadable(appendScript, value, err)}
+		}
+		return appender.Result{Status: appender.Written, Stored: numberOf(reply.Word(2)), Known: int(known)}
 	case "DUP":
 		return appender.Result{Status: appender.Duplicate}
 	case "STALE":

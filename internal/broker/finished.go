@@ -11,13 +11,13 @@ import (
 // maxFinishedBytes bounds the text of the finished ranges in a lease.
 const maxFinishedBytes = 16 << 10
 
-// encodeFinished returns finished ranges as the text of the lease's field "done", without the
+// EncodeFinished returns finished ranges as the text of the lease's field "done", without the
 // farthest ranges if the text would be longer than maxFinishedBytes.
 //
 //	ranges = range *("," range)
 //	range  = offset [":" offset]   the first and the last entry, if they differ
 //	offset = millis "-" seq        in base 36; millis is the difference from the offset before
-func encodeFinished(ranges []splits.Range) string {
+func EncodeFinished(ranges []splits.Range) string {
 	var text []byte
 	var before uint64
 	offset := func(o splits.Offset) {
@@ -43,9 +43,9 @@ func encodeFinished(ranges []splits.Range) string {
 	return string(text)
 }
 
-// decodeFinished reads what encodeFinished returned. Ranges that do not ascend are an error: they
+// DecodeFinished reads what EncodeFinished returned. Ranges that do not ascend are an error: they
 // could hide entries that were never processed.
-func decodeFinished(text string) ([]splits.Range, error) {
+func DecodeFinished(text string) ([]splits.Range, error) {
 	if text == "" {
 		return nil, nil
 	}

@@ -19,12 +19,12 @@ func TestFinishedRangesSurviveTheirText(t *testing.T) {
 			Last:  splits.Offset{Millis: math.MaxUint64, Seq: math.MaxUint64},
 		},
 	}
-	text := encodeFinished(ranges)
+	text := EncodeFinished(ranges)
 	assert.Equal(t, "0-1,mjuohs00-0:0-14,1-3:3w5e0eibgaose-3w5e11264sgsf", text)
-	decoded, err := decodeFinished(text)
+	decoded, err := DecodeFinished(text)
 	require.NoError(t, err)
 	assert.Equal(t, ranges, decoded)
-	none, err := decodeFinished(encodeFinished(nil))
+	none, err := DecodeFinished(EncodeFinished(nil))
 	require.NoError(t, err)
 	assert.Empty(t, none)
 }
@@ -35,9 +35,9 @@ func TestFarthestFinishedRangesAreLeftOut(t *testing.T) {
 		at := splits.Offset{Millis: 1767225600000 + 2*i, Seq: i}
 		ranges = append(ranges, splits.Range{First: at, Last: at})
 	}
-	text := encodeFinished(ranges)
+	text := EncodeFinished(ranges)
 	assert.LessOrEqual(t, len(text), maxFinishedBytes)
-	decoded, err := decodeFinished(text)
+	decoded, err := DecodeFinished(text)
 	require.NoError(t, err)
 	assert.Greater(t, len(decoded), 2000)
 	assert.Equal(t, ranges[:len(decoded)], decoded)
@@ -47,7 +47,7 @@ func TestDamagedFinishedRangesAreRejected(t *testing.T) {
 	for _, text := range []string{
 		",", "1-0,", "x", "5", "5-", "-5", "5-1:0-0", "5-1:0-1", "5-1,0-1", "5-1,0-0", "1-0 ", "3w5e11264sgsf-0,1-0",
 	} {
-		_, err := decodeFinished(text)
+		_, err := DecodeFinished(text)
 		assert.ErrorContains(t, err, "finished ranges of the lease", text)
 	}
 }
@@ -56,7 +56,7 @@ func FuzzFinishedRanges(f *testing.F) {
 	f.Add("0-1,mjuk8g00-0:0-14")
 	f.Add("5-1,0-0")
 	f.Fuzz(func(t *testing.T, text string) {
-		ranges, err := decodeFinished(text)
+		ranges, err := DecodeFinished(text)
 		if err != nil {
 			return
 		}
@@ -66,7 +66,7 @@ func FuzzFinishedRanges(f *testing.F) {
 			require.False(t, r.Last.Before(r.First))
 			before = r.Last
 		}
-		again, err := decodeFinished(encodeFinished(ranges))
+		again, err := DecodeFinished(EncodeFinished(ranges))
 		require.NoError(t, err)
 		require.Equal(t, ranges[:len(again)], again)
 	})

@@ -110,7 +110,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 			c.Position.Offset.String(),
 			c.Position.EntriesRead,
 			c.Accounted,
-			encodeFinished(c.Finished),
+			EncodeFinished(c.Finished),
 		)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })

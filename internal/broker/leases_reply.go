@@ -37,12 +37,14 @@ func DecodeLease(s *script.Script, reply script.Result) (script.Reply, error) {
 	return nil, script.Unexpected(s, reply.Value)
 }
 
-// fence returns the error of a request whose lease has ended. moved is "seek" or "delete" if an
-// operator ended the lease with this operation.
+// fence returns the error of a request whose lease has ended. moved is "seek", "skip" or "delete" if
+// an operator ended the lease with this operation.
 func fence(moved string) error {
 	switch moved {
 	case "seek":
 		return splits.ErrMoved
+	case "skip":
+		return splits.ErrSkipped
 	case "delete":
 		return splits.ErrDeleted
 	}
@@ -72,7 +74,7 @@ func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 // finished decodes the finished ranges of a lease. It ignores damaged ranges, since without them
 // messages are only delivered again.
 func (l *Leases) finished(split splits.Split, text string) []splits.Range {
-	ranges, err := decodeFinished(text)
+	ranges, err := DecodeFinished(text)
 	if err != nil {
 		l.warn(split, fmt.Sprintf("the lease %s is damaged: %v. Messages that were processed before may be "+
 			"delivered again", l.key(split), err))

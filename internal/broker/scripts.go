@@ -51,5 +51,5 @@ var (
 	shareTakeScript    = script.New("share_take", source("share_take"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
 
-	appendScript = script.New("append", source("append"))
+	appendScript = script.New("append", source("ids"), source("append"))
 )

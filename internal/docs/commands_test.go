@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -64,7 +65,8 @@ func TestCommandsOfPagesRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"topic create", "topic grow", "topic list", "topic describe", "topic delete",
-		"group list", "group describe", "group seek", "group delete",
+		"group list", "group describe", "group seek", "group skip", "group delete",
+		"deadletter list", "deadletter show", "deadletter replay", "deadletter purge",
 		"check my-config.yaml", "acl reader", "run config/examples/produce.yaml", "run config/examples/consume.yaml",
 	} {
 		assert.True(t, ran[want], "no page shows rafka %s", want)
@@ -90,6 +92,10 @@ func runCommands(t *testing.T, commands [][]string) {
 				_, err := group.Beat(t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
 				require.NoError(t, err)
 			}
+		case "deadletter list":
+			writeLetter(t, server.Client(t), args[2])
+		case "group skip":
+			readFirst(t, server.Client(t))
 		case "group delete":
 			require.NoError(t, group.Leave(t.Context(), "rafka/host/1"))
 		case "topic delete":
@@ -114,6 +120,33 @@ func runCommands(t *testing.T, commands [][]string) {
 			require.Eventually(t, succeeds, proctest.Timeout, proctest.Poll, args)
 		}
 	}
+}
+
+// writeLetter writes a dead letter of topic orders, which exists then.
+func writeLetter(t *testing.T, client *redis.Client, topic string) {
+	t.Helper()
+	id := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "x"}}).Val()
+	require.NoError(t, broker.NewLetters(client, topic).Write(t.Context(), broker.Letter{
+		Fields: []string{"body", "x"}, Origin: broker.Origin{Topic: "orders", Offset: id, Group: "billing", Error: "HTTP 422"},
+	}))
+}
+
+// readFirst adds an entry to partition 0 of topic orders, and makes group billing read it.
+func readFirst(t *testing.T, client *redis.Client) {
+	t.Helper()
+	topic, err := broker.NewTopics(client).Describe(t.Context(), "orders")
+	require.NoError(t, err)
+	split := topic.Split(0)
+	require.NoError(
+		t,
+		client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "x"}}).Err(),
+	)
+	_, err = broker.NewGroup(client, "orders", "billing").Beat(
+		t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
+	require.NoError(t, err)
+	leases := broker.NewLeases(client, broker.LeasesOptions{Topic: "orders", Group: "billing"})
+	claim := splits.Claim{Split: split, Start: splits.Earliest()}
+	require.NoError(t, leases.Claim(t.Context(), "rafka/host/1", time.Millisecond, []splits.Claim{claim})[0].Err)
 }
 
 func TestCommandsNamedInPagesExist(t *testing.T) {
@@ -151,7 +184,7 @@ func TestCommandsNamedInPagesExist(t *testing.T) {
 func commandExists(t *testing.T, words []string) {
 	t.Helper()
 	path := words[:1]
-	if slices.Contains([]string{"topic", "group", "acl"}, words[0]) {
+	if slices.Contains([]string{"topic", "group", "deadletter", "acl"}, words[0]) {
 		path = words[:min(2, len(words))]
 	}
 	p := start(t, nil, append(slices.Clone(path), "--help")...)

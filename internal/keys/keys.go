@@ -21,9 +21,11 @@ import (
 //	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
 //	rafka:tagged(P):share:G      hash    generation and low-water mark of a share group on one split
 //	rafka:tagged(P):producer:PID string  sequence number of one producer
+//	rafka:tagged(P):ids          zset    message IDs that were written to one partition, by time
+//	rafka:tagged(P):replayed     hash    dead letters of one partition that were replayed -> time in ms
 //
 // No two names collide: Tagged is injective on valid names, the last part (G, PID) has no colon and is
-// never "topic", and a valid stream_name is never one of rafka's own keys.
+// never "topic", "ids" or "replayed", and a valid stream_name is never one of rafka's own keys.
 
 // Prefix begins every key and channel that is not a stream.
 const Prefix = "rafka:"
@@ -85,6 +87,16 @@ func Producer(partition, producer string) string {
 	return Prefix + Tagged(partition) + ":producer:" + escape(producer)
 }
 
+// IDs returns the key of the message IDs that were written to one partition, a sorted set. The
+// partition is given by the key of its stream.
+func IDs(partition string) string { return Prefix + Tagged(partition) + ":" + string(KindIDs) }
+
+// Replayed returns the key of the marks of the dead letters of one partition that were replayed, a
+// hash. The partition is given by the key of its stream.
+func Replayed(partition string) string {
+	return Prefix + Tagged(partition) + ":" + string(KindReplayed)
+}
+
 // GroupChannel returns the channel of the hints to a group. Channels have no slot.
 func GroupChannel(topic, group string) string {
 	return Prefix + Tagged(topic) + ":wake:" + escape(group)
@@ -124,6 +136,9 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 	if last < 0 || rest[last+1:] == "topic" { // metadata; the topic can have the name of a kind
 		return "", "", false
 	}
+	if kind = rest[last+1:]; slices.Contains(nameless, kind) {
+		return rest[:last], kind, true
+	}
 	rest = rest[:last]
 	if last = strings.LastIndexByte(rest, ':'); last < 0 {
 		return "", "", false
@@ -134,6 +149,9 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 
 // ownedKinds are the kinds that ParseOwned knows.
 var ownedKinds = []string{"plan", "members", "lease", "share", "producer"}
+
+// nameless are the kinds of which a partition has one key. Their keys end in the kind.
+var nameless = []string{string(KindIDs), string(KindReplayed)}
 
 // ParsePartition returns the topic and the number of the partition whose key has this form.
 func ParsePartition(key string) (topic string, i int, ok bool) {
@@ -158,6 +176,8 @@ const (
 	KindLease    Kind = "lease"
 	KindShare    Kind = "share"
 	KindProducer Kind = "producer"
+	KindIDs      Kind = "ids"
+	KindReplayed Kind = "replayed"
 	// KindEvery stands for all keys of a script.
 	KindEvery        Kind = "every"
 	KindGroupChannel Kind = "group-hints"
@@ -172,6 +192,9 @@ func KindOf(key string) Kind {
 	parts := strings.Split(key, ":")
 	if parts[len(parts)-1] == "topic" {
 		return KindMetadata
+	}
+	if last := parts[len(parts)-1]; slices.Contains(nameless, last) {
+		return Kind(last)
 	}
 	return Kind(parts[len(parts)-2])
 }
@@ -226,12 +249,12 @@ func untagged(name string) string {
 var groupEscaper = strings.NewReplacer("%", "%25", ":", "%3A", "{", "%7B", "}", "%7D")
 
 // escape returns the form of a group's name in keys: without colons, which separate the parts of a
-// key, and without braces, which would make a hash tag. The name "topic" is escaped too, because
-// the key of its plan could be the key of metadata. Different names have different forms.
-// url.PathUnescape undoes escape.
+// key, and without braces, which would make a hash tag. The last parts of keys without a name, such
+// as "topic", are escaped too, because the key of a plan could be the key of metadata. Different
+// names have different forms. url.PathUnescape undoes escape.
 func escape(group string) string {
-	if group == "topic" {
-		return "%74opic"
+	if group == "topic" || slices.Contains(nameless, group) {
+		return fmt.Sprintf("%%%x", group[0]) + group[1:]
 	}
 	return groupEscaper.Replace(group)
 }

@@ -33,7 +33,7 @@ func FuzzNoTwoPartitionsMeet(f *testing.F) {
 		require.EqualValues(t, i, n)
 		for key, kind := range map[string]string{
 			Lease(one, name1): "lease", Producer(one, name1): "producer",
-			Plan(topic1, name1): "plan", Members(topic1, name1): "members",
+			Plan(topic1, name1): "plan", Members(topic1, name1): "members", IDs(one): "ids", Replayed(one): "replayed",
 		} {
 			owner, found, ok := ParseOwned(key)
 			require.True(t, ok, key)
@@ -71,7 +71,7 @@ func FuzzAnyKeyIsTakenApart(f *testing.F) {
 			require.Equal(t, key, Partition(topic, i))
 		}
 		if _, kind, ok := ParseOwned(key); ok {
-			require.Contains(t, ownedKinds, kind)
+			require.Contains(t, slices.Concat(ownedKinds, nameless), kind)
 		}
 	})
 }

@@ -29,6 +29,11 @@ func TestKeysHaveTheDocumentedLayout(t *testing.T) {
 		GroupChannel("{eu}:orders", "a:b"): "rafka:{eu}:orders:wake:a%3Ab",
 		Members("{eu}:orders", "topic"):    "rafka:{eu}:orders:members:%74opic",
 		Producer("{eu}:orders:3", "a:b"):   "rafka:{eu}:orders:3:producer:a%3Ab",
+		IDs("orders:3"):                    "rafka:{orders:3}:ids",
+		IDs("{eu}:orders:3"):               "rafka:{eu}:orders:3:ids",
+		Replayed("orders:3"):               "rafka:{orders:3}:replayed",
+		Lease("orders", "replayed"):        "rafka:{orders}:lease:%72eplayed",
+		Lease("{eu}:orders:3", "ids"):      "rafka:{eu}:orders:3:lease:%69ds",
 	} {
 		assert.Equal(t, want, got)
 	}
@@ -40,7 +45,9 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		assert.Equal(t, hashTag(topic), hashTag(Plan(topic, "g")), topic)
 		assert.Equal(t, hashTag(topic), hashTag(Members(topic, "g")), topic)
 		for _, partition := range []string{topic, Partition(topic, 3)} {
-			for _, key := range []string{Lease(partition, "g"), Producer(partition, "p")} {
+			for _, key := range []string{
+				Lease(partition, "g"), Producer(partition, "p"), IDs(partition), Replayed(partition),
+			} {
 				assert.Equal(t, hashTag(partition), hashTag(key), topic)
 			}
 		}
@@ -70,6 +77,8 @@ func ownKeys(topic, group string) map[string]string {
 		keys[stream] = "stream " + stream
 		keys[Lease(stream, group)] = "lease of " + stream + " and " + group
 		keys[Producer(stream, group)] = "producer of " + stream + " and " + group
+		keys[IDs(stream)] = "IDs of " + stream
+		keys[Replayed(stream)] = "marks of " + stream
 	}
 	return keys
 }
@@ -77,7 +86,7 @@ func ownKeys(topic, group string) map[string]string {
 func assertKeysApart(t *testing.T, topic1, group1, topic2, group2 string) {
 	t.Helper()
 	first := ownKeys(topic1, group1)
-	assert.Len(t, first, 12, "the keys of one topic and group")
+	assert.Len(t, first, 18, "the keys of one topic and group")
 	for key, holds := range ownKeys(topic2, group2) {
 		if other, ok := first[key]; ok {
 			assert.Equal(t, other, holds, "both are at the key %q", key)
@@ -111,7 +120,22 @@ var trickyTopics = []string{
 	"T",
 }
 
-var trickyGroups = []string{"g", "topic", "%74opic", "a", "b", "g:topic", "{t}", "%", "%25", "plan", "a:b", "a%3Ab"}
+var trickyGroups = []string{
+	"g",
+	"ids",
+	"replayed",
+	"topic",
+	"%74opic",
+	"a",
+	"b",
+	"g:topic",
+	"{t}",
+	"%",
+	"%25",
+	"plan",
+	"a:b",
+	"a%3Ab",
+}
 
 func TestNoTwoKeysMeet(t *testing.T) {
 	for _, topic1 := range trickyTopics {

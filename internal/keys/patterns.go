@@ -47,6 +47,18 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 			patterns = append(patterns, Producer(partition, "*"))
 		}
 		return patterns
+	case KindIDs:
+		patterns := []string{IDs(topic)}
+		for _, partition := range each {
+			patterns = append(patterns, IDs(partition))
+		}
+		return patterns
+	case KindReplayed:
+		patterns := []string{Replayed(topic)}
+		for _, partition := range each {
+			patterns = append(patterns, Replayed(partition))
+		}
+		return patterns
 	case KindGroupChannel:
 		return []string{GroupChannel(topic, group)}
 	case KindTopicChannel:

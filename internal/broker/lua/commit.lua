@@ -15,7 +15,7 @@
 --          8 accounted, or -1: the same as read
 --          9 the ranges behind the offset of which all entries are finished
 -- Replies  OK mirror (ours, shared, foreign, or empty: none or not checked)
---          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
+--          FENCED owner epoch (the stored ones) moved (seek, skip, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]

@@ -13,7 +13,7 @@
 --          7 read
 --          8 accounted, or -1: the same as read
 -- Replies  OK mirror (ours, shared, foreign, or empty: none)
---          FENCED owner epoch (the stored ones) moved (seek, delete, or empty: not by an operator)
+--          FENCED owner epoch (the stored ones) moved (seek, skip, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
 
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]

@@ -46,12 +46,13 @@ var (
 
 // These suites have no random schedules.
 var (
-	lanes = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished)"}
-	admin = &suite{name: "admin", folder: "internal/admin", run: "^TestSeek"}
+	lanes   = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished|EntriesThatArePassedOver)"}
+	admin   = &suite{name: "admin", folder: "internal/admin", run: "^Test(Seek|Skip|Replay)"}
+	letters = &suite{name: "letters", folder: "internal/broker", run: "^Test(Letter|KnownMessageID|MessageID)"}
 )
 
 // suites are the suites that a mutant can name.
-var suites = []*suite{simulation, conformance, pipelines, lanes, admin}
+var suites = []*suite{simulation, conformance, pipelines, lanes, admin, letters}
 
 const (
 	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed
