@@ -82,7 +82,8 @@ var otherNames = []string{
 	"pool_size", "min_idle_conns", // options of a URL
 	"round_robin",             // a partitioner
 	"group_by", "http_client", // a processor and an output
-	"parse_url", // a Bloblang method
+	"parse_url",                                                    // a Bloblang method
+	"fan_out", "fan_out_fail_fast", "fan_out_sequential_fail_fast", // patterns of a broker
 }
 
 // A remedy that does not work is worse than none: the operator tries it while the pipeline stands
