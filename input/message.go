@@ -12,7 +12,7 @@ import (
 )
 
 // The metadata that every message carries. Fields of an entry whose names begin with the prefix are
-// not copied into the metadata.
+// not copied into the metadata, except the origin of a dead letter.
 const (
 	metaPrefix     = "rafka_"
 	metaTopic      = metaPrefix + "topic"
@@ -95,7 +95,7 @@ func (shared batchMetadata) message(e splits.Entry, bodyKey string) *service.Mes
 	decoded := broker.Decode(e.Fields, bodyKey)
 	m := traced(service.NewMessage([]byte(decoded.Body)), decoded.Metadata)
 	for _, f := range decoded.Metadata {
-		if !strings.HasPrefix(f.Name, metaPrefix) {
+		if !strings.HasPrefix(f.Name, metaPrefix) || broker.IsOrigin(f.Name) {
 			m.MetaSetMut(f.Name, f.Value)
 		}
 	}

@@ -53,6 +53,11 @@ func TestMessagesOfEntries(t *testing.T) {
 		body    string
 		more    map[string]any
 	}{
+		"a dead letter": {
+			[]string{"body", "hello", "rafka_origin_topic", "returns", "rafka_replay_group", "g", "rafka_topic", "forged"},
+			"body", "hello",
+			map[string]any{"rafka_origin_topic": "returns"},
+		},
 		"our own": {
 			[]string{"body", "hello", "rafka_key", "ann", "colour", "red"},
 			"body", "hello",
@@ -81,7 +86,12 @@ func TestMessagesOfEntries(t *testing.T) {
 			"body", "hello",
 			map[string]any{"traceparent": "00-1-2-01"},
 		},
-		"foreign":           {[]string{"sensor", "7", "temp", "21.5"}, "body", `{"sensor":"7","temp":"21.5"}`, nil},
+		"foreign": {[]string{"sensor", "7", "temp", "21.5"}, "body", `{"sensor":"7","temp":"21.5"}`, nil},
+		"foreign, replayed": {
+			[]string{"sensor", "7", "rafka_origin_topic", "returns", "rafka_replay_group", "g"},
+			"body", `{"sensor":"7"}`,
+			map[string]any{"rafka_origin_topic": "returns"},
+		},
 		"foreign, repeated": {[]string{"t", "1", "t", "2"}, "body", `{"t":["1","2"]}`, nil},
 		"foreign with a key": {
 			[]string{"sensor", "7", "rafka_key", "ann", "traceparent", "00"},

@@ -123,6 +123,8 @@ more, is not ready, and says why.
 A share group with the name of an existing Redis consumer group continues where that one stands. What
 consumers of other programs have pending there stays theirs: it is not taken over.
 
+Messages that ~rafka deadletter replay~ wrote back for another group are passed over.
+
 ### Metadata
 
 - ~rafka_topic~, ~rafka_partition~, ~rafka_offset~: where the message is stored
@@ -130,6 +132,7 @@ consumers of other programs have pending there stays theirs: it is not taken ove
 - ~rafka_timestamp_ms~: when it was written, by the clock of Redis
 - ~rafka_lag~: the number of messages of the partition that were not yet processed, as last sampled
 - ~rafka_delivery_count~: how often this input has handed it out, including this time
+- ~rafka_origin_topic~, ~rafka_origin_error~ and others: of a dead letter, where it comes from
 
 and all other fields of the entry, except fields with these names. If an entry has trace context in
 the fields ~traceparent~ and ~tracestate~ (W3C Trace Context), it becomes the parent of the spans of

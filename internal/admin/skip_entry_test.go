@@ -11,6 +11,7 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -225,4 +226,17 @@ func TestSkipOfAPendingEntryOfAShareGroup(t *testing.T) {
 		assert.EqualValues(t, 2, s.Client.XPending(t.Context(), testSplit.Key, "billing").Val().Count,
 			"it was seen in another generation")
 	})
+}
+
+func TestSkipOnACluster(t *testing.T) {
+	client := redistest.StartCluster(t, 3, 0).Client(t)
+	topic := written(t, client, "orders", 6)
+	used(t, client, topic, "billing", "m1")
+	for i, split := range topic.Splits() {
+		id := client.XAdd(t.Context(), &redis.XAddArgs{Stream: split.Key, Values: []string{"body", "bad"}}).Val()
+		skipped, err := New(client).SkipEntry(t.Context(), Skip{Topic: "orders", Group: "billing", Partition: i})
+		require.NoError(t, err)
+		assert.Equal(t, id, skipped.Entry.Offset.String())
+		assert.Equal(t, id, client.HGet(t.Context(), keys.Lease(split.Key, "billing"), "offset").Val())
+	}
 }

@@ -74,8 +74,9 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 	return fields, dropped, nil
 }
 
-// Reserved reports whether the name belongs to the key field or to a trace context field.
-func Reserved(name string) bool { return name == KeyField || IsTrace(name) }
+// Reserved reports whether the name belongs to the key field, to a trace context field or to a field
+// of dead letters.
+func Reserved(name string) bool { return name == KeyField || IsTrace(name) || ofLetters(name) }
 
 // IsTrace reports whether a field of this name holds trace context.
 func IsTrace(name string) bool { return name == TraceField || name == TraceStateField }
@@ -141,7 +142,7 @@ type Decoded struct {
 	// Key is empty if the message has no key.
 	Key string
 	// Metadata contains each name once. If the entry has no body field, Metadata contains only
-	// trace context, because Body contains the other fields.
+	// trace context and the fields of dead letters, because Body contains the other fields.
 	Metadata []Field
 }
 
@@ -166,7 +167,7 @@ func Decode(fields []string, bodyKey string) Decoded {
 			d.Body = f.text()
 		case f.name == KeyField:
 			d.Key = f.text()
-		case d.HasBody || IsTrace(f.name):
+		case d.HasBody || IsTrace(f.name) || ofLetters(f.name):
 			d.Metadata = append(d.Metadata, Field{f.name, f.text()})
 		default:
 			object = append(object, f)

@@ -79,7 +79,7 @@ func FuzzForeignEntriesAreNeverLost(f *testing.F) {
 				requireText(t, values[name], d.Body)
 			case name == KeyField:
 				requireText(t, values[name], d.Key)
-			case d.HasBody || IsTrace(name):
+			case d.HasBody || IsTrace(name) || ofLetters(name):
 				require.Contains(t, metadata, name)
 				requireText(t, values[name], metadata[name])
 				delete(metadata, name)

@@ -47,6 +47,9 @@ const (
 	originTime       = originPrefix + "time"
 )
 
+// IsOrigin reports whether a field of this name holds a part of the origin of a dead letter.
+func IsOrigin(name string) bool { return strings.HasPrefix(name, originPrefix) }
+
 // letterFields is the number of fields that Encode adds at most.
 const letterFields = 7
 
@@ -65,6 +68,9 @@ func ForOthers(fields []string, group string) bool {
 	of, replayed := fieldOf(fields, replayField)
 	return replayed && of != group
 }
+
+// ofLetters reports whether only dead letters and their replays have a field of this name.
+func ofLetters(name string) bool { return name == replayField || IsOrigin(name) }
 
 // Encode returns the fields of the letter's entry: the fields of the dead entry, and those of its
 // origin. If the dead entry is a letter itself, it keeps its origin, so that a replay brings it back
@@ -97,7 +103,7 @@ func (o Origin) fields() [letterFields]Field {
 func ParseLetter(fields []string) (l Letter, ok bool) {
 	texts := map[string]string{}
 	for i := 0; i+1 < len(fields); i += 2 {
-		if name := fields[i]; !strings.HasPrefix(name, originPrefix) {
+		if name := fields[i]; !IsOrigin(name) {
 			l.Fields = append(l.Fields, name, fields[i+1])
 		} else if _, has := texts[name]; !has {
 			texts[name] = fields[i+1]
