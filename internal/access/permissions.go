@@ -122,6 +122,8 @@ var (
 			byDeleteLease,
 			byDeleteShare,
 			byDeletePartition,
+			byShareState,
+			bySeekShare,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -144,6 +146,8 @@ var (
 		byDeleteGroup,
 		byDeleteLease,
 		byDeleteShare,
+		byShareState,
+		bySeekShare,
 		byDeletePartition,
 		byState,
 		byPeek,

@@ -27,6 +27,8 @@ const (
 	byDeleteLease     = "delete_lease"
 	byDeleteShare     = "delete_share"
 	byDeletePartition = "delete_partition"
+	byShareState      = "share_state"
+	bySeekShare       = "seek_share"
 	byAdoptPending    = "adopt_pending"
 	byAdoptSettle     = "adopt_settle"
 	byAdopt           = "adopt"
@@ -238,6 +240,15 @@ var permissions = []permission{
 	{byAdopt, required, "PERSIST <lease>", whyAdopt},
 	{byAdopt, optional, "XPENDING <stream> g", whyAdopt},
 	{byAdopt, optional, "PUBLISH <group-hints> m", whyHints},
+	{bySeekShare, required, "TIME", whyClock},
+	{bySeekShare, required, "HMGET <share> f", whyShare},
+	{bySeekShare, required, "HSET <share> f v", whySeek},
+	{bySeekShare, required, "PEXPIRE <share> 1", whySeek},
+	{bySeekShare, required, "PERSIST <share>", whyKept},
+	{bySeekShare, required, "XPENDING <stream> g", whyPending},
+	{bySeekShare, required, "XGROUP DESTROY <stream> g", whySeek},
+	{bySeekShare, required, "XGROUP CREATE <stream> g $", whySeek},
+	{bySeekShare, optional, "PUBLISH <group-hints> m", whyHints},
 	{byDeleteGroup, required, "TIME", whyClock},
 	{byDeleteGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byDeleteGroup, required, "EXISTS <plan>", whyDelete},
@@ -276,6 +287,7 @@ var permissions = []permission{
 	{byGroupChange, required, "TIME", "which members are alive, and the age of entries"},
 	{byGroupChange, required, "HGETALL <metadata>", whyCount},
 	{byGroupChange, required, "HMGET <plan> f", whyGroup},
+	{byGroupChange, required, "HGET <share> f", whyShare},
 	{byGroupChange, required, "EXISTS <plain>", "detecting that a topic does not exist"},
 	{byGroupChange, required, "XINFO STREAM <stream>", "contents of a partition"},
 	{byTopicList, required, "SCAN 0", "finding topics and groups"},
@@ -290,7 +302,11 @@ var permissions = []permission{
 	{byGroupDescribe, required, "HGETALL <metadata>", whyCount},
 	{byGroupDescribe, required, "HMGET <plan> f", whyGroup},
 	{byGroupDescribe, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
+	{byGroupDescribe, required, "HGET <share> f", whyShare},
 	{byGroupDescribe, required, "HMGET <lease> f", whyLease},
+	{byShareState, required, "XINFO CONSUMERS <stream> g", whyPending},
+	{byShareState, required, "XINFO GROUPS <stream>", whyNative},
+	{byShareState, required, "XPENDING <stream> g", whyPending},
 	{byGroupDescribe, required, "XINFO STREAM <stream>", "contents of a partition"},
 	{byGroupDescribe, required, "XRANGE <stream> - +", "the age of the oldest entry that is not acknowledged"},
 }

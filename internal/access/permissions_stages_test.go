@@ -32,8 +32,8 @@ var stages = []stage{
 	{RoleWriter, false, prepareTopic(-1), tryWriting(2)}, // creates it
 	{RoleWriter, true, prepareTopic(0), tryWriting(0)},
 	{RoleAdmin, false, prepareTopic(-1), tryCreating},
-	{RoleAdmin, false, prepareTopic(2), tryDescribing},
-	{RoleAdmin, true, prepareTopic(0), tryDescribing},
+	{RoleAdmin, false, prepareUse(2), tryDescribing},
+	{RoleAdmin, true, prepareUse(0), tryDescribing},
 	{RoleAdmin, false, prepareUse(2), tryChanging},
 	{RoleAdmin, true, prepareUse(0), tryChanging},
 }
@@ -132,16 +132,17 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 6)
+	errs := make([]error, 7)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
 	keep := QueryEviction(ctx, client).ExpiringKeys
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
-	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
-	_, errs[4] = a.DeleteGroup(ctx, "orders", "sharers", false)
-	_, errs[5] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
+	_, errs[3] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "sharers", To: "latest", KeepUnused: keep})
+	_, errs[4] = a.DeleteGroup(ctx, "orders", "gone", false)
+	_, errs[5] = a.DeleteGroup(ctx, "orders", "sharers", false)
+	_, errs[6] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
 }
 
@@ -156,5 +157,6 @@ func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {
 	_, topic := a.DescribeTopic(ctx, "orders")
 	_, groups := a.ListGroups(ctx, "orders")
 	_, group := a.DescribeGroup(ctx, "orders", "billing")
-	return "", firstError([]error{topics, topic, groups, group})
+	_, share := a.DescribeGroup(ctx, "orders", "sharers")
+	return "", NameDenied(ctx, client, firstError([]error{topics, topic, groups, group, share}))
 }

@@ -23,5 +23,7 @@ var (
 	deleteGroupScript     = script.New("delete_group", source("delete_group"))
 	deleteLeaseScript     = script.New("delete_lease", broker.MirrorPart, source("delete_lease"))
 	deleteShareScript     = script.New("delete_share", source("delete_share"))
+	shareStateScript      = script.New("share_state", source("share_state"))
+	seekShareScript       = script.New("seek_share", broker.MirrorPart, broker.PositionPart, source("seek_share"))
 	deletePartitionScript = script.New("delete_partition", broker.MovedPart, source("delete_partition"))
 )
