@@ -17,7 +17,7 @@ import (
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List, describe, move, adopt and delete consumer groups",
+	return parentCommand("group", "List, describe, move, adopt, convert and delete groups",
 		adminCommand(schema, stdout, cli.Command{
 			Name:  "list",
 			Usage: "List groups",
@@ -34,6 +34,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 		}, []string{"GROUP"}, describeGroup),
 		seekGroupCommand(schema, stdout),
 		adoptGroupCommand(schema, stdout),
+		convertGroupCommand(schema, stdout),
 		deleteGroupCommand(schema, stdout),
 	)
 }

@@ -124,6 +124,9 @@ var (
 			byDeletePartition,
 			byShareState,
 			bySeekShare,
+			byConvertGroup,
+			byToShare,
+			byToConsumer,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -148,6 +151,9 @@ var (
 		byDeleteShare,
 		byShareState,
 		bySeekShare,
+		byConvertGroup,
+		byToShare,
+		byToConsumer,
 		byDeletePartition,
 		byState,
 		byPeek,

@@ -29,6 +29,9 @@ const (
 	byDeletePartition = "delete_partition"
 	byShareState      = "share_state"
 	bySeekShare       = "seek_share"
+	byConvertGroup    = "convert_group"
+	byToShare         = "convert_to_share"
+	byToConsumer      = "convert_to_consumer"
 	byAdoptPending    = "adopt_pending"
 	byAdoptSettle     = "adopt_settle"
 	byAdopt           = "adopt"
@@ -75,6 +78,7 @@ const (
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
 	whyAdopt    = "continuing a Redis consumer group of another program"
+	whyConvert  = "converting a consumer group into a share group and back"
 	whyCreate   = "creating the topic, and restoring its metadata after a loss"
 )
 
@@ -249,6 +253,31 @@ var permissions = []permission{
 	{bySeekShare, required, "XGROUP DESTROY <stream> g", whySeek},
 	{bySeekShare, required, "XGROUP CREATE <stream> g $", whySeek},
 	{bySeekShare, optional, "PUBLISH <group-hints> m", whyHints},
+	{byConvertGroup, required, "TIME", whyClock},
+	{byConvertGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
+	{byConvertGroup, required, "HGET <plan> f", whyGroup},
+	{byConvertGroup, required, "HSET <plan> f v", whyConvert},
+	{byToShare, required, "TIME", whyClock},
+	{byToShare, required, "HMGET <lease> f", whyLease},
+	{byToShare, required, "HMGET <share> f", whyShare},
+	{byToShare, required, "HSET <share> f v", whyConvert},
+	{byToShare, required, "PEXPIRE <share> 1", whyConvert},
+	{byToShare, required, "PERSIST <share>", whyKept},
+	{byToShare, required, "UNLINK <lease>", whyConvert},
+	{byToShare, optional, "XGROUP DELCONSUMER <stream> g c", whyConvert},
+	{byToShare, optional, "XGROUP DESTROY <stream> g", whyConvert},
+	{byToConsumer, required, "TIME", whyClock},
+	{byToConsumer, required, "HMGET <lease> f", whyLease},
+	{byToConsumer, required, "HMGET <share> f", whyShare},
+	{byToConsumer, required, "HSET <lease> f v", whyConvert},
+	{byToConsumer, required, "PEXPIRE <lease> 1", whyConvert},
+	{byToConsumer, required, "PERSIST <lease>", whyKept},
+	{byToConsumer, required, "XPENDING <stream> g", whyPending},
+	{byToConsumer, required, "XINFO CONSUMERS <stream> g", whyPending},
+	{byToConsumer, required, "UNLINK <share>", whyConvert},
+	{byToConsumer, optional, "XGROUP DELCONSUMER <stream> g c", whyConvert},
+	{byToConsumer, optional, "XGROUP CREATECONSUMER <stream> g c", whyConvert},
+	{byToConsumer, optional, "XGROUP DESTROY <stream> g", whyConvert},
 	{byDeleteGroup, required, "TIME", whyClock},
 	{byDeleteGroup, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byDeleteGroup, required, "EXISTS <plan>", whyDelete},

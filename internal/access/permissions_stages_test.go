@@ -132,7 +132,7 @@ func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) 
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 7)
+	errs := make([]error, 9)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
@@ -140,9 +140,11 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "sharers", To: "latest", KeepUnused: keep})
-	_, errs[4] = a.DeleteGroup(ctx, "orders", "gone", false)
-	_, errs[5] = a.DeleteGroup(ctx, "orders", "sharers", false)
-	_, errs[6] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
+	_, errs[4] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "consumer", KeepUnused: keep})
+	_, errs[5] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "share", KeepUnused: keep})
+	_, errs[6] = a.DeleteGroup(ctx, "orders", "gone", false)
+	_, errs[7] = a.DeleteGroup(ctx, "orders", "sharers", false)
+	_, errs[8] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
 }
 

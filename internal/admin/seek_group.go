@@ -120,6 +120,9 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (SeekResult, error) {
 		return SeekResult{}, err
 	}
 	result := SeekResult{Topic: s.Topic, Group: s.Group, DryRun: s.DryRun, New: found.kind == ""}
+	if found.kind == broker.Converting {
+		return SeekResult{}, errConverting
+	}
 	seek := a.seekLeases
 	if found.kind == broker.ShareGroup {
 		result.Type, seek = found.kind, a.seekShares

@@ -90,7 +90,7 @@ func runCommands(t *testing.T, commands [][]string) {
 				_, err := group.Beat(t.Context(), splits.Beat{Member: "rafka/host/1", TTL: time.Hour})
 				require.NoError(t, err)
 			}
-		case "group delete":
+		case "group convert", "group delete":
 			require.NoError(t, group.Leave(t.Context(), "rafka/host/1"))
 		case "topic delete":
 			for _, p := range running {
