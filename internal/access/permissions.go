@@ -92,6 +92,7 @@ var (
 		byShareHolders,
 		byShareTake,
 		byShareLoad,
+		byShareAdopt,
 		byPosition,
 		byMirror,
 	}
@@ -168,6 +169,7 @@ var (
 		byShareHolders,
 		byShareTake,
 		byShareLoad,
+		byShareAdopt,
 	}
 )
 

@@ -19,6 +19,7 @@ const (
 	byShareHolders    = "share_holders"
 	byShareTake       = "share_take"
 	byShareLoad       = "share_load"
+	byShareAdopt      = "share_adopt"
 	byAppend          = "append"
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
@@ -65,6 +66,7 @@ const (
 	whyShare    = "generation and low-water mark of a share group"
 	whyNative   = "the Redis consumer group that a share group is"
 	whyTake     = "taking over what is pending at members that ended"
+	whyIdle     = "taking over idle entries of other programs (`adopt_idle`)"
 	whyPending  = "entries that are delivered and not acknowledged"
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
@@ -208,6 +210,10 @@ var permissions = []permission{
 	{byShareTake, required, "XPENDING <stream> g - + 1 c", whyPending},
 	{byShareTake, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
 	{byShareTake, required, "XGROUP DELCONSUMER <stream> g c", whyTake},
+	{byShareAdopt, required, "HGET <share> f", whyShare},
+	{byShareAdopt, required, "XINFO CONSUMERS <stream> g", whyIdle},
+	{byShareAdopt, required, "XPENDING <stream> g - + 1 c", whyIdle},
+	{byShareAdopt, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
 	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
 
 	{byAppend, required, "TIME", whyClock},
