@@ -31,6 +31,8 @@ const (
 	shortestHeartbeat = 100 * time.Millisecond
 	shortestSample    = 100 * time.Millisecond
 	shortestCommit    = 10 * time.Millisecond
+	// shortestIdle is far above the time for which a program normally works on a message.
+	shortestIdle = time.Second
 	// heartbeatsPerSession is the least number of heartbeats in a session.
 	heartbeatsPerSession = 3
 	// defaultHeartbeat is the default interval for sessions that are long enough.
@@ -71,6 +73,8 @@ func check(f config.Fields) []string {
 	checkChoice(f, fieldGroupType, []string{broker.ConsumerGroup, broker.ShareGroup}, &p)
 	if kind, _ := f.Text(fieldGroupType); kind == broker.ShareGroup {
 		checkShare(f, &p)
+	} else if _, set := f.Text(fieldAdoptIdle); set {
+		p.Add(fieldAdoptIdle, "is for share groups: remove it, or set group_type to share")
 	}
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
@@ -134,6 +138,11 @@ func checkTimes(f config.Fields, p *config.Problems) {
 		d, err := config.ParsePositiveDuration(field, text)
 		p.AddErr(err)
 		return d
+	}
+	if idle, set := f.Text(fieldAdoptIdle); set {
+		d, err := config.ParsePositiveDuration(fieldAdoptIdle, idle)
+		p.AddErr(err)
+		p.AddShort(fieldAdoptIdle, d, shortestIdle)
 	}
 	period(fieldRebalance)
 	p.AddShort(fieldCommitPeriod, period(fieldCommitPeriod), shortestCommit)

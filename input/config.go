@@ -19,6 +19,7 @@ type settings struct {
 	instance           string        // empty: not a static member
 	share              bool          // the group is a share group
 	bodyKey, orderKey  string        // fields of the entry
+	adoptIdle          time.Duration // in a share group; 0: off
 	consumer           splits.Config // without the store, the member and the observer
 }
 
@@ -42,6 +43,9 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	heartbeat := min(defaultHeartbeat, session/heartbeatsPerSession)
 	if conf.Contains(fieldHeartbeat) {
 		heartbeat = p.duration(fieldHeartbeat)
+	}
+	if conf.Contains(fieldAdoptIdle) {
+		s.adoptIdle = p.duration(fieldAdoptIdle)
 	}
 	start, err := parseStart(p.text(fieldStartOffset), time.Now())
 	p.record(err)

@@ -89,6 +89,21 @@ func TestContinuedGroupSurvivesAHandover(t *testing.T) {
 	adopted(t, client, "orders")
 }
 
+func TestShareGroupContinuesTheGroupOfAnotherProgram(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	pending := leftBehind(t, client, "orders")
+	require.Len(t, pending, 1000)
+	in, j := openInput(t, server.URL(), "group_type: share\nconsumer_group: g\nadopt_idle: 10m\nbatch_size: 50")
+	assert.ElementsMatch(t, slices.Concat(pending, numbers(3000, 3500)), consume(t, in, 1500),
+		"each message once, and none that was acknowledged")
+	silent(t, in, 200*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return client.XPending(t.Context(), "orders", "g").Val().Count == 0
+	}, time.Minute, 10*time.Millisecond)
+	assert.NotEmpty(t, j.Lines("from consumers of other programs, idle for adopt_idle"))
+}
+
 func TestContinuedGroupMustExistInEveryPartition(t *testing.T) {
 	server := redistest.Start(t)
 	client := server.Client(t)

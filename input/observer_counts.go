@@ -32,3 +32,10 @@ func (o *observer) Reclaimed(s splits.Split, n int) {
 	o.reclaimed.Incr(int64(n), o.labels(s)...)
 	o.log.Infof("Took over %d unacknowledged messages of partition %s from a member whose session has ended", n, s)
 }
+
+// TookIdle counts and logs messages that were taken over from consumers of other programs.
+func (o *observer) TookIdle(s splits.Split, n int) {
+	o.reclaimed.Incr(int64(n), o.labels(s)...)
+	o.log.Infof("Took over %d messages of partition %s from consumers of other programs, idle for %s", n, s,
+		fieldAdoptIdle)
+}

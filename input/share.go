@@ -22,6 +22,7 @@ func newShareConsumer(s *settings, o *observer, blocking, control config.Client,
 			return splits.ShareName{Member: member, Owner: owner}, err
 		},
 		TTL: s.consumer.TTL, Heartbeat: s.consumer.Heartbeat,
+		AdoptIdle:   s.adoptIdle,
 		SampleEvery: s.consumer.SampleEvery, FetchWithin: s.consumer.FetchWithin,
 		Start: s.consumer.Start, BatchSize: s.consumer.BatchSize,
 		CheckpointLimit: s.consumer.CheckpointLimit, FetchMax: s.consumer.FetchMax,

@@ -29,6 +29,9 @@ type Observer interface {
 	PassedOver(s Split, entries int)
 	// Reclaimed: entries that were pending at dead members of a share group were taken over.
 	Reclaimed(s Split, entries int)
+	// TookIdle reports entries that a member of a share group has taken over from another program,
+	// because they were idle for ShareConfig.AdoptIdle.
+	TookIdle(s Split, entries int)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
 	// split.
 	Failing(f Failing)
@@ -111,6 +114,9 @@ func (NopObserver) PassedOver(Split, int) {}
 
 // Reclaimed does nothing.
 func (NopObserver) Reclaimed(Split, int) {}
+
+// TookIdle does nothing.
+func (NopObserver) TookIdle(Split, int) {}
 
 // Failing does nothing.
 func (NopObserver) Failing(Failing) {}

@@ -30,6 +30,7 @@ type shareReader struct {
 	// The following fields belong to the goroutine of run.
 	sizes   fetchSizer
 	lookDue time.Time
+	idleDue time.Time // when to look for entries of other programs
 }
 
 // run works until ctx ends. A blocked request can outlive ctx as long as it blocks.
@@ -79,6 +80,9 @@ func (r *shareReader) step(ctx context.Context) (wait time.Duration, err error) 
 		return 0, err
 	}
 	if err := r.look(ctx, name, former); err != nil {
+		return 0, err
+	}
+	if err := r.lookIdle(ctx, name); err != nil {
 		return 0, err
 	}
 	if loaded, err := r.load(ctx); loaded || err != nil {

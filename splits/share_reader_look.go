@@ -3,6 +3,7 @@ package splits
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -71,22 +72,74 @@ func (r *shareReader) suspects(ctx context.Context, name string, former []string
 // takeOver takes over what is pending at a dead member in one split, as far as there is room. all
 // reports whether nothing is left.
 func (r *shareReader) takeOver(ctx context.Context, name string, from suspect) (all bool, err error) {
+	return r.takeAll(ctx, name, from.split, taking{
+		room: func() int { return r.set.roomToTake(from.former) },
+		take: func(ctx context.Context, most int) (ShareTaken, error) {
+			return r.cfg.Shares.Take(ctx, ShareTake{Split: from.split, From: from.name, To: name, Most: most})
+		},
+		took: func(n int) {
+			if !from.former {
+				r.cfg.Observer.Reclaimed(from.split, n)
+			}
+		},
+	})
+}
+
+// lookIdle takes over idle entries of other programs, if that is configured and due, as far as this
+// member has room.
+func (r *shareReader) lookIdle(ctx context.Context, name string) error {
+	now := r.cfg.Now()
+	if r.cfg.AdoptIdle == 0 || now.Before(r.idleDue) {
+		return nil
+	}
+	complete := true
+	for _, split := range r.set.openSplits(r.group) {
+		all, err := r.takeAll(ctx, name, split, taking{
+			room: func() int { return r.set.roomToTake(false) },
+			take: func(ctx context.Context, most int) (ShareTaken, error) {
+				t := ShareTakeIdle{Split: split, To: name, Idle: r.cfg.AdoptIdle, Most: most}
+				return r.cfg.Shares.TakeIdle(ctx, t)
+			},
+			took: func(n int) { r.cfg.Observer.TookIdle(split, n) },
+		})
+		if err != nil && !errors.Is(err, ErrNoGroup) {
+			return err
+		}
+		complete = complete && all
+	}
+	if r.idleDue = now.Add(r.cfg.Heartbeat / 4); complete {
+		every := min(r.cfg.AdoptIdle, r.cfg.AuditEvery)
+		r.idleDue = now.Add(every/2 + rand.N(every/2+1))
+	}
+	return nil
+}
+
+// taking is how entries of one split are taken over.
+type taking struct {
+	room func() int // how many there is room for
+	take func(ctx context.Context, most int) (ShareTaken, error)
+	took func(n int) // called with the number of entries that this member did not have
+}
+
+// takeAll takes over entries of one split, as far as there is room. all reports whether nothing is
+// left.
+func (r *shareReader) takeAll(ctx context.Context, name string, split Split, t taking) (all bool, err error) {
 	for {
-		most := r.set.roomToTake(from.former)
+		most := t.room()
 		if most == 0 {
 			return false, nil
 		}
-		r.set.beginTake(from.split)
-		taken, err := r.take(ctx, ShareTake{Split: from.split, From: from.name, To: name, Most: most})
+		r.set.beginTake(split)
+		taken, err := r.bounded(ctx, t.take, most)
 		if err != nil {
-			r.set.auditNow(from.split) // the entries may be pending at this member now
+			r.set.auditNow(split) // the entries may be pending at this member now
 			return false, err
 		}
-		if n := r.set.took(from.split, name, taken); n > 0 && !from.former {
-			r.cfg.Observer.Reclaimed(from.split, n)
+		if n := r.set.took(split, name, taken); n > 0 {
+			t.took(n)
 		}
 		if len(taken.Lost) > 0 {
-			r.reportLost(from.split, taken.Lost)
+			r.reportLost(split, taken.Lost)
 		}
 		if !taken.More {
 			return true, nil
@@ -94,8 +147,13 @@ func (r *shareReader) takeOver(ctx context.Context, name string, from suspect) (
 	}
 }
 
-func (r *shareReader) take(ctx context.Context, t ShareTake) (ShareTaken, error) {
+// bounded takes over up to n entries within a heartbeat.
+func (r *shareReader) bounded(
+	ctx context.Context,
+	take func(ctx context.Context, most int) (ShareTaken, error),
+	n int,
+) (ShareTaken, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Heartbeat)
 	defer cancel()
-	return r.cfg.Shares.Take(ctx, t)
+	return take(ctx, n)
 }

@@ -110,6 +110,10 @@ type Shares interface {
 	// is pending at the first name then, the store forgets the name in this split. Take does not
 	// count as a delivery.
 	Take(ctx context.Context, t ShareTake) (ShareTaken, error)
+	// TakeIdle makes up to Most entries pending at a member that are pending at other programs, and
+	// that were not delivered or claimed for a time. It never takes an entry from a name of a member
+	// of any topic. TakeIdle does not count as a delivery.
+	TakeIdle(ctx context.Context, t ShareTakeIdle) (ShareTaken, error)
 	// Load returns entries by their offsets. It does not change where they are pending.
 	Load(ctx context.Context, l ShareLoad) (ShareLoaded, error)
 }
@@ -209,13 +213,23 @@ type ShareTake struct {
 	Most int
 }
 
-// ShareTaken is the answer to a ShareTake.
+// ShareTakeIdle is a request to take over entries from other programs.
+type ShareTakeIdle struct {
+	Split Split
+	To    string
+	// Idle is how long an entry must have been pending without a delivery.
+	Idle time.Duration
+	// Most is at most MaxTake.
+	Most int
+}
+
+// ShareTaken is the answer to a ShareTake or a ShareTakeIdle.
 type ShareTaken struct {
-	// Offsets are pending at ShareTake.To now.
+	// Offsets are pending at the member that took them over now.
 	Offsets []Offset
 	// Lost were pending, but are not in the stream. They are not pending any more.
 	Lost []Offset
-	// More is true if entries are still pending at ShareTake.From.
+	// More is true if there may be further entries to take over.
 	More bool
 	// Generation is the generation of the split at that moment.
 	Generation uint64

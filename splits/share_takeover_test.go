@@ -257,3 +257,23 @@ func TestShareTinyBatchesLeaveRoomForEveryFetchGroup(t *testing.T) {
 		assert.Len(t, timesDelivered(b), 41)
 	})
 }
+
+// What other programs hold is judged by its idle time, what members hold never is.
+func TestShareIdleEntriesOfOtherProgramsAreTakenOver(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.fill(10)
+		a := w.share("a", holding, func(c *splits.ShareConfig, _ *sharer) { c.CheckpointLimit, c.BatchSize = 2, 1 })
+		settle(time.Second)
+		split := w.store.Split("orders", 0)
+		foreign := w.store.DeliverForeign("g", split, "worker", 100)
+		assert.NotEmpty(t, foreign)
+		b := w.share("b", func(c *splits.ShareConfig, _ *sharer) { c.AdoptIdle = 10 * time.Minute })
+		settle(10*time.Minute - time.Second)
+		assert.Empty(t, b.deliveries())
+		settle(time.Hour)
+		assert.Len(t, b.deliveries(), len(foreign))
+		assert.Equal(t, len(foreign), b.tookIdle)
+		assert.Equal(t, map[string]int{"a0": 10 - len(foreign)}, w.pending(0))
+		assert.Len(t, a.deliveries(), 2)
+	})
+}

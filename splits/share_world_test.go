@@ -38,12 +38,15 @@ type sharer struct {
 	reclaimed int
 	skipped   int
 	passed    int
+	tookIdle  int
 	failing   []splits.Failing
 }
 
 func (m *sharer) Lost(all []splits.Loss) { m.note(func() { m.losses = append(m.losses, all...) }) }
 
 func (m *sharer) Reclaimed(_ splits.Split, n int) { m.note(func() { m.reclaimed += n }) }
+
+func (m *sharer) TookIdle(_ splits.Split, n int) { m.note(func() { m.tookIdle += n }) }
 
 func (m *sharer) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n }) }
 

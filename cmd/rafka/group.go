@@ -11,12 +11,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rafka-streams/rafka/internal/admin"
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 const flagTopic = "topic"
 
 func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
-	return parentCommand("group", "List, describe, move, adopt and delete consumer groups, and skip messages",
+	return parentCommand("group", "List, describe, move, adopt, convert and delete groups, and skip messages",
 		adminCommand(schema, stdout, cli.Command{
 			Name:  "list",
 			Usage: "List groups",
@@ -26,7 +27,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 		}, nil, listGroups),
 		adminCommand(schema, stdout, cli.Command{
 			Name:        "describe",
-			Usage:       "Show the members of a group and the owner, committed offset and lag of each partition",
+			Usage:       "Show the members of a group and the owner, committed offset and lag of each partition, or what is pending",
 			ArgsUsage:   "GROUP",
 			Description: "  {{.BinaryName}} group describe billing --topic orders",
 			Flags:       []cli.Flag{topicFlag()},
@@ -34,6 +35,7 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 		seekGroupCommand(schema, stdout),
 		skipGroupCommand(schema, stdout),
 		adoptGroupCommand(schema, stdout),
+		convertGroupCommand(schema, stdout),
 		deleteGroupCommand(schema, stdout),
 	)
 }
@@ -58,6 +60,10 @@ func describeGroup(ctx context.Context, client redis.UniversalClient, c *cli.Con
 }
 
 func writeGroup(w io.Writer, group admin.GroupDescription) {
+	if group.Type == broker.ShareGroup {
+		writeShareGroup(w, group)
+		return
+	}
 	row(w, "Group:", group.Group)
 	row(w, "Topic:", group.Topic)
 	row(w, "Type:", group.Type)

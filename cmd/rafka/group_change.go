@@ -12,6 +12,7 @@ import (
 
 	"github.com/rafka-streams/rafka/internal/access"
 	"github.com/rafka-streams/rafka/internal/admin"
+	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 const (
@@ -25,7 +26,8 @@ func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Comma
 		Usage:     "Move the committed offsets of a group, running or not, existing or not",
 		ArgsUsage: "GROUP",
 		Description: "Running members discard what they have read ahead and continue at the new offsets. A time or " +
-			"an ID means the first entry at or after it.\n\n  {{.BinaryName}} group seek billing --topic orders --to " +
+			"an ID means the first entry at or after it. A share group forgets what is pending: entries after the new " +
+			"offset are delivered again, the others are skipped.\n\n  {{.BinaryName}} group seek billing --topic orders --to " +
 			"2026-01-31T08:00:00Z --dry-run",
 		Flags: []cli.Flag{
 			topicFlag(),
@@ -98,6 +100,10 @@ func writeSought(w io.Writer, sought admin.SeekResult) {
 		if p.Foreign {
 			writeForeign(w, p.Split.Key, sought.Group)
 		}
+	}
+	if sought.Type == broker.ShareGroup {
+		writeSoughtShare(w, sought)
+		return
 	}
 	row(w)
 	row(w, "PARTITION", "BEFORE", "AFTER", "LAG", "TAKEN FROM")

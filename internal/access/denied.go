@@ -144,7 +144,7 @@ func sendersIn(script string) []string {
 	switch script {
 	case byClaim, byAdopt:
 		return []string{script, byPosition, byAdoptable}
-	case bySeek:
+	case bySeek, bySeekShare:
 		return []string{script, byPosition}
 	case byAppend:
 		return []string{script, byIDs}

@@ -94,6 +94,7 @@ var (
 		byShareHolders,
 		byShareTake,
 		byShareLoad,
+		byShareAdopt,
 		byPosition,
 		byMirror,
 	}
@@ -134,6 +135,11 @@ var (
 			byIDs,
 			byMarkLetters,
 			byPurgeLetters,
+			byShareState,
+			bySeekShare,
+			byConvertGroup,
+			byToShare,
+			byToConsumer,
 		},
 	}
 	// scriptSenders send their commands from scripts.
@@ -161,6 +167,11 @@ var (
 		byDeleteGroup,
 		byDeleteLease,
 		byDeleteShare,
+		byShareState,
+		bySeekShare,
+		byConvertGroup,
+		byToShare,
+		byToConsumer,
 		byDeletePartition,
 		byState,
 		byPeek,
@@ -175,6 +186,7 @@ var (
 		byShareHolders,
 		byShareTake,
 		byShareLoad,
+		byShareAdopt,
 	}
 )
 

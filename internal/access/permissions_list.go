@@ -21,6 +21,7 @@ const (
 	byShareHolders    = "share_holders"
 	byShareTake       = "share_take"
 	byShareLoad       = "share_load"
+	byShareAdopt      = "share_adopt"
 	byAppend          = "append"
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
@@ -33,6 +34,11 @@ const (
 	byDeleteLease     = "delete_lease"
 	byDeleteShare     = "delete_share"
 	byDeletePartition = "delete_partition"
+	byShareState      = "share_state"
+	bySeekShare       = "seek_share"
+	byConvertGroup    = "convert_group"
+	byToShare         = "convert_to_share"
+	byToConsumer      = "convert_to_consumer"
 	byAdoptPending    = "adopt_pending"
 	byAdoptSettle     = "adopt_settle"
 	byAdopt           = "adopt"
@@ -70,6 +76,7 @@ const (
 	whyShare    = "generation and low-water mark of a share group"
 	whyNative   = "the Redis consumer group that a share group is"
 	whyTake     = "taking over what is pending at members that ended"
+	whyIdle     = "taking over idle entries of other programs (`adopt_idle`)"
 	whyPending  = "entries that are delivered and not acknowledged"
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
@@ -89,6 +96,7 @@ const (
 	whyDelete   = "deleting topics and groups"
 	whyMarked   = "reporting the deletion of a topic to members"
 	whyAdopt    = "continuing a Redis consumer group of another program"
+	whyConvert  = "converting a consumer group into a share group and back"
 	whyCreate   = "creating the topic, and restoring its metadata after a loss"
 )
 
@@ -222,6 +230,10 @@ var pipelinePermissions = []permission{
 	{byShareTake, required, "XPENDING <stream> g - + 1 c", whyPending},
 	{byShareTake, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
 	{byShareTake, required, "XGROUP DELCONSUMER <stream> g c", whyTake},
+	{byShareAdopt, required, "HGET <share> f", whyShare},
+	{byShareAdopt, required, "XINFO CONSUMERS <stream> g", whyIdle},
+	{byShareAdopt, required, "XPENDING <stream> g - + 1 c", whyIdle},
+	{byShareAdopt, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
 	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
 
 	{byAppend, required, "TIME", whyClock},

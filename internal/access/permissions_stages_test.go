@@ -34,8 +34,8 @@ var stages = []stage{
 	{RoleLetters, false, prepareTopic(2), tryLettering},
 	{RoleLetters, true, prepareTopic(0), tryLettering},
 	{RoleAdmin, false, prepareTopic(-1), tryCreating},
-	{RoleAdmin, false, prepareTopic(2), tryDescribing},
-	{RoleAdmin, true, prepareTopic(0), tryDescribing},
+	{RoleAdmin, false, prepareUse(2), tryDescribing},
+	{RoleAdmin, true, prepareUse(0), tryDescribing},
 	{RoleAdmin, false, prepareUse(2), tryChanging},
 	{RoleAdmin, true, prepareUse(0), tryChanging},
 	{RoleAdmin, false, prepareUse(2), tryLetters},
@@ -150,18 +150,21 @@ func tryLettering(ctx context.Context, client *redis.Client) (string, error) {
 
 func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	a := admin.New(client)
-	errs := make([]error, 8)
+	errs := make([]error, 11)
 	if described, err := broker.NewTopics(client).Describe(ctx, "orders"); err == nil && !described.Plain() {
 		_, errs[0] = a.GrowTopic(ctx, "orders", 3)
 	}
 	keep := QueryEviction(ctx, client).ExpiringKeys
-	_, errs[6] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "billing", Offset: "5-0", KeepUnused: keep})
-	_, errs[7] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "sharers", Offset: "5-0"})
+	_, errs[9] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "billing", Offset: "5-0", KeepUnused: keep})
+	_, errs[10] = a.SkipEntry(ctx, admin.Skip{Topic: "orders", Group: "sharers", Offset: "5-0"})
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
-	_, errs[3] = a.DeleteGroup(ctx, "orders", "gone", false)
-	_, errs[4] = a.DeleteGroup(ctx, "orders", "sharers", false)
-	_, errs[5] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
+	_, errs[3] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "sharers", To: "latest", KeepUnused: keep})
+	_, errs[4] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "consumer", KeepUnused: keep})
+	_, errs[5] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "share", KeepUnused: keep})
+	_, errs[6] = a.DeleteGroup(ctx, "orders", "gone", false)
+	_, errs[7] = a.DeleteGroup(ctx, "orders", "sharers", false)
+	_, errs[8] = a.DeleteTopic(ctx, admin.TopicDeletion{Topic: "orders", Force: true})
 	return "", NameDenied(ctx, client, firstError(errs))
 }
 
@@ -194,5 +197,6 @@ func tryDescribing(ctx context.Context, client *redis.Client) (string, error) {
 	_, topic := a.DescribeTopic(ctx, "orders")
 	_, groups := a.ListGroups(ctx, "orders")
 	_, group := a.DescribeGroup(ctx, "orders", "billing")
-	return "", firstError([]error{topics, topic, groups, group})
+	_, share := a.DescribeGroup(ctx, "orders", "sharers")
+	return "", NameDenied(ctx, client, firstError([]error{topics, topic, groups, group, share}))
 }

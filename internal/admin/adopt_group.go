@@ -102,6 +102,9 @@ func (a *Admin) adoptGroup(ctx context.Context, adoption Adoption) (result Adopt
 		return result, fmt.Errorf("it is a %s group, which has no offsets: choose another name for the group",
 			broker.ShareGroup)
 	}
+	if found.kind == broker.Converting {
+		return result, errConverting
+	}
 	if found.topic.Plain() {
 		if err := a.mustExist(ctx, adoption.Topic); err != nil {
 			return result, err

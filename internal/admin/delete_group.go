@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/script"
@@ -97,12 +96,7 @@ func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun boo
 	if err := a.dropGroup(ctx, topic, group, true); err != nil {
 		return DeletedGroup{}, err
 	}
-	drop := a.dropLeases
-	if known.kind == broker.ShareGroup {
-		drop = a.dropShares
-	}
-	all := known.topic.Splits()
-	found, err := drop(ctx, topic, group, all, true)
+	found, err := a.dropPositions(ctx, known, group, true)
 	if err != nil {
 		return DeletedGroup{}, err
 	}
@@ -113,7 +107,7 @@ func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun boo
 	if dryRun {
 		return deleted, nil
 	}
-	if _, err = drop(ctx, topic, group, all, false); err == nil {
+	if _, err = a.dropPositions(ctx, known, group, false); err == nil {
 		err = a.dropGroup(ctx, topic, group, false)
 	}
 	return deleted, err

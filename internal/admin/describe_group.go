@@ -39,6 +39,8 @@ type GroupDescription struct {
 	Type string `json:"group_type"`
 	// Members are the live members, in ascending order.
 	Members []string `json:"members"`
+	// Consumers are the consumers of a share group, in ascending order; empty for a consumer group.
+	Consumers []GroupConsumer `json:"consumers,omitempty"`
 	// Version grows with each change of the members or of the number of partitions.
 	Version    uint64           `json:"version"`
 	Partitions []GroupPartition `json:"partitions"`
@@ -53,13 +55,17 @@ type GroupPartition struct {
 	Epoch uint64 `json:"epoch"`
 	// Expires is the time after which the lease ends, unless its owner renews it.
 	Expires time.Duration `json:"-"`
-	// Committed is the committed offset, nil if none is stored.
+	// Committed is the committed offset, nil if none is stored. In a share group everything up to it
+	// was acknowledged.
 	Committed *splits.Offset `json:"-"`
+	// Share is what only a share group has; nil in a consumer group.
+	Share *SharePartition `json:"share,omitempty"`
 	// Lag is the number of entries after Committed, or an upper bound if LagExact is false. It is
-	// LagUnknown if Error is set.
+	// LagUnknown if Error is set. In a share group it is the number of entries that were not
+	// delivered: it does not include the pending ones.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
-	// Age is the age of the first entry after Committed; 0 if there is no such entry or no offset.
+	// Age is the age of the first entry after Committed, in a share group of the oldest pending entry; 0 if there is no such entry or no offset.
 	Age time.Duration `json:"-"`
 	// Adopting is the Redis consumer group of another program whose pending entries come first; empty
 	// if there is none.
@@ -67,8 +73,9 @@ type GroupPartition struct {
 	// Error is why a part of this description can't be read.
 	Error string `json:"error,omitempty"`
 
-	read, accounted int64 // of the committed position
-	reachable       bool  // the stream has generated an offset after the committed position
+	read, accounted int64         // of the committed position
+	delivered       splits.Offset // in a share group
+	reachable       bool          // the stream has generated an offset after the committed position
 }
 
 // MarshalJSON writes the partition with its offset as text, null if there is none, and its
@@ -118,7 +125,12 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 		return err
 	}
 	all := topic.Splits()
-	if d.Partitions, err = a.positions(ctx, d.Group, all, now, damaged); err != nil {
+	if d.Type == broker.ShareGroup {
+		err = a.describeShares(ctx, d, all, damaged)
+	} else {
+		d.Partitions, err = a.positions(ctx, d.Group, all, now, damaged)
+	}
+	if err != nil {
 		return err
 	}
 	states, err := a.log.State(ctx, all)
@@ -131,7 +143,12 @@ func (a *Admin) describeGroup(ctx context.Context, d *GroupDescription, damaged 
 			p.Lag = LagUnknown
 			continue
 		}
-		p.setLag(states[i])
+		if p.Share == nil {
+			p.setLag(states[i])
+			continue
+		}
+		p.setShareLag(states[i])
+		p.setShareAge(now)
 	}
 	return a.fillAges(ctx, d.Partitions, now, damaged)
 }
@@ -243,7 +260,7 @@ func (a *Admin) fillAges(ctx context.Context, partitions []GroupPartition, now i
 	pipe := a.client.Pipeline()
 	next := make([]*redis.XMessageSliceCmd, len(partitions))
 	for i, p := range partitions {
-		if p.Committed != nil && p.Lag != 0 && p.Error == "" {
+		if p.Committed != nil && p.Lag != 0 && p.Error == "" && (p.Share == nil || p.Share.Oldest == nil) {
 			next[i] = pipe.XRangeN(ctx, p.Split.Key, "("+p.Committed.String(), "+", 1)
 		}
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -121,7 +122,8 @@ func (a *Admin) lookUp(ctx context.Context, topic, group string) (t topicAndGrou
 	}
 	stored := script.Reply(fields.Val())
 	if t.kind = stored.Word(0); t.kind == "" {
-		return t, nil
+		t.kind, err = a.kindOfLost(ctx, t.topic, group)
+		return t, err
 	}
 	if t.version, err = stored.Number(1); err != nil {
 		return t, broker.DamagedField(keys.Plan(topic, group), "version", stored.Word(1), "a number")
@@ -133,4 +135,26 @@ func (a *Admin) lookUp(ctx context.Context, topic, group string) (t topicAndGrou
 		}
 	}
 	return t, nil
+}
+
+// kindOfLost returns the type of a group whose own key does not exist: it is a share group if a
+// partition has something of a share group. Otherwise it is "".
+func (a *Admin) kindOfLost(ctx context.Context, topic broker.Topic, group string) (string, error) {
+	pipe := a.client.Pipeline()
+	all := topic.Splits()
+	generations := make([]*redis.StringCmd, len(all))
+	for i, split := range all {
+		generations[i] = pipe.HGet(ctx, keys.Share(split.Key, group), "generation")
+	}
+	if err := execEach(ctx, pipe); err != nil {
+		return "", err
+	}
+	for _, generation := range generations {
+		if err := generation.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return "", replyError(generation)
+		} else if err == nil {
+			return broker.ShareGroup, nil
+		}
+	}
+	return "", nil
 }

@@ -75,7 +75,7 @@ var callers = []scripttest.Caller{
 		Words:  leaseWords,
 		Call: func(ctx context.Context, c *redis.Client) error {
 			seek := Seek{Topic: "orders", Group: "g"}
-			_, err := New(c).seekEach(ctx, seek, splits.Earliest(), []splits.Split{testSplit})
+			_, err := New(c).seekLeases(ctx, seek, splits.Earliest(), []splits.Split{testSplit})
 			return err
 		},
 	},

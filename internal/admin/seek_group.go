@@ -34,7 +34,9 @@ type SeekResult struct {
 	Group  string `json:"consumer_group"`
 	DryRun bool   `json:"dry_run"`
 	// New is true if the group does not exist yet: its first members start at the new position.
-	New        bool            `json:"new"`
+	New bool `json:"new"`
+	// Type is ShareGroup for a share group, and empty for a consumer group.
+	Type       string          `json:"group_type,omitempty"`
 	Partitions []SeekPartition `json:"partitions"`
 }
 
@@ -50,6 +52,8 @@ type SeekPartition struct {
 	// Lag is the number of entries after After, or an upper bound if LagExact is false.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
+	// Share is what only a share group has; nil in a consumer group.
+	Share *SoughtShare `json:"share,omitempty"`
 	// Foreign is true if the stream has a Redis consumer group of this name that rafka did not
 	// create, or that another client reads with. It was not moved.
 	Foreign bool `json:"foreign_redis_group,omitempty"`
@@ -67,6 +71,10 @@ func (p SeekPartition) MarshalJSON() ([]byte, error) {
 	}{plain(p), offsetText(p.Before), offsetText(&p.After)})
 }
 
+// SeekGroup moves a share group to other offsets, and forgets what is pending in it: entries after
+// the new offset are delivered again, the others are skipped. The members drop what they have not
+// handed out, and acknowledgements of earlier deliveries have no effect.
+//
 // SeekGroup moves the committed offsets of a consumer group, which does not have to exist. Live
 // members are fenced: each member drops the entries that it has read ahead, claims its partitions
 // again, and continues from the new offset. It can't commit entries that it handed out before.
@@ -107,19 +115,19 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (SeekResult, error) {
 			return SeekResult{}, err
 		}
 	}
-	if found.kind == broker.ShareGroup {
-		return SeekResult{}, fmt.Errorf(
-			"it is a %s group, which has no offsets: seek works for a %s group only",
-			broker.ShareGroup,
-			broker.ConsumerGroup,
-		)
-	}
 	chosen, err := chosenSplits(found.topic, s.Partitions)
 	if err != nil {
 		return SeekResult{}, err
 	}
 	result := SeekResult{Topic: s.Topic, Group: s.Group, DryRun: s.DryRun, New: found.kind == ""}
-	if result.Partitions, err = a.seekEach(ctx, s, to, chosen); err != nil {
+	if found.kind == broker.Converting {
+		return SeekResult{}, errConverting
+	}
+	seek := a.seekLeases
+	if found.kind == broker.ShareGroup {
+		result.Type, seek = found.kind, a.seekShares
+	}
+	if result.Partitions, err = seek(ctx, s, to, chosen); err != nil {
 		return SeekResult{}, err
 	}
 	states, err := a.states(ctx, chosen)
@@ -134,8 +142,8 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (SeekResult, error) {
 	return result, nil
 }
 
-// seekEach moves the splits, and returns the results in their order.
-func (a *Admin) seekEach(
+// seekLeases moves the splits of a consumer group, and returns the results in their order.
+func (a *Admin) seekLeases(
 	ctx context.Context,
 	s Seek,
 	to splits.Start,

@@ -20,6 +20,8 @@ func TestSeekRejectsInvalidRequests(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Client.Set(t.Context(), keys.Lease("orders:1", "billing"), "x", 0).Err())
 		require.NoError(t, s.Client.Set(t.Context(), "orders:2", "x", 0).Err())
+		broken := keys.Share(testSplit.Key, "sharers")
+		require.NoError(t, s.Client.Set(t.Context(), broken, "x", 0).Err())
 		tomorrow := time.Now().Add(24 * time.Hour).Format(time.RFC3339)
 		seek := func(change func(*Seek)) Seek {
 			s := Seek{Topic: "orders", Group: "billing", To: "earliest", Partitions: []int{3}}
@@ -30,10 +32,10 @@ func TestSeekRejectsInvalidRequests(t *testing.T) {
 			seek Seek
 			says []string
 		}{
-			"topic":       {seek(func(s *Seek) { s.Topic = "nowhere" }), []string{`there is no topic "nowhere"`}},
-			"topic name":  {seek(func(s *Seek) { s.Topic = "" }), []string{"stream_name is empty"}},
-			"group name":  {seek(func(s *Seek) { s.Group = "" }), []string{"consumer_group is empty"}},
-			"share group": {seek(func(s *Seek) { s.Group = "sharers" }), []string{"share group", "no offsets"}},
+			"topic":      {seek(func(s *Seek) { s.Topic = "nowhere" }), []string{`there is no topic "nowhere"`}},
+			"topic name": {seek(func(s *Seek) { s.Topic = "" }), []string{"stream_name is empty"}},
+			"group name": {seek(func(s *Seek) { s.Group = "" }), []string{"consumer_group is empty"}},
+			"share key":  {seek(func(s *Seek) { s.Group = "sharers" }), []string{"orders-3", "WRONGTYPE", broken}},
 			"to": {
 				seek(func(s *Seek) { s.To = "yesterday" }),
 				[]string{"to:", "use earliest, latest, a time"},

@@ -22,6 +22,9 @@ const (
 	ShareGroup    = "share"
 )
 
+// Converting is the type of a group that rafka group convert has begun to convert: no input joins it.
+const Converting = "converting"
+
 // unusedTTL is how long Redis keeps an unused lease or group, unless KeepUnused is set.
 const unusedTTL = 30 * 24 * time.Hour
 
@@ -43,14 +46,19 @@ type GroupTypeError struct {
 
 // Error names the fields and the remedies.
 func (e *GroupTypeError) Error() string {
+	if e.Stored == Converting {
+		return fmt.Sprintf("consumer_group %q of %q is being converted: wait, or if rafka group convert was "+
+			"interrupted, repeat it with --to %s", e.Group, e.Topic, e.Want)
+	}
 	return fmt.Sprintf(
 		"consumer_group %q of %q is a %s group, and group_type of this input is %s: set group_type to %s, use another "+
-			"consumer_group, or remove that group with rafka group delete once it has no members",
+			"consumer_group, or convert the group with rafka group convert --to %s once it has no members",
 		e.Group,
 		e.Topic,
 		e.Stored,
 		e.Want,
 		e.Stored,
+		e.Want,
 	)
 }
 

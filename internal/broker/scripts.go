@@ -49,6 +49,7 @@ var (
 	sharePendingScript = script.New("share_pending", source("share_pending"))
 	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
 	shareTakeScript    = script.New("share_take", source("share_take"))
+	shareAdoptScript   = script.New("share_adopt", source("share_adopt"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
 
 	appendScript = script.New("append", source("ids"), source("append"))

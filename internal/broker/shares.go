@@ -172,14 +172,31 @@ func (s *Shares) Take(ctx context.Context, t splits.ShareTake) (taken splits.Sha
 		s.consumer(t.To),
 		min(t.Most, splits.MaxTake),
 	)
+	return s.take(ctx, call, t.Split)
+}
+
+// TakeIdle implements splits.Shares.
+func (s *Shares) TakeIdle(ctx context.Context, t splits.ShareTakeIdle) (splits.ShareTaken, error) {
+	call := shareAdoptScript.Call(
+		s.keys(t.Split),
+		s.group,
+		s.consumer(t.To),
+		script.Millis(t.Idle),
+		min(t.Most, splits.MaxTake),
+	)
+	return s.take(ctx, call, t.Split)
+}
+
+// take makes a call that takes over entries of a split.
+func (s *Shares) take(ctx context.Context, call script.Call, split splits.Split) (taken splits.ShareTaken, err error) {
 	reply := script.RunAll(ctx, s.control, []script.Call{call})[0]
-	words, err := decodeShare(shareTakeScript, reply)
+	words, err := decodeShare(call.Script, reply)
 	if err == nil {
 		if taken, err = decodeTaken(words); err != nil {
-			err = script.Unreadable(shareTakeScript, reply.Value, err)
+			err = script.Unreadable(call.Script, reply.Value, err)
 		}
 	}
-	return taken, wrapShare("taking over entries of", t.Split, err)
+	return taken, wrapShare("taking over entries of", split, err)
 }
 
 // Load implements splits.Shares.

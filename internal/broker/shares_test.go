@@ -76,6 +76,19 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 		Flush: func(topic string) {
 			del(topic, keys.Metadata(topic), keys.Members(topic, "group"), keys.Plan(topic, "group"))
 		},
+		DeliverForeign: func(group string, split splits.Split, consumer string, count int) []splits.Offset {
+			read, err := client.XReadGroup(t.Context(), &redis.XReadGroupArgs{
+				Group: group, Consumer: consumer, Streams: []string{split.Key, ">"}, Count: int64(count), Block: -1,
+			}).Result()
+			require.NoError(t, err)
+			var all []splits.Offset
+			for _, m := range read[0].Messages {
+				offset, err := splits.ParseOffset(m.ID)
+				require.NoError(t, err)
+				all = append(all, offset)
+			}
+			return all
+		},
 		Destroy: func(group string, split splits.Split) {
 			require.NoError(t, client.XGroupDestroy(t.Context(), split.Key, group).Err())
 		},

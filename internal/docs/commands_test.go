@@ -96,7 +96,7 @@ func runCommands(t *testing.T, commands [][]string) {
 			writeLetter(t, server.Client(t), args[2])
 		case "group skip":
 			readFirst(t, server.Client(t))
-		case "group delete":
+		case "group convert", "group delete":
 			require.NoError(t, group.Leave(t.Context(), "rafka/host/1"))
 		case "topic delete":
 			for _, p := range running {

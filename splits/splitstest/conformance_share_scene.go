@@ -30,6 +30,8 @@ type ShareHarness struct {
 	Flush         func(topic string)
 	Pass          func(d time.Duration)
 
+	// DeliverForeign delivers new entries to a consumer of another program that reads with the group.
+	DeliverForeign func(group string, split splits.Split, consumer string, count int) []splits.Offset
 	// Destroy removes the group from the stream of a split (XGROUP DESTROY).
 	Destroy func(group string, split splits.Split)
 	// DropMembers removes the members of a group, as an eviction of their key does.
@@ -210,6 +212,15 @@ func (s *shareScene) holders(split splits.Split) map[string]int {
 func (s *shareScene) take(split splits.Split, from, to string, most int) splits.ShareTaken {
 	s.Helper()
 	taken, err := s.shares.Take(s.Context(), splits.ShareTake{Split: split, From: from, To: to, Most: most})
+	require.NoError(s, err)
+	return taken
+}
+
+// takeIdle takes over entries of other programs for the member b.
+func (s *shareScene) takeIdle(split splits.Split, idle time.Duration, most int) splits.ShareTaken {
+	s.Helper()
+	request := splits.ShareTakeIdle{Split: split, To: "b", Idle: idle, Most: most}
+	taken, err := s.shares.TakeIdle(s.Context(), request)
 	require.NoError(s, err)
 	return taken
 }

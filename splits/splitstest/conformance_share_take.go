@@ -2,6 +2,7 @@ package splitstest
 
 import (
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,37 @@ var shareTakeScenarios = []shareScenario{
 		assert.Equal(s, all[3:], taken.Offsets)
 		assert.Equal(s, all[:3], taken.Lost)
 		assert.Equal(s, map[string]int{"b": 2}, s.holders(s.plain()))
+	}},
+	{"ShareTakeIdleTakesFromOtherProgramsOnly", func(s *shareScene) {
+		all := s.fill(s.plain(), 7)
+		generation := s.open(s.plain(), splits.Earliest())
+		s.read("a", 2, s.plain())
+		s.DeliverForeign(theGroup, s.plain(), "worker-1", 2)
+		s.DeliverForeign(theGroup, s.plain(), "worker-2", 2)
+		assert.Empty(s, s.takeIdle(s.plain(), long, 9).Offsets, "not idle yet")
+		s.pass(50 * time.Millisecond)
+		s.DeliverForeign(theGroup, s.plain(), "worker-1", 1)
+		taken := s.takeIdle(s.plain(), 40*time.Millisecond, 3)
+		assert.True(s, taken.More)
+		assert.Equal(s, generation, taken.Generation)
+		assert.Equal(s, all[2:5], taken.Offsets)
+		s.TrimTo(s.plain(), 1)
+		rest := s.takeIdle(s.plain(), 40*time.Millisecond, 9)
+		assert.Equal(s, splits.ShareTaken{Lost: all[5:6], Generation: generation}, rest)
+		assert.Equal(s, all[:2], s.pending("a", s.plain()))
+		assert.Equal(s, all[2:5], s.pending("b", s.plain()))
+	}},
+	{"ShareTakeIdleLeavesOtherTopicsOfTheStreamAlone", func(s *shareScene) {
+		s.SetPartitions(s.topic, 1)
+		partition := splitsOf(s.topic, 1)[0]
+		s.fill(partition, 1)
+		s.open(partition, splits.Earliest())
+		other := s.ShareHarness.Shares(partition.Key, theGroup)
+		plain := splits.Split{Topic: partition.Key, Key: partition.Key}
+		_, err := other.Read(s.Context(), splits.ShareRead{Member: "x", Splits: []splits.Split{plain}, Count: 1})
+		require.NoError(s, err)
+		s.pass(20 * time.Millisecond)
+		assert.Empty(s, s.takeIdle(partition, time.Millisecond, 9).Offsets)
 	}},
 	{"ShareAcknowledgementByAnyMember", func(s *shareScene) {
 		all := s.fill(s.plain(), 2)
@@ -106,6 +138,8 @@ var shareTakeScenarios = []shareScenario{
 		assert.ErrorIs(s, held[0].Err, splits.ErrNoGroup)
 		assert.ErrorIs(s, s.shares.Holders(s.Context(), of)[0].Err, splits.ErrNoGroup)
 		_, err := s.shares.Take(s.Context(), splits.ShareTake{Split: s.plain(), From: "a", To: "b", Most: 1})
+		assert.ErrorIs(s, err, splits.ErrNoGroup)
+		_, err = s.shares.TakeIdle(s.Context(), splits.ShareTakeIdle{Split: s.plain(), To: "b", Most: 1})
 		assert.ErrorIs(s, err, splits.ErrNoGroup)
 	}},
 }

@@ -31,9 +31,9 @@ func sharesInMemory(t *testing.T) ShareHarness {
 		Drop:         store.Drop,
 		SetWrongType: func(split splits.Split) { store.Break(split, errors.New("another type")) },
 		Flush:        func(string) { store.FlushAll() },
-		Destroy:      store.DropShare,
-		DropMembers:  store.DropMembers,
-		DropMark:     store.DropShareMark,
+		Destroy:      store.DropShare, DeliverForeign: store.DeliverForeign,
+		DropMembers: store.DropMembers,
+		DropMark:    store.DropShareMark,
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	HeldPending Method = "HeldPending"
 	Holders     Method = "Holders"
 	Take        Method = "Take"
+	TakeIdle    Method = "TakeIdle"
 	ShareLoad   Method = "ShareLoad"
 )
 
@@ -139,6 +140,17 @@ func (s *faultyShares) Take(ctx context.Context, t splits.ShareTake) (splits.Sha
 	var err error
 	apply := func(ctx context.Context) { taken, err = s.inner.Take(ctx, t) }
 	call := Call{Method: Take, Member: t.To, Splits: []splits.Split{t.Split}}
+	if fault := s.faults.run(ctx, call, apply); fault != nil {
+		return splits.ShareTaken{}, fault
+	}
+	return taken, err
+}
+
+func (s *faultyShares) TakeIdle(ctx context.Context, t splits.ShareTakeIdle) (splits.ShareTaken, error) {
+	var taken splits.ShareTaken
+	var err error
+	apply := func(ctx context.Context) { taken, err = s.inner.TakeIdle(ctx, t) }
+	call := Call{Method: TakeIdle, Member: t.To, Splits: []splits.Split{t.Split}}
 	if fault := s.faults.run(ctx, call, apply); fault != nil {
 		return splits.ShareTaken{}, fault
 	}

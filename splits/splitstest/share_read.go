@@ -78,7 +78,7 @@ func (g *Shares) deliver(delivered []splits.Delivered, req splits.ShareRead) boo
 			delivered[i].Err = splits.ErrNoGroup
 		default:
 			to := g.holder(req.Member)
-			delivered[i].Entries = g.store.state.streams[split.Key].deliver(native, to, req.Count)
+			delivered[i].Entries = g.store.state.streams[split.Key].deliver(native, to, req.Count, g.store.now())
 		}
 		found = found || delivered[i].Err != nil || len(delivered[i].Entries) > 0
 	}

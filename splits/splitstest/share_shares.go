@@ -176,25 +176,53 @@ func (g *Shares) Take(ctx context.Context, t splits.ShareTake) (taken splits.Sha
 }
 
 func (g *Shares) take(native *nativeGroup, t splits.ShareTake) splits.ShareTaken {
-	taken := splits.ShareTaken{Generation: g.generation(t.Split)}
-	from, to := g.holder(t.From), g.holder(t.To)
+	from := g.holder(t.From)
 	all := native.pendingAt(from)
-	st := g.store.state.streams[t.Split.Key]
 	n := min(t.Most, splits.MaxTake, len(all))
-	for _, o := range all[:n] {
+	taken := g.move(native, t.Split, all[:n], g.holder(t.To))
+	if taken.More = n < len(all); !taken.More {
+		delete(native.holders, from)
+	}
+	return taken
+}
+
+// move makes entries pending at a name.
+func (g *Shares) move(native *nativeGroup, split splits.Split, all []splits.Offset, to holder) splits.ShareTaken {
+	taken := splits.ShareTaken{Generation: g.generation(split)}
+	st := g.store.state.streams[split.Key]
+	for _, o := range all {
 		if !st.has(o) {
 			delete(native.pending, o)
 			taken.Lost = append(taken.Lost, o)
 			continue
 		}
-		native.pending[o] = to
+		native.pending[o], native.since[o] = to, g.store.now()
 		native.holders[to] = true
 		taken.Offsets = append(taken.Offsets, o)
 	}
-	if taken.More = n < len(all); !taken.More {
-		delete(native.holders, from)
-	}
 	return taken
+}
+
+// TakeIdle implements splits.Shares.
+func (g *Shares) TakeIdle(ctx context.Context, t splits.ShareTakeIdle) (taken splits.ShareTaken, err error) {
+	g.each(ctx, []splits.Split{t.Split}, func(int) {
+		native := g.store.native(g.group, t.Split)
+		if native == nil {
+			err = splits.ErrNoGroup
+			return
+		}
+		var idle []splits.Offset
+		for o, at := range native.pending {
+			if at.topic == "" && g.store.now()-native.since[o] >= t.Idle.Milliseconds() {
+				idle = append(idle, o)
+			}
+		}
+		slices.SortFunc(idle, splits.Offset.Compare)
+		n := min(t.Most, splits.MaxTake, len(idle))
+		taken = g.move(native, t.Split, idle[:n], g.holder(t.To))
+		taken.More = n == min(t.Most, splits.MaxTake)
+	}, func(_ int, failed error) { err = failed })
+	return taken, err
 }
 
 func (s *stream) has(o splits.Offset) bool {

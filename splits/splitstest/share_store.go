@@ -28,15 +28,21 @@ type holder struct{ topic, name string }
 type nativeGroup struct {
 	last    splits.Offset // the last delivered offset
 	pending map[splits.Offset]holder
+	// since is when each pending entry was delivered or taken over last, in milliseconds.
+	since   map[splits.Offset]int64
 	holders map[holder]bool
 }
 
 func newNativeGroup(at splits.Offset) *nativeGroup {
-	return &nativeGroup{last: at, pending: map[splits.Offset]holder{}, holders: map[holder]bool{}}
+	return &nativeGroup{
+		last: at, pending: map[splits.Offset]holder{}, since: map[splits.Offset]int64{}, holders: map[holder]bool{},
+	}
 }
 
 func (g *nativeGroup) clone() *nativeGroup {
-	return &nativeGroup{last: g.last, pending: maps.Clone(g.pending), holders: maps.Clone(g.holders)}
+	return &nativeGroup{
+		last: g.last, pending: maps.Clone(g.pending), since: maps.Clone(g.since), holders: maps.Clone(g.holders),
+	}
 }
 
 // low returns an offset up to which everything was acknowledged.
@@ -62,14 +68,26 @@ func (g *nativeGroup) pendingAt(h holder) (all []splits.Offset) {
 }
 
 // deliver delivers new entries of the stream to a name.
-func (s *stream) deliver(group *nativeGroup, to holder, count int) []splits.Entry {
+func (s *stream) deliver(group *nativeGroup, to holder, count int, now int64) []splits.Entry {
 	entries := s.after(group.last, count)
 	group.holders[to] = true
 	for _, e := range entries {
-		group.pending[e.Offset] = to
+		group.pending[e.Offset], group.since[e.Offset] = to, now
 		group.last = e.Offset
 	}
 	return entries
+}
+
+// DeliverForeign delivers new entries of a split to a consumer of another program that reads with the
+// same group. It returns their offsets.
+func (s *Store) DeliverForeign(group string, split splits.Split, consumer string, count int) (all []splits.Offset) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	native := s.native(group, split)
+	for _, e := range s.state.streams[split.Key].deliver(native, holder{name: consumer}, count, s.now()) {
+		all = append(all, e.Offset)
+	}
+	return all
 }
 
 // native returns the group in a stream, nil if there is none.

@@ -5,6 +5,8 @@
 -- KEYS[2]  the share group: hash of generation, low, open, low_ms
 -- ARGV     1 group
 --          2 1: remove nothing and only reply
+--          3 1: the group is known as a share group, so the native group is removed even if the hash
+--            is lost
 -- Replies  OK stored (1, or 0: nothing was stored) low (empty: none)
 --          an error of the class of the command that failed, naming the key
 
@@ -12,7 +14,7 @@ local h = redis.pcall('HMGET', KEYS[2], 'generation', 'low')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
-if ARGV[2] ~= '1' then
+if ARGV[2] ~= '1' and (h[1] or ARGV[3] == '1') then
   local destroyed = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
   local err = err_of(destroyed)
   if err and not string.find(err, 'requires the key to exist', 1, true) then
