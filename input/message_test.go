@@ -54,7 +54,9 @@ func TestMessagesOfEntries(t *testing.T) {
 		more    map[string]any
 	}{
 		"a dead letter": {
-			[]string{"body", "hello", "rafka_origin_topic", "returns", "rafka_replay_group", "g", "rafka_topic", "forged"},
+			[]string{
+				"body", "hello", "rafka_origin_topic", "returns", "rafka_replay_group", "g", "rafka_topic", "forged",
+			},
 			"body", "hello",
 			map[string]any{"rafka_origin_topic": "returns"},
 		},
