@@ -155,14 +155,15 @@ func (r *shareReader) load(ctx context.Context) (loaded bool, err error) {
 	defer cancel()
 	request.Bytes = r.loadBytes()
 	answer, err := r.cfg.Shares.Load(ctx, request)
-	if errors.Is(err, ErrUnfinished) {
-		r.sizes.requestFailed(len(request.Offsets), r.cfg.Now())
-	}
 	if err != nil {
-		return false, err
+		return true, r.loadFailed(ctx, request, err)
 	}
-	if lost := r.set.loaded(request, answer); len(lost) > 0 {
+	lost, recovered := r.set.loaded(request, answer)
+	if len(lost) > 0 {
 		r.reportLost(request.Split, lost)
+	}
+	if recovered {
+		r.health.ok(task{taskSplit, request.Split.Key})
 	}
 	return true, nil
 }

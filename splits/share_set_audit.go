@@ -181,7 +181,7 @@ func (set *shareSet) roomToTake(former bool) int {
 // from reading. The lock is held.
 func (set *shareSet) free() int {
 	mostAhead := max(set.cfg.BatchSize, len(set.room))
-	return min(set.cfg.CheckpointLimit+mostAhead-set.held, mostAhead-set.ahead)
+	return min(set.cfg.CheckpointLimit+mostAhead-set.held, mostAhead-set.ahead) + set.stuck()
 }
 
 // beginTake notes that entries of a split are about to be taken over. What is acknowledged before
@@ -230,9 +230,7 @@ func (set *shareSet) nextLoad(group string) (ShareLoad, bool) {
 		return ShareLoad{}, false
 	}
 	for _, s := range set.inGroup(group) {
-		if len(s.loading) > 0 {
-			slices.SortFunc(s.loading, Offset.Compare)
-			some := slices.Clone(s.loading[:min(MaxTake, len(s.loading))])
+		if some := s.loads.next(s.sortedLoading(), set.cfg.Now()); len(some) > 0 {
 			return ShareLoad{Split: s.split, Offsets: some}, true
 		}
 	}
@@ -240,14 +238,16 @@ func (set *shareSet) nextLoad(group string) (ShareLoad, bool) {
 }
 
 // loaded adds loaded entries to the buffer. It returns the offsets whose entries are not in the
-// stream any more; they are acknowledged.
-func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offset) {
+// stream any more; they are acknowledged. recovered reports whether the last entry has arrived that
+// did not arrive before.
+func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offset, recovered bool) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	s := set.splits[request.Split]
 	if s == nil {
-		return nil
+		return nil, false
 	}
+	recovered = s.loads.succeeded(request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))])
 	looked := map[Offset]bool{}
 	for _, o := range request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))] {
 		looked[o] = s.entries[o] == shareLoading
@@ -268,5 +268,5 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 	s.loading = slices.DeleteFunc(s.loading, func(o Offset) bool { return s.entries[o] != shareLoading })
 	set.acknowledgeLater(s)
 	set.enqueue(s)
-	return lost
+	return lost, recovered
 }

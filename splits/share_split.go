@@ -46,8 +46,9 @@ type shareSplit struct {
 
 	entries map[Offset]shareState
 	loading []Offset // the ones in shareLoading
-	buffer  []Entry  // the ones in shareBuffered, in the order of their delivery
-	bytes   int      // size of buffer
+	loads   shareLoads
+	buffer  []Entry // the ones in shareBuffered, in the order of their delivery
+	bytes   int     // size of buffer
 
 	handOutState
 
@@ -135,7 +136,7 @@ func (s *shareSplit) dropAhead() {
 		s.put(o, shareUnknown)
 	}
 	s.set.buffered -= s.bytes
-	s.buffer, s.loading, s.bytes = nil, nil, 0
+	s.buffer, s.loading, s.bytes, s.loads = nil, nil, 0, shareLoads{}
 }
 
 // dropBuffered drops the buffered entries for which drop returns true. The lock is held.

@@ -240,7 +240,8 @@ type ShareLoad struct {
 	Split   Split
 	Offsets []Offset
 	// Bytes bounds the size of the answer: entries are returned until their fields have this size.
-	// The answer has at least one entry that exists.
+	// The answer has at least one entry that exists. If Bytes is 0, the answer has no entry, but the
+	// size of the first one.
 	Bytes int
 }
 
@@ -249,4 +250,6 @@ type ShareLoad struct {
 type ShareLoaded struct {
 	Entries []Entry
 	Looked  int
+	// Size is the size of the fields in bytes, if ShareLoad.Bytes is 0.
+	Size int64
 }

@@ -43,7 +43,7 @@ func decodeTaken(words script.Reply) (taken splits.ShareTaken, err error) {
 	return taken, err
 }
 
-// decodeLoaded decodes the reply "OK looked entries".
+// decodeLoaded decodes the reply "OK looked entries size".
 func decodeLoaded(words script.Reply) (loaded splits.ShareLoaded, err error) {
 	looked, err := words.Signed(1)
 	if err != nil {
@@ -52,6 +52,9 @@ func decodeLoaded(words script.Reply) (loaded splits.ShareLoaded, err error) {
 	var list any
 	if len(words) > 2 {
 		list = words[2]
+	}
+	if loaded.Size, err = words.Signed(3); err != nil {
+		return loaded, err
 	}
 	loaded.Looked = int(looked)
 	loaded.Entries, err = entries(list)

@@ -104,6 +104,11 @@ var shareTakeScenarios = []shareScenario{
 		loaded, err = s.shares.Load(s.Context(), load)
 		require.NoError(s, err)
 		assert.Equal(s, 1, loaded.Looked)
+		load.Bytes = 0
+		loaded, err = s.shares.Load(s.Context(), load)
+		require.NoError(s, err)
+		assert.Empty(s, loaded.Entries, "only the size")
+		assert.Equal(s, int64(1004), loaded.Size)
 	}},
 	{"ShareLoadPassesOverWhatIsNotInTheStream", func(s *shareScene) {
 		all := s.fill(s.plain(), 4)

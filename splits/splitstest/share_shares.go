@@ -240,10 +240,13 @@ func (g *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.Sh
 				continue
 			}
 			e := st.entries[st.search(o)]
-			loaded.Entries = append(loaded.Entries, e)
 			for _, field := range e.Fields {
 				bytes += len(field)
 			}
+			if loaded.Size = int64(bytes); l.Bytes == 0 {
+				return
+			}
+			loaded.Entries = append(loaded.Entries, e)
 			if bytes >= l.Bytes {
 				return
 			}

@@ -1,9 +1,10 @@
 -- share_load: returns entries by their IDs, until they have a size.
 --
 -- KEYS[1]  the partition's stream
--- ARGV     1 the size in bytes: no further entry is returned when the entries have it
+-- ARGV     1 the size in bytes: no further entry is returned when the entries have it; 0: only the
+--            size of the first entry is returned
 --          2 ... the IDs
--- Replies  OK looked (the number of IDs that the reply is about) entries (the ones that exist)
+-- Replies  OK looked (the number of IDs that the reply is about) entries (the ones that exist) size
 --          an error of the class of the command that failed, naming the key
 
 local entries, bytes, looked = {}, 0, 0
@@ -23,4 +24,4 @@ for i = 2, #ARGV do
     break
   end
 end
-return {'OK', text(looked), entries}
+return {'OK', text(looked), ARGV[1] == '0' and {} or entries, text(bytes)}
