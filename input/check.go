@@ -73,7 +73,7 @@ func check(f config.Fields) []string {
 	checkChoice(f, fieldGroupType, []string{broker.ConsumerGroup, broker.ShareGroup}, &p)
 	if kind, _ := f.Text(fieldGroupType); kind == broker.ShareGroup {
 		checkShare(f, &p)
-	} else if _, set := f.Text(fieldAdoptIdle); set {
+	} else if idle, _ := f.Text(fieldAdoptIdle); idle != "" {
 		p.Add(fieldAdoptIdle, "is for share groups: remove it, or set group_type to share")
 	}
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
@@ -139,7 +139,7 @@ func checkTimes(f config.Fields, p *config.Problems) {
 		p.AddErr(err)
 		return d
 	}
-	if idle, set := f.Text(fieldAdoptIdle); set {
+	if idle, _ := f.Text(fieldAdoptIdle); idle != "" {
 		d, err := config.ParsePositiveDuration(fieldAdoptIdle, idle)
 		p.AddErr(err)
 		p.AddShort(fieldAdoptIdle, d, shortestIdle)

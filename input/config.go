@@ -44,7 +44,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	if conf.Contains(fieldHeartbeat) {
 		heartbeat = p.duration(fieldHeartbeat)
 	}
-	if conf.Contains(fieldAdoptIdle) {
+	if p.text(fieldAdoptIdle) != "" {
 		s.adoptIdle = p.duration(fieldAdoptIdle)
 	}
 	start, err := parseStart(p.text(fieldStartOffset), time.Now())

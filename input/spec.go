@@ -94,12 +94,12 @@ func groupFields() []*service.ConfigField {
 		}).Description("How the members of the group share the topic. The type is stored with the group, and all " +
 			"members need the same.").
 			Default(broker.ConsumerGroup),
-		service.NewDurationField(fieldAdoptIdle).
-			Description("In a share group: takes over messages that are pending at consumers of other programs in the " +
-				"Redis consumer group, if they were not delivered or claimed for this long. Off by default. Set it to " +
-				"more than these programs ever need for a message. It does not concern members of rafka: what they " +
-				"hold is taken over when their session has ended.").
-			Optional().Example("10m").Advanced(),
+		service.NewStringField(fieldAdoptIdle).
+			Description("In a share group: takes over messages that are pending at consumers of other programs in " +
+				"the Redis consumer group, if they were not delivered or claimed for this long. Empty: never. Set " +
+				"it to more than these programs ever need for a message. It does not concern members of rafka: what " +
+				"they hold is taken over when their session has ended.").
+			Default("").Example("10m").Advanced(),
 		service.NewStringField(fieldConsumerName).
 			Description("A descriptive name for this member. It does not have to be unique. Empty: the host name.").
 			Default(""),

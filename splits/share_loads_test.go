@@ -2,6 +2,7 @@ package splits_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -56,9 +57,7 @@ func TestShareEntryThatDoesNotArriveDelaysNoOther(t *testing.T) {
 		require.NotEmpty(t, failed)
 		var entry *splits.EntryError
 		for _, err := range failed {
-			if e, ok := err.(*splits.EntryError); ok {
-				entry = e
-			}
+			_ = errors.As(err, &entry)
 		}
 		require.NotNil(t, entry)
 		assert.Equal(t, large, entry.Next.Offset)

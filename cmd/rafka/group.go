@@ -26,8 +26,9 @@ func groupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 			},
 		}, nil, listGroups),
 		adminCommand(schema, stdout, cli.Command{
-			Name:        "describe",
-			Usage:       "Show the members of a group and the owner, committed offset and lag of each partition, or what is pending",
+			Name: "describe",
+			Usage: "Show the members of a group, and the owner, committed offset and lag of each partition, " +
+				"or what is pending",
 			ArgsUsage:   "GROUP",
 			Description: "  {{.BinaryName}} group describe billing --topic orders",
 			Flags:       []cli.Flag{topicFlag()},

@@ -26,9 +26,9 @@ func seekGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Comma
 		Usage:     "Move the committed offsets of a group, running or not, existing or not",
 		ArgsUsage: "GROUP",
 		Description: "Running members discard what they have read ahead and continue at the new offsets. A time or " +
-			"an ID means the first entry at or after it. A share group forgets what is pending: entries after the new " +
-			"offset are delivered again, the others are skipped.\n\n  {{.BinaryName}} group seek billing --topic orders --to " +
-			"2026-01-31T08:00:00Z --dry-run",
+			"an ID means the first entry at or after it. A share group forgets what is pending: entries after the " +
+			"new offset are delivered again, the others are skipped.\n\n" +
+			"  {{.BinaryName}} group seek billing --topic orders --to 2026-01-31T08:00:00Z --dry-run",
 		Flags: []cli.Flag{
 			topicFlag(),
 			&cli.StringFlag{Name: flagTo, Usage: "earliest, latest, a time (RFC 3339) or the ID of an entry"},

@@ -18,8 +18,8 @@ func convertGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Co
 		Name:      "convert",
 		Usage:     "Make a share group of a consumer group, or the other way round",
 		ArgsUsage: "GROUP",
-		Description: "Stop the inputs of the group first. The group keeps its place. A share group must have no pending " +
-			"entries. Then set group_type of the inputs, and start them again.\n\n" +
+		Description: "Stop the inputs of the group first. The group keeps its place. A share group must have no " +
+			"pending entries. Then set group_type of the inputs, and start them again.\n\n" +
 			"  {{.BinaryName}} group convert billing --topic orders --to share --yes",
 		Flags: []cli.Flag{
 			topicFlag(),

@@ -20,7 +20,10 @@ func TestGroupConvertCommand(t *testing.T) {
 	plain := broker.PlainSplit("orders")
 	granted := leases.Claim(t.Context(), "a", time.Minute, []splits.Claim{{Split: plain, Start: splits.Latest()}})[0]
 	require.NoError(t, granted.Err)
-	require.NoError(t, leases.Release(t.Context(), []splits.Lease{{Split: plain, Member: "a", Epoch: granted.Epoch}})[0])
+	require.NoError(
+		t,
+		leases.Release(t.Context(), []splits.Lease{{Split: plain, Member: "a", Epoch: granted.Epoch}})[0],
+	)
 	require.NoError(t, group.Leave(t.Context(), "a"))
 
 	convert := []string{"group", "convert", "billing", "--topic", "orders", "--to", "share"}
@@ -29,7 +32,9 @@ func TestGroupConvertCommand(t *testing.T) {
 	const table = "\n\nPARTITION   CONTINUES AFTER\n0           5-1\n"
 	succeeds(t, "consumer group billing of topic orders would become a share group, and group_type of its inputs must "+
 		"be share"+table, append(convert, "--dry-run")...)
-	succeeds(t, "consumer group billing of topic orders is a share group now: set group_type of its inputs to share"+table,
+	succeeds(
+		t,
+		"consumer group billing of topic orders is a share group now: set group_type of its inputs to share"+table,
 		append(convert, "--yes")...)
 	fails(t, append(convert, "--yes"), "it is a share group already")
 }

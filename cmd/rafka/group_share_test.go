@@ -47,7 +47,11 @@ func TestGroupCommandsKnowShareGroups(t *testing.T) {
 	o := rafka(t, "group", "describe", "billing", "--topic", "orders", "--format", "json")
 	require.NoError(t, json.Unmarshal([]byte(o.stdout), &group2))
 	assert.Len(t, group2.Consumers, 2)
-	assert.Equal(t, map[string]any{"pending": 3., "oldest_pending": "5-1", "deliveries": 1.}, group2.Partitions[0].Share)
+	assert.Equal(
+		t,
+		map[string]any{"pending": 3., "oldest_pending": "5-1", "deliveries": 1.},
+		group2.Partitions[0].Share,
+	)
 
 	seek := []string{"group", "seek", "billing", "--topic", "orders", "--to", "5-3"}
 	const moved = "note: 1 pending entry is after the new offsets: they are delivered again, also if a member still " +
@@ -57,5 +61,9 @@ func TestGroupCommandsKnowShareGroups(t *testing.T) {
 	succeeds(t, "would move group billing of topic orders\n"+moved, append(seek, "--dry-run")...)
 	succeeds(t, "moved group billing of topic orders\n"+moved, seek...)
 	require.NoError(t, group.Leave(t.Context(), "a"))
-	assert.Contains(t, rafka(t, "group", "delete", "billing", "--topic", "orders", "--yes").stdout, "deleted group billing")
+	assert.Contains(
+		t,
+		rafka(t, "group", "delete", "billing", "--topic", "orders", "--yes").stdout,
+		"deleted group billing",
+	)
 }

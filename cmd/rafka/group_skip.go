@@ -26,8 +26,8 @@ func skipGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Comma
 		Usage:     "Show a message, and with --yes make a group pass over it",
 		ArgsUsage: "GROUP",
 		Description: "Without --offset, it is the first message that a consumer group has not processed: the one " +
-			"that blocks an ordered partition. The member that reads the partition discards what it has in progress and " +
-			"continues without the message. Without --yes, nothing is changed.\n\n" +
+			"that blocks an ordered partition. The member that reads the partition discards what it has in progress " +
+			"and continues without the message. Without --yes, nothing is changed.\n\n" +
 			"  {{.BinaryName}} group skip billing --topic orders --partition 3\n" +
 			"  {{.BinaryName}} group skip billing --topic orders --partition 3 --offset 1769846400000-0 --yes",
 		Flags: []cli.Flag{

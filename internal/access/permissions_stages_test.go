@@ -65,7 +65,7 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 			require.NoError(t, l.Admin.ZAdd(ctx, keys.IDs(split.Key), redis.Z{Score: 1, Member: "id"}).Err())
 			require.NoError(t, l.Admin.HSet(ctx, keys.Replayed(split.Key), "5-0", "1").Err())
 			letter := broker.Letter{Origin: broker.Origin{Topic: "orders", Offset: "5-0", Group: "billing"}}.Encode()
-			require.NoError(t, l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, Values: letter}).Err())
+			require.NoError(t, l.Admin.XAdd(ctx, &redis.XAddArgs{Stream: split.Key, ID: "9-0", Values: letter}).Err())
 		}
 		prepareSharers(t, l, topic)
 		if partitions == 0 {
@@ -160,7 +160,10 @@ func tryChanging(ctx context.Context, client *redis.Client) (string, error) {
 	_, errs[1] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "billing", To: "earliest", KeepUnused: keep})
 	_, errs[2] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "new", To: "latest", KeepUnused: keep})
 	_, errs[3] = a.SeekGroup(ctx, admin.Seek{Topic: "orders", Group: "sharers", To: "latest", KeepUnused: keep})
-	_, errs[4] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "consumer", KeepUnused: keep})
+	_, errs[4] = a.ConvertGroup(
+		ctx,
+		admin.Conversion{Topic: "orders", Group: "sharers", To: "consumer", KeepUnused: keep},
+	)
 	_, errs[5] = a.ConvertGroup(ctx, admin.Conversion{Topic: "orders", Group: "sharers", To: "share", KeepUnused: keep})
 	_, errs[6] = a.DeleteGroup(ctx, "orders", "gone", false)
 	_, errs[7] = a.DeleteGroup(ctx, "orders", "sharers", false)

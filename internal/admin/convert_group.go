@@ -169,7 +169,8 @@ func (c Conversion) refusal(split splits.Split, words script.Reply) error {
 			"inputs until they are acknowledged", keys.Visible(words.Word(1)))
 	case "FOREIGN":
 		return fmt.Errorf("stream %s has a Redis consumer group %s that another client created or uses, and a share "+
-			"group needs this name: delete it with XGROUP DESTROY, or choose another consumer_group", split.Key, c.Group)
+			"group needs this name: delete it with XGROUP DESTROY, or choose another consumer_group",
+			split.Key, c.Group)
 	}
 	return nil
 }

@@ -40,8 +40,10 @@ func TestConsumerGroupBecomesAShareGroupAtItsPlace(t *testing.T) {
 		}
 		require.ErrorIs(t, commit(t, s.leases(), lease, 15, 0, 6), splits.ErrFenced, "of a member that hung")
 
-		sh := sharing{s, broker.NewShareGroup(s.Client, "orders", "billing"),
-			broker.NewShares(s.Client, s.Client, broker.SharesOptions{Topic: "orders", Group: "billing"})}
+		sh := sharing{
+			s, broker.NewShareGroup(s.Client, "orders", "billing"),
+			broker.NewShares(s.Client, s.Client, broker.SharesOptions{Topic: "orders", Group: "billing"}),
+		}
 		_, err = sh.group.Beat(t.Context(), splits.ShareBeat{Member: "a", TTL: testTTL})
 		require.NoError(t, err)
 		sh.open(t)

@@ -65,7 +65,8 @@ type GroupPartition struct {
 	// delivered: it does not include the pending ones.
 	Lag      int64 `json:"lag"`
 	LagExact bool  `json:"lag_exact"`
-	// Age is the age of the first entry after Committed, in a share group of the oldest pending entry; 0 if there is no such entry or no offset.
+	// Age is the age of the first entry after Committed, in a share group of the oldest pending
+	// entry. It is 0 if there is no such entry or no offset.
 	Age time.Duration `json:"-"`
 	// Adopting is the Redis consumer group of another program whose pending entries come first; empty
 	// if there is none.

@@ -59,7 +59,12 @@ func (p SharePartition) MarshalJSON() ([]byte, error) {
 const mostDeliveries = 1000
 
 // describeShares reads where a share group stands in all splits. Lag is set if Redis knows it.
-func (a *Admin) describeShares(ctx context.Context, d *GroupDescription, all []splits.Split, damaged *problemList) error {
+func (a *Admin) describeShares(
+	ctx context.Context,
+	d *GroupDescription,
+	all []splits.Split,
+	damaged *problemList,
+) error {
 	calls := make([]script.Call, len(all))
 	for i, split := range all {
 		calls[i] = shareStateScript.Call([]string{split.Key}, d.Group, mostDeliveries)
@@ -72,7 +77,12 @@ func (a *Admin) describeShares(ctx context.Context, d *GroupDescription, all []s
 	consumers := map[string]*GroupConsumer{}
 	for i, result := range script.RunAll(ctx, a.client, calls) {
 		p := &d.Partitions[i]
-		*p = GroupPartition{Split: all[i], Share: &SharePartition{}, read: splits.CountUnknown, accounted: splits.CountUnknown}
+		*p = GroupPartition{
+			Split:     all[i],
+			Share:     &SharePartition{},
+			read:      splits.CountUnknown,
+			accounted: splits.CountUnknown,
+		}
 		words, err := broker.DecodeLease(shareStateScript, result)
 		if err == nil && words.Word(1) != "" {
 			if err = p.fillShare(words); err == nil {

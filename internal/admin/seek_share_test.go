@@ -61,7 +61,7 @@ func TestSeekOfAShareGroupSurvivesTheLossOfTheNativeGroup(t *testing.T) {
 		_, err := New(s.Client).SeekGroup(t.Context(), seekShare("14", false))
 		require.NoError(t, err)
 		require.NoError(t, s.Client.XGroupDestroy(t.Context(), testSplit.Key, "sharers").Err())
-		assert.NotZero(t, s.Client.HGet(t.Context(), keys.Share(testSplit.Key, "sharers"), "generation").Val())
+		assert.NotEmpty(t, s.Client.HGet(t.Context(), keys.Share(testSplit.Key, "sharers"), "generation").Val())
 		sh.open(t)
 		assert.Len(t, sh.read(t, "m1", 9).Entries, 2)
 	})

@@ -127,7 +127,11 @@ func writeLetter(t *testing.T, client *redis.Client, topic string) {
 	t.Helper()
 	id := client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders", Values: []string{"body", "x"}}).Val()
 	require.NoError(t, broker.NewLetters(client, topic).Write(t.Context(), broker.Letter{
-		Fields: []string{"body", "x"}, Origin: broker.Origin{Topic: "orders", Offset: id, Group: "billing", Error: "HTTP 422"},
+		Fields: []string{
+			"body",
+			"x",
+		},
+		Origin: broker.Origin{Topic: "orders", Offset: id, Group: "billing", Error: "HTTP 422"},
 	}))
 }
 
