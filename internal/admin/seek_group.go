@@ -149,17 +149,31 @@ func (a *Admin) seekLeases(
 	to splits.Start,
 	chosen []splits.Split,
 ) ([]SeekPartition, error) {
+	return a.seekBy(ctx, seekScript, keys.Lease, decodeSeek, s, to, chosen)
+}
+
+// seekBy moves splits by a script that changes one key of each, and returns the results in the order
+// of the splits.
+func (a *Admin) seekBy(
+	ctx context.Context,
+	by *script.Script,
+	key func(partition, group string) string,
+	decode func(splits.Split, script.Reply) (SeekPartition, error),
+	s Seek,
+	to splits.Start,
+	chosen []splits.Split,
+) ([]SeekPartition, error) {
 	kind, at := broker.StartArgs(to)
 	unused := broker.ForgetAfter(s.KeepUnused)
 	calls := make([]script.Call, len(chosen))
 	for i, split := range chosen {
-		calls[i] = seekScript.Call([]string{split.Key, keys.Lease(split.Key, s.Group)},
+		calls[i] = by.Call([]string{split.Key, key(split.Key, s.Group)},
 			s.Group, kind, at, unused, keys.GroupChannel(s.Topic, s.Group), flag(s.DryRun))
 	}
 	partitions := make([]SeekPartition, len(chosen))
 	err := eachReply(calls, script.RunAll(ctx, a.client, calls), chosen, func(i int, words script.Reply) (err error) {
-		if partitions[i], err = decodeSeek(chosen[i], words); err != nil {
-			return script.Unreadable(seekScript, []any(words), err)
+		if partitions[i], err = decode(chosen[i], words); err != nil {
+			return script.Unreadable(by, []any(words), err)
 		}
 		return nil
 	})

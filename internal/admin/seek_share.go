@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 
-	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
@@ -14,8 +13,8 @@ type SoughtShare struct {
 	// Pending is the number of entries that were pending. None of them is any more.
 	Pending int64 `json:"pending"`
 	// Again is how many of these are delivered again, since they are after the new offset: an entry
-	// that a member still works on is then processed twice. It counts 10,000 at most. The others are
-	// skipped.
+	// that a member still works on is then processed twice. It counts 10,000 at most. The others
+	// are skipped.
 	Again int64 `json:"delivered_again"`
 }
 
@@ -26,21 +25,7 @@ func (a *Admin) seekShares(
 	to splits.Start,
 	chosen []splits.Split,
 ) ([]SeekPartition, error) {
-	kind, at := broker.StartArgs(to)
-	unused := broker.ForgetAfter(s.KeepUnused)
-	calls := make([]script.Call, len(chosen))
-	for i, split := range chosen {
-		calls[i] = seekShareScript.Call([]string{split.Key, keys.Share(split.Key, s.Group)},
-			s.Group, kind, at, unused, keys.GroupChannel(s.Topic, s.Group), flag(s.DryRun))
-	}
-	partitions := make([]SeekPartition, len(chosen))
-	err := eachReply(calls, script.RunAll(ctx, a.client, calls), chosen, func(i int, words script.Reply) (err error) {
-		if partitions[i], err = decodeSoughtShare(chosen[i], words); err != nil {
-			return script.Unreadable(seekShareScript, []any(words), err)
-		}
-		return nil
-	})
-	return partitions, err
+	return a.seekBy(ctx, seekShareScript, keys.Share, decodeSoughtShare, s, to, chosen)
 }
 
 // decodeSoughtShare decodes OK before offset read pending again.
