@@ -85,8 +85,8 @@ const (
 	// laterCheck is how often Connect checks the cause after that.
 	laterCheck = time.Second
 	// repeatCause is the least time between two returns of the same cause. The engine logs each
-	// return, the requests of one outage can fail in several ways by turns, and if the cause concerns
-	// single partitions, the other partitions connect and disconnect meanwhile.
+	// return, the requests of one outage can fail in several ways by turns, and if the cause
+	// concerns single partitions, the other partitions connect and disconnect meanwhile.
 	repeatCause = 30 * time.Second
 )
 

@@ -15,9 +15,9 @@ import (
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
-// leftBehind is what a stopped redis_streams input leaves: the Redis consumer group g has delivered the
-// messages 0 to 2999 to two consumers, and every third one is pending. It returns the numbers of these.
-// The messages from 3000 on were not delivered.
+// leftBehind is what a stopped redis_streams input leaves: the Redis consumer group g has delivered
+// the messages 0 to 2999 to two consumers, and every third one is pending. It returns the numbers
+// of these. The messages from 3000 on were not delivered.
 func leftBehind(t *testing.T, client *redis.Client, stream string) (pending []string) {
 	t.Helper()
 	ctx := t.Context()

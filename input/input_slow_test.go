@@ -190,7 +190,8 @@ func TestUnreadableEntryStopsOnlyItsPartition(t *testing.T) {
 			<-done
 			if name != "no second" { // with one connection, each attempt to read the large entry delays the others
 				slices.Sort(waits)
-				// One wait is left to chance: a large entry that delays the others does so at each attempt.
+				// One wait is left to chance: a large entry that delays the others does so at each
+				// attempt.
 				assert.Less(t, waits[len(waits)-2], 2*time.Second+4*slowest, "of %d waits", len(waits))
 			}
 			assert.Empty(t, journal.Lines("cannot be reached"))

@@ -130,8 +130,8 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 	return cmp.Or(failed, c.settle(ctx, settlements))
 }
 
-// settle acknowledges entries in foreign groups, and returns the first error after which the outcome
-// is unknown. What failed for a split, and everything after it, is acknowledged again.
+// settle acknowledges entries in foreign groups, and returns the first error after which the
+// outcome is unknown. What failed for a split, and everything after it, is acknowledged again.
 func (c *committer) settle(ctx context.Context, settlements []Settlement) (failed error) {
 	if len(settlements) == 0 {
 		return nil

@@ -75,8 +75,8 @@ type Config struct {
 	// order. Nil: no entry has a key.
 	OrderKey func(Entry) string
 
-	// PassOver reports whether the group passes over an entry: the entry is not handed out, and counts
-	// as processed. It must not block. Nil: no entry is passed over.
+	// PassOver reports whether the group passes over an entry: the entry is not handed out, and
+	// counts as processed. It must not block. Nil: no entry is passed over.
 	PassOver func(Entry) bool
 
 	// Backoff returns a new sequence of waits between attempts that failed. Default: 100ms,

@@ -91,7 +91,8 @@ func TestFailingKeyDelaysNoOtherKey(t *testing.T) {
 	}
 }
 
-// requireOrderOfKeys checks that the entries of each key, of n, were delivered first in their order.
+// requireOrderOfKeys checks that the entries of each key, of n, were delivered first in their
+// order.
 func (m *member) requireOrderOfKeys(n int) {
 	m.w.t.Helper()
 	last := map[int]int{}
@@ -269,7 +270,8 @@ func TestFinishedRangesOfAnotherStreamAreForgotten(t *testing.T) {
 				for _, d := range second.deliveries()[before:] {
 					got[d.number] = true
 				}
-				// Another member can't distinguish entries before the committed position from the old ones.
+				// Another member can't distinguish entries before the committed position from the
+				// old ones.
 				for n := 3; n < 50; n++ {
 					assert.True(t, got[strconv.Itoa(n)], "entry %d", n)
 				}

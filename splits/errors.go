@@ -15,8 +15,8 @@ var ErrFenced = errors.New("fenced: the lease belongs to another epoch")
 // split is claimed again, and read from the new position.
 var ErrMoved = fmt.Errorf("the group was moved (%w)", ErrFenced)
 
-// ErrSkipped is an ErrFenced: an operator ended the lease by skipping an entry. The split is claimed
-// again, and read without that entry.
+// ErrSkipped is an ErrFenced: an operator ended the lease by skipping an entry. The split is
+// claimed again, and read without that entry.
 var ErrSkipped = fmt.Errorf("an entry was skipped (%w)", ErrFenced)
 
 // ErrDeleted is an ErrFenced: an operator deleted the lease together with the topic. The entries of

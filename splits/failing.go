@@ -59,8 +59,8 @@ func (h *handOutState) describe(l *loneFailure, split Split, now time.Time) Fail
 	}
 }
 
-// recovering returns the reported failure that ends with the acknowledgement of a batch, nil if none
-// does. It is called before the entries are resolved.
+// recovering returns the reported failure that ends with the acknowledgement of a batch, nil if
+// none does. It is called before the entries are resolved.
 func (h *handOutState) recovering(b *Batch, now time.Time) *Failing {
 	if b.piece.lone == nil || h.reportedAt.IsZero() {
 		return nil

@@ -20,8 +20,8 @@ type batchSource interface {
 	// nextBatch returns the next batch that is ready. If there is none, it returns how long there
 	// will be none unless something changes.
 	nextBatch() (b *Batch, wait time.Duration, closed bool)
-	// checkStall returns how long everything has waited for an acknowledgement. It returns 0 if that
-	// is too short, or was returned before. began is when the poll began.
+	// checkStall returns how long everything has waited for an acknowledgement. It returns 0 if
+	// that is too short, or was returned before. began is when the poll began.
 	checkStall(now, began time.Time) time.Duration
 	// hasReady reports whether there is something to hand out.
 	hasReady() bool

@@ -142,8 +142,8 @@ func murmur2(key string) uint32 {
 	return (h ^ h>>15) & 0x7fffffff
 }
 
-// Random hand-outs, rejections and acknowledgements: no two batches with one key are out at the same
-// time, each key is accepted in order, and everything is accepted in the end.
+// Random hand-outs, rejections and acknowledgements: no two batches with one key are out at the
+// same time, each key is accepted in order, and everything is accepted in the end.
 func TestLanesAndIsolationKeepTheOrderOfEachKey(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 2))

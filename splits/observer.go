@@ -17,8 +17,8 @@ type Observer interface {
 	// Lost: entries were removed before they were read, or streams were replaced. Losses that were
 	// found at the same time come in one call.
 	Lost(all []Loss)
-	// Adopting: a split was claimed that is being adopted from a foreign group: what is pending there
-	// comes first. Adopted: nothing is pending there any more, and the adoption has ended.
+	// Adopting: a split was claimed that is being adopted from a foreign group: what is pending
+	// there comes first. Adopted: nothing is pending there any more, and the adoption has ended.
 	Adopting(s Split, from string)
 	Adopted(s Split, from string)
 	// Redelivered: a batch was nacked, and its entries are handed out again.

@@ -25,8 +25,8 @@ type ShareConfig struct {
 	// that this consumer has, and how often it looks for names of dead members. Default: three
 	// sessions.
 	AuditEvery time.Duration
-	// AdoptIdle, if set, makes the members take over entries that are pending at other programs which
-	// read with the same group, if they were idle for this long.
+	// AdoptIdle, if set, makes the members take over entries that are pending at other programs
+	// which read with the same group, if they were idle for this long.
 	AdoptIdle time.Duration
 	// SampleEvery is how often the lag and the number of pending entries are sampled. Default 5s.
 	SampleEvery time.Duration

@@ -128,9 +128,9 @@ func (c *ShareConsumer) Owned() int { return c.set.count() }
 // Close leaves the group, unless the member is static. Nothing more is handed out, and what was
 // processed is acknowledged. Reads are joined before the member leaves: a read that is applied
 // later would leave entries behind that the other members do not look for soon. Close does not wait
-// for batches in flight: their acknowledgements have no effect any more, and other members take over
-// their entries. Each step is bounded by ShareConfig.CallTimeout. Close may be called twice, and
-// before Start.
+// for batches in flight: their acknowledgements have no effect any more, and other members take
+// over their entries. Each step is bounded by ShareConfig.CallTimeout. Close may be called twice,
+// and before Start.
 func (c *ShareConsumer) Close(ctx context.Context) error {
 	var err error
 	c.closed.Do(func() { err = c.close(ctx) })

@@ -10,9 +10,9 @@ import (
 // stuckFor is how long an entry that does not arrive is not loaded again.
 const stuckFor = time.Minute
 
-// shareLoads is how the entries of one split are loaded after loads have failed: fewer at a time, and
-// without the entries that do not arrive even alone. So an entry that is too large for the network
-// delays no other entry. The lock of the shareSet guards it.
+// shareLoads is how the entries of one split are loaded after loads have failed: fewer at a time,
+// and without the entries that do not arrive even alone. So an entry that is too large for the
+// network delays no other entry. The lock of the shareSet guards it.
 type shareLoads struct {
 	most  int                  // entries of one load; 0: no limit
 	stuck map[Offset]time.Time // entries that do not arrive, and until when they are not loaded
@@ -54,7 +54,8 @@ func (l *shareLoads) succeeded(offsets []Offset) (recovered bool) {
 	return recovered && len(l.stuck) == 0
 }
 
-// loadFailed makes the next loads of a split smaller. It reports whether the request can't be smaller.
+// loadFailed makes the next loads of a split smaller. It reports whether the request can't be
+// smaller.
 func (set *shareSet) loadFailed(request ShareLoad) (alone bool) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
@@ -87,8 +88,8 @@ func (set *shareSet) stuck() int {
 	return min(n, set.cfg.CheckpointLimit)
 }
 
-// loadFailed handles a load whose answer did not arrive completely. It returns nil if only one entry
-// is too large: then the others are loaded.
+// loadFailed handles a load whose answer did not arrive completely. It returns nil if only one
+// entry is too large: then the others are loaded.
 func (r *shareReader) loadFailed(ctx context.Context, request ShareLoad, cause error) error {
 	if !errors.Is(cause, ErrUnfinished) {
 		return cause

@@ -37,7 +37,8 @@ func (set *shareSet) dueOpens(group string) (due []ShareOpen) {
 	return due
 }
 
-// opened handles the answer to a ShareOpen. It reports whether the split is open for the first time.
+// opened handles the answer to a ShareOpen. It reports whether the split is open for the first
+// time.
 func (set *shareSet) opened(split Split, answer ShareOpened) (first bool) {
 	now := set.cfg.Now()
 	set.mu.Lock()
@@ -164,9 +165,9 @@ func (s *shareSplit) compare(pending []Offset, confirmed map[Offset]bool, partia
 	}
 }
 
-// roomToTake returns how many entries may be taken over now. Room that is reserved for reads counts:
-// a read that waits reserves it all the time. What was pending at an earlier name of this member
-// needs no room: the member had it before.
+// roomToTake returns how many entries may be taken over now. Room that is reserved for reads
+// counts: a read that waits reserves it all the time. What was pending at an earlier name of this
+// member needs no room: the member had it before.
 func (set *shareSet) roomToTake(former bool) int {
 	if former {
 		return MaxTake

@@ -111,8 +111,8 @@ type Shares interface {
 	// count as a delivery.
 	Take(ctx context.Context, t ShareTake) (ShareTaken, error)
 	// TakeIdle makes up to Most entries pending at a member that are pending at other programs, and
-	// that were not delivered or claimed for a time. It never takes an entry from a name of a member
-	// of any topic. TakeIdle does not count as a delivery.
+	// that were not delivered or claimed for a time. It never takes an entry from a name of a
+	// member of any topic. TakeIdle does not count as a delivery.
 	TakeIdle(ctx context.Context, t ShareTakeIdle) (ShareTaken, error)
 	// Load returns entries by their offsets. It does not change where they are pending.
 	Load(ctx context.Context, l ShareLoad) (ShareLoaded, error)
@@ -240,8 +240,8 @@ type ShareLoad struct {
 	Split   Split
 	Offsets []Offset
 	// Bytes bounds the size of the answer: entries are returned until their fields have this size.
-	// The answer has at least one entry that exists. If Bytes is 0, the answer has no entry, but the
-	// size of the first one.
+	// The answer has at least one entry that exists. If Bytes is 0, the answer has no entry, but
+	// the size of the first one.
 	Bytes int
 }
 

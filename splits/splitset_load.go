@@ -95,7 +95,8 @@ func (set *splitSet) addLoaded(tasks []loadTask, answers []Loaded) (losses []Los
 	return losses, failed
 }
 
-// setLoaded gives the entries of a task their fields back, and returns the entries that are missing.
+// setLoaded gives the entries of a task their fields back, and returns the entries that are
+// missing.
 func (set *splitSet) setLoaded(task loadTask, entries []Entry) (missing []entryRef) {
 	for _, r := range task.refs {
 		if !r.isUnloaded() {

@@ -20,8 +20,8 @@ func (set *splitSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 }
 
 // handOut returns the next batch of a split, nil if there is none now. Rejected entries come first;
-// under ByPartition nothing newer is handed out before them. handOut checks the lease itself: timers
-// fire late in a process that was paused.
+// under ByPartition nothing newer is handed out before them. handOut checks the lease itself:
+// timers fire late in a process that was paused.
 func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 	strict := set.cfg.Ordering == ByPartition
 	if o.phase != reading || o.inflight > 0 && strict {

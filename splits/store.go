@@ -7,9 +7,9 @@ import (
 
 // The three interfaces below, and Adoptions, are all that this package requires of a store.
 // internal/broker implements them on Redis, splitstest.Store in memory. splitstest.TestStore is the
-// test suite that both pass. All methods are safe for concurrent use. Any error other than the errors named here
-// means that the outcome is unknown: the request may have been applied, may be applied later, or
-// may never be applied. An error names the operation and the split.
+// test suite that both pass. All methods are safe for concurrent use. Any error other than the
+// errors named here means that the outcome is unknown: the request may have been applied, may be
+// applied later, or may never be applied. An error names the operation and the split.
 
 // Group is the membership of one consumer group of one topic, and its plan.
 type Group interface {
@@ -81,8 +81,8 @@ type Leases interface {
 	Claim(ctx context.Context, owner string, ttl time.Duration, claims []Claim) []Granted
 	// Commit stores each position and extends the lease to ttl from now. The error is ErrFenced if
 	// the member does not have the lease under that epoch any more: ErrMoved, ErrSkipped or
-	// ErrDeleted if an operator ended it. A position below the stored one comes from a late request; it is ignored
-	// without an error.
+	// ErrDeleted if an operator ended it. A position below the stored one comes from a late
+	// request; it is ignored without an error.
 	Commit(ctx context.Context, ttl time.Duration, commits []Commit) []error
 	// Renew is Commit without a position.
 	Renew(ctx context.Context, ttl time.Duration, leases []Lease) []error
@@ -113,8 +113,8 @@ type Granted struct {
 	Finished []Range
 	// Resolved is true if no position was stored, and Position was resolved from Start.
 	Resolved bool
-	// Adopting is the name of the foreign group from which the split is being adopted; empty if it is
-	// not. See Adoptions.
+	// Adopting is the name of the foreign group from which the split is being adopted; empty if it
+	// is not. See Adoptions.
 	Adopting string
 	// Deleted is the epoch of the last lease of this split that an operator deleted together with
 	// the topic, if the store still knows it; otherwise 0. What a member knows of the stream from

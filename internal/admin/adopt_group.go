@@ -20,8 +20,8 @@ type Adoption struct {
 	Topic, Group string
 	// From is the Redis consumer group that Group continues; empty: the one called Group.
 	From string
-	// Remove removes the Redis consumer group From when nothing is pending there any more. It has no
-	// effect if From is called Group: that Redis consumer group becomes the mirror of Group.
+	// Remove removes the Redis consumer group From when nothing is pending there any more. It has
+	// no effect if From is called Group: that Redis consumer group becomes the mirror of Group.
 	Remove bool
 	// DryRun changes nothing and only returns the result.
 	DryRun bool
@@ -34,19 +34,19 @@ type AdoptResult struct {
 	From       string           `json:"from"`
 	DryRun     bool             `json:"dry_run"`
 	Partitions []AdoptPartition `json:"partitions"`
-	// Readers are the clients of the servers that wait for entries of some Redis consumer group. Redis
-	// does not say of which.
+	// Readers are the clients of the servers that wait for entries of some Redis consumer group.
+	// Redis does not say of which.
 	Readers []string `json:"waiting_readers,omitempty"`
 }
 
 // AdoptPartition is the result for one partition.
 type AdoptPartition struct {
 	Split splits.Split `json:"split"`
-	// Offset is the last offset that the Redis consumer group has delivered. The group continues after
-	// it, when everything pending has been handed out.
+	// Offset is the last offset that the Redis consumer group has delivered. The group continues
+	// after it, when everything pending has been handed out.
 	Offset splits.Offset `json:"-"`
-	// Pending is the number of entries that were delivered and not acknowledged, Consumers the number
-	// of consumers that have such entries.
+	// Pending is the number of entries that were delivered and not acknowledged, Consumers the
+	// number of consumers that have such entries.
 	Pending   int64 `json:"pending"`
 	Consumers int64 `json:"consumers"`
 	// Lag is the number of entries after Offset, or an upper bound if LagExact is false.

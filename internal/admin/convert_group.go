@@ -36,8 +36,8 @@ type ConvertResult struct {
 // ConvertPartition is the result for one partition.
 type ConvertPartition struct {
 	Split splits.Split `json:"split"`
-	// Offset is the offset after which the group continues; nil if nothing is stored of the partition,
-	// which then begins at the start_offset of its inputs.
+	// Offset is the offset after which the group continues; nil if nothing is stored of the
+	// partition, which then begins at the start_offset of its inputs.
 	Offset *splits.Offset `json:"-"`
 }
 
@@ -51,13 +51,13 @@ func (p ConvertPartition) MarshalJSON() ([]byte, error) {
 }
 
 // ConvertGroup makes a share group of a consumer group, or the other way round. The group keeps its
-// place: it continues after the committed offset, or after the last entry that was delivered. What was
-// processed behind a committed offset is processed again.
+// place: it continues after the committed offset, or after the last entry that was delivered. What
+// was processed behind a committed offset is processed again.
 //
-// All partitions are checked before anything is changed. The error is a *GroupAliveError if the group
-// has live members, a *GroupNotFoundError if there is no such group, and a *PendingError if entries of
-// a share group are pending. After another error the call can be repeated: until a call succeeds, no
-// input can join the group.
+// All partitions are checked before anything is changed. The error is a *GroupAliveError if the
+// group has live members, a *GroupNotFoundError if there is no such group, and a *PendingError if
+// entries of a share group are pending. After another error the call can be repeated: until a call
+// succeeds, no input can join the group.
 func (a *Admin) ConvertGroup(ctx context.Context, c Conversion) (ConvertResult, error) {
 	for _, err := range []error{keys.ValidateTopic(c.Topic, false), keys.ValidateGroup(c.Group)} {
 		if err != nil {
@@ -104,8 +104,8 @@ func (a *Admin) convertGroup(ctx context.Context, c Conversion) (result ConvertR
 	return result, err
 }
 
-// setType stores the type of a group that has no live members, unless kind is "". It returns the type
-// before that, "" if the group does not exist.
+// setType stores the type of a group that has no live members, unless kind is "". It returns the
+// type before that, "" if the group does not exist.
 func (a *Admin) setType(ctx context.Context, c Conversion, kind string) (before string, err error) {
 	names := []string{keys.Members(c.Topic, c.Group), keys.Plan(c.Topic, c.Group)}
 	value, err := convertGroupScript.Run(ctx, a.client, names, kind)

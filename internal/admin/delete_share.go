@@ -11,8 +11,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// dropPositions deletes what is stored of a group for the splits, as a consumer group and as a share
-// group: a group can have been both. It returns the splits for which something was stored.
+// dropPositions deletes what is stored of a group for the splits, as a consumer group and as a
+// share group: a group can have been both. It returns the splits for which something was stored.
 func (a *Admin) dropPositions(
 	ctx context.Context,
 	known topicAndGroup,

@@ -55,8 +55,8 @@ type GroupPartition struct {
 	Epoch uint64 `json:"epoch"`
 	// Expires is the time after which the lease ends, unless its owner renews it.
 	Expires time.Duration `json:"-"`
-	// Committed is the committed offset, nil if none is stored. In a share group everything up to it
-	// was acknowledged.
+	// Committed is the committed offset, nil if none is stored. In a share group everything up to
+	// it was acknowledged.
 	Committed *splits.Offset `json:"-"`
 	// Share is what only a share group has; nil in a consumer group.
 	Share *SharePartition `json:"share,omitempty"`
@@ -68,8 +68,8 @@ type GroupPartition struct {
 	// Age is the age of the first entry after Committed, in a share group of the oldest pending
 	// entry. It is 0 if there is no such entry or no offset.
 	Age time.Duration `json:"-"`
-	// Adopting is the Redis consumer group of another program whose pending entries come first; empty
-	// if there is none.
+	// Adopting is the Redis consumer group of another program whose pending entries come first;
+	// empty if there is none.
 	Adopting string `json:"adopting,omitempty"`
 	// Error is why a part of this description can't be read.
 	Error string `json:"error,omitempty"`

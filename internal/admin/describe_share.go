@@ -18,17 +18,18 @@ import (
 const (
 	// ConsumerLive is the state of a consumer that is a live member.
 	ConsumerLive = "live"
-	// ConsumerDead is the state of a member that ended. Live members take over what is pending at it.
+	// ConsumerDead is the state of a member that ended. Live members take over what is pending at
+	// it.
 	ConsumerDead = "dead"
-	// ConsumerForeign is the state of a consumer that is not a member on this topic: another program,
-	// or an input that reads the same stream under another name of the topic.
+	// ConsumerForeign is the state of a consumer that is not a member on this topic: another
+	// program, or an input that reads the same stream under another name of the topic.
 	ConsumerForeign = "foreign"
 )
 
 // GroupConsumer is one consumer of the Redis consumer group that a share group is.
 type GroupConsumer struct {
-	// Name is the member, or for a static member its incarnation. A foreign consumer has its name in
-	// Redis.
+	// Name is the member, or for a static member its incarnation. A foreign consumer has its name
+	// in Redis.
 	Name string `json:"name"`
 	// State is ConsumerLive, ConsumerDead or ConsumerForeign.
 	State string `json:"state"`
@@ -121,8 +122,8 @@ func (a *Admin) liveHolders(ctx context.Context, d *GroupDescription) (map[strin
 	return live, nil
 }
 
-// fillShare decodes the first words of the reply of share_state: OK last_delivered lag pending lowest
-// deliveries.
+// fillShare decodes the first words of the reply of share_state: OK last_delivered lag pending
+// lowest deliveries.
 func (p *GroupPartition) fillShare(words script.Reply) error {
 	last, err := splits.ParseOffset(words.Word(1))
 	if err != nil {
@@ -182,8 +183,8 @@ func (p *GroupPartition) setShareLag(s splits.State) {
 	p.reachable = p.delivered.Before(s.Last)
 }
 
-// setShareAge sets the age to that of the oldest entry that is pending. The age of an entry that was
-// not delivered is set elsewhere.
+// setShareAge sets the age to that of the oldest entry that is pending. The age of an entry that
+// was not delivered is set elsewhere.
 func (p *GroupPartition) setShareAge(now int64) {
 	if p.Share != nil && p.Share.Oldest != nil && p.Share.Oldest.Millis < uint64(now) {
 		p.Age = time.Duration(uint64(now)-p.Share.Oldest.Millis) * time.Millisecond

@@ -13,7 +13,8 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// sharing is a share group called sharers on the topic that testServer.fill creates, with one member.
+// sharing is a share group called sharers on the topic that testServer.fill creates, with one
+// member.
 type sharing struct {
 	testServer
 	group  *broker.Sharers

@@ -42,8 +42,8 @@ const (
 	pageBytes = 1 << 20
 )
 
-// Next returns the letters of the next page, all of one partition. A page can be empty. done is true
-// if there are no more pages.
+// Next returns the letters of the next page, all of one partition. A page can be empty. done is
+// true if there are no more pages.
 func (s *LetterScan) Next(ctx context.Context) (page []DeadLetter, done bool, err error) {
 	if len(s.rest) == 0 {
 		return nil, true, nil

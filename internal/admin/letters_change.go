@@ -30,11 +30,11 @@ type LetterReplay struct {
 // NewLetterReplay returns a replay that has replayed nothing yet.
 func (a *Admin) NewLetterReplay() *LetterReplay { return &LetterReplay{admin: a} }
 
-// Replay writes the letters of a page, as [LetterScan.Next] returns it, back to the topics that they
-// come from, and marks them as replayed. Each becomes a new entry with the letter's key. A letter is
-// written once, even if it is replayed again within [broker.LetterWindow], because its mark could not
-// be stored. The error is not nil if the marks can't be stored. A letter that can't be written is
-// counted in Failed.
+// Replay writes the letters of a page, as [LetterScan.Next] returns it, back to the topics that
+// they come from, and marks them as replayed. Each becomes a new entry with the letter's key. A
+// letter is written once, even if it is replayed again within [broker.LetterWindow], because its
+// mark could not be stored. The error is not nil if the marks can't be stored. A letter that can't
+// be written is counted in Failed.
 func (r *LetterReplay) Replay(ctx context.Context, page []DeadLetter) error {
 	var letters []DeadLetter
 	var replays []broker.Replay

@@ -54,7 +54,8 @@ func TestSeekOfAShareGroupWaitsForTheStream(t *testing.T) {
 	})
 }
 
-// Between the seek and the next look of its members, a group that vanished must not begin elsewhere.
+// Between the seek and the next look of its members, a group that vanished must not begin
+// elsewhere.
 func TestSeekOfAShareGroupSurvivesTheLossOfTheNativeGroup(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		sh := s.sharing(t, "m1")

@@ -48,8 +48,8 @@ const maxSkipAttempts = 5
 
 // SkipEntry makes a group pass over exactly one entry, as if it had been processed. In a consumer
 // group, the owner of the partition is fenced: it drops what it has in progress, claims the
-// partition again, and goes on behind the entry. In a share group, the entry must be pending, and is
-// acknowledged. The error is a *GroupNotFoundError if the group does not exist.
+// partition again, and goes on behind the entry. In a share group, the entry must be pending, and
+// is acknowledged. The error is a *GroupNotFoundError if the group does not exist.
 func (a *Admin) SkipEntry(ctx context.Context, s Skip) (SkipResult, error) {
 	for _, err := range []error{keys.ValidateTopic(s.Topic, false), keys.ValidateGroup(s.Group)} {
 		if err != nil {

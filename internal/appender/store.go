@@ -11,9 +11,9 @@ type Store interface {
 	// results in the order of the round. A failed append does not delay the others. Append returns
 	// soon after ctx has ended, and keeps no reference to the round.
 	//
-	// If a Store makes several attempts for one append (it follows a redirection, or repeats a failed
-	// request), its result covers all of them: while the outcome of any attempt is unknown, the
-	// result is Unknown, unless a later attempt found the append Written or Duplicate.
+	// If a Store makes several attempts for one append (it follows a redirection, or repeats a
+	// failed request), its result covers all of them: while the outcome of any attempt is unknown,
+	// the result is Unknown, unless a later attempt found the append Written or Duplicate.
 	Append(ctx context.Context, round []Request) []Result
 	// Node returns the name of the server that holds the target. Appends to one node are sent
 	// together, and nodes do not wait for each other. Node does no I/O.

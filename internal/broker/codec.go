@@ -74,8 +74,8 @@ func EncodeObject(body []byte, key string, metadata []Field) (fields []string, d
 	return fields, dropped, nil
 }
 
-// Reserved reports whether the name belongs to the key field, to a trace context field or to a field
-// of dead letters.
+// Reserved reports whether the name belongs to the key field, to a trace context field or to a
+// field of dead letters.
 func Reserved(name string) bool { return name == KeyField || IsTrace(name) || ofLetters(name) }
 
 // IsTrace reports whether a field of this name holds trace context.

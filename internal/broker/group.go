@@ -22,7 +22,8 @@ const (
 	ShareGroup    = "share"
 )
 
-// Converting is the type of a group that rafka group convert has begun to convert: no input joins it.
+// Converting is the type of a group that rafka group convert has begun to convert: no input joins
+// it.
 const Converting = "converting"
 
 // unusedTTL is how long Redis keeps an unused lease or group, unless KeepUnused is set.

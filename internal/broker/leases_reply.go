@@ -37,8 +37,8 @@ func DecodeLease(s *script.Script, reply script.Result) (script.Reply, error) {
 	return nil, script.Unexpected(s, reply.Value)
 }
 
-// fence returns the error of a request whose lease has ended. moved is "seek", "skip" or "delete" if
-// an operator ended the lease with this operation.
+// fence returns the error of a request whose lease has ended. moved is "seek", "skip" or "delete"
+// if an operator ended the lease with this operation.
 func fence(moved string) error {
 	switch moved {
 	case "seek":
@@ -51,7 +51,8 @@ func fence(moved string) error {
 	return splits.ErrFenced
 }
 
-// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done adopting".
+// decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done
+// adopting".
 func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err

@@ -62,8 +62,8 @@ const letterTime = "2006-01-02T15:04:05.000Z07:00"
 // replayField is the field of a replayed entry that names the group that gave it up.
 const replayField = "rafka_replay_group"
 
-// ForOthers reports whether an entry is a letter that was replayed for another group: all groups but
-// that one have processed the message before.
+// ForOthers reports whether an entry is a letter that was replayed for another group: all groups
+// but that one have processed the message before.
 func ForOthers(fields []string, group string) bool {
 	of, replayed := fieldOf(fields, replayField)
 	return replayed && of != group
@@ -73,8 +73,8 @@ func ForOthers(fields []string, group string) bool {
 func ofLetters(name string) bool { return name == replayField || IsOrigin(name) }
 
 // Encode returns the fields of the letter's entry: the fields of the dead entry, and those of its
-// origin. If the dead entry is a letter itself, it keeps its origin, so that a replay brings it back
-// to the topic that it was written to first.
+// origin. If the dead entry is a letter itself, it keeps its origin, so that a replay brings it
+// back to the topic that it was written to first.
 func (l Letter) Encode() []string {
 	fields := slices.Grow(slices.Clone(l.Fields), 2*letterFields)
 	for _, f := range l.Origin.fields() {

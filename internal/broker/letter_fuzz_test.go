@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Any entry becomes a letter that has its fields and its origin, and a letter of a letter is the same
-// letter.
+// Any entry becomes a letter that has its fields and its origin, and a letter of a letter is the
+// same letter.
 func FuzzLettersAreParsed(f *testing.F) {
 	f.Add("body", "x", "orders", "1-1", "billing", "HTTP 422", 3)
 	f.Add("rafka_origin_group", "forged", "orders", "1-1", "billing", "", 0)

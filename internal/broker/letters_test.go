@@ -76,7 +76,8 @@ func partitionWith(t *testing.T, client *redis.Client, body string) int {
 
 func TestKeyIsPartitionedAsKafkaDoesIt(t *testing.T) {
 	var byKey KeyPartitioner
-	// Known answers of Kafka's murmur2: Utils.murmur2 of "21" is -973932308, of "foobar" -790332482.
+	// Known answers of Kafka's murmur2: Utils.murmur2 of "21" is -973932308, of "foobar"
+	// -790332482.
 	assert.Equal(t, (-973932308&0x7fffffff)%7, byKey.Choose("21", 7))
 	assert.Equal(t, (-790332482&0x7fffffff)%7, byKey.Choose("foobar", 7))
 }

@@ -17,8 +17,8 @@ type Replay struct {
 	Fields []string
 }
 
-// ReplayID returns the message ID of the entry that a letter becomes in the topic that it comes from:
-// the same for the same letter, however often it is replayed.
+// ReplayID returns the message ID of the entry that a letter becomes in the topic that it comes
+// from: the same for the same letter, however often it is replayed.
 func ReplayID(deadTopic string, partition int, offset string, fields []string) string {
 	l := Letter{Fields: fields, Origin: Origin{Group: "replay", Topic: deadTopic, Partition: partition, Offset: offset}}
 	return l.ID()
@@ -52,8 +52,8 @@ func NewReplays(client redis.UniversalClient) *Replays {
 
 // Write writes the entries that were not written within LetterWindow, to the partitions of their
 // keys, and of their IDs if they have no key. It returns one error or nil per entry, and how many
-// entries were written before. After an error the entry may have been written: the caller can repeat
-// the call.
+// entries were written before. After an error the entry may have been written: the caller can
+// repeat the call.
 func (r *Replays) Write(ctx context.Context, replays []Replay) (errs []error, known int) {
 	errs = make([]error, len(replays))
 	var round []appender.Request

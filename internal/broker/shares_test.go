@@ -97,7 +97,8 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 	}
 }
 
-// Takeovers and audits must not count as deliveries: the number of deliveries is shown to operators.
+// Takeovers and audits must not count as deliveries: the number of deliveries is shown to
+// operators.
 func TestOnlyReadsOfAShareGroupCountAsDeliveries(t *testing.T) {
 	s := onRedis(t)
 	shares := NewShares(s.Client, s.Client, SharesOptions{Topic: "orders", Group: "billing"})

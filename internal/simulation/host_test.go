@@ -9,8 +9,8 @@ import (
 	"github.com/rafka-streams/rafka/splits/splitstest"
 )
 
-// host is what one member runs on: its process, its clock, its network and its pipeline. The nemesis
-// stops it, kills it and changes it.
+// host is what one member runs on: its process, its clock, its network and its pipeline. The
+// nemesis stops it, kills it and changes it.
 type host struct {
 	name    string
 	rng     rng
@@ -46,8 +46,8 @@ func newHost(name string, n *network, unblock chan struct{}) *host {
 	return h
 }
 
-// takeTime lets the pipeline take the time that a batch needs: one of n batches blocks it. It reports
-// whether the process still runs then.
+// takeTime lets the pipeline take the time that a batch needs: one of n batches blocks it. It
+// reports whether the process still runs then.
 func (h *host) takeTime(r *rand.Rand, n int) bool {
 	var unblock <-chan struct{}
 	takes := time.Duration(r.IntN(int(20 * time.Millisecond)))

@@ -22,11 +22,11 @@ type shareOracle struct {
 	records  map[string]*shareRecord // by ID
 	at       map[string]map[splits.Offset]*shareRecord
 	sessions map[string]*shareSession // by the name at which entries are pending
-	// graceUntil is the time until which the store itself may have ended sessions that members still
-	// trust; evictedUntil is the same for members that were evicted.
+	// graceUntil is the time until which the store itself may have ended sessions that members
+	// still trust; evictedUntil is the same for members that were evicted.
 	graceUntil, evictedUntil time.Time
-	// sought is when the group was last moved in a split, by its key. A read that was in flight then
-	// delivers entries under the earlier generation, and they are delivered again.
+	// sought is when the group was last moved in a split, by its key. A read that was in flight
+	// then delivers entries under the earlier generation, and they are delivered again.
 	sought map[string]time.Time
 	// damaged reports that the store has lost entries or was rolled back.
 	damaged bool
@@ -107,8 +107,8 @@ func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 			o.violated(b.Split.Key, "%s hands out %s again, which it has processed", p.name, r.id)
 		}
 		at, ok := pending[e.Offset]
-		// After damage, a member that does not reach the store can't know that its entries are another
-		// member's now.
+		// After damage, a member that does not reach the store can't know that its entries are
+		// another member's now.
 		if s := o.sessions[at]; ok && s != nil && s.process != p && o.alive(s) && !o.damaged && !o.grace() &&
 			!o.justSought(b.Split) && !p.stale() {
 			o.violated(b.Split.Key, "%s hands out %s, which is pending at %s", p.name, r.id, at)
@@ -116,8 +116,8 @@ func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 	}
 }
 
-// justSought reports whether the group was moved a short time ago: members may still have entries of
-// the earlier generation. The caller holds the lock.
+// justSought reports whether the group was moved a short time ago: members may still have entries
+// of the earlier generation. The caller holds the lock.
 func (o *shareOracle) justSought(split splits.Split) bool {
 	at, ok := o.sought[split.Key]
 	return ok && time.Since(at) < 3*o.plan.ttl

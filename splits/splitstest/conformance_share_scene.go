@@ -30,7 +30,8 @@ type ShareHarness struct {
 	Flush         func(topic string)
 	Pass          func(d time.Duration)
 
-	// DeliverForeign delivers new entries to a consumer of another program that reads with the group.
+	// DeliverForeign delivers new entries to a consumer of another program that reads with the
+	// group.
 	DeliverForeign func(group string, split splits.Split, consumer string, count int) []splits.Offset
 	// Destroy removes the group from the stream of a split (XGROUP DESTROY).
 	Destroy func(group string, split splits.Split)

@@ -78,8 +78,8 @@ func (s *stream) deliver(group *nativeGroup, to holder, count int, now int64) []
 	return entries
 }
 
-// DeliverForeign delivers new entries of a split to a consumer of another program that reads with the
-// same group. It returns their offsets.
+// DeliverForeign delivers new entries of a split to a consumer of another program that reads with
+// the same group. It returns their offsets.
 func (s *Store) DeliverForeign(group string, split splits.Split, consumer string, count int) (all []splits.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,8 +157,8 @@ func (s *Store) DropShare(group string, split splits.Split) {
 	}
 }
 
-// DropShareMark removes the generation of a split and the low-water mark, as an eviction of their key
-// does.
+// DropShareMark removes the generation of a split and the low-water mark, as an eviction of their
+// key does.
 func (s *Store) DropShareMark(group string, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,6 @@
 -- convert_to_consumer: makes a partition of a share group one of a consumer group that continues
--- after the last delivered entry. Nothing may be pending. The Redis consumer group becomes the mirror.
+-- after the last delivered entry. Nothing may be pending. The Redis consumer group becomes the
+-- mirror.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease

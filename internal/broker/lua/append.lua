@@ -1,6 +1,6 @@
--- append: writes entries to one partition, at most once per producer, epoch and sequence number, and
--- at most once per message ID.
--- Lua has no rollback, so everything that can fail is tried before the first entry is written.
+-- append: writes entries to one partition, at most once per producer, epoch and sequence number,
+-- and at most once per message ID. Lua has no rollback, so everything that can fail is tried before
+-- the first entry is written.
 --
 -- KEYS     1. the partition's stream
 --          2. if the append is idempotent: the producer's state, "epoch:seq" of its last append

@@ -4,8 +4,8 @@
 -- the window has passed.
 
 -- ids_begin returns the time and the number of IDs that are older than the window, or nil and the
--- error to reply. It tries everything that can be refused. If the stream is gone, it forgets all IDs:
--- they are of another stream.
+-- error to reply. It tries everything that can be refused. If the stream is gone, it forgets all
+-- IDs: they are of another stream.
 local function ids_begin(ids, stream, window)
   local exists = redis.pcall('EXISTS', stream)
   if err_of(exists) then
@@ -24,8 +24,9 @@ local function ids_begin(ids, stream, window)
   if err_of(score) then
     return nil, error_reply(score.err, ids)
   end
-  -- No ID is empty, so XX adds nothing. The command is refused like any ZADD, and it must come before
-  -- writes that a server without memory permits: Redis looks at maxmemory at the first write only.
+  -- No ID is empty, so XX adds nothing. The command is refused like any ZADD, and it must come
+  -- before writes that a server without memory permits: Redis looks at maxmemory at the first write
+  -- only.
   local proof = redis.pcall('ZADD', ids, 'XX', '0', '')
   if err_of(proof) then
     return nil, error_reply(proof.err, ids)

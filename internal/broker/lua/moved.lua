@@ -1,7 +1,7 @@
 -- What an operator did to a lease, for the scripts that do it and for the scripts that are fenced
--- by it. The field moved of the lease has three words: what was done (seek, skip or delete), the epoch
--- that it ended, and the epoch that the lease got (0: the lease was deleted). The field can stay,
--- because epochs do not repeat: it concerns only the member under the first epoch.
+-- by it. The field moved of the lease has three words: what was done (seek, skip or delete), the
+-- epoch that it ended, and the epoch that the lease got (0: the lease was deleted). The field can
+-- stay, because epochs do not repeat: it concerns only the member under the first epoch.
 
 -- moved_by returns what ended the epoch, or an empty text if no operator did.
 local function moved_by(moved, epoch)

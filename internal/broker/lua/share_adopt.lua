@@ -1,6 +1,6 @@
--- share_adopt: makes entries that are pending at consumers of other programs, and that were idle for
--- a time, pending at a member of a share group. Consumers of rafka, of any topic, are left alone:
--- what they hold is taken over when their sessions have ended.
+-- share_adopt: makes entries that are pending at consumers of other programs, and that were idle
+-- for a time, pending at a member of a share group. Consumers of rafka, of any topic, are left
+-- alone: what they hold is taken over when their sessions have ended.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group (see share.lua)
