@@ -10,6 +10,8 @@ const (
 	byCommit          = "commit"
 	byReset           = "reset"
 	byRelease         = "release"
+	byNote            = "note"
+	byFailing         = "failing"
 	byCountEntries    = "count_entries"
 	byState           = "state"
 	byPeek            = "peek"
@@ -64,6 +66,7 @@ const (
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
 	whyLease    = "leases and committed offsets"
+	whyFailing  = "counting the attempts at entries that keep failing"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"
 	whyMirror   = "showing the group's position in XINFO GROUPS"
@@ -145,6 +148,18 @@ var permissions = []permission{
 	{byRelease, required, "PEXPIRE <lease> 1", whyLease},
 	{byRelease, required, "PERSIST <lease>", whyKept},
 	{byRelease, optional, "PUBLISH <group-hints> m", whyHints},
+	{byReset, required, "UNLINK <failing>", whyFailing},
+	{byNote, required, "TIME", whyClock},
+	{byNote, required, "HMGET <lease> f", whyLease},
+	{byNote, required, "HDEL <failing> f", whyFailing},
+	{byNote, required, "HEXISTS <failing> f", whyFailing},
+	{byNote, required, "HKEYS <failing>", whyFailing},
+	{byNote, required, "HLEN <failing>", whyFailing},
+	{byNote, required, "HSET <failing> f v", whyFailing},
+	{byNote, required, "PEXPIRE <failing> 1", whyFailing},
+	{byNote, required, "PERSIST <failing>", whyKept},
+	{byFailing, required, "TIME", whyClock},
+	{byFailing, required, "HGETALL <failing>", whyFailing},
 	{byMirror, optional, "XINFO CONSUMERS <stream> g", whyMirror},
 	{byMirror, optional, "XINFO GROUPS <stream>", whyMirror},
 	{byMirror, optional, "XGROUP CREATE <stream> g $", whyMirror},
@@ -232,6 +247,7 @@ var permissions = []permission{
 	{bySeek, required, "HSET <lease> f v", whySeek},
 	{bySeek, required, "PEXPIRE <lease> 1", whySeek},
 	{bySeek, required, "PERSIST <lease>", whyKept},
+	{bySeek, required, "UNLINK <failing>", whySeek},
 	{bySeek, optional, "PUBLISH <group-hints> m", whyHints},
 	{byAdopt, required, "HMGET <lease> f", whyAdopt},
 	{byAdopt, required, "HSET <lease> f v", whyAdopt},
@@ -247,10 +263,12 @@ var permissions = []permission{
 	{byDeleteLease, required, "HMGET <lease> f", whyDelete},
 	{byDeleteLease, required, "EXISTS <lease>", whyDelete},
 	{byDeleteLease, required, "UNLINK <lease>", whyDelete},
+	{byDeleteLease, required, "UNLINK <failing>", whyDelete},
 	{byDeleteLease, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeleteLease, optional, "XGROUP DELCONSUMER <stream> g c", whyDelete},
 	{byDeleteShare, required, "HMGET <share> f", whyDelete},
 	{byDeleteShare, required, "UNLINK <share>", whyDelete},
+	{byDeleteShare, required, "UNLINK <failing>", whyDelete},
 	{byDeleteShare, required, "XGROUP DESTROY <stream> g", whyDelete},
 	{byDeletePartition, required, "TIME", whyClock},
 	{byDeletePartition, required, "HMGET <lease> f", whyDelete},
@@ -258,6 +276,7 @@ var permissions = []permission{
 	{byDeletePartition, required, "PEXPIRE <lease> 1", whyMarked},
 	{byDeletePartition, required, "UNLINK <stream>", whyDelete},
 	{byDeletePartition, required, "UNLINK <lease>", whyDelete},
+	{byDeletePartition, required, "UNLINK <failing>", whyDelete},
 	{byDeletePartition, required, "UNLINK <share>", whyDelete},
 	{byDeletePartition, required, "UNLINK <producer>", whyDelete},
 

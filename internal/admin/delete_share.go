@@ -19,7 +19,8 @@ func (a *Admin) dropShares(
 ) ([]DeletedPosition, error) {
 	calls := make([]script.Call, len(all))
 	for i, split := range all {
-		calls[i] = deleteShareScript.Call([]string{split.Key, keys.Share(split.Key, group)}, group, flag(dryRun))
+		names := []string{split.Key, keys.Share(split.Key, group), keys.Failing(split.Key, group)}
+		calls[i] = deleteShareScript.Call(names, group, flag(dryRun))
 	}
 	found := []DeletedPosition{}
 	err := eachReply(calls, script.RunAll(ctx, a.client, calls), all, func(i int, words script.Reply) error {

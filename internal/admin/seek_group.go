@@ -145,7 +145,8 @@ func (a *Admin) seekEach(
 	unused := broker.ForgetAfter(s.KeepUnused)
 	calls := make([]script.Call, len(chosen))
 	for i, split := range chosen {
-		calls[i] = seekScript.Call([]string{split.Key, keys.Lease(split.Key, s.Group)},
+		names := []string{split.Key, keys.Lease(split.Key, s.Group), keys.Failing(split.Key, s.Group)}
+		calls[i] = seekScript.Call(names,
 			s.Group, kind, at, unused, keys.GroupChannel(s.Topic, s.Group), flag(s.DryRun))
 	}
 	partitions := make([]SeekPartition, len(chosen))

@@ -40,7 +40,7 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		assert.Equal(t, hashTag(topic), hashTag(Plan(topic, "g")), topic)
 		assert.Equal(t, hashTag(topic), hashTag(Members(topic, "g")), topic)
 		for _, partition := range []string{topic, Partition(topic, 3)} {
-			for _, key := range []string{Lease(partition, "g"), Producer(partition, "p")} {
+			for _, key := range []string{Lease(partition, "g"), Failing(partition, "g"), Producer(partition, "p")} {
 				assert.Equal(t, hashTag(partition), hashTag(key), topic)
 			}
 		}
@@ -69,6 +69,7 @@ func ownKeys(topic, group string) map[string]string {
 	for _, stream := range []string{topic, Partition(topic, 0), Partition(topic, 12)} {
 		keys[stream] = "stream " + stream
 		keys[Lease(stream, group)] = "lease of " + stream + " and " + group
+		keys[Failing(stream, group)] = "failing of " + stream + " and " + group
 		keys[Producer(stream, group)] = "producer of " + stream + " and " + group
 	}
 	return keys
@@ -77,7 +78,7 @@ func ownKeys(topic, group string) map[string]string {
 func assertKeysApart(t *testing.T, topic1, group1, topic2, group2 string) {
 	t.Helper()
 	first := ownKeys(topic1, group1)
-	assert.Len(t, first, 12, "the keys of one topic and group")
+	assert.Len(t, first, 15, "the keys of one topic and group")
 	for key, holds := range ownKeys(topic2, group2) {
 		if other, ok := first[key]; ok {
 			assert.Equal(t, other, holds, "both are at the key %q", key)
@@ -93,6 +94,7 @@ var trickyTopics = []string{
 	"{t}:plan",
 	"{t}:members",
 	"{t}:lease",
+	"{t}:failing",
 	"{t}:ids",
 	"{t}:topic",
 	"{t}:plan:g",
