@@ -89,6 +89,11 @@ type Leases interface {
 	// Reset stores a position even if it is lower than the stored one, with the same check of the
 	// epoch.
 	Reset(ctx context.Context, ttl time.Duration, commit Commit) error
+	// Note changes what is stored of entries that failed, with the same check of the epoch; the lease
+	// is not extended. What is stored of an entry is kept until it is removed, or at least until the
+	// position has passed it. Reset removes all of it, and so does everything that moves or deletes
+	// the position.
+	Note(ctx context.Context, notes []Note) []error
 	// Release ends each lease immediately. The error is ErrFenced if the member did not have it any
 	// more.
 	Release(ctx context.Context, leases []Lease) []error
@@ -111,6 +116,9 @@ type Granted struct {
 	Attempts int
 	// Finished are the ranges that were stored with Position.
 	Finished []Range
+	// Failing are the entries that were stored by Note, in the order of their offsets. It can have
+	// entries that were resolved: entries that are not behind Position, and entries in Finished.
+	Failing []Attempted
 	// Resolved is true if no position was stored, and Position was resolved from Start.
 	Resolved bool
 	// Adopting is the name of the foreign group from which the split is being adopted; empty if it

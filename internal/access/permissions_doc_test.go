@@ -107,6 +107,7 @@ var keyNames = map[keys.Kind]string{
 	keys.KindPlan:         "plan of the group",
 	keys.KindMembers:      "members of the group",
 	keys.KindLease:        "leases and committed offsets",
+	keys.KindFailing:      "attempts of entries that keep failing",
 	keys.KindShare:        "generation and low-water mark of share groups",
 	keys.KindProducer:     "sequence numbers of outputs",
 	keys.KindIDs:          "message IDs that were written",

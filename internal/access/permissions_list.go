@@ -12,6 +12,8 @@ const (
 	byCommit          = "commit"
 	byReset           = "reset"
 	byRelease         = "release"
+	byNote            = "note"
+	byFailing         = "failing"
 	byCountEntries    = "count_entries"
 	byState           = "state"
 	byPeek            = "peek"
@@ -83,6 +85,7 @@ const (
 	whyLease    = "leases and committed offsets"
 	whyOldIDs   = "removing old message IDs"
 	whyIDs      = "not writing a message whose ID is known"
+	whyFailing  = "counting the attempts at entries that keep failing"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"
 	whyMirror   = "showing the group's position in XINFO GROUPS"
@@ -173,6 +176,18 @@ var pipelinePermissions = []permission{
 	{byRelease, required, "PEXPIRE <lease> 1", whyLease},
 	{byRelease, required, "PERSIST <lease>", whyKept},
 	{byRelease, optional, "PUBLISH <group-hints> m", whyHints},
+	{byReset, required, "UNLINK <failing>", whyFailing},
+	{byNote, required, "TIME", whyClock},
+	{byNote, required, "HMGET <lease> f", whyLease},
+	{byNote, required, "HDEL <failing> f", whyFailing},
+	{byNote, required, "HEXISTS <failing> f", whyFailing},
+	{byNote, required, "HKEYS <failing>", whyFailing},
+	{byNote, required, "HLEN <failing>", whyFailing},
+	{byNote, required, "HSET <failing> f v", whyFailing},
+	{byNote, required, "PEXPIRE <failing> 1", whyFailing},
+	{byNote, required, "PERSIST <failing>", whyKept},
+	{byFailing, required, "TIME", whyClock},
+	{byFailing, required, "HGETALL <failing>", whyFailing},
 	{byMirror, optional, "XINFO CONSUMERS <stream> g", whyMirror},
 	{byMirror, optional, "XINFO GROUPS <stream>", whyMirror},
 	{byMirror, optional, "XGROUP CREATE <stream> g $", whyMirror},

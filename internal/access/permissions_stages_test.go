@@ -60,7 +60,10 @@ func prepareUse(partitions int) func(t *testing.T, l scripttest.Limited) {
 		for _, split := range topic.Splits() {
 			g := leases.Claim(ctx, "m", testTTL, []splits.Claim{{Split: split, Start: splits.Earliest()}})[0]
 			require.NoError(t, g.Err)
-			require.NoError(t, leases.Release(ctx, []splits.Lease{{Split: split, Member: "m", Epoch: g.Epoch}})[0])
+			lease := splits.Lease{Split: split, Member: "m", Epoch: g.Epoch}
+			failing := []splits.Attempted{{Offset: splits.Offset{Millis: 1}, Attempts: 1}}
+			require.NoError(t, leases.Note(ctx, []splits.Note{{Lease: lease, Failing: failing}})[0])
+			require.NoError(t, leases.Release(ctx, []splits.Lease{lease})[0])
 			require.NoError(t, l.Admin.Set(ctx, keys.Producer(split.Key, "p"), "1:1", 0).Err())
 			require.NoError(t, l.Admin.ZAdd(ctx, keys.IDs(split.Key), redis.Z{Score: 1, Member: "id"}).Err())
 			require.NoError(t, l.Admin.HSet(ctx, keys.Replayed(split.Key), "5-0", "1").Err())

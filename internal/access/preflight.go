@@ -53,25 +53,28 @@ func checkGroup(
 
 // readerChecks returns the check of the group, and then one check for each partition.
 func readerChecks(client redis.UniversalClient, topic broker.Topic, group string) []slotCheck {
-	return groupChecks(client, topic, group, func(split splits.Split) checkedKey {
-		return checkedKey{keys.Lease(split.Key, group), keys.KindLease}
+	return groupChecks(client, topic, group, func(split splits.Split) []checkedKey {
+		return []checkedKey{
+			{keys.Lease(split.Key, group), keys.KindLease},
+			{keys.Failing(split.Key, group), keys.KindFailing},
+		}
 	}, onSplit)
 }
 
 // sharerChecks is readerChecks for a share group.
 func sharerChecks(client redis.UniversalClient, topic broker.Topic, group string) []slotCheck {
-	return groupChecks(client, topic, group, func(split splits.Split) checkedKey {
-		return checkedKey{keys.Share(split.Key, group), keys.KindShare}
+	return groupChecks(client, topic, group, func(split splits.Split) []checkedKey {
+		return []checkedKey{{keys.Share(split.Key, group), keys.KindShare}}
 	}, onShare)
 }
 
-// groupChecks returns the check of a group, and then one check for each partition, which has one
-// key of its own.
+// groupChecks returns the check of a group, and then one check for each partition, which has
+// keys of its own.
 func groupChecks(
 	client redis.UniversalClient,
 	topic broker.Topic,
 	group string,
-	own func(splits.Split) checkedKey,
+	own func(splits.Split) []checkedKey,
 	senders []string,
 ) []slotCheck {
 	checks := []slotCheck{{
@@ -87,7 +90,7 @@ func groupChecks(
 	}
 	for _, split := range topic.Splits() {
 		checks = append(checks, slotCheck{
-			keys:        []checkedKey{{split.Key, keys.KindStream}, own(split)},
+			keys:        append([]checkedKey{{split.Key, keys.KindStream}}, own(split)...),
 			permissions: requiredOf(client, senders...),
 		})
 	}

@@ -43,6 +43,7 @@ var typesOf = map[keys.Kind]string{
 	keys.KindPlan:     "hash",
 	keys.KindMembers:  "zset",
 	keys.KindLease:    "hash",
+	keys.KindFailing:  "hash",
 	keys.KindShare:    "hash",
 	keys.KindProducer: "string",
 	keys.KindIDs:      "zset",

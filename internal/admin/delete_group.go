@@ -140,7 +140,8 @@ func (a *Admin) dropLeases(
 ) ([]DeletedPosition, error) {
 	calls := make([]script.Call, len(all))
 	for i, split := range all {
-		calls[i] = deleteLeaseScript.Call([]string{split.Key, keys.Lease(split.Key, group)}, group, flag(dryRun))
+		names := []string{split.Key, keys.Lease(split.Key, group), keys.Failing(split.Key, group)}
+		calls[i] = deleteLeaseScript.Call(names, group, flag(dryRun))
 	}
 	found := []DeletedPosition{}
 	err := eachReply(calls, script.RunAll(ctx, a.client, calls), all, func(i int, words script.Reply) error {

@@ -44,7 +44,8 @@ func (a *Admin) dropShares(
 	all := known.topic.Splits()
 	calls := make([]script.Call, len(all))
 	for i, split := range all {
-		calls[i] = deleteShareScript.Call([]string{split.Key, keys.Share(split.Key, group)},
+		names := []string{split.Key, keys.Share(split.Key, group), keys.Failing(split.Key, group)}
+		calls[i] = deleteShareScript.Call(names,
 			group, flag(dryRun), flag(known.kind == broker.ShareGroup))
 	}
 	found := []DeletedPosition{}

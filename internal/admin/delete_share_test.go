@@ -22,6 +22,7 @@ func TestDeletingAShareGroupLeavesNothingOfIt(t *testing.T) {
 		for _, split := range view.Splits {
 			opened := shares.Open(t.Context(), []splits.ShareOpen{{Split: split}})[0]
 			require.NoError(t, opened.Err)
+			s.Set(t, keys.Failing(split.Key, "sharers"), "20-0", "2 1 0 bad")
 		}
 		_, err = New(s.Client).DeleteGroup(t.Context(), "orders", "sharers", false)
 		var alive *GroupAliveError
@@ -36,6 +37,7 @@ func TestDeletingAShareGroupLeavesNothingOfIt(t *testing.T) {
 		assert.NotEmpty(t, deleted.Partitions)
 		for _, split := range view.Splits {
 			assert.Zero(t, s.Client.Exists(t.Context(), keys.Share(split.Key, "sharers")).Val())
+			assert.Zero(t, s.Client.Exists(t.Context(), keys.Failing(split.Key, "sharers")).Val())
 			held := shares.Holders(t.Context(), []splits.Split{split})[0]
 			assert.ErrorIs(t, held.Err, splits.ErrNoGroup)
 		}

@@ -45,6 +45,16 @@ func TestMembersGetTheNewPartitionsOfAGrownTopic(t *testing.T) {
 	})
 }
 
+func TestGrowTopicKeepsAllKeys(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		used(t, s.Client, written(t, s.Client, "orders", 2), "billing", "m1")
+		before := keysOf(t, s.Client)
+		_, err := New(s.Client).GrowTopic(t.Context(), "orders", 5)
+		require.NoError(t, err)
+		assert.ElementsMatch(t, before, keysOf(t, s.Client))
+	})
+}
+
 func TestGrowTopicToTheSameSizeChangesNothing(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {
 		created, _, err := broker.NewTopics(s.Client).Create(t.Context(), "orders", 3)

@@ -152,7 +152,7 @@ func (a *Admin) seekLeases(
 	return a.seekBy(ctx, seekScript, keys.Lease, decodeSeek, s, to, chosen)
 }
 
-// seekBy moves splits by a script that changes one key of each, and returns the results in the order
+// seekBy moves splits by a script that changes one key of each and removes the failing entries, and returns the results in the order
 // of the splits.
 func (a *Admin) seekBy(
 	ctx context.Context,
@@ -167,7 +167,7 @@ func (a *Admin) seekBy(
 	unused := broker.ForgetAfter(s.KeepUnused)
 	calls := make([]script.Call, len(chosen))
 	for i, split := range chosen {
-		calls[i] = by.Call([]string{split.Key, key(split.Key, s.Group)},
+		calls[i] = by.Call([]string{split.Key, key(split.Key, s.Group), keys.Failing(split.Key, s.Group)},
 			s.Group, kind, at, unused, keys.GroupChannel(s.Topic, s.Group), flag(s.DryRun))
 	}
 	partitions := make([]SeekPartition, len(chosen))

@@ -94,9 +94,12 @@ func TestSeekForgetsWhatWasProcessedBehindTheOffset(t *testing.T) {
 		require.NoError(t, s.leases().Commit(t.Context(), testTTL, []splits.Commit{at})[0])
 		_, g := granted(t, s.leases(), "m1")
 		assert.Equal(t, finished, g.Finished)
+		lease.Epoch = g.Epoch
+		fail(t, s.leases(), lease)
 		s.sought(t, "11")
 		_, g = granted(t, s.leases(), "m1")
 		assert.Empty(t, g.Finished, "the operator wants these entries again")
+		assert.Empty(t, g.Failing, "the operator gives these entries new attempts")
 	})
 }
 

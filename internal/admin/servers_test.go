@@ -104,8 +104,16 @@ func used(t *testing.T, client redis.UniversalClient, topic broker.Topic, group,
 		g := l.Claim(t.Context(), member, testTTL, []splits.Claim{{Split: split, Start: splits.Latest()}})[0]
 		require.NoError(t, g.Err)
 		leases = append(leases, splits.Lease{Split: split, Member: member, Epoch: g.Epoch})
+		fail(t, l, leases[len(leases)-1])
 	}
 	return leases
+}
+
+// fail stores that an entry fails, under a lease.
+func fail(t *testing.T, l *broker.Leases, lease splits.Lease) {
+	t.Helper()
+	failing := []splits.Attempted{{Offset: splits.Offset{Millis: 20}, Attempts: 2, Cause: "bad"}}
+	require.NoError(t, l.Note(t.Context(), []splits.Note{{Lease: lease, Failing: failing}})[0])
 }
 
 // leave releases the leases and makes their member leave the group.

@@ -60,27 +60,38 @@ func NewLeases(client redis.UniversalClient, o LeasesOptions) *Leases {
 
 // Claim implements splits.Leases.
 func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, claims []splits.Claim) []splits.Granted {
-	calls := make([]script.Call, len(claims))
+	calls := make([]script.Call, len(claims), 2*len(claims))
 	for i, c := range claims {
 		kind, at := StartArgs(c.Start)
 		calls[i] = claimScript.Call(l.keys(c.Split), owner, script.Millis(ttl), l.group, kind, at, l.unused)
 	}
+	for _, c := range claims {
+		calls = append(calls, l.failingCall(c.Split))
+	}
+	replies := script.RunAll(ctx, l.client, calls)
 	granted := make([]splits.Granted, len(claims))
-	for i, reply := range script.RunAll(ctx, l.client, calls) {
-		split := claims[i].Split
-		words, err := DecodeLease(claimScript, reply)
-		if err == nil {
-			if granted[i], err = decodeGranted(words); err != nil {
-				err = script.Unreadable(claimScript, reply.Value, err)
-			}
-			l.noteMirror(split, words.Word(5))
-			granted[i].Finished = l.finished(split, words.Word(8))
-		}
-		if err != nil {
-			granted[i] = splits.Granted{Err: fmt.Errorf("claiming partition %s: %w", split, err)}
+	for i, c := range claims {
+		var err error
+		if granted[i], err = l.granted(c.Split, replies[i], replies[len(claims)+i]); err != nil {
+			granted[i] = splits.Granted{Err: fmt.Errorf("claiming partition %s: %w", c.Split, err)}
 		}
 	}
 	return granted
+}
+
+// granted decodes the replies to the claim of a split.
+func (l *Leases) granted(split splits.Split, reply, failing script.Result) (granted splits.Granted, err error) {
+	words, err := DecodeLease(claimScript, reply)
+	if err != nil {
+		return granted, err
+	}
+	if granted, err = decodeGranted(words); err != nil {
+		return granted, script.Unreadable(claimScript, reply.Value, err)
+	}
+	l.noteMirror(split, words.Word(5))
+	granted.Finished = l.finished(split, words.Word(8))
+	granted.Failing, err = decodeFailing(failing)
+	return granted, err
 }
 
 // StartArgs returns a start position as arguments of the claim script.
@@ -138,7 +149,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) error {
 	call := l.positionCall(
 		resetScript,
-		l.keys(c.Lease.Split),
+		append(l.keys(c.Lease.Split), keys.Failing(c.Lease.Split.Key, l.group)),
 		ttl,
 		c.Lease,
 		c.Position.Offset.String(),

@@ -81,6 +81,13 @@ var callers = []scripttest.Caller{
 		},
 	},
 	{
+		Script: noteScript,
+		Words:  leaseWords,
+		Call: func(ctx context.Context, c *redis.Client) error {
+			return fuzzLeases(c).Note(ctx, []splits.Note{{Lease: fuzzLease}})[0]
+		},
+	},
+	{
 		Script: adoptPendingScript,
 		Words:  []string{"OK"},
 		Call: func(ctx context.Context, c *redis.Client) error {

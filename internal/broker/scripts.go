@@ -36,6 +36,8 @@ var (
 	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
 	resetScript   = script.New("reset", MirrorPart, MovedPart, source("reset"))
 	releaseScript = script.New("release", source("release"))
+	noteScript    = script.New("note", MovedPart, source("note"))
+	failingScript = script.New("failing", source("failing"))
 
 	adoptPendingScript = script.New("adopt_pending", source("adopt_pending"))
 	adoptSettleScript  = script.New("adopt_settle", MirrorPart, MovedPart, source("adopt_settle"))

@@ -19,6 +19,7 @@ import (
 //	rafka:tagged(T):plan:G       hash    a group: type, version, plan
 //	rafka:tagged(T):members:G    zset    member -> deadline in ms
 //	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
+//	rafka:tagged(P):failing:G    hash    entries of one split that keep failing
 //	rafka:tagged(P):share:G      hash    generation and low-water mark of a share group on one split
 //	rafka:tagged(P):producer:PID string  sequence number of one producer
 //	rafka:tagged(P):ids          zset    message IDs that were written to one partition, by time
@@ -64,6 +65,12 @@ func Members(topic, group string) string {
 // given by the key of its stream.
 func Lease(partition, group string) string {
 	return Prefix + Tagged(partition) + ":lease:" + escape(group)
+}
+
+// Failing returns the key of what is stored of the entries of one partition that fail in a group, a
+// hash. The partition is given by the key of its stream.
+func Failing(partition, group string) string {
+	return Prefix + Tagged(partition) + ":failing:" + escape(group)
 }
 
 // Share returns the key of what is stored of a share group on one partition, a hash. The partition
@@ -148,7 +155,7 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 }
 
 // ownedKinds are the kinds that ParseOwned knows.
-var ownedKinds = []string{"plan", "members", "lease", "share", "producer"}
+var ownedKinds = []string{"plan", "members", "lease", "failing", "share", "producer"}
 
 // nameless are the kinds of which a partition has one key. Their keys end in the kind.
 var nameless = []string{string(KindIDs), string(KindReplayed)}
@@ -174,6 +181,7 @@ const (
 	KindPlan     Kind = "plan"
 	KindMembers  Kind = "members"
 	KindLease    Kind = "lease"
+	KindFailing  Kind = "failing"
 	KindShare    Kind = "share"
 	KindProducer Kind = "producer"
 	KindIDs      Kind = "ids"

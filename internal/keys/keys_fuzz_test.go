@@ -26,13 +26,15 @@ func FuzzNoTwoPartitionsMeet(f *testing.F) {
 		require.Equal(t, same, one == two)
 		require.Equal(t, same && name1 == name2, Lease(one, name1) == Lease(two, name2))
 		require.Equal(t, same && name1 == name2, Producer(one, name1) == Producer(two, name2))
+		require.Equal(t, same && name1 == name2, Failing(one, name1) == Failing(two, name2))
 		require.NotEqual(t, Lease(one, name1), Producer(two, name2))
+		require.NotEqual(t, Lease(one, name1), Failing(two, name2))
 		topic, n, ok := ParsePartition(one)
 		require.True(t, ok)
 		require.Equal(t, topic1, topic)
 		require.EqualValues(t, i, n)
 		for key, kind := range map[string]string{
-			Lease(one, name1): "lease", Producer(one, name1): "producer",
+			Lease(one, name1): "lease", Failing(one, name1): "failing", Producer(one, name1): "producer",
 			Plan(topic1, name1): "plan", Members(topic1, name1): "members", IDs(one): "ids", Replayed(one): "replayed",
 		} {
 			owner, found, ok := ParseOwned(key)

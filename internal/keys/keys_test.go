@@ -46,7 +46,8 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		assert.Equal(t, hashTag(topic), hashTag(Members(topic, "g")), topic)
 		for _, partition := range []string{topic, Partition(topic, 3)} {
 			for _, key := range []string{
-				Lease(partition, "g"), Producer(partition, "p"), IDs(partition), Replayed(partition),
+				Lease(partition, "g"), Failing(partition, "g"), Producer(partition, "p"),
+				IDs(partition), Replayed(partition),
 			} {
 				assert.Equal(t, hashTag(partition), hashTag(key), topic)
 			}
@@ -76,6 +77,7 @@ func ownKeys(topic, group string) map[string]string {
 	for _, stream := range []string{topic, Partition(topic, 0), Partition(topic, 12)} {
 		keys[stream] = "stream " + stream
 		keys[Lease(stream, group)] = "lease of " + stream + " and " + group
+		keys[Failing(stream, group)] = "failing of " + stream + " and " + group
 		keys[Producer(stream, group)] = "producer of " + stream + " and " + group
 		keys[IDs(stream)] = "IDs of " + stream
 		keys[Replayed(stream)] = "marks of " + stream
@@ -86,7 +88,7 @@ func ownKeys(topic, group string) map[string]string {
 func assertKeysApart(t *testing.T, topic1, group1, topic2, group2 string) {
 	t.Helper()
 	first := ownKeys(topic1, group1)
-	assert.Len(t, first, 18, "the keys of one topic and group")
+	assert.Len(t, first, 21, "the keys of one topic and group")
 	for key, holds := range ownKeys(topic2, group2) {
 		if other, ok := first[key]; ok {
 			assert.Equal(t, other, holds, "both are at the key %q", key)
@@ -102,6 +104,7 @@ var trickyTopics = []string{
 	"{t}:plan",
 	"{t}:members",
 	"{t}:lease",
+	"{t}:failing",
 	"{t}:ids",
 	"{t}:topic",
 	"{t}:plan:g",

@@ -35,6 +35,12 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 			patterns = append(patterns, Lease(partition, group))
 		}
 		return patterns
+	case KindFailing:
+		patterns := []string{Failing(topic, group)}
+		for _, partition := range each {
+			patterns = append(patterns, Failing(partition, group))
+		}
+		return patterns
 	case KindShare:
 		patterns := []string{Share(topic, group)}
 		for _, partition := range each {

@@ -96,6 +96,10 @@ func (l *auditedLeases) Renew(ctx context.Context, ttl time.Duration, leases []s
 	return errs
 }
 
+func (l *auditedLeases) Note(ctx context.Context, notes []splits.Note) []error {
+	return l.inner.Note(ctx, notes)
+}
+
 func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()

@@ -71,6 +71,7 @@ func Cases() []Case {
 	parts := [][]scenario{
 		leaseScenarios,
 		fenceScenarios,
+		failingScenarios,
 		startScenarios,
 		groupScenarios,
 		instanceScenarios,

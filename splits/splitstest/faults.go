@@ -24,6 +24,7 @@ const (
 	Commit  Method = "Commit"
 	Renew   Method = "Renew"
 	Reset   Method = "Reset"
+	Note    Method = "Note"
 	Release Method = "Release"
 	Fetch   Method = "Fetch"
 	Load    Method = "Load"

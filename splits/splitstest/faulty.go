@@ -153,6 +153,15 @@ func (l *faultyLeases) Renew(ctx context.Context, ttl time.Duration, leases []sp
 	)
 }
 
+func (l *faultyLeases) Note(ctx context.Context, notes []splits.Note) []error {
+	notes = slices.Clone(notes)
+	leases := make([]splits.Lease, len(notes))
+	for i, n := range notes {
+		leases[i] = n.Lease
+	}
+	return l.run(ctx, callOf(Note, leases), func(ctx context.Context) []error { return l.inner.Note(ctx, notes) })
+}
+
 func (l *faultyLeases) Release(ctx context.Context, leases []splits.Lease) []error {
 	leases = slices.Clone(leases)
 	return l.run(

@@ -112,6 +112,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 		Position: r.position,
 		Attempts: r.attempts,
 		Finished: r.finished,
+		Failing:  l.store.failing(key),
 		Resolved: !stored,
 		Deleted:  l.store.state.deleted[key],
 		Adopting: r.adopting,
@@ -187,6 +188,7 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, commit splits.Com
 	return l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
 		r.extend(ttl, now)
 		r.position, r.finished = commit.Position, nil
+		delete(l.store.state.failing, leaseKey{l.group, commit.Lease.Split.Key})
 	})
 }
 

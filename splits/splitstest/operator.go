@@ -1,6 +1,10 @@
 package splitstest
 
-import "github.com/rafka-streams/rafka/splits"
+import (
+	"maps"
+
+	"github.com/rafka-streams/rafka/splits"
+)
 
 // What operators do to a Store on purpose. Members must not mistake it for a loss.
 
@@ -16,6 +20,7 @@ func (s *Store) Seek(group string, split splits.Split, to splits.Position) {
 	r.owner, r.expires, r.attempts, r.position, r.finished = "", 0, 0, to, nil
 	r.epoch = s.nextNumber(r.epoch)
 	s.state.leases[key] = r
+	delete(s.state.failing, key)
 	s.hint(groupKey{split.Topic, group})
 }
 
@@ -25,6 +30,10 @@ func (s *Store) DeleteTopic(topic string) {
 	defer s.mu.Unlock()
 	for _, split := range splitsOf(topic, s.state.partitions[topic]) {
 		s.drop(split)
+		maps.DeleteFunc(
+			s.state.failing,
+			func(k leaseKey, _ map[splits.Offset]attempted) bool { return k.stream == split.Key },
+		)
 		for key, r := range s.state.leases {
 			if key.stream != split.Key {
 				continue

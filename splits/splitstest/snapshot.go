@@ -42,7 +42,7 @@ func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
 }
 
 // RestoreSplit restores the slot of one partition from the snapshot: its stream with the foreign
-// groups on it, its leases and its producers.
+// groups on it, its leases, its failing entries and its producers.
 func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,6 +53,7 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	onSplit := func(k leaseKey) bool { return k.stream == split.Key }
 	restoreKeys(s.state.foreign, snapshot.state.clone().foreign, onSplit)
 	restoreKeys(s.state.leases, snapshot.state.leases, onSplit)
+	restoreKeys(s.state.failing, snapshot.state.clone().failing, onSplit)
 	restoreKeys(s.state.shares, snapshot.state.shares, onSplit)
 	restoreKeys(s.state.deleted, snapshot.state.deleted, onSplit)
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })

@@ -36,6 +36,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
+	failing    map[leaseKey]map[splits.Offset]attempted
 	foreign    map[leaseKey]*foreignGroup
 	shares     map[leaseKey]shareMark
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
@@ -62,6 +63,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
+		failing:    map[leaseKey]map[splits.Offset]attempted{},
 		foreign:    map[leaseKey]*foreignGroup{},
 		shares:     map[leaseKey]shareMark{},
 		deleted:    map[leaseKey]uint64{},
@@ -75,6 +77,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
+		failing:    make(map[leaseKey]map[splits.Offset]attempted, len(s.failing)),
 		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),
 		shares:     maps.Clone(s.shares),
 		deleted:    maps.Clone(s.deleted),
@@ -85,6 +88,9 @@ func (s *state) clone() *state {
 	}
 	for key, g := range s.groups {
 		c.groups[key] = g.clone()
+	}
+	for key, entries := range s.failing {
+		c.failing[key] = maps.Clone(entries)
 	}
 	for key, g := range s.foreign {
 		c.foreign[key] = g.clone()

@@ -4,6 +4,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
+-- KEYS[3]  the failing entries, see note.lua
 -- ARGV     1 group
 --          2 1: remove nothing and only reply
 -- Replies  OK stored (1, or 0: the lease did not exist) offset (empty: none)
@@ -30,6 +31,6 @@ if ARGV[2] ~= '1' then
   if removed and err_of(removed) then
     return error_reply(removed.err, KEYS[1])
   end
-  redis.call('UNLINK', KEYS[2])
+  redis.call('UNLINK', KEYS[2], KEYS[3])
 end
 return reply

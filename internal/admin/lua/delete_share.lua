@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group: hash of generation, low, open, low_ms
+-- KEYS[3]  the failing entries, see note.lua
 -- ARGV     1 group
 --          2 1: remove nothing and only reply
 --          3 1: the group is known as a share group, so the native group is removed even if the hash
@@ -20,6 +21,6 @@ if ARGV[2] ~= '1' and (h[1] or ARGV[3] == '1') then
   if err and not string.find(err, 'requires the key to exist', 1, true) then
     return error_reply(err, KEYS[1])
   end
-  redis.call('UNLINK', KEYS[2])
+  redis.call('UNLINK', KEYS[2], KEYS[3])
 end
 return {'OK', h[1] and '1' or '0', h[2] or ''}

@@ -4,6 +4,7 @@
 --
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the lease
+-- KEYS[3]  the failing entries, see note.lua; removed
 -- ARGV     1 group
 --          2 start: earliest, latest, at
 --          3 for at: the offset before the first entry to read
@@ -32,6 +33,7 @@ local epoch = next_number(h[2])
 local ended, earlier = ended_epoch(h[1], h[2], h[5])
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'attempts', '0',
   'offset', offset, 'read', read, 'accounted', accounted, 'done', '')
+redis.call('UNLINK', KEYS[3])
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'seek') .. ' ' .. ended .. ' ' .. epoch)
 end

@@ -4,6 +4,7 @@
 --
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the share group: hash of generation, low, open, low_ms
+-- KEYS[3]  the failing entries, see note.lua; removed
 -- ARGV     1 group
 --          2 start: earliest, latest, at
 --          3 for at: the offset before the first entry to read
@@ -53,6 +54,7 @@ end
 
 local generation = next_number(h[1])
 redis.call('HSET', KEYS[2], 'generation', generation, 'low', offset, 'open', '', 'low_ms', text(now_ms()))
+redis.call('UNLINK', KEYS[3])
 keep(KEYS[2], ARGV[4])
 local destroyed = redis.pcall('XGROUP', 'DESTROY', stream, group)
 local err = err_of(destroyed)

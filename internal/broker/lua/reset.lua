@@ -4,6 +4,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
+-- KEYS[3]  the failing entries, see note.lua; removed
 -- ARGV     1 owner
 --          2 epoch
 --          3 ttl in ms
@@ -30,6 +31,7 @@ end
 keep(KEYS[2], h[5] and '0' or ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl), 'offset', offset, 'read', read,
   'accounted', accounted, 'done', '')
+redis.call('UNLINK', KEYS[3])
 
 if h[5] then
   return {'OK', ''} -- the adopted group becomes the mirror later
