@@ -46,6 +46,13 @@ func others(f splits.Failing) string {
 	return fmt.Sprintf(", as are %d other messages of the partition", f.Others)
 }
 
+// DeadLettered logs a message that was given up.
+func (o *observer) DeadLettered(l splits.Letter) {
+	o.log.With("topic", l.Split.Topic, "partition", l.Split.Partition, "offset", l.Entry.Offset.String(), "key", l.Key).
+		Errorf("The message at offset %s of partition %s was given up after %d deliveries, and its dead letter is "+
+			"written. Last error: %v", l.Entry.Offset, l.Split, l.Deliveries, l.Cause)
+}
+
 // Recovered logs that a message that kept failing has been processed.
 func (o *observer) Recovered(f splits.Failing) {
 	o.log.Infof("The message at offset %s of partition %s, which was rejected %d times, has been processed",

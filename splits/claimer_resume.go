@@ -14,6 +14,7 @@ type grant struct {
 	deleted  uint64 // Granted.Deleted
 	resolved bool   // Granted.Resolved
 	adopting string // Granted.Adopting
+	failing  []Attempted
 }
 
 // claimedSplit is a granted split with the position from which it is read.
@@ -25,6 +26,7 @@ type claimedSplit struct {
 	fingerprints fingerprints
 	stopped      error  // why the split must not be read; nil if it may
 	adopting     string // Granted.Adopting
+	failing      []Attempted
 }
 
 // resumeAll decides for each granted split where it is read on, and returns the splits that can be
@@ -124,7 +126,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	if err != nil {
 		return split, nil, err
 	}
-	if to != g.at || len(g.finished) > 0 {
+	if to != g.at || len(g.finished) > 0 || len(g.failing) > 0 {
 		if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: to}); err != nil {
 			return split, nil, err
 		}
@@ -136,15 +138,21 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	return split, &loss, nil
 }
 
-// withFinished adds the finished ranges of a grant to a split. Nothing was ever inserted before an
+// withFinished adds the finished ranges and the failing entries of a grant to a split. Nothing was ever inserted before an
 // entry, so the stream still has what was in them, or it ends before them: then it was rolled back,
 // and other entries may get the same offsets. So they are forgotten, here and in the store.
 func (c *claimer) withFinished(ctx context.Context, g grant, split claimedSplit) (claimedSplit, *Loss, error) {
-	n := len(g.finished)
-	if n > 0 && split.lastState.Last.Before(g.finished[n-1].Last) {
+	var last Offset
+	if n := len(g.finished); n > 0 {
+		last = g.finished[n-1].Last
+	}
+	if n := len(g.failing); n > 0 && last.Before(g.failing[n-1].Offset) {
+		last = g.failing[n-1].Offset
+	}
+	if split.lastState.Last.Before(last) {
 		return split, nil, c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at})
 	}
-	split.finished = g.finished
+	split.finished, split.failing = g.finished, g.failing
 	return split, nil, nil
 }
 

@@ -67,6 +67,8 @@ type Config struct {
 	Lanes int
 	// SkipNacked skips batches that were nacked instead of handing out their entries again.
 	SkipNacked bool
+	// DeadLetters gives up entries that keep failing. It has no effect with SkipNacked.
+	DeadLetters DeadLetters
 	// Failures is shared by all consumers of a process. Nil: this is the only consumer.
 	Failures *Failures
 	// FailOnLoss stops a split of which entries were lost, instead of reading on.
@@ -135,6 +137,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CheckpointLimit, 1024)
 	setDefault(&c.MaxAhead, 1_000_000)
 	setDefault(&c.Lanes, defaultLanes())
+	setDefault(&c.DeadLetters.MaxDeliveries, 5)
+	setDefault(&c.DeadLetters.MaxBackoff, maxRetryWait)
+	setDefault(&c.DeadLetters.MinAge, 10*time.Minute)
 	if c.Failures == nil {
 		c.Failures = NewFailures()
 	}

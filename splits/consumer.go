@@ -21,7 +21,7 @@ type Consumer struct {
 	running     context.Context    // ends when the loops and the reads are to end
 	stop        context.CancelFunc // ends running
 	cancelCalls context.CancelFunc // ends the calls of the loops
-	loops       sync.WaitGroup     // enumerator, claimer, committer, auditor, counter, loader, adopter
+	loops       sync.WaitGroup     // enumerator, claimer, committer, auditor, counter, loader, adopter, noter, condemner
 	reads       sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
 	closed      sync.Once
 	// resubscribe ends the back-off of the subscription early.
@@ -59,6 +59,8 @@ func (c *Consumer) Start() {
 	counter := newCounter(c.cfg, c.set)
 	adopter := newAdopter(c.cfg, c.set, c.health)
 	loader := newLoader(c.cfg, c.set, c.health)
+	noter := newNoter(c.cfg, c.set)
+	condemner := &condemner{cfg: c.cfg, set: c.set, health: c.health}
 	// Close ends and joins all of these. The loops finish their current call: a beat or a claim
 	// that is applied after the member has left would keep splits from other members for a whole
 	// ttl.
@@ -69,6 +71,8 @@ func (c *Consumer) Start() {
 	c.loops.Go(func() { counter.run(running, calls) })
 	c.loops.Go(func() { adopter.run(running, calls) })
 	c.loops.Go(func() { loader.run(running, calls) })
+	c.loops.Go(func() { noter.run(running, calls) })
+	c.loops.Go(func() { condemner.run(running, calls) })
 	c.reads.Go(func() { c.listen(running) })
 }
 

@@ -55,18 +55,20 @@ const (
 	taskMember // being a member of the group
 	taskRead   // of one fetch group
 	taskSample
-	taskSplit  // reading one split
-	taskLoad   // on one node
-	taskAdopt  // reading the pending entries of one split
-	taskAccept // having messages accepted, of a member of a share group
+	taskSplit   // reading one split
+	taskLoad    // on one node
+	taskAdopt   // reading the pending entries of one split
+	taskLetter  // writing the dead letter of an entry of one split
+	taskVerdict // deciding which entries are given up
+	taskAccept  // having messages accepted, of a member of a share group
 )
 
 // part returns the part that fails if the task does.
 func (t task) part() Part {
 	switch t.kind {
-	case taskSplit, taskAdopt:
+	case taskSplit, taskAdopt, taskLetter:
 		return Part{PartSplit, t.name}
-	case taskMember, taskAccept:
+	case taskMember, taskAccept, taskVerdict:
 		return Part{PartMember, t.name}
 	default:
 		return Part{}
@@ -157,6 +159,7 @@ func (h *health) ok(t task) {
 func (h *health) forget(s Split) {
 	h.ok(task{taskSplit, s.Key})
 	h.ok(task{taskAdopt, s.Key})
+	h.ok(task{taskLetter, s.Key})
 }
 
 // storeFailing reports whether a task fails that concerns the whole store. The lock is held.

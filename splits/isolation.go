@@ -192,20 +192,27 @@ func (i *isolation) putBack(parts ...piece) {
 func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure {
 	l := p.lone
 	if l == nil {
-		l = &loneFailure{ref: p.refs[0]}
-		i.loneFailures = append(i.loneFailures, l)
-		if i.key != nil {
-			l.key = i.key(l.ref.entry())
-		}
-		if l.key != "" {
-			i.failedKeys[l.key] = l
-		}
+		l = i.addLone(p.refs[0])
+		l.probe = p.probeOf != nil
 	}
 	l.attempts++
 	l.deliveries, l.out, l.cause = p.deliveries, false, cause
 	l.due = now.Add(retryWait(l.attempts, l.ref.entry().Offset))
 	if p.handedOutAt.After(i.roundEnded) {
 		i.endRound(l.ref.entry().Offset, now)
+	}
+	return l
+}
+
+// addLone adds an entry that failed alone.
+func (i *isolation) addLone(r entryRef) *loneFailure {
+	l := &loneFailure{ref: r}
+	i.loneFailures = append(i.loneFailures, l)
+	if i.key != nil {
+		l.key = i.key(l.ref.entry())
+	}
+	if l.key != "" {
+		i.failedKeys[l.key] = l
 	}
 	return l
 }
@@ -245,17 +252,26 @@ func (i *isolation) accept(p piece, now time.Time) {
 	}
 	i.skip(p)
 	i.accepted, i.rounds, i.notBefore = true, 0, time.Time{}
-	if l := p.lone; l != nil {
-		i.loneFailures = slices.DeleteFunc(i.loneFailures, func(other *loneFailure) bool { return other == l })
-		delete(i.failedKeys, l.key)
-		for _, p := range l.followers {
-			i.followers -= len(p.refs)
-		}
-		i.putBack(l.followers...)
+	if p.lone != nil {
+		i.remove(p.lone)
+	}
+	if p.probeOf != nil {
+		p.probeOf.due = now
 	}
 	if i.empty() && i.piecesOut == 0 {
 		i.failingSince = time.Time{}
 	}
+}
+
+// remove removes an entry that failed alone and is resolved now. The entries that waited for it are
+// handed out.
+func (i *isolation) remove(l *loneFailure) {
+	i.loneFailures = slices.DeleteFunc(i.loneFailures, func(other *loneFailure) bool { return other == l })
+	delete(i.failedKeys, l.key)
+	for _, p := range l.followers {
+		i.followers -= len(p.refs)
+	}
+	i.putBack(l.followers...)
 }
 
 // first returns the entry with the lowest offset that failed alone; nil if there is none.

@@ -38,6 +38,8 @@ type Observer interface {
 	// Recovered: an entry was processed after it had been failing and Failing had been called for
 	// its split.
 	Recovered(f Failing)
+	// DeadLettered: an entry was given up. Its letter is written, and it counts as processed.
+	DeadLettered(l Letter)
 	// Sampled: the state of all owned splits, every Config.SampleEvery.
 	Sampled(samples []Sample)
 	// Stalled: every split that has entries has waited this long for an acknowledgement.
@@ -123,6 +125,9 @@ func (NopObserver) Failing(Failing) {}
 
 // Recovered does nothing.
 func (NopObserver) Recovered(Failing) {}
+
+// DeadLettered does nothing.
+func (NopObserver) DeadLettered(Letter) {}
 
 // Sampled does nothing.
 func (NopObserver) Sampled([]Sample) {}

@@ -19,6 +19,7 @@ type ownedSplit struct {
 	deliveryState
 	commitState
 	countState
+	failingState
 	adoption *adoption // nil if the split is not being adopted
 }
 

@@ -26,6 +26,7 @@ type piece struct {
 	loading     bool         // its entries are loaded before it is handed out
 	suspect     bool         // its only entry was named by a hint
 	hinted      bool         // it was cut by a hint
+	probeOf     *loneFailure // set if it is handed out to see whether any entry can be processed
 	lone        *loneFailure // set if its only entry failed alone before
 }
 
@@ -37,9 +38,16 @@ type loneFailure struct {
 	confirmed  int    // of these, the ones during which no other batch of the process failed
 	deliveries int    // deliveries, alone or with others
 	due        time.Time
-	out        bool    // it is handed out
-	followers  []piece // entries behind it with the same key, in order
-	cause      error   // of the last failure
+	out        bool      // it is handed out
+	followers  []piece   // entries behind it with the same key, in order
+	cause      error     // of the last failure
+	since      time.Time // when confirmed was counted first
+	successes  int       // verdicts.successes at that time
+	unnoted    bool      // it is in failingState.unnoted
+	stored     bool      // it was stored, or may have been
+	wantsProbe bool      // another entry is to be handed out, to see whether any can be processed
+	probe      bool      // it was handed out before its turn, as a probe
+	scanned    int       // entries that were read for that
 }
 
 // follow adds an entry that waits for this one; a piece of followers has largest entries at most.

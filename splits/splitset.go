@@ -25,6 +25,12 @@ type splitSet struct {
 	adopting         int                    // number of splits that are being adopted
 	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
 
+	verdicts      verdicts
+	condemned     []condemned          // entries of which the letters are to be written
+	notable       map[*ownedSplit]bool // splits with something for the noter
+	verdictWanted signal               // for the condemner: there may be something to condemn
+	noteWanted    signal               // for the noter: there is something to store
+
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
 	pagesWanted signal            // for the adopter: there may be pending entries to read
@@ -44,6 +50,11 @@ func newSplitSet(cfg Config) *splitSet {
 		countWanted: newSignal(),
 		pagesWanted: newSignal(),
 		loadWanted:  newSignal(),
+
+		verdicts:      verdicts{cfg: cfg.DeadLetters},
+		notable:       map[*ownedSplit]bool{},
+		verdictWanted: newSignal(),
+		noteWanted:    newSignal(),
 	}
 }
 
@@ -51,6 +62,9 @@ func newSplitSet(cfg Config) *splitSet {
 func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	o := newOwnedSplit(c.lease, c.at, newIsolation(set.cfg))
 	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
+	if o.failingState = newFailingState(c); len(o.resolved) > 0 {
+		set.wakeNoter(o)
+	}
 	o.finished, o.storedRanges = c.finished, c.finished
 	o.committedAt = set.cfg.Now()
 	set.mu.Lock()
@@ -80,7 +94,8 @@ func (set *splitSet) end(o *ownedSplit, cause error) {
 	if set.splits[o.lease.Split] == o {
 		delete(set.splits, o.lease.Split)
 	}
-	o.isolation = isolation{}
+	o.isolation, o.failingState = isolation{}, failingState{}
+	delete(set.notable, o)
 	if o.adoption.active() {
 		o.adoption.ended = true
 		set.adopting--

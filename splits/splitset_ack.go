@@ -21,7 +21,11 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 		return nil
 	}
 	recovered = o.recovering(b, now)
+	set.forgetFailure(o, b.piece.lone)
 	set.resolve(b)
+	if set.verdicts.succeeded() {
+		set.verdictWanted.raise()
+	}
 	o.processed(b, now)
 	o.isolation.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
 	set.batchReturned(o, now)
@@ -59,7 +63,7 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) (certain func
 	if alone == nil {
 		return nil, true
 	}
-	return func() { set.confirmFailure(alone) }, true
+	return func() { set.confirmFailure(o, alone) }, true
 }
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
@@ -81,13 +85,6 @@ func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
 	}
 	set.enqueue(o)
 	set.endIfRolledBack(o)
-}
-
-// confirmFailure counts a failure whose cause must be the entry.
-func (set *splitSet) confirmFailure(l *loneFailure) {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	l.confirmed++
 }
 
 // failing returns what to report after a batch failed; nil if nothing is due.

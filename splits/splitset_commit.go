@@ -99,6 +99,9 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	if stored.Position.worthStoringOver(o.stored) {
 		o.stored = stored.Position
 	}
+	if len(o.buried) > 0 {
+		set.forgetBuried(o)
+	}
 	o.storedAccounted, o.storedRanges = stored.Accounted, stored.Finished
 	if stored.Accounted > o.accounted { // the stream was replaced during the commit
 		o.storedAccounted = CountUnknown

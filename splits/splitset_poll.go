@@ -32,9 +32,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		return nil
 	}
 	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
-	if p, again := o.isolation.next(now); again {
-		b.redeliver(p)
-	} else if strict && !o.isolation.empty() || !set.handOutNew(o, b, now) {
+	if !set.fill(o, b, now) {
 		set.delay(o)
 		set.wakeLoader(o)
 		set.endIfRolledBack(o)
@@ -49,6 +47,22 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		set.enqueue(o)
 	}
 	return b
+}
+
+// fill fills the batch with the entries that come next. It reports whether there are any.
+func (set *splitSet) fill(o *ownedSplit, b *Batch, now time.Time) bool {
+	for {
+		if p, again := o.isolation.next(now); again {
+			b.redeliver(p)
+			return true
+		}
+		if set.cfg.Ordering == ByPartition && !o.isolation.empty() {
+			return set.handOutProbe(o, b, now)
+		}
+		if !set.restoreFailed(o, now) && (set.handOutNew(o, b, now) || !o.nextFailed()) {
+			return len(b.Entries) > 0
+		}
+	}
 }
 
 // handOutNew fills the batch with entries that were not handed out before. It reports whether there
@@ -81,7 +95,7 @@ func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
 	if set.cfg.Ordering == Unordered {
 		limit = min(limit, set.cfg.CheckpointLimit-o.unresolved(), set.cfg.MaxAhead-o.tracker.Ahead())
 	}
-	for limit > 0 && o.hasNew() && len(b.Entries) == 0 {
+	for limit > 0 && o.hasNew() && len(b.Entries) == 0 && !o.nextFailed() {
 		b.Entries, b.piece.refs = set.takeSpan(o, limit, now).unresolved()
 	}
 }
@@ -93,7 +107,7 @@ func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 	if !o.adoption.empty() {
 		span = o.adoption.take(limit, now)
 	} else {
-		entries, read := o.takeBuffered(limit)
+		entries, read := o.takeBuffered(o.untilFailed(limit))
 		span = o.tracker.Track(entries, read, now)
 		if len(o.finished) > 0 {
 			set.leaveMemory(o, o.skipFinished(span))
@@ -110,7 +124,7 @@ func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
 	limit := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-inPipeline)
 	for len(b.piece.refs) == 0 && limit > 0 {
 		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
-		for o.hasNew() && o.isolation.lanes.available < limit && ahead > 0 {
+		for o.hasNew() && o.isolation.lanes.available < limit && ahead > 0 && !o.nextFailed() {
 			span := set.takeSpan(o, min(set.cfg.BatchSize, ahead), now)
 			span.owned = true // each batch has its own copy
 			o.isolation.lanes.add(span)
@@ -146,5 +160,6 @@ func entriesOf(refs []entryRef) []Entry {
 func (set *splitSet) hasReady() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
+	set.wakeDelayed(set.cfg.Now())
 	return len(set.ready) > 0
 }
