@@ -198,7 +198,8 @@ func (a *Admin) passOver(ctx context.Context, s Skip, result *SkipResult, at unr
 	if err != nil {
 		return err
 	}
-	value, err := skipScript.Run(ctx, a.client, []string{split.Key, keys.Lease(split.Key, s.Group)},
+	names := []string{split.Key, keys.Lease(split.Key, s.Group), keys.Failing(split.Key, s.Group)}
+	value, err := skipScript.Run(ctx, a.client, names,
 		s.Group, at.epoch, at.offset, at.done, o.String(), flag(first), done,
 		broker.ForgetAfter(s.KeepUnused), keys.GroupChannel(s.Topic, s.Group))
 	reply, err := decodeSkip(skipScript, value, err)

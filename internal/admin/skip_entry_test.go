@@ -217,7 +217,7 @@ func TestSkipOfAPendingEntryOfAShareGroup(t *testing.T) {
 		_, err = skipShareScript.Run(
 			t.Context(),
 			s.Client,
-			[]string{testSplit.Key, keys.Share(testSplit.Key, "billing")},
+			[]string{testSplit.Key, keys.Share(testSplit.Key, "billing"), keys.Failing(testSplit.Key, "billing")},
 			"billing",
 			"2",
 			"14-0",
@@ -238,5 +238,26 @@ func TestSkipOnACluster(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, id, skipped.Entry.Offset.String())
 		assert.Equal(t, id, client.HGet(t.Context(), keys.Lease(split.Key, "billing"), "offset").Val())
+	}
+}
+
+func TestSkipForgetsTheFailuresOfTheEntry(t *testing.T) {
+	for name, prepare := range map[string]func(s testServer, t *testing.T){
+		"consumer": func(s testServer, t *testing.T) { s.reading(t) },
+		"share":    testServer.shared,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onRedis(t)
+			prepare(s, t)
+			failing := keys.Failing(testSplit.Key, "billing")
+			s.Set(t, failing, "13-0", "4 1 0 HTTP 422", "14-0", "2 1 0 HTTP 422")
+			s.Set(t, testLease, "suspect", "13-0 2 waiting")
+			_, err := New(s.Client).SkipEntry(t.Context(), skipping("13-0"))
+			require.NoError(t, err)
+			assert.Equal(t, []string{"14-0"}, s.Client.HKeys(t.Context(), failing).Val())
+			if name == "consumer" {
+				assert.Empty(t, s.Field(t, testLease, "suspect"))
+			}
+		})
 	}
 }

@@ -47,8 +47,8 @@ func (a *Admin) skipPending(ctx context.Context, s Skip, result *SkipResult) err
 	if s.DryRun {
 		return nil
 	}
-	value, err := skipShareScript.Run(ctx, a.client, []string{split.Key, keys.Share(split.Key, s.Group)},
-		s.Group, generation.Val(), id)
+	names := []string{split.Key, keys.Share(split.Key, s.Group), keys.Failing(split.Key, s.Group)}
+	value, err := skipShareScript.Run(ctx, a.client, names, s.Group, generation.Val(), id)
 	_, err = decodeSkip(skipShareScript, value, err)
 	return err
 }

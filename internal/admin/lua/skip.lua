@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the lease
+-- KEYS[3]  the failing entries, see note.lua; the record of the entry is removed
 -- ARGV     1 group
 --          2 epoch that the caller has seen
 --          3 offset that the caller has seen
@@ -17,7 +18,7 @@
 --          an error of the class of the command that failed, naming the key
 
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset', 'done', 'read', 'accounted', 'moved',
-  'adopting')
+  'adopting', 'suspect')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -36,10 +37,17 @@ local offset, read, accounted = h[4], h[6] or '-1', h[7] or '-1'
 if ARGV[6] == '1' then
   offset, read, accounted = ARGV[5], one_more(read), one_more(accounted)
 end
+local forgotten = redis.pcall('HDEL', KEYS[3], ARGV[5]) -- first, since it can be refused
+if err_of(forgotten) then
+  return error_reply(forgotten.err, KEYS[3])
+end
 local epoch = next_number(h[2])
 local ended, earlier = ended_epoch(h[1], h[2], h[8])
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'attempts', '0',
   'offset', offset, 'read', read, 'accounted', accounted, 'done', ARGV[7])
+if string.match(h[10] or '', '^%S+') == ARGV[5] then
+  redis.call('HSET', KEYS[2], 'suspect', '')
+end
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'skip') .. ' ' .. ended .. ' ' .. epoch)
 end

@@ -2,6 +2,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group (see share.lua)
+-- KEYS[3]  the failing entries, see note.lua; the record of the entry is removed
 -- ARGV     1 group
 --          2 generation that the caller has seen
 --          3 ID of the entry
@@ -21,4 +22,11 @@ local acknowledged = redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[3])
 if err_of(acknowledged) then
   return error_reply(acknowledged.err, KEYS[1])
 end
-return {acknowledged == 1 and 'OK' or 'CHANGED'}
+if acknowledged == 0 then
+  return {'CHANGED'}
+end
+local forgotten = redis.pcall('HDEL', KEYS[3], ARGV[3])
+if err_of(forgotten) then
+  return error_reply(forgotten.err, KEYS[3])
+end
+return {'OK'}
