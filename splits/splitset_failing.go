@@ -58,30 +58,29 @@ func (o *ownedSplit) untilFailed(limit int) int {
 func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool) {
 	for o.nextFailed() {
 		restored = true
-		span := set.takeSpan(o, 1, now)
-		ref := entryRef{span, 0}
-		if ref.isResolved() {
-			continue
-		}
-		entry := ref.entry()
-		a := o.failed[entry.Offset]
-		delete(o.failed, entry.Offset)
-		if a.Lettered {
-			set.leaveMemory(o, entry.Size())
+		offset := o.buffer[0].entries[0].Offset
+		a := o.failed[offset]
+		delete(o.failed, offset)
+		ref := entryRef{set.takeSpan(o, 1, now), 0}
+		switch {
+		case ref.isResolved(): // it was finished earlier, or is passed over
+			o.buried = append(o.buried, offset)
+		case a.Lettered:
+			set.leaveMemory(o, ref.entry().Size())
 			o.resolve(ref)
-			o.buried = append(o.buried, entry.Offset)
-			continue
+			o.buried = append(o.buried, offset)
+		default:
+			set.leaveMemory(o, ref.entry().Size())
+			ref.span.own()
+			o.isolation.restore(ref, a, set.verdicts.successes, now)
 		}
-		set.leaveMemory(o, entry.Size())
-		span.own()
-		o.isolation.restore(ref, a, set.verdicts.successes, now)
 	}
 	return restored
 }
 
 // restore adds an entry that failed under an earlier lease. It is due immediately.
 func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) {
-	if i.holdBack(r, 0) {
+	if i.holdBack(r, max(1, a.Attempts)) {
 		return
 	}
 	if i.failingSince.IsZero() {
