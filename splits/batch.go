@@ -65,14 +65,17 @@ func (b *Batch) Nack(cause error, suspects []int) {
 		return
 	}
 	cfg := b.set.cfg
-	certain, counts := b.set.reject(b, cause, suspects)
-	cfg.Failures.failed(&b.inFlight, certain)
+	r := b.set.reject(b, cause, suspects)
+	cfg.Failures.failed(&b.inFlight, r.certain)
 	switch {
-	case !counts:
+	case !r.counts:
 	case cfg.SkipNacked:
 		cfg.Observer.Skipped(b.Split, len(b.Entries))
 	default:
 		cfg.Observer.Redelivered(b.Split, len(b.Entries))
+		if r.isolated {
+			cfg.Observer.Isolated(b.Split)
+		}
 		if failing := b.set.failing(b, cause); failing != nil {
 			cfg.Observer.Failing(*failing)
 		}

@@ -126,6 +126,7 @@ func TestEntryThatAlwaysFailsIsGivenUpOnce(t *testing.T) {
 				l := letters.letters[0]
 				assert.Equal(t, errRejected, l.Cause)
 				assert.GreaterOrEqual(t, l.Deliveries, 5)
+				assert.Equal(t, 1, see(m, func() int { return m.isolated }))
 				assert.GreaterOrEqual(t, l.Age, 5*time.Second, "the longest wait comes before the last delivery")
 				settle(5 * time.Second)
 				assert.EqualValues(t, 100, w.lease(0).Position.EntriesRead)

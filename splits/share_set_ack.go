@@ -80,14 +80,17 @@ func (set *shareSet) batchReturned(s *shareSplit, now time.Time) {
 // reject takes back a batch that failed.
 func (set *shareSet) reject(b *Batch, cause error, suspects []int) {
 	s, n := b.share, len(b.Entries)
-	certain, counts := set.takeBack(b, cause, suspects)
-	set.cfg.Failures.failed(&b.inFlight, certain)
+	r := set.takeBack(b, cause, suspects)
+	set.cfg.Failures.failed(&b.inFlight, r.certain)
 	switch {
-	case !counts:
+	case !r.counts:
 	case set.cfg.SkipNacked:
 		set.cfg.Observer.Skipped(s.split, n)
 	default:
 		set.cfg.Observer.Redelivered(s.split, n)
+		if r.isolated {
+			set.cfg.Observer.Isolated(s.split)
+		}
 		failing, full := set.failing(b, cause)
 		if failing != nil {
 			set.cfg.Observer.Failing(*failing)
@@ -98,20 +101,19 @@ func (set *shareSet) reject(b *Batch, cause error, suspects []int) {
 	}
 }
 
-// takeBack takes back the entries of a batch that failed, and reports whether the failure counts:
-// it does not if the batch is void, or if all of its entries may be pending at other names. certain
-// is the same as in splitSet.reject.
-func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
+// takeBack takes back the entries of a batch that failed. The failure does not count if the batch is
+// void, or if all of its entries may be pending at other names.
+func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) rejection {
 	now, s := set.cfg.Now(), b.share
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if b.term != s.term {
-		return nil, false
+		return rejection{}
 	}
 	defer set.batchReturned(s, now)
 	if set.cfg.SkipNacked {
 		set.resolve(b)
-		return nil, true
+		return rejection{counts: true}
 	}
 	for _, ref := range b.piece.refs {
 		ref.span.own()
@@ -119,7 +121,7 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain fu
 	kept := s.withoutOrphans(b.piece.refs)
 	if len(kept) == 0 {
 		s.discard(b.piece)
-		return nil, false
+		return rejection{}
 	}
 	if len(kept) < len(b.piece.refs) || now.Before(set.ignoreHintsUntil) {
 		suspects = nil
@@ -130,13 +132,13 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain fu
 		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
 	}
 	if alone == nil {
-		return nil, true
+		return rejection{counts: true}
 	}
 	// An operator can acknowledge the entry at any time: an audit finds that.
 	if soon := now.Add(set.cfg.Heartbeat); soon.Before(s.auditDue) {
 		s.auditDue = soon
 	}
-	return func() { set.confirmFailure(alone) }, true
+	return alone.rejection(func() { set.confirmFailure(alone) })
 }
 
 // confirmFailure counts a failure whose cause must be the entry.

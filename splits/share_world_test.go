@@ -39,6 +39,7 @@ type sharer struct {
 	skipped   int
 	passed    int
 	tookIdle  int
+	isolated  int
 	failing   []splits.Failing
 }
 
@@ -53,6 +54,8 @@ func (m *sharer) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n
 func (m *sharer) Failing(f splits.Failing) { m.note(func() { m.failing = append(m.failing, f) }) }
 
 func (m *sharer) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
+
+func (m *sharer) Isolated(splits.Split) { m.note(func() { m.isolated++ }) }
 
 func (m *sharer) note(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 
