@@ -14,6 +14,10 @@ type Batch struct {
 	// Deliveries is how often these entries have been handed out under this lease, or by this
 	// member of a share group, including this time.
 	Deliveries int
+	// Attempts is how often the only entry of the batch has failed while it must have been the
+	// cause, under any lease or at any member of a share group. It is 0 if the batch has several
+	// entries.
+	Attempts int
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
 

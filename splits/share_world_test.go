@@ -40,6 +40,8 @@ type sharer struct {
 	passed    int
 	tookIdle  int
 	isolated  int
+	lettered  int
+	troubles  []string
 	failing   []splits.Failing
 }
 
@@ -54,6 +56,12 @@ func (m *sharer) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n
 func (m *sharer) Failing(f splits.Failing) { m.note(func() { m.failing = append(m.failing, f) }) }
 
 func (m *sharer) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
+
+func (m *sharer) DeadLettered(splits.Letter) { m.note(func() { m.lettered++ }) }
+
+func (m *sharer) Unavailable(_ splits.Part, err error) {
+	m.note(func() { m.troubles = append(m.troubles, err.Error()) })
+}
 
 func (m *sharer) Isolated(splits.Split) { m.note(func() { m.isolated++ }) }
 

@@ -21,11 +21,11 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 		return nil
 	}
 	recovered = o.recovering(b, now)
-	set.forgetFailure(o, b.piece.lone)
-	set.resolve(b)
-	if set.verdicts.succeeded() {
-		set.verdictWanted.raise()
+	if lone := b.piece.lone; lone != nil && lone.stored {
+		set.judge.forget(o, lone.ref.entry().Offset)
 	}
+	set.resolve(b)
+	set.judge.processed(b.piece.lone)
 	o.processed(b, now)
 	o.isolation.lanes.measure(now.Sub(b.piece.handedOutAt), len(b.Entries))
 	set.batchReturned(o, now)
@@ -67,6 +67,7 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) rejection {
 	if now.Before(set.ignoreHintsUntil) {
 		suspects = nil
 	}
+	set.judge.batchFailed(now)
 	alone, misled := o.isolation.fail(b.piece, sorted(suspects), cause, now)
 	if misled {
 		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
@@ -75,7 +76,8 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) rejection {
 	if alone == nil {
 		return rejection{counts: true}
 	}
-	return alone.rejection(func() { set.confirmFailure(o, alone) })
+	set.judge.failedAlone(o, alone, now)
+	return alone.rejection(func() { set.judge.confirm(o, alone, cause) })
 }
 
 func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
@@ -104,7 +106,7 @@ func (set *splitSet) failing(b *Batch, cause error) *Failing {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	f := b.owned.lastingFailure(b, cause, now)
+	f := b.owned.lastingFailure(b, cause, set.judge.reportAfter(), now)
 	if f != nil {
 		f.Waits = set.cfg.Ordering == ByPartition
 	}
