@@ -26,7 +26,7 @@ type observer struct {
 
 	lag, lagSeconds, unacked, lastRead, assigned, pending   *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
-	recreated, reclaimed, passedOver                        *service.MetricCounter
+	recreated, reclaimed, passedOver, isolated              *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
 
@@ -77,7 +77,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		lost: counter("rafka_lost_entries_total"), recreated: counter("rafka_recreated_total"),
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 		pending: gauge("rafka_pending_entries"), reclaimed: counter("rafka_reclaimed_total"),
-		passedOver: counter("rafka_passed_over_total"),
+		passedOver: counter("rafka_passed_over_total"), isolated: counter("rafka_isolated_total"),
 	}
 	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)

@@ -5,6 +5,9 @@ import "github.com/rafka-streams/rafka/splits"
 // Redelivered counts messages that are handed out again.
 func (o *observer) Redelivered(s splits.Split, n int) { o.redelivered.Incr(int64(n), o.labels(s)...) }
 
+// Isolated counts messages that failed alone for the first time.
+func (o *observer) Isolated(s splits.Split) { o.isolated.Incr(1, o.labels(s)...) }
+
 // Skipped counts and logs rejected messages that are not delivered again.
 func (o *observer) Skipped(s splits.Split, n int) {
 	o.skipped.Incr(int64(n), o.labels(s)...)

@@ -147,7 +147,7 @@ With the labels ~topic~, ~partition~ and ~group~:
 - ~rafka_oldest_unacked_seconds~: time since the oldest unacknowledged message was first handed out
 - ~rafka_last_read_seconds~: time since entries last arrived
 - ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
-- ~rafka_redelivered_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
+- ~rafka_redelivered_total~, ~rafka_isolated_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
 - ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
 - ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
 

@@ -14,7 +14,8 @@ type Attempted struct {
 	Attempts int
 	// Age is the time since the first of these failures.
 	Age time.Duration
-	// Lettered is true if the dead letter of the entry has been written.
+	// Lettered is true if the dead letter of the entry has been written. A store that has stored it
+	// keeps it, whatever it stores of the entry later.
 	Lettered bool
 	// Cause is the text of the last error, in one line of at most MaxCause bytes.
 	Cause string

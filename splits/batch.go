@@ -14,6 +14,10 @@ type Batch struct {
 	// Deliveries is how often these entries have been handed out under this lease, or by this
 	// member of a share group, including this time.
 	Deliveries int
+	// Attempts is how often the only entry of the batch has failed while it must have been the
+	// cause, under any lease or at any member of a share group. It is 0 if the batch has several
+	// entries.
+	Attempts int
 	// Lag is the last sampled lag of the split, -1 if unknown.
 	Lag int64
 
@@ -65,14 +69,17 @@ func (b *Batch) Nack(cause error, suspects []int) {
 		return
 	}
 	cfg := b.set.cfg
-	certain, counts := b.set.reject(b, cause, suspects)
-	cfg.Failures.failed(&b.inFlight, certain)
+	r := b.set.reject(b, cause, suspects)
+	cfg.Failures.failed(&b.inFlight, r.certain)
 	switch {
-	case !counts:
+	case !r.counts:
 	case cfg.SkipNacked:
 		cfg.Observer.Skipped(b.Split, len(b.Entries))
 	default:
 		cfg.Observer.Redelivered(b.Split, len(b.Entries))
+		if r.isolated {
+			cfg.Observer.Isolated(b.Split)
+		}
 		if failing := b.set.failing(b, cause); failing != nil {
 			cfg.Observer.Failing(*failing)
 		}

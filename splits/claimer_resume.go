@@ -138,9 +138,10 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	return split, &loss, nil
 }
 
-// withFinished adds the finished ranges and the failing entries of a grant to a split. Nothing was ever inserted before an
-// entry, so the stream still has what was in them, or it ends before them: then it was rolled back,
-// and other entries may get the same offsets. So they are forgotten, here and in the store.
+// withFinished adds the finished ranges and the failing entries of a grant to a split. Nothing was
+// ever inserted before an entry, so the stream still has them, or it ends before them: then it was
+// rolled back, and other entries may get the same offsets. So they are forgotten, here and in the
+// store.
 func (c *claimer) withFinished(ctx context.Context, g grant, split claimedSplit) (claimedSplit, *Loss, error) {
 	var last Offset
 	if n := len(g.finished); n > 0 {

@@ -137,9 +137,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.CheckpointLimit, 1024)
 	setDefault(&c.MaxAhead, 1_000_000)
 	setDefault(&c.Lanes, defaultLanes())
-	setDefault(&c.DeadLetters.MaxDeliveries, 5)
-	setDefault(&c.DeadLetters.MaxBackoff, maxRetryWait)
-	setDefault(&c.DeadLetters.MinAge, 10*time.Minute)
+	c.DeadLetters = c.DeadLetters.withDefaults()
 	if c.Failures == nil {
 		c.Failures = NewFailures()
 	}

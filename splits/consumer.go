@@ -17,11 +17,12 @@ type Consumer struct {
 	set        *splitSet
 	claimer    *claimer
 	enumerator *enumerator
+	noter      *noter[*ownedSplit]
 
 	running     context.Context    // ends when the loops and the reads are to end
 	stop        context.CancelFunc // ends running
 	cancelCalls context.CancelFunc // ends the calls of the loops
-	loops       sync.WaitGroup     // enumerator, claimer, committer, auditor, counter, loader, adopter, noter, condemner
+	loops       sync.WaitGroup     // everything that calls the store, except the reads
 	reads       sync.WaitGroup     // fetchers and the wake-up subscription: they may block for a while
 	closed      sync.Once
 	// resubscribe ends the back-off of the subscription early.
@@ -43,6 +44,7 @@ func NewConsumer(cfg Config) *Consumer {
 	}
 	c.claimer = newClaimer(cfg, c.set, c.health)
 	c.claimer.onAdded = c.startReads
+	c.noter = newNoter(&c.set.judge, c.health, cfg.Node, cfg.Heartbeat, storeNotes(cfg))
 	c.enumerator = newEnumerator(cfg, c.health, c.claimer.setAssignment)
 	c.health.onRecovered = c.retryNow
 	return c
@@ -59,8 +61,7 @@ func (c *Consumer) Start() {
 	counter := newCounter(c.cfg, c.set)
 	adopter := newAdopter(c.cfg, c.set, c.health)
 	loader := newLoader(c.cfg, c.set, c.health)
-	noter := newNoter(c.cfg, c.set)
-	condemner := &condemner{cfg: c.cfg, set: c.set, health: c.health}
+	condemner := newCondemner(c.noter, c.cfg.CallTimeout, c.cfg.FetchWithin, c.cfg.Backoff)
 	// Close ends and joins all of these. The loops finish their current call: a beat or a claim
 	// that is applied after the member has left would keep splits from other members for a whole
 	// ttl.
@@ -71,7 +72,7 @@ func (c *Consumer) Start() {
 	c.loops.Go(func() { counter.run(running, calls) })
 	c.loops.Go(func() { adopter.run(running, calls) })
 	c.loops.Go(func() { loader.run(running, calls) })
-	c.loops.Go(func() { noter.run(running, calls) })
+	c.loops.Go(func() { c.noter.run(running, calls) })
 	c.loops.Go(func() { condemner.run(running, calls) })
 	c.reads.Go(func() { c.listen(running) })
 }
@@ -167,6 +168,9 @@ func (c *Consumer) close(ctx context.Context) error {
 	}
 	c.stop()
 	c.loops.Wait()
+	noting, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	c.noter.flush(noting)
+	cancel()
 	c.claimer.close(ctx)
 	var err error
 	if !c.cfg.static() {

@@ -83,6 +83,8 @@ func (s *sinkOf) handle(b *splits.Batch) {
 
 func (s *sinkOf) down(down bool) { s.mu.Lock(); defer s.mu.Unlock(); s.isDown = down }
 
+func (s *sinkOf) heal(number string) { s.mu.Lock(); defer s.mu.Unlock(); delete(s.bad, number) }
+
 func (s *sinkOf) got() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +128,7 @@ func TestEntryThatAlwaysFailsIsGivenUpOnce(t *testing.T) {
 				l := letters.letters[0]
 				assert.Equal(t, errRejected, l.Cause)
 				assert.GreaterOrEqual(t, l.Deliveries, 5)
+				assert.Equal(t, 1, see(m, func() int { return m.isolated }))
 				assert.GreaterOrEqual(t, l.Age, 5*time.Second, "the longest wait comes before the last delivery")
 				settle(5 * time.Second)
 				assert.EqualValues(t, 100, w.lease(0).Position.EntriesRead)
@@ -249,8 +252,28 @@ func TestAttemptsSurviveTheMember(t *testing.T) {
 		require.GreaterOrEqual(t, alone, 0)
 		assert.Equal(t, stored[0].Attempts+1, second.deliveries()[alone].deliveries)
 		assert.Empty(t, letters.numbers())
+		w.store.Append(w.only(), "n", "100", "rafka_key", "other") // the first member may have processed the others
 		settle(3 * time.Minute)
 		assert.Equal(t, []string{"37"}, letters.numbers())
+		second.stopGracefully()
+	})
+}
+
+// Nothing shows the second member that the sink works. The time since the first failure counts, also
+// under the first member.
+func TestMinimumAgeSurvivesTheMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fillKeys(1, 1)
+		sink, letters := &sinkOf{bad: map[string]bool{"0": true}}, &mailbox{}
+		first := w.join("a", lettering(sink, letters))
+		settle(6 * time.Minute)
+		first.crash()
+		second := w.join("b", lettering(sink, letters))
+		settle(3 * time.Minute)
+		assert.Empty(t, letters.numbers())
+		settle(2 * time.Minute)
+		assert.Equal(t, []string{"0"}, letters.numbers())
 		second.stopGracefully()
 	})
 }

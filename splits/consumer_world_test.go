@@ -83,6 +83,7 @@ type member struct {
 	stalled    int
 	skipped    int
 	passed     int
+	isolated   int
 }
 
 func (m *member) Lost(all []splits.Loss) { m.note(func() { m.losses = append(m.losses, all...) }) }
@@ -110,6 +111,8 @@ func (m *member) Stalled(time.Duration) { m.note(func() { m.stalled++ }) }
 func (m *member) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n }) }
 
 func (m *member) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
+
+func (m *member) Isolated(splits.Split) { m.note(func() { m.isolated++ }) }
 
 func (m *member) note(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 

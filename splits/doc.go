@@ -93,6 +93,29 @@
 // delivery. An acknowledgement carries the generation of the split in the group, which changes when
 // entries are to be delivered again.
 //
+// # Entries that fail
+//
+// A rejected batch is handed out again in smaller parts until each entry that fails is alone. A
+// failure counts if the entry must have been its cause: no other batch of the process failed at the
+// same time. The judge counts these failures, and decides which entries are given up. Both kinds of
+// groups have one.
+//
+//	failed alone           failed often enough, and          written and noted
+//	────────────> counted ────────────────────────> condemned ────────────────> processed
+//	                ^      other entries pass         │
+//	                └─────────────────────────────────┘
+//	                  the letter can't be written, or the store does not answer
+//
+// The noter stores the counts: in a consumer group under the lease, in a share group under the
+// generation of the split, by the member at which the entry is pending. The next owner or holder of
+// the entry receives them. That the letter is written is stored before the entry counts as processed.
+// So an entry can get two letters if its member dies in between, but no entry is lost. What is stored
+// of an entry is removed when it has been processed.
+//
+// An entry that fails proves nothing about other entries: what processes them may be down. Evidence is
+// an entry that was processed since the first failure that counts. If all entries that may be in the
+// pipeline fail, one more is handed out, as a probe.
+//
 // # Order
 //
 // Config.Ordering decides what may be in the pipeline at the same time. ByPartition: a split has one
@@ -117,17 +140,20 @@
 //   - The counter counts entries where the lag is not known otherwise.
 //   - The adopter reads what is pending in foreign groups whose splits are adopted.
 //   - The loader loads entries again that waited long for their turn.
+//   - The noter stores the attempts at entries that fail.
+//   - The condemner writes the letters of entries that are given up.
 //   - A fetcher for each fetch group reads.
 //
 // A ShareConsumer has a goroutine for its membership, one that acknowledges, and one for each fetch
-// group that reads, audits and takes over, one request after the other.
+// group that reads, audits and takes over, one request after the other. It has a noter and a condemner
+// too.
 //
 // They share the splitSet or the shareSet: the set of splits under one lock, which is never held
 // during a call of the store. Signals between goroutines hold one token and drop the rest. The
 // state that they point at is the truth.
 //
-// If the splits are on several nodes (Config.Node), the claimer, the committer, the counter and the
-// loader make one call to each node at a time, each in a goroutine that ends with its call. A node
+// If the splits are on several nodes (Config.Node), the claimer, the committer, the counter, the
+// loader and the noter make one call to each node at a time, each in a goroutine that ends with its call. A node
 // that hangs delays neither claims nor renewals on other nodes.
 //
 // # Closing

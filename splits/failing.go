@@ -25,16 +25,18 @@ type Failing struct {
 }
 
 const (
-	// reportFailingAfter is how long entries must fail before the failure is reported.
+	// reportFailingAfter is how long entries must fail before the failure is reported, unless they
+	// are given up soon.
 	reportFailingAfter = 5 * time.Second
 	// reportFailingEvery is how often it is reported again.
 	reportFailingEvery = time.Minute
 )
 
-// lastingFailure returns what to report after a batch failed; nil if nothing is due.
-func (h *handOutState) lastingFailure(b *Batch, cause error, now time.Time) *Failing {
+// lastingFailure returns what to report after a batch failed; nil if nothing is due. Entries must
+// have failed for the duration after.
+func (h *handOutState) lastingFailure(b *Batch, cause error, after time.Duration, now time.Time) *Failing {
 	switch {
-	case h.isolation.empty() || now.Sub(h.isolation.failingSince) < reportFailingAfter:
+	case h.isolation.empty() || now.Sub(h.isolation.failingSince) < after:
 		return nil
 	case !h.reportedAt.IsZero() && now.Sub(h.reportedAt) < reportFailingEvery:
 		return nil
@@ -67,6 +69,13 @@ func (h *handOutState) recovering(b *Batch, now time.Time) *Failing {
 	}
 	f := h.describe(b.piece.lone, b.Split, now)
 	return &f
+}
+
+// calmDown ends the report of a lasting failure if nothing fails any more.
+func (h *handOutState) calmDown() {
+	if h.isolation.empty() && h.isolation.piecesOut == 0 {
+		h.isolation.failingSince, h.reportedAt = time.Time{}, time.Time{}
+	}
 }
 
 // processed notes that a batch was processed.

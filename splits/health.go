@@ -60,6 +60,7 @@ const (
 	taskAdopt   // reading the pending entries of one split
 	taskLetter  // writing the dead letter of an entry of one split
 	taskVerdict // deciding which entries are given up
+	taskNote    // storing the attempts at entries that fail, on one node
 	taskAccept  // having messages accepted, of a member of a share group
 )
 

@@ -215,6 +215,19 @@ func (l *lanes) firstFree(pieces []piece) int {
 	return -1
 }
 
+// busy reports whether entries of the lane of an entry wait, or are in flight.
+func (l *lanes) busy(e Entry) bool {
+	if l == nil {
+		return false
+	}
+	key := l.key(e)
+	if key == "" {
+		return false
+	}
+	own := &l.lanes[l.laneOf(key)]
+	return own.holds > 0 || len(own.queue) > 0
+}
+
 // empty reports whether no entry waits.
 func (l *lanes) empty() bool { return l == nil || l.waiting == 0 }
 

@@ -17,12 +17,19 @@ type DeadLetters struct {
 	// MaxBackoff is the wait before the last of these deliveries; the waits before it are shorter.
 	// Default 5s.
 	MaxBackoff time.Duration
-	// MinAge is how long an entry must have failed before it is given up without evidence that other
-	// entries can be processed, because there are no other entries. Default 10m.
+	// MinAge is how long an entry must have failed before it is given up without evidence that
+	// other entries can be processed, because there are no other entries. Default 10m.
 	MinAge time.Duration
 	// Match reports whether an entry that fails with this error is given up at the first failure of
 	// which the entry must have been the cause. Nil: no entry is.
 	Match func(error) bool
+}
+
+func (d DeadLetters) withDefaults() DeadLetters {
+	setDefault(&d.MaxDeliveries, 5)
+	setDefault(&d.MaxBackoff, maxRetryWait)
+	setDefault(&d.MinAge, 10*time.Minute)
+	return d
 }
 
 // Letters keeps the entries that are given up.
@@ -38,7 +45,8 @@ type Letter struct {
 	Entry Entry
 	// Key is the order key of the entry, if it has one.
 	Key string
-	// Deliveries is how often the entry was delivered, as far as known.
+	// Deliveries is how often the entry failed while it must have been the cause: see
+	// Batch.Attempts.
 	Deliveries int
 	// Age is the time since the first failure of which the entry must have been the cause.
 	Age time.Duration
@@ -49,9 +57,22 @@ type Letter struct {
 // inARow is how many entries are given up without a success in between.
 const inARow = 3
 
-// errOutputDown is why no entry is given up, and why the consumer counts as unavailable.
-var errOutputDown = fmt.Errorf("%d messages in a row were given up, and none was processed in between: "+
-	"what processes them probably fails itself. No more messages are given up until one is processed", inARow)
+// OutputDownError is the error that a consumer reports while it gives up no entries because none is
+// processed: what processes them probably fails itself.
+type OutputDownError struct {
+	// GivenUp is the number of entries that were given up since the last one was processed.
+	GivenUp int
+}
+
+// Error describes what was observed, and what follows from it.
+func (e *OutputDownError) Error() string {
+	failing := "messages keep failing"
+	if e.GivenUp > 0 {
+		failing = fmt.Sprintf("%d messages in a row were given up", e.GivenUp)
+	}
+	return failing + ", and none was processed in between: what processes them probably fails itself, so no more " +
+		"messages are given up for now"
+}
 
 // LetterError is the error that a consumer reports while a letter can't be written.
 type LetterError struct {

@@ -9,86 +9,131 @@ import (
 
 // noter stores the attempts at entries that fail. It is a goroutine of its own: neither handing out
 // nor committing waits for it. It costs nothing while no entry fails.
-type noter struct {
-	cfg   Config
-	set   *splitSet
-	calls nodeCalls[error] // belongs to the goroutine of run
+type noter[S judged] struct {
+	node   func(Split) string
+	within time.Duration // of one call
+	judge  *judge[S]
+	health *health
+	// send makes one call of the store, and returns the errors in the order of the tasks.
+	send func(ctx context.Context, tasks []noteTask[S]) []error
+
+	// The following fields belong to the goroutine of run.
+	calls   nodeCalls[error]
+	failing map[string]bool // nodes whose last call failed
 }
 
-// noteTask is a request for one split.
-type noteTask struct {
-	split *ownedSplit
-	note  Note
-	lone  []*loneFailure // of note.Failing
-}
-
-func (t noteTask) on() Split { return t.note.Lease.Split }
-
-func newNoter(cfg Config, set *splitSet) *noter {
-	return &noter{cfg: cfg, set: set, calls: newNodeCalls[error]()}
+func newNoter[S judged](
+	j *judge[S],
+	h *health,
+	node func(Split) string,
+	within time.Duration,
+	send func(ctx context.Context, tasks []noteTask[S]) []error,
+) *noter[S] {
+	return &noter[S]{
+		node: node, within: within, judge: j, health: h, send: send,
+		calls: newNodeCalls[error](), failing: map[string]bool{},
+	}
 }
 
 // noteAgainAfter is the wait after a request that failed.
 const noteAgainAfter = time.Second
 
+// isOver reports whether an error means that nothing more is stored under a lease or a generation.
+func isOver(err error) bool { return errors.Is(err, ErrFenced) || errors.Is(err, ErrStale) }
+
 // run works until stop ends. Its calls end with calls.
-func (n *noter) run(stop, calls context.Context) {
-	wait := idleLoader
+func (n *noter[S]) run(stop, calls context.Context) {
 	for {
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(n.wait())
 		select {
 		case <-stop.Done():
 			timer.Stop()
-			n.calls.wait(func(completion[error]) {})
+			n.calls.wait(n.complete)
 			return
 		case end := <-n.calls.done:
 			n.calls.free(end)
-			wait = idleLoader
-			if end.result != nil {
-				wait = noteAgainAfter
-			} else {
+			n.complete(end)
+			if end.result == nil {
 				n.step(calls)
 			}
-		case <-n.set.noteWanted:
+		case <-n.judge.noteWanted:
 			n.step(calls)
 		case <-timer.C:
 			n.step(calls)
-			wait = idleLoader
 		}
 		timer.Stop()
 	}
 }
 
+// wait returns the time until the next step, unless a signal comes.
+func (n *noter[S]) wait() time.Duration {
+	if len(n.failing) > 0 {
+		return noteAgainAfter
+	}
+	return idleLoader
+}
+
 // step sends what is due to every node that is not busy.
-func (n *noter) step(ctx context.Context) {
-	for node, due := range groupByNode(n.cfg.Node, n.set.takeNotes(), noteTask.on) {
+func (n *noter[S]) step(ctx context.Context) {
+	due := groupByNode(n.node, n.judge.takeNotes(), noteTask[S].on)
+	for node := range n.failing {
+		if due[node] == nil && !n.calls.busy[node] {
+			n.complete(completion[error]{node: node}) // what failed is not to be stored any more
+		}
+	}
+	for node, tasks := range due {
 		if n.calls.busy[node] {
-			for _, task := range due {
-				n.set.noteFailed(task) // sent when the call ends
-			}
+			n.repeat(tasks) // sent when the call ends
 			continue
 		}
-		n.calls.start(node, func() error { return n.send(ctx, due) })
+		n.calls.start(node, func() error { return n.sendAll(ctx, tasks) })
 	}
 }
 
-// send makes one call, and returns the first error after which the outcome is unknown.
-func (n *noter) send(ctx context.Context, due []noteTask) (failed error) {
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.Heartbeat)
-	defer cancel()
-	notes := make([]Note, len(due))
-	for i, task := range due {
-		notes[i] = task.note
+// complete handles the end of a call to a node.
+func (n *noter[S]) complete(end completion[error]) {
+	if end.result != nil {
+		n.failing[end.node] = true
+		n.health.fail(task{taskNote, end.node}, end.result)
+		return
 	}
-	for i, err := range n.cfg.Leases.Note(ctx, notes) {
-		switch {
-		case err == nil:
-		case errors.Is(err, ErrFenced):
-			n.set.fenced(notes[i].Lease, causeOf(err))
-		default:
-			n.set.noteFailed(due[i])
+	delete(n.failing, end.node)
+	n.health.ok(task{taskNote, end.node})
+}
+
+func (n *noter[S]) repeat(tasks []noteTask[S]) {
+	for _, task := range tasks {
+		n.judge.noteFailed(task)
+	}
+}
+
+// sendAll makes one call, and returns the first error after which the outcome is unknown.
+func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed error) {
+	ctx, cancel := context.WithTimeout(ctx, n.within)
+	defer cancel()
+	for i, err := range n.store(ctx, tasks) {
+		if err != nil && !isOver(err) {
+			n.judge.noteFailed(tasks[i])
 			failed = cmp.Or(failed, err)
 		}
 	}
 	return failed
+}
+
+// store makes one call. It is safe for concurrent use.
+func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
+	errs := n.send(ctx, tasks)
+	for i, err := range errs {
+		if isOver(err) {
+			n.judge.set.refused(tasks[i].split, tasks[i].under, err)
+		}
+	}
+	return errs
+}
+
+// flush makes one more call for what is to be stored now. The loop of run has ended.
+func (n *noter[S]) flush(ctx context.Context) {
+	if tasks := n.judge.takeNotes(); len(tasks) > 0 {
+		_ = n.store(ctx, tasks) // what is not stored only costs deliveries
+	}
 }

@@ -32,6 +32,9 @@ type Observer interface {
 	// TookIdle reports entries that a member of a share group has taken over from another program,
 	// because they were idle for ShareConfig.AdoptIdle.
 	TookIdle(s Split, entries int)
+	// Isolated: a batch of one entry failed, and that entry had not failed alone before, as far as
+	// this member knows.
+	Isolated(s Split)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
 	// split.
 	Failing(f Failing)
@@ -119,6 +122,9 @@ func (NopObserver) Reclaimed(Split, int) {}
 
 // TookIdle does nothing.
 func (NopObserver) TookIdle(Split, int) {}
+
+// Isolated does nothing.
+func (NopObserver) Isolated(Split) {}
 
 // Failing does nothing.
 func (NopObserver) Failing(Failing) {}

@@ -60,7 +60,8 @@ type history struct {
 type deliveryState struct {
 	handOutState
 	tracker  *tracker
-	finished []Range // entries that an earlier owner has finished
+	finished []Range              // entries that an earlier owner has finished
+	failed   map[Offset]Attempted // entries that failed under an earlier lease and were not read yet
 }
 
 // commitState is where committing stands.

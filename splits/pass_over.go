@@ -53,8 +53,7 @@ func (s *shareSplit) passOver(e Entry) bool {
 	if s.set.cfg.PassOver == nil || !s.set.cfg.PassOver(e) {
 		return false
 	}
-	s.put(e.Offset, shareDone)
-	s.done = append(s.done, e.Offset)
+	s.finish(e.Offset)
 	s.set.passedBy(s.split, 1)
 	s.set.acknowledgeLater(s)
 	return true

@@ -43,6 +43,9 @@ type loneFailure struct {
 	cause      error     // of the last failure
 	since      time.Time // when confirmed was counted first
 	successes  int       // verdicts.successes at that time
+	matches    bool      // the last failure of confirmed is one for which it is given up immediately
+	witnessed  int       // verdicts.successes when it failed last
+	unjudged   bool      // it was handed out when it was to be decided about
 	unnoted    bool      // it is in failingState.unnoted
 	stored     bool      // it was stored, or may have been
 	wantsProbe bool      // another entry is to be handed out, to see whether any can be processed

@@ -188,6 +188,7 @@ func (set *shareSet) acknowledged(ack ShareAck, answer ShareAcked) {
 				s.confirmed[o] = true
 			}
 		}
+		s.forgetBuried()
 	}
 	if len(s.done) > 0 {
 		set.ackable.raise()

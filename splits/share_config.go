@@ -46,6 +46,8 @@ type ShareConfig struct {
 	FetchMax int
 	// SkipNacked skips batches that were nacked instead of handing out their entries again.
 	SkipNacked bool
+	// DeadLetters gives up entries that keep failing. It has no effect with SkipNacked.
+	DeadLetters DeadLetters
 	// Failures is shared by all consumers of a process. Nil: this is the only consumer.
 	Failures *Failures
 
@@ -81,6 +83,7 @@ func (c ShareConfig) withDefaults() ShareConfig {
 	setDefault(&c.BatchSize, 500)
 	setDefault(&c.CheckpointLimit, 1024)
 	setDefault(&c.FetchMax, 50<<20)
+	c.DeadLetters = c.DeadLetters.withDefaults()
 	if c.Failures == nil {
 		c.Failures = NewFailures()
 	}

@@ -16,12 +16,13 @@ type ShareConsumer struct {
 	set          *shareSet
 	member       *shareMember
 	acknowledger *shareAcknowledger
+	noter        *noter[*shareSplit]
 
 	running     context.Context    // ends when the loops and the reads are to end
 	stop        context.CancelFunc // ends running
 	calls       context.Context    // of the loops
 	cancelCalls context.CancelFunc // ends calls
-	membership  sync.WaitGroup     // beats, the wake-up subscription and samples
+	membership  sync.WaitGroup     // beats, the wake-up subscription, samples, letters and notes
 	acks        sync.WaitGroup
 	stopAcks    context.CancelFunc
 	reads       sync.WaitGroup
@@ -45,6 +46,7 @@ func NewShareConsumer(cfg ShareConfig) *ShareConsumer {
 		resubscribe:  newSignal(),
 		readers:      map[string]*shareReader{},
 	}
+	c.noter = newNoter(&set.judge, h, cfg.Node, cfg.Heartbeat, set.storeNotes)
 	set.onSplits = c.startReaders
 	c.member.onChange = c.lookNow
 	h.onRecovered = c.retryNow
@@ -63,6 +65,9 @@ func (c *ShareConsumer) Start() {
 	c.membership.Go(func() { c.listen(c.running) })
 	sampler := &shareSampler{cfg: c.cfg, set: c.set, health: c.health}
 	c.membership.Go(func() { sampler.run(c.running, c.calls) })
+	condemner := newCondemner(c.noter, c.cfg.CallTimeout, c.cfg.FetchWithin, c.cfg.Backoff)
+	c.membership.Go(func() { c.noter.run(c.running, c.calls) })
+	c.membership.Go(func() { condemner.run(c.running, c.calls) })
 	c.acks.Go(func() { c.acknowledger.run(acking, c.calls) })
 }
 
@@ -149,6 +154,7 @@ func (c *ShareConsumer) close(ctx context.Context) error {
 	c.acks.Wait()
 	flushing, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	c.acknowledger.flush(flushing)
+	c.noter.flush(flushing)
 	cancel()
 	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	defer cancel()

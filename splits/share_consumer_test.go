@@ -170,6 +170,7 @@ func TestShareFailingMessagesStopReadingWithAReason(t *testing.T) {
 		assert.ErrorContains(t, a.Await(expired(w.t)), "all 6 messages that this member may have in the pipeline")
 		assert.ErrorContains(t, a.Await(expired(w.t)), "Do something")
 		assert.Len(t, timesDelivered(a), 6)
+		a.note(func() { assert.Equal(w.t, 6, a.isolated, "each message once, however often it fails") })
 		works.Store(true)
 		settle(time.Minute)
 		assert.NoError(t, a.Await(w.t.Context()))

@@ -15,6 +15,7 @@ type shareSet struct {
 
 	mu sync.Mutex
 	turns[*shareSplit]
+	judge   judge[*shareSplit]
 	name    string   // at which new entries are pending; empty while this member is not in the group
 	former  []string // earlier names of this member, the latest last
 	trusted Lease    // until when the membership is trusted
@@ -38,7 +39,7 @@ type shareSet struct {
 }
 
 func newShareSet(cfg ShareConfig, h *health) *shareSet {
-	return &shareSet{
+	set := &shareSet{
 		cfg:      cfg,
 		health:   h,
 		turns:    turns[*shareSplit]{readable: newSignal()},
@@ -47,6 +48,8 @@ func newShareSet(cfg ShareConfig, h *health) *shareSet {
 		ackable:  newSignal(),
 		onSplits: func([]string) {},
 	}
+	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Now)
+	return set
 }
 
 // maxFormer is how many earlier names are kept. Other members take over what is pending at older

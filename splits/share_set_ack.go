@@ -34,16 +34,12 @@ func (set *shareSet) accept(b *Batch) {
 	}
 	recovered := s.recovering(b, now)
 	set.resolve(b)
+	set.judge.processed(b.piece.lone)
 	s.processed(b, now)
 	set.batchReturned(s, now)
-	empty := set.full
-	set.full = false
 	set.mu.Unlock()
 	if recovered != nil {
 		set.cfg.Observer.Recovered(*recovered)
-	}
-	if empty {
-		set.health.ok(task{kind: taskAccept})
 	}
 }
 
@@ -53,12 +49,14 @@ func (set *shareSet) resolve(b *Batch) {
 	for _, ref := range b.piece.refs {
 		o := ref.entry().Offset
 		if state := s.entries[o]; state == shareOut || state == shareOrphaned {
-			s.put(o, shareDone)
-			s.done = append(s.done, o)
+			s.finish(o)
 		}
 		if ref.span.owned {
 			ref.span.entries[ref.index].Fields = nil
 		}
+	}
+	if lone := b.piece.lone; lone != nil && lone.stored {
+		s.buried = append(s.buried, b.Entries[0].Offset)
 	}
 	set.acknowledgeLater(s)
 }
@@ -69,49 +67,48 @@ func (set *shareSet) batchReturned(s *shareSplit, now time.Time) {
 	set.stalled = false
 	set.enqueue(s)
 	if set.out < set.cfg.CheckpointLimit {
-		for _, other := range set.splits {
-			if len(other.buffer) > 0 {
-				set.enqueue(other)
-			}
-		}
+		set.enqueueBuffered()
 	}
 }
 
 // reject takes back a batch that failed.
 func (set *shareSet) reject(b *Batch, cause error, suspects []int) {
 	s, n := b.share, len(b.Entries)
-	certain, counts := set.takeBack(b, cause, suspects)
-	set.cfg.Failures.failed(&b.inFlight, certain)
+	r := set.takeBack(b, cause, suspects)
+	set.cfg.Failures.failed(&b.inFlight, r.certain)
 	switch {
-	case !counts:
+	case !r.counts:
 	case set.cfg.SkipNacked:
 		set.cfg.Observer.Skipped(s.split, n)
 	default:
 		set.cfg.Observer.Redelivered(s.split, n)
+		if r.isolated {
+			set.cfg.Observer.Isolated(s.split)
+		}
 		failing, full := set.failing(b, cause)
 		if failing != nil {
 			set.cfg.Observer.Failing(*failing)
 		}
 		if full != nil {
 			set.health.fail(task{kind: taskAccept}, full)
+			set.checkNotFull() // it may have changed since
 		}
 	}
 }
 
-// takeBack takes back the entries of a batch that failed, and reports whether the failure counts:
-// it does not if the batch is void, or if all of its entries may be pending at other names. certain
-// is the same as in splitSet.reject.
-func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain func(), counts bool) {
+// takeBack takes back the entries of a batch that failed. The failure does not count if the batch
+// is void, or if all of its entries may be pending at other names.
+func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) rejection {
 	now, s := set.cfg.Now(), b.share
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if b.term != s.term {
-		return nil, false
+		return rejection{}
 	}
 	defer set.batchReturned(s, now)
 	if set.cfg.SkipNacked {
 		set.resolve(b)
-		return nil, true
+		return rejection{counts: true}
 	}
 	for _, ref := range b.piece.refs {
 		ref.span.own()
@@ -119,31 +116,26 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) (certain fu
 	kept := s.withoutOrphans(b.piece.refs)
 	if len(kept) == 0 {
 		s.discard(b.piece)
-		return nil, false
+		return rejection{}
 	}
 	if len(kept) < len(b.piece.refs) || now.Before(set.ignoreHintsUntil) {
 		suspects = nil
 	}
 	b.piece.refs = kept
+	set.judge.batchFailed(now)
 	alone, misled := s.isolation.fail(b.piece, sorted(suspects), cause, now)
 	if misled {
 		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
 	}
 	if alone == nil {
-		return nil, true
+		return rejection{counts: true}
 	}
 	// An operator can acknowledge the entry at any time: an audit finds that.
 	if soon := now.Add(set.cfg.Heartbeat); soon.Before(s.auditDue) {
 		s.auditDue = soon
 	}
-	return func() { set.confirmFailure(alone) }, true
-}
-
-// confirmFailure counts a failure whose cause must be the entry.
-func (set *shareSet) confirmFailure(l *loneFailure) {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	l.confirmed++
+	set.judge.failedAlone(s, alone, now)
+	return alone.rejection(func() { set.judge.confirm(s, alone, cause) })
 }
 
 // failing returns what to report after a batch failed, nil if nothing is due, and why nothing more
@@ -152,7 +144,7 @@ func (set *shareSet) failing(b *Batch, cause error) (*Failing, error) {
 	now, s := set.cfg.Now(), b.share
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	return s.lastingFailure(b, cause, now), set.checkFull(s.isolation.first(), now)
+	return s.lastingFailure(b, cause, set.judge.reportAfter(), now), set.checkFull(s.isolation.first(), now)
 }
 
 // checkFull returns why nothing more is read, if all entries that may be handed out keep failing.
@@ -177,5 +169,18 @@ func (set *shareSet) checkFull(l *loneFailure, now time.Time) error {
 		Limit:  set.cfg.CheckpointLimit,
 		First:  of.describe(l, of.split, now),
 		Remedy: set.cfg.Remedies.Full,
+	}
+}
+
+// checkNotFull ends the report that nothing more is read, if that is so.
+func (set *shareSet) checkNotFull() {
+	set.mu.Lock()
+	if set.out < set.cfg.CheckpointLimit {
+		set.full = false
+	}
+	full := set.full
+	set.mu.Unlock()
+	if !full {
+		set.health.ok(task{kind: taskAccept})
 	}
 }

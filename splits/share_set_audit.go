@@ -232,7 +232,7 @@ func (set *shareSet) nextLoad(group string) (ShareLoad, bool) {
 	}
 	for _, s := range set.inGroup(group) {
 		if some := s.loads.next(s.sortedLoading(), set.cfg.Now()); len(some) > 0 {
-			return ShareLoad{Split: s.split, Offsets: some}, true
+			return ShareLoad{Split: s.split, Offsets: some, Generation: s.generation}, true
 		}
 	}
 	return ShareLoad{}, false
@@ -249,21 +249,26 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 		return nil, false
 	}
 	recovered = s.loads.succeeded(request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))])
-	looked := map[Offset]bool{}
+	looked, failed := map[Offset]bool{}, map[Offset]Attempted{}
+	for _, a := range answer.Failing {
+		failed[a.Offset] = a
+	}
 	for _, o := range request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))] {
 		looked[o] = s.entries[o] == shareLoading
 	}
 	for _, e := range answer.Entries {
 		if looked[e.Offset] {
 			delete(looked, e.Offset)
-			s.addToBuffer(e)
+			s.addLoaded(e, failed)
 		}
 	}
 	for o, wanted := range looked {
 		if wanted {
 			lost = append(lost, o)
-			s.put(o, shareDone)
-			s.done = append(s.done, o)
+			s.finish(o)
+			if _, stored := failed[o]; stored {
+				s.buried = append(s.buried, o)
+			}
 		}
 	}
 	s.loading = slices.DeleteFunc(s.loading, func(o Offset) bool { return s.entries[o] != shareLoading })

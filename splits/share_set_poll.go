@@ -1,9 +1,6 @@
 package splits
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // nextBatch returns the next batch that is ready. If there is none, it returns how long there will
 // be none unless something changes. It checks the membership itself: timers fire late in a process
@@ -18,9 +15,12 @@ func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 	default:
 		b, wait = set.turns.next(now, set.handOut)
 	}
-	passed := set.takePassed()
+	passed, full := set.takePassed(), set.full
 	set.mu.Unlock()
 	passed.report(set.cfg.Observer)
+	if full {
+		set.checkNotFull()
+	}
 	return b, wait, closed
 }
 
@@ -30,8 +30,9 @@ func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
 	if p, again := s.nextPiece(now); again {
 		b.redeliver(p)
-	} else if n := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-set.out); n > 0 && len(s.buffer) > 0 {
+	} else if n, probeOf := set.roomToHandOut(); n > 0 && len(s.buffer) > 0 {
 		set.handOutNew(s, b, n)
+		b.probe(probeOf)
 	} else {
 		set.delay(s)
 		return nil
@@ -42,10 +43,21 @@ func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 	return b
 }
 
+// roomToHandOut returns how many new entries may be handed out. If there is no room, it may be for
+// one probe: then probeOf is the entry that wants it. The lock is held.
+func (set *shareSet) roomToHandOut() (n int, probeOf *loneFailure) {
+	if n = min(set.cfg.BatchSize, set.cfg.CheckpointLimit-set.out); n > 0 {
+		return n, nil
+	}
+	if probeOf = set.nextProbe(); probeOf != nil {
+		n = 1
+	}
+	return n, probeOf
+}
+
 func (set *shareSet) handOutNew(s *shareSplit, b *Batch, n int) {
 	b.Entries = s.takeBuffered(n)
-	size := len(b.Entries)
-	span := &span{entries: b.Entries, size: size, resolved: make([]bool, size), open: size}
+	span := newSpan(b.Entries)
 	b.piece.refs = make([]entryRef, len(b.Entries))
 	for i := range b.Entries {
 		b.piece.refs[i] = entryRef{span, i}
@@ -84,16 +96,18 @@ func (s *shareSplit) withoutOrphans(refs []entryRef) []entryRef {
 	return kept
 }
 
-// discard notes that nothing of a piece is to be handed out again. The lock is held.
+// discard notes that nothing of a piece is to be handed out again: its entries were acknowledged,
+// or other members may have them. The lock is held.
 func (s *shareSplit) discard(p piece) {
 	s.isolation.returned(p)
 	if p.lone != nil {
-		s.isolation.loneFailures = slices.DeleteFunc(
-			s.isolation.loneFailures, func(l *loneFailure) bool { return l == p.lone })
+		s.isolation.remove(p.lone)
+		s.set.judge.verdictWanted.raise()
+		if p.lone.stored {
+			s.set.judge.forget(s, p.lone.ref.entry().Offset)
+		}
 	}
-	if s.isolation.empty() && s.isolation.piecesOut == 0 {
-		s.isolation.failingSince, s.reportedAt = time.Time{}, time.Time{}
-	}
+	s.calmDown()
 }
 
 // checkStall returns how long the member has waited for an acknowledgement while it had as many

@@ -51,6 +51,7 @@ type shareSplit struct {
 	bytes   int     // size of buffer
 
 	handOutState
+	failingState
 
 	done      []Offset        // the ones in shareDone
 	doneAsked bool            // an acknowledgement is in flight
@@ -179,7 +180,7 @@ func (s *shareSplit) begin(generation uint64) {
 	}
 	s.cancel(ErrMoved)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	s.generation, s.isolation, s.done = generation, isolation{}, nil
+	s.generation, s.isolation, s.failingState, s.done = generation, isolation{}, failingState{}, nil
 	s.term++
 	s.reportedAt, s.auditDue = time.Time{}, time.Time{}
 }

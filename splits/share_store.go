@@ -114,8 +114,14 @@ type Shares interface {
 	// that were not delivered or claimed for a time. It never takes an entry from a name of a
 	// member of any topic. TakeIdle does not count as a delivery.
 	TakeIdle(ctx context.Context, t ShareTakeIdle) (ShareTaken, error)
-	// Load returns entries by their offsets. It does not change where they are pending.
+	// Load returns entries by their offsets, and what Note has stored of them. It does not change
+	// where they are pending.
 	Load(ctx context.Context, l ShareLoad) (ShareLoaded, error)
+	// Note changes what is stored of entries that failed. The error is ErrStale if the generation
+	// has ended; then nothing was changed. What was stored under another generation is removed. The
+	// store keeps what is stored of an entry until it is removed, or at least while the entry is
+	// pending.
+	Note(ctx context.Context, notes []ShareNote) []error
 }
 
 // MaxTake is the largest number of entries that one Take moves. MaxAcknowledge is the largest
@@ -239,10 +245,25 @@ type ShareTaken struct {
 type ShareLoad struct {
 	Split   Split
 	Offsets []Offset
+	// Generation is the generation of the split in which they became pending at the member.
+	Generation uint64
 	// Bytes bounds the size of the answer: entries are returned until their fields have this size.
 	// The answer has at least one entry that exists. If Bytes is 0, the answer has no entry, but
 	// the size of the first one.
 	Bytes int
+}
+
+// ShareNote is a request to change what is stored of the entries of one split that failed.
+type ShareNote struct {
+	Split      Split
+	Generation uint64
+	Member     string
+	// Failing are the entries to store. They replace what is stored of the same entries. An entry
+	// that is not pending at Member is left as it is.
+	Failing []Attempted
+	// Resolved are the entries that are not to be stored any more. An entry that is pending, at any
+	// member, is left as it is.
+	Resolved []Offset
 }
 
 // ShareLoaded is the answer to a ShareLoad. It concerns the first Looked offsets of the request;
@@ -252,4 +273,7 @@ type ShareLoaded struct {
 	Looked  int
 	// Size is the size of the fields in bytes, if ShareLoad.Bytes is 0.
 	Size int64
+	// Failing are the entries, in the stream or not, of which something is stored under
+	// ShareLoad.Generation, in the order of their offsets.
+	Failing []Attempted
 }

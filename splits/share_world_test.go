@@ -39,6 +39,9 @@ type sharer struct {
 	skipped   int
 	passed    int
 	tookIdle  int
+	isolated  int
+	lettered  int
+	troubles  []string
 	failing   []splits.Failing
 }
 
@@ -53,6 +56,14 @@ func (m *sharer) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n
 func (m *sharer) Failing(f splits.Failing) { m.note(func() { m.failing = append(m.failing, f) }) }
 
 func (m *sharer) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
+
+func (m *sharer) DeadLettered(splits.Letter) { m.note(func() { m.lettered++ }) }
+
+func (m *sharer) Unavailable(_ splits.Part, err error) {
+	m.note(func() { m.troubles = append(m.troubles, err.Error()) })
+}
+
+func (m *sharer) Isolated(splits.Split) { m.note(func() { m.isolated++ }) }
 
 func (m *sharer) note(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 

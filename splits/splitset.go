@@ -25,11 +25,7 @@ type splitSet struct {
 	adopting         int                    // number of splits that are being adopted
 	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
 
-	verdicts      verdicts
-	condemned     []condemned          // entries of which the letters are to be written
-	notable       map[*ownedSplit]bool // splits with something for the noter
-	verdictWanted signal               // for the condemner: there may be something to condemn
-	noteWanted    signal               // for the noter: there is something to store
+	judge judge[*ownedSplit]
 
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
@@ -39,7 +35,7 @@ type splitSet struct {
 }
 
 func newSplitSet(cfg Config) *splitSet {
-	return &splitSet{
+	set := &splitSet{
 		cfg:         cfg,
 		turns:       turns[*ownedSplit]{readable: newSignal()},
 		splits:      map[Split]*ownedSplit{},
@@ -50,21 +46,16 @@ func newSplitSet(cfg Config) *splitSet {
 		countWanted: newSignal(),
 		pagesWanted: newSignal(),
 		loadWanted:  newSignal(),
-
-		verdicts:      verdicts{cfg: cfg.DeadLetters},
-		notable:       map[*ownedSplit]bool{},
-		verdictWanted: newSignal(),
-		noteWanted:    newSignal(),
 	}
+	set.judge = newJudge(&set.mu, judgedSet[*ownedSplit](set), cfg.DeadLetters, cfg.Now)
+	return set
 }
 
 // add adds a split that was just claimed.
 func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	o := newOwnedSplit(c.lease, c.at, newIsolation(set.cfg))
 	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
-	if o.failingState = newFailingState(c); len(o.resolved) > 0 {
-		set.wakeNoter(o)
-	}
+	o.failed, o.resolved = c.failedBefore()
 	o.finished, o.storedRanges = c.finished, c.finished
 	o.committedAt = set.cfg.Now()
 	set.mu.Lock()
@@ -78,6 +69,9 @@ func (set *splitSet) add(c claimedSplit) *ownedSplit {
 		o.adoption = newAdoption(c.adopting, c.at.Offset)
 		set.adopting++
 		set.wakeAdopter()
+	}
+	if len(o.resolved) > 0 {
+		set.judge.wakeNoter(o)
 	}
 	set.wakeFetcher(c.lease.Split)
 	return o
@@ -94,8 +88,8 @@ func (set *splitSet) end(o *ownedSplit, cause error) {
 	if set.splits[o.lease.Split] == o {
 		delete(set.splits, o.lease.Split)
 	}
-	o.isolation, o.failingState = isolation{}, failingState{}
-	delete(set.notable, o)
+	o.isolation, o.failingState, o.failed = isolation{}, failingState{}, nil
+	delete(set.judge.notable, o)
 	if o.adoption.active() {
 		o.adoption.ended = true
 		set.adopting--

@@ -2,63 +2,83 @@ package splits
 
 import "time"
 
-// failingState is what is known and stored of the entries of a split that fail. The lock of the
-// splitSet guards it.
-type failingState struct {
-	failed   map[Offset]Attempted // entries that failed under an earlier lease and were not read yet
-	unnoted  []*loneFailure       // entries whose stored attempts are to be replaced
-	resolved []Offset             // entries whose stored attempts are to be removed
-	buried   []Offset             // resolved by a letter; removed when the position has passed them
-}
+// What a member of a consumer group does with entries that failed under an earlier lease: they
+// begin alone.
 
-// newFailingState returns the state after a claim.
-func newFailingState(c claimedSplit) (f failingState) {
+// failedBefore returns the entries that failed under an earlier lease, and those of them that were
+// resolved since.
+func (c claimedSplit) failedBefore() (failed map[Offset]Attempted, resolved []Offset) {
+	failed = make(map[Offset]Attempted, len(c.failing))
 	for _, a := range c.failing {
-		switch {
-		case c.adopting == "" && !c.at.Offset.Before(a.Offset):
-			f.resolved = append(f.resolved, a.Offset)
-		case f.failed == nil:
-			f.failed = map[Offset]Attempted{a.Offset: a}
-		default:
-			f.failed[a.Offset] = a
+		if c.adopting == "" && !c.at.Offset.Before(a.Offset) {
+			resolved = append(resolved, a.Offset)
+		} else {
+			failed[a.Offset] = a
 		}
 	}
-	return f
+	return failed, resolved
 }
 
-// nextFailed reports whether the next entry of the buffer failed under an earlier lease.
+// nextFailed reports whether the entry that comes next failed under an earlier lease.
 func (o *ownedSplit) nextFailed() bool {
-	if len(o.failed) == 0 || len(o.buffer) == 0 || !o.adoption.empty() {
+	if len(o.failed) == 0 || !o.hasNew() {
 		return false
 	}
-	_, failed := o.failed[o.buffer[0].entries[0].Offset]
+	_, failed := o.failed[o.front().Offset]
 	return failed
 }
 
-// untilFailed returns how many of at most limit entries of the buffer come before an entry that
-// failed under an earlier lease; at least 1.
+// front returns the entry that comes next, of the ones that were not handed out. There is one.
+func (o *ownedSplit) front() Entry {
+	if !o.adoption.empty() {
+		return o.adoption.buffer[0]
+	}
+	return o.buffer[0].entries[0]
+}
+
+// untilFailed returns how many of at most limit entries come before an entry that failed under an
+// earlier lease; at least 1.
 func (o *ownedSplit) untilFailed(limit int) int {
 	if len(o.failed) == 0 {
 		return limit
 	}
+	if !o.adoption.empty() {
+		return o.firstFailed(o.adoption.buffer[:min(limit, len(o.adoption.buffer))], 0)
+	}
 	n := 0
 	for _, run := range o.buffer {
-		for _, e := range run.entries {
-			if _, failed := o.failed[e.Offset]; failed && n > 0 || n == limit {
-				return n
-			}
-			n++
+		part := run.entries[:min(limit-n, len(run.entries))]
+		end := o.firstFailed(part, n)
+		if n += end; end < len(part) || n == limit {
+			return n
 		}
 	}
-	return limit
+	return n
+}
+
+// firstFailed returns how many of some entries come before one that failed under an earlier lease.
+// The very first entry, of which before is 0, does not count as such.
+func (o *ownedSplit) firstFailed(entries []Entry, before int) int {
+	for i, e := range entries {
+		if _, failed := o.failed[e.Offset]; failed && before+i > 0 {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// canRestore reports whether the next entry failed under an earlier lease and can be handed out
+// now: under ByKey, entries of its lane come first.
+func (o *ownedSplit) canRestore() bool {
+	return o.nextFailed() && !o.isolation.lanes.busy(o.front())
 }
 
 // restoreFailed takes entries that failed under an earlier lease off the front of the buffer, and
 // reports whether there were any. They begin alone. An entry whose letter is written is done.
 func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool) {
-	for o.nextFailed() {
+	for o.canRestore() {
 		restored = true
-		offset := o.buffer[0].entries[0].Offset
+		offset := o.front().Offset
 		a := o.failed[offset]
 		delete(o.failed, offset)
 		ref := entryRef{set.takeSpan(o, 1, now), 0}
@@ -72,13 +92,14 @@ func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool)
 		default:
 			set.leaveMemory(o, ref.entry().Size())
 			ref.span.own()
-			o.isolation.restore(ref, a, set.verdicts.successes, now)
+			o.isolation.restore(ref, a, set.judge.successes, now)
 		}
 	}
 	return restored
 }
 
-// restore adds an entry that failed under an earlier lease. It is due immediately.
+// restore adds an entry that failed under an earlier lease, or at another member of a share group.
+// It is due immediately.
 func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) {
 	if i.holdBack(r, max(1, a.Attempts)) {
 		return
@@ -92,91 +113,20 @@ func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Tim
 	l.since, l.due, l.cause, l.stored = now.Add(-a.Age), now, storedCause(a.Cause), true
 }
 
-// note makes the noter store the attempts at an entry. The lock is held.
-func (set *splitSet) note(o *ownedSplit, l *loneFailure) {
-	if !l.unnoted {
-		l.unnoted = true
-		o.unnoted = append(o.unnoted, l)
-	}
-	set.wakeNoter(o)
-}
-
-// forget makes the noter remove what is stored of an entry that was processed. The lock is held.
-func (set *splitSet) forgetFailure(o *ownedSplit, l *loneFailure) {
-	if l != nil && l.stored {
-		o.resolved = append(o.resolved, l.ref.entry().Offset)
-		set.wakeNoter(o)
-	}
-}
-
-// forgetBuried makes the noter remove what is stored of letters that the position has passed. The
+// forgetBuried makes the noter remove what is stored of letters that the position has passed. While
+// a split is adopted, entries that the position has passed can be pending in the foreign group. The
 // lock is held.
 func (set *splitSet) forgetBuried(o *ownedSplit) {
+	if o.adoption.active() {
+		return
+	}
 	kept := o.buried[:0]
 	for _, offset := range o.buried {
 		if o.stored.Offset.Before(offset) {
 			kept = append(kept, offset)
 		} else {
-			o.resolved = append(o.resolved, offset)
-			set.wakeNoter(o)
+			set.judge.forget(o, offset)
 		}
 	}
 	o.buried = kept
-}
-
-func (set *splitSet) wakeNoter(o *ownedSplit) {
-	set.notable[o] = true
-	set.noteWanted.raise()
-}
-
-// takeNotes returns what is to be stored of entries that fail.
-func (set *splitSet) takeNotes() (all []noteTask) {
-	now := set.cfg.Now()
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	for o := range set.notable {
-		delete(set.notable, o)
-		if o.phase == ended {
-			continue
-		}
-		task := noteTask{split: o, note: Note{Lease: o.lease, Resolved: o.resolved}}
-		for _, l := range o.unnoted {
-			l.unnoted = false
-			if !l.ref.isResolved() {
-				l.stored = true
-				task.lone = append(task.lone, l)
-				task.note.Failing = append(task.note.Failing, l.attempted(now))
-			}
-		}
-		o.unnoted, o.resolved = nil, nil
-		if len(task.note.Failing)+len(task.note.Resolved) > 0 {
-			all = append(all, task)
-		}
-	}
-	return all
-}
-
-// attempted returns what is to be stored of the entry.
-func (l *loneFailure) attempted(now time.Time) Attempted {
-	return Attempted{
-		Offset: l.ref.entry().Offset, Attempts: l.confirmed, Age: now.Sub(l.since), Cause: l.cause.Error(),
-	}
-}
-
-// noteFailed makes the noter repeat a request whose outcome is unknown.
-func (set *splitSet) noteFailed(task noteTask) {
-	set.mu.Lock()
-	defer set.mu.Unlock()
-	o := task.split
-	if o.phase == ended {
-		return
-	}
-	o.resolved = append(o.resolved, task.note.Resolved...)
-	for _, l := range task.lone {
-		if !l.unnoted {
-			l.unnoted = true
-			o.unnoted = append(o.unnoted, l)
-		}
-	}
-	set.notable[o] = true // without a signal: the noter repeats it later
 }

@@ -59,7 +59,10 @@ func (set *splitSet) fill(o *ownedSplit, b *Batch, now time.Time) bool {
 		if set.cfg.Ordering == ByPartition && !o.isolation.empty() {
 			return set.handOutProbe(o, b, now)
 		}
-		if !set.restoreFailed(o, now) && (set.handOutNew(o, b, now) || !o.nextFailed()) {
+		if set.restoreFailed(o, now) {
+			continue
+		}
+		if set.handOutNew(o, b, now) || !o.canRestore() {
 			return len(b.Entries) > 0
 		}
 	}
@@ -92,11 +95,36 @@ func (set *splitSet) leaveMemory(o *ownedSplit, size int) {
 // takeFromBuffer takes the next entries of the split.
 func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
 	limit := set.cfg.BatchSize
+	var probeOf *loneFailure
 	if set.cfg.Ordering == Unordered {
-		limit = min(limit, set.cfg.CheckpointLimit-o.unresolved(), set.cfg.MaxAhead-o.tracker.Ahead())
+		var room int
+		room, probeOf = set.roomToHandOut(o, o.unresolved())
+		limit = min(limit, room, set.cfg.MaxAhead-o.tracker.Ahead())
 	}
 	for limit > 0 && o.hasNew() && len(b.Entries) == 0 && !o.nextFailed() {
 		b.Entries, b.piece.refs = set.takeSpan(o, limit, now).unresolved()
+	}
+	b.probe(probeOf)
+}
+
+// roomToHandOut returns how many more entries of a split may be in the pipeline. If the pipeline is
+// full of entries that fail, no other entry shows whether any can be processed: then room is for
+// one probe, and probeOf is the entry that wants it.
+func (set *splitSet) roomToHandOut(o *ownedSplit, inPipeline int) (room int, probeOf *loneFailure) {
+	if room = set.cfg.CheckpointLimit - inPipeline; room > 0 {
+		return room, nil
+	}
+	if probeOf = o.isolation.wantsProbe(set.cfg.DeadLetters.MaxDeliveries); probeOf != nil {
+		room = 1
+	}
+	return room, probeOf
+}
+
+// probe notes that the batch is handed out as a probe of an entry that fails, if that is not nil
+// and the batch has any entries.
+func (b *Batch) probe(of *loneFailure) {
+	if of != nil && len(b.piece.refs) > 0 {
+		of.wantsProbe, b.piece.probeOf = false, of
 	}
 }
 
@@ -105,7 +133,7 @@ func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
 func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 	var span *span
 	if !o.adoption.empty() {
-		span = o.adoption.take(limit, now)
+		span = o.adoption.take(o.untilFailed(limit), now)
 	} else {
 		entries, read := o.takeBuffered(o.untilFailed(limit))
 		span = o.tracker.Track(entries, read, now)
@@ -121,7 +149,8 @@ func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 // are free.
 func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
 	inPipeline := o.unresolved() - o.isolation.lanes.waiting - o.isolation.followers
-	limit := min(set.cfg.BatchSize, set.cfg.CheckpointLimit-inPipeline)
+	room, probeOf := set.roomToHandOut(o, inPipeline)
+	limit := min(set.cfg.BatchSize, room)
 	for len(b.piece.refs) == 0 && limit > 0 {
 		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
 		for o.hasNew() && o.isolation.lanes.available < limit && ahead > 0 && !o.nextFailed() {
@@ -140,6 +169,7 @@ func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
 		)
 	}
 	b.Entries = entriesOf(b.piece.refs)
+	b.probe(probeOf)
 }
 
 // redeliver fills the batch with entries that were rejected.

@@ -92,6 +92,9 @@ func (t *turns[S]) next(now time.Time, handOut func(S, time.Time) *Batch) (b *Ba
 // handedOut notes that a batch is handed out now.
 func (h *handOutState) handedOut(b *Batch, now time.Time) {
 	b.piece.handedOutAt, b.Deliveries = now, b.piece.deliveries+1
+	if b.piece.lone != nil {
+		b.Attempts = b.piece.lone.confirmed
+	}
 	if h.inflight++; h.inflight == 1 {
 		h.oldestSince = now
 	}

@@ -20,6 +20,7 @@ var help = map[string]string{
 		"far as they can be counted.",
 	"rafka_recreated_total":   "How often the partition's stream was found deleted, recreated or rolled back.",
 	"rafka_redelivered_total": "Messages that were handed out again after they were rejected.",
+	"rafka_isolated_total":    "Messages that failed alone for the first time, so that they must be the cause.",
 	"rafka_skipped_total":     "Rejected messages that were skipped, since auto_replay_nacks is false.",
 
 	// The output.

@@ -22,7 +22,6 @@ var requiredCommands = []string{
 	"EXISTS",
 	"GET",
 	"HDEL",
-	"HEXISTS",
 	"HGET",
 	"HGETALL",
 	"HKEYS",

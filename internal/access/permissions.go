@@ -76,6 +76,7 @@ var (
 		byRelease,
 		byNote,
 		byFailing,
+		byAttempts,
 		byMirror,
 		byFetch,
 		byState,
@@ -97,6 +98,9 @@ var (
 		byShareTake,
 		byShareLoad,
 		byShareAdopt,
+		byShareNote,
+		byShareFailing,
+		byAttempts,
 		byPosition,
 		byMirror,
 	}
@@ -156,6 +160,7 @@ var (
 		byRelease,
 		byNote,
 		byFailing,
+		byAttempts,
 		byCountEntries,
 		byMirror,
 		byPosition,
@@ -191,6 +196,8 @@ var (
 		byShareTake,
 		byShareLoad,
 		byShareAdopt,
+		byShareNote,
+		byShareFailing,
 	}
 )
 

@@ -24,6 +24,8 @@ const (
 	byShareTake       = "share_take"
 	byShareLoad       = "share_load"
 	byShareAdopt      = "share_adopt"
+	byShareNote       = "share_note"
+	byShareFailing    = "share_failing"
 	byAppend          = "append"
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
@@ -58,6 +60,7 @@ const (
 	byAdoptable     = "adoptable" // a part of claim and adopt
 	byIDs           = "ids"       // a part of append
 	byShare         = "share"     // a part of share_open and share_ack
+	byAttempts      = "attempts"  // a part of note, failing, share_note and share_failing
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
@@ -177,13 +180,14 @@ var pipelinePermissions = []permission{
 	{byRelease, required, "PERSIST <lease>", whyKept},
 	{byRelease, optional, "PUBLISH <group-hints> m", whyHints},
 	{byReset, required, "UNLINK <failing>", whyFailing},
-	{byNote, required, "TIME", whyClock},
+	{byAttempts, required, "TIME", whyClock},
+	{byAttempts, required, "HGET <failing> f", whyFailing},
+	{byAttempts, required, "HLEN <failing>", whyFailing},
+	{byAttempts, required, "HSET <failing> f v", whyFailing},
 	{byNote, required, "HMGET <lease> f", whyLease},
 	{byNote, required, "HDEL <failing> f", whyFailing},
-	{byNote, required, "HEXISTS <failing> f", whyFailing},
 	{byNote, required, "HKEYS <failing>", whyFailing},
 	{byNote, required, "HLEN <failing>", whyFailing},
-	{byNote, required, "HSET <failing> f v", whyFailing},
 	{byNote, required, "PEXPIRE <failing> 1", whyFailing},
 	{byNote, required, "PERSIST <failing>", whyKept},
 	{byFailing, required, "TIME", whyClock},
@@ -250,6 +254,18 @@ var pipelinePermissions = []permission{
 	{byShareAdopt, required, "XPENDING <stream> g - + 1 c", whyIdle},
 	{byShareAdopt, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
 	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
+	{byShareNote, required, "HGET <share> f", whyShare},
+	{byShareNote, required, "XPENDING <stream> g - + 1 c", whyPending},
+	{byShareNote, required, "HDEL <failing> f", whyFailing},
+	{byShareNote, required, "HGET <failing> f", whyFailing},
+	{byShareNote, required, "HKEYS <failing>", whyFailing},
+	{byShareNote, required, "HLEN <failing>", whyFailing},
+	{byShareNote, required, "HSET <failing> f v", whyFailing},
+	{byShareNote, required, "UNLINK <failing>", whyFailing},
+	{byShareNote, required, "PEXPIRE <failing> 1", whyFailing},
+	{byShareNote, required, "PERSIST <failing>", whyKept},
+	{byShareFailing, required, "TIME", whyClock},
+	{byShareFailing, required, "HMGET <failing> f", whyFailing},
 
 	{byAppend, required, "TIME", whyClock},
 	{byAppend, required, "XADD <stream> * f v", "writing"},

@@ -64,7 +64,10 @@ func readerChecks(client redis.UniversalClient, topic broker.Topic, group string
 // sharerChecks is readerChecks for a share group.
 func sharerChecks(client redis.UniversalClient, topic broker.Topic, group string) []slotCheck {
 	return groupChecks(client, topic, group, func(split splits.Split) []checkedKey {
-		return []checkedKey{{keys.Share(split.Key, group), keys.KindShare}}
+		return []checkedKey{
+			{keys.Share(split.Key, group), keys.KindShare},
+			{keys.Failing(split.Key, group), keys.KindFailing},
+		}
 	}, onShare)
 }
 

@@ -68,6 +68,13 @@ func shareEverything(t *testing.T, client *redis.Client) {
 	_, err = shares.Load(t.Context(), load)
 	require.NoError(t, err)
 	ack := splits.ShareAck{Split: view.Splits[0], Generation: opened.Generation, Offsets: []splits.Offset{offset}}
+	note := splits.ShareNote{
+		Split: view.Splits[0], Generation: opened.Generation, Member: "b",
+		Failing: []splits.Attempted{{Offset: offset, Attempts: 1}},
+	}
+	require.NoError(t, shares.Note(t.Context(), []splits.ShareNote{note})[0])
 	require.NoError(t, shares.Acknowledge(t.Context(), []splits.ShareAck{ack})[0].Err)
+	note.Failing, note.Resolved = nil, []splits.Offset{offset}
+	require.NoError(t, shares.Note(t.Context(), []splits.ShareNote{note})[0])
 	require.NoError(t, group.Leave(t.Context(), "a"))
 }

@@ -82,6 +82,72 @@ func TestShareGroupBecomesAConsumerGroupWhenNothingIsPending(t *testing.T) {
 	})
 }
 
+// What is stored of an entry that fails belongs to the consumer group. The share group delivers the
+// entry as a new one, even if its dead letter is written.
+func TestConversionToAShareGroupForgetsAttempts(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.fill(t)
+		beat(t, s.group(), "m1")
+		lease, _ := granted(t, s.leases(), "m1")
+		require.NoError(t, commit(t, s.leases(), lease, 13, 0, 4))
+		next := splits.Offset{Millis: 14}
+		failing := []splits.Attempted{{Offset: next, Attempts: 4, Lettered: true}}
+		require.NoError(t, s.leases().Note(t.Context(), []splits.Note{{Lease: lease, Failing: failing}})[0])
+		require.NoError(t, s.leases().Release(t.Context(), []splits.Lease{lease})[0])
+		require.NoError(t, s.group().Leave(t.Context(), "m1"))
+		_, err := New(s.Client).ConvertGroup(t.Context(), convert("billing", broker.ShareGroup))
+		require.NoError(t, err)
+
+		sh := sharing{s, broker.NewShareGroup(s.Client, "orders", "billing"),
+			broker.NewShares(s.Client, s.Client, broker.SharesOptions{Topic: "orders", Group: "billing"})}
+		generation := sh.open(t).Generation
+		assert.Equal(t, next, sh.read(t, "a", 1).Entries[0].Offset)
+		assert.Empty(t, sh.failing(t, generation, next))
+		failing[0] = splits.Attempted{Offset: next, Attempts: 1}
+		require.NoError(t, sh.note(t, generation, "a", failing))
+		assert.Equal(t, failing, sh.failing(t, generation, next))
+	})
+}
+
+func TestConversionToAConsumerGroupKeepsNoAttempts(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		sh := s.sharing(t, "m1")
+		read := sh.read(t, "m1", 2) // 12-0 and 13-0
+		failing := []splits.Attempted{{Offset: read.Entries[0].Offset, Attempts: 4}}
+		require.NoError(t, sh.note(t, read.Generation, "m1", failing))
+		require.NoError(t, sh.acknowledge(t, read)) // and then the member died
+		require.NoError(t, sh.group.Leave(t.Context(), "m1"))
+		_, err := New(s.Client).ConvertGroup(t.Context(), convert("sharers", broker.ConsumerGroup))
+		require.NoError(t, err)
+		leases := broker.NewLeases(s.Client, broker.LeasesOptions{Topic: "orders", Group: "sharers"})
+		lease, claimed := granted(t, leases, "c1")
+		for _, a := range claimed.Failing {
+			assert.False(t, claimed.Position.Offset.Before(a.Offset), "the member removes what the offset has passed")
+		}
+		passed := []splits.Offset{failing[0].Offset}
+		require.NoError(t, leases.Note(t.Context(), []splits.Note{{Lease: lease, Resolved: passed}})[0])
+		assert.Empty(t, claim(t, leases, "c1", splits.Earliest()).Failing)
+	})
+}
+
+func (s sharing) note(t *testing.T, generation uint64, member string, failing []splits.Attempted) error {
+	t.Helper()
+	note := splits.ShareNote{Split: testSplit, Generation: generation, Member: member, Failing: failing}
+	return s.shares.Note(t.Context(), []splits.ShareNote{note})[0]
+}
+
+// failing returns what is stored of entries, without their ages.
+func (s sharing) failing(t *testing.T, generation uint64, offsets ...splits.Offset) []splits.Attempted {
+	t.Helper()
+	load := splits.ShareLoad{Split: testSplit, Offsets: offsets, Generation: generation, Bytes: 1}
+	loaded, err := s.shares.Load(t.Context(), load)
+	require.NoError(t, err)
+	for i := range loaded.Failing {
+		loaded.Failing[i].Age = 0
+	}
+	return loaded.Failing
+}
+
 // Between two partitions, no input may join: it would begin at its start_offset in some of them.
 func TestInterruptedConversionKeepsInputsOutAndCanBeRepeated(t *testing.T) {
 	onBothServers(t, func(t *testing.T, s testServer) {

@@ -32,15 +32,21 @@ func (l *Leases) noteCall(n splits.Note) script.Call {
 	for _, offset := range n.Resolved {
 		args = append(args, offset.String())
 	}
-	for _, a := range n.Failing {
+	split := n.Lease.Split
+	args = append(args, attemptArgs(n.Failing)...)
+	return noteScript.Call([]string{l.key(split), keys.Failing(split.Key, l.group)}, args...)
+}
+
+// attemptArgs returns the arguments with which a script stores entries that failed.
+func attemptArgs(all []splits.Attempted) (args []any) {
+	for _, a := range all {
 		lettered := 0
 		if a.Lettered {
 			lettered = 1
 		}
 		args = append(args, a.Offset.String(), a.Attempts, a.Age.Milliseconds(), lettered, splits.OneLine(a.Cause))
 	}
-	split := n.Lease.Split
-	return noteScript.Call([]string{l.key(split), keys.Failing(split.Key, l.group)}, args...)
+	return args
 }
 
 // failingCall returns the call that reads what is stored of entries that fail. It is a call of its
@@ -56,11 +62,20 @@ func decodeFailing(reply script.Result) ([]splits.Attempted, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []splits.Attempted
+	all, err := decodeAttempts(words)
+	if err != nil {
+		return nil, script.Unreadable(failingScript, reply.Value, err)
+	}
+	return all, nil
+}
+
+// decodeAttempts decodes "OK" and 5 words of each entry. It returns the entries in the order of
+// their offsets.
+func decodeAttempts(words script.Reply) (all []splits.Attempted, err error) {
 	for i := 1; i < len(words); i += 5 {
 		a, err := decodeAttempted(words[i:])
 		if err != nil {
-			return nil, script.Unreadable(failingScript, reply.Value, err)
+			return nil, err
 		}
 		all = append(all, a)
 	}

@@ -22,6 +22,7 @@ var (
 	instancePart = source("instance")
 	sharePart    = source("share")
 	departedPart = source("departed")
+	attemptsPart = source("attempts")
 )
 
 var (
@@ -36,8 +37,8 @@ var (
 	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
 	resetScript   = script.New("reset", MirrorPart, MovedPart, source("reset"))
 	releaseScript = script.New("release", source("release"))
-	noteScript    = script.New("note", MovedPart, source("note"))
-	failingScript = script.New("failing", source("failing"))
+	noteScript    = script.New("note", MovedPart, attemptsPart, source("note"))
+	failingScript = script.New("failing", attemptsPart, source("failing"))
 
 	adoptPendingScript = script.New("adopt_pending", source("adopt_pending"))
 	adoptSettleScript  = script.New("adopt_settle", MirrorPart, MovedPart, source("adopt_settle"))
@@ -53,6 +54,8 @@ var (
 	shareTakeScript    = script.New("share_take", source("share_take"))
 	shareAdoptScript   = script.New("share_adopt", source("share_adopt"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
+	shareNoteScript    = script.New("share_note", attemptsPart, source("share_note"))
+	shareFailingScript = script.New("share_failing", attemptsPart, source("share_failing"))
 
 	appendScript = script.New("append", source("ids"), source("append"))
 )

@@ -206,7 +206,8 @@ func (s *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.Sh
 	for _, o := range l.Offsets {
 		call.Add(o.String())
 	}
-	reply := script.RunAll(ctx, s.blocking, []script.Call{call})[0]
+	replies := script.RunAll(ctx, s.blocking, []script.Call{call, s.failingCall(l)})
+	reply := replies[0]
 	if reply.Err != nil {
 		return loaded, wrapShare("reading entries of", l.Split, unfinished(rediserr.ExplainRead(reply.Err)))
 	}
@@ -215,6 +216,9 @@ func (s *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.Sh
 		if loaded, err = decodeLoaded(words); err != nil {
 			err = script.Unreadable(shareLoadScript, reply.Value, err)
 		}
+	}
+	if err == nil {
+		loaded.Failing, err = decodeShareFailing(replies[1])
 	}
 	return loaded, wrapShare("reading entries of", l.Split, err)
 }

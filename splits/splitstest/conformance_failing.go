@@ -2,6 +2,7 @@ package splitstest
 
 import (
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,16 @@ var failingScenarios = []scenario{
 		}))
 		_, granted := s.claim("a", long, s.plain())
 		s.requireFailing([]splits.Attempted{{Offset: two, Attempts: 2, Cause: "again"}}, granted.Failing)
+	}},
+	{"LetteredFailureStaysSo", func(s *scene) {
+		lease, _ := s.claim("a", long, s.plain())
+		failing := []splits.Attempted{{Offset: splits.Offset{Millis: 1}, Attempts: 3, Lettered: true}}
+		require.NoError(s, s.note(splits.Note{Lease: lease, Failing: failing}))
+		failing[0].Attempts, failing[0].Lettered = 2, false
+		require.NoError(s, s.note(splits.Note{Lease: lease, Failing: failing}), "it was sent before, and arrives late")
+		failing[0].Lettered = true
+		_, granted := s.claim("a", long, s.plain())
+		s.requireFailing(failing, granted.Failing)
 	}},
 	{"AgeOfAFailureGrows", func(s *scene) {
 		lease, _ := s.claim("a", long, s.plain())
@@ -112,14 +123,19 @@ func (s *scene) note(n splits.Note) error {
 	return s.single(s.leases.Note(s.Context(), []splits.Note{n}))
 }
 
-// requireFailing asserts that these entries are stored. Their ages have grown by up to a minute.
 func (s *scene) requireFailing(want, got []splits.Attempted) {
 	s.Helper()
-	require.Len(s, got, len(want))
+	requireFailing(s.T, want, got)
+}
+
+// requireFailing asserts that these entries are stored. Their ages have grown by up to a minute.
+func requireFailing(t *testing.T, want, got []splits.Attempted) {
+	t.Helper()
+	require.Len(t, got, len(want))
 	for i, a := range got {
-		assert.GreaterOrEqual(s, a.Age, want[i].Age-time.Millisecond)
-		assert.Less(s, a.Age, want[i].Age+time.Minute)
+		assert.GreaterOrEqual(t, a.Age, want[i].Age-time.Millisecond)
+		assert.Less(t, a.Age, want[i].Age+time.Minute)
 		a.Age = want[i].Age
-		assert.Equal(s, want[i], a)
+		assert.Equal(t, want[i], a)
 	}
 }

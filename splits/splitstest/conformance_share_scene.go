@@ -62,7 +62,10 @@ type ShareCase struct {
 // ShareCases returns the suite of share groups, like Cases.
 func ShareCases() []ShareCase {
 	var all []ShareCase
-	for _, part := range [][]shareScenario{shareGroupScenarios, shareEntryScenarios, shareTakeScenarios} {
+	parts := [][]shareScenario{
+		shareGroupScenarios, shareEntryScenarios, shareTakeScenarios, shareFailingScenarios,
+	}
+	for _, part := range parts {
 		for _, c := range part {
 			all = append(
 				all,

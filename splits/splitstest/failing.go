@@ -11,7 +11,33 @@ import (
 // attempted is what is stored of an entry that failed.
 type attempted struct {
 	splits.Attempted
-	since int64 // milliseconds
+	since      int64  // milliseconds
+	generation uint64 // of a share group, 0 in other groups
+}
+
+// attempts is what is stored of the entries of a split that failed.
+type attempts map[splits.Offset]attempted
+
+// add stores entries while there is room. makeRoom is called if there is none.
+func (entries attempts) add(all []splits.Attempted, generation uint64, now int64, makeRoom func()) {
+	if len(entries) >= splits.MaxAttempted && len(all) > 0 {
+		makeRoom()
+	}
+	for _, a := range all {
+		if before, known := entries[a.Offset]; known || len(entries) < splits.MaxAttempted {
+			a.Lettered = a.Lettered || before.Lettered
+			a.Cause = splits.OneLine(a.Cause)
+			entries[a.Offset] = attempted{a, now - a.Age.Milliseconds(), generation}
+		}
+	}
+}
+
+// attempts returns what is stored of a split, to be changed. The caller holds mu.
+func (s *Store) attempts(key leaseKey) attempts {
+	if s.state.failing[key] == nil {
+		s.state.failing[key] = attempts{}
+	}
+	return s.state.failing[key]
 }
 
 // Failing returns what is stored of the entries of a split that failed, in the order of their
@@ -26,11 +52,15 @@ func (s *Store) Failing(group string, split splits.Split) []splits.Attempted {
 func (s *Store) failing(key leaseKey) (all []splits.Attempted) {
 	entries := s.state.failing[key]
 	for _, offset := range slices.SortedFunc(maps.Keys(entries), splits.Offset.Compare) {
-		a := entries[offset].Attempted
-		a.Age = max(0, millis(s.now()-entries[offset].since))
-		all = append(all, a)
+		all = append(all, entries[offset].at(s.now()))
 	}
 	return all
+}
+
+// at returns the entry as it is at a time, in milliseconds.
+func (a attempted) at(now int64) splits.Attempted {
+	a.Age = max(0, millis(now-a.since))
+	return a.Attempted
 }
 
 // Note implements splits.Leases.
@@ -46,24 +76,13 @@ func (l *Leases) Note(ctx context.Context, notes []splits.Note) []error {
 }
 
 func (s *Store) note(key leaseKey, r *leaseRecord, n splits.Note, now int64) {
-	entries := s.state.failing[key]
-	if entries == nil {
-		entries = map[splits.Offset]attempted{}
-		s.state.failing[key] = entries
-	}
+	entries := s.attempts(key)
 	for _, offset := range n.Resolved {
 		delete(entries, offset)
 	}
-	if len(entries) >= splits.MaxAttempted && len(n.Failing) > 0 && r.adopting == "" {
-		maps.DeleteFunc(
-			entries,
-			func(offset splits.Offset, _ attempted) bool { return !r.position.Offset.Before(offset) },
-		)
-	}
-	for _, a := range n.Failing {
-		if _, known := entries[a.Offset]; known || len(entries) < splits.MaxAttempted {
-			a.Cause = splits.OneLine(a.Cause)
-			entries[a.Offset] = attempted{a, now - a.Age.Milliseconds()}
-		}
-	}
+	entries.add(n.Failing, 0, now, func() {
+		maps.DeleteFunc(entries, func(offset splits.Offset, _ attempted) bool {
+			return r.adopting == "" && !r.position.Offset.Before(offset)
+		})
+	})
 }

@@ -32,7 +32,7 @@ func (s *Store) DeleteTopic(topic string) {
 		s.drop(split)
 		maps.DeleteFunc(
 			s.state.failing,
-			func(k leaseKey, _ map[splits.Offset]attempted) bool { return k.stream == split.Key },
+			func(k leaseKey, _ attempts) bool { return k.stream == split.Key },
 		)
 		for key, r := range s.state.leases {
 			if key.stream != split.Key {

@@ -157,6 +157,20 @@ func (s *faultyShares) TakeIdle(ctx context.Context, t splits.ShareTakeIdle) (sp
 	return taken, err
 }
 
+func (s *faultyShares) Note(ctx context.Context, notes []splits.ShareNote) []error {
+	notes = slices.Clone(notes)
+	call := Call{Method: Note}
+	for _, n := range notes {
+		call.Splits = append(call.Splits, n.Split)
+	}
+	var errs []error
+	apply := func(ctx context.Context) { errs = s.inner.Note(ctx, notes) }
+	if fault := s.faults.run(ctx, call, apply); fault != nil {
+		return failedAnswers(len(notes), fault)
+	}
+	return errs
+}
+
 func (s *faultyShares) Load(ctx context.Context, l splits.ShareLoad) (splits.ShareLoaded, error) {
 	l.Offsets = slices.Clone(l.Offsets)
 	var loaded splits.ShareLoaded

@@ -248,9 +248,10 @@ func (g *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.Sh
 			}
 			loaded.Entries = append(loaded.Entries, e)
 			if bytes >= l.Bytes {
-				return
+				break
 			}
 		}
+		loaded.Failing = g.failingOf(l)
 	}, func(_ int, failed error) { err = failed })
 	return loaded, err
 }

@@ -142,6 +142,7 @@ func (s *Store) SeekShare(group string, split splits.Split, to splits.Offset) {
 	mark := s.state.shares[key]
 	mark.generation, mark.low, mark.lowAt = s.nextNumber(mark.generation), to, s.now()
 	s.state.shares[key] = mark
+	delete(s.state.failing, key)
 	if st := s.state.streams[split.Key]; st != nil {
 		st.setGroup(group, newNativeGroup(to))
 	}

@@ -36,7 +36,7 @@ type state struct {
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
 	leases     map[leaseKey]leaseRecord
-	failing    map[leaseKey]map[splits.Offset]attempted
+	failing    map[leaseKey]attempts
 	foreign    map[leaseKey]*foreignGroup
 	shares     map[leaseKey]shareMark
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
@@ -63,7 +63,7 @@ func newState() *state {
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
 		leases:     map[leaseKey]leaseRecord{},
-		failing:    map[leaseKey]map[splits.Offset]attempted{},
+		failing:    map[leaseKey]attempts{},
 		foreign:    map[leaseKey]*foreignGroup{},
 		shares:     map[leaseKey]shareMark{},
 		deleted:    map[leaseKey]uint64{},
@@ -77,7 +77,7 @@ func (s *state) clone() *state {
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
 		leases:     maps.Clone(s.leases),
-		failing:    make(map[leaseKey]map[splits.Offset]attempted, len(s.failing)),
+		failing:    make(map[leaseKey]attempts, len(s.failing)),
 		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),
 		shares:     maps.Clone(s.shares),
 		deleted:    maps.Clone(s.deleted),

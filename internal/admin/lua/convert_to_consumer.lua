@@ -1,6 +1,7 @@
 -- convert_to_consumer: makes a partition of a share group one of a consumer group that continues
 -- after the last delivered entry. Nothing may be pending. The Redis consumer group becomes the
--- mirror.
+-- mirror. What is still stored of failing entries concerns entries that the offset has passed: the
+-- next owner of the partition removes it.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease

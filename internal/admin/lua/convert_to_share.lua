@@ -1,6 +1,8 @@
 -- convert_to_share: makes a partition of a consumer group one of a share group that continues after
 -- the committed offset. rafka's mirror becomes the Redis consumer group that the share group is:
--- the consumers that mark it as a mirror are removed in the same step.
+-- the consumers that mark it as a mirror are removed in the same step. What is stored of failing
+-- entries stays where it is: it belongs to no generation of the share group, so no member uses it,
+-- and the first note of a member removes it.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease

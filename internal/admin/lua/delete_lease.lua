@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
--- KEYS[3]  the failing entries, see note.lua
+-- KEYS[3]  the failing entries, see attempts.lua
 -- ARGV     1 group
 --          2 1: remove nothing and only reply
 -- Replies  OK stored (1, or 0: the lease did not exist) offset (empty: none)

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group: hash of generation, low, open, low_ms
--- KEYS[3]  the failing entries, see note.lua
+-- KEYS[3]  the failing entries, see attempts.lua
 -- ARGV     1 group
 --          2 1: remove nothing and only reply
 --          3 1: the group is known as a share group, so the native group is removed even if the hash

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the lease
--- KEYS[3]  the failing entries, see note.lua; removed
+-- KEYS[3]  the failing entries, see attempts.lua; removed
 -- ARGV     1 group
 --          2 start: earliest, latest, at
 --          3 for at: the offset before the first entry to read

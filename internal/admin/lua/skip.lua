@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  the partition's stream, which is never created
 -- KEYS[2]  the lease
--- KEYS[3]  the failing entries, see note.lua; the record of the entry is removed
+-- KEYS[3]  the failing entries, see attempts.lua; the record of the entry is removed
 -- ARGV     1 group
 --          2 epoch that the caller has seen
 --          3 offset that the caller has seen

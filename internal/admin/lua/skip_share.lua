@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group (see share.lua)
--- KEYS[3]  the failing entries, see note.lua; the record of the entry is removed
+-- KEYS[3]  the failing entries, see attempts.lua; the record of the entry is removed
 -- ARGV     1 group
 --          2 generation that the caller has seen
 --          3 ID of the entry

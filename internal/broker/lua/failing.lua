@@ -1,6 +1,6 @@
 -- failing: returns what is stored of the entries of a split that fail.
 --
--- KEYS[1]  the failing entries, see note.lua
+-- KEYS[1]  the failing entries, see attempts.lua
 -- Replies  OK, then 5 of each record: ID, attempts, ms since the first failure, lettered (0 or 1),
 --             error. Damaged records are left out.
 --          an error of the class of the command that failed, naming the key
@@ -11,11 +11,6 @@ if err_of(h) then
 end
 local reply, now = {'OK'}, now_ms()
 for i = 1, #h, 2 do
-  local attempts, since, lettered, cause = string.match(h[i + 1], '^(%d+) (%d+) ([01]) (.*)$')
-  if attempts and is_id(h[i]) then
-    for _, word in ipairs({h[i], attempts, text(math.max(0, now - tonumber(since))), lettered, cause}) do
-      reply[#reply + 1] = word
-    end
-  end
+  add_attempts(reply, h[i], h[i + 1], now)
 end
 return reply

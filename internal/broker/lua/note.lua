@@ -1,8 +1,8 @@
--- note: changes what is stored of the entries of a split that fail, under the lease of the split. It
--- does not extend the lease.
+-- note: changes what is stored of the entries of a split that fail, under the lease of the split.
+-- It does not extend the lease.
 --
 -- KEYS[1]  the lease
--- KEYS[2]  the failing entries: hash of entry ID -> "attempts first_ms lettered(0 or 1) error"
+-- KEYS[2]  the failing entries, see attempts.lua
 -- ARGV     1 owner
 --          2 epoch
 --          3 ms after which unused records expire, or 0: never
@@ -45,19 +45,10 @@ end
 if first > #ARGV then
   return {'OK'}
 end
-
-local now, size = now_ms(), redis.pcall('HLEN', KEYS[2])
+local size = redis.pcall('HLEN', KEYS[2])
 if err_of(size) then
   return error_reply(size.err, KEYS[2])
-elseif size >= tonumber(ARGV[4]) then
-  remove_passed()
-  size = redis.call('HLEN', KEYS[2])
 end
-for i = first, #ARGV, 5 do
-  if size < tonumber(ARGV[4]) or redis.call('HEXISTS', KEYS[2], ARGV[i]) == 1 then
-    local record = {ARGV[i + 1], text(now - tonumber(ARGV[i + 2])), ARGV[i + 3], ARGV[i + 4]}
-    size = size + redis.call('HSET', KEYS[2], ARGV[i], table.concat(record, ' '))
-  end
-end
+store_attempts(KEYS[2], first, tonumber(ARGV[4]), function() return true end, remove_passed)
 keep(KEYS[2], ARGV[3])
 return {'OK'}

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the lease
--- KEYS[3]  the failing entries, see note.lua; removed
+-- KEYS[3]  the failing entries, see attempts.lua; removed
 -- ARGV     1 owner
 --          2 epoch
 --          3 ttl in ms
