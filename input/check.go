@@ -61,6 +61,9 @@ func check(f config.Fields) []string {
 		checkWhole(f, field, &p)
 	}
 	checkChoice(f, fieldOrdering, []string{orderPartition, orderKey, orderNone}, &p)
+	if ordering, _ := f.Text(fieldOrdering); ordering == orderKey && f.Object(fieldUnordered).Bool(fieldEnabled) {
+		p.Add(fieldUnordered, "asks for no order, but ordering is key: remove one of them")
+	}
 	checkChoice(f, fieldOnDataLoss, []string{lossContinue, lossFail}, &p)
 	if key, _ := f.Text(fieldOrderKey); key == "" {
 		p.Add(fieldOrderKey, "is empty: set it to the field of the entries that holds the key, or remove it")

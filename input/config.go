@@ -47,6 +47,10 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 	if p.text(fieldAdoptIdle) != "" {
 		s.adoptIdle = p.duration(fieldAdoptIdle)
 	}
+	ordering := orderings[p.text(fieldOrdering)]
+	if conf.Contains(fieldUnordered) && p.yes(fieldUnordered, fieldEnabled) {
+		ordering = splits.Unordered
+	}
 	start, err := parseStart(p.text(fieldStartOffset), time.Now())
 	p.record(err)
 	s.consumer = splits.Config{
@@ -60,7 +64,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		BatchSize:       p.whole(fieldBatchSize),
 		SplitBuffer:     p.size(fieldPartitionBuffer),
 		FetchMax:        p.size(fieldFetchMax),
-		Ordering:        orderings[p.text(fieldOrdering)],
+		Ordering:        ordering,
 		CheckpointLimit: p.whole(fieldCheckpointLimit),
 		MaxAhead:        p.whole(fieldMaxAhead),
 		SkipNacked:      !p.yes(fieldReplayNacks),

@@ -99,3 +99,17 @@ func TestHeartbeatFollowsSessionAndMetadataRefresh(t *testing.T) {
 		assert.Equal(t, want, s.consumer.Heartbeat, fields)
 	}
 }
+
+func TestUnorderedProcessingIsOrderingNone(t *testing.T) {
+	for fields, want := range map[string]splits.Ordering{
+		"unordered_processing: {enabled: true}":                  splits.Unordered,
+		"unordered_processing: {enabled: true}\nordering: none":  splits.Unordered,
+		"unordered_processing: {enabled: false}":                 splits.ByPartition,
+		"unordered_processing: {enabled: false}\nordering: none": splits.Unordered,
+		"unordered_processing: {}\nordering: key":                splits.ByKey,
+	} {
+		s, err := construct(t, minimal+fields)
+		require.NoError(t, err, fields)
+		assert.Equal(t, want, s.consumer.Ordering, fields)
+	}
+}

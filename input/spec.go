@@ -19,6 +19,8 @@ const (
 	fieldPartitionBuffer = "partition_buffer_bytes"
 	fieldFetchMax        = "fetch_max_bytes"
 	fieldOrdering        = "ordering"
+	fieldUnordered       = "unordered_processing"
+	fieldEnabled         = "enabled"
 	fieldOrderKey        = "order_key"
 	fieldCheckpointLimit = "checkpoint_limit"
 	fieldMaxAhead        = "max_ahead"
@@ -133,6 +135,10 @@ func flowFields() []*service.ConfigField {
 				"a key are processed in order.",
 			orderNone: "Many batches of a partition at a time, without order.",
 		}).Description("What is processed in order.").Default(orderPartition),
+		service.NewObjectField(fieldUnordered,
+			service.NewBoolField(fieldEnabled).Description("Whether messages are processed without order.").Default(false),
+		).Description("The name that other inputs give to `ordering`: `enabled: true` is `ordering: none`.").
+			Optional().Deprecated(),
 		service.NewStringField(fieldOrderKey).
 			Description(
 				"The field of an entry that holds the key within which messages stay in order. Entries without " +
