@@ -22,6 +22,7 @@ var (
 	instancePart = source("instance")
 	sharePart    = source("share")
 	departedPart = source("departed")
+	takeOverPart = source("take_over")
 )
 
 var (
@@ -50,8 +51,8 @@ var (
 	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, source("share_ack"))
 	sharePendingScript = script.New("share_pending", source("share_pending"))
 	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
-	shareTakeScript    = script.New("share_take", source("share_take"))
-	shareAdoptScript   = script.New("share_adopt", source("share_adopt"))
+	shareTakeScript    = script.New("share_take", takeOverPart, source("share_take"))
+	shareAdoptScript   = script.New("share_adopt", takeOverPart, source("share_adopt"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
 
 	appendScript = script.New("append", source("ids"), source("append"))
