@@ -23,6 +23,7 @@ var (
 	sharePart    = source("share")
 	departedPart = source("departed")
 	attemptsPart = source("attempts")
+	takeOverPart = source("take_over")
 )
 
 var (
@@ -51,8 +52,8 @@ var (
 	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, source("share_ack"))
 	sharePendingScript = script.New("share_pending", source("share_pending"))
 	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
-	shareTakeScript    = script.New("share_take", source("share_take"))
-	shareAdoptScript   = script.New("share_adopt", source("share_adopt"))
+	shareTakeScript    = script.New("share_take", takeOverPart, source("share_take"))
+	shareAdoptScript   = script.New("share_adopt", takeOverPart, source("share_adopt"))
 	shareLoadScript    = script.New("share_load", source("share_load"))
 	shareNoteScript    = script.New("share_note", attemptsPart, source("share_note"))
 	shareFailingScript = script.New("share_failing", attemptsPart, source("share_failing"))

@@ -31,7 +31,7 @@ local function own(name)
   return string.match(name, '^rafka:%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x:') ~= nil
 end
 
-local ids, taken, lost = {}, {}, {}
+local ids = {}
 for _, entry in ipairs(consumers) do
   local consumer = fields(entry)
   if #ids < most and consumer['pending'] > 0 and not own(consumer['name']) then
@@ -41,18 +41,5 @@ for _, entry in ipairs(consumers) do
     end
   end
 end
-if #ids > 0 then
-  local arguments = {stream, group, ARGV[2], '0', unpack(ids)}
-  arguments[#arguments + 1] = 'JUSTID'
-  taken = redis.call('XCLAIM', unpack(arguments))
-end
-local claimed = {}
-for _, id in ipairs(taken) do
-  claimed[id] = true
-end
-for _, id in ipairs(ids) do
-  if not claimed[id] then
-    lost[#lost + 1] = id
-  end
-end
+local taken, lost = take_over(stream, group, ARGV[2], ids)
 return {'OK', generation or '0', #ids == most and '1' or '0', taken, lost}

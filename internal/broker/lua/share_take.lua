@@ -1,7 +1,5 @@
 -- share_take: makes entries that are pending at one consumer pending at another, and deletes the
--- first consumer if nothing is pending at it then. JUSTID keeps the number of deliveries as it is.
--- XCLAIM of current servers leaves out entries that are not in the stream, and removes them from the
--- pending ones.
+-- first consumer if nothing is pending at it then.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group (see share.lua)
@@ -27,24 +25,11 @@ elseif err then
   return error_reply(err, stream)
 end
 
-local ids, taken, lost = {}, {}, {}
+local ids = {}
 for i, entry in ipairs(pending) do
   ids[i] = entry[1]
 end
-if #ids > 0 then
-  local arguments = {stream, group, to, '0', unpack(ids)}
-  arguments[#arguments + 1] = 'JUSTID'
-  taken = redis.call('XCLAIM', unpack(arguments))
-end
-local claimed = {}
-for _, id in ipairs(taken) do
-  claimed[id] = true
-end
-for _, id in ipairs(ids) do
-  if not claimed[id] then
-    lost[#lost + 1] = id
-  end
-end
+local taken, lost = take_over(stream, group, to, ids)
 local more = redis.call('XPENDING', stream, group, '-', '+', '1', from)
 if #more == 0 then
   redis.call('XGROUP', 'DELCONSUMER', stream, group, from)
