@@ -217,7 +217,11 @@ func TestLetterThatCantBeWrittenLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1)
 		w.fillKeys(100, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true, "58": true}}, &mailbox{down: errors.New("no such host")}
+		sink, letters := &sinkOf{
+			bad: map[string]bool{"37": true, "58": true},
+		}, &mailbox{
+			down: errors.New("no such host"),
+		}
 		m := w.join("a", lettering(sink, letters))
 		settle(3 * time.Minute)
 		assert.Positive(t, letters.attempts())
@@ -255,25 +259,6 @@ func TestAttemptsSurviveTheMember(t *testing.T) {
 		w.store.Append(w.only(), "n", "100", "rafka_key", "other") // the first member may have processed the others
 		settle(3 * time.Minute)
 		assert.Equal(t, []string{"37"}, letters.numbers())
-		second.stopGracefully()
-	})
-}
-
-// Nothing shows the second member that the sink works. The time since the first failure counts, also
-// under the first member.
-func TestMinimumAgeSurvivesTheMember(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
-		w.fillKeys(1, 1)
-		sink, letters := &sinkOf{bad: map[string]bool{"0": true}}, &mailbox{}
-		first := w.join("a", lettering(sink, letters))
-		settle(6 * time.Minute)
-		first.crash()
-		second := w.join("b", lettering(sink, letters))
-		settle(3 * time.Minute)
-		assert.Empty(t, letters.numbers())
-		settle(2 * time.Minute)
-		assert.Equal(t, []string{"0"}, letters.numbers())
 		second.stopGracefully()
 	})
 }

@@ -61,7 +61,7 @@ func TestFullPipelineOfBadEntriesIsGivenUp(t *testing.T) {
 					c.Ordering, c.BatchSize, c.CheckpointLimit, c.Lanes = ordering, 4, 6, 64
 				}))
 				settle(20 * time.Minute) // in an outage few deliveries are tried, so this takes a while
-				for i := range 2 { // no more than three are given up in a row
+				for i := range 2 {       // no more than three are given up in a row
 					w.store.Append(w.only(), "n", strconv.Itoa(60+i))
 					settle(5 * time.Minute)
 				}
@@ -222,6 +222,25 @@ func TestAttemptsAtAnAdoptedEntrySurviveTheMember(t *testing.T) {
 		settle(3 * time.Minute)
 		assert.Equal(t, []string{"2"}, letters.numbers())
 		w.adopted(0)
+		second.stopGracefully()
+	})
+}
+
+// Nothing shows the second member that the sink works. The time since the first failure counts, also
+// under the first member.
+func TestMinimumAgeSurvivesTheMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.fillKeys(1, 1)
+		sink, letters := &sinkOf{bad: map[string]bool{"0": true}}, &mailbox{}
+		first := w.join("a", lettering(sink, letters))
+		settle(6 * time.Minute)
+		first.crash()
+		second := w.join("b", lettering(sink, letters))
+		settle(3 * time.Minute)
+		assert.Empty(t, letters.numbers())
+		settle(2 * time.Minute)
+		assert.Equal(t, []string{"0"}, letters.numbers())
 		second.stopGracefully()
 	})
 }

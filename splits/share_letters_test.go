@@ -37,7 +37,10 @@ func TestShareEntryThatAlwaysFailsIsGivenUpOnce(t *testing.T) {
 		inBubble(t, 1, func(w *world) {
 			w.fill(100)
 			sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
-			m := w.share("a", shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) { c.BatchSize = size }))
+			m := w.share(
+				"a",
+				shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) { c.BatchSize = size }),
+			)
 			settle(time.Minute)
 			assert.Equal(w.t, []string{"37"}, letters.numbers())
 			assert.Equal(w.t, without(100, "37"), sink.got())
@@ -106,7 +109,7 @@ func TestShareReadingGoesOnWhenAFullPipelineIsGivenUp(t *testing.T) {
 		settle(time.Second)
 		assert.ErrorContains(w.t, m.Await(expired(w.t)), "all 6 messages that this member may have in the pipeline")
 		settle(20 * time.Minute) // in an outage few deliveries are tried, so this takes a while
-		for i := range 2 { // no more than three are given up in a row
+		for i := range 2 {       // no more than three are given up in a row
 			w.add(20 + i)
 			settle(5 * time.Minute)
 		}

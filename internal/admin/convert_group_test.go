@@ -98,8 +98,10 @@ func TestConversionToAShareGroupForgetsAttempts(t *testing.T) {
 		_, err := New(s.Client).ConvertGroup(t.Context(), convert("billing", broker.ShareGroup))
 		require.NoError(t, err)
 
-		sh := sharing{s, broker.NewShareGroup(s.Client, "orders", "billing"),
-			broker.NewShares(s.Client, s.Client, broker.SharesOptions{Topic: "orders", Group: "billing"})}
+		sh := sharing{
+			s, broker.NewShareGroup(s.Client, "orders", "billing"),
+			broker.NewShares(s.Client, s.Client, broker.SharesOptions{Topic: "orders", Group: "billing"}),
+		}
 		generation := sh.open(t).Generation
 		assert.Equal(t, next, sh.read(t, "a", 1).Entries[0].Offset)
 		assert.Empty(t, sh.failing(t, generation, next))

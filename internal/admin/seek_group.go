@@ -152,8 +152,8 @@ func (a *Admin) seekLeases(
 	return a.seekBy(ctx, seekScript, keys.Lease, decodeSeek, s, to, chosen)
 }
 
-// seekBy moves splits by a script that changes one key of each and removes the failing entries, and returns the results in the order
-// of the splits.
+// seekBy moves splits by a script that changes one key of each and removes the failing entries, and
+// returns the results in the order of the splits.
 func (a *Admin) seekBy(
 	ctx context.Context,
 	by *script.Script,

@@ -17,7 +17,14 @@ var failingScenarios = []scenario{
 		lease, granted := s.claim("a", short, s.plain())
 		assert.Empty(s, granted.Failing)
 		second := splits.Attempted{
-			Offset: splits.Offset{Millis: 10, Seq: 2}, Attempts: 3, Age: time.Hour, Lettered: true, Cause: "no  such table",
+			Offset: splits.Offset{
+				Millis: 10,
+				Seq:    2,
+			},
+			Attempts: 3,
+			Age:      time.Hour,
+			Lettered: true,
+			Cause:    "no  such table",
 		}
 		first := splits.Attempted{Offset: splits.Offset{Millis: 9, Seq: 11}, Attempts: 1}
 		require.NoError(s, s.note(splits.Note{Lease: lease, Failing: []splits.Attempted{second, first}}))
@@ -80,7 +87,11 @@ var failingScenarios = []scenario{
 		all[5].Attempts = 2
 		require.NoError(s, s.note(splits.Note{Lease: lease, Failing: all[5:6]}), "an entry that is stored")
 		require.NoError(s, s.commit(long, lease, at(1, 99, splits.CountUnknown)))
-		require.NoError(s, s.note(splits.Note{Lease: lease, Failing: all[splits.MaxAttempted:]}), "the offset makes room")
+		require.NoError(
+			s,
+			s.note(splits.Note{Lease: lease, Failing: all[splits.MaxAttempted:]}),
+			"the offset makes room",
+		)
 		_, granted = s.claim("a", long, s.plain())
 		s.requireFailing(all[100:], granted.Failing)
 	}},

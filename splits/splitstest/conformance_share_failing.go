@@ -103,7 +103,12 @@ func attemptsAt(n int, offsets ...splits.Offset) (all []splits.Attempted) {
 	return all
 }
 
-func (s *shareScene) note(member string, generation uint64, failing []splits.Attempted, resolved []splits.Offset) error {
+func (s *shareScene) note(
+	member string,
+	generation uint64,
+	failing []splits.Attempted,
+	resolved []splits.Offset,
+) error {
 	s.Helper()
 	errs := s.shares.Note(s.Context(), []splits.ShareNote{{
 		Split: s.plain(), Generation: generation, Member: member, Failing: failing, Resolved: resolved,
