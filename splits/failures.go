@@ -70,10 +70,7 @@ func (f *Failures) fail(fl *inFlightBatch, certain func()) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.inFlight, fl)
-	for _, a := range fl.dependents {
-		a.void = true
-	}
-	fl.dependents = nil
+	fl.void()
 	for other := range f.inFlight {
 		other.overlappedFailure = true
 	}
@@ -87,17 +84,25 @@ func (f *Failures) fail(fl *inFlightBatch, certain func()) bool {
 	return a.undecided == 0
 }
 
-// forget removes the batches of an owner that has ended: their outcomes may never come.
+// forget removes the batches of an owner that has ended. Their outcomes may never come, and they
+// may fail: nothing is certain that depends on them.
 func (f *Failures) forget(owner any) {
 	f.mu.Lock()
-	var certain []func()
+	defer f.mu.Unlock()
 	for fl, its := range f.inFlight {
 		if its == owner {
-			f.remove(fl, &certain)
+			delete(f.inFlight, fl)
+			fl.void()
 		}
 	}
-	f.mu.Unlock()
-	call(certain)
+}
+
+// void makes the failures void that are certain unless the batch fails. The lock is held.
+func (fl *inFlightBatch) void() {
+	for _, a := range fl.dependents {
+		a.void = true
+	}
+	fl.dependents = nil
 }
 
 func call(all []func()) {

@@ -74,6 +74,6 @@ func TestBatchesOfAClosedConsumerAreForgotten(t *testing.T) {
 	f.nack("a")
 	assert.Zero(t, f.certain["a"])
 	f.forget("another owner")
-	assert.Equal(t, 1, f.certain["a"])
+	assert.Zero(t, f.certain["a"], "the batch of the other owner may fail")
 	assert.Empty(t, f.Failures.inFlight)
 }
