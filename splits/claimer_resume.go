@@ -27,6 +27,7 @@ type claimedSplit struct {
 	stopped      error  // why the split must not be read; nil if it may
 	adopting     string // Granted.Adopting
 	failing      []Attempted
+	unsure       []Attempted // may be about other entries than those that the stream has
 }
 
 // resumeAll decides for each granted split where it is read on, and returns the splits that can be
@@ -107,6 +108,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	case s.Err != nil && m.rolledBack:
 		return split, nil, s.Err
 	case s.Err != nil:
+		split.unsure = g.failing
 		return split, nil, nil //nolint:nilerr // the next reads and the auditor check the stream
 	case !m.rolledBack && !s.rolledBackFrom(m.lastState, g.at):
 		split.lastState = s

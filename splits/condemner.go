@@ -47,7 +47,7 @@ func (c *condemner[S]) run(stop, calls context.Context) {
 // dies in between loses nothing. If that does not succeed, the entry is handed out again.
 func (c *condemner[S]) condemn(stop, calls context.Context, one condemned[S]) {
 	if !c.judge.owns(one) {
-		c.judge.pardon(one)
+		c.judge.pardon(one, false)
 		return
 	}
 	if err := c.write(stop, one.letter); err != nil {
@@ -56,7 +56,7 @@ func (c *condemner[S]) condemn(stop, calls context.Context, one condemned[S]) {
 		}
 		c.refused[one.lone] = one
 		c.health.fail(one.task(), &LetterError{one.letter.Split, one.letter.Entry.Offset, err})
-		c.judge.pardon(one)
+		c.judge.pardon(one, true)
 		return
 	}
 	backoff := c.backoff()
@@ -72,7 +72,7 @@ func (c *condemner[S]) condemn(stop, calls context.Context, one condemned[S]) {
 		}
 		_ = sleepOr(stop, backoff.NextBackOff(), nil)
 	}
-	c.judge.pardon(one)
+	c.judge.pardon(one, true)
 }
 
 // write writes a letter until ctx ends: it can be written again.

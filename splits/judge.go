@@ -156,12 +156,15 @@ func (j *judge[S]) owns(c condemned[S]) bool {
 	return j.holds(c.split, c.lone)
 }
 
-// pardon hands out an entry again after a while, since its letter could not be written.
-func (j *judge[S]) pardon(c condemned[S]) {
+// pardon hands out an entry again after a while. If its letter may have been written, the entry
+// counts as given up all the same.
+func (j *judge[S]) pardon(c condemned[S], mayBeWritten bool) {
 	now := j.now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.withdrawn()
+	if !mayBeWritten {
+		j.withdrawn(c.lone)
+	}
 	c.lone.out, c.lone.due = false, now.Add(j.cfg.MaxBackoff)
 	j.set.handOutAgain(c.split)
 }

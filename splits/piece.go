@@ -43,6 +43,7 @@ type loneFailure struct {
 	cause      error     // of the last failure
 	since      time.Time // when confirmed was counted first
 	successes  int       // verdicts.successes at that time
+	givenIn    int       // verdicts.row when it was given up last; 0 if it was not
 	matches    bool      // the last failure of confirmed is one for which it is given up immediately
 	witnessed  int       // verdicts.successes when it failed last
 	unjudged   bool      // it was handed out when it was to be decided about

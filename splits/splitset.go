@@ -56,6 +56,9 @@ func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	o := newOwnedSplit(c.lease, c.at, newIsolation(set.cfg))
 	o.lastState, o.fingerprints, o.stopped = c.lastState, c.fingerprints, c.stopped
 	o.failed, o.resolved = c.failedBefore()
+	for _, a := range c.unsure {
+		o.buried = append(o.buried, a.Offset)
+	}
 	o.finished, o.storedRanges = c.finished, c.finished
 	o.committedAt = set.cfg.Now()
 	set.mu.Lock()

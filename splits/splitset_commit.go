@@ -99,7 +99,7 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	if stored.Position.worthStoringOver(o.stored) {
 		o.stored = stored.Position
 	}
-	if len(o.buried) > 0 {
+	if len(o.buried)+len(o.failed) > 0 {
 		set.forgetBuried(o)
 	}
 	o.storedAccounted, o.storedRanges = stored.Accounted, stored.Finished

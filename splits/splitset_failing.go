@@ -92,17 +92,20 @@ func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool)
 		default:
 			set.leaveMemory(o, ref.entry().Size())
 			ref.span.own()
-			o.isolation.restore(ref, a, set.judge.successes, now)
+			if !o.isolation.restore(ref, a, set.judge.successes, now) {
+				o.buried = append(o.buried, offset)
+			}
 		}
 	}
 	return restored
 }
 
 // restore adds an entry that failed under an earlier lease, or at another member of a share group.
-// It is due immediately.
-func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) {
+// It is due immediately, unless it waits for an entry of its key that failed: then restore returns
+// false, and what is stored of it is not known any more.
+func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) bool {
 	if i.holdBack(r, max(1, a.Attempts)) {
-		return
+		return false
 	}
 	if i.failingSince.IsZero() {
 		i.failingSince = now
@@ -111,14 +114,21 @@ func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Tim
 	l.attempts, l.confirmed, l.deliveries = a.Attempts, a.Attempts, a.Attempts
 	l.successes = successes
 	l.since, l.due, l.cause, l.stored = now.Add(-a.Age), now, storedCause(a.Cause), true
+	return true
 }
 
-// forgetBuried makes the noter remove what is stored of letters that the position has passed. While
-// a split is adopted, entries that the position has passed can be pending in the foreign group. The
-// lock is held.
+// forgetBuried makes the noter remove what is stored of letters that the position has passed, and
+// of entries that are not in the stream any more. While a split is adopted, entries that the
+// position has passed can be pending in the foreign group. The lock is held.
 func (set *splitSet) forgetBuried(o *ownedSplit) {
 	if o.adoption.active() {
 		return
+	}
+	for offset := range o.failed {
+		if !o.stored.Offset.Before(offset) {
+			delete(o.failed, offset)
+			o.buried = append(o.buried, offset)
+		}
 	}
 	kept := o.buried[:0]
 	for _, offset := range o.buried {

@@ -63,8 +63,11 @@ func (set *splitSet) handOutProbe(o *ownedSplit, b *Batch, now time.Time) bool {
 	if l == nil {
 		return false
 	}
-	for o.hasNew() && !o.nextFailed() && l.scanned < maxScanned {
+	for o.hasNew() && l.scanned < maxScanned {
 		l.scanned++
+		if set.restoreFailed(o, now) { // they are tried alone, too
+			continue
+		}
 		entries, refs := set.takeSpan(o, 1, now).unresolved()
 		if len(refs) == 0 || i.holdBack(refs[0], 0) {
 			continue

@@ -55,8 +55,16 @@ func (v *verdicts) mayBeGivenUp(l *loneFailure) bool {
 // outage can have ended meanwhile.
 func (l *loneFailure) hasEvidence() bool { return l.confirmed > 0 && l.witnessed > l.successes }
 
-// withdrawn notes that an entry that was to be given up is handed out again.
-func (v *verdicts) withdrawn() { v.given, v.suspended = max(0, v.given-1), false }
+// withdrawn notes that an entry that was to be given up has no letter for certain.
+func (v *verdicts) withdrawn(l *loneFailure) {
+	if l.givenIn == v.row() {
+		v.given, v.suspended, l.givenIn = v.given-1, false, 0
+	}
+}
+
+// row returns the number, above 0, of the present row of entries that are given up without a
+// success in between.
+func (v *verdicts) row() int { return v.successes + 1 }
 
 // verdict is what is decided about an entry.
 type verdict int
@@ -76,13 +84,15 @@ func (v *verdicts) of(l *loneFailure, others func() bool, now time.Time) verdict
 	switch {
 	case v.cfg.Letters == nil, !l.matches && l.confirmed < v.cfg.MaxDeliveries:
 		return tryAgain
-	case v.given >= inARow:
+	case v.given >= inARow && l.givenIn != v.row():
 		v.suspended = true
 		return probe
 	case !l.matches && !l.hasEvidence() && (now.Sub(l.since) < v.cfg.MinAge || others()):
 		return probe
 	}
-	v.given++
+	if l.givenIn != v.row() {
+		v.given, l.givenIn = v.given+1, v.row()
+	}
 	return giveUp
 }
 
