@@ -12,8 +12,8 @@ import (
 
 // Foreign groups: before the first member joins, another program has read a part of each split.
 
-// addForeignGroups adds entries and a foreign group to each split. The readers of some of the groups
-// go on for a while.
+// addForeignGroups adds entries and a foreign group to each split. The readers of some of the
+// groups go on for a while.
 func (sc *schedule) addForeignGroups() {
 	r := sc.rng.of("foreign groups").rand()
 	for _, s := range sc.store.Splits(topicName) {
@@ -41,8 +41,11 @@ func (sc *schedule) addForeignGroup(r *rand.Rand, s splits.Split) {
 		record := &record{
 			id: fmt.Sprintf("%s/%d@%d", key, numbers[key], s.Partition), key: key, split: s.Key, number: numbers[key],
 		}
-		if r.IntN(20) == 0 {
+		switch r.IntN(20) {
+		case 0:
 			record.failures = 1 + r.IntN(mostFailures)
+		case 1:
+			record.unfit = sc.plan.deadLetters && r.IntN(3) == 0
 		}
 		o.records[record.id] = record
 		offset := sc.store.Append(s, "body", record.id, "rafka_key", key)
@@ -99,8 +102,8 @@ func (a *auditedAdoptions) Settle(ctx context.Context, all []splits.Settlement) 
 	return settled
 }
 
-// checkSettled checks that nothing was acknowledged in a foreign group, or left behind there, that no
-// pipeline has processed. The caller holds the lock.
+// checkSettled checks that nothing was acknowledged in a foreign group, or left behind there, that
+// no pipeline has processed. The caller holds the lock.
 func (o *oracle) checkSettled(l splits.Lease, before []splits.Offset) {
 	m := o.model(l.Split)
 	_, after, _ := o.store.ForeignGroup(groupName, l.Split)

@@ -13,12 +13,14 @@
 // # Actors
 //
 // The nemesis injects faults. It kills, pauses, suspends, adds, removes, restarts and duplicates
-// members. It makes the store or a node unavailable, rolls parts of the store back,
-// flushes it, changes its clock, trims streams, deletes and evicts keys, adds partitions, and makes
-// the network unreliable for a while. A process is one splits.Consumer with a pipeline that
-// acknowledges batches, rejects them, is slow, or blocks. A producer is one appender.Appender. The
-// oracle sits in front of the store: it observes every request when the store applies it, and every
-// batch when a member hands it out.
+// members. It makes the store or a node unavailable, rolls parts of the store back, flushes it,
+// changes its clock, trims streams, deletes and evicts keys, adds partitions, moves the group,
+// makes sinks reject everything, makes the store of letters fail, and makes the network unreliable
+// for a while. A process is one splits.Consumer with a pipeline that acknowledges batches, rejects
+// them, is slow, or blocks. Some records fail a few times. In two fifths of the schedules entries
+// are given up, and some records fail forever. A producer is one appender.Appender. The oracle sits
+// in front of the store: it observes every request when the store applies it, and every batch when
+// a member hands it out.
 //
 // # Invariants
 //
@@ -31,7 +33,15 @@
 //   - Only the member that holds the split hands out a batch, unless the store itself broke the
 //     lease (its clock jumped, or it was rolled back), which a member can't detect.
 //   - In an ordered group, an entry is handed out only when all earlier entries of its key are
-//     acknowledged or precede it in the same batch. First deliveries of a key ascend.
+//     acknowledged or precede it in the same batch. First deliveries of a key ascend, also under
+//     each lease.
+//   - An entry is given up only after enough failures of which it must have been the cause: it was
+//     alone in its batch, and no other batch of the process failed meanwhile. The process has
+//     processed something since the first of them, or it is old enough. No process gives up more
+//     than three entries without a success in between.
+//   - It is noted that an entry has a letter only when the letter is stored, and the position
+//     passes it only then. In gentle schedules, the next owner does not hand it out, and knows how
+//     often other entries failed.
 //   - Streams hold the records of each key in order, and each record once. Members report losses
 //     only after entries were removed.
 //   - A stored plan gives every partition to exactly one listed member, no member has two
@@ -46,8 +56,9 @@
 //     case (oracle_promises_test.go).
 //
 // Within a bound after the last fault: live members own all splits, every entry in the streams is
-// acknowledged and committed, and every record has its outcome. Records reported as written are in
-// the stream unless the store lost them; records reported as not written are not. After all members
+// acknowledged and committed, or has a letter, and nothing is stored of failures of entries that
+// the positions have passed. Every record has its outcome. Records reported as written are in the
+// stream unless the store lost them; records reported as not written are not. After all members
 // have left, no split has an owner.
 //
 // # Share groups

@@ -18,6 +18,7 @@ func (sc *schedule) injectStoreClock(r *rand.Rand) string {
 	sc.store.StepClock(d)
 	sc.oracle.lastBeat = time.Time{}
 	if d > 0 {
+		sc.oracle.book.clockAhead += d
 		sc.oracle.startGrace()
 		return "clock of the store forward"
 	}
@@ -63,6 +64,28 @@ func (sc *schedule) randomSplit(r *rand.Rand) splits.Split {
 }
 
 func (sc *schedule) injectRollback(r *rand.Rand) string {
+	topic, partitions := r.IntN(2) == 0, r.IntN(3) > 0
+	sc.rollBack(r, topic, partitions)
+	switch {
+	case topic && partitions:
+		return "rollback of both shards"
+	case partitions:
+		return "rollback of partitions"
+	}
+	return "rollback of the topic"
+}
+
+// injectAdoptionRollback rolls back partitions while their foreign groups are adopted.
+func (sc *schedule) injectAdoptionRollback(r *rand.Rand) string {
+	if !sc.plan.adopts || sc.plan.failOnLoss {
+		return ""
+	}
+	sc.rollBack(r, false, true)
+	return "rollback during an adoption"
+}
+
+// rollBack restores the topic's own slot, or all partitions or one, as they are now, later.
+func (sc *schedule) rollBack(r *rand.Rand, topic, partitions bool) {
 	all := sc.store.Splits(topicName)
 	sc.oracle.mu.Lock()
 	snapshot, appends := sc.store.Snapshot(), sc.oracle.appends
@@ -72,7 +95,6 @@ func (sc *schedule) injectRollback(r *rand.Rand) string {
 	if r.IntN(2) == 0 {
 		some = []splits.Split{all[r.IntN(len(all))]}
 	}
-	topic, partitions := r.IntN(2) == 0, r.IntN(3) > 0
 	sc.later(time.Duration(r.Int64N(int64(sc.plan.ttl))), func() {
 		if !sc.branch.CompareAndSwap(branch, branch+1) {
 			return // a replica follows its master: it does not return to a history that the master discarded
@@ -89,13 +111,6 @@ func (sc *schedule) injectRollback(r *rand.Rand) string {
 			}
 		})
 	})
-	switch {
-	case topic && partitions:
-		return "rollback of both shards"
-	case partitions:
-		return "rollback of partitions"
-	}
-	return "rollback of the topic"
 }
 
 func (sc *schedule) injectFlush(r *rand.Rand) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits/splitstest"
@@ -28,6 +29,9 @@ type host struct {
 	// clocksUntil is the time until which the nemesis leaves the clocks of the process alone. If
 	// both clocks were wrong at the same time, a member could not know the time.
 	clocksUntil time.Time
+
+	down   atomic.Int64 // until when the sink rejects everything
+	merged atomic.Int64 // when the sink last rejected all batches that it had, for one record
 
 	mu          sync.Mutex
 	paused      chan struct{} // closed when the process continues; nil while it runs

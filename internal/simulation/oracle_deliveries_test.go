@@ -20,15 +20,17 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		ids[i] = e.Fields[1]
 	}
 	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
+	o.book.handedOut(owner, b)
 	superseded := time.Now().Before(m.superseded[owner])
-	if m.owner != owner && !stale && !superseded && time.Now().After(o.graceUntil) {
+	moved := time.Now().Before(m.soughtUntil)
+	if m.owner != owner && !stale && !superseded && !moved && time.Now().After(o.graceUntil) {
 		o.violated(b.Split.Key, "%s hands out %v, but %q holds the split", owner, ids, m.owner)
 	}
 	for _, id := range ids {
 		r := o.records[id]
 		inBatch[r] = true
 		o.checkOnce(m, r)
-		if r.finished {
+		if r.finished && !o.damaged { // a member that owned the split does not adopt it again
 			o.violated(b.Split.Key, "%s is handed out, but was acknowledged before the adoption", id)
 		}
 		if m.owner == owner && !stale && r.present && !r.pending && !r.taken &&
@@ -43,6 +45,8 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		}
 		if m.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
 			o.checkOrder(m, r, inBatch)
+			o.checkOrderInLease(m, r)
+			o.checkFailing(m, r, b)
 			m.highestDelivered[r.key] = max(m.highestDelivered[r.key], r.number)
 		}
 		r.handed = true
@@ -71,6 +75,20 @@ func (o *oracle) checkOrder(m *splitModel, r *record, inBatch map[*record]bool) 
 			return
 		}
 	}
+}
+
+// checkOrderInLease checks that deliveries which are the first ones under the present lease ascend,
+// too: otherwise the last delivery of a key could be that of an old record. The caller holds the
+// lock.
+func (o *oracle) checkOrderInLease(m *splitModel, r *record) {
+	if o.plan.ordering == splits.Unordered || o.plan.adopts || o.damaged || r.stray || m.inLease[r] {
+		return
+	}
+	if after := m.leaseDelivered[r.key]; after > r.number {
+		o.violated(m.split.Key, "%s is handed out for the first time under this lease after %s/%d", r.id, r.key, after)
+	}
+	m.inLease[r] = true
+	m.leaseDelivered[r.key] = max(m.leaseDelivered[r.key], r.number)
 }
 
 // positions returns how far the owners of the splits have read.
@@ -132,16 +150,15 @@ func (o *oracle) noteFetch(s splits.Split, last splits.Offset, received bool) {
 func (o *oracle) noteOutcome(owner string, b *splits.Batch, done bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.book.returned(b, done)
 	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
 		if !done {
+			o.model(b.Split).rejected[r.key] = true
 			continue
 		}
 		r.ackedBy = owner
-		if !r.acked {
-			r.acked = true
-			o.done++
-		}
+		o.resolve(r)
 	}
 	o.note(owner, b.Split.Key, "resolved %d from %s: %v", len(b.Entries), b.Entries[0].Fields[1], done)
 }

@@ -69,7 +69,12 @@ func (o *oracle) backlog() (what, split string, done int) {
 			}
 		}
 		state, _ := o.store.Lease(groupName, s)
-		if state.Adopting != "" {
+		if left := o.leftover(m, state.Position.Offset); left != "" {
+			return left, s.Key, o.done
+		}
+		// An owner that a rollback leaves its lease does not learn that the adoption is back. The next
+		// claim ends it.
+		if state.Adopting != "" && !o.damaged {
 			return s.Key + " is still being adopted", s.Key, o.done
 		}
 		// After a rollback on a server whose clock is behind, an epoch can be granted a second

@@ -132,11 +132,14 @@ func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
 	m.epochs[g.Epoch], m.highest = owner, max(g.Epoch, m.highest)
 	o.checkTakeover(m)
 	o.noteStart(m, g.Position.Offset)
+	clear(m.leaseDelivered)
+	clear(m.inLease)
 	if splits.Supersedes(owner, m.owner) {
 		m.superseded[m.owner] = time.Now().Add(o.plan.ttl)
 	}
 	m.owner, m.lastOwner, m.epoch, m.claimed, m.leaseRestored = owner, owner, g.Epoch, true, false
 	o.checkPosition(m, false)
+	o.noteFailing(m, g)
 }
 
 // checkAccepted checks a commit, a renewal (at is nil) or a reset that the store accepted. The
@@ -204,6 +207,7 @@ func (o *oracle) checkPosition(m *splitModel, down bool) {
 		}
 	}
 	o.checkFinished(m)
+	o.checkLetters(m)
 }
 
 // checkFinished checks the records that were committed as finished behind the position. The caller

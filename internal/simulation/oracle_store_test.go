@@ -97,7 +97,15 @@ func (l *auditedLeases) Renew(ctx context.Context, ttl time.Duration, leases []s
 }
 
 func (l *auditedLeases) Note(ctx context.Context, notes []splits.Note) []error {
-	return l.inner.Note(ctx, notes)
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	errs := l.inner.Note(ctx, notes)
+	for i, err := range errs {
+		if err == nil {
+			l.oracle.noteNote(notes[i])
+		}
+	}
+	return errs
 }
 
 func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {

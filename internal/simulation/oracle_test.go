@@ -47,8 +47,10 @@ type oracle struct {
 	losses []*losses
 	// appends counts the appended records.
 	appends int
-	// done counts the records that pipelines have processed, each once.
+	// done counts the records that pipelines have processed or that have letters, each once.
 	done int
+	// book is about the batches in the pipelines, and the entries that failed.
+	book *letterBook
 }
 
 // splitModel is the oracle's model of one split.
@@ -81,6 +83,22 @@ type splitModel struct {
 	received, requested splits.Offset
 	highestDelivered    map[string]int // by key, the highest number ever handed out
 	highestAppended     map[string]int // by key, the highest number ever appended
+	// leaseDelivered is the highest number of each key that was handed out under the present lease,
+	// and inLease the records that were.
+	leaseDelivered map[string]int
+	inLease        map[*record]bool
+	// failing is what the last claim returned of entries that failed. rejected holds the keys of
+	// which entries were rejected since.
+	failing  map[splits.Offset]splits.Attempted
+	rejected map[string]bool
+	lettered []*record
+	// unnoted holds the entries of which the record of failures was removed, and under which epoch;
+	// lateNotes those of which a late request stored it again.
+	unnoted   map[splits.Offset]uint64
+	lateNotes map[splits.Offset]bool
+	// sought: an operator moved the group. Until soughtUntil, the owner before may not know of it.
+	sought      bool
+	soughtUntil time.Time
 }
 
 // record is one record of a producer. number counts the records of its key in its partition.
@@ -96,6 +114,11 @@ type record struct {
 	acked, handed bool
 	ackedBy       string // the owner whose pipeline processed it last
 	failures      int    // how many more batches with this record fail
+	unfit         bool   // all batches with this record fail
+	extra         bool   // it was written after the last fault
+	// lettered: its letter was stored. letterNoted: that was noted, or the group was moved behind
+	// it.
+	lettered, letterNoted bool
 	// appendOrder is the position of the record among all appended records. written: the producer
 	// received this outcome. takenBack: the store lost the record. unnoticeable: the producer can't
 	// notice the loss, because the store had no number of the producer afterwards. losses counts
@@ -112,9 +135,9 @@ type record struct {
 	// hidden: the record is at an offset that had been read before. mustRead: the owner has seen
 	// that the stream went back, so it has to find the record.
 	hidden, mustRead bool
-	// pending: a foreign group had delivered the record, and it was not acknowledged there. finished:
-	// it was acknowledged there before the adoption.
-	// taken: a reader of the foreign group took it afterwards, so it can come again.
+	// pending: a foreign group had delivered the record, and it was not acknowledged there.
+	// finished: it was acknowledged there before the adoption. taken: a reader of the foreign group
+	// took it afterwards, so it can come again.
 	pending, finished, taken bool
 	// stray: no order is required of the record. The producer gave it up and the store lost the
 	// number that would have rejected it; or it had been deleted, and a rollback restored it.
@@ -125,7 +148,7 @@ func newOracle(h *history, store *splitstest.Store, p plan, t *counts) *oracle {
 	return &oracle{
 		history: h, store: store, plan: p, counts: t,
 		models: map[string]*splitModel{}, records: map[string]*record{},
-		ended: map[string]processEnd{}, joined: map[string]bool{},
+		ended: map[string]processEnd{}, joined: map[string]bool{}, book: newLetterBook(p),
 	}
 }
 
@@ -139,6 +162,12 @@ func (o *oracle) model(s splits.Split) *splitModel {
 			epochs:           map[uint64]string{},
 			highestDelivered: map[string]int{},
 			highestAppended:  map[string]int{},
+			leaseDelivered:   map[string]int{},
+			inLease:          map[*record]bool{},
+			failing:          map[splits.Offset]splits.Attempted{},
+			rejected:         map[string]bool{},
+			unnoted:          map[splits.Offset]uint64{},
+			lateNotes:        map[splits.Offset]bool{},
 		}
 		o.models[s.Key] = m
 	}
@@ -207,6 +236,25 @@ func (o *oracle) resync(s splits.Split) {
 	m.committed, m.finished = state.Position, state.Finished
 	m.leaseRestored = m.leaseRestored || m.epoch != state.Epoch
 	m.owner, m.epoch, m.claimed = state.Owner, state.Epoch, ok
+	o.hideRestored(m)
+}
+
+// hideRestored notes that a rollback has taken back that an operator moved the group: what was to
+// be read again since may count as processed now. The caller holds the lock.
+func (o *oracle) hideRestored(m *splitModel) {
+	if !m.sought {
+		return
+	}
+	for _, r := range m.entries {
+		if !r.acked && (!m.committed.Offset.Before(r.offset) || m.isFinished(r.offset)) {
+			m.hide(r)
+		}
+	}
+	for _, a := range o.store.Failing(groupName, m.split) {
+		if r := m.at(a.Offset); r != nil && a.Lettered && !r.acked {
+			m.hide(r)
+		}
+	}
 }
 
 // hide notes that a record is at an offset that the owner has read or committed before. The caller

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -25,7 +26,11 @@ type plan struct {
 	pace                                   time.Duration // average time between two faults
 	lasts                                  time.Duration // how long the nemesis injects faults
 	produceEvery                           time.Duration
-	destructive                            bool // the store may lose data
+	deadLetters                            bool          // entries that keep failing are given up
+	maxDeliveries                          int           // after how many failures
+	maxBackoff, minAge                     time.Duration // see splits.DeadLetters
+	match                                  bool          // unfit records fail with an error that matches
+	destructive                            bool          // the store may lose data
 }
 
 // newPlan draws a plan: most schedules are of medium size, some are large.
@@ -67,14 +72,39 @@ func newPlan(l rng) plan {
 	p.skipNacked, p.failOnLoss, p.static = r.IntN(6) == 0, !p.destructive && r.IntN(4) == 0, r.IntN(4) == 0
 	// A store that loses a foreign group leaves nothing to continue.
 	p.adopts = !p.destructive && !p.latest && l.of("adopts").chance() < 0.5
+	p.addLetters(l.of("dead letters").rand())
 	return p
 }
+
+// addLetters draws whether and when entries are given up.
+func (p *plan) addLetters(r *rand.Rand) {
+	p.deadLetters = !p.skipNacked && r.IntN(5) < 2
+	p.maxDeliveries, p.match = 2+r.IntN(4), r.IntN(4) == 0
+	p.maxBackoff = p.ttl/20 + time.Duration(r.IntN(int(p.ttl/2)))
+	p.minAge = p.ttl/2 + time.Duration(r.IntN(int(2*p.ttl)))
+	if r.IntN(2) == 0 {
+		p.minAge = time.Hour
+	}
+	if p.deadLetters && p.ordering == splits.ByPartition {
+		// Entries that wait for one that fails fill a small buffer: no other entry can be tried
+		// then.
+		p.splitBuffer, p.fetchMax = 0, 0
+	}
+}
+
+// untilGivenUp is how long it takes at most until an entry that always fails is given up: failures
+// of other entries at the same time do not count, and the waits in between are up to 5 seconds.
+const untilGivenUp = 2 * time.Minute
 
 // recoverWithin is how long after the last fault everything has to be in order again: sessions that
 // were just renewed have to end, and back-offs and samples in between have to pass.
 func (p plan) recoverWithin() time.Duration {
+	within := 6*p.ttl + 10*longestBackoff + 3*p.sampleEvery
 	if p.gentle {
-		return 2*p.ttl + takeoverBeyond
+		within = 2*p.ttl + takeoverBeyond
 	}
-	return 6*p.ttl + 10*longestBackoff + 3*p.sampleEvery
+	if p.deadLetters {
+		within += untilGivenUp
+	}
+	return within
 }

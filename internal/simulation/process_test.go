@@ -59,6 +59,7 @@ func (sc *schedule) newProcess(member string, number uint64) *process {
 		FetchMax:        sc.plan.fetchMax,
 		SkipNacked:      sc.plan.skipNacked,
 		FailOnLoss:      sc.plan.failOnLoss,
+		DeadLetters:     p.deadLetters(sc.letters, sc.oracle, name),
 		OrderKey:        func(e splits.Entry) string { return e.Fields[3] },
 		Backoff:         func() splits.Backoff { return &doubling{} },
 		Observer:        &observer{oracle: sc.oracle, owner: name},
@@ -110,17 +111,18 @@ func (p *process) run() {
 
 // work is the pipeline: it takes some time, then acknowledges or rejects the batch.
 func (p *process) work(b *splits.Batch, l rng) {
-	r := l.rand()
+	r, began := l.rand(), time.Now()
 	if !p.takeTime(r, 100) {
 		return
 	}
-	if failed := p.fails(b, r); len(failed) > 0 {
+	if failed, cause := p.fails(b, began, r); cause != nil {
 		p.oracle.noteOutcome(p.name, b, p.plan.skipNacked) // with skipNacked, the consumer skips the whole batch
-		b.Nack(errRejected, p.hint(failed, len(b.Entries), r))
+		b.Nack(cause, p.hint(failed, len(b.Entries), r))
 		return
 	}
 	p.oracle.noteOutcome(p.name, b, true)
 	b.Ack()
+	p.oracle.noteAcknowledged(p.name)
 }
 
 // kill ends the process immediately.
@@ -192,5 +194,16 @@ func (o *observer) Lost(losses []splits.Loss) {
 func (o *observer) Fenced(all []splits.Split, cause error) {
 	for _, s := range all {
 		o.oracle.note(o.owner, s.Key, "lost the lease: %v", cause)
+	}
+}
+
+func (o *observer) DeadLettered(l splits.Letter) {
+	o.oracle.mu.Lock()
+	defer o.oracle.mu.Unlock()
+	r := o.oracle.records[l.Entry.Fields[1]]
+	o.oracle.note(o.owner, l.Split.Key, "has given up %s", r.id)
+	if !r.lettered || r.present && !r.stray && !r.letterNoted {
+		o.oracle.violated(l.Split.Key, "%s reports that %s is given up, but its letter is not stored and noted",
+			o.owner, r.id)
 	}
 }

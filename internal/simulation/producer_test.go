@@ -86,8 +86,11 @@ func (p *producer) write() {
 			number:   n,
 			producer: p.name,
 		}
-		if p.rand.IntN(60) == 0 {
+		switch p.rand.IntN(60) {
+		case 0:
 			r.failures = 1 + p.rand.IntN(mostFailures)
+		case 1:
+			r.unfit = p.schedule.plan.deadLetters
 		}
 		p.schedule.oracle.records[r.id] = r
 		ids[i] = r

@@ -23,12 +23,14 @@ type schedule struct {
 	badNetwork atomic.Bool
 	nodes      *nodes
 	unblock    chan struct{} // closed when blocked pipelines continue
+	letters    *letterBox
 
 	processes     []*process // the live ones
 	absent        []string   // members that were removed
 	started       int
 	branch        atomic.Int64   // changes when the store loses data that a snapshot may hold
 	maxPartitions int            // the highest number of partitions that the topic ever had
+	extra         int            // records that were written after the last fault
 	exiting       sync.WaitGroup // goroutines of processes that ended
 	finished      []*process     // all that ended
 	producers     []*producer
@@ -54,6 +56,7 @@ func play(seed uint64) report {
 		counts:     counts,
 		nodes:      newNodes(p.shards),
 		unblock:    make(chan struct{}),
+		letters:    newLetterBox(counts),
 		faultsOver: make(chan struct{}),
 	}
 	sc.maxPartitions = p.partitions
@@ -141,8 +144,10 @@ func (sc *schedule) heal() {
 	sc.oracle.note("nemesis", "", "stops injecting faults")
 	sc.badNetwork.Store(false)
 	sc.nodes.bringAllBack()
+	sc.letters.heal()
 	for _, p := range sc.processes {
 		p.goOn()
+		p.sinkUp()
 		p.faults.Outage(false)
 		p.faults.SetLink(splitstest.Link{})
 	}
@@ -202,6 +207,7 @@ func (sc *schedule) awaitRecovery() {
 		if missing == "" {
 			return
 		}
+		sc.writeExtra(split, time.Since(shrank))
 		if time.Since(since) > sc.plan.recoverWithin() {
 			sc.oracle.violated(split, "not recovered %v after the last fault: %s", sc.plan.recoverWithin(), missing)
 		}

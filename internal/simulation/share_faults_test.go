@@ -29,6 +29,8 @@ var shareFaults = []shareFault{
 	{weight: 1, inject: (*shareSchedule).grow, gentle: true},
 	{weight: 4, inject: (*shareSchedule).seek},
 	{weight: 3, inject: (*shareSchedule).evictMembers},
+	{weight: 5, inject: (*shareSchedule).sinkOutage, gentle: true},
+	{weight: 5, inject: (*shareSchedule).letterFault, gentle: true},
 	{weight: 3, inject: (*shareSchedule).rollBack, destructive: true},
 	{weight: 1, inject: (*shareSchedule).flush, destructive: true},
 	{weight: 3, inject: (*shareSchedule).trim, destructive: true},
@@ -70,7 +72,7 @@ func (sc *shareSchedule) crash(r *rand.Rand) string {
 	names := sc.oracle.namesOf(p)
 	p.kill()
 	sc.exiting.Go(func() { _ = p.Close(p.ctx) })
-	if sc.plan.gentle {
+	if sc.plan.gentle && !sc.plan.deadLetters { // members that are full of failing entries take no others
 		sc.later(sc.plan.ttl+takeoverBeyond, func() { sc.oracle.checkTakenOver(names) })
 	}
 	return "crash"
@@ -212,6 +214,7 @@ func (sc *shareSchedule) storeClock(r *rand.Rand) string {
 	defer sc.oracle.mu.Unlock()
 	sc.oracle.note("nemesis", "", "sets the clock of the store by %v", d)
 	sc.store.StepClock(d)
+	sc.oracle.book.clockAhead += max(0, d)
 	sc.oracle.graceUntil = time.Now().Add(sc.plan.ttl)
 	return "clock of the store"
 }
@@ -255,8 +258,10 @@ func (sc *shareSchedule) seek(r *rand.Rand) string {
 	o.sought[split.Key] = time.Now()
 	for _, rec := range o.at[split.Key] {
 		rec.skipped = rec.offset.Compare(to) <= 0
-		rec.processed = false
+		rec.ever = rec.ever || rec.skipped // a rollback can take back a later move
+		rec.processed, rec.lettered, rec.letterNoted = false, false, false
 		clear(rec.by)
+		o.book.forget(rec.id)
 	}
 	return "seek"
 }

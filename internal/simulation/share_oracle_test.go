@@ -30,6 +30,8 @@ type shareOracle struct {
 	sought map[string]time.Time
 	// damaged reports that the store has lost entries or was rolled back.
 	damaged bool
+	// book is about the batches in the pipelines, and the entries that failed.
+	book *letterBook
 }
 
 // shareRecord is one record that was appended.
@@ -44,7 +46,11 @@ type shareRecord struct {
 	// processed: a pipeline has processed it since it was to be delivered last, ever: at any time.
 	// by: the processes that have, since then.
 	processed, ever bool
-	by              map[*shareProcess]bool
+	// unfit: all batches with it fail. lettered: its letter was stored, after the group was last
+	// moved. letterNoted: that was noted.
+	unfit, lettered, letterNoted bool
+	done                         bool // a pipeline has processed it, ever
+	by                           map[*shareProcess]bool
 }
 
 // shareSession is one name of a member.
@@ -58,15 +64,15 @@ func newShareOracle(h *history, store *splitstest.Store, p plan, t *counts) *sha
 	return &shareOracle{
 		history: h, store: store, plan: p, counts: t, records: map[string]*shareRecord{},
 		at: map[string]map[splits.Offset]*shareRecord{}, sessions: map[string]*shareSession{},
-		sought: map[string]time.Time{},
+		sought: map[string]time.Time{}, book: newLetterBook(p),
 	}
 }
 
 // append adds a record to a split.
-func (o *shareOracle) append(split splits.Split, id string) {
+func (o *shareOracle) append(split splits.Split, id string, unfit bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := &shareRecord{id: id, split: split, present: true, by: map[*shareProcess]bool{}}
+	r := &shareRecord{id: id, split: split, present: true, unfit: unfit, by: map[*shareProcess]bool{}}
 	r.offset = o.store.Append(split, "id", id)
 	o.records[id] = r
 	if o.at[split.Key] == nil {
@@ -99,6 +105,7 @@ func (o *shareOracle) resync() {
 func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.book.handedOut(p.id, b)
 	pending := o.store.Share(groupName, b.Split).Pending
 	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
@@ -123,14 +130,19 @@ func (o *shareOracle) justSought(split splits.Split) bool {
 	return ok && time.Since(at) < 3*o.plan.ttl
 }
 
-// noteProcessed notes that the pipeline of a process has processed a batch.
-func (o *shareOracle) noteProcessed(p *shareProcess, b *splits.Batch) {
+// noteOutcome notes that the pipeline of a process has processed a batch, or rejects it.
+func (o *shareOracle) noteOutcome(p *shareProcess, b *splits.Batch, done bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.book.returned(b, done)
+	if !done {
+		o.note(p.name, b.Split.Key, "rejects %d from %s", len(b.Entries), b.Entries[0].Fields[1])
+		return
+	}
 	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
 		o.note(p.name, b.Split.Key, "processed %s", r.id)
-		r.processed, r.ever = true, true
+		r.processed, r.ever, r.done = true, true, true
 		if !o.justSought(b.Split) {
 			r.by[p] = true
 		}
@@ -225,6 +237,9 @@ func (s *auditedShares) Acknowledge(ctx context.Context, acks []splits.ShareAck)
 			if was && !is && r.present && !r.processed && !r.removed {
 				o.violated(ack.Split.Key, "%s was acknowledged, but no pipeline has processed it", r.id)
 			}
+			if was && !is {
+				o.checkNoted(r)
+			}
 		}
 	}
 	return answers
@@ -268,7 +283,7 @@ func (o *shareOracle) unfinished() (missing, split string, done int) {
 		at, pending := state.Pending[r.offset]
 		switch {
 		case !r.present || r.skipped:
-			done++
+			done += progress(id)
 		case pending:
 			missing, split = id+" of "+r.split.Key+" is pending at "+at, r.split.Key
 		case !state.Exists || state.Last.Before(r.offset):
@@ -276,7 +291,7 @@ func (o *shareOracle) unfinished() (missing, split string, done int) {
 		case !r.processed && !r.removed:
 			o.violated(r.split.Key, "%s is not pending any more, but no pipeline has processed it", id)
 		default:
-			done++
+			done += progress(id)
 		}
 	}
 	return missing, split, done

@@ -15,6 +15,7 @@ type shareProcess struct {
 	oracle *shareOracle
 	*splits.ShareConsumer
 
+	id       string // its name is not unique if the member is static
 	sessions uint64 // guarded by mu
 }
 
@@ -22,6 +23,7 @@ func (sc *shareSchedule) newProcess(name string) *shareProcess {
 	l := sc.rng.of("process", name, fmt.Sprint(sc.started))
 	n := newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes)
 	p := &shareProcess{host: newHost(name, n, sc.unblock), oracle: sc.oracle}
+	p.id = fmt.Sprintf("%s#%d", name, sc.started)
 	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
 	number := uint64(sc.started) << 20
 	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
@@ -36,6 +38,7 @@ func (sc *shareSchedule) newProcess(name string) *shareProcess {
 		FetchWithin:     sc.plan.ttl,
 		BatchSize:       sc.plan.batchSize,
 		CheckpointLimit: 4 * sc.plan.batchSize,
+		DeadLetters:     p.deadLetters(sc.letters, sc.oracle, p.id),
 		Backoff:         func() splits.Backoff { return &doubling{} },
 		Observer:        &shareObserver{oracle: sc.oracle, process: p},
 		Now:             p.clock.now,
@@ -81,21 +84,19 @@ func (p *shareProcess) run() {
 
 // work is the pipeline: it takes some time, then acknowledges or rejects the batch.
 func (p *shareProcess) work(b *splits.Batch, l rng) {
-	r := l.rand()
+	r, began := l.rand(), time.Now()
 	if !p.takeTime(r, 60) {
 		return
 	}
-	if !p.plan.gentle && !p.faultsEnded() && r.IntN(12) == 0 {
-		p.counts.count("nack")
-		var hint []int
-		if r.IntN(2) == 0 {
-			hint = r.Perm(len(b.Entries))[:1+r.IntN(len(b.Entries))]
-		}
-		b.Nack(errRejected, hint)
+	bad, why := p.oracle.badOnes(b)
+	if failed, cause := p.rejected(bad, why, len(b.Entries), began, r); cause != nil {
+		p.oracle.noteOutcome(p, b, false)
+		b.Nack(cause, p.hint(failed, len(b.Entries), r))
 		return
 	}
-	p.oracle.noteProcessed(p, b)
+	p.oracle.noteOutcome(p, b, true)
 	b.Ack()
+	p.oracle.noteAcknowledged(p)
 }
 
 // stale reports whether the process was paused a moment ago: then it may hold a batch that it took

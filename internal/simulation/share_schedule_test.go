@@ -22,12 +22,14 @@ type shareSchedule struct {
 	nodes      *nodes
 	unblock    chan struct{} // closed when blocked pipelines continue
 	faultsOver chan struct{} // closed when the nemesis stops; producers stop then, too
+	letters    *letterBox
 
 	partitions int // the number that the topic has
 	processes  []*shareProcess
 	finished   []*shareProcess
 	absent     []string
 	started    int
+	extra      int            // records that were written after the last fault
 	exiting    sync.WaitGroup // goroutines of processes that ended
 	writing    sync.WaitGroup
 }
@@ -47,6 +49,7 @@ func newSharePlan(l rng) plan {
 		p.destructive, p.failRate = false, 0
 	}
 	p.latest, p.skipNacked, p.failOnLoss = false, false, false
+	p.addLetters(l.of("dead letters").rand())
 	return p
 }
 
@@ -67,6 +70,7 @@ func playShare(seed uint64) report {
 		),
 		unblock:    make(chan struct{}),
 		faultsOver: make(chan struct{}),
+		letters:    newLetterBox(counts),
 		partitions: p.partitions,
 	}
 	store.SetPartitions(topicName, p.partitions)
@@ -109,7 +113,7 @@ func (sc *shareSchedule) produce(producer int) {
 		of := sc.store.Splits(topicName)
 		split := of[r.IntN(len(of))]
 		for range 1 + r.IntN(10) {
-			sc.oracle.append(split, fmt.Sprintf("p%d/%d", producer, n))
+			sc.oracle.append(split, fmt.Sprintf("p%d/%d", producer, n), sc.plan.deadLetters && r.IntN(60) == 0)
 			n++
 		}
 		timer.Reset(time.Duration(r.IntN(int(2 * sc.plan.produceEvery))))
@@ -143,8 +147,10 @@ func (sc *shareSchedule) heal() {
 	sc.oracle.note("nemesis", "", "stops injecting faults")
 	sc.badNetwork.Store(false)
 	sc.nodes.bringAllBack()
+	sc.letters.heal()
 	for _, p := range sc.processes {
 		p.goOn()
+		p.sinkUp()
 		p.faults.Outage(false)
 	}
 	sc.oracle.mu.Lock()
@@ -166,6 +172,9 @@ func (sc *shareSchedule) awaitRecovery() {
 	}
 	// An audit or a look that was just made has to come again.
 	limit := 6*sc.plan.ttl + 10*longestBackoff + 3*sc.plan.ttl
+	if sc.plan.deadLetters {
+		limit += untilGivenUp
+	}
 	shrank, before := time.Now(), 0
 	for sc.oracle.failed() == "" {
 		missing, split, done := sc.oracle.unfinished()
@@ -175,6 +184,7 @@ func (sc *shareSchedule) awaitRecovery() {
 		if done > before {
 			shrank, before = time.Now(), done
 		}
+		sc.writeExtra(split, time.Since(shrank))
 		if time.Since(shrank) > limit {
 			sc.oracle.violated(split, "not recovered %v after the last fault: %s", limit, missing)
 		}
