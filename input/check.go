@@ -79,6 +79,7 @@ func check(f config.Fields) []string {
 	} else if idle, _ := f.Text(fieldAdoptIdle); idle != "" {
 		p.Add(fieldAdoptIdle, "is for share groups: remove it, or set group_type to share")
 	}
+	checkDeadLetter(f, &p)
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
 		p.Add(fieldBodyKey, "%q holds something else in an entry: choose another name", bodyKey)
 	}

@@ -20,7 +20,8 @@ type settings struct {
 	share              bool          // the group is a share group
 	bodyKey, orderKey  string        // fields of the entry
 	adoptIdle          time.Duration // in a share group; 0: off
-	consumer           splits.Config // without the store, the member and the observer
+	letters            string        // the topic of the dead letters; empty: none are written
+	consumer           splits.Config // without the store, the member, the letters and the observer
 }
 
 // parse reads and checks the configuration. The error names everything that is wrong with the
@@ -70,7 +71,22 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		SkipNacked:      !p.yes(fieldReplayNacks),
 		FailOnLoss:      p.text(fieldOnDataLoss) == lossFail,
 	}
+	if s.letters = p.text(fieldDeadLetter, fieldLetterTopic); s.letters != "" {
+		s.consumer.DeadLetters = p.deadLetters()
+	}
 	return s, p.err
+}
+
+// deadLetters reads when messages are given up.
+func (p *parser) deadLetters() splits.DeadLetters {
+	expressions, err := compileAll(read(p, p.conf.FieldStringList, []string{fieldDeadLetter, fieldMatch}))
+	p.record(err)
+	return splits.DeadLetters{
+		MaxDeliveries: p.whole(fieldDeadLetter, fieldMaxDeliveries),
+		MaxBackoff:    p.duration(fieldDeadLetter, fieldLetterBackoff),
+		MinAge:        p.duration(fieldDeadLetter, fieldMinAge),
+		Match:         matchAny(expressions),
+	}
 }
 
 // hostname returns the default name of a member.

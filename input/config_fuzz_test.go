@@ -27,6 +27,7 @@ var fuzzFields = []string{
 	"lag_refresh_period",
 	"body_key",
 	"on_data_loss",
+	"dead_letter",
 	"url",
 	"kind",
 	"master",
@@ -46,6 +47,7 @@ func FuzzFields(f *testing.F) {
 			"''", "x", "-1", "0", "1.5", "1e30", "9223372036854775807", "18446744073709551615",
 			"1s", "-1ns", "9999999h",
 			"1MB", "8EiB", "null", "true", "[a]", "{a: b}",
+			"{stream_name: x, match: ['(']}", "{stream_name: orders}", "{match: x}", "{max_deliveries: [1]}",
 			"{checkpoint_limit: 0}", "{checkpoint_limit: 9999999h}",
 			"'${! @x }'", "'${! '", ".nan", "\"\\n\"", "!!binary aGk=", "&a [*a]", "2026-01-31", "rafka_key",
 		} {

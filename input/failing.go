@@ -26,9 +26,23 @@ func (o *observer) Failing(f splits.Failing) {
 		return
 	}
 	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. Last error: %v.%s "+
-		"Fix the cause, or skip the message with rafka group skip %s --topic %s --partition %d --offset %s --yes",
-		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits,
+		"%sFix the cause, or skip the message with rafka group skip %s --topic %s --partition %d --offset %s --yes",
+		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits, o.prospects(f),
 		o.group, f.Split.Topic, f.Split.Partition, f.Offset)
+}
+
+// prospects returns when a message becomes a dead letter, as a sentence; empty if there are none.
+func (o *observer) prospects(f splits.Failing) string {
+	switch {
+	case o.letters == "":
+		return ""
+	case f.Certain < o.maxDeliveries:
+		return fmt.Sprintf("Failed attempts that count: %d of %d, then it becomes a dead letter in topic %s. ",
+			f.Certain, o.maxDeliveries, o.letters)
+	default:
+		return fmt.Sprintf("It becomes a dead letter in topic %s when another message shows that the output works. ",
+			o.letters)
+	}
 }
 
 func attempts(f splits.Failing) string {
@@ -44,13 +58,6 @@ func others(f splits.Failing) string {
 		return ""
 	}
 	return fmt.Sprintf(", as are %d other messages of the partition", f.Others)
-}
-
-// DeadLettered logs a message that was given up.
-func (o *observer) DeadLettered(l splits.Letter) {
-	o.log.With("topic", l.Split.Topic, "partition", l.Split.Partition, "offset", l.Entry.Offset.String(), "key", l.Key).
-		Errorf("The message at offset %s of partition %s was given up after %d deliveries, and its dead letter is "+
-			"written. Last error: %v", l.Entry.Offset, l.Split, l.Deliveries, l.Cause)
 }
 
 // Recovered logs that a message that kept failing has been processed.

@@ -48,6 +48,7 @@ func newInput(s *settings, mgr *service.Resources) *input {
 		settings: s, observer: newObserver(s.topic, s.group, mgr), backoff: newBackoff(), closed: make(chan struct{}),
 		reported: outage.Causes{Same: sameReport, Memory: repeatCause},
 	}
+	in.observer.letters, in.observer.maxDeliveries = s.letters, s.consumer.DeadLetters.MaxDeliveries
 	in.connector = &outage.Connector{
 		Pause:         func() time.Duration { return min(in.backoff.NextBackOff(), s.consumer.Heartbeat) },
 		ShortestQuiet: remindEvery, LongestQuiet: remindEvery, Same: sameReport, Closed: in.closed,
@@ -196,7 +197,7 @@ func (in *input) ReadBatch(ctx context.Context) (service.MessageBatch, service.A
 		if err == nil {
 			b.Ack()
 		} else {
-			b.Nack(err, suspects(b, err))
+			b.Nack(causeOf(b, err), suspects(b, err))
 		}
 		return nil
 	}, nil
@@ -225,10 +226,13 @@ func (in *input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 	if err != nil {
 		return service.ConnectionTestFailed(err).AsList()
 	}
-	err = in.settings.checkAccess(ctx, control)
+	if err = in.settings.checkAccess(ctx, control); err == nil {
+		err = in.settings.checkLetters(ctx, control)
+	}
 	if err == nil {
 		in.observer.warn(access.QueryEviction(ctx, control).Warning)
 		in.observer.warn(in.settings.missingOptional(ctx, control))
+		in.observer.warn(in.settings.missingForLetters(ctx, control))
 		in.observer.missing(access.NotCreatedYet(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {

@@ -77,12 +77,28 @@ func suspects(b *splits.Batch, err error) (indexes []int) {
 	return indexes
 }
 
+// causeOf returns why a batch failed: the error of the message if the batch has one message and the
+// error of its acknowledgement names one, since that is more exact.
+func causeOf(b *splits.Batch, err error) error {
+	batchErr, ok := errors.AsType[*service.BatchError](err)
+	if !ok || len(b.Entries) > 1 {
+		return err
+	}
+	batchErr.WalkMessages(func(_ int, _ *service.Message, single error) bool { //nolint:staticcheck // as in suspects
+		if single != nil {
+			err = single
+		}
+		return single == nil
+	})
+	return err
+}
+
 // batchMetadata is the metadata that all messages of a batch share. Converting the values to any
 // for each message took a fifth of a message's allocations.
 type batchMetadata struct{ topic, partition, deliveries, lag any }
 
 func newBatchMetadata(b *splits.Batch) batchMetadata {
-	shared := batchMetadata{topic: b.Split.Topic, partition: b.Split.Partition, deliveries: b.Deliveries}
+	shared := batchMetadata{topic: b.Split.Topic, partition: b.Split.Partition, deliveries: b.Attempts + 1}
 	if b.Lag >= 0 {
 		shared.lag = b.Lag
 	}

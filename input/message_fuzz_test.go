@@ -35,7 +35,7 @@ func FuzzMessageMetadata(f *testing.F) {
 		fields := strings.Split(text, "\x01")
 		entry := splits.Entry{Offset: splits.Offset{Millis: millis, Seq: 7}, Fields: fields[:len(fields)/2*2]}
 		split := splits.Split{Topic: "orders", Partition: 3, Key: "orders:3"}
-		batch := &splits.Batch{Split: split, Entries: []splits.Entry{entry}, Deliveries: 2, Lag: lag}
+		batch := &splits.Batch{Split: split, Entries: []splits.Entry{entry}, Attempts: 1, Lag: lag}
 		m := messages(batch, bodyKey)[0]
 		body, err := m.AsBytes()
 		require.NoError(t, err)

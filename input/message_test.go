@@ -13,7 +13,7 @@ import (
 
 // entry returns an entry in its third delivery, from partition 2 of the topic orders.
 func entry(fields ...string) (*splits.Batch, splits.Entry) {
-	b := &splits.Batch{Split: splits.Split{Topic: "orders", Partition: 2, Key: "orders:2"}, Deliveries: 3, Lag: 17}
+	b := &splits.Batch{Split: splits.Split{Topic: "orders", Partition: 2, Key: "orders:2"}, Attempts: 2, Lag: 17}
 	return b, splits.Entry{Offset: splits.Offset{Millis: 1767225600000, Seq: 7}, Fields: fields}
 }
 

@@ -3,7 +3,6 @@ package input
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/service"
 
 	"github.com/rafka-streams/rafka/internal/outage"
-	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -24,9 +22,13 @@ type observer struct {
 	topic string
 	log   *service.Logger
 
+	letters       string // the topic of the dead letters; empty: none are written
+	maxDeliveries int    // after so many failures that count, a message is given up
+
 	lag, lagSeconds, unacked, lastRead, assigned, pending   *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
 	recreated, reclaimed, passedOver, isolated              *service.MetricCounter
+	deadLettered                                            *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
 
@@ -78,6 +80,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 		pending: gauge("rafka_pending_entries"), reclaimed: counter("rafka_reclaimed_total"),
 		passedOver: counter("rafka_passed_over_total"), isolated: counter("rafka_isolated_total"),
+		deadLettered: counter("rafka_dead_lettered_total"),
 	}
 	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)
@@ -96,7 +99,9 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 	o.clearGauges(r.Revoked)
 	o.setOwned(r.Added)
 	for _, s := range r.Added {
-		for _, c := range []*service.MetricCounter{o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped} {
+		for _, c := range []*service.MetricCounter{
+			o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped, o.isolated, o.deadLettered,
+		} {
 			c.Incr(0, o.labels(s)...)
 		}
 	}
@@ -214,74 +219,4 @@ func (o *observer) Stalled(waited time.Duration) {
 	o.log.Warnf("Every partition with messages has waited %s for an acknowledgement. The usual cause is an output "+
 		"whose batching.count needs more messages than ordered processing hands out: set batching.period, lower "+
 		"batching.count, or set ordering to key or none", waited.Round(time.Second))
-}
-
-// Unavailable logs an error line about a part that fails. Errors of the broker include the remedy.
-func (o *observer) Unavailable(part splits.Part, err error) {
-	if errors.Is(err, context.Canceled) {
-		return
-	}
-	o.outage.Fail(part.String(), err) // the caller decides what is logged again
-	if superseded, ok := errors.AsType[*splits.SupersededError](err); ok {
-		o.log.With("group", o.group, "topic", o.topic).Errorf("Fenced: %v", superseded)
-		return
-	}
-	if loss, ok := errors.AsType[*splits.LossError](err); ok {
-		o.log.Errorf("Stopped: %v", loss)
-		return
-	}
-	if entry, ok := errors.AsType[*splits.EntryError](err); ok {
-		o.log.Errorf("%s", entryText(entry))
-		return
-	}
-	o.log.Errorf("%s unavailable, retrying: %v", subject(part), o.named(err))
-}
-
-// unavailable logs why nothing can be handed out, if the remedy differs from the one that was
-// logged. An outage can begin with a broken connection and turn out to be, for example, a changed
-// password.
-func (o *observer) unavailable(err error) {
-	if o.outage.Update(theStore.String(), err, sameRemedy) {
-		o.log.Errorf("%s still unavailable, for another reason now, retrying: %v", subject(theStore), o.named(err))
-	}
-}
-
-// causeLogged records that the engine logs why nothing can be handed out.
-func (o *observer) causeLogged(err error) { o.outage.Update(theStore.String(), err, nil) }
-
-// storeFailing reports whether requests fail that concern no partition in particular.
-func (o *observer) storeFailing() bool { return o.outage.Failing(theStore.String()) }
-
-// theStore is the part that requests fail for that concern no partition in particular.
-var theStore = splits.Part{Kind: splits.PartStore}
-
-// subject returns a part as a log line names it.
-func subject(part splits.Part) string {
-	switch part.Kind {
-	case splits.PartSplit:
-		return "Partition " + part.Name
-	case splits.PartMember:
-		return "Member " + part.Name
-	default:
-		return "Redis"
-	}
-}
-
-// Available logs that a part works again.
-func (o *observer) Available(part splits.Part) {
-	o.outage.Recover(part.String())
-	o.log.Infof("%s available again", subject(part))
-}
-
-// entryText returns the log line about a partition whose next entry does not arrive, with the
-// remedy.
-func entryText(e *splits.EntryError) string {
-	remedy := "If the network needs longer for it, raise `read_timeout`"
-	if rediserr.CutOff(e.Cause) {
-		remedy = "The connection is closed each time: raise the server's client-output-buffer-limit, or the limit of " +
-			"the proxy in between"
-	}
-	return fmt.Sprintf("Stuck: partition %d (%s) of topic %s can't be read further, other partitions can: "+
-		"%s does not arrive, retrying. %s. Last error: %v",
-		e.Split.Partition, e.Split.Key, e.Split.Topic, e.Entry(), remedy, e.Cause)
 }

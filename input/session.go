@@ -35,11 +35,28 @@ func newBackoff() *backoff.ExponentialBackOff {
 // and reject all of them because of one message.
 var failures = splits.NewFailures()
 
-// session is one membership of the group: two clients and the consumer that uses them. It outlives
+// session is one membership of the group: the clients and the consumer that uses them. It outlives
 // outages of Redis.
 type session struct {
-	blocking, control config.Client
-	consumer          consumer
+	clients  clients
+	consumer consumer
+}
+
+// clients are the clients of a session.
+type clients struct {
+	control, blocking config.Client
+	letters           config.Client // nil if no dead letters are written
+}
+
+// close closes the clients that are open.
+func (c clients) close() error {
+	var errs []error
+	for _, client := range []config.Client{c.control, c.blocking, c.letters} {
+		if client != nil {
+			errs = append(errs, client.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // consumer is a running member of a consumer group or of a share group.
@@ -67,50 +84,57 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 			return nil, errors.Join(fmt.Errorf("%s is group: %w", fieldStartOffset, err), control.Close())
 		}
 	}
-	blocking, err := s.connection.Open(config.Blocking(readsAtOnce))
+	all, err := s.openOthers(control)
 	if err != nil {
-		return nil, errors.Join(err, control.Close())
+		return nil, errors.Join(err, all.close())
 	}
 	eviction := access.QueryEviction(ctx, control)
 	o.names(func(ctx context.Context, err error) error { return access.NameDenied(ctx, control, err) })
 	o.warn(eviction.Warning)
 	o.warn(s.missingOptional(ctx, control))
+	o.warn(s.missingForLetters(ctx, control))
 	o.missing(access.NotCreatedYet(ctx, control, s.topic, s.group))
 	var member consumer
 	if s.share {
-		member = newShareConsumer(s, o, blocking, control, eviction.ExpiringKeys)
-	} else if member, err = newConsumer(ctx, s, o, blocking, control, eviction.ExpiringKeys); err != nil {
-		return nil, errors.Join(o.named(err), blocking.Close(), control.Close())
+		member = newShareConsumer(s, o, all, eviction.ExpiringKeys)
+	} else if member, err = newConsumer(ctx, s, o, all, eviction.ExpiringKeys); err != nil {
+		return nil, errors.Join(o.named(err), all.close())
 	}
 	member.Start()
-	return &session{blocking: blocking, control: control, consumer: member}, nil
+	return &session{clients: all, consumer: member}, nil
+}
+
+// openOthers returns the clients of a session of which one is open. The caller closes them, also
+// after an error.
+func (s *settings) openOthers(control config.Client) (all clients, err error) {
+	all.control = control
+	if all.blocking, err = s.connection.Open(config.Blocking(readsAtOnce)); err != nil || s.letters == "" {
+		return all, err
+	}
+	all.letters, err = s.connection.Open(config.Writer())
+	return all, err
 }
 
 // newConsumer returns a member of a consumer group. keep is true if Redis must keep unused keys.
-func newConsumer(
-	ctx context.Context,
-	s *settings,
-	o *observer,
-	blocking, control config.Client,
-	keep bool,
-) (consumer, error) {
-	log := broker.NewLog(blocking, control)
+func newConsumer(ctx context.Context, s *settings, o *observer, all clients, keep bool) (consumer, error) {
+	log := broker.NewLog(all.blocking, all.control)
 	cfg := s.consumer
-	group := broker.NewGroup(control, s.topic, s.group, broker.KeepUnused(keep))
+	group := broker.NewGroup(all.control, s.topic, s.group, broker.KeepUnused(keep))
 	var err error
 	if cfg.Member, cfg.Owner, err = memberNames(ctx, s, group); err != nil {
 		return nil, err
 	}
 	cfg.Group = group
-	leases := broker.NewLeases(control, broker.LeasesOptions{
+	leases := broker.NewLeases(all.control, broker.LeasesOptions{
 		Topic: s.topic, Group: s.group, KeepUnused: keep, Warn: o.mirrorWarning,
 	})
 	cfg.Leases, cfg.Node = leases, leases.Node
-	cfg.Adoptions = broker.NewAdoptions(blocking, control, s.group, keep)
+	cfg.Adoptions = broker.NewAdoptions(all.blocking, all.control, s.group, keep)
 	cfg.Streams, cfg.FetchGroup = log, log.Shard
 	cfg.OrderKey = keyField(s.orderKey)
 	cfg.PassOver = s.forOthers
 	cfg.Failures = failures
+	cfg.DeadLetters = s.deadLetters(all.letters)
 	cfg.Backoff = func() splits.Backoff { return newBackoff() }
 	cfg.Observer = o
 	cfg.Remedies = splits.Remedies{
@@ -147,7 +171,10 @@ func openChecked(ctx context.Context, s *settings) (config.Client, error) {
 	}
 	err = s.checkAccess(ctx, control)
 	// A key of another type affects one partition: the consumer reports it and reads the others.
-	if err != nil && rediserr.Classify(err) != rediserr.ClassWrongType {
+	if err == nil || rediserr.Classify(err) == rediserr.ClassWrongType {
+		err = s.checkLettersAtStart(ctx, control)
+	}
+	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
 	return control, nil
@@ -155,7 +182,7 @@ func openChecked(ctx context.Context, s *settings) (config.Client, error) {
 
 // close leaves the group and closes the clients.
 func (s *session) close(ctx context.Context) error {
-	return errors.Join(s.consumer.Close(ctx), s.blocking.Close(), s.control.Close())
+	return errors.Join(s.consumer.Close(ctx), s.clients.close())
 }
 
 func (o *observer) mirrorWarning(_ splits.Split, message string) { o.log.Warn(message) }

@@ -10,9 +10,9 @@ import (
 )
 
 // newShareConsumer returns a member of a share group. keep is true if Redis must keep unused keys.
-func newShareConsumer(s *settings, o *observer, blocking, control config.Client, keep bool) consumer {
-	group := broker.NewShareGroup(control, s.topic, s.group, broker.KeepUnused(keep))
-	shares := broker.NewShares(blocking, control, broker.SharesOptions{
+func newShareConsumer(s *settings, o *observer, all clients, keep bool) consumer {
+	group := broker.NewShareGroup(all.control, s.topic, s.group, broker.KeepUnused(keep))
+	shares := broker.NewShares(all.blocking, all.control, broker.SharesOptions{
 		Topic: s.topic, Group: s.group, KeepUnused: keep,
 	})
 	return splits.NewShareConsumer(splits.ShareConfig{
@@ -26,7 +26,8 @@ func newShareConsumer(s *settings, o *observer, blocking, control config.Client,
 		SampleEvery: s.consumer.SampleEvery, FetchWithin: s.consumer.FetchWithin,
 		Start: s.consumer.Start, BatchSize: s.consumer.BatchSize,
 		CheckpointLimit: s.consumer.CheckpointLimit, FetchMax: s.consumer.FetchMax,
-		SkipNacked: s.consumer.SkipNacked, PassOver: s.forOthers, Failures: failures,
+		SkipNacked: s.consumer.SkipNacked, DeadLetters: s.deadLetters(all.letters), Failures: failures,
+		PassOver: s.forOthers,
 		Backoff:  func() splits.Backoff { return newBackoff() },
 		Observer: o,
 		Remedies: splits.Remedies{

@@ -33,7 +33,15 @@ const (
 	fieldBodyKey         = "body_key"
 	fieldOnDataLoss      = "on_data_loss"
 	fieldAdoptIdle       = "adopt_idle"
+	fieldDeadLetter      = "dead_letter"
 	fieldReplayNacks     = service.AutoRetryNacksToggleFieldName
+
+	// Fields of dead_letter.
+	fieldLetterTopic   = "stream_name"
+	fieldMaxDeliveries = "max_deliveries"
+	fieldLetterBackoff = "backoff"
+	fieldMinAge        = "min_age"
+	fieldMatch         = "match"
 )
 
 func init() {
@@ -60,6 +68,7 @@ func spec() *service.ConfigSpec {
 		Fields(config.ConnectionFields()...).
 		Fields(groupFields()...).
 		Fields(flowFields()...).
+		Field(deadLetterField()).
 		Fields(timingFields()...).
 		LintRule(config.JoinLintRules(config.ConnectionLintRule(), lintRule)).
 		Example("Read a topic",
@@ -70,11 +79,41 @@ func spec() *service.ConfigSpec {
 				"customer stay in order. A message that keeps failing delays the messages of its own customer, and "+
 				"no others.", exampleByKey).
 		Example("Set aside messages that always fail",
-			"A message that fails is handed out again until it succeeds, and its partition waits for it. Here, "+
-				"messages that the server rejects permanently are set aside one by one, and messages that failed for "+
+			"A message that has failed five times becomes a dead letter in the topic `orders-dead`, and its partition "+
+				"goes on. `rafka deadletter` lists, shows and replays such messages. While the server is down, no "+
+				"message is set aside.", exampleDeadLetters).
+		Example("Let the status of a server decide which messages are set aside",
+			"Messages that the server rejects permanently are set aside one by one, and messages that failed for "+
 				"another reason are handed out again. (A `fallback` around `http_client` would set aside whole "+
 				"batches.)",
-			exampleDeadLetters)
+			exampleByStatus)
+}
+
+// deadLetterField says when messages are given up.
+func deadLetterField() *service.ConfigField {
+	return service.NewObjectField(fieldDeadLetter,
+		service.NewStringField(fieldLetterTopic).
+			Description("The topic of the dead letters, on the same server. Empty: no message is given up. Without "+
+				"metadata, as `rafka topic create` writes it, it is a plain stream, which the first letter creates.").
+			Default("").Example("orders-dead"),
+		config.WholeField(fieldMaxDeliveries).
+			Description("How often a message must fail before it is given up. Only deliveries count in which it was "+
+				"alone in its batch and no other batch of the process failed. See [Dead letters](#dead-letters).").
+			Default(defaultMaxDeliveries),
+		service.NewDurationField(fieldLetterBackoff).
+			Description("The wait before the last of these deliveries. The waits before it are shorter: each is half "+
+				"of the next.").
+			Default(defaultLetterBackoff),
+		service.NewDurationField(fieldMinAge).
+			Description("How long a message must have failed before it is given up while there is no other message "+
+				"that can show whether the output works.").
+			Default(defaultMinAge).Advanced(),
+		service.NewStringListField(fieldMatch).
+			Description("Regular expressions (RE2). A message whose error matches one of them is given up at the "+
+				"first failure that counts.").
+			Default([]any{}).Example([]any{"(?i)invalid", "status code 4(00|13|22)"}),
+	).Description("Gives up messages that keep failing: writes them to another topic, with their origin and the " +
+		"error, and goes on behind them. See [Dead letters](#dead-letters).")
 }
 
 // groupFields name the topic, the group and the member.

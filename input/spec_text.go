@@ -30,6 +30,24 @@ input:
     url: redis://localhost:6379
     stream_name: orders
     consumer_group: billing
+    dead_letter:
+      stream_name: orders-dead
+      max_deliveries: 5
+      match: ['response code \((400|413|422)\)'] # rejected permanently: given up at the first failure
+
+output:
+  http_client:
+    url: http://localhost:8080/orders
+    verb: POST
+    drop_on: [400, 413, 422] # not retried by the output itself
+`
+
+const exampleByStatus = `
+input:
+  rafka:
+    url: redis://localhost:6379
+    stream_name: orders
+    consumer_group: billing
 
 pipeline:
   processors:
@@ -89,6 +107,24 @@ therefore delivered again, usually once or twice.
 A message that keeps failing is logged after five seconds, and then once a minute, with its offset and
 key, how often it failed, and how to skip it.
 
+### Dead letters
+
+With ~dead_letter~, a message that keeps failing is given up: it is written to another topic, and counts
+as processed. A failure counts if the message was alone in its batch, and no other batch failed that
+was in the pipeline of this process at the same time. After ~max_deliveries~ of them the message is
+given up if the output works otherwise: some other message was processed since the first one. If no
+other message is in the pipeline, one of another key is handed out first, to find out. If there is
+none, the message must have failed for ~min_age~. Three messages are given up in a row at most: then
+one must be processed first. So an outage of the output moves no message to the dead letters. The log
+and ~/ready~ say that the output seems to be down, and everything goes on when it works again.
+
+The number of failures is stored with the group, and survives members and restarts.
+~rafka_delivery_count~ is this number plus 1. A message that was rejected together with others comes
+again without a higher count, so 1 does not mean that a message was never delivered before. A letter is
+written once. While it can't be written, the message is retried, and the log and ~/ready~ say why. The
+letter has the fields of the entry as they were, and its origin in fields that begin with
+~rafka_origin_~. ~rafka deadletter~ lists, shows, replays and deletes letters.
+
 While Redis is unavailable the input is not connected, and retries automatically. Messages that a
 member had read and not handed out when its session ended are dropped, and read again by the
 partition's next owner.
@@ -131,7 +167,7 @@ Messages that ~rafka deadletter replay~ wrote back for another group are passed 
 - ~rafka_key~: its key, if it has one
 - ~rafka_timestamp_ms~: when it was written, by the clock of Redis
 - ~rafka_lag~: the number of messages of the partition that were not yet processed, as last sampled
-- ~rafka_delivery_count~: how often this input has handed it out, including this time
+- ~rafka_delivery_count~: 1, and 1 more for each failure that counts (see [Dead letters](#dead-letters))
 - ~rafka_origin_topic~, ~rafka_origin_error~ and others: of a dead letter, where it comes from
 
 and all other fields of the entry, except fields with these names. If an entry has trace context in
@@ -147,7 +183,8 @@ With the labels ~topic~, ~partition~ and ~group~:
 - ~rafka_oldest_unacked_seconds~: time since the oldest unacknowledged message was first handed out
 - ~rafka_last_read_seconds~: time since entries last arrived
 - ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
-- ~rafka_redelivered_total~, ~rafka_isolated_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
+- ~rafka_redelivered_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
+- ~rafka_isolated_total~, ~rafka_dead_lettered_total~: messages that failed alone, and that were given up
 - ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
 - ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
 

@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	flagUser    = "user"
-	flagGroup   = "group"
-	flagMinimal = "minimal"
+	flagUser       = "user"
+	flagGroup      = "group"
+	flagMinimal    = "minimal"
+	flagDeadLetter = "dead-letter"
 )
 
 // aclCommand returns the command that prints ACL rules. It sends nothing to a server.
@@ -26,6 +27,11 @@ func aclCommand(stdout io.Writer) *cli.Command {
 		Usage: "the number of partitions that the topic has or will have: the patterns then match no more digits, " +
 			"and a writer may create the topic (default: the highest possible number)",
 	}
+	group := &cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"}
+	letters := &cli.StringFlag{
+		Name:  flagDeadLetter,
+		Usage: "the dead_letter.stream_name of the input: adds the rules for writing dead letters to it",
+	}
 	return parentCommand(
 		"acl",
 		"Print the ACL rules that a user of the server needs, without connecting to a server",
@@ -33,35 +39,29 @@ func aclCommand(stdout io.Writer) *cli.Command {
 			stdout,
 			access.RoleReader,
 			"Print the line for the user of an input",
-			"acl reader --topic orders --group billing",
-			topic,
-			partitions,
-			&cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"},
+			"acl reader --topic orders --group billing --dead-letter orders-dead",
+			topic, partitions, group, letters,
 		),
 		aclRole(
 			stdout,
 			access.RoleSharer,
 			"Print the line for the user of an input with group_type share",
 			"acl sharer --topic orders --group billing",
-			topic,
-			partitions,
-			&cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "the consumer_group"},
+			topic, partitions, group, letters,
 		),
 		aclRole(
 			stdout,
 			access.RoleWriter,
 			"Print the line for the user of an output",
 			"acl writer --topic orders --partitions 8",
-			topic,
-			partitions,
+			topic, partitions,
 		),
 		aclRole(
 			stdout,
 			access.RoleLetters,
 			"Print the line that the user of an input also needs to write dead letters to a topic",
 			"acl deadletter --topic orders-dead",
-			topic,
-			partitions,
+			topic, partitions,
 		),
 		aclRole(
 			stdout,
@@ -126,6 +126,7 @@ func printACL(c *cli.Context, stdout io.Writer, role access.Role) error {
 	rules, err := access.ACL{
 		Role: role, Topic: c.String(flagTopic), Group: c.String(flagGroup),
 		Partitions: c.Int(flagPartitions), Minimal: c.Bool(flagMinimal), Creates: c.Int(flagPartitions) > 0,
+		Letters: c.String(flagDeadLetter),
 	}.Rules()
 	if err != nil {
 		return err

@@ -15,7 +15,8 @@ func TestServerAcceptsThePrintedACL(t *testing.T) {
 	_, client := startRedis(t)
 	for _, args := range []string{
 		"acl reader --topic orders --group billing", "acl writer --topic orders",
-		"acl writer -t orders -p 8 --minimal", "acl deadletter --topic orders-dead", "acl admin -t orders", "acl admin",
+		"acl writer -t orders -p 8 --minimal", "acl deadletter --topic orders-dead",
+		"acl reader --topic orders --group billing --dead-letter orders-dead", "acl admin -t orders", "acl admin",
 	} {
 		o := rafka(t, strings.Fields(args)...)
 		require.Zero(t, o.code, o.stderr)
@@ -40,16 +41,17 @@ func TestServerAcceptsThePrintedACL(t *testing.T) {
 
 func TestACLNamesMissingFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"acl reader --group g":                         "--topic is required: the stream_name of the reader",
-		"acl reader --topic t":                         "--group is required: the consumer_group of the reader",
-		"acl deadletter":                               "--topic is required: the stream_name of the deadletter",
-		"acl writer":                                   "--topic is required: the stream_name of the writer",
-		"acl writer --topic a{b":                       "stream_name: \"a{b\" has braces",
-		"acl admin orders":                             "rafka acl admin needs no arguments, got 1: see --help",
-		"acl admin --format yaml":                      "--format is \"yaml\": use text or json",
-		"acl writer --topic t -p -1":                   "partitions is -1: set it to a number from 1 to 100000",
-		"acl root":                                     "rafka acl has no command \"root\"",
-		"acl reader --topic t --group g --format yaml": "--format is \"yaml\"",
+		"acl reader --group g":                             "--topic is required: the stream_name of the reader",
+		"acl reader --topic t":                             "--group is required: the consumer_group of the reader",
+		"acl deadletter":                                   "--topic is required: the stream_name of the deadletter",
+		"acl writer":                                       "--topic is required: the stream_name of the writer",
+		"acl writer --topic a{b":                           "stream_name: \"a{b\" has braces",
+		"acl admin orders":                                 "rafka acl admin needs no arguments, got 1: see --help",
+		"acl admin --format yaml":                          "--format is \"yaml\": use text or json",
+		"acl writer --topic t -p -1":                       "partitions is -1: set it to a number from 1 to 100000",
+		"acl reader --topic t --group g --dead-letter a{b": "dead_letter.stream_name: \"a{b\" has braces",
+		"acl root":                                         "rafka acl has no command \"root\"",
+		"acl reader --topic t --group g --format yaml":     "--format is \"yaml\"",
 	} {
 		o := rafka(t, strings.Fields(args)...)
 		assert.Equal(t, 1, o.code, args)

@@ -17,6 +17,7 @@ import (
 const (
 	flagOriginTopic     = "origin-topic"
 	flagOriginPartition = "origin-partition"
+	flagOriginOffset    = "origin-offset"
 	flagError           = "error"
 	flagErrorRegex      = "error-regex"
 	flagSince           = "since"
@@ -53,6 +54,7 @@ func letterFlags() []cli.Flag {
 		&cli.StringFlag{Name: flagOriginTopic, Usage: "only letters that come from this topic"},
 		&cli.IntFlag{Name: flagOriginPartition, Value: -1, DefaultText: "all", Usage: "only letters that come from " +
 			"this partition"},
+		&cli.StringFlag{Name: flagOriginOffset, Usage: "only letters of the message with this ID there"},
 		&cli.StringFlag{Name: flagGroup, Aliases: []string{"g"}, Usage: "only letters of this consumer_group"},
 		&cli.StringFlag{Name: flagError, Usage: "only letters whose error contains this text"},
 		&cli.StringFlag{Name: flagErrorRegex, Usage: "only letters whose error matches this regular expression"},
@@ -87,7 +89,8 @@ func letterQuery(c *cli.Context) (q admin.LetterQuery, err error) {
 	q = admin.LetterQuery{
 		Topic: c.Args().First(), Partition: c.Int(flagPartition), Offset: c.String(flagOffset),
 		Since: c.String(flagSince), Until: c.String(flagUntil),
-		OriginTopic: c.String(flagOriginTopic), OriginPartition: c.Int(flagOriginPartition), Group: c.String(flagGroup),
+		OriginTopic: c.String(flagOriginTopic), OriginPartition: c.Int(flagOriginPartition),
+		OriginOffset: c.String(flagOriginOffset), Group: c.String(flagGroup),
 		Error: c.String(flagError), ErrorRegex: c.String(flagErrorRegex),
 	}
 	if c.Bool(flagReplayed) {

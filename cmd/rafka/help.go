@@ -18,10 +18,11 @@ var help = map[string]string{
 		"renewed in time.",
 	"rafka_lost_entries_total": "Entries that were trimmed, deleted or lost by Redis before they were read, as " +
 		"far as they can be counted.",
-	"rafka_recreated_total":   "How often the partition's stream was found deleted, recreated or rolled back.",
-	"rafka_redelivered_total": "Messages that were handed out again after they were rejected.",
-	"rafka_isolated_total":    "Messages that failed alone for the first time, so that they must be the cause.",
-	"rafka_skipped_total":     "Rejected messages that were skipped, since auto_replay_nacks is false.",
+	"rafka_recreated_total":     "How often the partition's stream was found deleted, recreated or rolled back.",
+	"rafka_redelivered_total":   "Messages that were handed out again after they were rejected.",
+	"rafka_isolated_total":      "Messages that failed alone for the first time, so that they must be the cause.",
+	"rafka_dead_lettered_total": "Messages that were given up, and written to the dead-letter topic.",
+	"rafka_skipped_total":       "Rejected messages that were skipped, since auto_replay_nacks is false.",
 
 	// The output.
 	"rafka_append_retries_total": "Appends to the partition that failed and were sent again.",

@@ -62,6 +62,8 @@ func TestCheckSetsFieldsAsRunDoes(t *testing.T) {
 		"input.rafka.stream_name=orders",
 		"-s",
 		"input.rafka.batch_size=5",
+		"-s",
+		"input.rafka.dead_letter.stream_name=orders-dead",
 	}
 	o := rafka(t, set...)
 	assert.Zero(t, o.code, o.stderr)
@@ -70,6 +72,8 @@ func TestCheckSetsFieldsAsRunDoes(t *testing.T) {
 	for _, c := range []struct{ set, says string }{
 		{"input.rafka.batch_size=0", "batch_size: is 0: set it to a whole number"},
 		{"input.rafka.nope=1", "nope"},
+		{"input.rafka.dead_letter.stream_name=orders", "dead_letter.stream_name: \"orders\" has the entries of orders"},
+		{"input.rafka.dead_letter.max_deliveries=0", "dead_letter.max_deliveries: is 0"},
 		{"input.rafka.url", "write path=value, such as input.rafka.stream_name=orders"},
 		{"=1", "write path=value"},
 		{"input.rafka.url=[", "input.rafka.url: the value is not valid YAML"},

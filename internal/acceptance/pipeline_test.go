@@ -75,17 +75,22 @@ backoff: {initial_interval: 20ms, max_interval: 200ms}
 // start runs a pipeline until t ends.
 func start(t *testing.T, c copier) *pipeline {
 	t.Helper()
+	return startYAML(t, service.GlobalEnvironment().Clone(), c.yaml)
+}
+
+// startYAML is start for another configuration, which has the address of the HTTP server.
+func startYAML(t *testing.T, env *service.Environment, yaml func(address string) string) *pipeline {
+	t.Helper()
 	p := &pipeline{
 		journal: &journal{},
 		metrics: newMetricsRecorder(),
 		address: freeAddress(t),
 		ended:   make(chan error, 1),
 	}
-	env := service.GlobalEnvironment().Clone()
 	require.NoError(t, env.RegisterMetricsExporter("recorder", service.NewConfigSpec(),
 		func(*service.ParsedConfig, *service.Logger) (service.MetricsExporter, error) { return p.metrics, nil }))
 	builder := env.NewStreamBuilder()
-	require.NoError(t, builder.SetYAML(c.yaml(p.address)))
+	require.NoError(t, builder.SetYAML(yaml(p.address)))
 	require.NoError(t, builder.SetMetricsYAML("recorder: {}"))
 	builder.SetLogger(slog.New(slog.NewTextHandler(p.journal, nil)))
 	stream, err := builder.Build()

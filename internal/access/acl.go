@@ -1,6 +1,7 @@
 package access
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type ACL struct {
 	// Creates is true if a writer's field partitions is set, so that the writer must be able to
 	// create the topic.
 	Creates bool
+	// Letters is the topic to which a reader or a sharer writes dead letters; empty if it writes none.
+	// Other roles ignore it.
+	Letters string
 }
 
 // Rules returns the rules for ACL SETUSER, for keys, channels and commands in this order, that give
@@ -44,7 +48,26 @@ func (a ACL) Rules() ([]string, error) {
 			return nil, err
 		}
 	}
-	return append(a.patterns(), a.commands()...), nil
+	rules := append(a.patterns(), a.commands()...)
+	if a.Letters == "" || !a.ofGroup() {
+		return rules, nil
+	}
+	more, err := ACL{Role: RoleLetters, Topic: a.Letters, Minimal: a.Minimal}.Rules()
+	if err != nil {
+		return nil, fmt.Errorf("dead_letter.%w", err) // the error begins with stream_name
+	}
+	rules = append(rules, more...)
+	slices.SortFunc(rules, compareRules)
+	return slices.Compact(rules), nil
+}
+
+// compareRules orders rules: keys first, then channels, then commands.
+func compareRules(x, y string) int {
+	const order = "~%&+"
+	if x[0] != y[0] {
+		return strings.IndexByte(order, x[0]) - strings.IndexByte(order, y[0])
+	}
+	return strings.Compare(x, y)
 }
 
 // ofGroup reports whether the role belongs to one group.
@@ -116,12 +139,6 @@ func (a ACL) patterns() []string {
 	for pattern := range channels {
 		rules = append(rules, "&"+pattern)
 	}
-	slices.SortFunc(rules, func(x, y string) int {
-		order := "~%&"
-		if x[0] != y[0] {
-			return strings.IndexByte(order, x[0]) - strings.IndexByte(order, y[0])
-		}
-		return strings.Compare(x, y)
-	})
+	slices.SortFunc(rules, compareRules)
 	return rules
 }

@@ -24,9 +24,11 @@ type LetterQuery struct {
 	// Since and Until are when the letter was written: a time (RFC 3339), or a duration such as 2h,
 	// which is that long ago. Since is inclusive, Until is not.
 	Since, Until string
-	// OriginTopic, OriginPartition (negative: all) and Group are where the letter comes from.
+	// OriginTopic, OriginPartition (negative: all), OriginOffset and Group are where the letter comes
+	// from.
 	OriginTopic     string
 	OriginPartition int
+	OriginOffset    string
 	Group           string
 	// Error is a part of the error, ErrorRegex a regular expression that it matches.
 	Error, ErrorRegex string
@@ -108,6 +110,13 @@ func (q LetterQuery) filter(now time.Time) (f letterFilter, err error) {
 		}
 		f.to = fmt.Sprintf("(%d-0", max(until.UnixMilli(), 0))
 	}
+	if q.OriginOffset != "" {
+		o, err := splits.ParseOffset(q.OriginOffset)
+		if err != nil {
+			return f, fmt.Errorf("origin-offset: %w", err)
+		}
+		f.OriginOffset = o.String()
+	}
 	if q.Offset != "" {
 		o, err := splits.ParseOffset(q.Offset)
 		if err != nil {
@@ -139,6 +148,7 @@ func (f letterFilter) selects(l DeadLetter) bool {
 	o := l.Origin
 	return (f.OriginTopic == "" || f.OriginTopic == o.Topic) &&
 		(f.OriginPartition < 0 || f.OriginPartition == o.Partition) &&
+		(f.OriginOffset == "" || f.OriginOffset == o.Offset) &&
 		(f.Group == "" || f.Group == o.Group) &&
 		strings.Contains(o.Error, f.Error) &&
 		(f.regex == nil || f.regex.MatchString(o.Error)) &&

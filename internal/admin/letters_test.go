@@ -79,6 +79,7 @@ func TestLettersAreSelected(t *testing.T) {
 		"group":            {func(q *LetterQuery) { q.Group = "shipping" }, "6"},
 		"origin topic":     {func(q *LetterQuery) { q.OriginTopic = "returns" }, ""},
 		"origin partition": {func(q *LetterQuery) { q.OriginPartition = 1 }, "135"},
+		"origin offset":    {func(q *LetterQuery) { q.OriginOffset = "1004" }, "4"},
 		"text":             {func(q *LetterQuery) { q.Error = "401 (rej" }, "14"},
 		"regex":            {func(q *LetterQuery) { q.ErrorRegex = `HTTP 40[12] \(` }, "1245"},
 		"group and text":   {func(q *LetterQuery) { q.Group, q.Error = "billing", "400" }, "03"},

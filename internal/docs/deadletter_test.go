@@ -79,9 +79,9 @@ func (s *shop) setDown(down bool) {
 
 const shopOrders = 400
 
-// deadLettersOf runs the configuration until the shop has all that it takes, and returns the dead
-// letters.
-func deadLettersOf(t *testing.T, config string, s *shop, meanwhile func(client *redis.Client)) []string {
+// deadLettersOf runs the configuration until the shop has all that it takes, and returns the messages
+// in the topic to which the configuration writes the others.
+func deadLettersOf(t *testing.T, config, topic string, s *shop, meanwhile func(client *redis.Client)) []string {
 	t.Helper()
 	server := redistest.Start(t)
 	client := server.Client(t)
@@ -109,7 +109,7 @@ func deadLettersOf(t *testing.T, config string, s *shop, meanwhile func(client *
 	if meanwhile != nil {
 		meanwhile(client)
 	}
-	letters := func() []redis.XMessage { return client.XRange(t.Context(), "orders-failed", "-", "+").Val() }
+	letters := func() []redis.XMessage { return client.XRange(t.Context(), topic, "-", "+").Val() }
 	require.Eventually(
 		t,
 		func() bool { return s.count() == shopOrders-shopOrders/20 && len(letters()) >= shopOrders/20 },
@@ -142,7 +142,7 @@ func TestDocumentedDeadLettersAreExactlyTheRejectedMessages(t *testing.T) {
 	for where, config := range deadLetterConfigs(t) {
 		t.Run(where, func(t *testing.T) {
 			s := &shop{taken: map[int]int{}}
-			assert.ElementsMatch(t, refusedOrders(), deadLettersOf(t, config, s, nil))
+			assert.ElementsMatch(t, refusedOrders(), deadLettersOf(t, config, "orders-failed", s, nil))
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			for n, times := range s.taken {
@@ -157,7 +157,7 @@ func TestDocumentedDeadLettersDoNotGrowWhileTheServerIsAway(t *testing.T) {
 	config := deadLetterConfigs(t)["how-to"]
 	config = strings.Replace(config, "retries: 3", "retries: 1", 1)
 	s := &shop{taken: map[int]int{}, down: true}
-	letters := deadLettersOf(t, config, s, func(client *redis.Client) {
+	letters := deadLettersOf(t, config, "orders-failed", s, func(client *redis.Client) {
 		time.Sleep(3 * time.Second) // of an outage: whatever is set aside in that time is wrong
 		assert.Zero(t, client.XLen(t.Context(), "orders-failed").Val())
 		s.setDown(false)
@@ -169,5 +169,36 @@ func TestDocumentedDeadLettersDoNotGrowWhileTheServerIsAway(t *testing.T) {
 	assert.Len(t, distinct, shopOrders/20)
 	for _, body := range refusedOrders() {
 		assert.True(t, distinct[body], body)
+	}
+}
+
+// fieldConfigs are the places where users find the configuration with the field dead_letter.
+func fieldConfigs(t *testing.T) map[string]string {
+	t.Helper()
+	configs := map[string]string{}
+	for _, config := range blocks(document(t, "docs/how-to/dead-letters.md"), "yaml") {
+		if strings.Contains(config, "orders-dead") {
+			configs["how-to"] = config
+		}
+	}
+	input, _ := specs(t)
+	for _, example := range input.Examples {
+		if strings.Contains(example.Config, "orders-dead") {
+			configs["documentation of the input"] = example.Config
+		}
+	}
+	require.Len(t, configs, 2)
+	return configs
+}
+
+func TestDocumentedFieldGivesUpExactlyTheRejectedMessages(t *testing.T) {
+	for where, config := range fieldConfigs(t) {
+		t.Run(where, func(t *testing.T) {
+			s := &shop{taken: map[int]int{}}
+			assert.ElementsMatch(t, refusedOrders(), deadLettersOf(t, config, "orders-dead", s, nil))
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			assert.Len(t, s.taken, shopOrders-shopOrders/20, "and no order that the shop refused")
+		})
 	}
 }

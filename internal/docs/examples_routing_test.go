@@ -1,9 +1,11 @@
 package docs
 
 import (
+	"encoding/json"
 	"math"
 	"regexp"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,4 +71,37 @@ func byKeyKeepsTheOrderOfCustomers(t *testing.T) {
 		got[line[1]] = append(got[line[1]], line[0])
 	}
 	assert.Equal(t, want, got)
+}
+
+func ordersWithoutCreditAreSetAside(t *testing.T) {
+	server := redistest.Start(t)
+	client := server.Client(t)
+	var accepted, refused []string
+	for _, o := range produceOrders(t, server, 300) {
+		if text := strconv.Itoa(o.Order); o.Amount > 450 {
+			refused = append(refused, text)
+		} else {
+			accepted = append(accepted, text)
+		}
+	}
+	credit := runExample(t, server, "dead-letters.yaml")
+	require.Eventually(t, func() bool {
+		return len(credit.Stdout.Matches(enrichedLine)) >= len(accepted) &&
+			client.XLen(t.Context(), "orders-dead").Val() >= int64(len(refused))
+	}, proctest.Timeout, proctest.Poll)
+	require.NoError(t, credit.Command.Process.Signal(syscall.SIGTERM))
+	<-credit.Ended // the log has the errors of the refused orders
+	everythingIsCommitted(t, server, "orders", "credit")
+	var printed, letters []string
+	for _, line := range credit.Stdout.Matches(enrichedLine) {
+		printed = append(printed, line[0])
+	}
+	for _, letter := range client.XRange(t.Context(), "orders-dead", "-", "+").Val() {
+		assert.Contains(t, letter.Values["rafka_origin_error"], "no credit for ")
+		var o order
+		require.NoError(t, json.Unmarshal([]byte(letter.Values["body"].(string)), &o))
+		letters = append(letters, strconv.Itoa(o.Order))
+	}
+	assert.ElementsMatch(t, accepted, printed)
+	assert.ElementsMatch(t, refused, letters)
 }

@@ -34,6 +34,7 @@ var scenarios = []struct {
 	{"consumers share and take over", []string{"produce.yaml", "consume.yaml"}, consumersShareAndTakeOver},
 	{"fanout", []string{"produce.yaml", "fanout.yaml"}, fanoutRoutesInOrder},
 	{"by key", []string{"produce.yaml", "by-key.yaml"}, byKeyKeepsTheOrderOfCustomers},
+	{"dead letters", []string{"produce.yaml", "dead-letters.yaml"}, ordersWithoutCreditAreSetAside},
 }
 
 func TestExamplesRun(t *testing.T) {
