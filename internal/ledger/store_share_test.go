@@ -118,7 +118,10 @@ func TestLedgerMarksOfAShareGroup(t *testing.T) {
 	require.NoError(t, s.client.XGroupCreate(ctx, s.Topic, s.Group, "0").Err())
 	read := func(name string, n int64) {
 		require.NoError(t, s.client.XReadGroup(ctx, &redis.XReadGroupArgs{
-			Group: s.Group, Consumer: "rafka:0123456789abcdef:rafka/" + name + "/x", Streams: []string{s.Topic, ">"}, Count: n,
+			Group:    s.Group,
+			Consumer: "rafka:0123456789abcdef:rafka/" + name + "/x",
+			Streams:  []string{s.Topic, ">"},
+			Count:    n,
 		}).Err())
 	}
 	read("a", 2)
