@@ -49,8 +49,9 @@ test: deps ## run all tests with the race detector on a real redis-server; a ski
 	} | go run ./internal/tools/noskip
 
 .PHONY: ledger
-ledger: deps ## kill, pause and scale real processes, fail over masters, and account for every message; DATA=FILE takes the messages from a file
-	LEDGER_DATA='$(abspath $(DATA))' go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)' ./internal/ledger/ \
+ledger: deps ## kill, pause and scale real processes, fail over masters, and account for every message; DATA=FILE takes the messages from a file; ONLY=Share FLOW=3m WORK=10m RATE=5000 runs the test of share groups for long
+	LEDGER_DATA='$(abspath $(DATA))' LEDGER_FLOW='$(FLOW)' LEDGER_WORK='$(WORK)' LEDGER_RATE='$(RATE)' \
+		go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)$(ONLY)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 
 .PHONY: soak
@@ -74,7 +75,7 @@ mutants: deps ## break the code on purpose, once for each patch in internal/simu
 	go run ./internal/tools/mutants -n=$(or $(N),2000) -seed=$(or $(SEED),1) -j=$(or $(J),1) -only='$(MUTANTS)' -table='$(TABLE)'
 
 .PHONY: chaos
-chaos: deps ## hit real processes with random faults for SECONDS (60), drawn from SEED, on TOPOLOGY single, sentinel or cluster, and account for every message; ONLY='words of fault names'
+chaos: deps ## hit real processes of a consumer group and of a share group with random faults for SECONDS (60), drawn from SEED, on TOPOLOGY single, sentinel or cluster, and account for every message; ONLY='words of fault names'
 	CHAOS_SECONDS='$(SECONDS)' CHAOS_SEED='$(SEED)' CHAOS_TOPOLOGY='$(TOPOLOGY)' CHAOS_ONLY='$(ONLY)' \
 		go test -tags ledger -race -count=1 -timeout 0 -v -run '^TestChaos' ./internal/ledger/
 

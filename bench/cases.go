@@ -13,7 +13,7 @@ const (
 )
 
 func cases() []benchCase {
-	return slices.Concat(readCases(), orderCases(), writeCases(), costCases())
+	return slices.Concat(readCases(), shareCases(), orderCases(), writeCases(), costCases())
 }
 
 func readCases() []benchCase {

@@ -27,7 +27,7 @@ input:
     stream_name: topic-$ID
     consumer_group: group-$ID
     batch_size: $SIZE
-    ordering: $ORDERING
+    $ORDER
 `
 
 // anyBatches returns tests that work with batches of any size.
@@ -65,27 +65,27 @@ func TestIntegrationStreams(t *testing.T) {
 	server := redistest.Start(t)
 	_, port, err := net.SplitHostPort(server.Addr())
 	require.NoError(t, err)
-	run := func(name string, suite integration.StreamTestList, inFlight int, ordering string, partitions, size int) {
+	run := func(name string, suite integration.StreamTestList, inFlight int, order string, partitions, size int) {
 		t.Run(fmt.Sprintf("%s, %d in flight", name, inFlight), func(t *testing.T) {
 			t.Parallel()
 			suite.Run(t, template,
 				integration.StreamTestOptPort(port),
 				integration.StreamTestOptMaxInFlight(inFlight),
-				integration.StreamTestOptVarSet("ORDERING", ordering),
+				integration.StreamTestOptVarSet("ORDER", order),
 				integration.StreamTestOptVarSet("PARTITIONS", fmt.Sprint(partitions)),
 				integration.StreamTestOptVarSet("SIZE", fmt.Sprint(size)),
 			)
 		})
 	}
 	for _, inFlight := range []int{1, 10} {
-		for _, ordering := range []string{"partition", "key", "none"} {
-			run("by "+ordering, anyBatches(), inFlight, ordering, 4, 500)
-			run("by "+ordering+", one by one", singleMessages(), inFlight, ordering, 4, 1)
+		for _, order := range []string{"ordering: partition", "ordering: key", "ordering: none", "group_type: share"} {
+			run(order, anyBatches(), inFlight, order, 4, 500)
+			run(order+", one by one", singleMessages(), inFlight, order, 4, 1)
 		}
 		// Here, many messages of a partition are in flight at the same time.
-		for _, ordering := range []string{"key", "none"} {
+		for _, order := range []string{"ordering: key", "ordering: none", "group_type: share"} {
 			unacked := integration.StreamTests(integration.StreamTestStreamSaturatedUnacked(200))
-			run("by "+ordering+", unacknowledged", unacked, inFlight, ordering, 4, 1)
+			run(order+", unacknowledged", unacked, inFlight, order, 4, 1)
 		}
 	}
 }

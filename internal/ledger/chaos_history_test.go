@@ -117,34 +117,60 @@ func (h *history) all(from, to time.Time) (found []faultEvent) {
 	return found
 }
 
-// longestUndisturbed returns the longest part of a period that overlaps with none of the events.
-func longestUndisturbed(from, to time.Time, events []faultEvent) (longest time.Duration) {
+// undisturbed returns the longest part of a period that overlaps with none of the events, and the
+// length of all such parts together.
+func undisturbed(from, to time.Time, events []faultEvent) (longest, total time.Duration) {
 	quiet := from
+	add := func(until time.Time) {
+		part := max(0, until.Sub(quiet))
+		longest, total = max(longest, part), total+part
+	}
 	slices.SortFunc(events, func(x, y faultEvent) int { return x.from.Compare(y.from) })
 	for _, e := range events {
-		longest = max(longest, e.from.Sub(quiet))
+		add(e.from)
 		if e.to.IsZero() {
-			return longest
+			return longest, total
 		}
 		if e.to.After(quiet) {
 			quiet = e.to
 		}
 	}
-	return max(longest, to.Sub(quiet))
+	add(to)
+	return longest, total
+}
+
+// ofServers returns the events on the servers that can explain why messages were not read.
+func (h *history) ofServers(from, to time.Time) []faultEvent {
+	return slices.DeleteFunc(
+		h.during(from, to, allServers, machine),
+		func(e faultEvent) bool { return e.effect == harmless },
+	)
 }
 
 // causes returns the events that can explain why a partition was idle: events on the servers, and
 // events on its readers, which count only until other consumers must have taken over.
 func (h *history) causes(from, to time.Time, readers []string) []faultEvent {
-	found := slices.DeleteFunc(
-		h.during(from, to, allServers, machine),
-		func(e faultEvent) bool { return e.effect == harmless },
-	)
+	found := h.ofServers(from, to)
 	for _, e := range h.during(from.Add(-takeoverWithin), to, readers...) {
 		if taken := e.from.Add(takeoverWithin); e.to.IsZero() || e.to.After(taken) {
 			e.to = taken
 		}
 		found = append(found, e)
+	}
+	return found
+}
+
+// causesOfWait returns the events that can explain why a message of the share group waited: events
+// on the servers, and events on any of its members, each of which counts until other members must
+// have taken over.
+func (h *history) causesOfWait(from, to time.Time) []faultEvent {
+	found := h.ofServers(from, to)
+	for _, e := range h.all(from.Add(-takeoverWithin), to) {
+		hit := func(name string) bool { return strings.HasPrefix(name, sharerPrefix) }
+		if slices.ContainsFunc(e.targets, hit) {
+			e.to = e.from.Add(takeoverWithin)
+			found = append(found, e)
+		}
 	}
 	return found
 }

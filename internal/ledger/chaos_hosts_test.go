@@ -4,23 +4,36 @@ package ledger
 
 import (
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
+// role is what the process of a host does.
+type role int
+
 const (
-	producerHosts, producersFirst = 3, 3
-	consumerHosts, consumersFirst = 6, 3
+	producing role = iota
+	consuming      // it is a member of the consumer group
+	sharing        // it is a member of the share group
+)
+
+// hostsOf are the numbers of hosts, and of hosts that have a process from the beginning.
+var hostsOf = map[role]struct{ all, first int }{producing: {3, 3}, consuming: {6, 3}, sharing: {5, 3}}
+
+const (
 	// hostPerSecond is the rate of each producer.
 	hostPerSecond = 300
+	// sharers is the name of the share group. Names of its members begin with sharerPrefix.
+	sharers, sharerPrefix = "sharers", "sharer"
 )
 
 // host is a place for one process, with its own connection to the servers.
 type host struct {
-	produces bool
-	proxy    *redistest.Proxy // nil: direct connection
+	role  role
+	proxy *redistest.Proxy // nil: direct connection
 	// chaos.mu guards these.
 	process *process // nil: the host is free
 	metrics string
@@ -31,12 +44,14 @@ type host struct {
 // newHosts returns the hosts, all of them free.
 func newHosts(t testing.TB, r topology) (hosts []*host) {
 	t.Helper()
-	for i := range producerHosts + consumerHosts {
-		h := &host{produces: i < producerHosts}
-		if r.proxied != nil {
-			h.proxy = redistest.StartProxy(t, r.proxied.Addr())
+	for _, role := range []role{producing, consuming, sharing} {
+		for range hostsOf[role].all {
+			h := &host{role: role}
+			if r.proxied != nil {
+				h.proxy = redistest.StartProxy(t, r.proxied.Addr())
+			}
+			hosts = append(hosts, h)
 		}
-		hosts = append(hosts, h)
 	}
 	return hosts
 }
@@ -60,7 +75,7 @@ func (c *chaos) start(t testing.TB, h *host) {
 			c.history.alsoHits(h.connectionFault, h.process.name)
 		}
 	}()
-	if h.produces {
+	if h.role == producing {
 		p := c.generate(t, hostPerSecond, func(g *generator) {
 			g.connection, g.Metrics = to, h.metrics
 		})
@@ -68,9 +83,24 @@ func (c *chaos) start(t testing.TB, h *host) {
 		c.openBooks = append(c.openBooks, p)
 		return
 	}
-	m := c.consume(t, c.nextName(), func(k *consumer) { k.connection, k.Metrics = to, h.metrics })
+	m := c.consume(t, c.nextName(h.role), func(k *consumer) {
+		k.connection, k.Metrics = to, h.metrics
+		if h.role == sharing {
+			k.Group, k.GroupType = sharers, "share"
+			k.BatchSize, k.Work = 50, 50*time.Millisecond // so that something is nearly always pending
+		}
+	})
 	h.process = m.process
 	c.openLedgers = append(c.openLedgers, m)
+}
+
+// nextName returns the name of the next consumer.
+func (c *chaos) nextName(r role) string {
+	prefix := "c"
+	if r == sharing {
+		prefix = sharerPrefix
+	}
+	return prefix + strconv.Itoa(len(c.consumers)+1)
 }
 
 // stop terminates the process gracefully and frees the host.
@@ -90,6 +120,12 @@ func (c *chaos) kill(t testing.TB, h *host) {
 	h.process.stopping.Store(true)
 	h.process.kill(t)
 }
+
+// has returns a condition for hosts of a role.
+func has(r role) func(*host) bool { return func(h *host) bool { return h.role == r } }
+
+// reads is true for hosts of members of both groups.
+func reads(h *host) bool { return h.role != producing }
 
 // running returns the hosts whose process should run.
 func (c *chaos) running(wanted func(*host) bool) (found []*host) {

@@ -3,8 +3,6 @@
 package ledger
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -149,7 +147,7 @@ func (c *chaos) noteFault(s fault, v victim) *faultEvent {
 	case v.host != nil && v.host.process != nil:
 		target = v.host.process.name
 	case v.host != nil:
-		target = c.nextName()
+		target = c.nextName(v.host.role)
 	}
 	*v.active = c.history.begin(s.what, target, s.effect)
 	c.underway++
@@ -176,10 +174,10 @@ func (c *chaos) victims(on victims) (free []victim) {
 	if on == onServers {
 		return ifIdle(victim{active: &c.serversFault})
 	}
-	spare := -1
+	busy := map[role]int{}
 	for _, h := range c.hosts {
-		if !h.produces && h.process != nil {
-			spare++
+		if h.process != nil {
+			busy[h.role]++
 		}
 	}
 	for _, h := range c.hosts {
@@ -187,9 +185,9 @@ func (c *chaos) victims(on victims) (free []victim) {
 		switch {
 		case on == onConnections && h.process != nil:
 			v.active = &h.connectionFault
-		case on == onFreeHosts && h.process == nil && !h.produces:
-		case on == onProducers && h.process != nil && h.produces:
-		case (on == onConsumers || on == onSpareConsumers && spare > 0) && h.process != nil && !h.produces:
+		case on == onFreeHosts && h.process == nil && reads(h):
+		case on == onProducers && h.process != nil && !reads(h):
+		case (on == onConsumers || on == onSpareConsumers && busy[h.role] > 1) && h.process != nil && reads(h):
 		default:
 			continue
 		}
@@ -204,83 +202,3 @@ func ifIdle(v victim) []victim {
 	}
 	return []victim{v}
 }
-
-// killConsumer kills a consumer and starts another in its place.
-func (c *chaos) killConsumer(t testing.TB, in injection) {
-	gone := time.Now()
-	c.kill(t, in.host)
-	c.timeTakeover(t, in.host.process.name, gone)
-	c.start(t, in.host)
-}
-
-// timeTakeover starts to measure how long it takes until other consumers read the victim's
-// partitions.
-func (c *chaos) timeTakeover(t testing.TB, victim string, gone time.Time) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	leases, err := c.readLeases(ctx, c.client)
-	if err != nil {
-		return // another fault is active, which would spoil the measurement
-	}
-	o := &takeover{victim: victim, gone: gone, pending: map[int]bool{}}
-	for _, l := range heldBy(leases, victim) {
-		o.pending[l.partition] = true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.takeovers = append(c.takeovers, o)
-}
-
-func (c *chaos) killProducer(t testing.TB, in injection) {
-	c.kill(t, in.host)
-	c.wait(in.lasts)
-	c.start(t, in.host)
-}
-
-func (c *chaos) restart(t testing.TB, in injection) {
-	c.stop(t, in.host)
-	c.wait(in.lasts)
-	c.start(t, in.host)
-}
-
-func (c *chaos) join(t testing.TB, in injection) { c.start(t, in.host) }
-
-func (c *chaos) leave(t testing.TB, in injection) { c.stop(t, in.host) }
-
-func (c *chaos) freeze(t testing.TB, in injection) {
-	in.host.process.pause(t)
-	c.wait(in.lasts)
-	in.host.process.resume(t)
-}
-
-// freezeConsumer freezes a consumer. If that lasts long enough, other consumers, if there are any,
-// must take over.
-func (c *chaos) freezeConsumer(t testing.TB, in injection) {
-	others := c.running(func(h *host) bool { return !h.produces && h != in.host })
-	gone := time.Now()
-	in.host.process.pause(t)
-	if in.lasts > takeoverWithin && len(others) > 0 {
-		c.timeTakeover(t, in.host.process.name, gone)
-	}
-	c.wait(in.lasts - time.Since(gone))
-	in.host.process.resume(t)
-}
-
-// cut returns a fault that disturbs the connection of a host for a while.
-func cut(how func(*redistest.Proxy)) func(*chaos, testing.TB, injection) {
-	return func(c *chaos, _ testing.TB, in injection) {
-		how(in.host.proxy)
-		c.wait(in.lasts)
-		in.host.proxy.Pass()
-	}
-}
-
-// slow delays everything on a connection. The longer the delay, the shorter the fault.
-func slow(c *chaos, _ testing.TB, in injection) {
-	in.host.proxy.Delay((cutMost - in.lasts) / 8)
-	c.wait(in.lasts)
-	in.host.proxy.Pass()
-}
-
-// nextName returns the name of the next consumer.
-func (c *chaos) nextName() string { return fmt.Sprintf("c%d", len(c.consumers)+1) }

@@ -14,10 +14,15 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// leaseSample is a state of the leases that was in the store before seenAt.
+// marksEvery is how many samples of the leases there are for each sample of the marks of the share
+// group.
+const marksEvery = 5
+
+// leaseSample is a state of the leases and of the marks of the share group that was in the store
+// before seenAt.
 type leaseSample struct {
-	leases []lease
-	seenAt time.Time
+	leases, marks []lease
+	seenAt        time.Time
 }
 
 // watchAll starts to sample the leases, and to notice when the machine stalls, which counts as a
@@ -47,13 +52,12 @@ func (c *chaos) sampleLeases(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	well := c.serversUp()
-	for answered := time.Now(); ctx.Err() == nil; {
-		asking, cancel := context.WithTimeout(ctx, 20*watchEvery)
-		leases, err := c.readLeases(asking, c.client) // incomplete while servers are down
-		cancel()
-		now := time.Now()
+	answered := time.Now()
+	for i := 0; ctx.Err() == nil; i++ {
+		sample, err := c.sample(ctx, i%marksEvery == 0)
+		now := sample.seenAt
 		select {
-		case c.samples <- leaseSample{leases, now}:
+		case c.samples <- sample:
 		case <-ctx.Done():
 		}
 		well = well && c.serversUp()
@@ -76,6 +80,18 @@ func (c *chaos) sampleLeases(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// sample returns the present states. It is incomplete while servers are down.
+func (c *chaos) sample(ctx context.Context, withMarks bool) (s leaseSample, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*watchEvery)
+	defer cancel()
+	if withMarks {
+		s.marks, _ = c.readMarks(ctx, sharers) // fewer marks only make the audit less strict
+	}
+	s.leases, err = c.readLeases(ctx, c.client)
+	s.seenAt = time.Now()
+	return s, err
 }
 
 // stall is how long the machine or a server has to stand still to count as a fault.
@@ -108,7 +124,8 @@ func (c *chaos) poll(t testing.TB) {
 	c.requireRunning(t)
 	for len(c.samples) > 0 {
 		s := <-c.samples
-		c.audit.commits.add(s.leases, s.seenAt)
+		c.audit.consumerGroup.commits.add(s.leases, s.seenAt)
+		c.audit.shareGroup.commits.add(s.marks, s.seenAt)
 	}
 	c.readBooks(t)
 	if now := time.Now(); now.Sub(c.streamsRead) > streamsEvery && c.serversUp() {
@@ -120,7 +137,10 @@ func (c *chaos) poll(t testing.TB) {
 		c.trimmed = now
 	}
 	c.mu.Lock()
-	c.audit.takeovers = append(c.audit.takeovers, c.takeovers...)
+	for _, o := range c.takeovers {
+		g := c.audit.of(o.kind)
+		g.takeovers = append(g.takeovers, o)
+	}
 	c.takeovers = nil
 	c.mu.Unlock()
 	c.audit.check(time.Now().Add(-checkDelay))
@@ -171,7 +191,7 @@ func (c *chaos) readBooks(t testing.TB) {
 	for _, m := range ledgers {
 		gone[m.process] = m.ended()
 		for _, r := range m.consumerLedger.refresh(t) {
-			c.audit.noteRead(r)
+			c.audit.of(m.kind()).noteRead(r)
 		}
 		m.records = nil
 		if gone[m.process] {
@@ -209,14 +229,16 @@ func (c *chaos) readStreams(t testing.TB) (all bool) {
 	return all
 }
 
-// trim deletes entries that were committed a while ago, so that memory stays bounded.
+// trim deletes entries that both groups were done with a while ago, so that memory stays bounded.
+// An entry that is pending in the share group stays.
 func (c *chaos) trim(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), streamsEvery)
 	defer cancel()
 	for i, read := range c.positions {
-		upTo := c.audit.commits.committed(i, time.Now().Add(-2*checkDelay))
+		upTo := c.audit.doneByAll(i, time.Now().Add(-2*checkDelay))
 		if at, err := splits.ParseOffset(read); err == nil && upTo.Before(at) {
+			c.audit.noteTrim(i, upTo)
 			_ = c.client.XTrimMinID(ctx, c.partitionKey(i), upTo.String()).Err() // else next time
 		}
 	}

@@ -8,26 +8,13 @@ import "math/bits"
 type producerState struct {
 	keys       []string
 	partitions []int // of each key
-	// The numbers that were acknowledged to the producer, that are in the streams, that are in a
-	// ledger, and that were checked.
-	acknowledged, inStream, read, checked numbers
-	newestWritten                         []int64     // highest number in the stream, of each key
-	latestRead                            []firstRead // of each key
-}
-
-// firstRead is the first delivery of a number.
-type firstRead struct {
-	line  int64
-	by    string
-	index int // in that consumer's ledger
+	// The numbers that were acknowledged to the producer, and that are in the streams.
+	acknowledged, inStream numbers
+	newestWritten          []int64 // highest number in the stream, of each key
 }
 
 func newProducerState(i, partitions int) *producerState {
-	s := &producerState{
-		keys:          keysOf(producerName(i)),
-		newestWritten: make([]int64, producerKeys),
-		latestRead:    make([]firstRead, producerKeys),
-	}
+	s := &producerState{keys: keysOf(producerName(i)), newestWritten: make([]int64, producerKeys)}
 	for _, key := range s.keys {
 		s.partitions = append(s.partitions, kafkaPartition(key, partitions))
 	}
@@ -36,6 +23,21 @@ func newProducerState(i, partitions int) *producerState {
 
 // key returns the index of a number's key.
 func (s *producerState) key(line int64) int { return int(line % int64(len(s.keys))) }
+
+// readState holds what one group has read of one producer: a few bits for each number.
+type readState struct {
+	// The numbers that are in a ledger, that were checked, and whose entries the test itself trimmed
+	// before they were in a ledger.
+	read, checked, trimmed numbers
+	latestRead             []firstRead // of each key
+}
+
+// firstRead is the first delivery of a number.
+type firstRead struct {
+	line  int64
+	by    string
+	index int // in that consumer's ledger
+}
 
 // numbers is a set of small numbers.
 type numbers []uint64
@@ -50,6 +52,8 @@ func (s *numbers) add(n int64) bool {
 	*word |= bit
 	return fresh
 }
+
+func (s numbers) has(n int64) bool { return n/64 < int64(len(s)) && s[n/64]&(1<<(n%64)) != 0 }
 
 func (s numbers) len() (n int) {
 	for _, word := range s {

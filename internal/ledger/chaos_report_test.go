@@ -3,7 +3,6 @@
 package ledger
 
 import (
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -12,22 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// unread counts the entries of the streams that no consumer has finished.
-func (a *audit) unread() (n int) {
-	for _, s := range a.producers {
-		n += len(s.inStream.without(s.read))
-	}
-	return n
-}
-
-// sum returns the sum over all producers.
-func (a *audit) sum(what func(*producerState) int) (n int) {
-	for _, s := range a.producers {
-		n += what(s)
-	}
-	return n
-}
 
 // checkLosses checks that the running processes count no losses: nothing was lost.
 func (c *chaos) checkLosses(t testing.TB) {
@@ -38,29 +21,34 @@ func (c *chaos) checkLosses(t testing.TB) {
 		}
 		return n
 	}
-	produces := func(h *host) bool { return h.produces }
-	consumes := func(h *host) bool { return !h.produces }
 	figure(
 		t,
 		"appends retried, of these duplicates",
 		"%d, %d (of running producers)",
-		count("rafka_append_retries_total", produces),
-		count("rafka_append_deduplicated_total", produces),
+		count("rafka_append_retries_total", has(producing)),
+		count("rafka_append_deduplicated_total", has(producing)),
 	)
 	for name, of := range map[string]func(*host) bool{
-		"rafka_append_lost_entries_total": produces, "rafka_append_gaps_total": produces,
-		"rafka_lost_entries_total": consumes, "rafka_recreated_total": consumes,
+		"rafka_append_lost_entries_total": has(producing), "rafka_append_gaps_total": has(producing),
+		"rafka_lost_entries_total": reads, "rafka_recreated_total": reads,
 	} {
 		if n := count(name, of); n > 0 {
-			now := time.Now()
-			c.audit.addViolation(
-				violation{
-					what: "losses reported without a loss",
-					from: now,
-					to:   now,
-					text: fmt.Sprintf("%s is %d", name, n),
-				},
-			)
+			c.audit.addNow("losses reported without a loss", "%s is %d", name, n)
+		}
+	}
+	taken := count("rafka_reclaimed_total", has(sharing))
+	figure(t, string(shareGroup)+"entries taken over", "%d (by running members)", taken)
+}
+
+// checkPending checks that the share group has acknowledged everything. Its members have ended.
+func (c *chaos) checkPending(t testing.TB) {
+	t.Helper()
+	for i := range c.Partitions {
+		pending, err := c.client.XPending(t.Context(), c.partitionKey(i), sharers).Result()
+		require.NoError(t, err)
+		if pending.Count > 0 {
+			c.audit.addNow(string(shareGroup)+"entries pending at the end", "%d of partition %d, from %s to %s: %v",
+				pending.Count, i, pending.Lower, pending.Higher, pending.Consumers)
 		}
 	}
 }
@@ -82,19 +70,9 @@ func (c *chaos) report(t testing.TB, seed uint64, topology string) {
 		a.sum(func(s *producerState) int { return s.inStream.len() }),
 		a.sum(func(s *producerState) int { return len(s.inStream.without(s.acknowledged)) }),
 	)
-	figure(t, "read", "%d, of these repeated: %d", a.read, a.repeated)
-	for _, cause := range slices.Sorted(maps.Keys(a.causes)) {
-		figure(t, "read again: "+cause, "%d", a.causes[cause])
+	for _, g := range a.groups() {
+		c.reportGroup(t, g)
 	}
-	c.standstills(t)
-	figure(
-		t,
-		"longest undisturbed takeover",
-		"%s of %d (promised: %s)",
-		a.longestTakeover().Round(time.Millisecond),
-		len(a.done),
-		takeoverWithin,
-	)
 	for _, what := range promises {
 		figure(t, what, "%d", a.count[what])
 	}
@@ -107,9 +85,29 @@ func (c *chaos) report(t testing.TB, seed uint64, topology string) {
 	require.Empty(t, a.count, "violations; reproduce with: make chaos SEED=%d TOPOLOGY=%s", seed, topology)
 }
 
+// reportGroup logs the figures of a group.
+func (c *chaos) reportGroup(t testing.TB, g *groupAudit) {
+	t.Helper()
+	figure(t, string(g.kind)+"read", "%d, of these repeated: %d", g.read, g.repeated)
+	for _, cause := range slices.Sorted(maps.Keys(g.causes)) {
+		figure(t, string(g.kind)+"read again: "+cause, "%d", g.causes[cause])
+	}
+	for _, kind := range slices.Sorted(maps.Keys(g.longest)) {
+		s := g.longest[kind]
+		figure(t, string(g.kind)+"longest idle time of "+kind, "%s, since %s (%s)",
+			s.length().Round(time.Millisecond), clock(s.from), s.of)
+		for _, e := range c.history.all(s.from, s.to) {
+			t.Logf("    %s", e)
+		}
+	}
+	figure(t, string(g.kind)+"longest undisturbed takeover", "%s of %d (promised: %s)",
+		g.longestTakeover().Round(time.Millisecond), len(g.done), takeoverWithin)
+}
+
 // promises are the kinds of violations.
 var promises = []string{
 	"lost",
+	"trimmed before they were read",
 	"acknowledged but not in the streams",
 	"read but not in the streams",
 	"keys read out of order",
@@ -125,68 +123,29 @@ var promises = []string{
 	"altered messages",
 	"lines too late to be checked",
 	"entries that vanished",
-}
-
-// compareNumbers compares the numbers acknowledged, in the streams, and read.
-func (a *audit) compareNumbers() {
-	now := time.Now()
-	for i, s := range a.producers {
-		for what, missing := range map[string][]int64{
-			"lost":                                s.inStream.without(s.read),
-			"acknowledged but not in the streams": s.acknowledged.without(s.inStream),
-			"read but not in the streams":         s.read.without(s.inStream),
-		} {
-			for _, n := range missing {
-				k := s.key(n)
-				a.addViolation(violation{
-					what: what,
-					from: now.Add(-checkDelay),
-					to:   now,
-					text: fmt.Sprintf(
-						"number %d of %s, key %s, partition %d",
-						n,
-						producerName(i),
-						s.keys[k],
-						s.partitions[k],
-					),
-				})
-			}
-		}
-	}
+	"share group: lost",
+	"share group: trimmed before they were read",
+	"share group: read but not in the streams",
+	"share group: messages read again although committed",
+	"share group: messages read again without a cause",
+	"share group: messages read again much later",
+	"share group: messages that waited too long",
+	"share group: takeovers that took too long",
+	"share group: altered messages",
+	"share group: lines too late to be checked",
+	"share group: entries pending at the end",
 }
 
 // countStreams compares the number of entries that were added to the streams with the number that
 // the test has seen there.
 func (c *chaos) countStreams(t testing.TB) {
 	t.Helper()
-	now := time.Now()
 	for i, counted := range c.entryCounts {
 		info, err := c.client.XInfoStream(t.Context(), c.partitionKey(i)).Result()
 		require.NoError(t, err)
 		if info.EntriesAdded != counted {
-			c.audit.addViolation(violation{
-				what: "entries that vanished", from: now, to: now,
-				text: fmt.Sprintf("%d were added to partition %d, but %d were seen", info.EntriesAdded, i, counted),
-			})
-		}
-	}
-}
-
-// standstills logs the longest idle periods, with the faults in each.
-func (c *chaos) standstills(t testing.TB) {
-	t.Helper()
-	for _, kind := range []string{"all", "a partition", "a producer"} {
-		s := c.audit.longest[kind]
-		figure(
-			t,
-			"longest idle time of "+kind,
-			"%s, since %s (%s)",
-			s.length().Round(time.Millisecond),
-			clock(s.from),
-			s.of,
-		)
-		for _, e := range c.history.all(s.from, s.to) {
-			t.Logf("    %s", e)
+			c.audit.addNow("entries that vanished", "%d were added to partition %d, but %d were seen",
+				info.EntriesAdded, i, counted)
 		}
 	}
 }

@@ -13,12 +13,18 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// auditFixture is an audit of invented messages.
+// auditFixture is the audit of one group, and invented messages. The other group reads nothing.
 type auditFixture struct {
-	*audit
-	history *history
-	began   time.Time
-	written map[string]int
+	*groupAudit
+	all    *audit
+	began  time.Time
+	counts map[string]int // lines in the ledger of each consumer
+}
+
+// newFixture returns a fixture. What happens in it happened an hour ago.
+func newFixture(kind groupKind) *auditFixture {
+	all := newAudit(&history{}, partitions)
+	return &auditFixture{all.of(kind), all, time.Now().Add(-time.Hour), map[string]int{}}
 }
 
 // at returns a time in the past.
@@ -26,12 +32,18 @@ func (r *auditFixture) at(second float64) time.Time {
 	return r.began.Add(time.Duration(second * float64(time.Second)))
 }
 
+// offset returns the offset of a number: it was written in the first second.
+func (r *auditFixture) offset(line int64) splits.Offset {
+	return splits.Offset{Millis: uint64(r.began.UnixMilli() + line)}
+}
+
 // write records numbers as acknowledged and as in their streams.
 func (r *auditFixture) write(lines ...int64) {
 	for _, line := range lines {
-		r.noteAck(line)
+		r.all.noteAck(line)
 		s, _ := r.producer(line)
-		r.noteEntry(s.partitions[s.key(line)], entry{line: line, key: s.keys[s.key(line)]})
+		e := entry{id: r.offset(line).String(), line: line, key: s.keys[s.key(line)]}
+		r.all.noteEntry(s.partitions[s.key(line)], e)
 	}
 }
 
@@ -39,15 +51,15 @@ func (r *auditFixture) write(lines ...int64) {
 func (r *auditFixture) message(line int64, by string, second float64) record {
 	s, _ := r.producer(line)
 	k := s.key(line)
-	r.written[by]++
+	r.counts[by]++
 	return record{
 		Line:      line,
 		Key:       s.keys[k],
 		Partition: s.partitions[k],
 		Nanos:     r.at(second).UnixNano(),
 		by:        by,
-		index:     r.written[by],
-		offset:    splits.Offset{Millis: uint64(line)},
+		index:     r.counts[by],
+		offset:    r.offset(line),
 	}
 }
 
@@ -55,17 +67,48 @@ func (r *auditFixture) reads(by string, second float64, line int64) {
 	r.noteRead(r.message(line, by, second))
 }
 
+// done records that the group was done with everything up to a number.
+func (r *auditFixture) done(line int64, second float64) {
+	m := r.message(line, "nobody", second)
+	r.commits.add([]lease{{partition: m.Partition, epoch: "1", offset: m.offset}}, r.at(second))
+}
+
+// trims records that the test deletes the entries before a number.
+func (r *auditFixture) trims(before int64) {
+	s, _ := r.producer(before)
+	r.all.noteTrim(s.partitions[s.key(before)], r.offset(before))
+}
+
 func (r *auditFixture) happens(what, whom string, kind effect, from, to float64) {
 	r.history.past(faultEvent{what: what, targets: []string{whom}, effect: kind, from: r.at(from), to: r.at(to)})
 }
 
-// kills records the death of a consumer that holds the partition of a number.
+// kills records the death of a consumer that has the partition of a number, or a member of the
+// share group at which the number is pending.
 func (r *auditFixture) kills(name string, second float64, line int64) {
-	s, _ := r.producer(line)
+	m := r.message(line, "nobody", second)
+	at := place{partition: m.Partition}
+	if r.kind == shareGroup {
+		at.offset = m.offset
+	}
 	r.happens("is killed", name, disruptive, second, second)
 	r.takeovers = append(r.takeovers, &takeover{
-		victim: name, gone: r.at(second), pending: map[int]bool{s.partitions[s.key(line)]: true},
+		kind: r.kind, victim: name, gone: r.at(second), pending: map[place]bool{at: true},
 	})
+}
+
+// requireViolation checks that the audit finds exactly one kind of violation, or none.
+func (r *auditFixture) requireViolation(t *testing.T, broken string) {
+	t.Helper()
+	r.check(time.Now())
+	r.checkAcknowledged()
+	r.compareNumbers()
+	var want []string
+	if broken != "" {
+		want = append(want, broken)
+		require.Contains(t, promises, broken)
+	}
+	require.Equal(t, want, slices.Collect(maps.Keys(r.count)), "%+v", r.violations)
 }
 
 // Two numbers with the same key.
@@ -84,6 +127,10 @@ func TestChaosAuditFindsViolations(t *testing.T) {
 		"an unread message": {
 			func(r *auditFixture) { r.write(one, next); r.reads("a", 1, one) },
 			"lost",
+		},
+		"an unread message that the test trimmed": {
+			func(r *auditFixture) { r.write(one); r.trims(next) },
+			"trimmed before they were read",
 		},
 		"an acknowledgement without an entry": {
 			func(r *auditFixture) { r.noteAck(one) },
@@ -143,9 +190,8 @@ func TestChaosAuditFindsViolations(t *testing.T) {
 				r.write(one)
 				r.happens("is killed", "a", disruptive, 2, 2)
 				r.reads("a", 1, one)
-				m := r.message(one, "c", 4)
-				r.commits.add([]lease{{partition: m.Partition, epoch: "1", offset: m.offset}}, r.at(1.5))
-				r.noteRead(m)
+				r.done(one, 1.5)
+				r.reads("c", 4, one)
 			}, "messages read again although committed",
 		},
 		"a repeat by a reader that was frozen": {
@@ -153,9 +199,8 @@ func TestChaosAuditFindsViolations(t *testing.T) {
 				r.write(one)
 				r.happens("is frozen", "a", freezing, 0, 5)
 				r.reads("b", 4, one)
-				m := r.message(one, "a", 5.1)
-				r.commits.add([]lease{{partition: m.Partition, epoch: "1", offset: m.offset}}, r.at(4.5))
-				r.noteRead(m)
+				r.done(one, 4.5)
+				r.reads("a", 5.1, one)
 			}, "",
 		},
 		"an idle period without a fault": {
@@ -201,22 +246,9 @@ func TestChaosAuditFindsViolations(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &history{}
-			r := &auditFixture{
-				audit:   newAudit(h, partitions),
-				history: h,
-				began:   time.Now().Add(-time.Hour),
-				written: map[string]int{},
-			}
+			r := newFixture(consumerGroup)
 			c.plays(r)
-			r.check(time.Now())
-			r.compareNumbers()
-			var want []string
-			if c.broken != "" {
-				want = append(want, c.broken)
-				require.Contains(t, promises, c.broken)
-			}
-			require.Equal(t, want, slices.Collect(maps.Keys(r.count)), "%+v", r.violations)
+			r.requireViolation(t, c.broken)
 		})
 	}
 }

@@ -5,29 +5,42 @@ package ledger
 import (
 	"fmt"
 	"time"
+
+	"github.com/rafka-streams/rafka/splits"
 )
 
-// takeover is the time from the kill or freeze of a consumer until other consumers have read all of
-// its partitions.
+// takeover is the time from the kill or freeze of a member until other members have read what it
+// had: in a consumer group an entry of each of its partitions, in a share group all entries that
+// were pending at it.
 type takeover struct {
+	kind    groupKind
 	victim  string
 	gone    time.Time
-	pending map[int]bool // partitions
-	last    time.Time    // when the last of the partitions was read
+	pending map[place]bool // in a consumer group without offsets
+	last    time.Time      // when the last of these was read
 }
 
-// noteTakeover applies a message to the open takeovers.
-func (a *audit) noteTakeover(r record) {
+// noteTakeover applies a message to the open takeovers. A member of a share group that was killed
+// may have finished an entry: then the acknowledgement can be on its way.
+func (a *groupAudit) noteTakeover(r record) {
+	at := r.place()
+	if a.kind == consumerGroup {
+		at.offset = splits.Offset{}
+	}
 	for _, o := range a.takeovers {
-		if o.pending[r.Partition] && r.by != o.victim && r.read().After(o.gone) {
-			delete(o.pending, r.Partition)
+		switch {
+		case !o.pending[at]:
+		case r.by != o.victim && r.read().After(o.gone):
+			delete(o.pending, at)
 			o.last = r.read()
+		case r.by == o.victim && a.kind == shareGroup && !r.read().After(o.gone):
+			delete(o.pending, at)
 		}
 	}
 }
 
 // endTakeovers checks the takeovers that are due.
-func (a *audit) endTakeovers(until time.Time) {
+func (a *groupAudit) endTakeovers(until time.Time) {
 	var open []*takeover
 	for _, o := range a.takeovers {
 		due := o.gone.Add(takeoverWithin)
@@ -39,17 +52,11 @@ func (a *audit) endTakeovers(until time.Time) {
 			continue
 		}
 		if a.done = append(a.done, o); len(o.pending) > 0 || o.last.After(due) {
-			a.addViolation(violation{
-				what:     "takeovers that took too long",
-				from:     o.gone,
-				to:       due,
-				involved: []string{o.victim},
+			a.add(violation{
+				what: "takeovers that took too long", from: o.gone, to: due, involved: []string{o.victim},
 				text: fmt.Sprintf(
-					"%s was killed or frozen; after %s other consumers had not read partitions %v, or only later: %s",
-					o.victim,
-					takeoverWithin,
-					o.pending,
-					clock(o.last),
+					"%s was killed or frozen; after %s other members had not read %v, or only later: %s",
+					o.victim, takeoverWithin, o.pending, clock(o.last),
 				),
 			})
 		}
@@ -58,7 +65,7 @@ func (a *audit) endTakeovers(until time.Time) {
 }
 
 // disturbed reports whether another event happened around that time.
-func (a *audit) disturbed(o *takeover) bool {
+func (a *groupAudit) disturbed(o *takeover) bool {
 	for _, e := range a.history.all(o.gone.Add(-takeoverWithin), o.gone.Add(takeoverWithin)) {
 		if !e.hits([]string{o.victim}) {
 			return true
@@ -68,7 +75,7 @@ func (a *audit) disturbed(o *takeover) bool {
 }
 
 // longestTakeover returns the longest undisturbed takeover.
-func (a *audit) longestTakeover() (longest time.Duration) {
+func (a *groupAudit) longestTakeover() (longest time.Duration) {
 	for _, o := range a.done {
 		longest = max(longest, o.last.Sub(o.gone))
 	}

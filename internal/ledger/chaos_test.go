@@ -34,8 +34,9 @@ const (
 
 // Random faults hit producers, consumers and servers: they are killed, frozen and cut off, and
 // members join and leave. Every acknowledged message is in the streams, once and in order for its
-// key. Every message in the streams is read, in order for its key. Every repeated read has a cause,
-// and nothing stands still. The test logs its seed; the same seed draws the same faults, although
+// key. A consumer group and a share group read the same topic. Each of them reads every message in
+// the streams, the consumer group in order for its key. Every repeated read has a cause, and nothing
+// stands still. The test logs its seed; the same seed draws the same faults, although
 // they hit other moments in the lives of the processes. Connections of single processes are cut
 // only on a single server: elsewhere clients learn the addresses from the servers.
 func TestChaos(t *testing.T) {
@@ -113,20 +114,22 @@ func openChaos(t testing.TB, r topology) *chaos {
 func (c *chaos) begin(t testing.TB) {
 	t.Helper()
 	var names []string
-	left := map[bool]int{true: producersFirst, false: consumersFirst}
+	started := map[role]int{}
 	for _, h := range c.hosts {
-		if left[h.produces]--; left[h.produces] < 0 {
+		if started[h.role]++; started[h.role] > hostsOf[h.role].first {
 			continue
 		}
 		c.start(t, h)
-		if !h.produces {
+		if h.role == consuming {
 			names = append(names, h.process.name)
 		}
 	}
 	c.awaitShares(t, names...)
-	await(t, waitLimit, "messages to be read", func() bool {
+	await(t, waitLimit, "both groups to read messages", func() bool {
 		c.poll(t)
-		return len(c.audit.unchecked) > producersFirst*hostPerSecond
+		return !slices.ContainsFunc(c.audit.groups(), func(g *groupAudit) bool {
+			return len(g.unchecked) < hostsOf[producing].first*hostPerSecond
+		})
 	})
 }
 
@@ -173,7 +176,7 @@ func (c *chaos) recoverAndDrain(t testing.TB) {
 	})
 	c.awaitHealth(t)
 	c.checkLosses(t)
-	c.stopAll(t, func(h *host) bool { return h.produces })
+	c.stopAll(t, has(producing))
 	await(t, waitLimit, "the streams to be read", func() bool {
 		c.poll(t)
 		return c.readStreams(t)
@@ -183,36 +186,50 @@ func (c *chaos) recoverAndDrain(t testing.TB) {
 		c.poll(t)
 		return c.audit.unread() == 0 || time.Since(waited) > waitLimit // the report names the missing messages
 	})
-	c.stopAll(t, func(h *host) bool { return !h.produces })
+	c.stopAll(t, reads)
 	c.poll(t)
+	c.checkPending(t)
 	c.audit.check(time.Now().Add(checkDelay))
 }
 
-// awaitHealth waits until all consumers share the partitions and every producer makes progress.
+// awaitHealth waits until the members of the consumer group share the partitions, and every
+// producer and every member of the share group makes progress.
 func (c *chaos) awaitHealth(t testing.TB) {
 	t.Helper()
 	began := time.Now()
 	var names []string
-	for _, h := range c.running(func(h *host) bool { return !h.produces }) {
+	for _, h := range c.running(has(consuming)) {
 		names = append(names, h.process.name)
 	}
 	c.awaitShares(t, names...)
-	shared := time.Since(began)
-	before := map[*producer]int{}
-	for _, p := range c.openBooks {
-		before[p] = p.acknowledged
-	}
-	await(t, waitLimit, "each producer to make progress", func() bool {
+	shared := time.Since(began).Round(time.Millisecond)
+	before := c.progress()
+	await(t, waitLimit, "each producer and each member of the share group to make progress", func() bool {
 		c.poll(t)
-		return !slices.ContainsFunc(c.openBooks, func(p *producer) bool { return p.acknowledged == before[p] })
+		for p, n := range c.progress() {
+			if n == before[p] {
+				return false
+			}
+		}
+		return true
 	})
-	figure(
-		t,
-		"recovered after",
-		"%s (partitions shared after %s)",
-		time.Since(began).Round(time.Millisecond),
-		shared.Round(time.Millisecond),
-	)
+	all := time.Since(began).Round(time.Millisecond)
+	figure(t, "recovered after", "%s (partitions shared after %s)", all, shared)
+}
+
+// progress returns how many messages each producer has written, and how many each member of the
+// share group has read.
+func (c *chaos) progress() map[*process]int {
+	done := map[*process]int{}
+	for _, p := range c.openBooks {
+		done[p.process] = p.acknowledged
+	}
+	for _, m := range c.openLedgers {
+		if m.kind() == shareGroup {
+			done[m.process] = m.consumerLedger.read
+		}
+	}
+	return done
 }
 
 func (c *chaos) stopFaults() {

@@ -26,7 +26,7 @@ type connection struct {
 type route struct {
 	connection
 	Topic      string
-	Partitions int
+	Partitions int // 0: a plain stream
 	Group      string
 }
 
@@ -82,7 +82,9 @@ output:
           kind: {{.Kind}}
           master: '{{.Master}}'
           stream_name: {{.Topic}}
+          {{- if .Partitions}}
           partitions: {{.Partitions}}
+          {{- end}}
           key: ${! @client }
           metadata: {exclude_prefixes: [client]}
           max_in_flight: 1
@@ -130,7 +132,15 @@ output:
     batching: {count: 100, period: 20ms}
 `)
 
-// consumer is a member of the group that writes a ledger.
+// groupKind is the kind of a group, and the prefix of its violations.
+type groupKind string
+
+const (
+	consumerGroup groupKind = ""
+	shareGroup    groupKind = "share group: "
+)
+
+// consumer is a member of a group that writes a ledger.
 type consumer struct {
 	route
 	Name      string
@@ -138,10 +148,27 @@ type consumer struct {
 	BatchSize int
 	Threads   int
 	Work      time.Duration // for each batch
+	FirstWork time.Duration // for the first message of each thread; 0: the same as Work
 	Metrics   string        // the address of the metrics; "": disabled
+
+	// Fields of the input; "" and 0: the default.
+	GroupType, Ordering string
+	CheckpointLimit     int
+
+	// Mappings that are true for messages that make the process exit, and for messages that are
+	// rejected; "": no messages.
+	Crashes, Fails string
 }
 
 func (consumer) Session() time.Duration { return sessionTimeout }
+
+// kind returns the kind of the group.
+func (c consumer) kind() groupKind {
+	if c.GroupType == "share" {
+		return shareGroup
+	}
+	return consumerGroup
+}
 
 // The time is recorded when a batch is read; the slow processors follow later.
 var consumerConfig = parse("consumer", httpConfig+`
@@ -155,6 +182,15 @@ input:
     consumer_name: {{.Name}}
     session_timeout: {{.Session}}
     batch_size: {{.BatchSize}}
+    {{- with .GroupType}}
+    group_type: {{.}}
+    {{- end}}
+    {{- with .Ordering}}
+    ordering: {{.}}
+    {{- end}}
+    {{- with .CheckpointLimit}}
+    checkpoint_limit: {{.}}
+    {{- end}}
   processors:
     - mapping: |
         meta read = timestamp_unix_nano()
@@ -162,7 +198,17 @@ pipeline:
   threads: {{.Threads}}
   processors:
     - sleep:
-        duration: ${! if batch_index() == 0 { "{{.Work}}" } else { "0s" } }
+        duration: >-
+          ${! {{if .FirstWork}}if counter() == 1 { "{{.FirstWork}}" } else {{end -}}
+          if batch_index() == 0 { "{{.Work}}" } else { "0s" } }
+    {{- with .Crashes}}
+    - switch:
+        - check: '{{.}}'
+          processors: [{command: {name: sh, args_mapping: '["-c", "kill -9 $PPID"]'}}]
+    {{- end}}
+    {{- with .Fails}}
+    - mapping: 'root = if {{.}} { throw("this message always fails") }'
+    {{- end}}
     - mapping: |
         root = {
           "line": @line.number(),
@@ -174,9 +220,7 @@ pipeline:
           "read": @read
         }
 output:
-  file:
-    path: {{.Ledger}}
-    codec: lines
+  {{if .Fails}}reject_errored: {{end}}{file: {path: '{{.Ledger}}', codec: lines}}
 `)
 
 func parse(name, text string) *template.Template {

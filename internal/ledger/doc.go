@@ -22,7 +22,9 @@
 //	host        a place for one process, with its own connection to the servers
 //	fault event one fault as it happened, in the history
 //	audit       checks the messages in the order in which they were read, half a minute later. It keeps a
-//	            few bits per message number
+//	            few bits per message number. A consumer group and a share group read the same topic, and
+//	            the audit checks each of them
+//	mark        the entry up to which the share group has acknowledged everything, like a commit
 //
 // A mapping in the input's own processors records the time of a read. It runs as soon as the engine
 // has taken a batch from the input. One batch can be taken and not be stamped yet; no process

@@ -80,6 +80,17 @@ type record struct {
 
 func (r record) read() time.Time { return time.Unix(0, r.Nanos) }
 
+// place is where an entry is.
+type place struct {
+	partition int
+	offset    splits.Offset
+}
+
+func (r record) place() place { return place{r.Partition, r.offset} }
+
+// written returns when the entry was added, by the clock of the server.
+func (r record) written() time.Time { return time.UnixMilli(int64(r.offset.Millis)) }
+
 func (r record) String() string {
 	return fmt.Sprintf(
 		"line %d of key %s at %d/%s, delivery %d, read by %s at %s",

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// partitions is how many partitions the topic has by default.
+	// partitions is how many partitions a partitioned topic has by default.
 	partitions = 8
 	// producerKeys is how many keys each producer has. Producers share no keys.
 	producerKeys = 200

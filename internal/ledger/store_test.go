@@ -79,6 +79,18 @@ func heldBy(all []lease, name string) (held []lease) {
 	return held
 }
 
+// streamKeys returns the keys of all streams: of the plain stream, or of the partitions.
+func (s *scenario) streamKeys() []string {
+	if s.Partitions == 0 {
+		return []string{s.Topic}
+	}
+	keys := make([]string, s.Partitions)
+	for i := range keys {
+		keys[i] = s.partitionKey(i)
+	}
+	return keys
+}
+
 // partitionKey returns the key of the stream of a partition.
 func (s *scenario) partitionKey(i int) string { return s.Topic + ":" + strconv.Itoa(i) }
 

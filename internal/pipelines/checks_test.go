@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rafka-streams/rafka/internal/admin"
 	"github.com/rafka-streams/rafka/splits"
 )
@@ -53,7 +55,7 @@ func (r *run) checkStopped(ctx context.Context, wasOver bool) (over bool, v *vio
 
 // compare compares the commits with what the sinks have. The commits were read before, so a message
 // that the sinks are receiving now is not missed.
-func (r *run) compare(ctx context.Context, committed map[partitionID]splits.Offset) (*violation, error) {
+func (r *run) compare(ctx context.Context, committed map[partitionID]position) (*violation, error) {
 	if what := r.results.firstOrderViolation(); what != "" {
 		return &violation{kind: "order", what: what}, nil
 	}
@@ -72,25 +74,70 @@ func (r *run) compare(ctx context.Context, committed map[partitionID]splits.Offs
 	return &violation{kind: "lost", what: "committed, but missing at the sinks: " + strings.Join(lost, ", ")}, nil
 }
 
-// committed returns how far the group has committed.
-func (r *run) committed(ctx context.Context) (map[partitionID]splits.Offset, error) {
-	operator := admin.New(r.client)
-	found := map[partitionID]splits.Offset{}
-	for i := range r.plan.topics {
-		d, err := operator.DescribeGroup(ctx, fmt.Sprintf("%s-t%d", r.name, i), "g")
-		if missing := (*admin.GroupNotFoundError)(nil); errors.As(err, &missing) {
-			continue // the input has not started
+// committed returns how far the groups have got.
+func (r *run) committed(ctx context.Context) (map[partitionID]position, error) {
+	found := map[partitionID]position{}
+	for i, t := range r.plan.topics {
+		name, add := fmt.Sprintf("%s-t%d", r.name, i), r.addCommitted
+		if t.share {
+			add = r.addAcknowledged
 		}
-		if err != nil {
+		if err := add(ctx, name, i, found); err != nil {
 			return nil, err
-		}
-		for _, p := range d.Partitions {
-			if p.Committed != nil {
-				found[partitionID{i, p.Split.Partition}] = *p.Committed
-			}
 		}
 	}
 	return found, nil
+}
+
+// addCommitted adds the offsets that the consumer group of a topic has committed.
+func (r *run) addCommitted(ctx context.Context, name string, topic int, found map[partitionID]position) error {
+	d, err := admin.New(r.client).DescribeGroup(ctx, name, "g")
+	if missing := (*admin.GroupNotFoundError)(nil); errors.As(err, &missing) {
+		return nil // the input has not started
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range d.Partitions {
+		if p.Committed != nil {
+			found[partitionID{topic, p.Split.Partition}] = position{upTo: *p.Committed}
+		}
+	}
+	return nil
+}
+
+// addAcknowledged adds what the share group of a topic has acknowledged: what was delivered and is
+// not pending.
+func (r *run) addAcknowledged(ctx context.Context, name string, topic int, found map[partitionID]position) error {
+	for i := range r.plan.topics[topic].partitions {
+		key := fmt.Sprintf("%s:%d", name, i)
+		var groups *redis.XInfoGroupsCmd
+		var pending *redis.XPendingExtCmd
+		_, err := r.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error { // both of one moment
+			all := &redis.XPendingExtArgs{Stream: key, Group: "g", Start: "-", End: "+", Count: 1000}
+			groups, pending = pipe.XInfoGroups(ctx, key), pipe.XPendingExt(ctx, all)
+			return nil
+		})
+		if redis.HasErrorPrefix(err, "NOGROUP") || err != nil && strings.Contains(err.Error(), "no such key") {
+			continue // the partition is empty, or the input has not started
+		}
+		if err != nil {
+			return err
+		}
+		p := position{open: map[splits.Offset]bool{}}
+		if p.upTo, err = splits.ParseOffset(groups.Val()[0].LastDeliveredID); err != nil {
+			return err
+		}
+		for _, entry := range pending.Val() {
+			o, err := splits.ParseOffset(entry.ID)
+			if err != nil {
+				return err
+			}
+			p.open[o] = true
+		}
+		found[partitionID{topic, i}] = p
+	}
+	return nil
 }
 
 // readOutputTopics adds the content of topics to the sinks that write to them.

@@ -25,6 +25,13 @@ func (job *counts) count(group, what string) {
 	job.byGroup[group][what]++
 }
 
+// of returns how often something was counted.
+func (job *counts) of(group, what string) int {
+	job.mu.Lock()
+	defer job.mu.Unlock()
+	return job.byGroup[group][what]
+}
+
 // distinct returns how many different things of a group were counted.
 func (job *counts) distinct(group string) int {
 	job.mu.Lock()

@@ -20,8 +20,9 @@
 //
 //   - A committed offset covers only messages that reached the sinks that the tree of outputs
 //     requires. This is checked while a pipeline runs, when it is stopped in the middle, and at the
-//     end.
-//   - At the end everything is committed. Messages that no sink accepts are never committed.
+//     end. The same is true of every message that a share group has acknowledged.
+//   - At the end everything is committed, and nothing is pending in a share group. Messages that no
+//     sink accepts are never committed.
 //   - Where the input and the components promise it, no message is written before an earlier
 //     message of its key has reached its sinks.
 //

@@ -28,7 +28,7 @@ func (g *generator) topic() int {
 	}
 	g.plan.topics = append(
 		g.plan.topics,
-		topicPlan{partitions: g.d.between(1, 6), first: first, count: g.d.between(1, 40)},
+		topicPlan{partitions: g.d.between(1, 6), first: first, count: g.d.between(1, 40), share: g.d.chance(30)},
 	)
 	return len(g.plan.topics) - 1
 }
@@ -45,6 +45,10 @@ func (g *generator) rafka(topic int, short bool) object {
 		fields["heartbeat_interval"] = "100ms"
 	}
 	switch {
+	case g.plan.topics[topic].share:
+		g.reorders = true
+		g.plan.use("setting", "group_type: share")
+		fields["group_type"], fields["checkpoint_limit"] = "share", d.between(1, 60)
 	case d.chance(30):
 		g.reorders = true
 		g.plan.use("setting", "ordering: none")
@@ -101,7 +105,11 @@ func (g *generator) inputBroker() any {
 		inputs = append(inputs, g.wrapped(g.rafka(g.topic(), true)))
 	} else {
 		g.plan.members = 2
-		g.plan.use("input", "broker: two members of a group")
+		if g.plan.topics[first].share {
+			g.plan.use("input", "broker: two members of a share group")
+		} else {
+			g.plan.use("input", "broker: two members of a group")
+		}
 		inputs = append(inputs, g.rafka(first, true))
 	}
 	fields := object{"inputs": inputs}

@@ -35,6 +35,8 @@ func TestEveryPipeline(t *testing.T) {
 		assert.GreaterOrEqual(t, s.counts.distinct("processor"), 45)
 		assert.GreaterOrEqual(t, s.counts.distinct("output"), 15)
 		assert.GreaterOrEqual(t, s.counts.distinct("failure"), 6)
+		assert.GreaterOrEqual(t, s.counts.of("group", "share group"), *plans/8)
+		assert.GreaterOrEqual(t, s.counts.of("group", "share group with failures"), *plans/16)
 	}
 }
 

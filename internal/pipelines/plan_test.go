@@ -38,7 +38,10 @@ type plan struct {
 }
 
 // topicPlan is a topic with the messages from first on.
-type topicPlan struct{ partitions, first, count int }
+type topicPlan struct {
+	partitions, first, count int
+	share                    bool // a share group reads it
+}
 
 // stop ends a stream after the sinks accepted a number of writes; the next stream of the run
 // continues.
@@ -161,11 +164,12 @@ func (p *plan) describe() string {
 	for i, t := range p.topics {
 		fmt.Fprintf(
 			&out,
-			"topic t%d: %d partitions, messages m%04d to m%04d\n",
+			"topic t%d: %d partitions, messages m%04d to m%04d, share group: %t\n",
 			i,
 			t.partitions,
 			t.first,
 			t.first+t.count-1,
+			t.share,
 		)
 	}
 	fmt.Fprintf(&out, "keys: %d, ordered: %t, pieces: %v\n", p.keys, p.ordered, p.factors)

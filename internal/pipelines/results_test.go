@@ -173,14 +173,23 @@ func (r *results) isMissing(n int) bool {
 // partitionID identifies a partition.
 type partitionID struct{ topic, partition int }
 
+// position is how far a group has got in a partition: it was done with all messages up to an offset
+// except the open ones. In a share group these are pending.
+type position struct {
+	upTo splits.Offset
+	open map[splits.Offset]bool
+}
+
+// covers reports whether the group was done with a message.
+func (p position) covers(m message) bool { return !p.upTo.Before(m.offset) && !p.open[m.offset] }
+
 // lost returns the messages that are committed but missing at the sinks.
-func (r *results) lost(committed map[partitionID]splits.Offset) []string {
+func (r *results) lost(committed map[partitionID]position) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var lost []string
 	for n, m := range r.messages {
-		upTo, any := committed[partitionID{m.topic, m.partition}]
-		if any && !upTo.Before(m.offset) && r.isMissing(n) {
+		if committed[partitionID{m.topic, m.partition}].covers(m) && r.isMissing(n) {
 			lost = append(lost, fmt.Sprintf("m%04d (partition %d of t%d)", n, m.partition, m.topic))
 		}
 	}
@@ -188,12 +197,12 @@ func (r *results) lost(committed map[partitionID]splits.Offset) []string {
 }
 
 // uncommitted returns the number of messages that are not committed.
-func (r *results) uncommitted(committed map[partitionID]splits.Offset) int {
+func (r *results) uncommitted(committed map[partitionID]position) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	count := 0
 	for _, m := range r.messages {
-		if upTo, any := committed[partitionID{m.topic, m.partition}]; !any || upTo.Before(m.offset) {
+		if !committed[partitionID{m.topic, m.partition}].covers(m) {
 			count++
 		}
 	}

@@ -121,9 +121,25 @@ func (s *harness) execute(ctx context.Context, p *plan) (*violation, error) {
 			v.run = r
 			return v, nil
 		case over:
+			r.countGroups()
 			return nil, r.deleteKeys(ctx)
 		case r.streams > maxStreams:
 			return nil, errors.New("the input ended too often")
+		}
+	}
+}
+
+// countGroups counts the groups of a completed run by their types.
+func (r *run) countGroups() {
+	_, failures := r.results.progress()
+	for _, t := range r.plan.topics {
+		kind := "consumer group"
+		if t.share {
+			kind = "share group"
+		}
+		r.counts.count("group", kind)
+		if failures > 0 {
+			r.counts.count("group", kind+" with failures")
 		}
 	}
 }
