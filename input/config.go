@@ -20,6 +20,7 @@ type settings struct {
 	share              bool          // the group is a share group
 	bodyKey, orderKey  string        // fields of the entry
 	adoptIdle          time.Duration // in a share group; 0: off
+	deleteOnAck        bool          // in a share group
 	consumer           splits.Config // without the store, the member and the observer
 }
 
@@ -35,6 +36,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		connection: connection, bodyKey: p.text(fieldBodyKey), orderKey: p.text(fieldOrderKey),
 		topic: p.text(fieldStreamName), group: p.text(fieldConsumerGroup), name: p.text(fieldConsumerName),
 		instance: p.text(fieldInstanceID), share: p.text(fieldGroupType) == broker.ShareGroup,
+		deleteOnAck: p.yes(fieldDeleteOnAck),
 	}
 	if s.name == "" {
 		s.name = hostname()

@@ -29,6 +29,7 @@ type observer struct {
 	recreated, reclaimed, passedOver, isolated              *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
+	kept   kept
 
 	mu      sync.Mutex
 	owned   map[splits.Split]bool                      // splits whose gauges may be set

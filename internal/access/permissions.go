@@ -101,6 +101,7 @@ var (
 		byShareNote,
 		byShareFailing,
 		byAttempts,
+		byShareLag,
 		byPosition,
 		byMirror,
 	}
@@ -110,7 +111,7 @@ var (
 
 	sendersFor = map[Role][]string{
 		RoleReader:  slices.Concat(always, onGroup, onSplit),
-		RoleSharer:  slices.Concat(always, onGroup, onShare),
+		RoleSharer:  slices.Concat(always, onGroup, onShare, []string{byShareDelete}),
 		RoleWriter:  slices.Concat(always, onAppend, onCreate),
 		RoleLetters: slices.Concat(always, onLetter),
 		RoleAdmin: {
@@ -142,6 +143,7 @@ var (
 			byMarkLetters,
 			byPurgeLetters,
 			byShareState,
+			byShareLag,
 			bySeekShare,
 			byConvertGroup,
 			byToShare,
@@ -198,6 +200,8 @@ var (
 		byShareAdopt,
 		byShareNote,
 		byShareFailing,
+		byShareLag,
+		byShareDelete,
 	}
 )
 
