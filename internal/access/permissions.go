@@ -101,6 +101,7 @@ var (
 		byShareNote,
 		byShareFailing,
 		byAttempts,
+		byTakeOver,
 		byShareLag,
 		byPosition,
 		byMirror,
@@ -200,6 +201,7 @@ var (
 		byShareAdopt,
 		byShareNote,
 		byShareFailing,
+		byTakeOver,
 		byShareLag,
 		byShareDelete,
 	}

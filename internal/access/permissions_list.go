@@ -63,6 +63,7 @@ const (
 	byShareLag      = "share_lag"    // a part of share_holders and share_state
 	byShareDelete   = "share_delete" // a part of share_ack
 	byAttempts      = "attempts"     // a part of note, failing, share_note and share_failing
+	byTakeOver      = "take_over"    // a part of share_take and share_adopt
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
@@ -259,12 +260,12 @@ var pipelinePermissions = []permission{
 	{byShareDelete, optional, "XDEL <stream> 0-1", whyDeleted},
 	{byShareTake, required, "HGET <share> f", whyShare},
 	{byShareTake, required, "XPENDING <stream> g - + 1 c", whyPending},
-	{byShareTake, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
+	{byTakeOver, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
 	{byShareTake, required, "XGROUP DELCONSUMER <stream> g c", whyTake},
 	{byShareAdopt, required, "HGET <share> f", whyShare},
 	{byShareAdopt, required, "XINFO CONSUMERS <stream> g", whyIdle},
 	{byShareAdopt, required, "XPENDING <stream> g - + 1 c", whyIdle},
-	{byShareAdopt, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
+	{byTakeOver, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
 	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
 	{byShareNote, required, "HGET <share> f", whyShare},
 	{byShareNote, required, "XPENDING <stream> g - + 1 c", whyPending},
