@@ -226,6 +226,7 @@ func (s *auditedShares) Acknowledge(ctx context.Context, acks []splits.ShareAck)
 				o.violated(ack.Split.Key, "%s was acknowledged, but no pipeline has processed it", r.id)
 			}
 		}
+		o.checkDeleted(ack, answers[i])
 	}
 	return answers
 }

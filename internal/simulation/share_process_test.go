@@ -36,9 +36,11 @@ func (sc *shareSchedule) newProcess(name string) *shareProcess {
 		FetchWithin:     sc.plan.ttl,
 		BatchSize:       sc.plan.batchSize,
 		CheckpointLimit: 4 * sc.plan.batchSize,
-		Backoff:         func() splits.Backoff { return &doubling{} },
-		Observer:        &shareObserver{oracle: sc.oracle, process: p},
-		Now:             p.clock.now,
+
+		DeleteAcknowledged: sc.plan.deletes,
+		Backoff:            func() splits.Backoff { return &doubling{} },
+		Observer:           &shareObserver{oracle: sc.oracle, process: p},
+		Now:                p.clock.now,
 	})
 	return p
 }
