@@ -76,8 +76,8 @@ func check(f config.Fields) []string {
 	checkChoice(f, fieldGroupType, []string{broker.ConsumerGroup, broker.ShareGroup}, &p)
 	if kind, _ := f.Text(fieldGroupType); kind == broker.ShareGroup {
 		checkShare(f, &p)
-	} else if idle, _ := f.Text(fieldAdoptIdle); idle != "" {
-		p.Add(fieldAdoptIdle, "is for share groups: remove it, or set group_type to share")
+	} else {
+		checkNotShare(f, &p)
 	}
 	checkDeadLetter(f, &p)
 	if bodyKey, _ := f.Text(fieldBodyKey); broker.Reserved(bodyKey) {
@@ -99,6 +99,17 @@ func checkShare(f config.Fields, p *config.Problems) {
 	if loss, _ := f.Text(fieldOnDataLoss); loss == lossFail {
 		p.Add(fieldOnDataLoss, "is fail, but a share group reads on behind a loss: remove it, or set group_type to "+
 			"consumer")
+	}
+}
+
+// checkNotShare checks that no field asks for something that only share groups have.
+func checkNotShare(f config.Fields, p *config.Problems) {
+	if idle, _ := f.Text(fieldAdoptIdle); idle != "" {
+		p.Add(fieldAdoptIdle, "is for share groups: remove it, or set group_type to share")
+	}
+	if f.Bool(fieldDeleteOnAck) {
+		p.Add(fieldDeleteOnAck, "is for share groups: remove it, or set group_type to share. To bound the size of the "+
+			"topic, set max_length or max_age of the output that writes it")
 	}
 }
 

@@ -117,6 +117,10 @@ func TestLinterAndConstructorRejectWrongFields(t *testing.T) {
 			minimal + "start_offset: '1969-12-31T23:59:59Z'",
 			"start_offset | 1970 | use earliest",
 		},
+		"delete in a consumer group": {
+			minimal + "delete_on_ack: true",
+			"delete_on_ack | remove it, or set group_type to share | max_length",
+		},
 		"heartbeat too long": {
 			minimal + "heartbeat_interval: 4s",
 			"heartbeat_interval | third of session | 3.333333333s or less",

@@ -21,6 +21,7 @@ type settings struct {
 	bodyKey, orderKey  string        // fields of the entry
 	adoptIdle          time.Duration // in a share group; 0: off
 	letters            string        // the topic of the dead letters; empty: none are written
+	deleteOnAck        bool          // in a share group
 	consumer           splits.Config // without the store, the member, the letters and the observer
 }
 
@@ -36,6 +37,7 @@ func parse(conf *service.ParsedConfig) (*settings, error) {
 		connection: connection, bodyKey: p.text(fieldBodyKey), orderKey: p.text(fieldOrderKey),
 		topic: p.text(fieldStreamName), group: p.text(fieldConsumerGroup), name: p.text(fieldConsumerName),
 		instance: p.text(fieldInstanceID), share: p.text(fieldGroupType) == broker.ShareGroup,
+		deleteOnAck: p.yes(fieldDeleteOnAck),
 	}
 	if s.name == "" {
 		s.name = hostname()

@@ -31,6 +31,7 @@ type observer struct {
 	deadLettered                                            *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
+	kept   kept
 
 	mu      sync.Mutex
 	owned   map[splits.Split]bool                      // splits whose gauges may be set

@@ -11,9 +11,15 @@ import (
 
 // newShareConsumer returns a member of a share group. keep is true if Redis must keep unused keys.
 func newShareConsumer(s *settings, o *observer, all clients, keep bool) consumer {
-	group := broker.NewShareGroup(all.control, s.topic, s.group, broker.KeepUnused(keep))
+	options := []broker.GroupOption{broker.KeepUnused(keep)}
+	var registry *broker.Registry
+	if s.deleteOnAck {
+		registry = broker.NewRegistry()
+		options = append(options, broker.ReadGroups(registry))
+	}
+	group := broker.NewShareGroup(all.control, s.topic, s.group, options...)
 	shares := broker.NewShares(all.blocking, all.control, broker.SharesOptions{
-		Topic: s.topic, Group: s.group, KeepUnused: keep,
+		Topic: s.topic, Group: s.group, KeepUnused: keep, Registry: registry,
 	})
 	return splits.NewShareConsumer(splits.ShareConfig{
 		Group: group, Shares: shares, FetchGroup: shares.Shard, Node: shares.Node,
@@ -22,7 +28,7 @@ func newShareConsumer(s *settings, o *observer, all clients, keep bool) consumer
 			return splits.ShareName{Member: member, Owner: owner}, err
 		},
 		TTL: s.consumer.TTL, Heartbeat: s.consumer.Heartbeat,
-		AdoptIdle:   s.adoptIdle,
+		AdoptIdle: s.adoptIdle, DeleteAcknowledged: s.deleteOnAck,
 		SampleEvery: s.consumer.SampleEvery, FetchWithin: s.consumer.FetchWithin,
 		Start: s.consumer.Start, BatchSize: s.consumer.BatchSize,
 		CheckpointLimit: s.consumer.CheckpointLimit, FetchMax: s.consumer.FetchMax,
@@ -49,7 +55,7 @@ func (s *settings) checkAccess(ctx context.Context, control config.Client) error
 // missingOptional returns a warning about missing permissions, if any.
 func (s *settings) missingOptional(ctx context.Context, control config.Client) string {
 	if s.share {
-		return access.MissingOptionalForSharer(ctx, control, s.topic, s.group)
+		return access.MissingOptionalForSharer(ctx, control, s.topic, s.group, s.deleteOnAck)
 	}
 	return access.MissingOptionalForReader(ctx, control, s.topic, s.group)
 }

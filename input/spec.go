@@ -34,6 +34,7 @@ const (
 	fieldOnDataLoss      = "on_data_loss"
 	fieldAdoptIdle       = "adopt_idle"
 	fieldDeadLetter      = "dead_letter"
+	fieldDeleteOnAck     = "delete_on_ack"
 	fieldReplayNacks     = service.AutoRetryNacksToggleFieldName
 
 	// Fields of dead_letter.
@@ -141,6 +142,11 @@ func groupFields() []*service.ConfigField {
 				"it to more than these programs ever need for a message. It does not concern members of rafka: what " +
 				"they hold is taken over when their session has ended.").
 			Default("").Example("10m").Advanced(),
+		service.NewBoolField(fieldDeleteOnAck).
+			Description("In a share group: deletes messages from the stream once they are acknowledged. As long as " +
+				"any other group reads the topic, messages are acknowledged and not deleted, and the log names " +
+				"that group. See [Share groups](#share-groups).").
+			Default(false).Advanced(),
 		service.NewStringField(fieldConsumerName).
 			Description("A descriptive name for this member. It does not have to be unique. Empty: the host name.").
 			Default(""),

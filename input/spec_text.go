@@ -159,6 +159,11 @@ more, is not ready, and says why.
 A share group with the name of an existing Redis consumer group continues where that one stands. What
 consumers of other programs have pending there stays theirs: it is not taken over.
 
+With ~delete_on_ack~ an acknowledged message is deleted in the same step, so that the stream holds only
+what is still to be done. Nothing is deleted while another group of rafka or any other Redis consumer
+group reads the topic. A group that is new begins with what is there: messages that are acknowledged up
+to ~session_timeout~ after its first heartbeat may be missing.
+
 Messages that ~rafka deadletter replay~ wrote back for another group are passed over.
 
 ### Metadata

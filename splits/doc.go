@@ -91,7 +91,9 @@
 // member compares what is pending at its name with what it has. An acknowledgement concerns the
 // entry, not the member at which it is pending: an entry that was processed needs no other
 // delivery. An acknowledgement carries the generation of the split in the group, which changes when
-// entries are to be delivered again.
+// entries are to be delivered again. It can delete the entry in the same step, if no other group
+// reads it. So an entry that is pending was not deleted; but an entry that was pending and can't be
+// loaded is lost only if it is still pending after that.
 //
 // # Entries that fail
 //

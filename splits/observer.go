@@ -35,6 +35,9 @@ type Observer interface {
 	// Isolated: a batch of one entry failed, and that entry had not failed alone before, as far as
 	// this member knows.
 	Isolated(s Split)
+	// Kept: entries of a share group were acknowledged and not deleted, although
+	// ShareConfig.DeleteAcknowledged is set. It is called for each acknowledgement.
+	Kept(s Split, entries int, why error)
 	// Failing: an entry has been failing for a while. It is called at most once a minute for each
 	// split.
 	Failing(f Failing)
@@ -125,6 +128,9 @@ func (NopObserver) TookIdle(Split, int) {}
 
 // Isolated does nothing.
 func (NopObserver) Isolated(Split) {}
+
+// Kept does nothing.
+func (NopObserver) Kept(Split, int, error) {}
 
 // Failing does nothing.
 func (NopObserver) Failing(Failing) {}

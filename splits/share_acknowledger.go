@@ -105,6 +105,9 @@ func (a *shareAcknowledger) send(ctx context.Context, splits []Split) (failed er
 		case answer.Err == nil:
 			last := acks[i].Offsets[len(acks[i].Offsets)-1]
 			a.cfg.Observer.Committed(acks[i].Split, Position{Offset: last, EntriesRead: CountUnknown})
+			if answer.Kept != nil {
+				a.cfg.Observer.Kept(acks[i].Split, len(acks[i].Offsets), answer.Kept)
+			}
 		case !stale:
 			failed = cmp.Or(failed, answer.Err)
 		}
@@ -161,7 +164,12 @@ func (set *shareSet) takeDone(splits []Split) (acks []ShareAck) {
 		}
 		s.doneAsked = true
 		n := min(len(s.done), MaxAcknowledge)
-		acks = append(acks, ShareAck{Split: s.split, Generation: s.generation, Offsets: slices.Clone(s.done[:n])})
+		acks = append(acks, ShareAck{
+			Split:      s.split,
+			Generation: s.generation,
+			Offsets:    slices.Clone(s.done[:n]),
+			Delete:     set.cfg.DeleteAcknowledged,
+		})
 	}
 	return acks
 }

@@ -28,6 +28,9 @@ type ShareConfig struct {
 	// AdoptIdle, if set, makes the members take over entries that are pending at other programs
 	// which read with the same group, if they were idle for this long.
 	AdoptIdle time.Duration
+	// DeleteAcknowledged deletes what was acknowledged, as long as no other group reads it: see
+	// ShareAck.Delete.
+	DeleteAcknowledged bool
 	// SampleEvery is how often the lag and the number of pending entries are sampled. Default 5s.
 	SampleEvery time.Duration
 	// FetchWithin is the time after which the store gives up a read. Default 5s.

@@ -148,6 +148,7 @@ func (s *shareSplit) compare(pending []Offset, confirmed map[Offset]bool, partia
 			s.loading = append(s.loading, o)
 		}
 	}
+	s.noteMissing(listed, partial)
 	if partial {
 		return
 	}
@@ -263,7 +264,7 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 		}
 	}
 	for o, wanted := range looked {
-		if wanted {
+		if wanted && s.lost(o) {
 			lost = append(lost, o)
 			s.finish(o)
 			if _, stored := failed[o]; stored {

@@ -46,6 +46,9 @@ type shareSplit struct {
 
 	entries map[Offset]shareState
 	loading []Offset // the ones in shareLoading
+	// missing are the ones of loading that the stream does not have; true if an audit after that
+	// found that they are pending.
+	missing map[Offset]bool
 	loads   shareLoads
 	buffer  []Entry // the ones in shareBuffered, in the order of their delivery
 	bytes   int     // size of buffer
@@ -137,7 +140,7 @@ func (s *shareSplit) dropAhead() {
 		s.put(o, shareUnknown)
 	}
 	s.set.buffered -= s.bytes
-	s.buffer, s.loading, s.bytes, s.loads = nil, nil, 0, shareLoads{}
+	s.buffer, s.loading, s.missing, s.bytes, s.loads = nil, nil, nil, 0, shareLoads{}
 }
 
 // dropBuffered drops the buffered entries for which drop returns true. The lock is held.

@@ -98,7 +98,8 @@ type Shares interface {
 	// request might succeed. After any error, entries may be pending at the member.
 	Read(ctx context.Context, req ShareRead) ([]Delivered, error)
 	// Acknowledge ends the delivery of entries, whichever member they are pending at. The error is
-	// ErrStale if the generation has ended; then nothing was changed.
+	// ErrStale if the generation has ended; then nothing was changed. ShareAck.Delete asks for the
+	// entries to be deleted too.
 	Acknowledge(ctx context.Context, acks []ShareAck) []ShareAcked
 	// Pending lists the offsets that are pending at a name, in ascending order. It changes nothing
 	// in the store, and returns no more than Most of each split.
@@ -173,13 +174,20 @@ type ShareAck struct {
 	Split      Split
 	Generation uint64
 	Offsets    []Offset
+	// Delete deletes the entries in the same step, unless another group may read them: a group that
+	// has beaten on this topic, or any other group that the stream has. The store knows the groups
+	// of the topic by the last beat of a member in this process, for ShareBeat.TTL after that beat.
+	// If it does not know them, it deletes nothing.
+	Delete bool
 }
 
 // ShareAcked is the answer to one ShareAck.
 type ShareAcked struct {
 	// Generation is the current generation, if Err is ErrStale.
 	Generation uint64
-	Err        error
+	// Kept is why the entries were acknowledged and not deleted, although ShareAck.Delete is set.
+	Kept error
+	Err  error
 }
 
 // SharePending is a request for what is pending at a name.

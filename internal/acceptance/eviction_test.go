@@ -31,6 +31,7 @@ var evictedKeys = map[string]evictedKey{
 	},
 	"the plan":               {key: "rafka:{orders}:plan:copier", restored: true},
 	"the members":            {key: "rafka:{orders}:members:copier", restored: true},
+	"the groups":             {key: "rafka:{orders}:groups", restored: true},
 	"the topic that is read": {key: "rafka:{orders}:topic"},
 	"the topic that is written": {
 		key:      "rafka:{copies}:topic",

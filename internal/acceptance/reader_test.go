@@ -84,7 +84,8 @@ func (r *reader) ready() int {
 // longSession lets a busy machine take its time: leases end only where the test ends them.
 const longSession = "session_timeout: 30s\nheartbeat_interval: 2s\ncommit_period: 20ms\nbatch_size: 20\n"
 
-// startReader adds a member that records its offsets, until t ends.
+// startReader adds a member that records its offsets, until t ends. The fields replace the ones that
+// it sets by default.
 func startReader(t *testing.T, url, name, fields string, tr *receivedOffsets) *reader {
 	t.Helper()
 	r := &reader{journal: &journal{}, mux: http.NewServeMux()}
@@ -94,7 +95,12 @@ func startReader(t *testing.T, url, name, fields string, tr *receivedOffsets) *r
 	builder.SetThreads(1)
 	yaml := "rafka:\n"
 	own := "url: " + url + "\nstream_name: orders\nconsumer_group: readers\nconsumer_name: " + name + "\n"
-	for line := range strings.Lines(own + longSession + fields) {
+	for line := range strings.Lines(own + longSession) {
+		if field, _, _ := strings.Cut(line, ":"); !strings.Contains("\n"+fields, "\n"+field+":") {
+			yaml += "  " + line
+		}
+	}
+	for line := range strings.Lines(fields) {
 		yaml += "  " + line
 	}
 	require.NoError(t, builder.AddInputYAML(yaml))

@@ -120,7 +120,7 @@ func (a ACL) patterns() []string {
 				channels[pattern] = true
 				continue
 			}
-			writes := p.name() == "unlink"
+			writes := p.name() == "unlink" || p.name() == "sadd"
 			written[pattern] = written[pattern] || inScript || writes
 			read[pattern] = read[pattern] || inScript || !writes
 		}

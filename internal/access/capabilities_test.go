@@ -133,10 +133,10 @@ func TestRequiredCommandsCoverTheScripts(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	// XRANGE and XREVRANGE are for servers that return less in XINFO STREAM, UNLINK is for `rafka
-	// group delete`. XACK, XCLAIM and XPENDING are for share groups and for the adoption of groups.
+	// group delete`, and so is SREM. XACK, XCLAIM and XPENDING are for share groups and for the adoption of groups.
 	// The commands after them are for dead letters.
 	optionalCommands := []string{
-		"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "XLEN", "XACK", "XCLAIM", "XPENDING",
+		"PUBLISH", "XGROUP", "XTRIM", "XRANGE", "XREVRANGE", "UNLINK", "SREM", "XLEN", "XACK", "XCLAIM", "XPENDING",
 		"HRANDFIELD", "XDEL", "ZCOUNT", "ZREMRANGEBYRANK",
 	}
 	for _, file := range files {

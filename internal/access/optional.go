@@ -19,9 +19,19 @@ func MissingOptionalForReader(ctx context.Context, client redis.UniversalClient,
 	return missingOptionalForGroup(ctx, client, topic, group, readerChecks, onSplit)
 }
 
-// MissingOptionalForSharer is MissingOptionalForReader for a share group.
-func MissingOptionalForSharer(ctx context.Context, client redis.UniversalClient, topic, group string) string {
-	return missingOptionalForGroup(ctx, client, topic, group, sharerChecks, onShare)
+// MissingOptionalForSharer is MissingOptionalForReader for a share group. deletes is true if the
+// group deletes what it has acknowledged.
+func MissingOptionalForSharer(
+	ctx context.Context,
+	client redis.UniversalClient,
+	topic, group string,
+	deletes bool,
+) string {
+	senders := onShare
+	if deletes {
+		senders = slices.Concat(onShare, []string{byShareDelete})
+	}
+	return missingOptionalForGroup(ctx, client, topic, group, sharerChecks, senders)
 }
 
 func missingOptionalForGroup(

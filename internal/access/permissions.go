@@ -101,6 +101,8 @@ var (
 		byShareNote,
 		byShareFailing,
 		byAttempts,
+		byTakeOver,
+		byShareLag,
 		byPosition,
 		byMirror,
 	}
@@ -110,7 +112,7 @@ var (
 
 	sendersFor = map[Role][]string{
 		RoleReader:  slices.Concat(always, onGroup, onSplit),
-		RoleSharer:  slices.Concat(always, onGroup, onShare),
+		RoleSharer:  slices.Concat(always, onGroup, onShare, []string{byShareDelete}),
 		RoleWriter:  slices.Concat(always, onAppend, onCreate),
 		RoleLetters: slices.Concat(always, onLetter),
 		RoleAdmin: {
@@ -142,6 +144,7 @@ var (
 			byMarkLetters,
 			byPurgeLetters,
 			byShareState,
+			byShareLag,
 			bySeekShare,
 			byConvertGroup,
 			byToShare,
@@ -198,6 +201,9 @@ var (
 		byShareAdopt,
 		byShareNote,
 		byShareFailing,
+		byTakeOver,
+		byShareLag,
+		byShareDelete,
 	}
 )
 

@@ -104,6 +104,7 @@ var keyNames = map[keys.Kind]string{
 	keys.KindStream:       "partitions",
 	keys.KindPlain:        "the topic itself, if it is plain",
 	keys.KindMetadata:     "metadata of the topic",
+	keys.KindGroups:       "groups of the topic",
 	keys.KindPlan:         "plan of the group",
 	keys.KindMembers:      "members of the group",
 	keys.KindLease:        "leases and committed offsets",

@@ -55,12 +55,15 @@ const (
 	byDescribe      = "describe"
 	byWake          = "wake"
 	byFetch         = "fetch"
-	byMirror        = "mirror"    // a part of claim, commit and reset
-	byPosition      = "position"  // a part of claim, seek and adopt
-	byAdoptable     = "adoptable" // a part of claim and adopt
-	byIDs           = "ids"       // a part of append
-	byShare         = "share"     // a part of share_open and share_ack
-	byAttempts      = "attempts"  // a part of note, failing, share_note and share_failing
+	byMirror        = "mirror"       // a part of claim, commit and reset
+	byPosition      = "position"     // a part of claim, seek and adopt
+	byAdoptable     = "adoptable"    // a part of claim and adopt
+	byIDs           = "ids"          // a part of append
+	byShare         = "share"        // a part of share_open and share_ack
+	byShareLag      = "share_lag"    // a part of share_holders and share_state
+	byShareDelete   = "share_delete" // a part of share_ack
+	byAttempts      = "attempts"     // a part of note, failing, share_note and share_failing
+	byTakeOver      = "take_over"    // a part of share_take and share_adopt
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
@@ -85,6 +88,8 @@ const (
 	whyPending  = "entries that are delivered and not acknowledged"
 	whyState    = "start and end of a partition, lag and loss"
 	whyGroup    = "members and plan of the group"
+	whyGroups   = "the groups of the topic"
+	whyDeleted  = "deleting acknowledged entries that no other group reads (`delete_on_ack`)"
 	whyLease    = "leases and committed offsets"
 	whyOldIDs   = "removing old message IDs"
 	whyIDs      = "not writing a message whose ID is known"
@@ -141,6 +146,9 @@ var pipelinePermissions = []permission{
 	{byHeartbeat, required, "ZRANGE <members> 0 -1", whyGroup},
 	{byHeartbeat, required, "ZRANGEBYSCORE <members> 0 1", whyGroup},
 	{byHeartbeat, required, "ZREMRANGEBYSCORE <members> 0 1", whyGroup},
+	{byHeartbeat, required, "SISMEMBER <groups> g", whyGroups},
+	{byHeartbeat, required, "SADD <groups> g", whyGroups},
+	{byHeartbeat, required, "SMEMBERS <groups>", whyGroups},
 	{byHeartbeat, required, "HGET <metadata> f", whyCount},
 	{byHeartbeat, required, "EXISTS <plain>", "the start of a group of a plain topic"},
 	{byHeartbeat, optional, "PUBLISH <group-hints> m", whyHints},
@@ -245,14 +253,19 @@ var pipelinePermissions = []permission{
 	{bySharePending, required, "HGET <share> f", whyShare},
 	{bySharePending, required, "XPENDING <stream> g - + 1 c", whyPending},
 	{byShareHolders, required, "XINFO CONSUMERS <stream> g", whyTake},
+	{byShareLag, required, "XINFO STREAM <stream>", whyState},
+	{byShareDelete, optional, "TIME", whyClock},
+	{byShareDelete, optional, "XINFO GROUPS <stream>", whyDeleted},
+	{byShareDelete, optional, "XINFO CONSUMERS <stream> g", whyDeleted},
+	{byShareDelete, optional, "XDEL <stream> 0-1", whyDeleted},
 	{byShareTake, required, "HGET <share> f", whyShare},
 	{byShareTake, required, "XPENDING <stream> g - + 1 c", whyPending},
-	{byShareTake, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
+	{byTakeOver, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyTake},
 	{byShareTake, required, "XGROUP DELCONSUMER <stream> g c", whyTake},
 	{byShareAdopt, required, "HGET <share> f", whyShare},
 	{byShareAdopt, required, "XINFO CONSUMERS <stream> g", whyIdle},
 	{byShareAdopt, required, "XPENDING <stream> g - + 1 c", whyIdle},
-	{byShareAdopt, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
+	{byTakeOver, required, "XCLAIM <stream> g c 0 0-1 JUSTID", whyIdle},
 	{byShareLoad, required, "XRANGE <stream> 0-1 0-1", whyTake},
 	{byShareNote, required, "HGET <share> f", whyShare},
 	{byShareNote, required, "XPENDING <stream> g - + 1 c", whyPending},

@@ -136,7 +136,7 @@ func tryReading(ctx context.Context, client *redis.Client) (string, error) {
 
 func trySharing(ctx context.Context, client *redis.Client) (string, error) {
 	err := CheckSharer(ctx, client, "orders", "billing")
-	return MissingOptionalForSharer(ctx, client, "orders", "billing"), err
+	return MissingOptionalForSharer(ctx, client, "orders", "billing", true), err
 }
 
 func tryWriting(partitions int) func(ctx context.Context, client *redis.Client) (string, error) {

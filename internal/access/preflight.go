@@ -85,6 +85,7 @@ func groupChecks(
 			{keys.Plan(topic.Name, group), keys.KindPlan},
 			{keys.Members(topic.Name, group), keys.KindMembers},
 			{keys.Metadata(topic.Name), keys.KindMetadata},
+			{keys.Groups(topic.Name), keys.KindGroups},
 		},
 		permissions: requiredOf(client, onGroup...),
 	}}

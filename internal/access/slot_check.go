@@ -40,6 +40,7 @@ type checkedKey struct {
 var typesOf = map[keys.Kind]string{
 	keys.KindStream:   "stream",
 	keys.KindMetadata: "hash",
+	keys.KindGroups:   "set",
 	keys.KindPlan:     "hash",
 	keys.KindMembers:  "zset",
 	keys.KindLease:    "hash",

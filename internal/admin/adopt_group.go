@@ -116,6 +116,9 @@ func (a *Admin) adoptGroup(ctx context.Context, adoption Adoption) (result Adopt
 		return result, err
 	}
 	if !adoption.DryRun {
+		if err := a.register(ctx, adoption.Topic, adoption.Group); err != nil {
+			return result, err
+		}
 		if result.Partitions, err = a.adoptEach(ctx, adoption, all, false); err != nil {
 			return result, err
 		}

@@ -93,14 +93,15 @@ func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun boo
 		return DeletedGroup{}, err
 	}
 	// Both are checked before anything is deleted, so that a group in use stays complete.
-	if err := a.dropGroup(ctx, topic, group, true); err != nil {
+	stored, err := a.dropGroup(ctx, topic, group, true)
+	if err != nil {
 		return DeletedGroup{}, err
 	}
 	found, err := a.dropPositions(ctx, known, group, true)
 	if err != nil {
 		return DeletedGroup{}, err
 	}
-	if known.kind == "" && len(found) == 0 {
+	if !stored && known.kind == "" && len(found) == 0 {
 		return DeletedGroup{}, &GroupNotFoundError{Topic: topic, Group: group}
 	}
 	deleted := DeletedGroup{Topic: topic, Group: group, DryRun: dryRun, Partitions: found}
@@ -108,26 +109,27 @@ func (a *Admin) deleteGroup(ctx context.Context, topic, group string, dryRun boo
 		return deleted, nil
 	}
 	if _, err = a.dropPositions(ctx, known, group, false); err == nil {
-		err = a.dropGroup(ctx, topic, group, false)
+		_, err = a.dropGroup(ctx, topic, group, false)
 	}
 	return deleted, err
 }
 
-// dropGroup deletes the plan and the members of a group, unless a member is alive.
-func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool) error {
-	keys := []string{keys.Members(topic, group), keys.Plan(topic, group)}
-	value, err := deleteGroupScript.Run(ctx, a.client, keys, flag(dryRun))
+// dropGroup deletes the plan and the members of a group, unless a member is alive, and takes the
+// group off the registry. It returns whether anything was stored.
+func (a *Admin) dropGroup(ctx context.Context, topic, group string, dryRun bool) (stored bool, err error) {
+	names := []string{keys.Members(topic, group), keys.Plan(topic, group), keys.Groups(topic)}
+	value, err := deleteGroupScript.Run(ctx, a.client, names, flag(dryRun), group)
 	if err != nil {
-		return rediserr.Explain(err)
+		return false, rediserr.Explain(err)
 	}
 	reply := script.ReplyOf(value)
 	switch reply.Word(0) {
 	case "OK":
-		return nil
+		return reply.Word(1) == "1", nil
 	case "ALIVE":
-		return &GroupAliveError{Topic: topic, Group: group, Members: reply.Words(1)}
+		return false, &GroupAliveError{Topic: topic, Group: group, Members: reply.Words(1)}
 	}
-	return script.Unexpected(deleteGroupScript, value)
+	return false, script.Unexpected(deleteGroupScript, value)
 }
 
 // dropLeases deletes what is stored for the splits, unless a lease is alive. It returns the splits

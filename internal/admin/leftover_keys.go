@@ -24,6 +24,10 @@ type partitionKeys struct{ leases, others []string }
 
 func (p partitionKeys) all() []string { return slices.Concat(p.leases, p.others) }
 
+// ofTopics are the kinds that partitions do not have. If the owner of such a key has the name of a
+// partition, it is a plain topic of that name.
+var ofTopics = []string{string(keys.KindPlan), string(keys.KindMembers), string(keys.KindGroups)}
+
 // leftoverKeysOf returns the keys among the names that belong to the topic.
 func leftoverKeysOf(topic broker.Topic, names []string) leftoverKeys {
 	all := topic.Splits()
@@ -40,8 +44,7 @@ func leftoverKeysOf(topic broker.Topic, names []string) leftoverKeys {
 			r.topic = append(r.topic, key)
 		case ok && isPartition && kind == string(keys.KindLease):
 			r.partitions[i].leases = append(r.partitions[i].leases, key)
-		// A plan and a members key belong to a plain topic of that name.
-		case ok && isPartition && kind != string(keys.KindPlan) && kind != string(keys.KindMembers):
+		case ok && isPartition && !slices.Contains(ofTopics, kind):
 			r.partitions[i].others = append(r.partitions[i].others, key)
 		}
 	}

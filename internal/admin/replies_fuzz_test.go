@@ -26,7 +26,8 @@ var callers = []scripttest.Caller{
 		Script: deleteGroupScript,
 		Words:  []string{"OK", "ALIVE"},
 		Call: func(ctx context.Context, c *redis.Client) error {
-			return New(c).dropGroup(ctx, "orders", "g", false)
+			_, err := New(c).dropGroup(ctx, "orders", "g", false)
+			return err
 		},
 	},
 	{

@@ -29,7 +29,7 @@ var (
 	deleteGroupScript       = script.New("delete_group", source("delete_group"))
 	deleteLeaseScript       = script.New("delete_lease", broker.MirrorPart, source("delete_lease"))
 	deleteShareScript       = script.New("delete_share", source("delete_share"))
-	shareStateScript        = script.New("share_state", source("share_state"))
+	shareStateScript        = script.New("share_state", broker.ShareLagPart, source("share_state"))
 	seekShareScript         = script.New("seek_share", broker.MirrorPart, broker.PositionPart, source("seek_share"))
 	convertGroupScript      = script.New("convert_group", source("convert_group"))
 	convertToShareScript    = script.New("convert_to_share", broker.MirrorPart, source("convert_to_share"))

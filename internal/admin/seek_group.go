@@ -127,6 +127,11 @@ func (a *Admin) seekGroup(ctx context.Context, s Seek) (SeekResult, error) {
 	if found.kind == broker.ShareGroup {
 		result.Type, seek = found.kind, a.seekShares
 	}
+	if !s.DryRun {
+		if err := a.register(ctx, s.Topic, s.Group); err != nil {
+			return SeekResult{}, err
+		}
+	}
 	if result.Partitions, err = seek(ctx, s, to, chosen); err != nil {
 		return SeekResult{}, err
 	}

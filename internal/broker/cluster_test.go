@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/appender"
+	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/internal/redistest"
 	"github.com/rafka-streams/rafka/splits"
 )
@@ -126,9 +127,12 @@ func TestHeartbeatsAndRenewalsSucceedWhileSlotsMove(t *testing.T) {
 			}
 			m := cluster.BeginMigration(t, cluster.Slot(t, key), to)
 			works("before its keys have moved")
+			require.NoError(t, client.Del(t.Context(), keys.Groups(topic)).Err()) // a group can be older
+			works("although the groups of its topic are lost")
 			m.Move(t)
 			m.Finish(t)
 			works("when its slot has moved")
+			assert.Equal(t, []string{"g"}, client.SMembers(t.Context(), keys.Groups(topic)).Val())
 		}
 	}
 }

@@ -15,6 +15,9 @@
 // or wrong: members then compete for leases or leave splits unread for a moment, but two members
 // never both commit. [Group] implements splits.Group.
 //
+// A topic has a set of the names of its groups, in its own slot, to which each group is added by its
+// first heartbeat. A share group that deletes what it has acknowledged reads it: [Registry].
+//
 // A topic is partitioned if it has metadata, a hash with the number of partitions. A topic without
 // metadata is a plain stream. [Topics] reads and creates metadata, and package admin changes and
 // deletes them. A reader or writer that has seen a topic partitioned never takes it for a plain

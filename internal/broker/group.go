@@ -69,6 +69,7 @@ type Group struct {
 	client             redis.UniversalClient
 	topic, group, kind string
 	keepUnused         bool
+	registry           *Registry // nil: the groups of the topic are not wanted
 
 	mu sync.Mutex // never held during I/O
 	// known is the largest number of partitions that this Group has received. If the topic loses
@@ -78,6 +79,8 @@ type Group struct {
 	// and no code changes it.
 	splits []splits.Split
 	count  int
+	// registered is when a heartbeat last found or added the group among the groups of the topic.
+	registered time.Time
 }
 
 var _ splits.Group = (*Group)(nil)
@@ -88,6 +91,9 @@ type GroupOption func(*Group)
 // KeepUnused makes Redis keep an unused group forever. It is for servers that evict keys with an
 // expiry: see Eviction in package access.
 func KeepUnused(keep bool) GroupOption { return func(g *Group) { g.keepUnused = keep } }
+
+// ReadGroups makes every heartbeat of a share group update what the registry knows.
+func ReadGroups(r *Registry) GroupOption { return func(g *Group) { g.registry = r } }
 
 // NewGroup returns the consumer group of this name on the topic. The client should be the client
 // for control requests.
@@ -140,46 +146,6 @@ func (g *Group) Beat(ctx context.Context, b splits.Beat) (splits.View, error) {
 		return splits.View{}, &GroupTypeError{Topic: g.topic, Group: g.group, Want: g.kind, Stored: r.Word(1)}
 	}
 	return splits.View{}, g.wrap("beating in", script.Unexpected(heartbeatScript, value))
-}
-
-// heartbeat runs the script with only the keys that it needs, because a cluster rejects a script
-// that names a missing key while the slot of the topic moves. The first call names the members, the
-// plan and the metadata. If the cluster rejects these keys and the topic has no metadata, the
-// second call leaves out the metadata. If the script replies STREAM, the second call adds the plain
-// stream.
-func (g *Group) heartbeat(ctx context.Context, args []any) (any, error) {
-	run := func(names ...string) (any, error) { return heartbeatScript.Run(ctx, g.client, names, args...) }
-	members, plan := keys.Members(g.topic, g.group), keys.Plan(g.topic, g.group)
-	metadata := keys.Metadata(g.topic)
-	value, err := run(members, plan, metadata)
-	switch {
-	case rediserr.SlotMoves(err) && g.largest() == 0:
-		exists, existsErr := g.client.Exists(ctx, metadata).Result() // a moving slot does not affect a single key
-		if existsErr != nil || exists != 0 {
-			return nil, err
-		}
-		return run(members, plan)
-	case script.ReplyOf(value).Word(0) == "STREAM":
-		return run(members, plan, metadata, g.topic)
-	}
-	return value, err
-}
-
-// heartbeatArgs returns the arguments of heartbeat.lua. continues is the last one.
-func (g *Group) heartbeatArgs(b splits.Beat, continues bool) []any {
-	flag := map[bool]int{true: 1}
-	return []any{
-		b.Member,
-		script.Millis(b.TTL),
-		b.Planned,
-		g.largest(),
-		flag[b.Rejoin],
-		g.kind,
-		keys.GroupChannel(g.topic, g.group),
-		ForgetAfter(g.keepUnused),
-		b.Owner,
-		flag[continues],
-	}
 }
 
 // view decodes the reply of heartbeat.lua.

@@ -34,7 +34,7 @@ var callers = []scripttest.Caller{
 	},
 	{
 		Script: heartbeatScript,
-		Words:  []string{"OK", "SUPERSEDED", "TYPE", "STREAM"},
+		Words:  []string{"OK", "SUPERSEDED", "TYPE", "STREAM", "GROUPS"},
 		Call: func(ctx context.Context, c *redis.Client) error {
 			view, err := NewGroup(c, "orders", "g").Beat(ctx, splits.Beat{Member: "m", TTL: time.Second})
 			if err == nil && len(view.Splits) > keys.MaxPartitions {

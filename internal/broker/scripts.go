@@ -18,9 +18,11 @@ var (
 	MovedPart    = source("moved")
 	// AdoptablePart needs MirrorPart before it.
 	AdoptablePart = source("adoptable")
+	ShareLagPart  = source("share_lag")
 
 	instancePart = source("instance")
 	sharePart    = source("share")
+	deletePart   = source("share_delete")
 	departedPart = source("departed")
 	attemptsPart = source("attempts")
 	takeOverPart = source("take_over")
@@ -49,9 +51,9 @@ var (
 	countEntriesScript = script.New("count_entries", source("count_entries"))
 
 	shareOpenScript    = script.New("share_open", MirrorPart, PositionPart, sharePart, source("share_open"))
-	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, source("share_ack"))
+	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, deletePart, source("share_ack"))
 	sharePendingScript = script.New("share_pending", source("share_pending"))
-	shareHoldersScript = script.New("share_holders", MirrorPart, source("share_holders"))
+	shareHoldersScript = script.New("share_holders", MirrorPart, ShareLagPart, source("share_holders"))
 	shareTakeScript    = script.New("share_take", takeOverPart, source("share_take"))
 	shareAdoptScript   = script.New("share_adopt", takeOverPart, source("share_adopt"))
 	shareLoadScript    = script.New("share_load", source("share_load"))

@@ -44,6 +44,9 @@ func (s *Sharers) Beat(ctx context.Context, b splits.ShareBeat) (splits.ShareVie
 	switch r.Word(0) {
 	case "OK":
 		view, err := s.view(r, b.Known)
+		if err == nil && g.registry != nil {
+			err = g.registry.learn(r, b.TTL)
+		}
 		return view, g.wrap("beating in", err)
 	case "GONE":
 		return splits.ShareView{}, g.wrap("beating in", splits.ErrGone)

@@ -25,6 +25,7 @@ type Shares struct {
 	unused            int64         // the result of ForgetAfter, an argument of the scripts
 	prefix            string        // of the names of the topic's consumers
 	longest           time.Duration // see Log
+	registry          *Registry
 }
 
 var _ splits.Shares = (*Shares)(nil)
@@ -34,6 +35,9 @@ type SharesOptions struct {
 	Topic, Group string
 	// KeepUnused makes Redis keep what it stores of an unused group forever: see LeasesOptions.
 	KeepUnused bool
+	// Registry, if set, knows the groups of the topic by the heartbeats of this group. Without it
+	// nothing is deleted.
+	Registry *Registry
 }
 
 // NewShares returns the Shares of a group. They read entries on the blocking client, and send all
@@ -41,7 +45,7 @@ type SharesOptions struct {
 func NewShares(blocking, control redis.UniversalClient, o SharesOptions) *Shares {
 	return &Shares{
 		blocking: blocking, control: control, topic: o.Topic, group: o.Group, unused: ForgetAfter(o.KeepUnused),
-		prefix: keys.Consumer(o.Topic, ""), longest: longestBlock(blocking),
+		prefix: keys.Consumer(o.Topic, ""), longest: longestBlock(blocking), registry: o.Registry,
 	}
 }
 
@@ -80,12 +84,13 @@ func (s *Shares) Open(ctx context.Context, opens []splits.ShareOpen) []splits.Sh
 
 // Acknowledge implements splits.Shares.
 func (s *Shares) Acknowledge(ctx context.Context, acks []splits.ShareAck) []splits.ShareAcked {
-	calls := make([]script.Call, len(acks))
+	calls, d := make([]script.Call, len(acks)), s.deletion()
 	for i, a := range acks {
-		calls[i] = shareAckScript.Begin(s.keys(a.Split), 3+len(a.Offsets))
+		calls[i] = shareAckScript.Begin(s.keys(a.Split), 5+len(a.Offsets))
 		calls[i].Add(s.group)
 		calls[i].Add(strconv.FormatUint(a.Generation, 10))
 		calls[i].Add(s.unused)
+		d.addTo(&calls[i], a.Delete)
 		for _, o := range a.Offsets {
 			calls[i].Add(o.String())
 		}
@@ -99,6 +104,8 @@ func (s *Shares) Acknowledge(ctx context.Context, acks []splits.ShareAck) []spli
 			} else {
 				err = splits.ErrStale
 			}
+		} else if err == nil && acks[i].Delete {
+			answers[i].Kept = d.kept(acks[i].Split, words)
 		}
 		answers[i].Err = wrapShare("acknowledging entries of", acks[i].Split, err)
 	}

@@ -42,6 +42,14 @@ func testShares(t *testing.T, client redis.UniversalClient, prefix string, noLag
 // shareHarness returns what the suite of share groups needs to run on a server or a cluster. The
 // names of topics begin with the prefix.
 func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) splitstest.ShareHarness {
+	registries := map[[2]string]*Registry{} // by topic and group
+	registry := func(topic, group string) *Registry {
+		key := [2]string{topic, group}
+		if registries[key] == nil {
+			registries[key] = NewRegistry()
+		}
+		return registries[key]
+	}
 	del := func(keys ...string) {
 		for _, key := range keys {
 			require.NoError(t, client.Del(t.Context(), key).Err())
@@ -55,10 +63,13 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 	}
 	return splitstest.ShareHarness{
 		Topic: func() string { return prefix + strconv.FormatInt(topicNumber.Add(1), 10) },
-		Group: func(topic, group string) splits.ShareGroup { return NewShareGroup(client, topic, group) },
-		Shares: func(topic, group string) splits.Shares {
-			return NewShares(client, client, SharesOptions{Topic: topic, Group: group})
+		Group: func(topic, group string) splits.ShareGroup {
+			return NewShareGroup(client, topic, group, ReadGroups(registry(topic, group)))
 		},
+		Shares: func(topic, group string) splits.Shares {
+			return NewShares(client, client, SharesOptions{Topic: topic, Group: group, Registry: registry(topic, group)})
+		},
+		Consumers: func(topic, group string) splits.Group { return NewGroup(client, topic, group) },
 		SetPartitions: func(topic string, partitions int) {
 			require.NoError(t, client.HSet(t.Context(), keys.Metadata(topic), "partitions", partitions).Err())
 		},
@@ -74,8 +85,12 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 			require.NoError(t, client.Set(t.Context(), split.Key, "no stream", 0).Err())
 		},
 		Flush: func(topic string) {
-			del(topic, keys.Metadata(topic), keys.Members(topic, "group"), keys.Plan(topic, "group"))
+			del(topic, keys.Metadata(topic), keys.Members(topic, "group"), keys.Plan(topic, "group"), keys.Groups(topic))
 		},
+		CreateNative: func(group string, split splits.Split) {
+			require.NoError(t, client.XGroupCreate(t.Context(), split.Key, group, "0").Err())
+		},
+		DropRegistry: func(topic string) { del(keys.Groups(topic)) },
 		DeliverForeign: func(group string, split splits.Split, consumer string, count int) []splits.Offset {
 			read, err := client.XReadGroup(t.Context(), &redis.XReadGroupArgs{
 				Group: group, Consumer: consumer, Streams: []string{split.Key, ">"}, Count: int64(count), Block: -1,

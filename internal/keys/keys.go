@@ -16,6 +16,7 @@ import (
 //	T:<i>                        stream  partition i of a partitioned topic
 //	T                            stream  the only partition of a plain topic
 //	rafka:tagged(T):topic        hash    metadata; their presence makes the topic partitioned
+//	rafka:tagged(T):groups       set     every group of the topic
 //	rafka:tagged(T):plan:G       hash    a group: type, version, plan
 //	rafka:tagged(T):members:G    zset    member -> deadline in ms
 //	rafka:tagged(P):lease:G      hash    owner, epoch, position of one split
@@ -26,7 +27,7 @@ import (
 //	rafka:tagged(P):replayed     hash    dead letters of one partition that were replayed -> time in ms
 //
 // No two names collide: Tagged is injective on valid names, the last part (G, PID) has no colon and is
-// never "topic", "ids" or "replayed", and a valid stream_name is never one of rafka's own keys.
+// never "topic", "groups", "ids" or "replayed", and a valid stream_name is never one of rafka's own keys.
 
 // Prefix begins every key and channel that is not a stream.
 const Prefix = "rafka:"
@@ -50,6 +51,9 @@ func Partition(topic string, i int) string { return topic + ":" + strconv.Itoa(i
 
 // Metadata returns the key of a topic's metadata, a hash.
 func Metadata(topic string) string { return Prefix + Tagged(topic) + ":topic" }
+
+// Groups returns the key of the registry of a topic: a set of the names of its groups.
+func Groups(topic string) string { return Prefix + Tagged(topic) + ":" + string(KindGroups) }
 
 // Plan returns the key of a group, a hash.
 func Plan(topic, group string) string {
@@ -157,8 +161,8 @@ func ParseOwned(key string) (owner, kind string, ok bool) {
 // ownedKinds are the kinds that ParseOwned knows.
 var ownedKinds = []string{"plan", "members", "lease", "failing", "share", "producer"}
 
-// nameless are the kinds of which a partition has one key. Their keys end in the kind.
-var nameless = []string{string(KindIDs), string(KindReplayed)}
+// nameless are the kinds of which a topic or a partition has one key. Their keys end in the kind.
+var nameless = []string{string(KindGroups), string(KindIDs), string(KindReplayed)}
 
 // ParsePartition returns the topic and the number of the partition whose key has this form.
 func ParsePartition(key string) (topic string, i int, ok bool) {
@@ -178,6 +182,7 @@ const (
 	KindStream   Kind = "stream" // of a partition
 	KindPlain    Kind = "plain"  // the stream of a plain topic, or another key with the topic's name
 	KindMetadata Kind = "metadata"
+	KindGroups   Kind = "groups"
 	KindPlan     Kind = "plan"
 	KindMembers  Kind = "members"
 	KindLease    Kind = "lease"

@@ -35,13 +35,14 @@ func FuzzNoTwoPartitionsMeet(f *testing.F) {
 		require.EqualValues(t, i, n)
 		for key, kind := range map[string]string{
 			Lease(one, name1): "lease", Failing(one, name1): "failing", Producer(one, name1): "producer",
-			Plan(topic1, name1): "plan", Members(topic1, name1): "members", IDs(one): "ids", Replayed(one): "replayed",
+			Plan(topic1, name1): "plan", Members(topic1, name1): "members", Groups(topic1): "groups", IDs(one): "ids",
+			Replayed(one): "replayed",
 		} {
 			owner, found, ok := ParseOwned(key)
 			require.True(t, ok, key)
 			require.Equal(t, kind, found, key)
 			require.Equal(t, Kind(kind), KindOf(key))
-			if kind == "plan" || kind == "members" {
+			if slices.Contains([]string{"plan", "members", "groups"}, kind) {
 				require.Equal(t, topic1, untagged(owner))
 			} else {
 				require.Equal(t, one, untagged(owner))

@@ -32,6 +32,8 @@ func TestKeysHaveTheDocumentedLayout(t *testing.T) {
 		IDs("orders:3"):                    "rafka:{orders:3}:ids",
 		IDs("{eu}:orders:3"):               "rafka:{eu}:orders:3:ids",
 		Replayed("orders:3"):               "rafka:{orders:3}:replayed",
+		Groups("orders"):                   "rafka:{orders}:groups",
+		Plan("{eu}:orders", "groups"):      "rafka:{eu}:orders:plan:%67roups",
 		Lease("orders", "replayed"):        "rafka:{orders}:lease:%72eplayed",
 		Lease("{eu}:orders:3", "ids"):      "rafka:{eu}:orders:3:lease:%69ds",
 	} {
@@ -44,6 +46,7 @@ func TestKeysOfOneScriptShareASlot(t *testing.T) {
 		assert.Equal(t, hashTag(topic), hashTag(Metadata(topic)), topic)
 		assert.Equal(t, hashTag(topic), hashTag(Plan(topic, "g")), topic)
 		assert.Equal(t, hashTag(topic), hashTag(Members(topic, "g")), topic)
+		assert.Equal(t, hashTag(topic), hashTag(Groups(topic)), topic)
 		for _, partition := range []string{topic, Partition(topic, 3)} {
 			for _, key := range []string{
 				Lease(partition, "g"), Failing(partition, "g"), Producer(partition, "p"),
@@ -71,6 +74,7 @@ func hashTag(key string) string {
 func ownKeys(topic, group string) map[string]string {
 	keys := map[string]string{
 		Metadata(topic):       "topic of " + topic,
+		Groups(topic):         "groups of " + topic,
 		Plan(topic, group):    "plan of " + topic + " and " + group,
 		Members(topic, group): "members of " + topic + " and " + group,
 	}
@@ -88,7 +92,7 @@ func ownKeys(topic, group string) map[string]string {
 func assertKeysApart(t *testing.T, topic1, group1, topic2, group2 string) {
 	t.Helper()
 	first := ownKeys(topic1, group1)
-	assert.Len(t, first, 21, "the keys of one topic and group")
+	assert.Len(t, first, 22, "the keys of one topic and group")
 	for key, holds := range ownKeys(topic2, group2) {
 		if other, ok := first[key]; ok {
 			assert.Equal(t, other, holds, "both are at the key %q", key)
@@ -106,6 +110,7 @@ var trickyTopics = []string{
 	"{t}:lease",
 	"{t}:failing",
 	"{t}:ids",
+	"{t}:groups",
 	"{t}:topic",
 	"{t}:plan:g",
 	"t:plan:g",
@@ -125,6 +130,7 @@ var trickyTopics = []string{
 
 var trickyGroups = []string{
 	"g",
+	"groups",
 	"ids",
 	"replayed",
 	"topic",

@@ -25,6 +25,8 @@ func Patterns(kind Kind, topic, group string, partitions int) []string {
 		return []string{topic}
 	case KindMetadata:
 		return []string{Metadata(topic)}
+	case KindGroups:
+		return []string{Groups(topic)}
 	case KindPlan:
 		return []string{Plan(topic, group)}
 	case KindMembers:

@@ -17,6 +17,7 @@ type plan struct {
 	skipNacked, failOnLoss                 bool
 	latest                                 bool // start_offset
 	adopts                                 bool // the group continues where a foreign group stands
+	deletes                                bool // a share group deletes what it has acknowledged
 	static                                 bool // members keep their names when they restart
 	gentle                                 bool // members only join, leave and crash; no other fault
 	batchSize                              int
@@ -73,6 +74,7 @@ func newPlan(l rng) plan {
 	// A store that loses a foreign group leaves nothing to continue.
 	p.adopts = !p.destructive && !p.latest && l.of("adopts").chance() < 0.5
 	p.addLetters(l.of("dead letters").rand())
+	p.deletes = l.of("deletes").chance() < 0.5
 	return p
 }
 

@@ -241,6 +241,7 @@ func (s *auditedShares) Acknowledge(ctx context.Context, acks []splits.ShareAck)
 				o.checkNoted(r)
 			}
 		}
+		o.checkDeleted(ack, answers[i])
 	}
 	return answers
 }

@@ -27,21 +27,22 @@ func (sc *shareSchedule) newProcess(name string) *shareProcess {
 	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
 	number := uint64(sc.started) << 20
 	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
-		Group:           p.faults.ShareGroup(&auditedSharers{group, sc.oracle, p}),
-		Shares:          p.faults.Shares(&auditedShares{shares, sc.oracle, p}),
-		NewName:         func(context.Context) (splits.ShareName, error) { return p.newName(number), nil },
-		FetchGroup:      sc.nodes.node,
-		Node:            sc.nodes.node,
-		TTL:             sc.plan.ttl,
-		Heartbeat:       sc.plan.heartbeat,
-		CallTimeout:     sc.plan.ttl,
-		FetchWithin:     sc.plan.ttl,
-		BatchSize:       sc.plan.batchSize,
-		CheckpointLimit: 4 * sc.plan.batchSize,
-		DeadLetters:     p.deadLetters(sc.letters, sc.oracle, p.id),
-		Backoff:         func() splits.Backoff { return &doubling{} },
-		Observer:        &shareObserver{oracle: sc.oracle, process: p},
-		Now:             p.clock.now,
+		Group:              p.faults.ShareGroup(&auditedSharers{group, sc.oracle, p}),
+		Shares:             p.faults.Shares(&auditedShares{shares, sc.oracle, p}),
+		NewName:            func(context.Context) (splits.ShareName, error) { return p.newName(number), nil },
+		FetchGroup:         sc.nodes.node,
+		Node:               sc.nodes.node,
+		TTL:                sc.plan.ttl,
+		Heartbeat:          sc.plan.heartbeat,
+		CallTimeout:        sc.plan.ttl,
+		FetchWithin:        sc.plan.ttl,
+		BatchSize:          sc.plan.batchSize,
+		CheckpointLimit:    4 * sc.plan.batchSize,
+		DeadLetters:        p.deadLetters(sc.letters, sc.oracle, p.id),
+		DeleteAcknowledged: sc.plan.deletes,
+		Backoff:            func() splits.Backoff { return &doubling{} },
+		Observer:           &shareObserver{oracle: sc.oracle, process: p},
+		Now:                p.clock.now,
 	})
 	return p
 }

@@ -18,6 +18,8 @@ type ShareHarness struct {
 	// belongs to another process.
 	Group  func(topic, group string) splits.ShareGroup
 	Shares func(topic, group string) splits.Shares
+	// Consumers returns the membership of a consumer group of the topic.
+	Consumers func(topic, group string) splits.Group
 
 	// The following functions are the same as in Harness. AppendAt adds an entry with an offset,
 	// which must be behind all others, and returns it.
@@ -33,6 +35,10 @@ type ShareHarness struct {
 	// DeliverForeign delivers new entries to a consumer of another program that reads with the
 	// group.
 	DeliverForeign func(group string, split splits.Split, consumer string, count int) []splits.Offset
+	// CreateNative adds a consumer group of another program to the stream of a split.
+	CreateNative func(group string, split splits.Split)
+	// DropRegistry removes the names of the groups of a topic, as an eviction of that key does.
+	DropRegistry func(topic string)
 	// Destroy removes the group from the stream of a split (XGROUP DESTROY).
 	Destroy func(group string, split splits.Split)
 	// DropMembers removes the members of a group, as an eviction of their key does.
@@ -63,7 +69,7 @@ type ShareCase struct {
 func ShareCases() []ShareCase {
 	var all []ShareCase
 	parts := [][]shareScenario{
-		shareGroupScenarios, shareEntryScenarios, shareTakeScenarios, shareFailingScenarios,
+		shareGroupScenarios, shareEntryScenarios, shareTakeScenarios, shareFailingScenarios, shareDeleteScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {

@@ -21,6 +21,7 @@ func sharesInMemory(t *testing.T) ShareHarness {
 		},
 		Group:         func(topic, group string) splits.ShareGroup { return store.ShareGroup(topic, group) },
 		Shares:        func(topic, group string) splits.Shares { return store.Shares(topic, group) },
+		Consumers:     func(topic, group string) splits.Group { return store.Group(topic, group) },
 		SetPartitions: store.SetPartitions,
 		Append:        store.Append,
 		AppendAt: func(split splits.Split, at splits.Offset) splits.Offset {
@@ -32,8 +33,8 @@ func sharesInMemory(t *testing.T) ShareHarness {
 		SetWrongType: func(split splits.Split) { store.Break(split, errors.New("another type")) },
 		Flush:        func(string) { store.FlushAll() },
 		Destroy:      store.DropShare, DeliverForeign: store.DeliverForeign,
-		DropMembers: store.DropMembers,
-		DropMark:    store.DropShareMark,
+		DropMembers: store.DropMembers, DropRegistry: store.DropRegistry, CreateNative: store.CreateNative,
+		DropMark: store.DropShareMark,
 	}
 }
 

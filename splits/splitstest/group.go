@@ -32,9 +32,9 @@ func (s *Store) Group(topic, group string) *Group {
 type groupRecord struct {
 	version, planned uint64
 	plan             map[string][]int
-	partitions       int // 0 while the topic is plain
-	initial          int // partitions when the group was created, 0 if it is to read all entries
-	lastBeat         int64
+	partitions       int               // 0 while the topic is plain
+	initial          int               // partitions when the group was created, 0 if it is to read all entries
+	lastBeat, ttl    int64             // of the last beat, in milliseconds
 	deadlines        map[string]int64  // of the members, in milliseconds
 	owners           map[string]string // incarnations of static members
 	departed         []string          // names of members of a share group that ended, the latest last
@@ -111,6 +111,7 @@ func (s *Store) beat(key groupKey, b splits.Beat, known int) (view splits.View, 
 	if owner := g.owners[b.Member]; g.deadlines[b.Member] > now && b.Owner != "" && splits.Supersedes(owner, b.Owner) {
 		return splits.View{}, 0, &splits.SupersededError{Member: b.Member, By: owner}
 	}
+	s.state.registry[key] = true
 	partitions, exists := s.state.partitions[key.topic]
 	// The group was lost, or the topic is plain. A topic that was partitioned is never taken for
 	// plain.

@@ -45,6 +45,7 @@ func (s *Store) DeleteTopic(topic string) {
 		}
 	}
 	delete(s.state.partitions, topic)
+	s.dropRegistry(topic)
 	for key := range s.state.groups {
 		if key.topic == topic {
 			delete(s.state.groups, key)

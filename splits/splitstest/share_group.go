@@ -54,7 +54,7 @@ func (s *Store) shareBeat(key groupKey, b splits.ShareBeat, known int) (splits.S
 	if _, listed := g.deadlines[b.Member]; b.Continues && (!listed || owner != b.Owner) {
 		return splits.ShareView{}, 0, splits.ErrGone
 	}
-	s.state.groups[key] = g
+	s.state.groups[key], s.state.registry[key] = g, true
 	partitions, exists := s.state.partitions[key.topic]
 	if !exists {
 		partitions = max(known, g.partitions, 0)
@@ -76,7 +76,7 @@ func (s *Store) shareBeat(key groupKey, b splits.ShareBeat, known int) (splits.S
 func (g *groupRecord) refreshShare(b splits.ShareBeat, now int64) (changed bool) {
 	ttl := b.TTL.Milliseconds()
 	g.grantGrace(b.Member, ttl, now)
-	g.lastBeat = now
+	g.lastBeat, g.ttl = now, ttl
 	for member, deadline := range g.deadlines {
 		if deadline <= now && member != b.Member {
 			g.depart(member)

@@ -107,16 +107,17 @@ func (g *Shares) acknowledge(ack splits.ShareAck) splits.ShareAcked {
 	}
 	native := s.native(g.group, ack.Split)
 	if native == nil {
-		return splits.ShareAcked{}
+		return splits.ShareAcked{Kept: s.deleteAcknowledged(g, ack)}
 	}
 	for _, o := range ack.Offsets {
 		delete(native.pending, o)
 	}
+	kept := s.deleteAcknowledged(g, ack)
 	if now := s.now(); now-mark.lowAt >= lowEvery || now < mark.lowAt {
 		mark.low, mark.lowAt = native.low(), now
 		s.state.shares[key] = mark
 	}
-	return splits.ShareAcked{}
+	return splits.ShareAcked{Kept: kept}
 }
 
 // Pending implements splits.Shares.

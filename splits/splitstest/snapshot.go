@@ -33,6 +33,7 @@ func (s *Store) RestoreTopic(snapshot Snapshot, topic string) {
 	if n, ok := snapshot.state.partitions[topic]; ok {
 		s.state.partitions[topic] = n
 	}
+	restoreKeys(s.state.registry, snapshot.state.registry, func(k groupKey) bool { return k.topic == topic })
 	maps.DeleteFunc(s.state.groups, func(k groupKey, _ *groupRecord) bool { return k.topic == topic })
 	for key, g := range snapshot.state.groups {
 		if key.topic == topic {

@@ -35,6 +35,7 @@ type state struct {
 	partitions map[string]int // of the topics that have metadata
 	streams    map[string]*stream
 	groups     map[groupKey]*groupRecord
+	registry   map[groupKey]bool // the groups that have beaten: see registry.go
 	leases     map[leaseKey]leaseRecord
 	failing    map[leaseKey]attempts
 	foreign    map[leaseKey]*foreignGroup
@@ -62,6 +63,7 @@ func newState() *state {
 		partitions: map[string]int{},
 		streams:    map[string]*stream{},
 		groups:     map[groupKey]*groupRecord{},
+		registry:   map[groupKey]bool{},
 		leases:     map[leaseKey]leaseRecord{},
 		failing:    map[leaseKey]attempts{},
 		foreign:    map[leaseKey]*foreignGroup{},
@@ -76,6 +78,7 @@ func (s *state) clone() *state {
 		partitions: maps.Clone(s.partitions),
 		streams:    make(map[string]*stream, len(s.streams)),
 		groups:     make(map[groupKey]*groupRecord, len(s.groups)),
+		registry:   maps.Clone(s.registry),
 		leases:     maps.Clone(s.leases),
 		failing:    make(map[leaseKey]attempts, len(s.failing)),
 		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),

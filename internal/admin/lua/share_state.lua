@@ -28,7 +28,7 @@ end
 for _, entry in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local info = fields(entry)
   if info['name'] == ARGV[1] then
-    return {'OK', info['last-delivered-id'], text(info['lag'] or -1), text(pending[1]), pending[2] or '',
+    return {'OK', info['last-delivered-id'], text(lag_of(KEYS[1], info) or -1), text(pending[1]), pending[2] or '',
       text(deliveries), names, held}
   end
 end

@@ -1,11 +1,12 @@
 -- heartbeat: adds a member or extends its membership, removes the members whose time has passed,
--- and returns the state of the group. The first heartbeat creates the group.
+-- and returns the state of the group. The first heartbeat creates the group and adds it to the
+-- groups of the topic. So does a heartbeat that looks there and does not find it.
 --
 -- KEYS[1]  the members: sorted set of member -> deadline in ms
 -- KEYS[2]  the group: hash of group_type, version, planned_version, plan, partitions, initial,
---          last_beat, owner:member for each static member, and departed (see departed.lua)
--- KEYS[3]  the topic's metadata, unless the caller knows that they do not exist
--- KEYS[4]  the stream of a plain topic, if the reply without it was STREAM
+--          last_beat, owner:member for each static member, departed (see departed.lua), and
+--          registered_ms (when the group, which was known, was added to the groups of the topic)
+-- KEYS     then the ones that argument 11 lists
 -- ARGV     1 member
 --          2 ttl in ms
 --          3 version of the plan that the caller knows; in a share group, which has no plan,
@@ -17,15 +18,25 @@
 --          8 ms after which an unused group expires, or 0: never
 --          9 the caller's incarnation if it is a static member, else empty
 --          10 1: in a share group, an earlier heartbeat under this name succeeded
+--          11 the other keys, in this order: g (the groups of the topic: a set; needed now and then,
+--            and if the reply without it was GROUPS), m (the topic's metadata, unless the caller
+--            knows that they do not exist), s (the stream of a plain topic, if the reply without it
+--            was STREAM)
+--          12 group
+--          13 1: in a share group, return the groups of the topic
+--          14 ms after which all groups have been added again to groups of the topic that were lost
 -- Replies  OK version planned_version next_deadline_ms partitions (0: plain) initial
 --             members (none if version equals planned_version)
 --             plan (empty: none, or the caller knows it)
 --          OK version planned_version next_deadline_ms partitions initial members departed, for a
 --             share group: the names at which entries are pending, of members and of members that
 --             ended (none if the caller knows the version)
+--             now_ms groups (of the topic; both only if the caller named their key and wants them,
+--             and not soon after they were lost)
 --          GONE (the group does not list the caller any more; nothing was changed)
 --          TYPE stored_type
 --          SUPERSEDED owner (a later incarnation of the member is alive; nothing was changed)
+--          GROUPS (the caller must name the groups of the topic; nothing was changed)
 --          STREAM (the caller must name the plain stream; nothing was changed)
 --          an error of the class of the command that failed, naming the key
 
@@ -40,13 +51,26 @@ local args = {
   unused_ms = ARGV[8],
   owner = ARGV[9],
   continues = ARGV[10] == '1',
+  group = ARGV[12],
+  lists_groups = ARGV[13] == '1',
+  back_ms = tonumber(ARGV[14]),
 }
+local named = 2
+
+-- further returns the next key if argument 11 has its letter.
+local function further(letter)
+  if string.find(ARGV[11], letter, 1, true) then
+    named = named + 1
+    return KEYS[named]
+  end
+end
+local groups_key, metadata_key, stream_key = further('g'), further('m'), further('s')
 local share = args.group_type == 'share'
 local now = now_ms()
 local fresh = text(now + args.ttl) -- the deadline of a member that beats now
 
 local h = redis.pcall('HMGET', KEYS[2], 'group_type', 'version', 'planned_version', 'partitions',
-  'initial', 'last_beat', owner_field(args.member), 'departed')
+  'initial', 'last_beat', owner_field(args.member), 'departed', 'registered_ms')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -59,6 +83,7 @@ local group = {
   last_beat = tonumber(h[6]) or 0,
   owner = h[7], -- the stored incarnation of the caller
   departed = h[8] or '',
+  registered = tonumber(h[9]) or 0,
 }
 
 -- count_partitions returns the number of partitions, or nil and an error. A topic that lost its
@@ -95,7 +120,7 @@ local function initial_partitions(count, metadata)
   if count > 0 then
     return 0
   end
-  return KEYS[4] and redis.call('EXISTS', KEYS[4])
+  return stream_key and redis.call('EXISTS', stream_key)
 end
 
 -- spared_members returns the members that get one ttl from now. If the caller is listed and no
@@ -172,13 +197,27 @@ local function store_group(version, count, initial)
   return replaces
 end
 
+-- register adds the group to the groups of the topic. If the group was known, these were lost, or the
+-- group is older than they are: then other groups may be missing too for a while.
+local function register()
+  redis.call('SADD', groups_key, args.group)
+  if group.type then
+    group.registered = now
+    redis.call('HSET', KEYS[2], 'registered_ms', text(now))
+  end
+end
+
 -- view returns the reply with the state of the group.
 local function view(version, count, initial)
   local earliest = redis.call('ZRANGE', KEYS[1], '0', '0', 'WITHSCORES')
   if share then
     local known = version == args.known_plan
-    return {'OK', version, group.planned, text(tonumber(earliest[2]) - now), text(count), text(initial),
+    local reply = {'OK', version, group.planned, text(tonumber(earliest[2]) - now), text(count), text(initial),
       known and {} or holders(redis.call('ZRANGE', KEYS[1], '0', '-1')), known and {} or departed_names(group.departed)}
+    if args.lists_groups and groups_key and math.abs(now - group.registered) > args.back_ms then
+      reply[9], reply[10] = text(now), redis.call('SMEMBERS', groups_key)
+    end
+    return reply
   end
   local members, plan = {}, ''
   if version ~= group.planned then
@@ -203,13 +242,20 @@ end
 if share and args.continues and (not listed or (group.owner or '') ~= args.owner) then
   return {'GONE'}
 end
-local metadata = KEYS[3] and redis.pcall('HGET', KEYS[3], 'partitions')
+local metadata = metadata_key and redis.pcall('HGET', metadata_key, 'partitions')
 if err_of(metadata) then
-  return error_reply(metadata.err, KEYS[3])
+  return error_reply(metadata.err, metadata_key)
 end
 local count, damaged = count_partitions(metadata)
 if not count then
-  return error_reply(damaged, KEYS[3])
+  return error_reply(damaged, metadata_key)
+end
+if not group.type and not groups_key then
+  return {'GROUPS'}
+end
+local registered = groups_key and redis.pcall('SISMEMBER', groups_key, args.group)
+if err_of(registered) then
+  return error_reply(registered.err, groups_key)
 end
 local initial = initial_partitions(count, metadata)
 if not initial then
@@ -223,6 +269,9 @@ local changed = update_members() or text(count) ~= group.partitions
 if share and group.owner and args.owner ~= '' and group.owner ~= args.owner then
   group.departed = add_departed(group.departed, group.owner)
   changed = true
+end
+if registered == 0 then
+  register()
 end
 local version = changed and next_number(group.version) or group.version
 if store_group(version, count, initial) or changed then

@@ -1,13 +1,16 @@
 -- share_ack: acknowledges entries of a share group, unless they were delivered in an earlier
--- generation: then an entry with the same ID may have been delivered again, to another member.
+-- generation: then an entry with the same ID may have been delivered again, to another member. It
+-- deletes the entries too, if the caller wants that and no other group may read them.
 --
 -- KEYS[1]  the partition's stream
 -- KEYS[2]  the share group (see share.lua)
 -- ARGV     1 group
 --          2 generation
 --          3 ms after which an unused share group expires, or 0: never
---          4 ... the IDs, 1000 at most
--- Replies  OK acknowledged (the number of entries that were pending)
+--          4 when the caller read the groups of the topic, in ms, or empty: delete nothing
+--          5 ms for which that is valid
+--          6 ... the IDs, 1000 at most
+-- Replies  OK acknowledged (the number of entries that were pending) why detail (see share_delete.lua)
 --          STALE generation (the stored one, or 0: none; nothing was changed)
 --          an error of the class of the command that failed, naming the key
 
@@ -22,9 +25,13 @@ end
 if h[1] ~= ARGV[2] then
   return {'STALE', h[1] or '0'}
 end
-local acknowledged = redis.pcall('XACK', KEYS[1], group, unpack(ARGV, 4))
+local acknowledged = redis.pcall('XACK', KEYS[1], group, unpack(ARGV, 6))
 if err_of(acknowledged) then
   return error_reply(acknowledged.err, KEYS[1])
+end
+local why, detail = '', ''
+if ARGV[4] ~= '' then
+  why, detail = delete_acknowledged(KEYS[1], group, ARGV[4], ARGV[5], {unpack(ARGV, 6)})
 end
 local now, stored = now_ms(), tonumber(h[2]) or 0
 if now - stored >= low_every or now < stored then
@@ -34,4 +41,4 @@ if now - stored >= low_every or now < stored then
     redis.call('HSET', KEYS[2], 'low', low, 'open', open, 'low_ms', text(now))
   end
 end
-return {'OK', text(acknowledged)}
+return {'OK', text(acknowledged), why, detail}

@@ -24,4 +24,4 @@ for _, entry in ipairs(consumers) do
   end
 end
 local info = mirror_info(KEYS[1], ARGV[1])
-return {'OK', names, pending, text(info and info['lag'] or -1)}
+return {'OK', names, pending, text(info and lag_of(KEYS[1], info) or -1)}
