@@ -61,7 +61,7 @@ func TestFullPipelineOfBadEntriesIsGivenUp(t *testing.T) {
 					c.Ordering, c.BatchSize, c.CheckpointLimit, c.Lanes = ordering, 4, 6, 64
 				}))
 				settle(20 * time.Minute) // in an outage few deliveries are tried, so this takes a while
-				for i := range 2 { // no more than three are given up in a row
+				for i := range 2 {       // no more than three are given up in a row
 					w.store.Append(w.only(), "n", strconv.Itoa(60+i))
 					settle(5 * time.Minute)
 				}

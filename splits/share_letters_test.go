@@ -106,7 +106,7 @@ func TestShareReadingGoesOnWhenAFullPipelineIsGivenUp(t *testing.T) {
 		settle(time.Second)
 		assert.ErrorContains(w.t, m.Await(expired(w.t)), "all 6 messages that this member may have in the pipeline")
 		settle(20 * time.Minute) // in an outage few deliveries are tried, so this takes a while
-		for i := range 2 { // no more than three are given up in a row
+		for i := range 2 {       // no more than three are given up in a row
 			w.add(20 + i)
 			settle(5 * time.Minute)
 		}

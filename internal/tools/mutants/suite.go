@@ -47,13 +47,14 @@ var (
 // These suites have no random schedules.
 var (
 	lanes   = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished|EntriesThatArePassedOver)"}
+	poison  = &suite{name: "poison", folder: "splits", run: "^Test(OnlyTheEntryThatKills|FiveOutages|EntriesThatFailTogether)"}
 	admin   = &suite{name: "admin", folder: "internal/admin", run: "^Test(Seek|Skip|Replay)"}
 	shared  = &suite{name: "shared", folder: "splits", run: "^TestShare(Entry|Attempts|Letter|Operator|Note)"}
 	letters = &suite{name: "letters", folder: "internal/broker", run: "^Test(Letter|KnownMessageID|MessageID)"}
 )
 
 // suites are the suites that a mutant can name.
-var suites = []*suite{simulation, conformance, pipelines, lanes, admin, shared, letters}
+var suites = []*suite{simulation, conformance, pipelines, lanes, poison, admin, shared, letters}
 
 const (
 	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed
