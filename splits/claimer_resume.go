@@ -145,10 +145,10 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	return split, &loss, nil
 }
 
-// withFinished adds to a split what a grant says of entries behind the position: the finished ranges,
-// and the entries that failed or are suspected. Nothing was ever inserted before an entry, so the
-// stream still has these entries, or it ends before them: then it was rolled back, and other entries
-// may get the same offsets. So all of it is forgotten, here and in the store.
+// withFinished adds to a split what a grant says of entries behind the position: the finished
+// ranges, and the entries that failed or are suspected. Nothing was ever inserted before an entry,
+// so the stream still has these entries, or it ends before them: then it was rolled back, and other
+// entries may get the same offsets. So all of it is forgotten, here and in the store.
 func (c *claimer) withFinished(ctx context.Context, g grant, split claimedSplit) (claimedSplit, *Loss, error) {
 	var last Offset
 	if n := len(g.finished); n > 0 {

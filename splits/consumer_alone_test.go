@@ -131,10 +131,10 @@ func TestNothingIsHeldBackWithoutLetters(t *testing.T) {
 		m := w.join("a", func(c *splits.Config, m *member) {
 			c.BatchSize = 1
 			m.handle = func(b *splits.Batch) {
-				switch {
-				case b.Split.Partition == 1:
+				switch b.Split.Partition {
+				case 1:
 					hangs <- b
-				case b.Split.Partition == 2:
+				case 2:
 					b.Nack(errRejected, nil)
 				default:
 					b.Ack()
@@ -146,7 +146,11 @@ func TestNothingIsHeldBackWithoutLetters(t *testing.T) {
 		for n := range 300 {
 			w.store.Append(w.store.Split("orders", 0), "n", strconv.Itoa(n))
 			settle(time.Second)
-			assert.Equal(t, n+1, len(slices.DeleteFunc(m.deliveries(), func(d delivery) bool { return d.split.Partition > 0 })))
+			assert.Equal(
+				t,
+				n+1,
+				len(slices.DeleteFunc(m.deliveries(), func(d delivery) bool { return d.split.Partition > 0 })),
+			)
 		}
 		(<-hangs).Ack()
 		m.stop()

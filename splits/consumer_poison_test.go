@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,7 +117,11 @@ func TestEntryThatKillsTheProcessGetsALetter(t *testing.T) {
 				assert.LessOrEqual(t, p.lives, 7, "3 to suspect a batch, %d alone, 1 that lives", splits.LoneDeaths)
 				assert.Equal(t, []string{"142"}, letters.numbers())
 				assert.Equal(t, 1, letters.letters[0].Split.Partition)
-				assert.ErrorContains(t, letters.letters[0].Cause, "3 processes ended while they had this message in flight")
+				assert.ErrorContains(
+					t,
+					letters.letters[0].Cause,
+					"3 processes ended while they had this message in flight",
+				)
 				p.wantAll(300)
 				for _, s := range w.store.Splits("orders") {
 					assert.EqualValues(t, 300, w.lease(s.Partition).Position.EntriesRead, "%s", s)
@@ -176,7 +179,10 @@ func TestEntryThatKillsTheProcessIsKeptWithoutLetters(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 3)
 				w.fill(300)
-				p := w.restarted(func(c *splits.Config, _ *member) { c.Ordering, c.BatchSize = ordering, 100 }, "orders-1 142")
+				p := w.restarted(
+					func(c *splits.Config, _ *member) { c.Ordering, c.BatchSize = ordering, 100 },
+					"orders-1 142",
+				)
 				p.runAll(50 * time.Second).stop()
 				assert.LessOrEqual(t, p.lives, 8)
 				require.NotEmpty(t, p.reports)
@@ -225,93 +231,6 @@ func TestFiveKillsInARowCondemnNothing(t *testing.T) {
 // hanging lets batches hang.
 func hanging(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} }
 
-// Two members take over from each other while one of them can't reach the store.
-func TestFiveOutagesInARowCondemnNothing(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1)
-				w.fill(30)
-				letters := &mailbox{}
-				var mu sync.Mutex
-				var out []*splits.Batch
-				change := func(c *splits.Config, m *member) {
-					c.Ordering, c.DeadLetters.Letters = ordering, letters
-					m.handle = func(b *splits.Batch) { mu.Lock(); defer mu.Unlock(); out = append(out, b) }
-				}
-				members := []*member{w.join("a", change), w.join("b", change)}
-				for range 10 { // each of them loses its lease several times while an entry is in flight
-					for _, m := range members {
-						m.faults.Outage(true)
-						settle(2 * ttl)
-						m.faults.Outage(false)
-						settle(2 * heartbeat)
-						assert.LessOrEqual(t, len(w.lease(0).Deaths), 1, "a live member takes its death back")
-					}
-				}
-				assert.Zero(t, letters.attempts())
-				for _, m := range members {
-					m.stop()
-				}
-				mu.Lock()
-				for _, b := range out {
-					b.Ack()
-				}
-				mu.Unlock()
-				last := w.join("last", func(c *splits.Config, _ *member) {
-					c.Ordering, c.DeadLetters.Letters = ordering, letters
-				})
-				settle(3 * time.Minute)
-				assert.Zero(t, letters.attempts())
-				w.wantOnce(30, last)
-				assert.Empty(t, w.lease(0).Deaths)
-				last.stop()
-			})
-		})
-	}
-}
-
-func TestSuspicionEndsUnderTraffic(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(5)
-				change := func(c *splits.Config, _ *member) { c.Ordering, c.BatchSize = ordering, 3 }
-				for i := range 3 {
-					m := w.join(fmt.Sprintf("killed-%d", i), change, hanging)
-					settle(ttl + heartbeat)
-					m.crash()
-				}
-				last := w.join("last", change, func(_ *splits.Config, m *member) {
-					m.handle = func(b *splits.Batch) { time.Sleep(100 * time.Millisecond); b.Ack() }
-				})
-				turns := func() (n int) {
-					for _, s := range w.store.Splits("orders") {
-						n += w.lease(s.Partition).Suspect.Turn
-					}
-					return n
-				}
-				traffic := func() {
-					for range 600 {
-						for _, s := range w.store.Splits("orders") {
-							w.store.Append(s, "n", "x", "rafka_key", "k")
-						}
-						settle(100 * time.Millisecond)
-					}
-				}
-				traffic()
-				before := turns()
-				assert.Positive(t, before)
-				traffic()
-				assert.Equal(t, before, turns(), "commits don't store suspects any more")
-				settle(time.Minute)
-				last.stop()
-			})
-		})
-	}
-}
-
 // The entry is seen as one that kills, and its letter can't be written for a while.
 func TestLetterOfAnEntryThatKillsCanBeLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -344,7 +263,11 @@ func TestFourthEntryInARowThatKillsIsNotGivenUp(t *testing.T) {
 		letters.fail(nil)
 		settle(65 * time.Second)
 		assert.Len(t, letters.numbers(), 3)
-		assert.Contains(t, fmt.Sprint(see(m, func() []string { return slices.Clone(m.troubles) })), "3 messages in a row")
+		assert.Contains(
+			t,
+			fmt.Sprint(see(m, func() []string { return slices.Clone(m.troubles) })),
+			"3 messages in a row",
+		)
 		m.stop()
 	})
 }

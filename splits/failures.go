@@ -34,8 +34,9 @@ type soleFailure struct {
 	confirm   func()
 }
 
-// handedOut adds a batch that belongs to owner. It reports false, and adds nothing, if the batch must wait because another one is in flight alone
-// or is to be soon; then it raises wake when that has changed.
+// handedOut adds a batch that belongs to owner. It reports false, and adds nothing, if the batch
+// must wait because another one is in flight alone or is to be soon; then it raises wake when that
+// has changed.
 func (f *Failures) handedOut(fl *inFlightBatch, owner any, now time.Time, wake signal) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,8 +49,8 @@ func (f *Failures) handedOut(fl *inFlightBatch, owner any, now time.Time, wake s
 	return true
 }
 
-// withdraw removes a batch that was not handed out after all. Failures during which it was added are
-// not taken for certain.
+// withdraw removes a batch that was not handed out after all. Failures during which it was added
+// are not taken for certain.
 func (f *Failures) withdraw(fl *inFlightBatch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

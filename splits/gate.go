@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// holdFor is how long new batches of the process are held back at a time, so that a batch can be
-	// in flight alone.
+	// holdFor is how long new batches of the process are held back at a time, so that a batch can
+	// be in flight alone.
 	holdFor = 5 * time.Second
 	// flowFor is how many times as long they are not held back after that, so that they are held
 	// back for a twentieth of the time at most.
@@ -87,7 +87,12 @@ func (g *gate) left(fl *inFlightBatch) {
 // something has changed. briefly says that being alone ends with the batch and after holdFor at the
 // latest, and that batches are held back for a small part of the time only. Otherwise endAlone ends
 // it. After aloneNever, hanging describes the batch that has been in flight for longest, if any is.
-func (f *Failures) beginAlone(who, owner any, briefly bool, now time.Time, wake signal) (a aloneness, hanging *Hanging) {
+func (f *Failures) beginAlone(
+	who, owner any,
+	briefly bool,
+	now time.Time,
+	wake signal,
+) (a aloneness, hanging *Hanging) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := &f.gate
@@ -95,7 +100,7 @@ func (f *Failures) beginAlone(who, owner any, briefly bool, now time.Time, wake 
 	switch {
 	case g.alone == who:
 		return aloneNow, nil
-	case g.alone == nil && len(f.inFlight) == 0 && !(briefly && early):
+	case g.alone == nil && len(f.inFlight) == 0 && (!briefly || !early):
 		g.alone, g.owner = who, owner
 		if !closed {
 			g.since = now

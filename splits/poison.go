@@ -22,7 +22,8 @@ func killerWait(deaths int) time.Duration {
 }
 
 // poison finds the entry of a split that kills the process: see the section Poison of the package.
-// The zero poison suspects nothing. It has no lock and no clock; the lock of the splitSet guards it.
+// The zero poison suspects nothing. It has no lock and no clock; the lock of the splitSet guards
+// it.
 type poison struct {
 	stage  poisonStage
 	upTo   Offset         // in oneByOne: entries up to here are suspects
@@ -87,8 +88,8 @@ func (p *poison) takeDeaths(of Offset) int {
 	return n
 }
 
-// prepare notes that the next batch to hand out ends at an offset and has n entries. It is shared if
-// others may be in flight beside it.
+// prepare notes that the next batch to hand out ends at an offset and has n entries. It is shared
+// if others may be in flight beside it.
 func (p *poison) prepare(last Offset, n int, shared bool, now time.Time) {
 	if p.next != last {
 		p.since = now
@@ -130,8 +131,8 @@ func (p *poison) sent(s Suspect) {
 // ready reports whether the store has the suspect of the prepared batch.
 func (p *poison) ready() bool { return p.stored == p.want() }
 
-// handedOut notes that the prepared batch is handed out. As long as batches are handed out the first
-// time, or up to the end of the suspects, the suspicion lasts for another ttl.
+// handedOut notes that the prepared batch is handed out. As long as batches are handed out the
+// first time, or up to the end of the suspects, the suspicion lasts for another ttl.
 func (p *poison) handedOut(first bool, now time.Time, ttl time.Duration) {
 	p.out = now
 	if p.until.IsZero() || p.stage == oneByOne && first && !p.upTo.Before(p.next) {

@@ -23,6 +23,12 @@ func claimedPoison(attempts int, upTo uint64, deaths ...uint64) poison {
 // store is a commit that the store has applied.
 func (p *poison) store() { p.sent(p.send()) }
 
+func wantSuspect(t *testing.T, p *poison, want Suspect) {
+	t.Helper()
+	got := p.want()
+	assert.Equal(t, want, got)
+}
+
 // start hands out the entry or batch up to an offset, after the store knows of it.
 func (p *poison) start(last uint64, entries int) {
 	p.prepare(Offset{Millis: last}, entries, false, poisonEpoch)
@@ -45,7 +51,7 @@ func TestSuspicionBeginsWithTheSecondTakeover(t *testing.T) {
 	assert.Equal(t, suspectAt(7, InFlightAlone), p.stored)
 	p = claimedPoison(0, 0, 7, 12, 7)
 	assert.Equal(t, 1, p.limit(500))
-	assert.Equal(t, suspectAt(12, NotInFlight), p.want())
+	wantSuspect(t, &p, suspectAt(12, NotInFlight))
 	assert.Equal(t, 2, p.takeDeaths(Offset{Millis: 7}))
 	assert.Zero(t, p.takeDeaths(Offset{Millis: 7}))
 }
@@ -71,7 +77,7 @@ func TestNothingIsHandedOutBeforeTheStoreHasTheSuspect(t *testing.T) {
 	p.handedOut(true, poisonEpoch, time.Minute)
 	p.cameBack()
 	assert.False(t, p.free(), "the store says that it is in flight")
-	assert.Equal(t, suspectAt(9, NotInFlight), p.want())
+	wantSuspect(t, &p, suspectAt(9, NotInFlight))
 	p.store()
 	assert.False(t, p.exposed)
 	assert.True(t, p.free())
@@ -88,7 +94,7 @@ func TestSuspectThatHangsIsNotAloneAnyMore(t *testing.T) {
 	p := claimedPoison(2, 7)
 	p.start(7, 1)
 	p.watch(poisonEpoch.Add(aloneFor - 1))
-	assert.Equal(t, suspectAt(7, InFlightAlone), p.want())
+	wantSuspect(t, &p, suspectAt(7, InFlightAlone))
 	p.watch(poisonEpoch.Add(aloneFor))
 	assert.Equal(t, suspectAt(7, InFlight), p.want())
 	assert.False(t, p.free())
@@ -106,7 +112,7 @@ func TestSuspectThatIsNotFetchedKeepsNothingBack(t *testing.T) {
 }
 
 func TestSuspicionEnds(t *testing.T) {
-	at := func(d time.Duration) time.Time { return poisonEpoch.Add(d) }
+	at := poisonEpoch.Add
 	p := claimedPoison(2, 9)
 	assert.False(t, p.advance(Offset{Millis: 6}, at(time.Hour), time.Minute), "nothing was handed out yet")
 	p.start(7, 1)
@@ -117,7 +123,11 @@ func TestSuspicionEnds(t *testing.T) {
 	assert.True(t, p.advance(Offset{Millis: 9}, at(time.Second), time.Minute))
 	assert.Equal(t, 500, p.limit(500), "the position has passed the suspects")
 	assert.Zero(t, p.want())
-	assert.False(t, p.advance(Offset{Millis: 9}, at(time.Hour), time.Minute), "the store still says that it is in flight")
+	assert.False(
+		t,
+		p.advance(Offset{Millis: 9}, at(time.Hour), time.Minute),
+		"the store still says that it is in flight",
+	)
 	p.store()
 	assert.False(t, p.advance(Offset{Millis: 9}, at(time.Minute), time.Minute))
 	assert.True(t, p.advance(Offset{Millis: 9}, at(time.Minute+time.Second), time.Minute))

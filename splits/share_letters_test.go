@@ -37,7 +37,10 @@ func TestShareEntryThatAlwaysFailsIsGivenUpOnce(t *testing.T) {
 		inBubble(t, 1, func(w *world) {
 			w.fill(100)
 			sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
-			m := w.share("a", shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) { c.BatchSize = size }))
+			m := w.share(
+				"a",
+				shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) { c.BatchSize = size }),
+			)
 			settle(time.Minute)
 			assert.Equal(w.t, []string{"37"}, letters.numbers())
 			assert.Equal(w.t, without(100, "37"), sink.got())

@@ -46,8 +46,10 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 		case due && progress:
 			all = append(
 				all,
-				commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished,
-					suspect: o.poison.send()},
+				commitTask{
+					split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished,
+					suspect: o.poison.send(),
+				},
 			)
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, commitTask{split: o, lease: o.lease})

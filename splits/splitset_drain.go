@@ -78,7 +78,11 @@ func (set *splitSet) takeDrained(all bool) (drained []drainedSplit, next time.Du
 		done, finished := o.tracker.Done(), o.tracker.Finished()
 		o.poison.cameBack() // what is in flight has not killed the process
 		drained = append(drained, drainedSplit{
-			lease: o.lease, done: done, accounted: o.updateAccounted(done), finished: finished, suspect: o.poison.send(),
+			lease:     o.lease,
+			done:      done,
+			accounted: o.updateAccounted(done),
+			finished:  finished,
+			suspect:   o.poison.send(),
 			stored: !done.worthStoringOver(o.stored) && slices.Equal(finished, o.storedRanges) &&
 				o.poison.stored == o.poison.want(),
 		})

@@ -114,8 +114,8 @@ func (set *splitSet) suspectStored(o *ownedSplit, stored Suspect) {
 	}
 }
 
-// suspectReturned notes that a batch came back: the entries in it did not kill the process. The lock
-// is held.
+// suspectReturned notes that a batch came back: the entries in it did not kill the process. The
+// lock is held.
 func (set *splitSet) suspectReturned(o *ownedSplit) {
 	if !o.poison.suspects() {
 		return
@@ -127,8 +127,8 @@ func (set *splitSet) suspectReturned(o *ownedSplit) {
 	set.storeSuspect(o)
 }
 
-// watchSuspect updates what is suspected of a split, and reports whether the store is to be told. The
-// lock is held.
+// watchSuspect updates what is suspected of a split, and reports whether the store is to be told.
+// The lock is held.
 func (set *splitSet) watchSuspect(o *ownedSplit, now time.Time) (due bool) {
 	p := &o.poison
 	if !p.suspects() {

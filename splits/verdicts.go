@@ -86,8 +86,8 @@ func (v *verdicts) of(l *loneFailure, others func() bool, now time.Time) verdict
 	return giveUp
 }
 
-// needsAlone reports whether a verdict about an entry is due but for other batches that failed, or are
-// in flight, whenever the entry does: then it is to be in flight alone.
+// needsAlone reports whether a verdict about an entry is due but for other batches that failed, or
+// are in flight, whenever the entry does: then it is to be in flight alone.
 func (v *verdicts) needsAlone(l *loneFailure) bool {
 	if v.cfg.Letters == nil {
 		return false
@@ -99,9 +99,9 @@ func (v *verdicts) needsAlone(l *loneFailure) bool {
 	return l.attempts >= enough && l.confirmed < enough
 }
 
-// ofKiller decides about an entry that has killed LoneDeaths owners, and reports whether it is given
-// up. The deaths are the evidence, but not after inARow verdicts without a success: then something
-// else ends the processes.
+// ofKiller decides about an entry that has killed LoneDeaths owners, and reports whether it is
+// given up. The deaths are the evidence, but not after inARow verdicts without a success: then
+// something else ends the processes.
 func (v *verdicts) ofKiller() bool {
 	switch {
 	case v.cfg.Letters == nil:

@@ -63,7 +63,16 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 	calls := make([]script.Call, len(claims), 2*len(claims))
 	for i, c := range claims {
 		kind, at := StartArgs(c.Start)
-		calls[i] = claimScript.Call(l.keys(c.Split), owner, script.Millis(ttl), l.group, kind, at, l.unused, splits.MaxDeaths)
+		calls[i] = claimScript.Call(
+			l.keys(c.Split),
+			owner,
+			script.Millis(ttl),
+			l.group,
+			kind,
+			at,
+			l.unused,
+			splits.MaxDeaths,
+		)
 	}
 	for _, c := range claims {
 		calls = append(calls, l.failingCall(c.Split))

@@ -37,7 +37,7 @@ func decodeSuspect(id string) (s splits.Suspect, err error) {
 
 // decodeDeaths decodes the field deaths.
 func decodeDeaths(text string) (all []splits.Offset, err error) {
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		id, _, _ := strings.Cut(word, "@")
 		offset, err := splits.ParseOffset(id)
 		if err != nil {
