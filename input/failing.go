@@ -1,6 +1,7 @@
 package input
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,10 +26,15 @@ func (o *observer) Failing(f splits.Failing) {
 			"batches. Last error: %v.%s", f.Among, f.Split, f.For.Round(time.Second), f.Cause, waits)
 		return
 	}
+	if poison, kills := errors.AsType[*splits.PoisonError](f.Cause); kills {
+		log.Errorf("A message of partition %s seems to kill the process: offset %s, key %q. %v.%s "+
+			"Fix the cause, or skip the message with %s", f.Split, f.Offset, f.Key, poison, waits, o.skipCommand(f))
+		return
+	}
 	log.Warnf("A message of partition %s keeps failing: offset %s, key %q, rejected %s in %s%s. Last error: %v.%s "+
-		"%sFix the cause, or skip the message with rafka group skip %s --topic %s --partition %d --offset %s --yes",
-		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits, o.prospects(f),
-		o.group, f.Split.Topic, f.Split.Partition, f.Offset)
+		"%sFix the cause, or skip the message with %s",
+		f.Split, f.Offset, f.Key, attempts(f), f.For.Round(time.Second), others(f), f.Cause, waits+hanging(f),
+		o.prospects(f), o.skipCommand(f))
 }
 
 // prospects returns when a message becomes a dead letter, as a sentence; empty if there are none.
@@ -43,6 +49,21 @@ func (o *observer) prospects(f splits.Failing) string {
 		return fmt.Sprintf("It becomes a dead letter in topic %s when another message shows that the output works. ",
 			o.letters)
 	}
+}
+
+// skipCommand returns how an operator skips a message.
+func (o *observer) skipCommand(f splits.Failing) string {
+	return fmt.Sprintf("rafka group skip %s --topic %s --partition %d --offset %s --yes",
+		o.group, f.Split.Topic, f.Split.Partition, f.Offset)
+}
+
+// hanging names the batch that keeps a message from being given up.
+func hanging(f splits.Failing) string {
+	if f.Hanging == nil {
+		return ""
+	}
+	return fmt.Sprintf(" It is not certain that this message is the cause, and the message is not given up, while a "+
+		"batch of partition %s is in the pipeline, for %s now.", f.Hanging.Split, f.Hanging.For.Round(time.Second))
 }
 
 func attempts(f splits.Failing) string {

@@ -122,7 +122,7 @@ func (c *claimer) completeClaims(ctx context.Context, node string, a claimAnswer
 		lease := Lease{Split: s, Member: c.cfg.Owner, Epoch: g.Epoch, TrustedUntil: trustedUntil(a.sent, c.cfg.TTL)}
 		grants = append(grants, grant{
 			lease: lease, at: g.Position, finished: g.Finished, deleted: g.Deleted, resolved: g.Resolved,
-			adopting: g.Adopting, failing: g.Failing,
+			adopting: g.Adopting, failing: g.Failing, attempts: g.Attempts, suspect: g.Suspect, deaths: g.Deaths,
 		})
 	}
 	if wait == 0 {

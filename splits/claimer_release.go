@@ -83,7 +83,7 @@ func (c *claimer) commitLast(ctx context.Context, drained []drainedSplit) {
 	for _, d := range drained {
 		if !d.stored {
 			open = append(open, Commit{
-				Lease: d.lease, Position: d.done, Accounted: d.accounted, Finished: d.finished,
+				Lease: d.lease, Position: d.done, Accounted: d.accounted, Finished: d.finished, Suspect: d.suspect,
 			})
 		}
 	}

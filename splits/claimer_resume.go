@@ -15,6 +15,9 @@ type grant struct {
 	resolved bool   // Granted.Resolved
 	adopting string // Granted.Adopting
 	failing  []Attempted
+	attempts int // Granted.Attempts
+	suspect  Suspect
+	deaths   []Offset // Granted.Deaths
 }
 
 // claimedSplit is a granted split with the position from which it is read.
@@ -28,6 +31,9 @@ type claimedSplit struct {
 	adopting     string // Granted.Adopting
 	failing      []Attempted
 	unsure       []Attempted // may be about other entries than those that the stream has
+	attempts     int         // Granted.Attempts
+	suspect      Suspect
+	deaths       []Offset // Granted.Deaths
 }
 
 // resumeAll decides for each granted split where it is read on, and returns the splits that can be
@@ -103,6 +109,7 @@ func (c *claimer) claimAgain(l Lease, err error) {
 func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) (claimedSplit, *Loss, error) {
 	split := claimedSplit{
 		lease: g.lease, at: g.at, lastState: m.lastState, fingerprints: m.fingerprints, adopting: g.adopting,
+		attempts: g.attempts,
 	}
 	switch {
 	case s.Err != nil && m.rolledBack:
@@ -128,7 +135,7 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	if err != nil {
 		return split, nil, err
 	}
-	if to != g.at || len(g.finished) > 0 || len(g.failing) > 0 {
+	if to != g.at || len(g.finished) > 0 || len(g.failing) > 0 || g.suspect != (Suspect{}) || len(g.deaths) > 0 {
 		if err := c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: to}); err != nil {
 			return split, nil, err
 		}
@@ -140,22 +147,25 @@ func (c *claimer) resume(ctx context.Context, g grant, m streamMemory, s State) 
 	return split, &loss, nil
 }
 
-// withFinished adds the finished ranges and the failing entries of a grant to a split. Nothing was
-// ever inserted before an entry, so the stream still has them, or it ends before them: then it was
-// rolled back, and other entries may get the same offsets. So they are forgotten, here and in the
-// store.
+// withFinished adds to a split what a grant says of entries behind the position: the finished
+// ranges, and the entries that failed or are suspected. Nothing was ever inserted before an entry,
+// so the stream still has these entries, or it ends before them: then it was rolled back, and other
+// entries may get the same offsets. So all of it is forgotten, here and in the store.
 func (c *claimer) withFinished(ctx context.Context, g grant, split claimedSplit) (claimedSplit, *Loss, error) {
 	var last Offset
 	if n := len(g.finished); n > 0 {
 		last = g.finished[n-1].Last
 	}
-	if n := len(g.failing); n > 0 && last.Before(g.failing[n-1].Offset) {
-		last = g.failing[n-1].Offset
+	if n := len(g.failing); n > 0 {
+		last = maxOffset(last, g.failing[n-1].Offset)
+	}
+	for _, offset := range append([]Offset{g.suspect.UpTo}, g.deaths...) {
+		last = maxOffset(last, offset)
 	}
 	if split.lastState.Last.Before(last) {
 		return split, nil, c.cfg.Leases.Reset(ctx, c.cfg.TTL, Commit{Lease: g.lease, Position: g.at})
 	}
-	split.finished, split.failing = g.finished, g.failing
+	split.finished, split.failing, split.suspect, split.deaths = g.finished, g.failing, g.suspect, g.deaths
 	return split, nil, nil
 }
 

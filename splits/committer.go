@@ -46,6 +46,11 @@ func (c *committer) run(stop, calls context.Context) {
 		case end := <-c.calls.done:
 			c.calls.free(end)
 			c.complete(end)
+			if end.result == nil && c.set.suspectsDue() {
+				c.step(calls)
+			}
+		case <-c.set.commitWanted:
+			c.step(calls)
 		case <-ticker.C:
 			c.step(calls)
 		}
@@ -62,6 +67,9 @@ func (c *committer) step(ctx context.Context) {
 		c.calls.start(node, func() error { return c.send(ctx, due) })
 	}
 	c.forgetIdleNodes()
+	for _, f := range c.set.reportKillers() {
+		c.cfg.Observer.Failing(f)
+	}
 }
 
 // complete handles the end of a call to a node.
@@ -107,6 +115,7 @@ func (c *committer) send(ctx context.Context, due []commitTask) (failed error) {
 		case task.position != nil:
 			commits = append(commits, Commit{
 				Lease: task.lease, Position: *task.position, Accounted: task.accounted, Finished: task.finished,
+				Suspect: task.suspect,
 			})
 		default:
 			leases = append(leases, task.lease)

@@ -84,6 +84,7 @@ type member struct {
 	skipped    int
 	passed     int
 	isolated   int
+	failing    []splits.Failing
 }
 
 func (m *member) Lost(all []splits.Loss) { m.note(func() { m.losses = append(m.losses, all...) }) }
@@ -111,6 +112,7 @@ func (m *member) Stalled(time.Duration) { m.note(func() { m.stalled++ }) }
 func (m *member) Skipped(_ splits.Split, n int) { m.note(func() { m.skipped += n }) }
 
 func (m *member) PassedOver(_ splits.Split, n int) { m.note(func() { m.passed += n }) }
+func (m *member) Failing(f splits.Failing)         { m.note(func() { m.failing = append(m.failing, f) }) }
 
 func (m *member) Isolated(splits.Split) { m.note(func() { m.isolated++ }) }
 

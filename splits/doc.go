@@ -131,6 +131,53 @@
 // tracker computes it. A commit also stores what is resolved behind it, so that the next owner of
 // the split skips that.
 //
+// # Poison
+//
+// An entry can kill the process that works on it. The lease says what may have done that: the
+// suspect, a range of entries behind the position. An owner stores the suspect before it hands the
+// entries out, and the claim that takes over a lease which was not released reads it.
+//
+//	                two takeovers without progress            ttl without a death
+//	(not suspected) ──────────────────────────────> lockstep ────────────────────> (not suspected)
+//	                                                 │    ^
+//	            died: the entries up to the end of   │    │ the position has passed the suspect
+//	            the batch are the suspect            v    │
+//	                                                one by one ──> condemned
+//	                                                   ^ │         after LoneDeaths deaths
+//	                                                   └─┘ died: one more death of this entry
+//
+// In lockstep, a batch is handed out, acknowledged and committed before the next one, and the offset
+// of its last entry is stored before. One by one, each batch has one entry. While any split of the
+// process is suspected, one suspected batch is in flight in the process, and nothing else. Only a
+// death in that state counts: otherwise one death would count for an entry of each split. The
+// takeovers alone (Granted.Attempts) count for nothing but lockstep, since outages of the store and
+// idle splits cause them too.
+//
+// The store can't tell an owner that died from one that could not renew its lease. So it counts a
+// death at the takeover, and an owner that lost its lease and is alive takes that back
+// (Leases.Survive), as soon as it reaches the store again.
+//
+// A suspect that is in flight for long must not stop the other splits. So after a while the lease
+// says that the suspect is not alone any more, and then the other splits continue. If a batch of
+// another split hangs, a suspect can't be alone at all: then it is handed out beside that batch, and
+// its death does not count.
+//
+// An entry that has killed LoneDeaths owners gets a letter, as an entry that keeps failing does. If
+// that is not possible, it waits, longer after each further death, and everything behind it goes on
+// as behind an entry that fails.
+//
+// A process that was killed for another reason while an entry was in flight alone looks the same. A
+// chain of five such kills condemns nothing: two for lockstep, one to find the batch, and then
+// LoneDeaths for the same entry.
+//
+// # Being alone for a verdict
+//
+// An entry is given up only if it must have been the cause of its failures: if no other batch of the
+// process failed that was in flight at the same time. If other batches fail whenever it does, it is
+// handed out alone: new batches of the process are held back until none is in flight, for 5 seconds
+// at a time and a twentieth of the time at most. If a batch hangs, the entry is handed out beside
+// it, the attempt does not count until that batch is acknowledged, and Failing.Hanging names it.
+//
 // # Goroutines
 //
 // Each actor is one goroutine, and its type documents what it owns:

@@ -151,6 +151,24 @@ func (e *EntryError) Entry() string {
 // Unwrap returns the cause.
 func (e *EntryError) Unwrap() error { return e.Cause }
 
+// PoisonError is why an entry is not handed out for a while: it seems to kill the process.
+type PoisonError struct {
+	// Deaths is the number of owners of the split that died while this entry was in flight and nothing
+	// else.
+	Deaths int
+	// Wait is the time until the entry is handed out again; 0 if it is given up.
+	Wait time.Duration
+}
+
+// Error names the deaths and the time until the entry is handed out again.
+func (e *PoisonError) Error() string {
+	text := fmt.Sprintf("%d processes ended while they had this message in flight and nothing else", e.Deaths)
+	if e.Wait > 0 {
+		text += fmt.Sprintf(", so it is handed out again, alone, in %s", e.Wait.Round(time.Second))
+	}
+	return text
+}
+
 // UnavailableError is returned by Poll if there is nothing to hand out and the store, or a part of
 // it, is unavailable.
 type UnavailableError struct{ Cause error }

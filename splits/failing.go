@@ -20,8 +20,11 @@ type Failing struct {
 	For time.Duration
 	// Waits is true if nothing newer of the split is handed out meanwhile.
 	Waits bool
-	// Cause is the last error.
+	// Cause is the last error. It is a *PoisonError if the entry seems to kill the process.
 	Cause error
+	// Hanging is set if the entry would be given up but for other batches in flight: whether it is
+	// the cause of its failures is not certain, and this batch has been in flight for longest.
+	Hanging *Hanging
 }
 
 const (
@@ -57,7 +60,7 @@ func (h *handOutState) describe(l *loneFailure, split Split, now time.Time) Fail
 	return Failing{
 		Split: split, Offset: l.ref.entry().Offset, Key: l.key, Among: 1, Attempts: l.attempts,
 		Certain: l.confirmed, Others: len(h.isolation.loneFailures) - 1, For: now.Sub(h.isolation.failingSince),
-		Cause: l.cause,
+		Cause: l.cause, Hanging: l.hanging,
 	}
 }
 

@@ -1,6 +1,9 @@
 package splits
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Failures tracks which batches of all consumers of one process are in flight, and which of them
 // failed. An output can merge batches of several splits and topics, and reject all of them for one
@@ -10,6 +13,7 @@ import "sync"
 type Failures struct {
 	mu       sync.Mutex
 	inFlight map[*inFlightBatch]any // the value is the owner
+	gate     gate                   // for batches that must be in flight alone
 }
 
 // NewFailures returns a Failures for the consumers of one process.
@@ -17,6 +21,8 @@ func NewFailures() *Failures { return &Failures{inFlight: map[*inFlightBatch]any
 
 // inFlightBatch is one batch from its hand-out to its acknowledgement.
 type inFlightBatch struct {
+	split             Split
+	since             time.Time
 	overlappedFailure bool           // another batch failed while this one was in flight
 	dependents        []*soleFailure // failures that are certain unless this batch fails
 }
@@ -28,11 +34,32 @@ type soleFailure struct {
 	confirm   func()
 }
 
-// handedOut adds a batch that belongs to owner.
-func (f *Failures) handedOut(fl *inFlightBatch, owner any) {
+// handedOut adds a batch that belongs to owner. It reports false, and adds nothing, if the batch
+// must wait because another one is in flight alone or is to be soon; then it raises wake when that
+// has changed.
+func (f *Failures) handedOut(fl *inFlightBatch, owner any, now time.Time, wake signal) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.gate.closed(now) {
+		f.gate.wait(wake)
+		return false
+	}
+	fl.since = now
 	f.inFlight[fl] = owner
+	return true
+}
+
+// withdraw removes a batch that was not handed out after all. Failures during which it was added
+// are not taken for certain.
+func (f *Failures) withdraw(fl *inFlightBatch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.inFlight, fl)
+	for _, a := range fl.dependents {
+		a.void = true
+	}
+	fl.dependents = nil
+	f.gate.left(fl)
 }
 
 // accepted removes a batch that was accepted, or whose outcome does not matter any more.
@@ -48,6 +75,7 @@ func (f *Failures) accepted(fl *inFlightBatch) {
 // are to be called without the lock.
 func (f *Failures) remove(fl *inFlightBatch, certain *[]func()) {
 	delete(f.inFlight, fl)
+	f.gate.left(fl)
 	for _, a := range fl.dependents {
 		if a.undecided--; a.undecided == 0 && !a.void {
 			*certain = append(*certain, a.confirm)
@@ -70,6 +98,7 @@ func (f *Failures) fail(fl *inFlightBatch, certain func()) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.inFlight, fl)
+	f.gate.left(fl)
 	fl.void()
 	for other := range f.inFlight {
 		other.overlappedFailure = true
@@ -92,8 +121,12 @@ func (f *Failures) forget(owner any) {
 	for fl, its := range f.inFlight {
 		if its == owner {
 			delete(f.inFlight, fl)
+			f.gate.left(fl)
 			fl.void()
 		}
+	}
+	if f.gate.alone != nil && f.gate.owner == owner {
+		f.gate.open()
 	}
 }
 

@@ -23,7 +23,7 @@ func newFlights(names ...string) flights {
 
 func (f flights) out(name string) {
 	f.of[name] = &inFlightBatch{}
-	f.handedOut(f.of[name], f)
+	f.handedOut(f.of[name], f, poisonEpoch, nil)
 }
 
 func (f flights) ack(name string)  { f.accepted(f.of[name]) }
@@ -70,7 +70,7 @@ func TestFailureWithoutOneEntryIsNeverCertain(t *testing.T) {
 func TestBatchesOfAClosedConsumerAreForgotten(t *testing.T) {
 	f := newFlights("a")
 	gone := &inFlightBatch{}
-	f.handedOut(gone, "another owner")
+	f.handedOut(gone, "another owner", poisonEpoch, nil)
 	f.nack("a")
 	assert.Zero(t, f.certain["a"])
 	f.forget("another owner")

@@ -131,6 +131,18 @@ func (i *isolation) wait(now time.Time) time.Duration {
 	return max(0, due.Sub(now))
 }
 
+// nextLone returns the entry that failed alone and comes next, if it is due; nil if something else
+// does.
+func (i *isolation) nextLone(now time.Time) *loneFailure {
+	if len(i.loneFailures) == 0 || now.Before(i.notBefore) || i.lanes.firstFree(i.pieces) >= 0 {
+		return nil
+	}
+	if l := i.earliest(); l != nil && !l.due.After(now) {
+		return l
+	}
+	return nil
+}
+
 // earliest returns the entry that failed alone and is due first, among the entries that are not
 // handed out.
 func (i *isolation) earliest() (first *loneFailure) {
@@ -196,7 +208,7 @@ func (i *isolation) failAlone(p piece, cause error, now time.Time) *loneFailure 
 		l.probe = p.probeOf != nil
 	}
 	l.attempts++
-	l.deliveries, l.out, l.cause = p.deliveries, false, cause
+	l.deliveries, l.out, l.cause, l.killed = p.deliveries, false, cause, 0
 	l.due = now.Add(retryWait(l.attempts, l.ref.entry().Offset))
 	if p.handedOutAt.After(i.roundEnded) {
 		i.endRound(l.ref.entry().Offset, now)
@@ -247,7 +259,9 @@ func (i *isolation) skip(p piece) {
 func (i *isolation) accept(p piece, now time.Time) {
 	if i.rounds > 1 {
 		for _, l := range i.loneFailures {
-			l.due = now
+			if l.killed == 0 {
+				l.due = now
+			}
 		}
 	}
 	i.skip(p)

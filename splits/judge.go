@@ -16,6 +16,7 @@ type judge[S judged] struct {
 	set judgedSet[S]
 	now func() time.Time
 
+	alive     []noteTask[S]  // leases that ended while a suspect was in flight
 	condemned []condemned[S] // entries of which the letters are to be written
 	notable   map[S]bool     // splits with something for the noter
 
@@ -87,7 +88,7 @@ func (j *judge[S]) confirm(s S, l *loneFailure, cause error) {
 	if l.confirmed++; l.confirmed == 1 {
 		l.since, l.successes = now, j.successes
 	}
-	l.matches = j.matches(cause)
+	l.matches, l.hanging = j.matches(cause), nil
 	j.note(s, l)
 	if l.out {
 		l.unjudged = true
@@ -120,17 +121,33 @@ func (j *judge[S]) decide(s S, l *loneFailure, now time.Time) {
 	}
 	switch j.of(l, func() bool { return j.set.hasOthers(s, l) }, now) {
 	case giveUp:
-		l.out = true
-		split, _ := s.fence()
-		j.condemned = append(j.condemned, condemned[S]{s, l, Letter{
-			Split: split, Entry: l.ref.entry(), Key: l.key, Deliveries: l.confirmed,
-			Age: now.Sub(l.since), Cause: l.cause,
-		}})
+		j.condemn(s, l, now)
 	case probe:
 		l.wantsProbe = true
 		j.set.tryAnother(s)
 	}
 	j.verdictWanted.raise()
+}
+
+// condemn makes the condemner write the letter of an entry.
+func (j *judge[S]) condemn(s S, l *loneFailure, now time.Time) {
+	l.out = true
+	split, _ := s.fence()
+	j.condemned = append(j.condemned, condemned[S]{s, l, Letter{
+		Split: split, Entry: l.ref.entry(), Key: l.key, Deliveries: l.confirmed + l.killed,
+		Age: now.Sub(l.since), Cause: l.cause,
+	}})
+}
+
+// judgeKillers gives up the entries that have killed LoneDeaths owners, if the rules permit it.
+func (j *judge[S]) judgeKillers(now time.Time) {
+	for s := range j.set.each() {
+		for _, l := range s.handOuts().isolation.loneFailures {
+			if l.killed > 0 && !l.out && j.ofKiller() {
+				j.condemn(s, l, now)
+			}
+		}
+	}
 }
 
 // processed notes that a batch was processed. lone is its entry, if that had failed alone before.
@@ -142,8 +159,10 @@ func (j *judge[S]) processed(lone *loneFailure) {
 
 // takeCondemned returns the entries of which the letters are to be written.
 func (j *judge[S]) takeCondemned() []condemned[S] {
+	now := j.now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.judgeKillers(now)
 	all := j.condemned
 	j.condemned = nil
 	return all
@@ -166,6 +185,9 @@ func (j *judge[S]) pardon(c condemned[S], mayBeWritten bool) {
 		j.withdrawn(c.lone)
 	}
 	c.lone.out, c.lone.due = false, now.Add(j.cfg.MaxBackoff)
+	if c.lone.killed > 0 {
+		c.lone.due = now.Add(2 * idleLoader) // the condemner tries again before that
+	}
 	j.set.handOutAgain(c.split)
 }
 

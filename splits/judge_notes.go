@@ -22,6 +22,7 @@ type noteTask[S judged] struct {
 	failing  []Attempted
 	resolved []Offset
 	lone     []*loneFailure // of failing
+	alive    bool           // says that this member is alive, instead of a change
 }
 
 func (t noteTask[S]) on() Split { return t.split }
@@ -56,6 +57,7 @@ func (j *judge[S]) takeNotes() (all []noteTask[S]) {
 	now := j.now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	all, j.alive = j.alive, nil
 	for s := range j.notable {
 		delete(j.notable, s)
 		if s.over() {
@@ -102,6 +104,10 @@ func (l *loneFailure) attempted(now time.Time) Attempted {
 func (j *judge[S]) noteFailed(task noteTask[S]) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if task.alive {
+		j.alive = append(j.alive, task)
+		return
+	}
 	if _, under := task.of.fence(); under != task.under || task.of.over() {
 		return
 	}

@@ -45,6 +45,14 @@ func (o Offset) Compare(p Offset) int {
 	return cmp.Compare(o.Seq, p.Seq)
 }
 
+// maxOffset returns the higher one of two offsets.
+func maxOffset(a, b Offset) Offset {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // Before reports whether o lies before p.
 func (o Offset) Before(p Offset) bool { return o.Compare(p) < 0 }
 

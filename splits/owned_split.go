@@ -20,6 +20,8 @@ type ownedSplit struct {
 	commitState
 	countState
 	failingState
+	poison   poison    // what may have killed earlier owners
+	aside    *Batch    // the next batch, if poison is suspected: the store is to know of it first
 	adoption *adoption // nil if the split is not being adopted
 }
 

@@ -51,6 +51,8 @@ type loneFailure struct {
 	stored     bool      // it was stored, or may have been
 	wantsProbe bool      // another entry is to be handed out, to see whether any can be processed
 	probe      bool      // it was handed out before its turn, as a probe
+	killed     int       // owners that died while it was in flight alone, if they are why it is not handed out
+	hanging    *Hanging  // what was in flight when it was to be in flight alone
 	scanned    int       // entries that were read for that
 }
 

@@ -28,17 +28,22 @@ func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 // come first. The lock is held.
 func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
+	b.inFlight.split = s.split
+	if !set.cfg.Failures.handedOut(&b.inFlight, set, now, set.readable) {
+		set.keepBack(s)
+		return nil
+	}
 	if p, again := s.nextPiece(now); again {
 		b.redeliver(p)
 	} else if n, probeOf := set.roomToHandOut(); n > 0 && len(s.buffer) > 0 {
 		set.handOutNew(s, b, n)
 		b.probe(probeOf)
 	} else {
+		set.cfg.Failures.withdraw(&b.inFlight)
 		set.delay(s)
 		return nil
 	}
 	s.handedOut(b, now)
-	set.cfg.Failures.handedOut(&b.inFlight, set)
 	set.enqueue(s)
 	return b
 }

@@ -27,6 +27,8 @@ type splitSet struct {
 
 	judge judge[*ownedSplit]
 
+	commitWanted signal // for the committer: a suspect is to be stored
+
 	changed     signal            // for the claimer: a drain ended or a lease was lost
 	countWanted signal            // for the counter: there is something to count
 	pagesWanted signal            // for the adopter: there may be pending entries to read
@@ -36,16 +38,17 @@ type splitSet struct {
 
 func newSplitSet(cfg Config) *splitSet {
 	set := &splitSet{
-		cfg:         cfg,
-		turns:       turns[*ownedSplit]{readable: newSignal()},
-		splits:      map[Split]*ownedSplit{},
-		lost:        map[error][]Lease{},
-		room:        map[string]signal{},
-		memories:    map[Split]streamMemory{},
-		changed:     newSignal(),
-		countWanted: newSignal(),
-		pagesWanted: newSignal(),
-		loadWanted:  newSignal(),
+		cfg:          cfg,
+		turns:        turns[*ownedSplit]{readable: newSignal()},
+		splits:       map[Split]*ownedSplit{},
+		lost:         map[error][]Lease{},
+		room:         map[string]signal{},
+		memories:     map[Split]streamMemory{},
+		changed:      newSignal(),
+		countWanted:  newSignal(),
+		pagesWanted:  newSignal(),
+		loadWanted:   newSignal(),
+		commitWanted: newSignal(),
 	}
 	set.judge = newJudge(&set.mu, judgedSet[*ownedSplit](set), cfg.DeadLetters, cfg.Now)
 	return set
@@ -61,6 +64,8 @@ func (set *splitSet) add(c claimedSplit) *ownedSplit {
 	}
 	o.finished, o.storedRanges = c.finished, c.finished
 	o.committedAt = set.cfg.Now()
+	o.poison = newPoison(c)
+	o.isolation.largest = o.poison.limit(set.cfg.BatchSize)
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if old := set.splits[c.lease.Split]; old != nil {
@@ -92,7 +97,10 @@ func (set *splitSet) end(o *ownedSplit, cause error) {
 		delete(set.splits, o.lease.Split)
 	}
 	o.isolation, o.failingState, o.failed = isolation{}, failingState{}, nil
+	o.aside = nil
 	delete(set.judge.notable, o)
+	set.cfg.Failures.endAlone(o)
+	set.sayAlive(o)
 	if o.adoption.active() {
 		o.adoption.ended = true
 		set.adopting--

@@ -93,6 +93,7 @@ func (set *splitSet) resolve(b *Batch) {
 // lock is held.
 func (set *splitSet) batchReturned(o *ownedSplit, now time.Time) {
 	o.cameBack(now)
+	set.suspectReturned(o)
 	if o.phase == draining {
 		set.changed.raise()
 		return

@@ -13,6 +13,7 @@ type commitTask struct {
 	// accounted and finished go with position, see Commit.
 	accounted int64
 	finished  []Range
+	suspect   Suspect
 	// settlement, if set, is sent instead of a commit or a renewal.
 	settlement *Settlement
 }
@@ -29,14 +30,15 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 	for _, o := range set.splits {
 		done := o.tracker.Done()
 		accounted := o.updateAccounted(done)
-		due := now.Sub(o.committedAt) >= set.cfg.CommitEvery
+		suspectDue := set.watchSuspect(o, now)
+		due := suspectDue || now.Sub(o.committedAt) >= set.cfg.CommitEvery
 		var finished []Range
 		if due {
 			o.tracker.thin()
 			finished = o.tracker.Finished()
 		}
 		progress := done.worthStoringOver(o.stored) || accounted > o.storedAccounted ||
-			!slices.Equal(finished, o.storedRanges)
+			!slices.Equal(finished, o.storedRanges) || suspectDue
 		switch {
 		case !o.lease.Trusted(now):
 			set.lose(o, ErrExpired)
@@ -44,7 +46,10 @@ func (set *splitSet) dueTasks() (all []commitTask) {
 		case due && progress:
 			all = append(
 				all,
-				commitTask{split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished},
+				commitTask{
+					split: o, lease: o.lease, position: &done, accounted: accounted, finished: finished,
+					suspect: o.poison.send(),
+				},
 			)
 		case o.lease.TrustedUntil.Sub(now) <= set.cfg.TTL-set.cfg.TTL/leaseMargin-set.cfg.TTL/renewals:
 			all = append(all, commitTask{split: o, lease: o.lease})
@@ -102,6 +107,7 @@ func (set *splitSet) renewed(lease Lease, stored *Commit, until time.Time) {
 	if len(o.buried)+len(o.failed) > 0 {
 		set.forgetBuried(o)
 	}
+	set.suspectStored(o, stored.Suspect)
 	o.storedAccounted, o.storedRanges = stored.Accounted, stored.Finished
 	if stored.Accounted > o.accounted { // the stream was replaced during the commit
 		o.storedAccounted = CountUnknown

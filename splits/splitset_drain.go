@@ -13,6 +13,7 @@ type drainedSplit struct {
 	// accounted and finished go with done, see Commit.
 	accounted int64
 	finished  []Range
+	suspect   Suspect
 	unread    bool // nothing was read under the lease, and it was reported as lost already
 	// settlement is what is to be acknowledged in the foreign group, and adopting its name; empty if
 	// the split is not being adopted.
@@ -75,9 +76,15 @@ func (set *splitSet) takeDrained(all bool) (drained []drainedSplit, next time.Du
 			continue
 		}
 		done, finished := o.tracker.Done(), o.tracker.Finished()
+		o.poison.cameBack() // what is in flight has not killed the process
 		drained = append(drained, drainedSplit{
-			lease: o.lease, done: done, accounted: o.updateAccounted(done), finished: finished,
-			stored: !done.worthStoringOver(o.stored) && slices.Equal(finished, o.storedRanges),
+			lease:     o.lease,
+			done:      done,
+			accounted: o.updateAccounted(done),
+			finished:  finished,
+			suspect:   o.poison.send(),
+			stored: !done.worthStoringOver(o.stored) && slices.Equal(finished, o.storedRanges) &&
+				o.poison.stored == o.poison.want(),
 		})
 		if o.adoption.active() {
 			last := &drained[len(drained)-1]

@@ -28,12 +28,28 @@ func (set *splitSet) refused(s Split, under uint64, cause error) {
 // storeNotes returns the function with which the noter of a member of a consumer group stores.
 func storeNotes(cfg Config) func(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
 	return func(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
-		notes := make([]Note, len(tasks))
+		var notes []Note
+		var alive []Lease
+		errs, at := make([]error, len(tasks)), [2][]int{} // of notes, of alive
 		for i, t := range tasks {
 			lease := Lease{Split: t.split, Member: cfg.Owner, Epoch: t.under}
-			notes[i] = Note{Lease: lease, Failing: t.failing, Resolved: t.resolved}
+			if t.alive {
+				alive, at[1] = append(alive, lease), append(at[1], i)
+				continue
+			}
+			notes, at[0] = append(notes, Note{Lease: lease, Failing: t.failing, Resolved: t.resolved}), append(at[0], i)
 		}
-		return cfg.Leases.Note(ctx, notes)
+		if len(alive) > 0 {
+			for n, err := range cfg.Leases.Survive(ctx, alive) {
+				errs[at[1][n]] = err
+			}
+		}
+		if len(notes) > 0 {
+			for n, err := range cfg.Leases.Note(ctx, notes) {
+				errs[at[0][n]] = err
+			}
+		}
+		return errs
 	}
 }
 

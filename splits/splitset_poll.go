@@ -31,26 +31,66 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		set.lose(o, ErrExpired)
 		return nil
 	}
-	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
-	if !set.fill(o, b, now) {
-		set.delay(o)
-		set.wakeLoader(o)
-		set.endIfRolledBack(o)
+	if o.poison.suspects() {
+		return set.handOutSuspect(o, now)
+	}
+	b := set.newBatch(o)
+	if !set.begin(o, b, now) {
+		set.keepBack(o)
 		return nil
 	}
-	if b.piece.deliveries == 0 {
-		set.leaveMemory(o, sizeOf(b.Entries))
+	if !set.fill(o, b, now) {
+		set.cfg.Failures.withdraw(&b.inFlight)
+		return nil
 	}
 	o.handedOut(b, now)
-	set.cfg.Failures.handedOut(&b.inFlight, set)
 	if !strict {
 		set.enqueue(o)
 	}
 	return b
 }
 
+func (set *splitSet) newBatch(o *ownedSplit) *Batch {
+	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
+	b.inFlight.split = b.Split
+	return b
+}
+
+// begin notes that a batch is about to be handed out, before it is filled. It reports false if the
+// batch must wait for another one. If the next entry is to be given up but for other batches, it
+// is handed out alone, or beside others if that is not possible.
+func (set *splitSet) begin(o *ownedSplit, b *Batch, now time.Time) bool {
+	f := set.cfg.Failures
+	if l := o.isolation.nextLone(now); l != nil && set.judge.needsAlone(l) {
+		alone, hanging := f.beginAlone(o, set, true, now, set.readable)
+		switch alone {
+		case aloneLater:
+			return false
+		case aloneNow:
+			f.handedOutAlone(&b.inFlight, set, now)
+			return true
+		}
+		l.hanging = hanging
+	}
+	return f.handedOut(&b.inFlight, set, now, set.readable)
+}
+
 // fill fills the batch with the entries that come next. It reports whether there are any.
 func (set *splitSet) fill(o *ownedSplit, b *Batch, now time.Time) bool {
+	if !set.fillNext(o, b, now) {
+		set.delay(o)
+		set.wakeLoader(o)
+		set.endIfRolledBack(o)
+		return false
+	}
+	if b.piece.deliveries == 0 {
+		set.leaveMemory(o, sizeOf(b.Entries))
+	}
+	return true
+}
+
+// fillNext is fill without what follows.
+func (set *splitSet) fillNext(o *ownedSplit, b *Batch, now time.Time) bool {
 	for {
 		if p, again := o.isolation.next(now); again {
 			b.redeliver(p)
@@ -94,7 +134,7 @@ func (set *splitSet) leaveMemory(o *ownedSplit, size int) {
 
 // takeFromBuffer takes the next entries of the split.
 func (set *splitSet) takeFromBuffer(o *ownedSplit, b *Batch, now time.Time) {
-	limit := set.cfg.BatchSize
+	limit := o.poison.limit(set.cfg.BatchSize)
 	var probeOf *loneFailure
 	if set.cfg.Ordering == Unordered {
 		var room int
@@ -150,7 +190,7 @@ func (set *splitSet) takeSpan(o *ownedSplit, limit int, now time.Time) *span {
 func (set *splitSet) takeFromLanes(o *ownedSplit, b *Batch, now time.Time) {
 	inPipeline := o.unresolved() - o.isolation.lanes.waiting - o.isolation.followers
 	room, probeOf := set.roomToHandOut(o, inPipeline)
-	limit := min(set.cfg.BatchSize, room)
+	limit := min(o.poison.limit(set.cfg.BatchSize), room)
 	for len(b.piece.refs) == 0 && limit > 0 {
 		ahead := set.cfg.MaxAhead - o.tracker.Ahead()
 		for o.hasNew() && o.isolation.lanes.available < limit && ahead > 0 && !o.nextFailed() {

@@ -56,7 +56,7 @@ func (set *splitSet) markRolledBack(o *ownedSplit) {
 }
 
 func (set *splitSet) endIfRolledBack(o *ownedSplit) {
-	buffered := len(o.buffer) > 0 || !o.isolation.lanes.empty() || !o.adoption.empty()
+	buffered := len(o.buffer) > 0 || !o.isolation.lanes.empty() || !o.adoption.empty() || o.aside != nil
 	if o.rolledBack && o.inflight == 0 && !buffered && o.isolation.empty() {
 		set.lose(o, ErrRolledBack)
 	}

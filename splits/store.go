@@ -94,6 +94,10 @@ type Leases interface {
 	// position has passed it. Reset removes all of it, and so does everything that moves or deletes
 	// the position.
 	Note(ctx context.Context, notes []Note) []error
+	// Survive takes back what a claim has added to Granted.Deaths because of the owner of each
+	// lease, and prevents that a later claim adds it: the owner is alive, and has given up what it
+	// had in flight. The lease need not be held any more. Repeated requests change nothing.
+	Survive(ctx context.Context, leases []Lease) []error
 	// Release ends each lease immediately. The error is ErrFenced if the member did not have it any
 	// more.
 	Release(ctx context.Context, leases []Lease) []error
@@ -119,6 +123,15 @@ type Granted struct {
 	// Failing are the entries that were stored by Note, in the order of their offsets. It can have
 	// entries that were resolved: entries that are not behind Position, and entries in Finished.
 	Failing []Attempted
+	// Suspect is what may have killed an earlier owner. What was in flight with a lease that was
+	// released, or that the same owner claims again, is not suspected, unless it was in flight
+	// alone. A suspect that is not behind Position is dropped, unless the split is being adopted.
+	Suspect Suspect
+	// Deaths are the entries that were in flight alone when an owner died, once for each death. A
+	// claim adds a death if the lease was not released, and its owner is another one and had an
+	// entry in flight alone. Deaths of entries that are not behind Position are dropped, unless the
+	// split is being adopted. A store may keep only the latest MaxDeaths.
+	Deaths []Offset
 	// Resolved is true if no position was stored, and Position was resolved from Start.
 	Resolved bool
 	// Adopting is the name of the foreign group from which the split is being adopted; empty if it
@@ -147,6 +160,10 @@ type Commit struct {
 	// nearest ones. They replace the stored ones, unless the position is ignored; Reset deletes
 	// the stored ones.
 	Finished []Range
+	// Suspect replaces the stored one, unless the position is ignored or Turn is not greater than
+	// that of the stored one. The zero Suspect keeps the stored one. Reset deletes it, together with
+	// all deaths.
+	Suspect Suspect
 }
 
 // Streams are the entries of splits.

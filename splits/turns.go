@@ -9,6 +9,7 @@ import (
 // turn. The lock of the set guards it.
 type turns[S served] struct {
 	ready   []S
+	kept    []S        // that another batch of the process keeps back
 	delayed []S        // with something to hand out again that is not due yet
 	passed  passedOver // not reported yet
 	// readable is raised when there may be something to hand out.
@@ -28,7 +29,7 @@ type handOutState struct {
 	isolation   isolation // entries that were rejected, or wait in lanes
 	inflight    int       // batches in flight
 	oldestSince time.Time // when the oldest batch in flight was handed out, or one came back
-	queued      bool      // is in turns.ready
+	queued      bool      // is in turns.ready or turns.kept
 	reportedAt  time.Time // when a lasting failure was reported last; zero if none is
 }
 
@@ -43,6 +44,14 @@ func (t *turns[S]) enqueue(s S) {
 	h.queued = true
 	t.ready = append(t.ready, s)
 	t.readable.raise()
+}
+
+// keepBack queues a split for the next call of next.
+func (t *turns[S]) keepBack(s S) {
+	if h := s.handOuts(); !h.queued {
+		h.queued = true
+		t.kept = append(t.kept, s)
+	}
 }
 
 // delay queues a split whose rejected entries are not due yet, if it has any.
@@ -77,6 +86,7 @@ func (t *turns[S]) wakeDelayed(now time.Time) time.Duration {
 // something changes.
 func (t *turns[S]) next(now time.Time, handOut func(S, time.Time) *Batch) (b *Batch, wait time.Duration) {
 	wait = t.wakeDelayed(now)
+	t.ready, t.kept = append(t.ready, t.kept...), nil
 	for len(t.ready) > 0 {
 		var none S
 		s := t.ready[0]

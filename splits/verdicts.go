@@ -96,6 +96,34 @@ func (v *verdicts) of(l *loneFailure, others func() bool, now time.Time) verdict
 	return giveUp
 }
 
+// needsAlone reports whether a verdict about an entry is due but for other batches that failed, or
+// are in flight, whenever the entry does: then it is to be in flight alone.
+func (v *verdicts) needsAlone(l *loneFailure) bool {
+	if v.cfg.Letters == nil {
+		return false
+	}
+	enough := v.cfg.MaxDeliveries
+	if l.cause != nil && v.matches(l.cause) {
+		enough = 1
+	}
+	return l.attempts >= enough && l.confirmed < enough
+}
+
+// ofKiller decides about an entry that has killed LoneDeaths owners, and reports whether it is
+// given up. The deaths are the evidence, but not after inARow verdicts without a success: then
+// something else ends the processes.
+func (v *verdicts) ofKiller() bool {
+	switch {
+	case v.cfg.Letters == nil:
+		return false
+	case v.given >= inARow:
+		v.suspended = true
+		return false
+	}
+	v.given++
+	return true
+}
+
 // wait returns the wait before the delivery after n failures of which the entry must have been the
 // cause. It is the longest before the last delivery.
 func (v *verdicts) wait(n int) time.Duration {

@@ -14,6 +14,7 @@ const (
 	byRelease         = "release"
 	byNote            = "note"
 	byFailing         = "failing"
+	bySurvive         = "survive"
 	byCountEntries    = "count_entries"
 	byState           = "state"
 	byPeek            = "peek"
@@ -188,6 +189,9 @@ var pipelinePermissions = []permission{
 	{byRelease, required, "PERSIST <lease>", whyKept},
 	{byRelease, optional, "PUBLISH <group-hints> m", whyHints},
 	{byReset, required, "UNLINK <failing>", whyFailing},
+	{bySurvive, required, "HMGET <lease> f", whyLease},
+	{bySurvive, required, "HSET <lease> f v", whyLease},
+
 	{byAttempts, required, "TIME", whyClock},
 	{byAttempts, required, "HGET <failing> f", whyFailing},
 	{byAttempts, required, "HLEN <failing>", whyFailing},

@@ -96,10 +96,13 @@ func TestSeekForgetsWhatWasProcessedBehindTheOffset(t *testing.T) {
 		assert.Equal(t, finished, g.Finished)
 		lease.Epoch = g.Epoch
 		fail(t, s.leases(), lease)
+		s.Set(t, testLease, "suspect", "13-0 waiting 0", "deaths", "13-0@5 14-0@6")
 		s.sought(t, "11")
 		_, g = granted(t, s.leases(), "m1")
 		assert.Empty(t, g.Finished, "the operator wants these entries again")
 		assert.Empty(t, g.Failing, "the operator gives these entries new attempts")
+		assert.Zero(t, g.Suspect)
+		assert.Empty(t, g.Deaths)
 	})
 }
 

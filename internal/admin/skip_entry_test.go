@@ -251,12 +251,13 @@ func TestSkipForgetsTheFailuresOfTheEntry(t *testing.T) {
 			prepare(s, t)
 			failing := keys.Failing(testSplit.Key, "billing")
 			s.Set(t, failing, "13-0", "4 1 0 HTTP 422", "14-0", "2 1 0 HTTP 422")
-			s.Set(t, testLease, "suspect", "13-0 2 waiting")
+			s.Set(t, testLease, "suspect", "13-0 waiting 0", "deaths", "13-0@5 14-0@6 13-0@7")
 			_, err := New(s.Client).SkipEntry(t.Context(), skipping("13-0"))
 			require.NoError(t, err)
 			assert.Equal(t, []string{"14-0"}, s.Client.HKeys(t.Context(), failing).Val())
 			if name == "consumer" {
 				assert.Empty(t, s.Field(t, testLease, "suspect"))
+				assert.Equal(t, "14-0@6", s.Field(t, testLease, "deaths"))
 			}
 		})
 	}

@@ -63,7 +63,16 @@ func (l *Leases) Claim(ctx context.Context, owner string, ttl time.Duration, cla
 	calls := make([]script.Call, len(claims), 2*len(claims))
 	for i, c := range claims {
 		kind, at := StartArgs(c.Start)
-		calls[i] = claimScript.Call(l.keys(c.Split), owner, script.Millis(ttl), l.group, kind, at, l.unused)
+		calls[i] = claimScript.Call(
+			l.keys(c.Split),
+			owner,
+			script.Millis(ttl),
+			l.group,
+			kind,
+			at,
+			l.unused,
+			splits.MaxDeaths,
+		)
 	}
 	for _, c := range claims {
 		calls = append(calls, l.failingCall(c.Split))
@@ -122,6 +131,7 @@ func (l *Leases) Commit(ctx context.Context, ttl time.Duration, commits []splits
 			c.Position.EntriesRead,
 			c.Accounted,
 			EncodeFinished(c.Finished),
+			encodeSuspect(c.Suspect),
 		)
 	}
 	return l.underLease(ctx, "committing", calls, func(i int) splits.Split { return commits[i].Lease.Split })
@@ -140,6 +150,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 			splits.CountUnknown,
 			splits.CountUnknown,
 			"",
+			"",
 		)
 	}
 	return l.underLease(ctx, "renewing", calls, func(i int) splits.Split { return leases[i].Split })
@@ -155,6 +166,7 @@ func (l *Leases) Reset(ctx context.Context, ttl time.Duration, c splits.Commit) 
 		c.Position.Offset.String(),
 		c.Position.EntriesRead,
 		splits.CountUnknown,
+		"",
 		"",
 	)
 	return l.underLease(ctx, "resetting", []script.Call{call}, func(int) splits.Split { return c.Lease.Split })[0]
@@ -191,7 +203,7 @@ func (l *Leases) positionCall(
 	lease splits.Lease,
 	offset string,
 	read, accounted int64,
-	finished string,
+	finished, suspect string,
 ) script.Call {
 	return s.Call(
 		keys,
@@ -204,6 +216,7 @@ func (l *Leases) positionCall(
 		max(read, splits.CountUnknown),
 		max(accounted, splits.CountUnknown),
 		finished,
+		suspect,
 	)
 }
 

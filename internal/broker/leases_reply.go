@@ -52,7 +52,7 @@ func fence(moved string) error {
 }
 
 // decodeGranted decodes the reply "OK epoch offset read attempts mirror deleted resolved done
-// adopting".
+// adopting suspect deaths".
 func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 	if g.Epoch, err = words.Number(1); err != nil {
 		return g, err
@@ -68,6 +68,12 @@ func decodeGranted(words script.Reply) (g splits.Granted, err error) {
 		return g, err
 	}
 	g.Resolved, g.Adopting = words.Word(7) == "1", words.Word(9)
+	if g.Suspect, err = decodeSuspect(words.Word(10)); err != nil {
+		return g, err
+	}
+	if g.Deaths, err = decodeDeaths(words.Word(11)); err != nil {
+		return g, err
+	}
 	g.Deleted, err = words.Number(6)
 	return g, err
 }

@@ -40,6 +40,7 @@ var (
 	commitScript  = script.New("commit", MirrorPart, MovedPart, source("commit"))
 	resetScript   = script.New("reset", MirrorPart, MovedPart, source("reset"))
 	releaseScript = script.New("release", source("release"))
+	surviveScript = script.New("survive", source("survive"))
 	noteScript    = script.New("note", MovedPart, attemptsPart, source("note"))
 	failingScript = script.New("failing", attemptsPart, source("failing"))
 

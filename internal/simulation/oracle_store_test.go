@@ -108,6 +108,10 @@ func (l *auditedLeases) Note(ctx context.Context, notes []splits.Note) []error {
 	return errs
 }
 
+func (l *auditedLeases) Survive(ctx context.Context, leases []splits.Lease) []error {
+	return l.inner.Survive(ctx, leases)
+}
+
 func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
 	l.oracle.mu.Lock()
 	defer l.oracle.mu.Unlock()

@@ -72,6 +72,7 @@ func Cases() []Case {
 		leaseScenarios,
 		fenceScenarios,
 		failingScenarios,
+		suspectScenarios,
 		startScenarios,
 		groupScenarios,
 		instanceScenarios,

@@ -25,6 +25,7 @@ const (
 	Renew   Method = "Renew"
 	Reset   Method = "Reset"
 	Note    Method = "Note"
+	Survive Method = "Survive"
 	Release Method = "Release"
 	Fetch   Method = "Fetch"
 	Load    Method = "Load"

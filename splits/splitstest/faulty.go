@@ -162,6 +162,15 @@ func (l *faultyLeases) Note(ctx context.Context, notes []splits.Note) []error {
 	return l.run(ctx, callOf(Note, leases), func(ctx context.Context) []error { return l.inner.Note(ctx, notes) })
 }
 
+func (l *faultyLeases) Survive(ctx context.Context, leases []splits.Lease) []error {
+	leases = slices.Clone(leases)
+	return l.run(
+		ctx,
+		callOf(Survive, leases),
+		func(ctx context.Context) []error { return l.inner.Survive(ctx, leases) },
+	)
+}
+
 func (l *faultyLeases) Release(ctx context.Context, leases []splits.Lease) []error {
 	leases = slices.Clone(leases)
 	return l.run(

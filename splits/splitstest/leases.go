@@ -30,6 +30,8 @@ type leaseRecord struct {
 	moved        moved
 	adopting     string // the foreign group, empty if there is none
 	finished     []splits.Range
+	suspect      splits.Suspect
+	deaths       []death
 }
 
 // moved records that an operator ended a lease: err is the error of requests under that epoch.
@@ -48,6 +50,8 @@ type LeaseState struct {
 	Position  splits.Position
 	Finished  []splits.Range
 	Attempts  int
+	Suspect   splits.Suspect
+	Deaths    []splits.Offset
 	// Adopting is the foreign group that is being adopted, empty if there is none.
 	Adopting string
 }
@@ -64,6 +68,8 @@ func (s *Store) Lease(group string, split splits.Split) (LeaseState, bool) {
 		Position:  r.position,
 		Finished:  r.finished,
 		Attempts:  r.attempts,
+		Suspect:   r.suspect,
+		Deaths:    r.deadly(),
 		Adopting:  r.adopting,
 	}, ok
 }
@@ -103,6 +109,7 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 			r.adopting = l.group
 		}
 	}
+	r.suspectAfterClaim(r.owner != "" && r.owner != member)
 	r.countAttempt(member)
 	r.owner, r.ttl, r.expires = member, ttl, now+ttl
 	r.epoch = l.store.nextNumber(r.epoch)
@@ -113,6 +120,8 @@ func (l *Leases) claim(member string, ttl int64, claim splits.Claim) splits.Gran
 		Attempts: r.attempts,
 		Finished: r.finished,
 		Failing:  l.store.failing(key),
+		Suspect:  r.suspect,
+		Deaths:   r.deadly(),
 		Resolved: !stored,
 		Deleted:  l.store.state.deleted[key],
 		Adopting: r.adopting,
@@ -187,7 +196,7 @@ func (l *Leases) Renew(ctx context.Context, ttl time.Duration, leases []splits.L
 func (l *Leases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {
 	return l.held(ctx, commit.Lease, func(r *leaseRecord, now int64) {
 		r.extend(ttl, now)
-		r.position, r.finished = commit.Position, nil
+		r.position, r.finished, r.suspect, r.deaths = commit.Position, nil, splits.Suspect{}, nil
 		delete(l.store.state.failing, leaseKey{l.group, commit.Lease.Split.Key})
 	})
 }
@@ -230,6 +239,9 @@ func (r *leaseRecord) advance(c splits.Commit) {
 		return
 	}
 	r.finished = c.Finished
+	if c.Suspect.Turn > r.suspect.Turn { // else it is from an older commit
+		r.suspect = c.Suspect
+	}
 	if to.Offset != r.position.Offset || to.EntriesRead != splits.CountUnknown {
 		r.position = to
 	}

@@ -18,6 +18,7 @@ func (s *Store) Seek(group string, split splits.Split, to splits.Position) {
 		r.moved = moved{splits.ErrMoved, r.epoch}
 	}
 	r.owner, r.expires, r.attempts, r.position, r.finished = "", 0, 0, to, nil
+	r.suspect, r.deaths = splits.Suspect{}, nil
 	r.epoch = s.nextNumber(r.epoch)
 	s.state.leases[key] = r
 	delete(s.state.failing, key)

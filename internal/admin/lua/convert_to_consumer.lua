@@ -47,7 +47,7 @@ elseif ARGV[3] == '1' then
 end
 
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', next_number(h[1]), 'expires_ms', '0', 'attempts', '0',
-  'offset', offset, 'read', read, 'accounted', read, 'done', '')
+  'offset', offset, 'read', read, 'accounted', read, 'done', '', 'suspect', '', 'deaths', '')
 keep(KEYS[2], ARGV[2])
 redis.call('UNLINK', KEYS[3])
 if info then

@@ -32,7 +32,7 @@ end
 local epoch = next_number(h[2])
 local ended, earlier = ended_epoch(h[1], h[2], h[5])
 redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'attempts', '0',
-  'offset', offset, 'read', read, 'accounted', accounted, 'done', '')
+  'offset', offset, 'read', read, 'accounted', accounted, 'done', '', 'suspect', '', 'deaths', '')
 redis.call('UNLINK', KEYS[3])
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'seek') .. ' ' .. ended .. ' ' .. epoch)

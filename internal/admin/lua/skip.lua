@@ -18,7 +18,7 @@
 --          an error of the class of the command that failed, naming the key
 
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'offset', 'done', 'read', 'accounted', 'moved',
-  'adopting', 'suspect')
+  'adopting', 'suspect', 'deaths')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -47,6 +47,15 @@ redis.call('HSET', KEYS[2], 'owner', '', 'epoch', epoch, 'expires_ms', '0', 'att
   'offset', offset, 'read', read, 'accounted', accounted, 'done', ARGV[7])
 if string.match(h[10] or '', '^%S+') == ARGV[5] then
   redis.call('HSET', KEYS[2], 'suspect', '')
+end
+local deaths = {}
+for death in string.gmatch(h[11] or '', '%S+') do
+  if string.match(death, '^[^@]+') ~= ARGV[5] then
+    deaths[#deaths + 1] = death
+  end
+end
+if h[11] then
+  redis.call('HSET', KEYS[2], 'deaths', table.concat(deaths, ' '))
 end
 if ended then
   redis.call('HSET', KEYS[2], 'moved', (earlier or 'skip') .. ' ' .. ended .. ' ' .. epoch)

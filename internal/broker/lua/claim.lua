@@ -6,18 +6,20 @@
 -- KEYS[2]  the lease: hash of owner, epoch, expires_ms, ttl_ms, offset, read, accounted, attempts,
 --          claim_offset, mirror, moved (see moved.lua), done
 --          (ranges, see finished.go), adopting (the Redis consumer group whose
---          pending entries come first), adopting_removes (1: that group is removed afterwards)
+--          pending entries come first), adopting_removes (1: that group is removed afterwards),
+--          suspect and deaths (see suspect.go)
 -- ARGV     1 owner: the member, or its incarnation
 --          2 ttl in ms
 --          3 group
 --          4 start: earliest, latest, at, group (where the Redis consumer group of this name stands)
 --          5 for at: the offset before the first entry to read
 --          6 ms after which an unused lease expires, or 0: never
+--          7 largest number of deaths
 -- Replies  OK epoch offset read attempts mirror (ours, shared, foreign, or empty: none)
 --             deleted (the epoch under which an operator deleted the topic, or 0)
 --             resolved (1: no offset was stored)
 --             done (the ranges behind the offset of which all entries are finished)
---             adopting (empty: none)
+--             adopting (empty: none) suspect (an ID, or empty: none) deaths
 --          HELD owner remaining_ms
 --          REFUSED (see adoptable.lua)
 --          an error of the class of the command that failed, naming the key
@@ -79,9 +81,32 @@ local function count_attempts(owner, attempts, claim_offset, offset)
   return 1
 end
 
+-- next_suspect returns the ID of the suspect of a lease after a claim, when nothing is in flight any
+-- more, and the deaths. What was in flight counts only if the lease was not released and its owner is
+-- not the one that claims: then that owner may have died of it.
+local function next_suspect(h, offset, adopting)
+  local died = (h[1] or '') ~= '' and h[1] ~= member
+  local function behind(id) -- what an adopted group has pending is before the offset too
+    return id and id ~= '0-0' and (adopting or below(offset, id))
+  end
+  local kept = {}
+  for death in string.gmatch(h[15] or '', '%S+') do
+    if behind(string.match(death, '^(%d+%-%d+)@%d+$')) then
+      kept[#kept + 1] = death
+    end
+  end
+  local id, flight = string.match(h[14] or '', '^(%d+%-%d+) (%a+) %d+$')
+  if not behind(id) or (flight == 'batch' and not died) then
+    id = ''
+  elseif flight == 'alone' and died then
+    kept[#kept + 1] = id .. '@' .. h[2]
+  end
+  return id, table.concat(kept, ' ', math.max(1, #kept - ARGV[7] + 1))
+end
+
 local now = now_ms()
 local h = redis.pcall('HMGET', KEYS[2], 'owner', 'epoch', 'expires_ms', 'ttl_ms', 'offset', 'read', 'attempts', 'claim_offset', 'mirror',
-  'moved', 'accounted', 'done', 'adopting')
+  'moved', 'accounted', 'done', 'adopting', 'suspect', 'deaths')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -111,6 +136,7 @@ elseif not offset then
 end
 
 local attempts = count_attempts(owner, tonumber(h[7]) or 0, h[8], offset)
+local suspect, deaths = next_suspect(h, offset, adopting)
 local epoch = next_number(h[2])
 local claim_offset = owner == member and h[8] or offset
 local unused = adopting and '0' or ARGV[6]
@@ -121,6 +147,9 @@ redis.call('HSET', KEYS[2], 'owner', member, 'epoch', epoch, 'expires_ms', text(
   'offset', offset, 'read', read, 'accounted', accounted, 'attempts', text(attempts), 'claim_offset', claim_offset)
 if not h[5] then
   keep(KEYS[2], unused)
+end
+if (h[14] or '') ~= '' or (h[15] or '') ~= '' then
+  redis.call('HSET', KEYS[2], 'suspect', suspect == '' and '' or suspect .. ' waiting 0', 'deaths', deaths)
 end
 if adopting and not h[13] then
   redis.call('HSET', KEYS[2], 'adopting', adopting)
@@ -133,4 +162,4 @@ if mirror ~= h[9] then
   redis.call('HSET', KEYS[2], 'mirror', mirror)
 end
 return {'OK', epoch, offset, read, text(attempts), mirror, string.match(h[10] or '', '^delete (%d+)') or '0',
-  h[5] and '0' or '1', h[5] and h[12] or '', adopting or ''}
+  h[5] and '0' or '1', h[5] and h[12] or '', adopting or '', suspect, deaths}

@@ -14,6 +14,7 @@
 --          7 read
 --          8 accounted, or -1: the same as read
 --          9 the ranges behind the offset of which all entries are finished
+--          10 the suspect (see suspect.go), or empty: the stored one stays
 -- Replies  OK mirror (ours, shared, foreign, or empty: none or not checked)
 --          FENCED owner epoch (the stored ones) moved (seek, skip, delete, or empty: not by an operator)
 --          an error of the class of the command that failed, naming the key
@@ -21,7 +22,13 @@
 local ttl, group, offset, read = tonumber(ARGV[3]), ARGV[5], ARGV[6], ARGV[7]
 local accounted = ARGV[8]
 
-local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved', 'adopting')
+-- turn returns the turn of a suspect, 0 if there is none.
+local function turn(suspect)
+  local last = string.match(suspect or '', '%d+$')
+  return last and tonumber(last) or 0
+end
+
+local h = redis.pcall('HMGET', KEYS[1], 'owner', 'epoch', 'offset', 'read', 'mirror', 'moved', 'adopting', 'suspect')
 if err_of(h) then
   return error_reply(h.err, KEYS[1])
 end
@@ -40,6 +47,9 @@ if offset == stored and read == '-1' then
   read = h[4] or read -- the same offset: a known count stays known
 end
 redis.call('HSET', KEYS[1], 'offset', offset, 'read', read, 'accounted', accounted, 'done', ARGV[9])
+if turn(ARGV[10]) > turn(h[8]) then -- else it is from an older commit
+  redis.call('HSET', KEYS[1], 'suspect', ARGV[10])
+end
 
 if h[7] then
   return {'OK', ''} -- the adopted group becomes the mirror later

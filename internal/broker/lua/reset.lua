@@ -30,7 +30,7 @@ end
 
 keep(KEYS[2], h[5] and '0' or ARGV[4]) -- first, for a server that is out of memory
 redis.call('HSET', KEYS[2], 'expires_ms', text(now_ms() + ttl), 'ttl_ms', text(ttl), 'offset', offset, 'read', read,
-  'accounted', accounted, 'done', '')
+  'accounted', accounted, 'done', '', 'suspect', '', 'deaths', '')
 redis.call('UNLINK', KEYS[3])
 
 if h[5] then

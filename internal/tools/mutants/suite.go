@@ -47,6 +47,7 @@ var (
 // These suites have no random schedules.
 var (
 	lanes    = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished|EntriesThatArePassedOver)"}
+	poison   = &suite{name: "poison", folder: "splits", run: "^Test(OnlyTheEntryThatKills|FiveOutages|EntriesThatFailTogether)"}
 	admin    = &suite{name: "admin", folder: "internal/admin", run: "^Test(Seek|Skip|Replay)"}
 	verdicts = &suite{
 		name:   "verdicts",
@@ -58,7 +59,7 @@ var (
 )
 
 // suites are the suites that a mutant can name.
-var suites = []*suite{simulation, conformance, pipelines, lanes, admin, shared, verdicts, letters}
+var suites = []*suite{simulation, conformance, pipelines, lanes, poison, admin, shared, verdicts, letters}
 
 const (
 	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed

@@ -1,0 +1,31 @@
+package splits
+
+import "time"
+
+// reportKillers returns what to report of entries that kill the process, and are not given up: each
+// split at most once a minute.
+func (set *splitSet) reportKillers() (all []Failing) {
+	now := set.cfg.Now()
+	set.mu.Lock()
+	defer set.mu.Unlock()
+	for _, o := range set.splits {
+		for _, l := range o.isolation.loneFailures {
+			if l.killed > 0 && !l.out && o.reportDue(now) {
+				f := o.describe(l, o.lease.Split, now)
+				f.Attempts, f.Certain, f.Waits = l.killed, l.killed, set.cfg.Ordering == ByPartition
+				f.Cause = &PoisonError{Deaths: l.killed, Wait: max(0, l.due.Sub(now))}
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// reportDue reports whether an entry that fails is to be reported now, and notes that it is.
+func (h *handOutState) reportDue(now time.Time) bool {
+	if !h.reportedAt.IsZero() && now.Sub(h.reportedAt) < reportFailingEvery {
+		return false
+	}
+	h.reportedAt = now
+	return true
+}
