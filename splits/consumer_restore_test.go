@@ -128,6 +128,8 @@ func TestCloseDoesNotWaitForALetter(t *testing.T) {
 		m.stopGracefully()
 		assert.Less(t, time.Since(at), time.Second)
 		second := w.join("b", lettering(sink, letters))
+		settle(time.Second)
+		w.store.Append(w.store.Split("orders", 0), "n", "20") // evidence, if "a" has processed all others
 		settle(time.Minute)
 		assert.Equal(t, []string{"7"}, letters.numbers())
 		second.stopGracefully()

@@ -55,10 +55,7 @@ func (f *Failures) withdraw(fl *inFlightBatch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.inFlight, fl)
-	for _, a := range fl.dependents {
-		a.void = true
-	}
-	fl.dependents = nil
+	fl.void()
 	f.gate.left(fl)
 }
 

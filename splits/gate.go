@@ -82,13 +82,13 @@ func (g *gate) left(fl *inFlightBatch) {
 	g.wake()
 }
 
-// beginAlone requests that the batches that who hands out are alone in the process. who must be
+// beginAlone requests that the batches of a holder are alone in the process. holder must be
 // comparable. New batches are held back for a while, until none is in flight; wake is raised when
 // something has changed. briefly says that being alone ends with the batch and after holdFor at the
 // latest, and that batches are held back for a small part of the time only. Otherwise endAlone ends
 // it. After aloneNever, hanging describes the batch that has been in flight for longest, if any is.
 func (f *Failures) beginAlone(
-	who, owner any,
+	holder, owner any,
 	briefly bool,
 	now time.Time,
 	wake signal,
@@ -98,10 +98,10 @@ func (f *Failures) beginAlone(
 	g := &f.gate
 	closed, early := g.closed(now), now.Before(g.notBefore)
 	switch {
-	case g.alone == who:
+	case g.alone == holder:
 		return aloneNow, nil
 	case g.alone == nil && len(f.inFlight) == 0 && (!briefly || !early):
-		g.alone, g.owner = who, owner
+		g.alone, g.owner = holder, owner
 		if !closed {
 			g.since = now
 		}
@@ -143,11 +143,11 @@ func (f *Failures) handedOutAlone(fl *inFlightBatch, owner any, now time.Time) {
 	}
 }
 
-// endAlone ends what beginAlone granted to who, if it did.
-func (f *Failures) endAlone(who any) {
+// endAlone ends what beginAlone granted to holder, if it did.
+func (f *Failures) endAlone(holder any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gate.alone == who {
+	if f.gate.alone == holder {
 		f.gate.open()
 	}
 }

@@ -17,13 +17,13 @@ func (f flights) mayLeave(at time.Duration) bool {
 	return true
 }
 
-func (f flights) alone(who string, at time.Duration) aloneness {
-	a, _ := f.beginAlone(who, who, false, poisonEpoch.Add(at), nil)
+func (f flights) alone(holder string, at time.Duration) aloneness {
+	a, _ := f.beginAlone(holder, holder, false, poisonEpoch.Add(at), nil)
 	return a
 }
 
-func (f flights) briefly(who string, at time.Duration) aloneness {
-	a, _ := f.beginAlone(who, who, true, poisonEpoch.Add(at), nil)
+func (f flights) briefly(holder string, at time.Duration) aloneness {
+	a, _ := f.beginAlone(holder, holder, true, poisonEpoch.Add(at), nil)
 	return a
 }
 

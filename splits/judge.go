@@ -143,7 +143,7 @@ func (j *judge[S]) condemn(s S, l *loneFailure, now time.Time) {
 func (j *judge[S]) judgeKillers(now time.Time) {
 	for s := range j.set.each() {
 		for _, l := range s.handOuts().isolation.loneFailures {
-			if l.killed > 0 && !l.out && j.ofKiller() {
+			if l.killed > 0 && !l.out && j.ofKiller(l) {
 				j.condemn(s, l, now)
 			}
 		}

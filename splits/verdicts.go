@@ -84,16 +84,28 @@ func (v *verdicts) of(l *loneFailure, others func() bool, now time.Time) verdict
 	switch {
 	case v.cfg.Letters == nil, !l.matches && l.confirmed < v.cfg.MaxDeliveries:
 		return tryAgain
-	case v.given >= inARow && l.givenIn != v.row():
-		v.suspended = true
+	case !v.hasRoom(l):
 		return probe
 	case !l.matches && !l.hasEvidence() && (now.Sub(l.since) < v.cfg.MinAge || others()):
 		return probe
 	}
+	v.count(l)
+	return giveUp
+}
+
+// hasRoom reports whether an entry can be given up in the present row. If not, no entry is given up
+// until one is processed.
+func (v *verdicts) hasRoom(l *loneFailure) bool {
+	full := v.given >= inARow && l.givenIn != v.row()
+	v.suspended = v.suspended || full
+	return !full
+}
+
+// count notes that an entry is given up.
+func (v *verdicts) count(l *loneFailure) {
 	if l.givenIn != v.row() {
 		v.given, l.givenIn = v.given+1, v.row()
 	}
-	return giveUp
 }
 
 // needsAlone reports whether a verdict about an entry is due but for other batches that failed, or
@@ -112,15 +124,11 @@ func (v *verdicts) needsAlone(l *loneFailure) bool {
 // ofKiller decides about an entry that has killed LoneDeaths owners, and reports whether it is
 // given up. The deaths are the evidence, but not after inARow verdicts without a success: then
 // something else ends the processes.
-func (v *verdicts) ofKiller() bool {
-	switch {
-	case v.cfg.Letters == nil:
-		return false
-	case v.given >= inARow:
-		v.suspended = true
+func (v *verdicts) ofKiller(l *loneFailure) bool {
+	if v.cfg.Letters == nil || !v.hasRoom(l) {
 		return false
 	}
-	v.given++
+	v.count(l)
 	return true
 }
 
