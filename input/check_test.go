@@ -187,11 +187,8 @@ func TestLinterAndConstructorRejectWrongFields(t *testing.T) {
 		"share that fails":     {minimal + "group_type: share\non_data_loss: fail", "on_data_loss | reads on"},
 		"ordering unknown":     {minimal + "ordering: customer", "ordering | partition, key, none"},
 		"ordering letter case": {minimal + "ordering: KEY", "ordering | lower case"},
-		"two orderings": {
-			minimal + "ordering: key\nunordered_processing: {enabled: true}", "unordered_processing | remove one",
-		},
-		"order key empty": {minimal + "ordering: key\norder_key: ''", "order_key | is empty"},
-		"buffer no size":  {minimal + "partition_buffer_bytes: lots", "partition_buffer_bytes | 512KiB"},
+		"order key empty":      {minimal + "ordering: key\norder_key: ''", "order_key | is empty"},
+		"buffer no size":       {minimal + "partition_buffer_bytes: lots", "partition_buffer_bytes | 512KiB"},
 		"buffer zero": {
 			minimal + "partition_buffer_bytes: '0'",
 			"partition_buffer_bytes | greater than zero",

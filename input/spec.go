@@ -180,8 +180,15 @@ func flowFields() []*service.ConfigField {
 				"a key are processed in order.",
 			orderNone: "Many batches of a partition at a time, without order.",
 		}).Description("What is processed in order.").Default(orderPartition),
-		service.NewObjectField(fieldUnordered,
-			service.NewBoolField(fieldEnabled).Description("Whether messages are processed without order.").Default(false),
+		service.NewObjectField(
+			fieldUnordered,
+			service.NewBoolField(
+				fieldEnabled,
+			).Description(
+				"Whether messages are processed without order.",
+			).Default(
+				false,
+			),
 		).Description("The name that other inputs give to `ordering`: `enabled: true` is `ordering: none`.").
 			Optional().Deprecated(),
 		service.NewStringField(fieldOrderKey).

@@ -96,7 +96,7 @@ func TestSuspectThatHangsIsNotAloneAnyMore(t *testing.T) {
 	p.watch(poisonEpoch.Add(aloneFor - 1))
 	wantSuspect(t, &p, suspectAt(7, InFlightAlone))
 	p.watch(poisonEpoch.Add(aloneFor))
-	assert.Equal(t, suspectAt(7, InFlight), p.want())
+	wantSuspect(t, &p, suspectAt(7, InFlight))
 	assert.False(t, p.free())
 	p.store()
 	assert.True(t, p.free())
@@ -108,7 +108,7 @@ func TestSuspectThatIsNotFetchedKeepsNothingBack(t *testing.T) {
 	p.prepare(Offset{Millis: 7}, 1, false, poisonEpoch.Add(holdFor-1))
 	assert.False(t, p.watch(poisonEpoch.Add(holdFor-1)))
 	assert.True(t, p.watch(poisonEpoch.Add(holdFor)))
-	assert.Equal(t, suspectAt(7, NotInFlight), p.want())
+	wantSuspect(t, &p, suspectAt(7, NotInFlight))
 }
 
 func TestSuspicionEnds(t *testing.T) {

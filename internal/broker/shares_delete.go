@@ -91,8 +91,14 @@ func (e *GroupsReadError) Error() string {
 	if more := len(e.Groups) - len(names); more > 0 {
 		who = fmt.Sprintf("the groups %s and %d more read", strings.Join(names, ", "), more)
 	}
-	return fmt.Sprintf("%s topic %s too: delete what is not needed any more with rafka group delete %s --topic %s --yes, "+
-		"or set delete_on_ack to false", who, keys.Visible(e.Topic), names[0], keys.Visible(e.Topic))
+	return fmt.Sprintf(
+		"%s topic %s too: delete what is not needed any more with rafka group delete %s --topic %s --yes, "+
+			"or set delete_on_ack to false",
+		who,
+		keys.Visible(e.Topic),
+		names[0],
+		keys.Visible(e.Topic),
+	)
 }
 
 // NativeGroupError is why acknowledged entries are not deleted: the stream has another Redis
@@ -102,6 +108,12 @@ type NativeGroupError struct{ Stream, Group string }
 // Error names the stream and the group, and the remedies.
 func (e *NativeGroupError) Error() string {
 	stream, group := keys.Visible(e.Stream), keys.Visible(e.Group)
-	return fmt.Sprintf("stream %s has another Redis consumer group, %s: if no program reads with it any more, remove it "+
-		"with XGROUP DESTROY %s %s; otherwise set delete_on_ack to false", stream, group, stream, group)
+	return fmt.Sprintf(
+		"stream %s has another Redis consumer group, %s: if no program reads with it any more, remove it "+
+			"with XGROUP DESTROY %s %s; otherwise set delete_on_ack to false",
+		stream,
+		group,
+		stream,
+		group,
+	)
 }

@@ -15,7 +15,9 @@ func decodeShare(s *script.Script, reply script.Result) (script.Reply, error) {
 	switch word := words.Word(0); {
 	case word == "NOGROUP":
 		return nil, splits.ErrNoGroup
-	case word == "OK", word == "ABSENT" && s == shareOpenScript, word == "STALE" && (s == shareAckScript || s == shareNoteScript):
+	case word == "OK",
+		word == "ABSENT" && s == shareOpenScript,
+		word == "STALE" && (s == shareAckScript || s == shareNoteScript):
 		return words, nil
 	}
 	return nil, script.Unexpected(s, reply.Value)

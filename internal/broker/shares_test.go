@@ -67,7 +67,11 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 			return NewShareGroup(client, topic, group, ReadGroups(registry(topic, group)))
 		},
 		Shares: func(topic, group string) splits.Shares {
-			return NewShares(client, client, SharesOptions{Topic: topic, Group: group, Registry: registry(topic, group)})
+			return NewShares(
+				client,
+				client,
+				SharesOptions{Topic: topic, Group: group, Registry: registry(topic, group)},
+			)
 		},
 		Consumers: func(topic, group string) splits.Group { return NewGroup(client, topic, group) },
 		SetPartitions: func(topic string, partitions int) {
@@ -85,7 +89,13 @@ func shareHarness(t *testing.T, client redis.UniversalClient, prefix string) spl
 			require.NoError(t, client.Set(t.Context(), split.Key, "no stream", 0).Err())
 		},
 		Flush: func(topic string) {
-			del(topic, keys.Metadata(topic), keys.Members(topic, "group"), keys.Plan(topic, "group"), keys.Groups(topic))
+			del(
+				topic,
+				keys.Metadata(topic),
+				keys.Members(topic, "group"),
+				keys.Plan(topic, "group"),
+				keys.Groups(topic),
+			)
 		},
 		CreateNative: func(group string, split splits.Split) {
 			require.NoError(t, client.XGroupCreate(t.Context(), split.Key, group, "0").Err())

@@ -46,8 +46,12 @@ var (
 
 // These suites have no random schedules.
 var (
-	lanes    = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished|EntriesThatArePassedOver)"}
-	poison   = &suite{name: "poison", folder: "splits", run: "^Test(OnlyTheEntryThatKills|FiveOutages|EntriesThatFailTogether)"}
+	lanes  = &suite{name: "lanes", folder: "splits", run: "^Test(Lane|Finished|EntriesThatArePassedOver)"}
+	poison = &suite{
+		name:   "poison",
+		folder: "splits",
+		run:    "^Test(OnlyTheEntryThatKills|FiveOutages|EntriesThatFailTogether)",
+	}
 	admin    = &suite{name: "admin", folder: "internal/admin", run: "^Test(Seek|Skip|Replay)"}
 	verdicts = &suite{
 		name:   "verdicts",
