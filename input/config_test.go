@@ -113,5 +113,5 @@ func TestUnorderedProcessingIsOrderingNone(t *testing.T) {
 		assert.Equal(t, want, s.consumer.Ordering, fields)
 	}
 	_, err := construct(t, minimal+"ordering: key\nunordered_processing: {enabled: true}")
-	require.ErrorContains(t, err, "unordered_processing asks for no order, but ordering is key: remove one of them")
+	require.ErrorContains(t, err, "unordered_processing: asks for no order, but ordering is key: remove one of them")
 }

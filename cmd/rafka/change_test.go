@@ -51,7 +51,7 @@ func TestTopicDeleteCommand(t *testing.T) {
 		`group "billing" of topic "orders" is in use by rafka/host/1`, "stop its inputs", "force")
 	o := rafka(t, "topic", "delete", "orders", "--dry-run", "--force")
 	assert.Empty(t, o.stderr)
-	assert.Regexp(t, `^would delete topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own
+	assert.Regexp(t, `^would delete topic orders: 2 partitions, 1 entry, 1 group, 5 keys of rafka's own
 note: commands can't detect outputs; an output that still writes to the topic creates it again
 
 PARTITION   KEY        ENTRIES   BYTES
@@ -62,7 +62,7 @@ GROUP     LIVE MEMBERS
 billing   1
 $`, o.stdout)
 	leaveGroup(t, client, "orders", "billing", "rafka/host/1")
-	succeeds(t, "deleted topic orders: 2 partitions, 1 entry, 1 group, 4 keys of rafka's own\n"+
+	succeeds(t, "deleted topic orders: 2 partitions, 1 entry, 1 group, 5 keys of rafka's own\n"+
 		"note: commands can't detect outputs; an output that still writes to the topic creates it again\n",
 		"topic", "delete", "orders", "-y")
 	// The mark by which a member that is still alive learns of the deletion.
