@@ -81,7 +81,11 @@ func TestMessageThatIsGivenUpBecomesALetterWithItsOrigin(t *testing.T) {
 			"rafka_origin_group": "g", "rafka_origin_deliveries": "4",
 			"rafka_origin_error": "HTTP 422\nno such customer",
 		}, all[0].Values)
-		lines := journal.Lines("Gave up the message")
+		var lines []string // the input logs it when the next messages can be handed out already
+		require.Eventually(t, func() bool {
+			lines = journal.Lines("Gave up the message")
+			return len(lines) > 0
+		}, time.Minute, 10*time.Millisecond)
 		require.Len(t, lines, 1)
 		for _, part := range []string{
 			"level=WARN", "partition orders-0", "HTTP 422", "dead_letter_topic=orders-dead", "deliveries=4",
