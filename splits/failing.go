@@ -38,13 +38,9 @@ const (
 // lastingFailure returns what to report after a batch failed; nil if nothing is due. Entries must
 // have failed for the duration after.
 func (h *handOutState) lastingFailure(b *Batch, cause error, after time.Duration, now time.Time) *Failing {
-	switch {
-	case h.isolation.empty() || now.Sub(h.isolation.failingSince) < after:
-		return nil
-	case !h.reportedAt.IsZero() && now.Sub(h.reportedAt) < reportFailingEvery:
+	if h.isolation.empty() || now.Sub(h.isolation.failingSince) < after || !h.reportDue(now) {
 		return nil
 	}
-	h.reportedAt = now
 	if l := h.isolation.first(); l != nil {
 		f := h.describe(l, b.Split, now)
 		return &f
@@ -87,4 +83,13 @@ func (h *handOutState) processed(b *Batch, now time.Time) {
 	if h.isolation.failingSince.IsZero() {
 		h.reportedAt = time.Time{}
 	}
+}
+
+// reportDue reports whether an entry that fails is to be reported now, and notes that it is.
+func (h *handOutState) reportDue(now time.Time) bool {
+	if !h.reportedAt.IsZero() && now.Sub(h.reportedAt) < reportFailingEvery {
+		return false
+	}
+	h.reportedAt = now
+	return true
 }

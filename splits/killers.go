@@ -1,7 +1,5 @@
 package splits
 
-import "time"
-
 // reportKillers returns what to report of entries that kill the process, and are not given up: each
 // split at most once a minute.
 func (set *splitSet) reportKillers() (all []Failing) {
@@ -19,13 +17,4 @@ func (set *splitSet) reportKillers() (all []Failing) {
 		}
 	}
 	return all
-}
-
-// reportDue reports whether an entry that fails is to be reported now, and notes that it is.
-func (h *handOutState) reportDue(now time.Time) bool {
-	if !h.reportedAt.IsZero() && now.Sub(h.reportedAt) < reportFailingEvery {
-		return false
-	}
-	h.reportedAt = now
-	return true
 }

@@ -26,20 +26,20 @@ func (l *Leases) Note(ctx context.Context, notes []splits.Note) []error {
 }
 
 func (l *Leases) noteCall(n splits.Note) script.Call {
-	args := []any{
-		n.Lease.Member, strconv.FormatUint(n.Lease.Epoch, 10), l.unused, splits.MaxAttempted, len(n.Resolved),
-	}
-	for _, offset := range n.Resolved {
-		args = append(args, offset.String())
-	}
+	args := []any{n.Lease.Member, strconv.FormatUint(n.Lease.Epoch, 10), l.unused}
+	args = append(args, attemptArgs(n.Resolved, n.Failing)...)
 	split := n.Lease.Split
-	args = append(args, attemptArgs(n.Failing)...)
 	return noteScript.Call([]string{l.key(split), keys.Failing(split.Key, l.group)}, args...)
 }
 
-// attemptArgs returns the arguments with which a script stores entries that failed.
-func attemptArgs(all []splits.Attempted) (args []any) {
-	for _, a := range all {
+// attemptArgs returns the last arguments of note.lua and share_note.lua: the largest number of
+// records, the entries whose records are removed, and the records to store.
+func attemptArgs(resolved []splits.Offset, failing []splits.Attempted) []any {
+	args := []any{splits.MaxAttempted, len(resolved)}
+	for _, offset := range resolved {
+		args = append(args, offset.String())
+	}
+	for _, a := range failing {
 		lettered := 0
 		if a.Lettered {
 			lettered = 1
@@ -62,20 +62,16 @@ func decodeFailing(reply script.Result) ([]splits.Attempted, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := decodeAttempts(words)
-	if err != nil {
-		return nil, script.Unreadable(failingScript, reply.Value, err)
-	}
-	return all, nil
+	return decodeAttempts(failingScript, words)
 }
 
-// decodeAttempts decodes "OK" and 5 words of each entry. It returns the entries in the order of
-// their offsets.
-func decodeAttempts(words script.Reply) (all []splits.Attempted, err error) {
+// decodeAttempts decodes a reply of "OK" and 5 words of each entry. It returns the entries in the
+// order of their offsets.
+func decodeAttempts(of *script.Script, words script.Reply) (all []splits.Attempted, err error) {
 	for i := 1; i < len(words); i += 5 {
 		a, err := decodeAttempted(words[i:])
 		if err != nil {
-			return nil, err
+			return nil, script.Unreadable(of, []any(words), err)
 		}
 		all = append(all, a)
 	}

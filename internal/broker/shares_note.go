@@ -27,15 +27,9 @@ func (s *Shares) Note(ctx context.Context, notes []splits.ShareNote) []error {
 }
 
 func (s *Shares) noteCall(n splits.ShareNote) script.Call {
-	args := []any{
-		s.group, strconv.FormatUint(n.Generation, 10), s.consumer(n.Member), s.unused, splits.MaxAttempted,
-		len(n.Resolved),
-	}
-	for _, offset := range n.Resolved {
-		args = append(args, offset.String())
-	}
+	args := []any{s.group, strconv.FormatUint(n.Generation, 10), s.consumer(n.Member), s.unused}
 	names := append(s.keys(n.Split), keys.Failing(n.Split.Key, s.group))
-	return shareNoteScript.Call(names, append(args, attemptArgs(n.Failing)...)...)
+	return shareNoteScript.Call(names, append(args, attemptArgs(n.Resolved, n.Failing)...)...)
 }
 
 // failingCall returns the call that reads what is stored of entries that fail. It is a call of its
@@ -53,9 +47,5 @@ func decodeShareFailing(reply script.Result) ([]splits.Attempted, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := decodeAttempts(words)
-	if err != nil {
-		return nil, script.Unreadable(shareFailingScript, reply.Value, err)
-	}
-	return all, nil
+	return decodeAttempts(shareFailingScript, words)
 }
