@@ -17,7 +17,7 @@ type Backoff interface {
 }
 
 // Observer is notified of failed attempts and losses. Writers call its methods concurrently,
-// without holding a lock.
+// without holding a lock. All methods but Gap are called before callers of Append have the outcome.
 type Observer interface {
 	// Retried: an attempt failed with the result, and the append will be sent again.
 	Retried(Target, Result)

@@ -103,6 +103,7 @@ type observed struct {
 	mu sync.Mutex
 	counts
 	retriesEnded []error
+	atEnd        func() // called by RetriesEnded, if set
 }
 
 type counts struct {
@@ -116,6 +117,9 @@ func (o *observed) RetriesEnded(_ Target, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.retriesEnded = append(o.retriesEnded, err)
+	if o.atEnd != nil {
+		o.atEnd()
+	}
 }
 
 func (o *observed) Deduplicated(Target) { o.mu.Lock(); o.deduplicated++; o.mu.Unlock() }

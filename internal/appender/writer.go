@@ -66,9 +66,9 @@ func (w *writer) run() {
 		}
 		results := store.Append(w.owner.ctx, requests)
 		answers = w.decide(answers[:0], round, results)
-		w.observeRetries(answers)
-		w.owner.complete(round, answers)
 		w.observe(answers)
+		w.owner.complete(round, answers)
+		w.observeLosses(answers)
 		clear(requests)
 		clear(round)
 		clear(answers)
@@ -109,36 +109,36 @@ func (w *writer) decide(answers []answer, round []*queue, results []Result) []an
 	return answers
 }
 
-// observeRetries reports the failed attempts that are followed by another one. It must run before
-// complete: after complete another writer can send the next attempt and report its outcome. A Gap
-// is not reported as a retry.
-func (w *writer) observeRetries(answers []answer) {
-	o := w.owner.config.Observer
-	if o == nil {
-		return
-	}
-	for _, a := range answers {
-		if a.decision.next != finish && a.result.Status != Gap {
-			o.Retried(a.target, a.result)
-		}
-	}
-}
-
-// observe reports repeated appends, losses, and the ends of retries.
+// observe reports everything but losses, before the callers of Append have the outcomes. After
+// complete another writer can send the next attempt, and report its outcome first. A Gap is not
+// reported as a retry.
 func (w *writer) observe(answers []answer) {
 	o := w.owner.config.Observer
 	if o == nil {
 		return
 	}
 	for _, a := range answers {
-		switch {
-		case a.result.Status == Duplicate:
+		if a.result.Status == Duplicate {
 			o.Deduplicated(a.target)
-		case a.lost != nil:
-			o.Gap(a.target, *a.lost)
 		}
-		if a.decision.endsRetries {
+		switch {
+		case a.decision.endsRetries:
 			o.RetriesEnded(a.target, a.decision.err)
+		case a.decision.next != finish && a.result.Status != Gap:
+			o.Retried(a.target, a.result)
+		}
+	}
+}
+
+// observeLosses reports losses, which complete finds.
+func (w *writer) observeLosses(answers []answer) {
+	o := w.owner.config.Observer
+	if o == nil {
+		return
+	}
+	for _, a := range answers {
+		if a.lost != nil {
+			o.Gap(a.target, *a.lost)
 		}
 	}
 }

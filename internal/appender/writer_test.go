@@ -170,7 +170,7 @@ func TestMissingResultIsUnknown(t *testing.T) {
 }
 
 // RetriesEnded is called for every append that was sent more than once, even if it was given up,
-// and for no other append.
+// and for no other append. The caller of Append has the outcome after that.
 func TestEndOfRetriesIsReported(t *testing.T) {
 	for name, test := range map[string]struct {
 		faults []fault
@@ -188,8 +188,17 @@ func TestEndOfRetriesIsReported(t *testing.T) {
 				s, seen := newStore(t), &observed{}
 				s.faults("p", test.faults...)
 				a := running(t, Config{Store: s, Producer: "me", Backoff: backoff(time.Second, 2), Observer: seen})
-				<-a.Append(to("p"), recs("a")).Done()
-				synctest.Wait()
+				appended := make(chan *Pending, 1)
+				seen.atEnd = func() {
+					select {
+					case <-(<-appended).Done():
+						assert.Fail(t, "the caller has the outcome before the observer")
+					default:
+					}
+				}
+				p := a.Append(to("p"), recs("a"))
+				appended <- p
+				<-p.Done()
 				require.Len(t, seen.retriesEnded, len(test.errs))
 				for i, err := range test.errs {
 					assert.ErrorIs(t, seen.retriesEnded[i], err)
