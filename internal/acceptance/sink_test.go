@@ -176,13 +176,27 @@ func awaitLetters(t *testing.T, client *redis.Client, n int) []redis.XMessage {
 	return deadLetters(t, client)
 }
 
-// writeUntilLetters writes numbers from a number on, ten every half second, until there is a letter:
-// they show that the sink works. It returns the number behind the last one.
+// writeUntilLetters is writeUntil there is a letter.
 func writeUntilLetters(t *testing.T, client *redis.Client, partitions, from int) (to int) {
 	t.Helper()
+	return writeUntil(t, client, partitions, from, "a dead letter is written", func() bool {
+		return len(deadLetters(t, client)) > 0
+	})
+}
+
+// writeUntil writes numbers from a number on, ten every half second, until something is reached:
+// they show that the sink works. It returns the number behind the last one.
+func writeUntil(
+	t *testing.T,
+	client *redis.Client,
+	partitions, from int,
+	what string,
+	reached func() bool,
+) (to int) {
+	t.Helper()
 	began := time.Now()
-	for to = from; len(deadLetters(t, client)) == 0; to += 10 {
-		require.Less(t, time.Since(began), time.Minute, "a dead letter is written")
+	for to = from; !reached(); to += 10 {
+		require.Less(t, time.Since(began), time.Minute, what)
 		writeOrders(t, client, partitions, to, to+10)
 		time.Sleep(500 * time.Millisecond) // the rate of the load
 	}

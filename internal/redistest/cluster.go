@@ -63,11 +63,22 @@ func startCluster(t testing.TB, masters, replicas int, certificates *Certificate
 	}
 	c.nodes = launchAll(t, slices.Repeat([]Options{c.node}, masters*(1+replicas)))
 	c.join(t, masters)
+	c.preventFailovers(t, "yes")
 	for i, replica := range c.nodes[masters:] {
 		replica.mustDo(t, "cluster", "replicate", c.nodes[i%masters].mustDo(t, "cluster", "myid"))
 	}
 	c.Await(t)
+	c.preventFailovers(t, "no")
 	return c
+}
+
+// preventFailovers keeps replicas from taking the place of silent masters, or ends that. On a busy
+// machine, a node can be silent for the node timeout while the cluster is formed.
+func (c *Cluster) preventFailovers(t testing.TB, prevent string) {
+	t.Helper()
+	for _, node := range c.nodes {
+		node.mustDo(t, "config", "set", "cluster-replica-no-failover", prevent)
+	}
 }
 
 // launchAll starts servers at the same time.
