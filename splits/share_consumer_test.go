@@ -1,6 +1,7 @@
 package splits_test
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -40,6 +41,36 @@ func TestShareEntryArrivesWhileTheReadBlocks(t *testing.T) {
 		w.store.Append(w.store.Split("orders", 1), "n", "1")
 		settle(10 * time.Millisecond)
 		assert.Len(t, a.deliveries(), 3)
+	})
+}
+
+// readCounter counts the reads of new entries.
+type readCounter struct {
+	splits.Shares
+	reads atomic.Int64
+}
+
+func (c *readCounter) Read(ctx context.Context, req splits.ShareRead) ([]splits.Delivered, error) {
+	c.reads.Add(1)
+	return c.Shares.Read(ctx, req)
+}
+
+// A member that may not have an entry of each split reads some of them at a time, without waiting.
+func TestShareIdleMemberWithSmallBatchesReadsSeldom(t *testing.T) {
+	inBubble(t, 4, func(w *world) {
+		w.fill(1)
+		counted := &readCounter{}
+		a := w.share("a", func(c *splits.ShareConfig, _ *sharer) {
+			c.BatchSize = 1
+			counted.Shares, c.Shares = c.Shares, counted
+		})
+		settle(time.Second)
+		before := counted.reads.Load()
+		settle(time.Minute)
+		assert.LessOrEqual(t, counted.reads.Load()-before, int64(60*55), "200 in a second without the back-off")
+		w.store.Append(w.store.Split("orders", 3), "n", "1")
+		settle(100 * time.Millisecond)
+		assert.Len(t, a.deliveries(), 5)
 	})
 }
 
