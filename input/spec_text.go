@@ -191,7 +191,8 @@ With the labels ~topic~, ~partition~ and ~group~:
 - ~rafka_redelivered_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
 - ~rafka_isolated_total~, ~rafka_dead_lettered_total~: messages that failed alone, and that were given up
 - ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
-- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
+- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members, or idle
+- ~rafka_kept_entries_total~: in a share group, entries that ~delete_on_ack~ did not delete
 
 and without ~partition~: ~rafka_partitions_assigned~, ~rafka_rebalances_total~.
 `, "~", "`")

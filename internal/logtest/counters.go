@@ -3,6 +3,8 @@ package logtest
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -84,6 +86,13 @@ func (c *Counters) Get(name string) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts[name]
+}
+
+// Names returns the keys of all counters and gauges that have a value.
+func (c *Counters) Names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.counts))
 }
 
 // Environment returns an environment with the exporter under the name "recorder".
