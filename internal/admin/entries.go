@@ -21,7 +21,7 @@ func (e Entry) Cut(most int) Entry {
 	cut := Entry{splits.Entry{Offset: e.Offset, Fields: slices.Clone(e.Fields)}, map[int]int{}}
 	for i := 1; i < len(cut.Fields); i += 2 {
 		if value := cut.Fields[i]; len(value) > most {
-			cut.Fields[i], cut.sizes[i] = broker.CutText(value, most), len(value)
+			cut.Fields[i], cut.sizes[i] = splits.CutText(value, most), len(value)
 		}
 	}
 	return cut

@@ -45,6 +45,9 @@ type DeadLetter struct {
 	ReplayedAt time.Time
 }
 
+// ShortError returns the error, or its beginning of at most most bytes.
+func (l DeadLetter) ShortError(most int) string { return splits.CutText(l.Origin.Error, most) }
+
 // letterJSON is the JSON of a DeadLetter.
 type letterJSON struct {
 	Topic      string        `json:"stream_name"`
