@@ -131,8 +131,7 @@ func readLetters(client redis.UniversalClient, c *cli.Context, most int) (letter
 				if found.More = len(found.Letters) == limit; found.More {
 					return false, nil
 				}
-				l.Entry = l.Entry.Cut(most)
-				found.Letters = append(found.Letters, l)
+				found.Letters = append(found.Letters, l.Cut(most))
 			}
 			return true, nil
 		},

@@ -82,7 +82,7 @@ func replayLetters(client redis.UniversalClient, c *cli.Context, out printer, p 
 		})
 	p.end()
 	changed.Letters, changed.Known, changed.Failed = replay.Replayed, replay.Known, replay.Failed
-	if err != nil && changed.Letters == 0 {
+	if err != nil && changed.Letters+changed.Failed == 0 {
 		return err
 	}
 	if replay.Err != nil {
