@@ -43,6 +43,10 @@ func adoptGroup(ctx context.Context, client redis.UniversalClient, c *cli.Contex
 	if err != nil {
 		return err
 	}
+	if from := c.String(flagFrom); c.Bool(flagRemove) && (from == "" || from == group) {
+		return fmt.Errorf("--%s needs --%s with another name than %s: the Redis consumer group %[3]s is not removed, "+
+			"since it will show the offsets of the group", flagRemove, flagFrom, group)
+	}
 	err = confirmed(c, "changed", "shows what would be adopted",
 		"confirms that all readers of the Redis consumer group are stopped")
 	if err != nil {
