@@ -169,7 +169,9 @@ func (o *observer) Sampled(samples []splits.Sample) {
 			continue // it was given up while its state was read
 		}
 		labels := o.labels(s.Split)
-		o.lag.Set(max(0, s.Lag), labels...)
+		if s.Lag >= 0 { // it is known
+			o.lag.Set(s.Lag, labels...)
+		}
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
 		o.unacked.SetFloat64(s.Unacked.Seconds(), labels...)
 		o.pending.Set(s.Pending, labels...)

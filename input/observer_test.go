@@ -42,6 +42,8 @@ func TestSampleOfARevokedPartitionSetsNoGauge(t *testing.T) {
 	o.Sampled(samples)
 	assert.EqualValues(t, 7, lag("0"))
 	assert.EqualValues(t, 8, lag("1"))
+	o.Sampled([]splits.Sample{{Split: kept, Lag: -1}})
+	assert.EqualValues(t, 7, lag("0"), "unknown now")
 	o.Rebalanced(splits.Rebalance{Revoked: []splits.Split{gone}, Owned: 1})
 	o.Sampled(samples)
 	assert.EqualValues(t, 7, lag("0"))

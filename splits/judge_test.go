@@ -211,8 +211,8 @@ func TestAttemptsAtAnAdoptedEntrySurviveTheMember(t *testing.T) {
 	})
 }
 
-// Nothing shows the second member that the sink works. The time since the first failure counts, also
-// under the first member.
+// Nothing shows the second member that the sink works. The time since the first failure counts,
+// also under the first member.
 func TestMinimumAgeSurvivesTheMember(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fillKeys(1, 1)

@@ -24,8 +24,8 @@ type LetterQuery struct {
 	// Since and Until are when the letter was written: a time (RFC 3339), or a duration such as 2h,
 	// which is that long ago. Since is inclusive, Until is not.
 	Since, Until string
-	// OriginTopic, OriginPartition (negative: all), OriginOffset and Group are where the letter comes
-	// from.
+	// OriginTopic, OriginPartition (negative: all), OriginOffset and Group are where the letter
+	// comes from.
 	OriginTopic     string
 	OriginPartition int
 	OriginOffset    string
