@@ -282,3 +282,17 @@ func TestSkipForgetsTheFailuresOfTheEntry(t *testing.T) {
 		})
 	}
 }
+
+func TestSkipOfAnEntryThatIsPendingElsewhere(t *testing.T) {
+	s := onRedis(t)
+	s.withOldGroup(t, "old")
+	_, err := s.adopt(t, Adoption{From: "old"})
+	require.NoError(t, err)
+	beat(t, s.group(), "m1")
+	skip := Skip{Topic: "orders", Group: "billing", Partition: 0, Offset: "2-0"}
+	_, err = New(s.Client).SkipEntry(t.Context(), skip)
+	require.ErrorContains(t, err, "acknowledge it there with XACK orders:0 old 2-0")
+	skip.Offset = "1-0"
+	_, err = New(s.Client).SkipEntry(t.Context(), skip)
+	require.ErrorContains(t, err, "has been processed")
+}
