@@ -1,6 +1,24 @@
 package input
 
-import "github.com/rafka-streams/rafka/splits"
+import (
+	"context"
+	"fmt"
+
+	"github.com/rafka-streams/rafka/config"
+	"github.com/rafka-streams/rafka/internal/broker"
+	"github.com/rafka-streams/rafka/splits"
+)
+
+// checkAdoption checks that the Redis consumer groups exist which the group is to continue, if any.
+func (s *settings) checkAdoption(ctx context.Context, control config.Client) error {
+	if !s.consumer.Start.IsAdopt() {
+		return nil
+	}
+	if err := broker.CheckAdoptable(ctx, control, s.topic, s.group); err != nil {
+		return fmt.Errorf("%s is group: %w", fieldStartOffset, err)
+	}
+	return nil
+}
 
 // Adopting logs that a partition begins with what is pending in a Redis consumer group.
 func (o *observer) Adopting(s splits.Split, from string) {

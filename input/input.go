@@ -233,6 +233,9 @@ func (in *input) ConnectionTest(ctx context.Context) service.ConnectionTestResul
 		in.observer.warn(access.QueryEviction(ctx, control).Warning)
 		in.observer.warn(in.settings.missingOptional(ctx, control))
 		in.observer.warn(in.settings.missingForLetters(ctx, control))
+		if err := in.settings.checkAdoption(ctx, control); err != nil { // the group can come until the start
+			in.observer.warn(err.Error())
+		}
 		in.observer.missing(access.NotCreatedYet(ctx, control, in.settings.topic, in.settings.group))
 	}
 	if err := errors.Join(err, control.Close()); err != nil {

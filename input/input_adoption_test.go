@@ -109,12 +109,16 @@ func TestContinuedGroupMustExistInEveryPartition(t *testing.T) {
 	client := server.Client(t)
 	createTopic(t, client, 2)
 	leftBehind(t, client, "orders:0")
-	in, _ := closedInput(t, server.URL(), "start_offset: group\nconsumer_group: g")
+	in, log := closedInput(t, server.URL(), "start_offset: group\nconsumer_group: g")
 	err := in.Connect(t.Context())
 	require.ErrorContains(t, err, "start_offset is group: stream orders:1 has no Redis consumer group g")
 	require.ErrorContains(t, err, "XGROUP CREATE orders:1 g 0 MKSTREAM")
+	require.NoError(t, in.ConnectionTest(t.Context())[0].Err)
+	assert.Len(t, log.Lines("level=WARN", "stream orders:1 has no Redis consumer group g"), 1)
 
 	require.NoError(t, client.XGroupCreateMkStream(t.Context(), "orders:1", "g", "0").Err())
+	require.NoError(t, in.ConnectionTest(t.Context())[0].Err)
+	assert.Len(t, log.Lines("level=WARN", "has no Redis consumer group"), 1)
 	require.NoError(t, reconnect(patient(t), in))
 	assert.Len(t, consume(t, in, 1500), 1500)
 }

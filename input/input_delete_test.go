@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/keys"
+	"github.com/rafka-streams/rafka/internal/logtest"
 	"github.com/rafka-streams/rafka/internal/redistest"
 )
 
@@ -20,6 +21,14 @@ func awaitNothingPending(t *testing.T, client *redis.Client, stream string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return client.XPending(t.Context(), stream, "g").Val().Count == 0
+	}, time.Minute, 10*time.Millisecond)
+}
+
+// awaitKept waits until as many messages of the plain stream are counted that were not deleted.
+func awaitKept(t *testing.T, counters *logtest.Counters, want int64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return counters.Get("rafka_kept_entries_total topic=orders partition=0 group=g") == want
 	}, time.Minute, 10*time.Millisecond)
 }
 
@@ -52,9 +61,11 @@ func TestMessagesAreDeletedOnceNoOtherGroupReadsThem(t *testing.T) {
 		write(t, client, "orders", "", numbers(0, 20)...)
 		other, _ := openInput(t, url, "consumer_group: other")
 		consume(t, other, 20)
-		in, log := openInput(t, url, deleting)
+		in, log, counters := countingInput(t, url, deleting)
+		require.NoError(t, reconnect(patient(t), in))
 		consume(t, in, 20)
 		awaitNothingPending(t, client, "orders")
+		awaitKept(t, counters, 20)
 		assert.EqualValues(t, 20, client.XLen(t.Context(), "orders").Val())
 		lines := log.Lines("stay in the stream")
 		require.Len(t, lines, 1, "one a minute")
@@ -70,6 +81,7 @@ func TestMessagesAreDeletedOnceNoOtherGroupReadsThem(t *testing.T) {
 			awaitNothingPending(t, client, "orders")
 			return client.XLen(t.Context(), "orders").Val() == before
 		}, time.Minute, 10*time.Millisecond, "a heartbeat reads the groups")
+		awaitKept(t, counters, client.XLen(t.Context(), "orders").Val())
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// kept counts messages that were acknowledged and not deleted, and when they were last logged.
+// kept counts the messages that were acknowledged and not deleted since that was last logged.
 type kept struct {
 	mu       sync.Mutex
 	messages int
@@ -27,8 +27,9 @@ func (k *kept) add(n int, now time.Time) (since int) {
 	return since
 }
 
-// Kept logs at most once a minute that messages are acknowledged and not deleted.
+// Kept counts messages that are acknowledged and not deleted, and logs at most once a minute why.
 func (o *observer) Kept(s splits.Split, n int, why error) {
+	o.keptEntries.Incr(int64(n), o.labels(s)...)
 	if since := o.kept.add(n, time.Now()); since > 0 {
 		o.log.Warnf("%s: acknowledged messages of topic %s stay in the stream (%d, the last one of them in partition "+
 			"%s): %v", fieldDeleteOnAck, o.topic, since, s, o.named(why))

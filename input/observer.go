@@ -28,7 +28,7 @@ type observer struct {
 	lag, lagSeconds, unacked, lastRead, assigned, pending   *service.MetricGauge
 	rebalances, commits, fenced, lost, redelivered, skipped *service.MetricCounter
 	recreated, reclaimed, passedOver, isolated              *service.MetricCounter
-	deadLettered                                            *service.MetricCounter
+	deadLettered, keptEntries                               *service.MetricCounter
 
 	outage *outage.Outage // what fails, and the causes that were logged
 	kept   kept
@@ -81,7 +81,7 @@ func newObserver(topic, group string, mgr *service.Resources) *observer {
 		redelivered: counter("rafka_redelivered_total"), skipped: counter("rafka_skipped_total"),
 		pending: gauge("rafka_pending_entries"), reclaimed: counter("rafka_reclaimed_total"),
 		passedOver: counter("rafka_passed_over_total"), isolated: counter("rafka_isolated_total"),
-		deadLettered: counter("rafka_dead_lettered_total"),
+		deadLettered: counter("rafka_dead_lettered_total"), keptEntries: counter("rafka_kept_entries_total"),
 	}
 	// A counter that appears with its first event hides that event from queries of its increase.
 	o.rebalances.Incr(0, topic, group)
@@ -102,6 +102,7 @@ func (o *observer) Rebalanced(r splits.Rebalance) {
 	for _, s := range r.Added {
 		for _, c := range []*service.MetricCounter{
 			o.commits, o.fenced, o.lost, o.recreated, o.redelivered, o.skipped, o.isolated, o.deadLettered,
+			o.passedOver, o.reclaimed, o.keptEntries,
 		} {
 			c.Incr(0, o.labels(s)...)
 		}
@@ -168,7 +169,9 @@ func (o *observer) Sampled(samples []splits.Sample) {
 			continue // it was given up while its state was read
 		}
 		labels := o.labels(s.Split)
-		o.lag.Set(max(0, s.Lag), labels...)
+		if s.Lag >= 0 { // it is known
+			o.lag.Set(s.Lag, labels...)
+		}
 		o.lagSeconds.SetFloat64(s.LagAge.Seconds(), labels...)
 		o.unacked.SetFloat64(s.Unacked.Seconds(), labels...)
 		o.pending.Set(s.Pending, labels...)

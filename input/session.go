@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -79,10 +78,8 @@ func openSession(ctx context.Context, s *settings, o *observer) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	if s.consumer.Start.IsAdopt() {
-		if err := broker.CheckAdoptable(ctx, control, s.topic, s.group); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s is group: %w", fieldStartOffset, err), control.Close())
-		}
+	if err := s.checkAdoption(ctx, control); err != nil {
+		return nil, errors.Join(err, control.Close())
 	}
 	all, err := s.openOthers(control)
 	if err != nil {

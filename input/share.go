@@ -38,10 +38,19 @@ func newShareConsumer(s *settings, o *observer, all clients, keep bool) consumer
 		Observer: o,
 		Remedies: splits.Remedies{
 			Superseded: supersededRemedy,
-			Full: "Correct what makes the output reject them, raise " + fieldCheckpointLimit +
-				", or set " + fieldReplayNacks + " to false to skip them",
+			Full:       s.fullRemedy(),
 		},
 	})
+}
+
+// fullRemedy returns what to do if as many messages fail as a member may have in the pipeline.
+func (s *settings) fullRemedy() string {
+	remedy := "Correct what makes the output reject them, or raise " + fieldCheckpointLimit
+	if s.letters == "" {
+		remedy += ". To give them up, set " + inLetter(fieldLetterTopic) + "; to skip them, set " + fieldReplayNacks +
+			" to false"
+	}
+	return remedy
 }
 
 // checkAccess checks that the topic can be read: see access.CheckReader.

@@ -55,3 +55,11 @@ func TestGroupTypeThatDiffersFromTheStoredOneIsExplained(t *testing.T) {
 		require.ErrorContains(t, err, "group_type of this input is share: set group_type to consumer")
 	})
 }
+
+// A config with dead_letter and without auto_replay_nacks is refused.
+func TestFullMemberOfAShareGroupIsGivenRemediesThatWork(t *testing.T) {
+	assert.Contains(t, (&settings{}).fullRemedy(), "to skip them, set auto_replay_nacks to false")
+	assert.Contains(t, (&settings{}).fullRemedy(), "To give them up, set dead_letter.stream_name")
+	assert.Equal(t, "Correct what makes the output reject them, or raise checkpoint_limit",
+		(&settings{letters: "orders-dead"}).fullRemedy())
+}

@@ -79,6 +79,9 @@ func spec() *service.ConfigSpec {
 			"Lets a plain stream, or a topic with few partitions, use all threads of a slow pipeline. Messages of one "+
 				"customer stay in order. A message that keeps failing delays the messages of its own customer, and "+
 				"no others.", exampleByKey).
+		Example("Share slow work among any number of members",
+			"Each message of `jobs` goes to one of the processes that run this, whatever the others work on. What a "+
+				"process that ends had not finished is taken over by the others.", exampleShare).
 		Example("Set aside messages that always fail",
 			"A message that has failed five times becomes a dead letter in the topic `orders-dead`, and its partition "+
 				"goes on. `rafka deadletter` lists, shows and replays such messages. While the server is down, no "+
@@ -199,7 +202,8 @@ func flowFields() []*service.ConfigField {
 			).
 			Default(broker.KeyField).Advanced(),
 		config.WholeField(fieldCheckpointLimit).
-			Description("With `ordering` `key` or `none`, the most messages of a partition that are in the pipeline.").
+			Description("With `ordering` `key` or `none`, the most messages of a partition that are in the pipeline. " +
+				"In a share group, the most messages of this member, of all partitions together.").
 			Default(1024).Advanced(),
 		config.WholeField(fieldMaxAhead).
 			Description(
@@ -240,7 +244,7 @@ func timingFields() []*service.ConfigField {
 			Default("1s").Advanced(),
 		service.NewDurationField(fieldSessionTimeout).
 			Description("How long the group waits for a member without heartbeats before other members take over its " +
-				"partitions.").
+				"partitions, or its messages in a share group.").
 			Default("10s").Advanced(),
 		service.NewDurationField(fieldHeartbeat).
 			Description("The time between heartbeats of the member: at most a third of `session_timeout`. Default: " +

@@ -73,6 +73,20 @@ output:
           reject: 'the request failed: ${! error() }'
 `
 
+const exampleShare = `
+input:
+  rafka:
+    url: redis://localhost:6379
+    stream_name: jobs
+    consumer_group: workers
+    group_type: share
+    checkpoint_limit: 100 # messages that one member has in the pipeline
+    batch_size: 1
+
+pipeline:
+  threads: 16
+`
+
 // description has ~ where the documentation has backquotes.
 var description = strings.ReplaceAll(`
 All inputs with the same ~consumer_group~, in any number of processes, are members of one consumer
@@ -157,12 +171,15 @@ pipeline; one batch more is read ahead. If as many messages keep failing, the me
 more, is not ready, and says why.
 
 A share group with the name of an existing Redis consumer group continues where that one stands. What
-consumers of other programs have pending there stays theirs: it is not taken over.
+consumers of other programs have pending there is taken over only with ~adopt_idle~.
 
 With ~delete_on_ack~ an acknowledged message is deleted in the same step, so that the stream holds only
 what is still to be done. Nothing is deleted while another group of rafka or any other Redis consumer
 group reads the topic. A group that is new begins with what is there: messages that are acknowledged up
 to ~session_timeout~ after its first heartbeat may be missing.
+
+The fields ~order_key~, ~max_ahead~, ~partition_buffer_bytes~, ~commit_period~ and ~rebalance_timeout~
+have no effect in a share group.
 
 Messages that ~rafka deadletter replay~ wrote back for another group are passed over.
 
@@ -183,15 +200,16 @@ its message, and of no other message of the batch.
 
 With the labels ~topic~, ~partition~ and ~group~:
 
-- ~rafka_lag~: entries behind the last acknowledged one
-- ~rafka_lag_seconds~: age of the oldest entry that is not acknowledged
+- ~rafka_lag~: entries behind the last acknowledged one; in a share group, entries not yet delivered
+- ~rafka_lag_seconds~: age of the oldest entry that is not acknowledged (share group: and was delivered)
 - ~rafka_oldest_unacked_seconds~: time since the oldest unacknowledged message was first handed out
 - ~rafka_last_read_seconds~: time since entries last arrived
 - ~rafka_commits_total~, ~rafka_fenced_total~, ~rafka_lost_entries_total~, ~rafka_recreated_total~
 - ~rafka_redelivered_total~, ~rafka_skipped_total~, ~rafka_passed_over_total~
 - ~rafka_isolated_total~, ~rafka_dead_lettered_total~: messages that failed alone, and that were given up
 - ~rafka_pending_entries~: in a share group, entries that are delivered and not acknowledged
-- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members
+- ~rafka_reclaimed_total~: in a share group, entries that were taken over from dead members, or idle
+- ~rafka_kept_entries_total~: in a share group, entries that ~delete_on_ack~ did not delete
 
 and without ~partition~: ~rafka_partitions_assigned~, ~rafka_rebalances_total~.
 `, "~", "`")

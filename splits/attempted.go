@@ -38,18 +38,21 @@ type Note struct {
 	Resolved []Offset
 }
 
-// OneLine returns a text as Attempted.Cause: without control characters, and cut at MaxCause bytes
-// between two characters.
+// OneLine returns a text as Attempted.Cause: without control characters, and cut to MaxCause bytes.
 func OneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
 		return r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029'
 	}), " ")
-	if len(text) <= MaxCause {
+	return CutText(text, MaxCause)
+}
+
+// CutText returns the text, or its beginning of at most most bytes without a part of a character.
+func CutText(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	end := MaxCause
-	for !utf8.RuneStart(text[end]) {
-		end--
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
 	}
-	return text[:end]
+	return text[:most]
 }

@@ -21,3 +21,10 @@ func TestCauseIsOneShortLine(t *testing.T) {
 		assert.Equal(t, want, splits.OneLine(text))
 	}
 }
+
+func TestTextIsCutBetweenCharacters(t *testing.T) {
+	for most, want := range []string{"", "x", "x", "x", "x€", "x€y", "x€y"} {
+		assert.Equal(t, want, splits.CutText("x€y", most), most)
+	}
+	assert.Empty(t, splits.CutText("\x82\xac\x82", 2), "no character begins here")
+}

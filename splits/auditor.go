@@ -1,9 +1,6 @@
 package splits
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // auditor periodically samples the lag of each split, and detects streams that ended up behind what
 // was read: there, a read would wait forever.
@@ -77,7 +74,7 @@ func (a *auditor) sample(snap splitSnapshot, s State) Sample {
 		if oldest == (Offset{}) {
 			oldest = s.First
 		}
-		sample.LagAge = max(0, now.Sub(time.UnixMilli(int64(min(oldest.Millis, 1<<62)))))
+		sample.LagAge = oldest.age(now)
 	}
 	if !snap.since.IsZero() {
 		sample.Unacked = now.Sub(snap.since)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -16,50 +15,44 @@ import (
 // A batch of one partition hangs for 10 minutes, while another one has an entry that always fails:
 // whether that entry is the cause is certain when the other batch has returned.
 func TestBatchThatHangsStopsNoOtherPartition(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 4)
-				letters, hangs := &mailbox{}, make(chan *splits.Batch, 1)
-				bad := w.store.Split("orders", 2)
-				m := w.join("a", func(c *splits.Config, m *member) {
-					c.Ordering, c.BatchSize, c.DeadLetters.Letters = ordering, 1, letters
-					m.handle = func(b *splits.Batch) {
-						switch {
-						case b.Split.Partition == 1 && field(b.Entries[0], "n") == "0":
-							hangs <- b
-						case b.Split == bad && field(b.Entries[0], "n") == "5":
-							b.Nack(errRejected, nil)
-						default:
-							b.Ack()
-						}
-					}
-				})
-				for n := range 600 {
-					for _, s := range w.store.Splits("orders") {
-						w.store.Append(s, "n", strconv.Itoa(n), "rafka_key", "k"+strconv.Itoa(n))
-					}
-					settle(time.Second)
+	inEachOrdering(t, 4, func(w *world, ordering splits.Ordering) {
+		letters, hangs := &mailbox{}, make(chan *splits.Batch, 1)
+		bad := w.store.Split("orders", 2)
+		m := w.join("a", withLetters(letters, ordering, 1), func(_ *splits.Config, m *member) {
+			m.handle = func(b *splits.Batch) {
+				switch {
+				case b.Split.Partition == 1 && field(b.Entries[0], "n") == "0":
+					hangs <- b
+				case b.Split == bad && field(b.Entries[0], "n") == "5":
+					b.Nack(errRejected, nil)
+				default:
+					b.Ack()
 				}
-				assert.Zero(t, letters.attempts())
-				for _, partition := range []int{0, 3} {
-					wantFlow(t, m, partition, 600)
-				}
-				reports := see(m, func() []splits.Failing { return slices.Clone(m.failing) })
-				hanging := reports[len(reports)-1].Hanging
-				require.NotNil(t, hanging, "what hangs is reported")
-				assert.Equal(t, 1, hanging.Split.Partition)
-				assert.Greater(t, hanging.For, time.Minute)
-				(<-hangs).Ack()
-				settle(time.Minute)
-				assert.Equal(t, []string{"5"}, letters.numbers())
-				for _, s := range w.store.Splits("orders") {
-					assert.EqualValues(t, 600, w.lease(s.Partition).Position.EntriesRead)
-				}
-				m.stop()
-			})
+			}
 		})
-	}
+		for n := range 600 {
+			for _, s := range w.store.Splits("orders") {
+				w.store.Append(s, "n", strconv.Itoa(n), "rafka_key", "k"+strconv.Itoa(n))
+			}
+			settle(time.Second)
+		}
+		assert.Zero(w.t, letters.attempts())
+		for _, partition := range []int{0, 3} {
+			wantFlow(w.t, m, partition, 600)
+		}
+		reports := see(m, func() []splits.Failing { return slices.Clone(m.failing) })
+		hanging := reports[len(reports)-1].Hanging
+		require.NotNil(w.t, hanging, "what hangs is reported")
+		assert.Equal(w.t, 1, hanging.Split.Partition)
+		assert.Greater(w.t, hanging.For, time.Minute)
+		(<-hangs).Ack()
+		settle(time.Minute)
+		assert.Equal(w.t, []string{"5"}, letters.numbers())
+		for _, s := range w.store.Splits("orders") {
+			assert.EqualValues(w.t, 600, w.lease(s.Partition).Position.EntriesRead)
+		}
+		m.stop()
+	})
 }
 
 // wantFlow checks that the entries of a partition, one a second, were delivered without long breaks
@@ -90,43 +83,36 @@ func wantFlow(t *testing.T, m *member, partition, n int) {
 
 // Entries of two partitions fail again and again, each while the other one is in flight.
 func TestEntriesThatFailTogetherAreTriedAlone(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(20)
-				letters := &mailbox{}
-				m := w.join("a", func(c *splits.Config, m *member) {
-					c.Ordering, c.BatchSize, c.DeadLetters.Letters = ordering, 1, letters
-					m.handle = func(b *splits.Batch) {
-						if b.Split.Partition == 2 || field(b.Entries[0], "n") != "5" {
-							b.Ack()
-							return
-						}
-						m.out.Go(func() {
-							time.Sleep(2 * time.Second)
-							b.Nack(errRejected, nil)
-						})
-					}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(20)
+		letters := &mailbox{}
+		m := w.join("a", withLetters(letters, ordering, 1), func(_ *splits.Config, m *member) {
+			m.handle = func(b *splits.Batch) {
+				if b.Split.Partition == 2 || field(b.Entries[0], "n") != "5" {
+					b.Ack()
+					return
+				}
+				m.out.Go(func() {
+					time.Sleep(2 * time.Second)
+					b.Nack(errRejected, nil)
 				})
-				for n := range 1500 { // entries that succeed are the evidence that entries can be processed
-					w.store.Append(w.store.Split("orders", 2), "n", strconv.Itoa(20+n))
-					settle(time.Second)
-				}
-				assert.Equal(t, []string{"5", "5"}, letters.numbers())
-				for partition, want := range []int{20, 20, 1520} {
-					assert.EqualValues(t, want, w.lease(partition).Position.EntriesRead)
-				}
-				m.stopGracefully()
-			})
+			}
 		})
-	}
+		for n := range 1500 { // entries that succeed are the evidence that entries can be processed
+			w.store.Append(w.store.Split("orders", 2), "n", strconv.Itoa(20+n))
+			settle(time.Second)
+		}
+		assert.Equal(w.t, []string{"5", "5"}, letters.numbers())
+		for partition, want := range []int{20, 20, 1520} {
+			assert.EqualValues(w.t, want, w.lease(partition).Position.EntriesRead)
+		}
+		m.stopGracefully()
+	})
 }
 
 // Without a place for letters, an entry never keeps other batches back.
 func TestNothingIsHeldBackWithoutLetters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3)
+	inBubble(t, 3, func(w *world) {
 		hangs := make(chan *splits.Batch, 1)
 		m := w.join("a", func(c *splits.Config, m *member) {
 			c.BatchSize = 1
@@ -147,7 +133,7 @@ func TestNothingIsHeldBackWithoutLetters(t *testing.T) {
 			w.store.Append(w.store.Split("orders", 0), "n", strconv.Itoa(n))
 			settle(time.Second)
 			of0 := slices.DeleteFunc(m.deliveries(), func(d delivery) bool { return d.split.Partition > 0 })
-			assert.Len(t, of0, n+1)
+			assert.Len(w.t, of0, n+1)
 		}
 		(<-hangs).Ack()
 		m.stop()

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -99,133 +98,98 @@ func (p *processes) wantAll(perSplit int) {
 	}
 }
 
-var orderings = map[string]splits.Ordering{
-	"partition": splits.ByPartition, "key": splits.ByKey, "none": splits.Unordered,
-}
-
 func TestEntryThatKillsTheProcessGetsALetter(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(300)
-				letters := &mailbox{}
-				p := w.restarted(func(c *splits.Config, _ *member) {
-					c.Ordering, c.BatchSize, c.DeadLetters.Letters = ordering, 100, letters
-				}, "orders-1 142")
-				m := p.runAll(2 * time.Minute)
-				assert.LessOrEqual(t, p.lives, 7, "3 to suspect a batch, %d alone, 1 that lives", splits.LoneDeaths)
-				assert.Equal(t, []string{"142"}, letters.numbers())
-				assert.Equal(t, 1, letters.letters[0].Split.Partition)
-				assert.ErrorContains(
-					t,
-					letters.letters[0].Cause,
-					"3 processes ended while they had this message in flight",
-				)
-				p.wantAll(300)
-				for _, s := range w.store.Splits("orders") {
-					assert.EqualValues(t, 300, w.lease(s.Partition).Position.EntriesRead, "%s", s)
-					assert.Zero(t, w.lease(s.Partition).Suspect.UpTo)
-					assert.Empty(t, w.store.Failing("g", s))
-				}
-				m.stop()
-			})
-		})
-	}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(300)
+		letters := &mailbox{}
+		p := w.restarted(withLetters(letters, ordering, 100), "orders-1 142")
+		m := p.runAll(2 * time.Minute)
+		assert.LessOrEqual(w.t, p.lives, 7, "3 to suspect a batch, %d alone, 1 that lives", splits.LoneDeaths)
+		assert.Equal(w.t, []string{"142"}, letters.numbers())
+		assert.Equal(w.t, 1, letters.letters[0].Split.Partition)
+		assert.ErrorContains(
+			w.t,
+			letters.letters[0].Cause,
+			"3 processes ended while they had this message in flight",
+		)
+		p.wantAll(300)
+		for _, s := range w.store.Splits("orders") {
+			assert.EqualValues(w.t, 300, w.lease(s.Partition).Position.EntriesRead, "%s", s)
+			assert.Zero(w.t, w.lease(s.Partition).Suspect.UpTo)
+			assert.Empty(w.t, w.store.Failing("g", s))
+		}
+		m.stop()
+	})
 }
 
 // The processes end while batches of all partitions are in the pipeline.
 func TestOnlyTheEntryThatKillsGetsALetter(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(10)
-				letters := &mailbox{}
-				p := w.restarted(func(c *splits.Config, _ *member) {
-					c.Ordering, c.BatchSize, c.DeadLetters.Letters = ordering, 10, letters
-				}, "orders-1 3")
-				p.slow = true
-				p.runAll(2 * time.Minute).stopGracefully()
-				require.Equal(t, []string{"3"}, letters.numbers())
-				assert.Equal(t, 1, letters.letters[0].Split.Partition)
-				p.wantAll(10)
-			})
-		})
-	}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(10)
+		letters := &mailbox{}
+		p := w.restarted(withLetters(letters, ordering, 10), "orders-1 3")
+		p.slow = true
+		p.runAll(2 * time.Minute).stopGracefully()
+		require.Equal(w.t, []string{"3"}, letters.numbers())
+		assert.Equal(w.t, 1, letters.letters[0].Split.Partition)
+		p.wantAll(10)
+	})
 }
 
 func TestTwoEntriesThatKillTheProcessGetLetters(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(300)
-				letters := &mailbox{}
-				p := w.restarted(func(c *splits.Config, _ *member) {
-					c.Ordering, c.BatchSize, c.DeadLetters.Letters = ordering, 100, letters
-				}, "orders-1 142", "orders-2 17")
-				p.runAll(2 * time.Minute).stop()
-				assert.ElementsMatch(t, []string{"142", "17"}, letters.numbers())
-				p.wantAll(300)
-			})
-		})
-	}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(300)
+		letters := &mailbox{}
+		p := w.restarted(withLetters(letters, ordering, 100), "orders-1 142", "orders-2 17")
+		p.runAll(2 * time.Minute).stop()
+		assert.ElementsMatch(w.t, []string{"142", "17"}, letters.numbers())
+		p.wantAll(300)
+	})
 }
 
 func TestEntryThatKillsTheProcessIsKeptWithoutLetters(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(300)
-				p := w.restarted(
-					func(c *splits.Config, _ *member) { c.Ordering, c.BatchSize = ordering, 100 },
-					"orders-1 142",
-				)
-				p.runAll(50 * time.Second).stop()
-				assert.LessOrEqual(t, p.lives, 8)
-				require.NotEmpty(t, p.reports)
-				report := p.reports[0]
-				assert.Equal(t, "orders-1", report.Split.ID())
-				assert.Equal(t, splits.LoneDeaths, report.Attempts)
-				var poison *splits.PoisonError
-				require.ErrorAs(t, report.Cause, &poison)
-				assert.Positive(t, poison.Wait)
-				for _, other := range []int{0, 2} {
-					assert.EqualValues(t, 300, w.lease(other).Position.EntriesRead)
-					assert.Empty(t, w.lease(other).Deaths)
-				}
-				assert.Len(t, w.lease(1).Deaths, splits.LoneDeaths)
-				assert.EqualValues(t, 142, w.lease(1).Position.EntriesRead)
-			})
-		})
-	}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(300)
+		p := w.restarted(
+			func(c *splits.Config, _ *member) { c.Ordering, c.BatchSize = ordering, 100 },
+			"orders-1 142",
+		)
+		p.runAll(50 * time.Second).stop()
+		assert.LessOrEqual(w.t, p.lives, 8)
+		require.NotEmpty(w.t, p.reports)
+		report := p.reports[0]
+		assert.Equal(w.t, "orders-1", report.Split.ID())
+		assert.Equal(w.t, splits.LoneDeaths, report.Attempts)
+		var poison *splits.PoisonError
+		require.ErrorAs(w.t, report.Cause, &poison)
+		assert.Positive(w.t, poison.Wait)
+		for _, other := range []int{0, 2} {
+			assert.EqualValues(w.t, 300, w.lease(other).Position.EntriesRead)
+			assert.Empty(w.t, w.lease(other).Deaths)
+		}
+		assert.Len(w.t, w.lease(1).Deaths, splits.LoneDeaths)
+		assert.EqualValues(w.t, 142, w.lease(1).Position.EntriesRead)
+	})
 }
 
 // Each process is killed while it has entries in flight, whatever they are.
 func TestFiveKillsInARowCondemnNothing(t *testing.T) {
-	for name, ordering := range orderings {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3)
-				w.fill(30)
-				letters := &mailbox{}
-				change := func(c *splits.Config, _ *member) { c.Ordering, c.DeadLetters.Letters = ordering, letters }
-				for i := range 5 {
-					m := w.join(fmt.Sprintf("killed-%d", i), change, hanging)
-					settle(ttl + heartbeat)
-					require.Positive(t, m.count())
-					m.crash()
-				}
-				last := w.join("last", change)
-				settle(3 * time.Minute)
-				assert.Zero(t, letters.attempts())
-				w.wantOnce(30, last)
-				last.stop()
-			})
-		})
-	}
+	inEachOrdering(t, 3, func(w *world, ordering splits.Ordering) {
+		w.fill(30)
+		letters := &mailbox{}
+		change := func(c *splits.Config, _ *member) { c.Ordering, c.DeadLetters.Letters = ordering, letters }
+		for i := range 5 {
+			m := w.join(fmt.Sprintf("killed-%d", i), change, hanging)
+			settle(ttl + heartbeat)
+			require.Positive(w.t, m.count())
+			m.crash()
+		}
+		last := w.join("last", change)
+		settle(3 * time.Minute)
+		assert.Zero(w.t, letters.attempts())
+		w.wantOnce(30, last)
+		last.stop()
+	})
 }
 
 // hanging lets batches hang.
@@ -233,25 +197,23 @@ func hanging(_ *splits.Config, m *member) { m.handle = func(*splits.Batch) {} }
 
 // The entry is seen as one that kills, and its letter can't be written for a while.
 func TestLetterOfAnEntryThatKillsCanBeLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fill(50)
 		letters := &mailbox{down: context.DeadlineExceeded}
 		p := w.restarted(func(c *splits.Config, _ *member) { c.DeadLetters.Letters = letters }, "orders-0 17")
 		m := p.runAll(10 * time.Minute)
-		assert.Greater(t, letters.attempts(), 5)
+		assert.Greater(w.t, letters.attempts(), 5)
 		letters.fail(nil)
 		settle(2 * time.Minute)
-		assert.Equal(t, []string{"17"}, letters.numbers())
-		assert.EqualValues(t, 50, w.lease(0).Position.EntriesRead)
+		assert.Equal(w.t, []string{"17"}, letters.numbers())
+		assert.EqualValues(w.t, 50, w.lease(0).Position.EntriesRead)
 		m.stop()
 	})
 }
 
 // All entries kill: no more than three get letters without a success.
 func TestFourthEntryInARowThatKillsIsNotGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		for i := range 4 {
 			w.store.Append(w.store.Split("orders", 0), "n", strconv.Itoa(i), "rafka_key", strconv.Itoa(i))
 		}
@@ -262,7 +224,7 @@ func TestFourthEntryInARowThatKillsIsNotGivenUp(t *testing.T) {
 		m := p.runAll(30 * time.Second)
 		letters.fail(nil)
 		settle(65 * time.Second)
-		assert.Len(t, letters.numbers(), 3)
+		assert.Len(w.t, letters.numbers(), 3)
 		m.stop()
 	})
 }

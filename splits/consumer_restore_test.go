@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -26,15 +25,14 @@ func hasEntry(number string) func(b *splits.Batch) bool {
 // Entries 3 and 13 have one key. Entry 3 was processed but not committed, and entry 13 fails: the
 // next owner delivers entry 3 again, and entry 13 behind it.
 func TestFailingEntryWaitsForThoseBeforeItInItsLane(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(40, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"13": true}}, &mailbox{}
+		sink, letters := rejecting("13"), &mailbox{}
 		byKey := func(c *splits.Config) { c.Ordering, c.DeadLetters.MaxDeliveries = splits.ByKey, 20 }
 		first := w.join("a", lettering(sink, letters, byKey, func(c *splits.Config) { c.CommitEvery = time.Hour }))
 		settle(3 * time.Second)
 		first.crash()
-		require.Len(t, w.store.Failing("g", w.store.Split("orders", 0)), 1)
+		require.Len(w.t, w.store.Failing("g", w.store.Split("orders", 0)), 1)
 
 		var mu sync.Mutex
 		var held []*splits.Batch
@@ -57,36 +55,34 @@ func TestFailingEntryWaitsForThoseBeforeItInItsLane(t *testing.T) {
 			}
 			return all
 		}
-		require.Contains(t, numbers(), "3")
-		assert.NotContains(t, numbers(), "13", "entry 3 is in the pipeline")
+		require.Contains(w.t, numbers(), "3")
+		assert.NotContains(w.t, numbers(), "13", "entry 3 is in the pipeline")
 		mu.Lock()
 		held[0].Ack()
 		mu.Unlock()
 		settle(20 * time.Second)
 		at := slices.IndexFunc(second.deliveries(), func(d delivery) bool { return d.number == "13" })
-		require.GreaterOrEqual(t, at, 0)
-		assert.Greater(t, second.deliveries()[at].deliveries, 1, "its attempts are known")
+		require.GreaterOrEqual(w.t, at, 0)
+		assert.Greater(w.t, second.deliveries()[at].deliveries, 1, "its attempts are known")
 		second.stopGracefully()
 	})
 }
 
 // After a takeover, the entry behind one that fails had failed, too: others are tried behind both.
 func TestProbesPassEntriesThatFailedEarlier(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(10, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"0": true, "1": true}}, &mailbox{}
+		sink, letters := rejecting("0", "1"), &mailbox{}
 		first := w.join("a", lettering(sink, letters, func(c *splits.Config) {
 			c.DeadLetters.MaxDeliveries, c.BatchSize = 100, 2
 		}))
 		settle(3 * time.Second)
 		first.crash()
-		require.Len(t, w.store.Failing("g", w.store.Split("orders", 0)), 2)
+		require.Len(w.t, w.store.Failing("g", w.store.Split("orders", 0)), 2)
 		second := w.join("b", lettering(sink, letters, func(c *splits.Config) { c.BatchSize = 2 }))
 		settle(2 * time.Minute)
-		assert.ElementsMatch(t, []string{"0", "1"}, letters.numbers())
-		assert.Equal(t, without(10, "0", "1"), sink.got())
-		assert.Empty(t, w.store.Failing("g", w.store.Split("orders", 0)))
+		w.wantGivenUp(letters, sink, 10, "0", "1")
+		assert.Empty(w.t, w.store.Failing("g", w.store.Split("orders", 0)))
 		second.stopGracefully()
 	})
 }
@@ -100,8 +96,7 @@ func (b *silentBox) Write(ctx context.Context, l splits.Letter) error {
 }
 
 func TestLettersWithoutAnAnswerCountInARow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(20, 20)
 		sink, letters := &sinkOf{isDown: true}, &silentBox{}
 		m := w.join("a", lettering(sink, &letters.mailbox, func(c *splits.Config) {
@@ -109,16 +104,15 @@ func TestLettersWithoutAnAnswerCountInARow(t *testing.T) {
 			c.DeadLetters.Match = func(err error) bool { return errors.Is(err, errRejected) }
 		}))
 		settle(5 * time.Minute)
-		assert.Len(t, letters.numbers(), 3)
+		assert.Len(w.t, letters.numbers(), 3)
 		m.stopGracefully()
 	})
 }
 
 func TestCloseDoesNotWaitForALetter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(20, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"7": true}}, &mailbox{}
+		sink, letters := rejecting("7"), &mailbox{}
 		began := make(chan struct{})
 		m := w.join("a", lettering(sink, letters, func(c *splits.Config) {
 			c.CallTimeout, c.DeadLetters.Letters = time.Hour, hangingBox(began)
@@ -126,12 +120,12 @@ func TestCloseDoesNotWaitForALetter(t *testing.T) {
 		<-began
 		at := time.Now()
 		m.stopGracefully()
-		assert.Less(t, time.Since(at), time.Second)
+		assert.Less(w.t, time.Since(at), time.Second)
 		second := w.join("b", lettering(sink, letters))
 		settle(time.Second)
 		w.store.Append(w.store.Split("orders", 0), "n", "20") // evidence, if "a" has processed all others
 		settle(time.Minute)
-		assert.Equal(t, []string{"7"}, letters.numbers())
+		assert.Equal(w.t, []string{"7"}, letters.numbers())
 		second.stopGracefully()
 	})
 }
@@ -147,29 +141,22 @@ func (b hangingBox) Write(ctx context.Context, _ splits.Letter) error {
 
 // The entry that failed is removed from the stream while no member reads it.
 func TestNothingIsStoredOfAnEntryThatWasRemoved(t *testing.T) {
-	for name, ordering := range map[string]splits.Ordering{
-		"ByPartition": splits.ByPartition, "ByKey": splits.ByKey, "Unordered": splits.Unordered,
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1)
-				w.fillKeys(20, 10)
-				split := w.store.Split("orders", 0)
-				sink, letters := &sinkOf{bad: map[string]bool{"7": true}}, &mailbox{}
-				many := func(c *splits.Config) { c.Ordering, c.DeadLetters.MaxDeliveries = ordering, 100 }
-				first := w.join("a", lettering(sink, letters, many))
-				settle(3 * time.Second)
-				first.crash()
-				failing := w.store.Failing("g", split)
-				require.Len(t, failing, 1)
-				require.True(t, w.store.Delete(split, failing[0].Offset))
-				w.store.Append(split, "n", strconv.Itoa(20), "rafka_key", "k0")
-				second := w.join("b", lettering(sink, letters, many))
-				settle(time.Minute)
-				assert.Equal(t, without(21, "7"), slices.Compact(sink.got()))
-				assert.Empty(t, w.store.Failing("g", split))
-				second.stopGracefully()
-			})
-		})
-	}
+	inEachOrdering(t, 1, func(w *world, ordering splits.Ordering) {
+		w.fillKeys(20, 10)
+		split := w.store.Split("orders", 0)
+		sink, letters := rejecting("7"), &mailbox{}
+		many := func(c *splits.Config) { c.Ordering, c.DeadLetters.MaxDeliveries = ordering, 100 }
+		first := w.join("a", lettering(sink, letters, many))
+		settle(3 * time.Second)
+		first.crash()
+		failing := w.store.Failing("g", split)
+		require.Len(w.t, failing, 1)
+		require.True(w.t, w.store.Delete(split, failing[0].Offset))
+		w.store.Append(split, "n", strconv.Itoa(20), "rafka_key", "k0")
+		second := w.join("b", lettering(sink, letters, many))
+		settle(time.Minute)
+		assert.Equal(w.t, without(21, "7"), slices.Compact(sink.got()))
+		assert.Empty(w.t, w.store.Failing("g", split))
+		second.stopGracefully()
+	})
 }

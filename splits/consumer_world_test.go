@@ -124,6 +124,14 @@ func (m *member) deliveries() []delivery {
 	return see(m, func() []delivery { return slices.Clone(m.got) })
 }
 
+// wantTrouble checks the first error that was passed to Unavailable.
+func (m *member) wantTrouble(text string) {
+	m.w.t.Helper()
+	troubles := see(m, func() []string { return slices.Clone(m.troubles) })
+	require.NotEmpty(m.w.t, troubles)
+	assert.Contains(m.w.t, troubles[0], text)
+}
+
 func (m *member) count() int { return see(m, func() int { return len(m.got) }) }
 
 // join starts a member; each change may alter its configuration and its pipeline before that.
@@ -251,6 +259,20 @@ func expired(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
+}
+
+var orderings = map[string]splits.Ordering{
+	"partition": splits.ByPartition, "key": splits.ByKey, "none": splits.Unordered,
+}
+
+// inEachOrdering runs a test with a world in simulated time for each ordering.
+func inEachOrdering(t *testing.T, partitions int, test func(w *world, ordering splits.Ordering)) {
+	t.Helper()
+	for name, ordering := range orderings {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, partitions, func(w *world) { test(w, ordering) })
+		})
+	}
 }
 
 func settle(d time.Duration) { time.Sleep(d); synctest.Wait() }

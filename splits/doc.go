@@ -74,8 +74,8 @@
 // takes the place of a lease is the name of the member: other members take over everything that is
 // pending at a name that is not alive. A member whose session has ended receives ErrGone, drops
 // what it has not handed out, and joins under a new name. No name ever comes back, so a name that
-// has ended stays dead. A late read of a dead member therefore does no harm: its entries are pending
-// at a dead name.
+// has ended stays dead. A late read of a dead member therefore does no harm: its entries are
+// pending at a dead name.
 //
 //	delivered          handed out            acknowledged          confirmed
 //	──────────> ahead ────────────> out ────────────────────> done ──────────> (not pending)
@@ -110,18 +110,18 @@
 //
 // The noter stores the counts: in a consumer group under the lease, in a share group under the
 // generation of the split, by the member at which the entry is pending. The next owner or holder of
-// the entry receives them. That the letter is written is stored before the entry counts as processed.
-// So an entry can get two letters if its member dies in between, but no entry is lost. What is stored
-// of an entry is removed when it has been processed.
+// the entry receives them. That the letter is written is stored before the entry counts as
+// processed. So an entry can get two letters if its member dies in between, but no entry is lost.
+// What is stored of an entry is removed when it has been processed.
 //
-// An entry that fails proves nothing about other entries: what processes them may be down. Evidence is
-// an entry that was processed since the first failure that counts. If all entries that may be in the
-// pipeline fail, one more is handed out, as a probe.
+// An entry that fails proves nothing about other entries: what processes them may be down. Evidence
+// is an entry that was processed since the first failure that counts. If all entries that may be in
+// the pipeline fail, one more is handed out, as a probe.
 //
 // # Order
 //
-// Config.Ordering decides what may be in the pipeline at the same time. ByPartition: a split has one
-// batch in flight. The next batch is handed out when that one is resolved. Rejected entries are
+// Config.Ordering decides what may be in the pipeline at the same time. ByPartition: a split has
+// one batch in flight. The next batch is handed out when that one is resolved. Rejected entries are
 // handed out again before newer ones, together with the entries behind them in the batch that have
 // the same key. ByKey: a split has many batches in flight, no two with entries of one key. Each key
 // belongs to a lane, and these rules hold for each lane. Unordered: a split has many batches in
@@ -146,12 +146,12 @@
 //	                                                   ^ │         after LoneDeaths deaths
 //	                                                   └─┘ died: one more death of this entry
 //
-// In lockstep, a batch is handed out, acknowledged and committed before the next one, and the offset
-// of its last entry is stored before. One by one, each batch has one entry. While any split of the
-// process is suspected, one suspected batch is in flight in the process, and nothing else. Only a
-// death in that state counts: otherwise one death would count for an entry of each split. The
-// takeovers alone (Granted.Attempts) count for nothing but lockstep, since outages of the store and
-// idle splits cause them too.
+// In lockstep, a batch is handed out, acknowledged and committed before the next one, and the
+// offset of its last entry is stored before. One by one, each batch has one entry. While any split
+// of the process is suspected, one suspected batch is in flight in the process, and nothing else.
+// Only a death in that state counts: otherwise one death would count for an entry of each split.
+// The takeovers alone (Granted.Attempts) count for nothing but lockstep, since outages of the store
+// and idle splits cause them too.
 //
 // The store can't tell an owner that died from one that could not renew its lease. So it counts a
 // death at the takeover, and an owner that lost its lease and is alive takes that back
@@ -159,8 +159,8 @@
 //
 // A suspect that is in flight for long must not stop the other splits. So after a while the lease
 // says that the suspect is not alone any more, and then the other splits continue. If a batch of
-// another split hangs, a suspect can't be alone at all: then it is handed out beside that batch, and
-// its death does not count.
+// another split hangs, a suspect can't be alone at all: then it is handed out beside that batch,
+// and its death does not count.
 //
 // An entry that has killed LoneDeaths owners gets a letter, as an entry that keeps failing does. If
 // that is not possible, it waits, longer after each further death, and everything behind it goes on
@@ -172,11 +172,12 @@
 //
 // # Being alone for a verdict
 //
-// An entry is given up only if it must have been the cause of its failures: if no other batch of the
-// process failed that was in flight at the same time. If other batches fail whenever it does, it is
-// handed out alone: new batches of the process are held back until none is in flight, for 5 seconds
-// at a time and a twentieth of the time at most. If a batch hangs, the entry is handed out beside
-// it, the attempt does not count until that batch is acknowledged, and Failing.Hanging names it.
+// An entry is given up only if it must have been the cause of its failures: if no other batch of
+// the process failed that was in flight at the same time. If other batches fail whenever it does,
+// it is handed out alone: new batches of the process are held back until none is in flight, for 5
+// seconds at a time and a twentieth of the time at most. If a batch hangs, the entry is handed out
+// beside it, the attempt does not count until that batch is acknowledged, and Failing.Hanging names
+// it.
 //
 // # Goroutines
 //
@@ -194,16 +195,16 @@
 //   - A fetcher for each fetch group reads.
 //
 // A ShareConsumer has a goroutine for its membership, one that acknowledges, and one for each fetch
-// group that reads, audits and takes over, one request after the other. It has a noter and a condemner
-// too.
+// group that reads, audits and takes over, one request after the other. It has a noter and a
+// condemner too.
 //
 // They share the splitSet or the shareSet: the set of splits under one lock, which is never held
 // during a call of the store. Signals between goroutines hold one token and drop the rest. The
 // state that they point at is the truth.
 //
 // If the splits are on several nodes (Config.Node), the claimer, the committer, the counter, the
-// loader and the noter make one call to each node at a time, each in a goroutine that ends with its call. A node
-// that hangs delays neither claims nor renewals on other nodes.
+// loader and the noter make one call to each node at a time, each in a goroutine that ends with its
+// call. A node that hangs delays neither claims nor renewals on other nodes.
 //
 // # Closing
 //

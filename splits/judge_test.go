@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -17,8 +16,7 @@ import (
 // An entry that takes long to fail is handed out again before its last failure is certain, since
 // other batches take long too. It is given up when it comes back.
 func TestEntryThatTakesLongToFailIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		letters := &mailbox{}
 		m := w.join("a", func(c *splits.Config, m *member) {
 			c.Ordering, c.BatchSize = splits.Unordered, 1
@@ -40,8 +38,8 @@ func TestEntryThatTakesLongToFailIsGivenUp(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		}
 		settle(10 * time.Minute)
-		assert.Equal(t, []string{"3"}, letters.numbers())
-		assert.EqualValues(t, 200, w.lease(0).Position.EntriesRead)
+		assert.Equal(w.t, []string{"3"}, letters.numbers())
+		assert.EqualValues(w.t, 200, w.lease(0).Position.EntriesRead)
 		m.stopGracefully()
 	})
 }
@@ -50,13 +48,9 @@ func TestEntryThatTakesLongToFailIsGivenUp(t *testing.T) {
 func TestFullPipelineOfBadEntriesIsGivenUp(t *testing.T) {
 	for name, ordering := range map[string]splits.Ordering{"ByKey": splits.ByKey, "Unordered": splits.Unordered} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1)
+			inBubble(t, 1, func(w *world) {
 				w.fillKeys(60, 60)
-				sink, letters := &sinkOf{bad: map[string]bool{}}, &mailbox{}
-				for i := range 8 {
-					sink.bad[strconv.Itoa(i)] = true
-				}
+				sink, letters := rejecting(numbers(8)...), &mailbox{}
 				m := w.join("a", lettering(sink, letters, func(c *splits.Config) {
 					c.Ordering, c.BatchSize, c.CheckpointLimit, c.Lanes = ordering, 4, 6, 64
 				}))
@@ -65,9 +59,9 @@ func TestFullPipelineOfBadEntriesIsGivenUp(t *testing.T) {
 					w.store.Append(w.only(), "n", strconv.Itoa(60+i))
 					settle(5 * time.Minute)
 				}
-				assert.Len(t, letters.numbers(), 8)
-				assert.Len(t, sink.got(), 54)
-				assert.EqualValues(t, 62, w.lease(0).Position.EntriesRead)
+				assert.Len(w.t, letters.numbers(), 8)
+				assert.Len(w.t, sink.got(), 54)
+				assert.EqualValues(w.t, 62, w.lease(0).Position.EntriesRead)
 				m.stopGracefully()
 			})
 		})
@@ -78,8 +72,7 @@ func TestFullPipelineOfBadEntriesIsGivenUp(t *testing.T) {
 func TestProbesOfAFullPipelineAreBounded(t *testing.T) {
 	for name, ordering := range map[string]splits.Ordering{"ByKey": splits.ByKey, "Unordered": splits.Unordered} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1)
+			inBubble(t, 1, func(w *world) {
 				w.fillKeys(200, 200)
 				sink, letters := &sinkOf{isDown: true}, &mailbox{}
 				m := w.join("a", lettering(sink, letters, func(c *splits.Config) {
@@ -90,12 +83,12 @@ func TestProbesOfAFullPipelineAreBounded(t *testing.T) {
 				for _, d := range m.deliveries() {
 					tried[d.number] = true
 				}
-				assert.LessOrEqual(t, len(tried), 6+11)
-				assert.Zero(t, letters.attempts())
+				assert.LessOrEqual(w.t, len(tried), 6+11)
+				assert.Zero(w.t, letters.attempts())
 				sink.down(false)
 				settle(time.Minute)
-				assert.Zero(t, letters.attempts())
-				assert.EqualValues(t, 200, w.lease(0).Position.EntriesRead)
+				assert.Zero(w.t, letters.attempts())
+				assert.EqualValues(w.t, 200, w.lease(0).Position.EntriesRead)
 				m.stopGracefully()
 			})
 		})
@@ -104,70 +97,63 @@ func TestProbesOfAFullPipelineAreBounded(t *testing.T) {
 
 // The letter can't be written, but then the entry is processed: the report ends.
 func TestReportOfALetterEndsWithItsEntry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(100, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{down: errors.New("no such host")}
+		sink, letters := rejecting("37"), &mailbox{down: errors.New("no such host")}
 		m := w.join("a", lettering(sink, letters))
 		settle(time.Minute)
-		require.ErrorContains(t, m.Await(expired(t)), "no such host")
+		require.ErrorContains(w.t, m.Await(expired(w.t)), "no such host")
 		sink.heal("37")
 		settle(time.Minute)
-		assert.NoError(t, m.Await(t.Context()))
-		assert.Empty(t, letters.numbers())
+		assert.NoError(w.t, m.Await(w.t.Context()))
+		assert.Empty(w.t, letters.numbers())
 		m.stopGracefully()
 	})
 }
 
 // While three letters can't be written, nothing is known about the sink.
 func TestLettersThatCantBeWrittenSuspendNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(100, 100)
-		sink, letters := &sinkOf{bad: map[string]bool{}}, &mailbox{down: errors.New("no such host")}
-		for _, n := range []string{"11", "22", "33", "44", "55"} {
-			sink.bad[n] = true
-		}
+		sink, letters := rejecting("11", "22", "33", "44", "55"), &mailbox{down: errors.New("no such host")}
 		m := w.join("a", lettering(sink, letters, func(c *splits.Config) { c.Ordering = splits.Unordered }))
 		settle(2 * time.Minute)
 		letters.fail(nil)
 		w.store.Append(w.only(), "n", "100")
 		settle(time.Minute)
-		assert.Len(t, letters.numbers(), 3, "without a success in between no more than three in a row")
+		assert.Len(w.t, letters.numbers(), 3, "without a success in between no more than three in a row")
 		w.store.Append(w.only(), "n", "101")
 		settle(time.Minute)
-		assert.Len(t, letters.numbers(), 5)
-		assert.EqualValues(t, 102, w.lease(0).Position.EntriesRead)
+		assert.Len(w.t, letters.numbers(), 5)
+		assert.EqualValues(w.t, 102, w.lease(0).Position.EntriesRead)
 		m.stopGracefully()
 	})
 }
 
 // What could not be stored before is stored when the member is closed.
 func TestAttemptsAreStoredWhenAMemberCloses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(10, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"7": true}}, &mailbox{}
+		sink, letters := rejecting("7"), &mailbox{}
 		m := w.join("a", lettering(sink, letters), func(_ *splits.Config, m *member) {
 			m.faults.Set(splitstest.Note, splitstest.Fault{Fail: errors.New("lost")})
 		})
 		settle(2 * time.Second)
-		assert.Empty(t, w.store.Failing("g", w.only()))
+		assert.Empty(w.t, w.store.Failing("g", w.only()))
 		m.faults.Set(splitstest.Note, splitstest.Fault{})
 		m.stopGracefully()
 		stored := w.store.Failing("g", w.only())
-		require.Len(t, stored, 1)
-		assert.Positive(t, stored[0].Attempts)
+		require.Len(w.t, stored, 1)
+		assert.Positive(w.t, stored[0].Attempts)
 	})
 }
 
 // Entries of a key that were processed and not committed come again after a crash, and the entry
 // behind them that failed waits for them.
 func TestEntryThatFailedWaitsForEarlierEntriesOfItsKey(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(100, 10)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		byKeys := func(c *splits.Config) {
 			c.Ordering, c.BatchSize, c.CommitEvery = splits.ByKey, 1, time.Hour
 			c.DeadLetters.MaxDeliveries = 1000
@@ -175,7 +161,7 @@ func TestEntryThatFailedWaitsForEarlierEntriesOfItsKey(t *testing.T) {
 		first := w.join("a", lettering(sink, letters, byKeys))
 		settle(2 * time.Second)
 		first.crash()
-		require.Len(t, w.store.Failing("g", w.only()), 1)
+		require.Len(w.t, w.store.Failing("g", w.only()), 1)
 		second := w.join("b", lettering(sink, letters, byKeys), func(_ *splits.Config, m *member) {
 			m.handle = func(b *splits.Batch) {
 				m.out.Go(func() { time.Sleep(100 * time.Millisecond); sink.handle(b) })
@@ -188,59 +174,57 @@ func TestEntryThatFailedWaitsForEarlierEntriesOfItsKey(t *testing.T) {
 				seen[d.number] = d.at
 			}
 		}
-		require.Contains(t, seen, "37")
+		require.Contains(w.t, seen, "37")
 		for _, earlier := range []string{"7", "17", "27"} {
-			assert.GreaterOrEqual(t, seen["37"].Sub(seen[earlier]), 100*time.Millisecond, "behind %s", earlier)
+			assert.GreaterOrEqual(w.t, seen["37"].Sub(seen[earlier]), 100*time.Millisecond, "behind %s", earlier)
 		}
-		assert.NotContains(t, seen, "47")
-		assert.Contains(t, seen, "99")
+		assert.NotContains(w.t, seen, "47")
+		assert.Contains(w.t, seen, "99")
 		second.stopGracefully()
 	})
 }
 
 // The attempts at an entry that is pending in a foreign group survive the member.
 func TestAttemptsAtAnAdoptedEntrySurviveTheMember(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.oldGroup(1, 2, 7)
-		sink, letters := &sinkOf{bad: map[string]bool{"2": true}}, &mailbox{}
+		sink, letters := rejecting("2"), &mailbox{}
 		many := func(c *splits.Config) { c.DeadLetters.MaxDeliveries, c.Start = 20, splits.Adopt() }
 		first := w.join("a", lettering(sink, letters, many))
 		settle(2 * time.Second)
 		first.crash()
 		stored := w.store.Failing("g", w.only())
-		require.Len(t, stored, 1)
+		require.Len(w.t, stored, 1)
 		second := w.join("b", lettering(sink, letters, many))
 		settle(2 * ttl)
 		for _, d := range second.deliveries() {
 			if d.number == "2" {
-				assert.Equal(t, stored[0].Attempts+1, d.deliveries)
+				assert.Equal(w.t, stored[0].Attempts+1, d.deliveries)
 				break
 			}
 		}
 		w.store.Append(w.only(), "n", "20", "rafka_key", "other")
 		settle(3 * time.Minute)
-		assert.Equal(t, []string{"2"}, letters.numbers())
+		assert.Equal(w.t, []string{"2"}, letters.numbers())
 		w.adopted(0)
 		second.stopGracefully()
 	})
 }
 
-// Nothing shows the second member that the sink works. The time since the first failure counts, also
-// under the first member.
+// Nothing shows the second member that the sink works. The time since the first failure counts,
+// also under the first member.
 func TestMinimumAgeSurvivesTheMember(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1)
+	inBubble(t, 1, func(w *world) {
 		w.fillKeys(1, 1)
-		sink, letters := &sinkOf{bad: map[string]bool{"0": true}}, &mailbox{}
+		sink, letters := rejecting("0"), &mailbox{}
 		first := w.join("a", lettering(sink, letters))
 		settle(6 * time.Minute)
 		first.crash()
 		second := w.join("b", lettering(sink, letters))
 		settle(3 * time.Minute)
-		assert.Empty(t, letters.numbers())
+		assert.Empty(w.t, letters.numbers())
 		settle(2 * time.Minute)
-		assert.Equal(t, []string{"0"}, letters.numbers())
+		assert.Equal(w.t, []string{"0"}, letters.numbers())
 		second.stopGracefully()
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/stretchr/testify/assert"
+
 	"github.com/rafka-streams/rafka/splits"
 )
 
@@ -58,6 +60,15 @@ type sinkOf struct {
 	passed []string
 }
 
+// rejecting returns a sink that rejects the entries with some numbers.
+func rejecting(numbers ...string) *sinkOf {
+	s := &sinkOf{bad: map[string]bool{}}
+	for _, n := range numbers {
+		s.bad[n] = true
+	}
+	return s
+}
+
 func (s *sinkOf) handle(b *splits.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,6 +111,25 @@ func lettering(sink *sinkOf, letters *mailbox, change ...func(*splits.Config)) f
 	}
 }
 
+// withLetters sets where letters are written, the ordering, and the size of batches.
+func withLetters(letters *mailbox, ordering splits.Ordering, size int) func(*splits.Config, *member) {
+	return func(c *splits.Config, _ *member) {
+		c.DeadLetters.Letters, c.Ordering, c.BatchSize = letters, ordering, size
+	}
+}
+
+// wantGivenUp checks that some of n entries have letters, and that the sink received all others
+// once.
+func (w *world) wantGivenUp(letters *mailbox, sink *sinkOf, n int, gone ...string) {
+	w.t.Helper()
+	assert.ElementsMatch(w.t, gone, letters.numbers())
+	assert.Equal(w.t, without(n, gone...), sink.got())
+}
+
+// noted returns what is stored of the entries of the only split that failed.
+func (w *world) noted() []splits.Attempted { return w.store.Failing("g", w.only()) }
+
+// without returns the numbers below n without some of them.
 func without(n int, gone ...string) []string {
 	return slices.DeleteFunc(numbers(n), func(s string) bool { return slices.Contains(gone, s) })
 }

@@ -78,7 +78,7 @@ type Sample struct {
 	// groups. Lag does not include them.
 	Pending int64
 	// LagAge is the age of the oldest entry that is not acknowledged, by its offset; 0 if there is
-	// none.
+	// none. In a share group it concerns entries that were delivered.
 	LagAge time.Duration
 	// Unacked is the time since the oldest entry that is not acknowledged was handed out first; 0
 	// if there is none.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Offset is the ID of a Redis stream entry: milliseconds and a sequence number. Both are full
@@ -55,6 +56,14 @@ func maxOffset(a, b Offset) Offset {
 
 // Before reports whether o lies before p.
 func (o Offset) Before(p Offset) bool { return o.Compare(p) < 0 }
+
+// age returns the time since the entry with this offset was written; 0 for the zero Offset.
+func (o Offset) age(now time.Time) time.Duration {
+	if o == (Offset{}) {
+		return 0
+	}
+	return max(0, now.Sub(time.UnixMilli(int64(min(o.Millis, 1<<62)))))
+}
 
 // Prev returns the greatest offset below o: reading after it starts at o. The predecessor of "0-0"
 // is "0-0".

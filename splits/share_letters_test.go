@@ -26,9 +26,6 @@ func shareLettering(
 	}
 }
 
-// noted returns what is stored of the entries of the first split that failed.
-func (w *world) noted() []splits.Attempted { return w.store.Failing("g", w.only()) }
-
 // add appends one entry to the first split.
 func (w *world) add(number int) { w.store.Append(w.only(), "n", strconv.Itoa(number)) }
 
@@ -36,14 +33,13 @@ func TestShareEntryThatAlwaysFailsIsGivenUpOnce(t *testing.T) {
 	for _, size := range []int{1, 500} {
 		inBubble(t, 1, func(w *world) {
 			w.fill(100)
-			sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+			sink, letters := rejecting("37"), &mailbox{}
 			m := w.share(
 				"a",
 				shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) { c.BatchSize = size }),
 			)
 			settle(time.Minute)
-			assert.Equal(w.t, []string{"37"}, letters.numbers())
-			assert.Equal(w.t, without(100, "37"), sink.got())
+			w.wantGivenUp(letters, sink, 100, "37")
 			l := letters.letters[0]
 			assert.Equal(w.t, errRejected, l.Cause)
 			assert.GreaterOrEqual(w.t, l.Deliveries, 5)
@@ -83,7 +79,7 @@ func TestShareNothingIsGivenUpDuringAnOutageOfTheSink(t *testing.T) {
 func TestShareOnlyEntryIsGivenUpAfterAMinimumAge(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(1)
-		sink, letters := &sinkOf{bad: map[string]bool{"0": true}}, &mailbox{}
+		sink, letters := rejecting("0"), &mailbox{}
 		w.share("a", shareLettering(sink, letters))
 		settle(9 * time.Minute)
 		assert.Zero(w.t, letters.attempts())
@@ -98,11 +94,7 @@ func TestShareOnlyEntryIsGivenUpAfterAMinimumAge(t *testing.T) {
 func TestShareReadingGoesOnWhenAFullPipelineIsGivenUp(t *testing.T) {
 	inBubble(t, 2, func(w *world) {
 		w.fill(20)
-		bad := map[string]bool{}
-		for i := range 4 {
-			bad[strconv.Itoa(i)] = true
-		}
-		sink, letters := &sinkOf{bad: bad}, &mailbox{}
+		sink, letters := rejecting(numbers(4)...), &mailbox{}
 		m := w.share("a", shareLettering(sink, letters, func(c *splits.ShareConfig, _ *sharer) {
 			c.BatchSize, c.CheckpointLimit = 4, 6
 		}))
@@ -143,7 +135,7 @@ func TestShareFourthEntryInARowIsNotGivenUpWithoutASuccess(t *testing.T) {
 func TestShareLetterThatCantBeWrittenLosesNothing(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink := &sinkOf{bad: map[string]bool{"37": true, "58": true, "59": true}}
+		sink := rejecting("37", "58", "59")
 		letters := &mailbox{down: errors.New("no such host")}
 		m := w.share("a", shareLettering(sink, letters))
 		settle(3 * time.Minute)
@@ -153,8 +145,7 @@ func TestShareLetterThatCantBeWrittenLosesNothing(t *testing.T) {
 		sink.heal("59")
 		letters.fail(nil)
 		settle(time.Minute)
-		assert.ElementsMatch(w.t, []string{"37", "58"}, letters.numbers())
-		assert.Equal(w.t, without(100, "37", "58"), sink.got())
+		w.wantGivenUp(letters, sink, 100, "37", "58")
 		assert.NoError(w.t, m.Await(w.t.Context()))
 		assert.Empty(w.t, w.pending(0))
 	})

@@ -24,6 +24,7 @@ func (s *shareSampler) step(ctx context.Context) {
 	for i, sample := range samples {
 		of[i] = sample.Split
 	}
+	now := s.cfg.Now()
 	var sampled []Sample
 	var failed error
 	for i, answer := range s.cfg.Shares.Holders(ctx, of) {
@@ -32,7 +33,7 @@ func (s *shareSampler) step(ctx context.Context) {
 			continue
 		}
 		sample := samples[i]
-		sample.Lag, sample.LagExact = answer.Lag, answer.Lag >= 0
+		sample.Lag, sample.LagExact, sample.LagAge = answer.Lag, answer.Lag >= 0, answer.Oldest.age(now)
 		for _, h := range answer.Holders {
 			sample.Pending += int64(h.Pending)
 		}

@@ -16,7 +16,7 @@ import (
 func TestShareAttemptsSurviveTheMember(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		many := func(c *splits.ShareConfig, _ *sharer) { c.DeadLetters.MaxDeliveries = 20 }
 		first := w.share("a", shareLettering(sink, letters, many))
 		settle(2 * time.Second)
@@ -47,7 +47,7 @@ func TestShareAttemptsSurviveTheMember(t *testing.T) {
 func TestShareEntryWithALetterIsNotDeliveredAgain(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		first := w.share("a", shareLettering(sink, letters))
 		settle(2 * time.Second)
 		assert.Equal(w.t, map[string]int{"a0": 1}, w.pending(0))
@@ -71,7 +71,7 @@ func TestShareEntryWithALetterIsNotDeliveredAgain(t *testing.T) {
 func TestShareEntryIsAcknowledgedOnlyAfterItsLetter(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		letters.onWrite = func(splits.Letter) { assert.Len(w.t, w.pending(0), 1) }
 		m := w.share("a", shareLettering(sink, letters), func(_ *splits.ShareConfig, m *sharer) {
 			m.faults.Set(splitstest.Note, splitstest.Fault{Fail: errors.New("lost")})
@@ -92,7 +92,7 @@ func TestShareEntryIsAcknowledgedOnlyAfterItsLetter(t *testing.T) {
 func TestShareOperatorAcknowledgesAnEntryThatIsGivenUp(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{down: errors.New("no such host")}
+		sink, letters := rejecting("37"), &mailbox{down: errors.New("no such host")}
 		m := w.share("a", shareLettering(sink, letters))
 		settle(time.Minute)
 		split := w.only()
@@ -116,7 +116,7 @@ func TestShareOperatorAcknowledgesAnEntryThatIsGivenUp(t *testing.T) {
 func TestShareSeekDuringALetterDeliversEverythingAgain(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		var seen []splits.Attempted
 		letters.onWrite = func(splits.Letter) {
 			if len(letters.letters) == 0 {
@@ -143,7 +143,7 @@ func TestShareSeekDuringALetterDeliversEverythingAgain(t *testing.T) {
 func TestShareNoteOfAMemberThatLostTheEntryIsIgnored(t *testing.T) {
 	inBubble(t, 1, func(w *world) {
 		w.fill(100)
-		sink, letters := &sinkOf{bad: map[string]bool{"37": true}}, &mailbox{}
+		sink, letters := rejecting("37"), &mailbox{}
 		many := func(c *splits.ShareConfig, _ *sharer) { c.DeadLetters.MaxDeliveries = 1000 }
 		a := w.share("a", shareLettering(sink, letters, many))
 		settle(2 * time.Second)

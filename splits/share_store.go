@@ -105,7 +105,7 @@ type Shares interface {
 	// in the store, and returns no more than Most of each split.
 	Pending(ctx context.Context, req SharePending) []ShareHeld
 	// Holders lists the names that the group knows in each split, with the number of entries that
-	// are pending at each, and the lag of the group.
+	// are pending at each, the lag of the group, and the oldest entry that is pending.
 	Holders(ctx context.Context, splits []Split) []ShareHolders
 	// Take makes up to Most entries that are pending at one name pending at another. If nothing
 	// is pending at the first name then, the store forgets the name in this split. Take does not
@@ -210,7 +210,9 @@ type ShareHolders struct {
 	Holders []ShareHolder
 	// Lag is the number of entries that were not delivered, -1 if unknown.
 	Lag int64
-	Err error
+	// Oldest is the lowest offset that is pending, also at other programs; zero if there is none.
+	Oldest Offset
+	Err    error
 }
 
 // ShareHolder is a name that the group knows in one split.

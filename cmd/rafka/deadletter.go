@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/rafka-streams/rafka/internal/admin"
-	"github.com/rafka-streams/rafka/internal/broker"
 )
 
 const (
@@ -132,8 +131,7 @@ func readLetters(client redis.UniversalClient, c *cli.Context, most int) (letter
 				if found.More = len(found.Letters) == limit; found.More {
 					return false, nil
 				}
-				l.Entry = l.Entry.Cut(most)
-				found.Letters = append(found.Letters, l)
+				found.Letters = append(found.Letters, l.Cut(most))
 			}
 			return true, nil
 		},
@@ -190,7 +188,7 @@ func listLetters(_ context.Context, client redis.UniversalClient, c *cli.Context
 		for _, l := range found.Letters {
 			o := l.Origin
 			row(w, l.Split.Partition, l.Entry.Offset, o.Group, fmt.Sprintf("%s-%d %s", o.Topic, o.Partition, o.Offset),
-				o.Deliveries, moment(o.Time.UnixMilli()), replayedAt(l), broker.CutText(o.Error, listedBytes))
+				o.Deliveries, moment(o.Time.UnixMilli()), replayedAt(l), l.ShortError(listedBytes))
 		}
 		writeListNotes(w, found.More, found.Others)
 	})

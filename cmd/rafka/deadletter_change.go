@@ -25,10 +25,8 @@ func replayLettersCommand(schema *service.ConfigSchema, stdout, stderr io.Writer
 			"again.\n\n  {{.BinaryName}} deadletter replay orders-dead --group billing --dry-run\n" +
 			"  {{.BinaryName}} deadletter replay orders-dead --group billing --yes",
 		Flags: append(
-			letterFlags(),
+			append(letterFlags(), confirmFlags("really replay them", "only count them")...),
 			&cli.BoolFlag{Name: flagAllGroups, Usage: "all groups process the messages"},
-			&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "really replay them"},
-			&cli.BoolFlag{Name: flagDryRun, Usage: "only count them"},
 		),
 	}, []string{"TOPIC"}, func(_ context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 		return replayLetters(client, c, out, newProgress(stderr))
@@ -63,8 +61,8 @@ type letterChange struct {
 }
 
 func replayLetters(client redis.UniversalClient, c *cli.Context, out printer, p *progress) error {
-	if !c.Bool(flagDryRun) && !c.Bool(flagYes) {
-		return fmt.Errorf("nothing was replayed: --%s counts the letters, --%s replays them", flagDryRun, flagYes)
+	if err := confirmed(c, "replayed", "counts the letters", "replays them"); err != nil {
+		return err
 	}
 	query, err := letterQuery(c)
 	if err != nil {
@@ -84,7 +82,7 @@ func replayLetters(client redis.UniversalClient, c *cli.Context, out printer, p 
 		})
 	p.end()
 	changed.Letters, changed.Known, changed.Failed = replay.Replayed, replay.Known, replay.Failed
-	if err != nil && changed.Letters == 0 {
+	if err != nil && changed.Letters+changed.Failed == 0 {
 		return err
 	}
 	if replay.Err != nil {
@@ -118,7 +116,7 @@ func purgeLetters(client redis.UniversalClient, c *cli.Context, out printer, p *
 	if err != nil {
 		return err
 	}
-	if err := confirmed(c, "selected letters of topic "+query.Topic); err != nil {
+	if err := confirmedDeletion(c, "selected letters of topic "+query.Topic); err != nil {
 		return err
 	}
 	a, changed := admin.New(client), letterChange{Topic: query.Topic, DryRun: c.Bool(flagDryRun)}

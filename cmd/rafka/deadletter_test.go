@@ -50,9 +50,16 @@ func TestDeadletterListCommand(t *testing.T) {
 		"note: there are more letters: raise --limit, or select fewer",
 	}, words(steady(o.stdout)))
 
-	o = rafka(t, "deadletter", "list", "orders-dead", "--error", "422 2", "--format", "json")
+	long := strings.Repeat("x", 3*listedBytes)
+	values := []string{
+		"rafka_origin_topic", "orders", "rafka_origin_partition", "0", "rafka_origin_offset", "9-0",
+		"rafka_origin_group", "billing", "rafka_origin_error", "HTTP 422 2", "rafka_key", "k2", "body", long,
+	}
+	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "orders-dead", Values: values}).Err())
+	o = rafka(t, "deadletter", "list", "orders-dead", "--error", "HTTP 422 2", "--format", "json")
 	var list struct {
 		Letters []struct {
+			Bytes  int           `json:"bytes"`
 			Key    string        `json:"key"`
 			Origin broker.Origin `json:"origin"`
 		} `json:"letters"`
@@ -61,6 +68,7 @@ func TestDeadletterListCommand(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(o.stdout), &list))
 	require.Len(t, list.Letters, 1)
 	assert.Equal(t, "k2", list.Letters[0].Key)
+	assert.Equal(t, len(strings.Join(values, "")), list.Letters[0].Bytes)
 	assert.Equal(t, "9-0", list.Letters[0].Origin.Offset)
 	assert.False(t, list.More)
 

@@ -26,16 +26,15 @@ func adoptGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Comm
 			"entries that are pending there, and acknowledge them there. Everything after its last-delivered-id " +
 			"follows. GROUP must not have offsets yet.\n\n" +
 			"  {{.BinaryName}} group adopt billing --topic orders --yes",
-		Flags: []cli.Flag{
+		Flags: append(
+			confirmFlags("its readers are stopped: really adopt it", "only show what would be adopted"),
 			topicFlag(),
 			&cli.StringFlag{Name: flagFrom, Usage: "the Redis consumer group, if it is not called GROUP"},
 			&cli.BoolFlag{
 				Name:  flagRemove,
 				Usage: "remove the Redis consumer group of --from when nothing is pending there any more",
 			},
-			&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "its readers are stopped: really adopt it"},
-			&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would be adopted"},
-		},
+		),
 	}, []string{"GROUP"}, adoptGroup)
 }
 
@@ -44,13 +43,14 @@ func adoptGroup(ctx context.Context, client redis.UniversalClient, c *cli.Contex
 	if err != nil {
 		return err
 	}
-	if !c.Bool(flagDryRun) && !c.Bool(flagYes) {
-		return fmt.Errorf(
-			"nothing was changed: --%s shows what would be adopted, --%s confirms that all readers of the "+
-				"Redis consumer group are stopped",
-			flagDryRun,
-			flagYes,
-		)
+	if from := c.String(flagFrom); c.Bool(flagRemove) && (from == "" || from == group) {
+		return fmt.Errorf("--%s needs --%s with another name than %s: the Redis consumer group %[3]s is not removed, "+
+			"since it will show the offsets of the group", flagRemove, flagFrom, group)
+	}
+	err = confirmed(c, "changed", "shows what would be adopted",
+		"confirms that all readers of the Redis consumer group are stopped")
+	if err != nil {
+		return err
 	}
 	adopted, err := admin.New(client).AdoptGroup(ctx, admin.Adoption{
 		Topic: topic, Group: group, From: c.String(flagFrom), Remove: c.Bool(flagRemove), DryRun: c.Bool(flagDryRun),

@@ -28,6 +28,7 @@ func TestGroupAdoptCommand(t *testing.T) {
 	fails(t, adopt, "nothing was changed", "--dry-run", "--yes")
 	fails(t, []string{"group", "adopt", "billing", "--topic", "orders", "--yes"}, "has no Redis consumer group billing")
 	fails(t, []string{"group", "adopt", "billing", "--yes"}, "--topic is required")
+	fails(t, []string{"group", "adopt", "workers", "--topic", "orders", "--remove", "--yes"}, "--remove needs --from")
 	assert.EqualValues(t, 1, client.DBSize(t.Context()).Val(), "nothing was written")
 
 	const table = `

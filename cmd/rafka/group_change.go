@@ -129,7 +129,7 @@ func deleteGroup(ctx context.Context, client redis.UniversalClient, c *cli.Conte
 	if err != nil {
 		return err
 	}
-	if err := confirmed(c, "group "+group+" of topic "+topic); err != nil {
+	if err := confirmedDeletion(c, "group "+group+" of topic "+topic); err != nil {
 		return err
 	}
 	deleted, err := admin.New(client).DeleteGroup(ctx, topic, group, c.Bool(flagDryRun))

@@ -21,12 +21,11 @@ func convertGroupCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Co
 		Description: "Stop the inputs of the group first. The group keeps its place. A share group must have no " +
 			"pending entries. Then set group_type of the inputs, and start them again.\n\n" +
 			"  {{.BinaryName}} group convert billing --topic orders --to share --yes",
-		Flags: []cli.Flag{
+		Flags: append(
+			confirmFlags("really convert it", "only show what would change"),
 			topicFlag(),
 			&cli.StringFlag{Name: flagTo, Usage: "consumer or share"},
-			&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "really convert it"},
-			&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would change"},
-		},
+		),
 	}, []string{"GROUP"}, convertGroup)
 }
 
@@ -35,9 +34,9 @@ func convertGroup(ctx context.Context, client redis.UniversalClient, c *cli.Cont
 	if err != nil {
 		return err
 	}
-	if !c.Bool(flagDryRun) && !c.Bool(flagYes) {
-		return fmt.Errorf("nothing was changed: --%s shows what would change, --%s converts group %s of topic %s",
-			flagDryRun, flagYes, group, topic)
+	err = confirmed(c, "changed", "shows what would change", "converts group "+group+" of topic "+topic)
+	if err != nil {
+		return err
 	}
 	converted, err := admin.New(client).ConvertGroup(ctx, admin.Conversion{
 		Topic: topic, Group: group, To: c.String(flagTo), DryRun: c.Bool(flagDryRun),

@@ -4,10 +4,13 @@ package main
 // it with the metrics that the components register.
 var help = map[string]string{
 	// The input.
-	"rafka_lag":                    "Entries of the partition behind the last acknowledged one.",
-	"rafka_pending_entries":        "Entries of the partition that a share group has delivered and not acknowledged.",
-	"rafka_passed_over_total":      "Messages that were replayed from dead letters for another group.",
-	"rafka_reclaimed_total":        "Entries that were taken over from members of a share group that ended.",
+	"rafka_lag": "Entries of the partition behind the last acknowledged one; in a share group, those that were not " +
+		"delivered.",
+	"rafka_pending_entries":   "Entries of the partition that a share group has delivered and not acknowledged.",
+	"rafka_passed_over_total": "Messages that were replayed from dead letters for another group.",
+	"rafka_reclaimed_total": "Entries that were taken over from members of a share group that ended, or from " +
+		"other programs because of adopt_idle.",
+	"rafka_kept_entries_total":     "Entries that were acknowledged and not deleted, although delete_on_ack is set.",
 	"rafka_lag_seconds":            "Age in seconds of the oldest entry of the partition that is not acknowledged.",
 	"rafka_oldest_unacked_seconds": "How long the oldest batch of the partition has been in the pipeline, in seconds.",
 	"rafka_last_read_seconds":      "Seconds since entries of the partition were last read.",
@@ -22,7 +25,8 @@ var help = map[string]string{
 	"rafka_redelivered_total":   "Messages that were handed out again after they were rejected.",
 	"rafka_isolated_total":      "Messages that failed alone for the first time, so that they must be the cause.",
 	"rafka_dead_lettered_total": "Messages that were given up, and written to the dead-letter topic.",
-	"rafka_skipped_total":       "Rejected messages that were skipped, since auto_replay_nacks is false.",
+	"rafka_skipped_total": "Messages that were skipped: rejected ones, since auto_replay_nacks is false, and those " +
+		"of a consumer group that an operator skipped.",
 
 	// The output.
 	"rafka_append_retries_total": "Appends to the partition that failed and were sent again.",

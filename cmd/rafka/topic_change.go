@@ -13,11 +13,7 @@ import (
 	"github.com/rafka-streams/rafka/internal/admin"
 )
 
-const (
-	flagDryRun = "dry-run"
-	flagYes    = "yes"
-	flagForce  = "force"
-)
+const flagForce = "force"
 
 func growTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Command {
 	return adminCommand(schema, stdout, cli.Command{
@@ -50,26 +46,6 @@ func deleteTopicCommand(schema *service.ConfigSchema, stdout io.Writer) *cli.Com
 	}, []string{"NAME"}, deleteTopic)
 }
 
-func deletionFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "really delete"},
-		&cli.BoolFlag{Name: flagDryRun, Usage: "only show what would be deleted"},
-	}
-}
-
-// confirmed returns an error unless the command line confirms the deletion or asks for a dry run.
-func confirmed(c *cli.Context, what string) error {
-	if c.Bool(flagDryRun) || c.Bool(flagYes) {
-		return nil
-	}
-	return fmt.Errorf(
-		"nothing was deleted: --%s shows what would be deleted, --%s deletes the %s permanently",
-		flagDryRun,
-		flagYes,
-		what,
-	)
-}
-
 func growTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	name, partitions := c.Args().First(), c.Int(flagPartitions)
 	if partitions < 1 {
@@ -98,7 +74,7 @@ func writeGrown(w io.Writer, topic admin.GrownTopic) {
 
 func deleteTopic(ctx context.Context, client redis.UniversalClient, c *cli.Context, out printer) error {
 	name := c.Args().First()
-	if err := confirmed(c, "topic "+name); err != nil {
+	if err := confirmedDeletion(c, "topic "+name); err != nil {
 		return err
 	}
 	topic, err := admin.New(client).DeleteTopic(ctx, admin.TopicDeletion{

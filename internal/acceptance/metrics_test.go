@@ -123,7 +123,7 @@ func TestMetricsOfAPipeline(t *testing.T) {
 		names := p.metrics.own(of(i))
 		for _, name := range append([]string{
 			"rafka_fenced_total", "rafka_lost_entries_total", "rafka_recreated_total", "rafka_redelivered_total",
-			"rafka_skipped_total",
+			"rafka_skipped_total", "rafka_passed_over_total", "rafka_reclaimed_total", "rafka_kept_entries_total",
 		}, gauges...) {
 			assert.Contains(t, names, name, "at the start")
 		}

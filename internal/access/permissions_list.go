@@ -147,6 +147,7 @@ var pipelinePermissions = []permission{
 	{bySharePending, required, "HGET <share> f", whyShare},
 	{bySharePending, required, "XPENDING <stream> g - + 1 c", whyPending},
 	{byShareHolders, required, "XINFO CONSUMERS <stream> g", whyTake},
+	{byShareHolders, required, "XPENDING <stream> g", whyPending},
 	{byShareLag, required, "XINFO STREAM <stream>", whyState},
 	{byShareDelete, optional, "TIME", whyClock},
 	{byShareDelete, optional, "XINFO GROUPS <stream>", whyDeleted},

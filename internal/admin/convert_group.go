@@ -189,6 +189,6 @@ type PendingError struct {
 func (e *PendingError) Error() string {
 	return fmt.Sprintf("%d entries are pending in share group %s: run its inputs until they are acknowledged, or "+
 		"continue it under another name, pending entries first: rafka group adopt NEW_GROUP --topic %s --from %s "+
-		"(as start_offset: group does for the Redis consumer group of another program)",
+		"--yes (as start_offset: group does for the Redis consumer group of another program)",
 		e.Pending, e.Group, e.Topic, e.Group)
 }

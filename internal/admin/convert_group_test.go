@@ -51,7 +51,7 @@ func TestConsumerGroupBecomesAShareGroupAtItsPlace(t *testing.T) {
 		require.Len(t, delivered.Entries, 2)
 		assert.Equal(t, splits.Offset{Millis: 14}, delivered.Entries[0].Offset)
 		_, err = s.group().Beat(t.Context(), splits.Beat{Member: "m1", TTL: testTTL})
-		require.ErrorContains(t, err, "rafka group convert --to consumer")
+		require.ErrorContains(t, err, "rafka group convert billing --topic orders --to consumer --yes")
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/splits"
@@ -21,10 +22,19 @@ func (e Entry) Cut(most int) Entry {
 	cut := Entry{splits.Entry{Offset: e.Offset, Fields: slices.Clone(e.Fields)}, map[int]int{}}
 	for i := 1; i < len(cut.Fields); i += 2 {
 		if value := cut.Fields[i]; len(value) > most {
-			cut.Fields[i], cut.sizes[i] = broker.CutText(value, most), len(value)
+			cut.Fields[i], cut.sizes[i] = strings.Clone(splits.CutText(value, most)), len(value)
 		}
 	}
 	return cut
+}
+
+// Size returns the size of the names and values in bytes, with what Cut cut off.
+func (e Entry) Size() int {
+	size := 0
+	for i, text := range e.Fields {
+		size += max(len(text), e.sizes[i])
+	}
+	return size
 }
 
 // EntryField is a field of an entry.

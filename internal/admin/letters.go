@@ -24,8 +24,8 @@ type LetterQuery struct {
 	// Since and Until are when the letter was written: a time (RFC 3339), or a duration such as 2h,
 	// which is that long ago. Since is inclusive, Until is not.
 	Since, Until string
-	// OriginTopic, OriginPartition (negative: all), OriginOffset and Group are where the letter comes
-	// from.
+	// OriginTopic, OriginPartition (negative: all), OriginOffset and Group are where the letter
+	// comes from.
 	OriginTopic     string
 	OriginPartition int
 	OriginOffset    string
@@ -45,7 +45,21 @@ type DeadLetter struct {
 	ReplayedAt time.Time
 }
 
-// letterJSON is the JSON of a DeadLetter.
+// Cut returns what commands show of the letter: at most most bytes of each value of the entry, and
+// of the fields of the message only the key. So a long list of letters needs little memory.
+func (l DeadLetter) Cut(most int) DeadLetter {
+	key := l.Key()
+	l.Entry, l.Fields = l.Entry.Cut(most), nil
+	if key != "" {
+		l.Fields = []string{broker.KeyField, key}
+	}
+	return l
+}
+
+// ShortError returns the error, or its beginning of at most most bytes.
+func (l DeadLetter) ShortError(most int) string { return splits.CutText(l.Origin.Error, most) }
+
+// letterJSON is the JSON of a DeadLetter. Bytes is the size of the names and values of its entry.
 type letterJSON struct {
 	Topic      string        `json:"stream_name"`
 	Partition  int           `json:"partition_id"`

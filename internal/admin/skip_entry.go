@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rafka-streams/rafka/internal/broker"
 	"github.com/rafka-streams/rafka/internal/keys"
 	"github.com/rafka-streams/rafka/internal/rediserr"
@@ -91,7 +93,7 @@ func (a *Admin) skipEntry(ctx context.Context, s Skip) (result SkipResult, err e
 // unread is the position of a consumer group on one split, as its lease has it.
 type unread struct {
 	epoch, offset, done string
-	owner               string
+	owner, adopting     string
 	at                  splits.Offset
 	finished            []splits.Range
 }
@@ -127,12 +129,13 @@ func (a *Admin) skipUnread(ctx context.Context, s Skip, result *SkipResult) erro
 // unreadOf reads the lease of a split.
 func (a *Admin) unreadOf(ctx context.Context, split splits.Split, group string) (at unread, err error) {
 	key := keys.Lease(split.Key, group)
-	lease := a.client.HMGet(ctx, key, "epoch", "offset", "done", "owner")
+	lease := a.client.HMGet(ctx, key, "epoch", "offset", "done", "owner", "adopting")
 	if lease.Err() != nil {
 		return at, replyError(lease)
 	}
 	stored := script.Reply(lease.Val())
 	at.epoch, at.offset, at.done, at.owner = stored.Word(0), stored.Word(1), stored.Word(2), stored.Word(3)
+	at.adopting = stored.Word(4)
 	if at.offset == "" {
 		return at, fmt.Errorf("the group has no offset in partition %s yet: no member has read the partition", split)
 	}
@@ -181,9 +184,26 @@ func (a *Admin) unreadEntry(ctx context.Context, split splits.Split, at unread, 
 		return nil, fmt.Errorf("offset: %w", err)
 	}
 	if at.isFinished(o) {
-		return nil, fmt.Errorf("the entry at offset %s has been processed: the committed offset is %s", o, at.offset)
+		return nil, a.finishedError(ctx, split, at, o)
 	}
 	return a.existing(ctx, split, o)
+}
+
+// finishedError returns why an entry is not skipped that is not after the position of the group.
+func (a *Admin) finishedError(ctx context.Context, split splits.Split, at unread, o splits.Offset) error {
+	if at.adopting != "" {
+		id := o.String()
+		pending, err := a.client.XPendingExt(ctx, &redis.XPendingExtArgs{
+			Stream: split.Key, Group: at.adopting, Start: id, End: id, Count: 1,
+		}).Result()
+		if err == nil && len(pending) > 0 {
+			stream, from := keys.Visible(split.Key), keys.Visible(at.adopting)
+			return fmt.Errorf("the entry at offset %s is still pending in the Redis consumer group %s, which the "+
+				"group continues: acknowledge it there with XACK %s %s %s, and restart the input that reads "+
+				"partition %s", o, from, stream, from, o, split)
+		}
+	}
+	return fmt.Errorf("the entry at offset %s has been processed: the committed offset is %s", o, at.offset)
 }
 
 // passOver stores that the entry was processed.

@@ -228,6 +228,26 @@ func TestSkipOfAPendingEntryOfAShareGroup(t *testing.T) {
 	})
 }
 
+// The stored state of the share group can be lost, as if it was evicted.
+func TestSkipOfAPendingEntryWithoutAGeneration(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.shared(t)
+		require.NoError(t, s.Client.Del(t.Context(), keys.Share(testSplit.Key, "billing")).Err())
+		_, err := New(s.Client).SkipEntry(t.Context(), skipping("13-0"))
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, s.Client.XPending(t.Context(), testSplit.Key, "billing").Val().Count)
+	})
+}
+
+func TestSkipInAShareGroupWithoutAStream(t *testing.T) {
+	onBothServers(t, func(t *testing.T, s testServer) {
+		s.shared(t)
+		require.NoError(t, s.Client.Del(t.Context(), testSplit.Key).Err())
+		_, err := New(s.Client).SkipEntry(t.Context(), skipping("13-0"))
+		require.ErrorContains(t, err, "is not pending")
+	})
+}
+
 func TestSkipOnACluster(t *testing.T) {
 	client := redistest.StartCluster(t, 3, 0).Client(t)
 	topic := written(t, client, "orders", 6)
@@ -261,4 +281,18 @@ func TestSkipForgetsTheFailuresOfTheEntry(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSkipOfAnEntryThatIsPendingElsewhere(t *testing.T) {
+	s := onRedis(t)
+	s.withOldGroup(t, "old")
+	_, err := s.adopt(t, Adoption{From: "old"})
+	require.NoError(t, err)
+	beat(t, s.group(), "m1")
+	skip := Skip{Topic: "orders", Group: "billing", Partition: 0, Offset: "2-0"}
+	_, err = New(s.Client).SkipEntry(t.Context(), skip)
+	require.ErrorContains(t, err, "acknowledge it there with XACK orders:0 old 2-0")
+	skip.Offset = "1-0"
+	_, err = New(s.Client).SkipEntry(t.Context(), skip)
+	require.ErrorContains(t, err, "has been processed")
 }

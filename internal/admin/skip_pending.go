@@ -28,7 +28,7 @@ func (a *Admin) skipPending(ctx context.Context, s Skip, result *SkipResult) err
 	pending := a.client.XPendingExt(ctx, &redis.XPendingExtArgs{
 		Stream: split.Key, Group: s.Group, Start: id, End: id, Count: 1,
 	})
-	if pending.Err() != nil {
+	if err := pending.Err(); err != nil && !redis.HasErrorPrefix(err, "NOGROUP") { // no stream has the group yet
 		return replyError(pending)
 	}
 	if len(pending.Val()) == 0 {

@@ -49,18 +49,24 @@ type GroupTypeError struct {
 func (e *GroupTypeError) Error() string {
 	if e.Stored == Converting {
 		return fmt.Sprintf("consumer_group %q of %q is being converted: wait, or if rafka group convert was "+
-			"interrupted, repeat it with --to %s", e.Group, e.Topic, e.Want)
+			"interrupted, repeat it: %s", e.Group, e.Topic, e.convert())
 	}
 	return fmt.Sprintf(
 		"consumer_group %q of %q is a %s group, and group_type of this input is %s: set group_type to %s, use another "+
-			"consumer_group, or convert the group with rafka group convert --to %s once it has no members",
+			"consumer_group, or convert the group once it has no members: %s",
 		e.Group,
 		e.Topic,
 		e.Stored,
 		e.Want,
 		e.Stored,
-		e.Want,
+		e.convert(),
 	)
+}
+
+// convert returns the command that makes the group one of the type that the caller expects.
+func (e *GroupTypeError) convert() string {
+	return fmt.Sprintf("rafka group convert %s --topic %s --to %s --yes",
+		keys.Visible(e.Group), keys.Visible(e.Topic), e.Want)
 }
 
 // Group is the membership and the plan of one group of one topic. It implements splits.Group on

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/rafka-streams/rafka/splits"
 )
 
 // Letter is a dead letter: an entry that a group gave up, and where it comes from.
@@ -92,7 +93,7 @@ func (o Origin) fields() [letterFields]Field {
 		{originOffset, o.Offset},
 		{originGroup, o.Group},
 		{originDeliveries, strconv.Itoa(o.Deliveries)},
-		{originError, CutText(o.Error, maxLetterError)},
+		{originError, splits.CutText(o.Error, maxLetterError)},
 		{originTime, o.Time.UTC().Format(letterTime)},
 	}
 }
@@ -153,15 +154,4 @@ func fieldOf(fields []string, name string) (value string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-// CutText returns the text, or its beginning of at most most bytes without a part of a character.
-func CutText(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most]
 }

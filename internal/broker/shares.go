@@ -150,10 +150,15 @@ func (s *Shares) Holders(ctx context.Context, of []splits.Split) []splits.ShareH
 	return answers
 }
 
-// decodeHolders decodes the reply "OK names pending lag".
+// decodeHolders decodes the reply "OK names pending lag oldest".
 func (s *Shares) decodeHolders(words script.Reply) (answer splits.ShareHolders, err error) {
 	if answer.Lag, err = words.Signed(3); err != nil {
 		return answer, err
+	}
+	if oldest := words.Word(4); oldest != "" {
+		if answer.Oldest, err = splits.ParseOffset(oldest); err != nil {
+			return answer, err
+		}
 	}
 	names, pending := words.Words(1), script.Reply(nil)
 	if len(words) > 2 {

@@ -3,14 +3,16 @@ package logtest
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/redpanda-data/benthos/v4/public/service"
 )
 
-// Counters is a metrics exporter that keeps counters and gauges, by name and labels. The zero value is empty.
-// It is safe for concurrent use.
+// Counters is a metrics exporter that keeps counters and gauges, by name and labels. The zero value
+// is empty. It is safe for concurrent use.
 type Counters struct {
 	mu     sync.Mutex
 	counts map[string]int64
@@ -78,12 +80,19 @@ func (c *Counters) NewGaugeCtor(name string, labels ...string) service.MetricsEx
 // Close implements service.MetricsExporter.
 func (c *Counters) Close(context.Context) error { return nil }
 
-// Get returns the value of a counter or a gauge. The key is its name followed by " label=value" for each
-// label, in order.
+// Get returns the value of a counter or a gauge. The key is its name followed by " label=value" for
+// each label, in order.
 func (c *Counters) Get(name string) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts[name]
+}
+
+// Names returns the keys of all counters and gauges that have a value.
+func (c *Counters) Names() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.counts))
 }
 
 // Environment returns an environment with the exporter under the name "recorder".

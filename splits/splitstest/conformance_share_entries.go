@@ -29,6 +29,23 @@ var shareEntryScenarios = []shareScenario{
 			assert.EqualValues(s, 2, answer.Lag)
 		}
 	}},
+	{"ShareOldestIsTheLowestPendingEntry", func(s *shareScene) {
+		all := s.fill(s.plain(), 5)
+		generation := s.open(s.plain(), splits.Earliest())
+		oldest := func() splits.Offset {
+			answer := s.shares.Holders(s.Context(), []splits.Split{s.plain()})[0]
+			require.NoError(s, answer.Err)
+			return answer.Oldest
+		}
+		assert.Zero(s, oldest(), "nothing was delivered")
+		s.read("a", 2, s.plain())
+		s.read("b", 2, s.plain())
+		assert.Equal(s, all[0], oldest())
+		require.NoError(s, s.acknowledge(s.plain(), generation, all[0], all[1], all[3]).Err)
+		assert.Equal(s, all[2], oldest())
+		require.NoError(s, s.acknowledge(s.plain(), generation, all[2]).Err)
+		assert.Zero(s, oldest(), "the last entry was not delivered")
+	}},
 	{"ShareReadReturnsTheFieldsAndTheGeneration", func(s *shareScene) {
 		s.Append(s.plain(), "b", "1", "a", "2", "b", "3")
 		generation := s.open(s.plain(), splits.Earliest())

@@ -150,6 +150,11 @@ func (g *Shares) Holders(ctx context.Context, of []splits.Split) []splits.ShareH
 			return
 		}
 		answers[i].Lag = int64(len(g.store.state.streams[of[i].Key].after(native.last, 0)))
+		for o := range native.pending {
+			if oldest := &answers[i].Oldest; *oldest == (splits.Offset{}) || o.Before(*oldest) {
+				*oldest = o
+			}
+		}
 		for h := range native.holders {
 			if h.topic == g.topic {
 				held := splits.ShareHolder{Member: h.name, Pending: len(native.pendingAt(h))}

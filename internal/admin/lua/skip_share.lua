@@ -4,7 +4,7 @@
 -- KEYS[2]  the share group (see share.lua)
 -- KEYS[3]  the failing entries, see attempts.lua; the record of the entry is removed
 -- ARGV     1 group
---          2 generation that the caller has seen
+--          2 generation that the caller has seen (empty: none)
 --          3 ID of the entry
 -- Replies  OK
 --          CHANGED (there is another generation, or the entry is not pending any more; nothing was
@@ -15,7 +15,7 @@ local generation = redis.pcall('HGET', KEYS[2], 'generation')
 if err_of(generation) then
   return error_reply(generation.err, KEYS[2])
 end
-if generation ~= ARGV[2] then
+if (generation or '') ~= ARGV[2] then
   return {'CHANGED'}
 end
 local acknowledged = redis.pcall('XACK', KEYS[1], ARGV[1], ARGV[3])
