@@ -49,9 +49,10 @@ test: deps ## run all tests with the race detector on a real redis-server; a ski
 	} | go run ./internal/tools/noskip
 
 .PHONY: ledger
-ledger: deps ## kill, pause and scale real processes, fail over masters, and account for every message; DATA=FILE takes the messages from a file; ONLY=Share FLOW=3m WORK=10m RATE=5000 runs the test of share groups for long
+ledger: deps ## kill, pause and scale real processes, fail over masters, and account for every message; DATA=FILE takes the messages from a file; ONLY=Share FLOW=3m WORK=10m RATE=5000 runs the test of share groups for long, and so do ONLY=Poison MESSAGES=100000, ONLY=SinkDown OUTAGE=30m, ONLY=Hang HANG=10m, ONLY=Rejected OUTAGE=1m, ONLY=Kills OUTAGE=30s for messages that fail
 	LEDGER_DATA='$(abspath $(DATA))' LEDGER_FLOW='$(FLOW)' LEDGER_WORK='$(WORK)' LEDGER_RATE='$(RATE)' \
-		go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -run '$(LEDGER)$(ONLY)' ./internal/ledger/ \
+	LEDGER_MESSAGES='$(MESSAGES)' LEDGER_OUTAGE='$(OUTAGE)' LEDGER_HANG='$(HANG)' \
+		go test -tags ledger -race -count=1 -json -timeout $(TEST_TIMEOUT) -parallel 8 -run '$(LEDGER)$(ONLY)' ./internal/ledger/ \
 		| go run ./internal/tools/noskip -v
 
 .PHONY: soak

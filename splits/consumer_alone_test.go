@@ -1,6 +1,7 @@
 package splits_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
@@ -52,6 +53,40 @@ func TestBatchThatHangsStopsNoOtherPartition(t *testing.T) {
 			assert.EqualValues(w.t, 600, w.lease(s.Partition).Position.EntriesRead)
 		}
 		m.stop()
+	})
+}
+
+// The sink is down, and rejects a batch only after a moment: so batches of several splits fail while
+// others are in flight, and entries are held back for each other. When the sink works again, all of
+// them are processed.
+func TestEntriesHeldBackInAnOutageAreHandedOutAfterIt(t *testing.T) {
+	inEachOrdering(t, 8, func(w *world, ordering splits.Ordering) {
+		sink, letters, random := &sinkOf{isDown: true}, &mailbox{}, rand.New(rand.NewPCG(1, 2))
+		m := w.join("a", lettering(sink, letters), func(c *splits.Config, m *member) {
+			c.Ordering, c.BatchSize = ordering, 10
+			c.DeadLetters.MaxDeliveries, c.DeadLetters.MaxBackoff = 2, 200*time.Millisecond
+			m.handle = func(b *splits.Batch) {
+				took := time.Duration(1+random.IntN(300)) * time.Millisecond
+				m.out.Go(func() {
+					time.Sleep(took)
+					sink.handle(b)
+				})
+			}
+		})
+		for n := range 340 {
+			if n > 100 {
+				settle(500 * time.Millisecond)
+			}
+			for _, s := range w.store.Splits("orders") {
+				w.store.Append(s, "n", strconv.Itoa(n), "rafka_key", "k"+strconv.Itoa(n%20))
+			}
+		}
+		assert.Empty(w.t, sink.got())
+		sink.down(false)
+		settle(time.Minute)
+		assert.Len(w.t, sink.got(), 8*340)
+		assert.Zero(w.t, letters.attempts())
+		m.stopGracefully()
 	})
 }
 

@@ -170,8 +170,7 @@ func (set *shareSet) hasReady() bool {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	set.wakeDelayed(now)
-	return len(set.ready) > 0 && set.trusted.Trusted(now)
+	return set.hasTurn(now) && set.trusted.Trusted(now)
 }
 
 // close ends Poll. What was processed is still to be acknowledged.

@@ -230,6 +230,5 @@ func entriesOf(refs []entryRef) []Entry {
 func (set *splitSet) hasReady() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	set.wakeDelayed(set.cfg.Now())
-	return len(set.ready) > 0
+	return set.hasTurn(set.cfg.Now())
 }

@@ -37,6 +37,7 @@ type generator struct {
 	Before    int64 // the number before the first one
 	Keys      []string
 	PerSecond int
+	Count     int // number of messages; 0: unlimited
 	Book      string
 	Metrics   string        // the address of the metrics; "": disabled
 	Timeout   time.Duration // read_timeout; 0: the default
@@ -67,6 +68,7 @@ input:
   generate:
     interval: 10ms
     batch_size: {{.Batch}}
+    count: {{.Count}}
     mapping: |
       let line = {{.Before}} + counter()
       let keys = {{.KeyList}}
@@ -150,17 +152,19 @@ type consumer struct {
 	Work      time.Duration // for each batch
 	FirstWork time.Duration // for the first message of each thread; 0: the same as Work
 	Metrics   string        // the address of the metrics; "": disabled
+	Session   time.Duration
 
 	// Fields of the input; "" and 0: the default.
 	GroupType, Ordering string
 	CheckpointLimit     int
+	DeadLetter          string // in the flow style of YAML
 
 	// Mappings that are true for messages that make the process exit, and for messages that are
 	// rejected; "": no messages.
 	Crashes, Fails string
-}
 
-func (consumer) Session() time.Duration { return sessionTimeout }
+	Sink string // the URL to which the records are written instead of Ledger; "": none
+}
 
 // kind returns the kind of the group.
 func (c consumer) kind() groupKind {
@@ -191,6 +195,9 @@ input:
     {{- with .CheckpointLimit}}
     checkpoint_limit: {{.}}
     {{- end}}
+    {{- with .DeadLetter}}
+    dead_letter: {{.}}
+    {{- end}}
   processors:
     - mapping: |
         meta read = timestamp_unix_nano()
@@ -213,14 +220,22 @@ pipeline:
         root = {
           "line": @line.number(),
           "key": @rafka_key,
+          {{- if not .Sink}}
           "text": content().encode("base64"),
+          {{- end}}
           "partition": @rafka_partition,
           "offset": @rafka_offset,
           "deliveries": @rafka_delivery_count,
           "read": @read
         }
 output:
+  {{- if .Sink}}
+  http_client: {url: '{{.Sink}}', retries: 0, timeout: 24h}
+  processors:
+    - archive: {format: lines}
+  {{- else}}
   {{if .Fails}}reject_errored: {{end}}{file: {path: '{{.Ledger}}', codec: lines}}
+  {{- end}}
 `)
 
 func parse(name, text string) *template.Template {

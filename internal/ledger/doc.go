@@ -15,6 +15,10 @@
 //	scenario    one topic, one group, the server or servers, and the processes around them
 //	contents    the final content of the streams: what Redis kept
 //	lease watch the history of the leases, which explains why a message was read again
+//	sink        the HTTP server to which consumers write in the tests of messages that fail: it can be
+//	            down, reject one message, or not answer. It takes a batch as a whole, and writes the ledgers
+//	letter      one dead letter, with the origin of its message
+//	mode        a kind of group with an ordering; a test of messages that fail runs in several modes
 //
 // TestChaos does all of this at random, for as long as you like: `make chaos`. Its terms:
 //

@@ -84,6 +84,14 @@ func (p *process) output() string {
 	return string(text)
 }
 
+// wholeOutput returns everything that the process has printed.
+func (p *process) wholeOutput(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(p.log)
+	require.NoError(t, err)
+	return string(text)
+}
+
 func (p *process) signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(sig), "sending %s to %s", sig, p.name)

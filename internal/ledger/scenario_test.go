@@ -4,10 +4,8 @@ package ledger
 
 import (
 	"fmt"
-	"maps"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -27,6 +25,8 @@ const (
 	producerRange = 1_000_000_000
 	// waitLimit bounds waits whose duration is not under test.
 	waitLimit = time.Minute
+	// patience bounds waits that fail earlier if there is no progress.
+	patience = time.Hour
 )
 
 // scenario is a topic and the processes that write and read it.
@@ -130,7 +130,7 @@ func (s *scenario) consume(t testing.TB, name string, options ...func(*consumer)
 	c := consumer{
 		route: s.route, Name: name, Ledger: filepath.Join(s.dir, name+".ledger"),
 		// The pipeline nearly always has work, and no partition waits for another one.
-		BatchSize: 500, Threads: s.Partitions, Work: 5 * time.Millisecond,
+		BatchSize: 500, Threads: s.Partitions, Work: 5 * time.Millisecond, Session: sessionTimeout,
 	}
 	for _, change := range options {
 		change(&c)
@@ -142,58 +142,6 @@ func (s *scenario) consume(t testing.TB, name string, options ...func(*consumer)
 	}
 	s.consumers = append(s.consumers, m)
 	return m
-}
-
-// awaitShares waits until exactly these consumers hold all partitions, evenly, and returns the
-// leases.
-func (s *scenario) awaitShares(t testing.TB, names ...string) (all []lease) {
-	t.Helper()
-	least := s.Partitions / len(names)
-	await(t, waitLimit, fmt.Sprintf("%v to share the partitions", names), func() bool {
-		all = s.leases(t)
-		count := map[string]int{}
-		for _, l := range all {
-			count[l.owner]++
-		}
-		return len(count) == len(names) && !slices.ContainsFunc(names, func(n string) bool { return count[n] < least })
-	})
-	return all
-}
-
-// awaitReads waits until so many more messages are finished that were read after a time.
-func (s *scenario) awaitReads(t testing.TB, after time.Time, more int) {
-	t.Helper()
-	seen := 0
-	for _, m := range s.consumers {
-		for _, r := range m.records {
-			if r.read().After(after) {
-				seen++
-			}
-		}
-	}
-	await(t, waitLimit, fmt.Sprintf("%d more messages to be read", more), func() bool {
-		for _, r := range s.refresh(t) {
-			if r.read().After(after) {
-				seen++
-			}
-		}
-		return seen >= more
-	})
-}
-
-// awaitRounds waits until each producer has written `more` times to each of its keys.
-func (s *scenario) awaitRounds(t testing.TB, more int) {
-	t.Helper()
-	for _, p := range s.producers {
-		p.ackLog.refresh(t)
-	}
-	for _, p := range s.producers {
-		enough := len(p.numbers) + more*len(p.Keys)
-		await(t, waitLimit, fmt.Sprintf("%s to write to its keys %d more times", p.name, more), func() bool {
-			p.ackLog.refresh(t)
-			return len(p.numbers) >= enough
-		})
-	}
 }
 
 // refresh reads new lines of all ledgers and returns them.
@@ -240,33 +188,6 @@ func (s *scenario) awaitAndStop(t testing.TB, entered []int64) *deliveries {
 		figure(t, "read by "+m.name, "%d", len(m.records))
 	}
 	return a
-}
-
-// awaitLines waits until the given lines have been read, or fails and names the missing ones.
-func (s *scenario) awaitLines(t testing.TB, entered []int64) {
-	t.Helper()
-	missing := make(map[int64]struct{}, len(entered))
-	for _, line := range entered {
-		missing[line] = struct{}{}
-	}
-	s.refresh(t)
-	for _, m := range s.consumers {
-		for _, r := range m.records {
-			delete(missing, r.Line)
-		}
-	}
-	deadline := time.Now().Add(waitLimit)
-	await(t, 2*waitLimit, "all messages to be read", func() bool {
-		for _, r := range s.refresh(t) {
-			delete(missing, r.Line)
-		}
-		return len(missing) == 0 || time.Now().After(deadline)
-	})
-	if len(missing) > 0 {
-		shown := slices.Sorted(maps.Keys(missing))[:min(len(missing), 20)]
-		require.Fail(t, "messages were lost", "%d of %d were not read within %s: %v ...; the leases: %+v",
-			len(missing), len(entered), waitLimit, shown, s.leases(t))
-	}
 }
 
 // stopConsumers terminates all running consumers at the same time.

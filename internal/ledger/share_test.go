@@ -3,11 +3,8 @@
 package ledger
 
 import (
-	"cmp"
 	"maps"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rafka-streams/rafka/internal/redistest"
-)
-
-// Environment variables that make TestLedgerShare longer: make ledger ONLY=Share FLOW=3m WORK=10m.
-const (
-	rateEnv = "LEDGER_RATE" // messages a second; 5000 if empty
-	flowEnv = "LEDGER_FLOW" // how long messages flow undisturbed, in all; 6s if empty
-	workEnv = "LEDGER_WORK" // how long a member works on its first message; 30s if empty
 )
 
 // shareLengths is how much happens in TestLedgerShare.
@@ -32,13 +22,10 @@ type shareLengths struct {
 
 func readShareLengths(t testing.TB) (l shareLengths) {
 	t.Helper()
-	var err error
-	l.perSecond, err = strconv.Atoi(cmp.Or(os.Getenv(rateEnv), strconv.Itoa(perSecond)))
-	require.NoError(t, err, rateEnv)
-	l.flow, err = time.ParseDuration(cmp.Or(os.Getenv(flowEnv), "6s"))
-	require.NoError(t, err, flowEnv)
-	l.work, err = time.ParseDuration(cmp.Or(os.Getenv(workEnv), "30s"))
-	require.NoError(t, err, workEnv)
+	l = shareLengths{
+		perSecond: numberOf(t, rateEnv, perSecond),
+		flow:      lengthOf(t, flowEnv, 6*time.Second), work: lengthOf(t, workEnv, 30*time.Second),
+	}
 	require.Greater(t, l.work, 2*sessionTimeout, "%s must be much longer than a session", workEnv)
 	return l
 }
