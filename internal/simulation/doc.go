@@ -18,9 +18,12 @@
 // makes sinks reject everything, makes the store of letters fail, and makes the network unreliable
 // for a while. A process is one splits.Consumer with a pipeline that acknowledges batches, rejects
 // them, is slow, or blocks. Some records fail a few times. In two fifths of the schedules entries
-// are given up, and some records fail forever. A producer is one appender.Appender. The oracle sits
-// in front of the store: it observes every request when the store applies it, and every batch when
-// a member hands it out.
+// are given up, and some records fail forever. In some schedules, a few records kill: a process
+// ends when its pipeline works on such a record, and a supervisor starts the member again shortly
+// after that, again and again. If entries are given up, these records are, too. Otherwise they are
+// cured when everything else is processed. A producer is one appender.Appender. The oracle sits in
+// front of the store: it observes every request when the store applies it, and every batch when a
+// member hands it out.
 //
 // # Invariants
 //
@@ -39,6 +42,13 @@
 //     alone in its batch, and no other batch of the process failed meanwhile. The process has
 //     processed something since the first of them, or it is old enough. No process gives up more
 //     than three entries without a success in between.
+//   - An entry is given up as one that kills only if at least three processes ended while they had
+//     it in flight and nothing else, whatever ended them. A process that has lost its lease without
+//     knowing that counts as ended until it has told the store that it is alive, which each process
+//     does.
+//   - While the store has of a process that an entry is in flight alone, the process hands out
+//     nothing else, unless it knows that it has lost the lease of that entry. What it stores if the
+//     entry stays in flight for long, or if another batch hangs, says that the entry is not alone.
 //   - It is noted that an entry has a letter only when the letter is stored, and the position
 //     passes it only then. In gentle schedules, the next owner does not hand it out, and knows how
 //     often other entries failed.

@@ -8,6 +8,15 @@ import (
 
 // Checks of entries that are read, handed out and resolved.
 
+// noteHandOut records that a process hands out a batch, and checks that it may.
+func (o *oracle) noteHandOut(owner string, b *splits.Batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if why := o.book.handedOut(owner, b); why != "" {
+		o.violated(b.Split.Key, "%s: %s", owner, why)
+	}
+}
+
 // checkBatch checks a batch that is handed out. A stale batch was returned by Poll before its
 // process was paused.
 func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
@@ -20,7 +29,6 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		ids[i] = e.Fields[1]
 	}
 	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
-	o.book.handedOut(owner, b)
 	superseded := time.Now().Before(m.superseded[owner])
 	moved := time.Now().Before(m.soughtUntil)
 	if m.owner != owner && !stale && !superseded && !moved && time.Now().After(o.graceUntil) {

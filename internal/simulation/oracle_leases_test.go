@@ -131,6 +131,7 @@ func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
 	}
 	m.epochs[g.Epoch], m.highest = owner, max(g.Epoch, m.highest)
 	o.checkTakeover(m)
+	o.noteTakeover(m, owner)
 	o.noteStart(m, g.Position.Offset)
 	clear(m.leaseDelivered)
 	clear(m.inLease)
@@ -161,6 +162,7 @@ func (o *oracle) checkAccepted(what string, l splits.Lease, at *splits.Position)
 		)
 	}
 	if what == "reset" {
+		o.forgetDeaths(m)
 		o.noteStart(m, at.Offset)
 	}
 	o.checkPosition(m, what == "reset")
@@ -246,4 +248,5 @@ func (o *oracle) checkRelease(l splits.Lease) {
 		)
 	}
 	m.owner = ""
+	o.land(m)
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -26,7 +27,14 @@ func (o *oracle) checkLetter(owner string, l splits.Letter) (row int, certain bo
 	if m.owner != owner || r.stray || o.damaged && o.clockWentBack {
 		return row, certain
 	}
-	if why := o.book.objection(owner, l, r.unfit, o.damaged); why != "" {
+	var why string
+	if kills, _ := errors.AsType[*splits.PoisonError](l.Cause); kills != nil {
+		o.counts.count("(given up as one that kills)")
+		why = o.poisonObjection(m, l)
+	} else {
+		why = o.book.objection(owner, l, r.unfit, o.damaged)
+	}
+	if why != "" {
 		o.violated(l.Split.Key, "%s", why)
 	}
 	return row, certain

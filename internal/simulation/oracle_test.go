@@ -50,7 +50,8 @@ type oracle struct {
 	// done counts the records that pipelines have processed or that have letters, each once.
 	done int
 	// book is about the batches in the pipelines, and the entries that failed.
-	book *letterBook
+	book    *letterBook
+	killers killers
 }
 
 // splitModel is the oracle's model of one split.
@@ -96,6 +97,7 @@ type splitModel struct {
 	// lateNotes those of which a late request stored it again.
 	unnoted   map[splits.Offset]uint64
 	lateNotes map[splits.Offset]bool
+	poison    poisonModel
 	// sought: an operator moved the group. Until soughtUntil, the owner before may not know of it.
 	sought      bool
 	soughtUntil time.Time
@@ -115,6 +117,7 @@ type record struct {
 	ackedBy       string // the owner whose pipeline processed it last
 	failures      int    // how many more batches with this record fail
 	unfit         bool   // all batches with this record fail
+	killer        bool   // it kills the process that works on it
 	extra         bool   // it was written after the last fault
 	// lettered: its letter was stored. letterNoted: that was noted, or the group was moved behind
 	// it.
@@ -149,6 +152,7 @@ func newOracle(h *history, store *splitstest.Store, p plan, t *counts) *oracle {
 		history: h, store: store, plan: p, counts: t,
 		models: map[string]*splitModel{}, records: map[string]*record{},
 		ended: map[string]processEnd{}, joined: map[string]bool{}, book: newLetterBook(p),
+		killers: killers{left: p.killers},
 	}
 }
 
@@ -236,6 +240,7 @@ func (o *oracle) resync(s splits.Split) {
 	m.committed, m.finished = state.Position, state.Finished
 	m.leaseRestored = m.leaseRestored || m.epoch != state.Epoch
 	m.owner, m.epoch, m.claimed = state.Owner, state.Epoch, ok
+	o.forgetDeaths(m)
 	o.hideRestored(m)
 }
 
