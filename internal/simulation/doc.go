@@ -82,6 +82,8 @@
 //     hand out what is pending at such a member, unless the store itself ended sessions early.
 //   - A member does not hand out again what it has processed, unless the group was moved or the
 //     store lost data.
+//   - An entry that was taken over, and failed at the member before, is handed out alone, with the
+//     attempts that were stored. An entry whose letter was noted is not handed out.
 //   - In gentle schedules, everything that was pending at a killed member is taken over within a
 //     session and a second.
 //   - Within a bound after the last fault, every entry is processed and acknowledged.
