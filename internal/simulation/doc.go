@@ -50,8 +50,8 @@
 //     nothing else, unless it knows that it has lost the lease of that entry. What it stores if the
 //     entry stays in flight for long, or if another batch hangs, says that the entry is not alone.
 //   - It is noted that an entry has a letter only when the letter is stored, and the position
-//     passes it only then. In gentle schedules, the next owner does not hand it out, and knows how
-//     often other entries failed.
+//     passes it only then. The next owner does not hand it out, and knows how often other entries
+//     failed, unless the store lost data, or did not answer when that owner claimed the split.
 //   - Streams hold the records of each key in order, and each record once. Members report losses
 //     only after entries were removed.
 //   - A stored plan gives every partition to exactly one listed member, no member has two

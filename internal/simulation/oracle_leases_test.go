@@ -138,6 +138,7 @@ func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
 	if splits.Supersedes(owner, m.owner) {
 		m.superseded[m.owner] = time.Now().Add(o.plan.ttl)
 	}
+	m.resumed, m.knows = false, false
 	m.owner, m.lastOwner, m.epoch, m.claimed, m.leaseRestored = owner, owner, g.Epoch, true, false
 	o.checkPosition(m, false)
 	o.noteFailing(m, g)

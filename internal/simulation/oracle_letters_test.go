@@ -137,12 +137,11 @@ func (o *oracle) noteFailing(m *splitModel, g splits.Granted) {
 	}
 }
 
-// checkFailing checks the first delivery of an entry that failed under an earlier lease. A member
-// that could not check the stream when it claimed the split does not know of it. The caller holds
-// the lock.
+// checkFailing checks the first delivery of an entry that failed under an earlier lease. The caller
+// holds the lock.
 func (o *oracle) checkFailing(m *splitModel, r *record, b *splits.Batch) {
 	a, failed := m.failing[r.offset]
-	if !failed || !o.plan.gentle {
+	if !failed {
 		return
 	}
 	delete(m.failing, r.offset)

@@ -67,6 +67,10 @@ type splitModel struct {
 	// trust leases that a later incarnation took over.
 	superseded map[string]time.Time
 	claimed    bool // a claim was granted since the lease was last lost, if ever
+	// resumed: the owner has received an answer, or an error, to its first request for the state of
+	// the stream. knows: it was an answer, so the owner believes what the claim returned of entries
+	// behind the position.
+	resumed, knows bool
 	// leaseRestored: a rollback restored a lease that another lease had followed. The restored
 	// owner can still have commits in flight.
 	leaseRestored bool
