@@ -165,13 +165,12 @@ func (set *shareSet) isClosed() bool {
 	return set.closed
 }
 
-// hasReady reports whether there is something to hand out.
+// hasReady reports whether there is something to hand out, or will be soon.
 func (set *shareSet) hasReady() bool {
 	now := set.cfg.Now()
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	set.wakeDelayed(now)
-	return len(set.ready) > 0 && set.trusted.Trusted(now)
+	return set.anyReady(now) && set.trusted.Trusted(now)
 }
 
 // close ends Poll. What was processed is still to be acknowledged.

@@ -226,10 +226,9 @@ func entriesOf(refs []entryRef) []Entry {
 	return entries
 }
 
-// hasReady reports whether there is something to hand out.
+// hasReady reports whether there is something to hand out, or will be soon.
 func (set *splitSet) hasReady() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
-	set.wakeDelayed(set.cfg.Now())
-	return len(set.ready) > 0
+	return set.anyReady(set.cfg.Now())
 }

@@ -82,6 +82,13 @@ func (t *turns[S]) wakeDelayed(now time.Time) time.Duration {
 	return wait
 }
 
+// anyReady reports whether there is something to hand out, or will be when another batch of the
+// process has returned: only next notices that.
+func (t *turns[S]) anyReady(now time.Time) bool {
+	t.wakeDelayed(now)
+	return len(t.ready)+len(t.kept) > 0
+}
+
 // next returns the next batch. If there is none, it returns how long there will be none unless
 // something changes.
 func (t *turns[S]) next(now time.Time, handOut func(S, time.Time) *Batch) (b *Batch, wait time.Duration) {
