@@ -62,6 +62,7 @@ func (o *oracle) noteLetter(owner string, l splits.Letter, row int, fresh bool) 
 
 // resolve notes that nothing more is required of a record. The caller holds the lock.
 func (o *oracle) resolve(r *record) {
+	r.processed = true
 	if r.acked {
 		return
 	}

@@ -118,6 +118,7 @@ type record struct {
 	// acked: a pipeline has processed the record, or the group started behind it. handed: it was
 	// handed out.
 	acked, handed bool
+	processed     bool   // a pipeline has processed it, or it was given up, at any time
 	ackedBy       string // the owner whose pipeline processed it last
 	failures      int    // how many more batches with this record fail
 	unfit         bool   // all batches with this record fail
@@ -249,13 +250,14 @@ func (o *oracle) resync(s splits.Split) {
 }
 
 // hideRestored notes that a rollback has taken back that an operator moved the group: what was to
-// be read again since may count as processed now. The caller holds the lock.
+// be read again since may count as processed now, in the store or for the owner, which has its lease
+// again. The caller holds the lock.
 func (o *oracle) hideRestored(m *splitModel) {
 	if !m.sought {
 		return
 	}
 	for _, r := range m.entries {
-		if !r.acked && (!m.committed.Offset.Before(r.offset) || m.isFinished(r.offset)) {
+		if !r.acked && (r.processed || !m.committed.Offset.Before(r.offset) || m.isFinished(r.offset)) {
 			m.hide(r)
 		}
 	}
