@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,5 +173,41 @@ func TestNothingIsHeldBackWithoutLetters(t *testing.T) {
 		}
 		(<-hangs).Ack()
 		m.stop()
+	})
+}
+
+// A batch is held back until another one has returned. Meanwhile Poll reports that nothing is
+// processed, so the caller waits with Await.
+func TestBatchThatWasHeldBackEndsTheWait(t *testing.T) {
+	inBubble(t, 1, func(w *world) {
+		w.fill(2)
+		var works atomic.Bool
+		m := w.join("a", func(c *splits.Config, m *member) {
+			c.Ordering, c.BatchSize = splits.Unordered, 1
+			c.DeadLetters = splits.DeadLetters{Letters: &mailbox{}, MaxBackoff: 20 * time.Millisecond}
+			m.handle = func(b *splits.Batch) {
+				switch {
+				case works.Load():
+					b.Ack()
+				case field(b.Entries[0], "n") == "0":
+					m.out.Go(func() {
+						time.Sleep(3 * time.Second)
+						b.Nack(errRejected, nil)
+					})
+				default:
+					b.Nack(errRejected, nil)
+				}
+			}
+		})
+		settle(4 * time.Second)
+		require.NotEmpty(
+			t,
+			see(m, func() []error { return slices.Clone(m.errs) }),
+			"Poll says that nothing is processed",
+		)
+		works.Store(true)
+		settle(20 * time.Second)
+		assert.EqualValues(t, 2, w.lease(0).Position.EntriesRead)
+		m.stopGracefully()
 	})
 }

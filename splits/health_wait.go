@@ -23,7 +23,7 @@ type batchSource interface {
 	// checkStall returns how long everything has waited for an acknowledgement. It returns 0 if
 	// that is too short, or was returned before. began is when the poll began.
 	checkStall(now, began time.Time) time.Duration
-	// hasReady reports whether there is something to hand out.
+	// hasReady reports whether there is something to hand out, or will be soon.
 	hasReady() bool
 	isClosed() bool
 }

@@ -165,7 +165,7 @@ func (set *shareSet) isClosed() bool {
 	return set.closed
 }
 
-// hasReady reports whether there is something to hand out.
+// hasReady reports whether there is something to hand out, or will be soon.
 func (set *shareSet) hasReady() bool {
 	now := set.cfg.Now()
 	set.mu.Lock()

@@ -226,7 +226,7 @@ func entriesOf(refs []entryRef) []Entry {
 	return entries
 }
 
-// hasReady reports whether there is something to hand out.
+// hasReady reports whether there is something to hand out, or will be soon.
 func (set *splitSet) hasReady() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()

@@ -96,7 +96,8 @@ type Leases interface {
 	Note(ctx context.Context, notes []Note) []error
 	// Survive takes back what a claim has added to Granted.Deaths because of the owner of each
 	// lease, and prevents that a later claim adds it: the owner is alive, and has given up what it
-	// had in flight. The lease need not be held any more. Repeated requests change nothing.
+	// had in flight. Commits under this lease that are applied later do not change the suspect. The
+	// lease need not be held any more. Repeated requests change nothing.
 	Survive(ctx context.Context, leases []Lease) []error
 	// Release ends each lease immediately. The error is ErrFenced if the member did not have it any
 	// more.

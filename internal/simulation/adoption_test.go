@@ -47,6 +47,7 @@ func (sc *schedule) addForeignGroup(r *rand.Rand, s splits.Split) {
 		case 1:
 			record.unfit = sc.plan.deadLetters && r.IntN(3) == 0
 		}
+		record.killer = o.killers.draw(r)
 		o.records[record.id] = record
 		offset := sc.store.Append(s, "body", record.id, "rafka_key", key)
 		o.checkAppend(s, []string{record.id}, []splits.Offset{offset}, false)

@@ -135,7 +135,11 @@ func (l clientLog) Fetch(ctx context.Context, req splits.FetchRequest) ([]splits
 
 func (l clientLog) State(ctx context.Context, all []splits.Split) ([]splits.State, error) {
 	before := l.oracle.positions(all)
+	epochs := l.oracle.epochs(all)
 	states, err := l.Streams.State(ctx, all)
+	for i, s := range all {
+		l.oracle.noteResumed(l.owner, s, epochs[i], err == nil && states[i].Err == nil)
+	}
 	if err != nil {
 		return states, err
 	}

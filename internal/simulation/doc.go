@@ -18,9 +18,12 @@
 // makes sinks reject everything, makes the store of letters fail, and makes the network unreliable
 // for a while. A process is one splits.Consumer with a pipeline that acknowledges batches, rejects
 // them, is slow, or blocks. Some records fail a few times. In two fifths of the schedules entries
-// are given up, and some records fail forever. A producer is one appender.Appender. The oracle sits
-// in front of the store: it observes every request when the store applies it, and every batch when
-// a member hands it out.
+// are given up, and some records fail forever. In some schedules, a few records kill: a process
+// ends when its pipeline works on such a record, and a supervisor starts the member again shortly
+// after that, again and again. If entries are given up, these records are, too. Otherwise they are
+// cured when everything else is processed. A producer is one appender.Appender. The oracle sits in
+// front of the store: it observes every request when the store applies it, and every batch when a
+// member hands it out.
 //
 // # Invariants
 //
@@ -39,9 +42,16 @@
 //     alone in its batch, and no other batch of the process failed meanwhile. The process has
 //     processed something since the first of them, or it is old enough. No process gives up more
 //     than three entries without a success in between.
+//   - An entry is given up as one that kills only if at least three processes ended while they had
+//     it in flight and nothing else, whatever ended them. A process that has lost its lease without
+//     knowing that counts as ended until it has told the store that it is alive, which each process
+//     does.
+//   - While the store has of a process that an entry is in flight alone, the process hands out
+//     nothing else, unless it knows that it has lost the lease of that entry. What it stores if the
+//     entry stays in flight for long, or if another batch hangs, says that the entry is not alone.
 //   - It is noted that an entry has a letter only when the letter is stored, and the position
-//     passes it only then. In gentle schedules, the next owner does not hand it out, and knows how
-//     often other entries failed.
+//     passes it only then. The next owner does not hand it out, and knows how often other entries
+//     failed, unless the store lost data, or did not answer when that owner claimed the split.
 //   - Streams hold the records of each key in order, and each record once. Members report losses
 //     only after entries were removed.
 //   - A stored plan gives every partition to exactly one listed member, no member has two
@@ -72,6 +82,8 @@
 //     hand out what is pending at such a member, unless the store itself ended sessions early.
 //   - A member does not hand out again what it has processed, unless the group was moved or the
 //     store lost data.
+//   - An entry that was taken over, and failed at the member before, is handed out alone, with the
+//     attempts that were stored. An entry whose letter was noted is not handed out.
 //   - In gentle schedules, everything that was pending at a killed member is taken over within a
 //     session and a second.
 //   - Within a bound after the last fault, every entry is processed and acknowledged.

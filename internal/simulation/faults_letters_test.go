@@ -92,6 +92,7 @@ func (o *oracle) noteSeek(s splits.Split, to splits.Offset) {
 	m.owner, m.epoch, m.committed, m.finished, m.ackedPrefix = "", state.Epoch, state.Position, nil, 0
 	m.sought, m.soughtUntil = true, time.Now().Add(o.plan.ttl)
 	clear(m.highestDelivered)
+	o.forgetDeaths(m)
 	for _, r := range m.entries {
 		r.acked = r.offset.Compare(to) <= 0
 		r.letterNoted, r.ackedBy, r.mustRead = r.acked, "", false

@@ -22,8 +22,9 @@ type letterBook struct {
 
 // pipelineModel is what is known of the pipeline of one process.
 type pipelineModel struct {
-	open   map[*attempt]bool
-	failed []*attempt
+	open    map[*attempt]bool
+	failed  []*attempt
+	flights map[*flight]bool // the entries that are to be in flight alone
 	// succeeded is when a batch was processed last. rows counts the batches that were processed and
 	// acknowledged.
 	succeeded time.Time
@@ -37,6 +38,8 @@ type pipelineModel struct {
 type attempt struct {
 	in       *pipelineModel
 	ids      []string
+	split    string // its key
+	offsets  []splits.Offset
 	from, to int // numbers of events; to is 0 until there is an outcome
 	at       time.Time
 }
@@ -60,20 +63,23 @@ func newLetterBook(p plan) *letterBook {
 func (k *letterBook) pipeline(process string) *pipelineModel {
 	p := k.pipelines[process]
 	if p == nil {
-		p = &pipelineModel{open: map[*attempt]bool{}}
+		p = &pipelineModel{open: map[*attempt]bool{}, flights: map[*flight]bool{}}
 		k.pipelines[process] = p
 	}
 	return p
 }
 
-// handedOut notes that a process has a batch in its pipeline.
-func (k *letterBook) handedOut(process string, b *splits.Batch) {
+// handedOut notes that a process has a batch in its pipeline. It returns why it must not; "" if it
+// may.
+func (k *letterBook) handedOut(process string, b *splits.Batch) (objection string) {
 	k.now++
-	a := &attempt{in: k.pipeline(process), from: k.now}
+	a := &attempt{in: k.pipeline(process), from: k.now, split: b.Split.Key}
 	for _, e := range b.Entries {
-		a.ids = append(a.ids, e.Fields[1])
+		a.ids, a.offsets = append(a.ids, e.Fields[1]), append(a.offsets, e.Offset)
 	}
+	objection = a.in.objection(b.Context(), a)
 	a.in.open[a], k.batches[b] = true, a
+	return objection
 }
 
 // returned notes the outcome of a batch, before the process learns it.

@@ -8,6 +8,15 @@ import (
 
 // Checks of entries that are read, handed out and resolved.
 
+// noteHandOut records that a process hands out a batch, and checks that it may.
+func (o *oracle) noteHandOut(owner string, b *splits.Batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if why := o.book.handedOut(owner, b); why != "" {
+		o.violated(b.Split.Key, "%s: %s", owner, why)
+	}
+}
+
 // checkBatch checks a batch that is handed out. A stale batch was returned by Poll before its
 // process was paused.
 func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
@@ -20,7 +29,6 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		ids[i] = e.Fields[1]
 	}
 	o.note(owner, b.Split.Key, "handed out (%d): %v", b.Deliveries, ids)
-	o.book.handedOut(owner, b)
 	superseded := time.Now().Before(m.superseded[owner])
 	moved := time.Now().Before(m.soughtUntil)
 	if m.owner != owner && !stale && !superseded && !moved && time.Now().After(o.graceUntil) {
@@ -40,13 +48,16 @@ func (o *oracle) checkBatch(owner string, b *splits.Batch, stale bool) {
 		}
 		// A member that could not check the stream when it claimed the split does not skip what is
 		// finished.
-		if o.plan.gentle && m.owner == owner && !stale && r.present && m.isFinished(r.offset) {
+		knows := o.plan.gentle || m.knows && !o.damaged
+		if knows && m.owner == owner && !stale && r.present && m.isFinished(r.offset) {
 			o.violated(b.Split.Key, "%s is handed out at %v, but is committed as finished", id, r.offset)
 		}
 		if m.owner == owner { // an earlier owner, within the grace period, can't know what the present owner does
 			o.checkOrder(m, r, inBatch)
 			o.checkOrderInLease(m, r)
-			o.checkFailing(m, r, b)
+			if knows && !stale {
+				o.checkFailing(m, r, b)
+			}
 			m.highestDelivered[r.key] = max(m.highestDelivered[r.key], r.number)
 		}
 		r.handed = true
@@ -114,6 +125,27 @@ func (o *oracle) noteState(owner string, s splits.Split, state splits.State, bef
 	m.rewindSeen = true
 	for _, r := range m.entries {
 		r.mustRead = r.hidden
+	}
+}
+
+// epochs returns the present epochs of splits.
+func (o *oracle) epochs(all []splits.Split) []uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	epochs := make([]uint64, len(all))
+	for i, s := range all {
+		epochs[i] = o.model(s).epoch
+	}
+	return epochs
+}
+
+// noteResumed records that an owner received the state of a stream, or an error. epoch is the one of
+// the split when it sent the request.
+func (o *oracle) noteResumed(owner string, s splits.Split, epoch uint64, received bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m := o.model(s); m.owner == owner && m.epoch == epoch && !m.resumed {
+		m.resumed, m.knows = true, received
 	}
 }
 

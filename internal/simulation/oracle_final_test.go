@@ -57,16 +57,26 @@ func (o *oracle) checkClean(last []*process) {
 }
 
 // backlog returns what is not acknowledged or not committed yet, and the split concerned; "" if
-// everything is. done is how many records pipelines have processed so far.
+// everything is. done is how many records pipelines have processed so far. Without letters, records
+// that kill wait, and so does what is to be processed after them, until they are cured.
 func (o *oracle) backlog() (what, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.store.Splits(topicName) {
 		m := o.model(s)
+		if what = o.undead(m); what != "" {
+			return what, s.Key, o.done
+		}
+		waits, behindKiller := o.behindKillers(), false
 		for _, r := range m.entries {
-			if !r.acked || r.mustRead && !r.handed {
+			if waits(r) {
+				behindKiller = true
+			} else if !r.acked || r.mustRead && !r.handed {
 				return fmt.Sprintf("%s of %s was never acknowledged", r.id, s.Key), s.Key, o.done
 			}
+		}
+		if behindKiller {
+			continue
 		}
 		state, _ := o.store.Lease(groupName, s)
 		if left := o.leftover(m, state.Position.Offset); left != "" {

@@ -131,12 +131,14 @@ func (o *oracle) checkClaim(owner string, c splits.Claim, g splits.Granted) {
 	}
 	m.epochs[g.Epoch], m.highest = owner, max(g.Epoch, m.highest)
 	o.checkTakeover(m)
+	o.noteTakeover(m, owner)
 	o.noteStart(m, g.Position.Offset)
 	clear(m.leaseDelivered)
 	clear(m.inLease)
 	if splits.Supersedes(owner, m.owner) {
 		m.superseded[m.owner] = time.Now().Add(o.plan.ttl)
 	}
+	m.resumed, m.knows = false, false
 	m.owner, m.lastOwner, m.epoch, m.claimed, m.leaseRestored = owner, owner, g.Epoch, true, false
 	o.checkPosition(m, false)
 	o.noteFailing(m, g)
@@ -161,6 +163,7 @@ func (o *oracle) checkAccepted(what string, l splits.Lease, at *splits.Position)
 		)
 	}
 	if what == "reset" {
+		o.forgetDeaths(m)
 		o.noteStart(m, at.Offset)
 	}
 	o.checkPosition(m, what == "reset")
@@ -246,4 +249,5 @@ func (o *oracle) checkRelease(l splits.Lease) {
 		)
 	}
 	m.owner = ""
+	o.land(m)
 }

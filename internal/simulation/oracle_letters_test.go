@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -26,7 +27,14 @@ func (o *oracle) checkLetter(owner string, l splits.Letter) (row int, certain bo
 	if m.owner != owner || r.stray || o.damaged && o.clockWentBack {
 		return row, certain
 	}
-	if why := o.book.objection(owner, l, r.unfit, o.damaged); why != "" {
+	var why string
+	if kills, _ := errors.AsType[*splits.PoisonError](l.Cause); kills != nil {
+		o.counts.count("(given up as one that kills)")
+		why = o.poisonObjection(m, l)
+	} else {
+		why = o.book.objection(owner, l, r.unfit, o.damaged)
+	}
+	if why != "" {
 		o.violated(l.Split.Key, "%s", why)
 	}
 	return row, certain
@@ -54,6 +62,7 @@ func (o *oracle) noteLetter(owner string, l splits.Letter, row int, fresh bool) 
 
 // resolve notes that nothing more is required of a record. The caller holds the lock.
 func (o *oracle) resolve(r *record) {
+	r.processed = true
 	if r.acked {
 		return
 	}
@@ -129,12 +138,11 @@ func (o *oracle) noteFailing(m *splitModel, g splits.Granted) {
 	}
 }
 
-// checkFailing checks the first delivery of an entry that failed under an earlier lease. A member
-// that could not check the stream when it claimed the split does not know of it. The caller holds
-// the lock.
+// checkFailing checks the first delivery of an entry that failed under an earlier lease. The caller
+// holds the lock.
 func (o *oracle) checkFailing(m *splitModel, r *record, b *splits.Batch) {
 	a, failed := m.failing[r.offset]
-	if !failed || !o.plan.gentle {
+	if !failed {
 		return
 	}
 	delete(m.failing, r.offset)

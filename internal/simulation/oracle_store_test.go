@@ -79,6 +79,7 @@ func (l *auditedLeases) Commit(ctx context.Context, ttl time.Duration, commits [
 	for i, err := range errs {
 		if err == nil {
 			l.oracle.checkAccepted("commit", commits[i].Lease, &commits[i].Position)
+			l.oracle.noteSuspect(commits[i])
 		}
 	}
 	return errs
@@ -109,7 +110,15 @@ func (l *auditedLeases) Note(ctx context.Context, notes []splits.Note) []error {
 }
 
 func (l *auditedLeases) Survive(ctx context.Context, leases []splits.Lease) []error {
-	return l.inner.Survive(ctx, leases)
+	l.oracle.mu.Lock()
+	defer l.oracle.mu.Unlock()
+	errs := l.inner.Survive(ctx, leases)
+	for i, err := range errs {
+		if err == nil {
+			l.oracle.noteSurvivor(leases[i])
+		}
+	}
+	return errs
 }
 
 func (l *auditedLeases) Reset(ctx context.Context, ttl time.Duration, commit splits.Commit) error {

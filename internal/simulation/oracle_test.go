@@ -50,7 +50,8 @@ type oracle struct {
 	// done counts the records that pipelines have processed or that have letters, each once.
 	done int
 	// book is about the batches in the pipelines, and the entries that failed.
-	book *letterBook
+	book    *letterBook
+	killers killers
 }
 
 // splitModel is the oracle's model of one split.
@@ -66,6 +67,10 @@ type splitModel struct {
 	// trust leases that a later incarnation took over.
 	superseded map[string]time.Time
 	claimed    bool // a claim was granted since the lease was last lost, if ever
+	// resumed: the owner has received an answer, or an error, to its first request for the state of
+	// the stream. knows: it was an answer, so the owner believes what the claim returned of entries
+	// behind the position.
+	resumed, knows bool
 	// leaseRestored: a rollback restored a lease that another lease had followed. The restored
 	// owner can still have commits in flight.
 	leaseRestored bool
@@ -96,6 +101,7 @@ type splitModel struct {
 	// lateNotes those of which a late request stored it again.
 	unnoted   map[splits.Offset]uint64
 	lateNotes map[splits.Offset]bool
+	poison    poisonModel
 	// sought: an operator moved the group. Until soughtUntil, the owner before may not know of it.
 	sought      bool
 	soughtUntil time.Time
@@ -112,9 +118,11 @@ type record struct {
 	// acked: a pipeline has processed the record, or the group started behind it. handed: it was
 	// handed out.
 	acked, handed bool
+	processed     bool   // a pipeline has processed it, or it was given up, at any time
 	ackedBy       string // the owner whose pipeline processed it last
 	failures      int    // how many more batches with this record fail
 	unfit         bool   // all batches with this record fail
+	killer        bool   // it kills the process that works on it
 	extra         bool   // it was written after the last fault
 	// lettered: its letter was stored. letterNoted: that was noted, or the group was moved behind
 	// it.
@@ -149,6 +157,7 @@ func newOracle(h *history, store *splitstest.Store, p plan, t *counts) *oracle {
 		history: h, store: store, plan: p, counts: t,
 		models: map[string]*splitModel{}, records: map[string]*record{},
 		ended: map[string]processEnd{}, joined: map[string]bool{}, book: newLetterBook(p),
+		killers: killers{left: p.killers},
 	}
 }
 
@@ -236,17 +245,19 @@ func (o *oracle) resync(s splits.Split) {
 	m.committed, m.finished = state.Position, state.Finished
 	m.leaseRestored = m.leaseRestored || m.epoch != state.Epoch
 	m.owner, m.epoch, m.claimed = state.Owner, state.Epoch, ok
+	o.forgetDeaths(m)
 	o.hideRestored(m)
 }
 
 // hideRestored notes that a rollback has taken back that an operator moved the group: what was to
-// be read again since may count as processed now. The caller holds the lock.
+// be read again since may count as processed now, in the store or for the owner, which has its lease
+// again. The caller holds the lock.
 func (o *oracle) hideRestored(m *splitModel) {
 	if !m.sought {
 		return
 	}
 	for _, r := range m.entries {
-		if !r.acked && (!m.committed.Offset.Before(r.offset) || m.isFinished(r.offset)) {
+		if !r.acked && (r.processed || !m.committed.Offset.Before(r.offset) || m.isFinished(r.offset)) {
 			m.hide(r)
 		}
 	}

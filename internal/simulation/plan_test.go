@@ -32,6 +32,7 @@ type plan struct {
 	maxBackoff, minAge                     time.Duration // see splits.DeadLetters
 	match                                  bool          // unfit records fail with an error that matches
 	destructive                            bool          // the store may lose data
+	killers                                int           // how many records kill the process that works on them
 }
 
 // newPlan draws a plan: most schedules are of medium size, some are large.
@@ -74,6 +75,7 @@ func newPlan(l rng) plan {
 	// A store that loses a foreign group leaves nothing to continue.
 	p.adopts = !p.destructive && !p.latest && l.of("adopts").chance() < 0.5
 	p.addLetters(l.of("dead letters").rand())
+	p.addKillers(l.of("killers").rand())
 	p.deletes = l.of("deletes").chance() < 0.5
 	return p
 }
@@ -108,5 +110,5 @@ func (p plan) recoverWithin() time.Duration {
 	if p.deadLetters {
 		within += untilGivenUp
 	}
-	return within
+	return within + p.untilFound()
 }

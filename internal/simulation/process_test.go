@@ -96,6 +96,10 @@ func (p *process) run() {
 				b.Entries[0].Fields[1],
 			)
 		}
+		if p.isGone() {
+			return
+		}
+		p.oracle.noteHandOut(p.name, b)
 		gate := p.gate()
 		p.wait(gate)
 		if p.isGone() {
@@ -109,10 +113,14 @@ func (p *process) run() {
 	}
 }
 
-// work is the pipeline: it takes some time, then acknowledges or rejects the batch.
+// work is the pipeline: it takes some time, then acknowledges or rejects the batch. A record that
+// kills does so at the beginning or at the end.
 func (p *process) work(b *splits.Batch, l rng) {
 	r, began := l.rand(), time.Now()
-	if !p.takeTime(r, 100) {
+	if l.of("dies").chance() < 0.5 && p.dies(b) {
+		return
+	}
+	if !p.takeTime(r, 100) || p.dies(b) {
 		return
 	}
 	if failed, cause := p.fails(b, began, r); cause != nil {

@@ -92,6 +92,7 @@ func (p *producer) write() {
 		case 1:
 			r.unfit = p.schedule.plan.deadLetters
 		}
+		r.killer = p.schedule.oracle.killers.draw(p.rand)
 		p.schedule.oracle.records[r.id] = r
 		ids[i] = r
 		records[i] = appender.Record{Fields: []string{"body", r.id, "rafka_key", key}}

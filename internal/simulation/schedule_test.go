@@ -142,13 +142,14 @@ func (sc *schedule) kill(p *process) {
 // heal ends all faults.
 func (sc *schedule) heal() {
 	sc.oracle.note("nemesis", "", "stops injecting faults")
+	sc.restartDead()
 	sc.badNetwork.Store(false)
 	sc.nodes.bringAllBack()
 	sc.letters.heal()
 	for _, p := range sc.processes {
 		p.goOn()
 		p.sinkUp()
-		p.faults.Outage(false)
+		p.faults.Outage(p.isGone())
 		p.faults.SetLink(splitstest.Link{})
 	}
 	for _, p := range sc.producers {
@@ -180,8 +181,8 @@ func (sc *schedule) owners() map[string]*process {
 }
 
 // awaitRecovery waits until everything is in order, and reports a violation if that takes too long.
+// Without letters, that is first everything that does not wait for a record that kills.
 func (sc *schedule) awaitRecovery() {
-	live := sc.owners()
 	for _, p := range sc.producers {
 		p.results.Wait()
 		p.late.Wait()
@@ -191,25 +192,38 @@ func (sc *schedule) awaitRecovery() {
 		p.faults.Wait() // late requests
 	}
 	time.Sleep(sc.plan.ttl / 2) // an owner whose lease a late request claimed again notices that at its next renewal
+	sc.recoverWithin(sc.plan.recoverWithin())
+	if sc.plan.killers > 0 && !sc.plan.deadLetters {
+		sc.pass(time.Duration(sc.rng.of("cure").chance() * float64(8*sc.plan.ttl)))
+		sc.oracle.cure()
+		sc.recoverWithin(sc.plan.recoverWithin() + untilHandedOut)
+	}
+}
+
+// recoverWithin waits until everything is in order. Pipelines may be slower than the producers were,
+// so the backlog only has to shrink within the limit.
+func (sc *schedule) recoverWithin(limit time.Duration) {
 	began := time.Now()
-	// Pipelines may be slower than the producers were, so the backlog only has to shrink.
 	shrank, before := began, 0
 	for sc.oracle.failed() == "" {
+		sc.restartDead()
+		missing, split := sc.oracle.misowned(sc.owners())
 		since := began
-		missing, split := sc.oracle.misowned(live)
-		if missing == "" {
-			var done int
-			if missing, split, done = sc.oracle.backlog(); done > before {
+		if missing == "" || sc.plan.killers > 0 { // splits change their owners when processes die
+			left, at, done := sc.oracle.backlog()
+			if done > before {
 				shrank, before = time.Now(), done
 			}
-			since = shrank
+			if since = shrank; missing == "" {
+				missing, split = left, at
+			}
 		}
 		if missing == "" {
 			return
 		}
 		sc.writeExtra(split, time.Since(shrank))
-		if time.Since(since) > sc.plan.recoverWithin() {
-			sc.oracle.violated(split, "not recovered %v after the last fault: %s", sc.plan.recoverWithin(), missing)
+		if time.Since(since) > limit {
+			sc.oracle.violated(split, "not recovered %v after the last fault: %s", limit, missing)
 		}
 		time.Sleep(sc.plan.ttl / 7)
 	}
@@ -217,6 +231,7 @@ func (sc *schedule) awaitRecovery() {
 
 // end stops everything.
 func (sc *schedule) end() {
+	sc.oracle.cure()
 	for _, p := range sc.processes {
 		sc.exiting.Go(func() { p.leave(true) })
 	}

@@ -113,6 +113,7 @@ func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 		if r.by[p] && !o.damaged {
 			o.violated(b.Split.Key, "%s hands out %s again, which it has processed", p.name, r.id)
 		}
+		o.checkAttempts(p, r, b)
 		at, ok := pending[e.Offset]
 		// After damage, a member that does not reach the store can't know that its entries are
 		// another member's now.
@@ -122,6 +123,9 @@ func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 		}
 	}
 }
+
+// everSought reports whether the group was ever moved in a split. The caller holds the lock.
+func (o *shareOracle) everSought(split splits.Split) bool { return !o.sought[split.Key].IsZero() }
 
 // justSought reports whether the group was moved a short time ago: members may still have entries
 // of the earlier generation. The caller holds the lock.

@@ -17,18 +17,23 @@ type shareProcess struct {
 
 	id       string // its name is not unique if the member is static
 	sessions uint64 // guarded by mu
+	// failing holds the entries that failed before, that the process has loaded, and not handed out
+	// since. The lock of the oracle guards it.
+	failing map[*shareRecord]splits.Attempted
 }
 
 func (sc *shareSchedule) newProcess(name string) *shareProcess {
 	l := sc.rng.of("process", name, fmt.Sprint(sc.started))
 	n := newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes)
-	p := &shareProcess{host: newHost(name, n, sc.unblock), oracle: sc.oracle}
+	p := &shareProcess{
+		host: newHost(name, n, sc.unblock), oracle: sc.oracle, failing: map[*shareRecord]splits.Attempted{},
+	}
 	p.id = fmt.Sprintf("%s#%d", name, sc.started)
 	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
 	number := uint64(sc.started) << 20
 	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
 		Group:              p.faults.ShareGroup(&auditedSharers{group, sc.oracle, p}),
-		Shares:             p.faults.Shares(&auditedShares{shares, sc.oracle, p}),
+		Shares:             &clientShares{p.faults.Shares(&auditedShares{shares, sc.oracle, p}), sc.oracle, p},
 		NewName:            func(context.Context) (splits.ShareName, error) { return p.newName(number), nil },
 		FetchGroup:         sc.nodes.node,
 		Node:               sc.nodes.node,

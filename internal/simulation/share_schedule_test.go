@@ -48,7 +48,7 @@ func newSharePlan(l rng) plan {
 	if p.gentle {
 		p.destructive, p.failRate = false, 0
 	}
-	p.latest, p.skipNacked, p.failOnLoss = false, false, false
+	p.latest, p.skipNacked, p.failOnLoss, p.killers = false, false, false, 0
 	p.addLetters(l.of("dead letters").rand())
 	return p
 }

@@ -110,6 +110,7 @@ var suspectScenarios = []scenario{
 		s.suspect(short, lease, 5, 9, splits.InFlightAlone, 1)
 		require.NoError(s, s.survive(lease))
 		require.NoError(s, s.storeSuspect(short, lease, 5, 9, splits.InFlightAlone, 1), "a late repetition")
+		require.NoError(s, s.storeSuspect(short, lease, 5, 9, splits.InFlightAlone, 2), "a late commit")
 		lease, granted := s.takeOver("b", short, s.plain())
 		s.requireSuspect(granted, 9)
 		s.suspect(short, lease, 5, 9, splits.InFlight, 1)

@@ -2,6 +2,7 @@ package splitstest
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/rafka-streams/rafka/splits"
@@ -57,10 +58,10 @@ func (l *Leases) Survive(ctx context.Context, leases []splits.Lease) []error {
 
 func (r *leaseRecord) survived(epoch uint64) {
 	r.deaths = slices.DeleteFunc(slices.Clone(r.deaths), func(d death) bool { return d.epoch == epoch })
-	if r.epoch == epoch && r.suspect.Flight != splits.NotInFlight {
+	if r.epoch == epoch {
 		if r.suspect.Flight == splits.InFlight {
 			r.suspect.UpTo = splits.Offset{}
 		}
-		r.suspect.Flight = splits.NotInFlight
+		r.suspect.Flight, r.suspect.Turn = splits.NotInFlight, math.MaxInt // late commits don't replace it
 	}
 }

@@ -10,9 +10,9 @@ local h = redis.pcall('HMGET', KEYS[1], 'epoch', 'suspect', 'deaths')
 if err_of(h) then
   return error_reply(h.err, KEYS[1])
 end
-local id, flight, turn = string.match(h[2] or '', '^(%d+%-%d+) (%a+) (%d+)$')
-if h[1] == ARGV[1] and (flight == 'alone' or flight == 'batch') then
-  redis.call('HSET', KEYS[1], 'suspect', (flight == 'alone' and id or '0-0') .. ' waiting ' .. turn)
+local id, flight = string.match(h[2] or '', '^(%d+%-%d+) (%a+) %d+$')
+if h[1] == ARGV[1] then -- with the highest turn: commits that arrive late don't replace it
+  redis.call('HSET', KEYS[1], 'suspect', (flight ~= 'batch' and id or '0-0') .. ' waiting 9007199254740991')
 end
 local kept = {}
 for death in string.gmatch(h[3] or '', '%S+') do
