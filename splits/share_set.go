@@ -29,10 +29,9 @@ type shareSet struct {
 	reserved int // entries that reads in flight may deliver
 	buffered int // bytes of all buffers
 
-	closed           bool
-	stalled          bool
-	full             bool      // FullError was reported
-	ignoreHintsUntil time.Time // hints are ignored until then, since one was wrong
+	closed  bool
+	stalled bool
+	full    bool // FullError was reported
 
 	ackable  signal            // for the acknowledger: something was processed
 	room     map[string]signal // for the reader of each fetch group
@@ -49,7 +48,7 @@ func newShareSet(cfg ShareConfig, h *health) *shareSet {
 		ackable:  newSignal(),
 		onSplits: func([]string) {},
 	}
-	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Now)
+	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Failures, cfg.Now)
 	return set
 }
 

@@ -29,7 +29,7 @@ func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
 	b.inFlight.split = s.split
-	if !set.cfg.Failures.handedOut(&b.inFlight, set, now, set.readable) {
+	if !set.judge.begin(s, &b.inFlight, now, set.readable) {
 		set.keepBack(s)
 		return nil
 	}

@@ -30,9 +30,7 @@ func (set *splitSet) handOutSuspect(o *ownedSplit, now time.Time) *Batch {
 		set.storeSuspect(o) // continues in suspectStored
 		return nil
 	}
-	if alone == aloneNow {
-		set.cfg.Failures.handedOutAlone(&b.inFlight, set, now)
-	} else if !set.cfg.Failures.handedOut(&b.inFlight, set, now, set.readable) {
+	if !set.cfg.Failures.handOut(&b.inFlight, set, alone, now, set.readable) {
 		set.keepBack(o)
 		return nil
 	}
