@@ -82,3 +82,25 @@ func TestShareEntriesThatFailTogetherAreTriedAlone(t *testing.T) {
 		}
 	})
 }
+
+// A batch that waits to be alone when Poll returns why nothing is given up is handed out later.
+func TestShareEntryThatWaitsToBeAloneIsPolled(t *testing.T) {
+	inBubble(t, 2, func(w *world) {
+		w.fill(3)
+		sink := &sinkOf{isDown: true}
+		m := w.share("a", func(c *splits.ShareConfig, m *sharer) {
+			c.BatchSize, c.DeadLetters.Letters = 1, &mailbox{}
+			m.handle = func(b *splits.Batch) {
+				go func() { // ends before the test
+					time.Sleep(2 * time.Second)
+					sink.handle(b)
+				}()
+			}
+		})
+		settle(5 * time.Minute)
+		m.note(func() { assert.NotEmpty(t, m.errs, "Poll returns why nothing is given up") })
+		sink.down(false)
+		settle(time.Minute)
+		assert.Len(t, sink.got(), 6)
+	})
+}
