@@ -52,7 +52,8 @@ func (j *judge[S]) wakeNoter(s S) {
 	j.noteWanted.raise()
 }
 
-// takeNotes returns what is to be stored of entries that fail.
+// takeNotes returns what is to be stored of entries that fail, behind what says that this member is
+// alive.
 func (j *judge[S]) takeNotes() (all []noteTask[S]) {
 	now := j.now()
 	j.mu.Lock()

@@ -14,23 +14,27 @@ type noter[S judged] struct {
 	within time.Duration // of one call
 	judge  *judge[S]
 	health *health
-	// send makes one call of the store, and returns the errors in the order of the tasks.
-	send func(ctx context.Context, tasks []noteTask[S]) []error
+	// note makes one call of the store for changes, sayAlive one for tasks that say that this member
+	// is alive, if there can be such tasks.
+	note, sayAlive noteCall[S]
 
 	// The following fields belong to the goroutine of run.
 	calls   nodeCalls[error]
 	failing map[string]bool // nodes whose last call failed
 }
 
+// noteCall makes one call of the store, and returns the errors in the order of the tasks.
+type noteCall[S judged] func(ctx context.Context, tasks []noteTask[S]) []error
+
 func newNoter[S judged](
 	j *judge[S],
 	h *health,
 	node func(Split) string,
 	within time.Duration,
-	send func(ctx context.Context, tasks []noteTask[S]) []error,
+	note noteCall[S],
 ) *noter[S] {
 	return &noter[S]{
-		node: node, within: within, judge: j, health: h, send: send,
+		node: node, within: within, judge: j, health: h, note: note,
 		calls: newNodeCalls[error](), failing: map[string]bool{},
 	}
 }
@@ -107,7 +111,8 @@ func (n *noter[S]) repeat(tasks []noteTask[S]) {
 	}
 }
 
-// sendAll makes one call, and returns the first error after which the outcome is unknown.
+// sendAll stores what is due on one node. It returns the first error after which the outcome is
+// unknown.
 func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed error) {
 	ctx, cancel := context.WithTimeout(ctx, n.within)
 	defer cancel()
@@ -120,9 +125,19 @@ func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed err
 	return failed
 }
 
-// store makes one call. It is safe for concurrent use.
-func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
-	errs := n.send(ctx, tasks)
+// store makes one call for the tasks that say that this member is alive, which come first, and one
+// for the changes. It is safe for concurrent use.
+func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) (errs []error) {
+	alive := 0
+	for alive < len(tasks) && tasks[alive].alive {
+		alive++
+	}
+	if alive > 0 {
+		errs = n.sayAlive(ctx, tasks[:alive])
+	}
+	if alive < len(tasks) {
+		errs = append(errs, n.note(ctx, tasks[alive:])...)
+	}
 	for i, err := range errs {
 		if isOver(err) {
 			n.judge.set.refused(tasks[i].split, tasks[i].under, err)
@@ -131,7 +146,7 @@ func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
 	return errs
 }
 
-// flush makes one more call for what is to be stored now. The loop of run has ended.
+// flush stores what is due now, once. The loop of run has ended.
 func (n *noter[S]) flush(ctx context.Context) {
 	if tasks := n.judge.takeNotes(); len(tasks) > 0 {
 		_ = n.store(ctx, tasks) // what is not stored only costs deliveries
