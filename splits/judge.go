@@ -39,6 +39,9 @@ type judged interface {
 	over() bool
 	// has reports whether this member may still resolve an entry that failed alone.
 	has(l *loneFailure) bool
+	// flightToStore returns what is to be stored of what is in flight, besides the lease; nil if
+	// nothing is.
+	flightToStore(now time.Time) *ShareSuspects
 }
 
 // judgedSet is the set of the splits of a member, as its judge sees it. The lock is held, except

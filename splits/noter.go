@@ -14,9 +14,8 @@ type noter[S judged] struct {
 	within time.Duration // of one call
 	judge  *judge[S]
 	health *health
-	// note makes one call of the store for changes, sayAlive one for tasks that say that this member
-	// is alive, if there can be such tasks.
-	note, sayAlive noteCall[S]
+	// send makes one call of the store for each kind of tasks that there can be.
+	send [noteKinds]noteCall[S]
 
 	// The following fields belong to the goroutine of run.
 	calls   nodeCalls[error]
@@ -34,7 +33,7 @@ func newNoter[S judged](
 	note noteCall[S],
 ) *noter[S] {
 	return &noter[S]{
-		node: node, within: within, judge: j, health: h, note: note,
+		node: node, within: within, judge: j, health: h, send: [noteKinds]noteCall[S]{noteChange: note},
 		calls: newNodeCalls[error](), failing: map[string]bool{},
 	}
 }
@@ -125,18 +124,23 @@ func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed err
 	return failed
 }
 
-// store makes one call for the tasks that say that this member is alive, which come first, and one
-// for the changes. It is safe for concurrent use.
-func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) (errs []error) {
-	alive := 0
-	for alive < len(tasks) && tasks[alive].alive {
-		alive++
-	}
-	if alive > 0 {
-		errs = n.sayAlive(ctx, tasks[:alive])
-	}
-	if alive < len(tasks) {
-		errs = append(errs, n.note(ctx, tasks[alive:])...)
+// store makes one call for each kind of tasks that there is. It is safe for concurrent use.
+func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
+	errs := make([]error, len(tasks))
+	for kind, send := range n.send {
+		var some []noteTask[S]
+		var at []int
+		for i, t := range tasks {
+			if t.kind == noteKind(kind) {
+				some, at = append(some, t), append(at, i)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		for i, err := range send(ctx, some) {
+			errs[at[i]] = err
+		}
 	}
 	for i, err := range errs {
 		if isOver(err) {

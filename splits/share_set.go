@@ -15,13 +15,14 @@ type shareSet struct {
 
 	mu sync.Mutex
 	turns[*shareSplit]
-	judge   judge[*shareSplit]
-	name    string   // at which new entries are pending; empty while this member is not in the group
-	former  []string // earlier names of this member, the latest last
-	trusted Lease    // until when the membership is trusted
-	splits  map[Split]*shareSplit
-	ordered []*shareSplit // splits, in the order of their partitions
-	unacked []*shareSplit // splits with something to acknowledge
+	judge      judge[*shareSplit]
+	turn       int      // the last ShareSuspects.Turn
+	name       string   // at which new entries are pending; empty while this member is not in the group
+	former     []string // earlier names of this member, the latest last
+	trusted    Lease    // until when the membership is trusted
+	splits     map[Split]*shareSplit
+	unacked    []*shareSplit        // splits with something to acknowledge
+	suspicious map[*shareSplit]bool // splits in which something is or was suspected
 
 	held     int // entries that are pending at this member, as far as it knows
 	out      int // of these, the ones that were handed out
@@ -40,13 +41,14 @@ type shareSet struct {
 
 func newShareSet(cfg ShareConfig, h *health) *shareSet {
 	set := &shareSet{
-		cfg:      cfg,
-		health:   h,
-		turns:    turns[*shareSplit]{readable: newSignal()},
-		splits:   map[Split]*shareSplit{},
-		room:     map[string]signal{},
-		ackable:  newSignal(),
-		onSplits: func([]string) {},
+		cfg:        cfg,
+		health:     h,
+		turns:      turns[*shareSplit]{readable: newSignal()},
+		splits:     map[Split]*shareSplit{},
+		suspicious: map[*shareSplit]bool{},
+		room:       map[string]signal{},
+		ackable:    newSignal(),
+		onSplits:   func([]string) {},
 	}
 	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Failures, cfg.Now)
 	return set
@@ -61,26 +63,24 @@ func (set *shareSet) join(name string, trusted time.Time, view ShareView) {
 	set.mu.Lock()
 	set.name, set.trusted.TrustedUntil = name, trusted
 	var groups []string
-	current, ordered := make(map[Split]bool, len(view.Splits)), make([]*shareSplit, 0, len(view.Splits))
+	current := make(map[Split]bool, len(view.Splits))
 	for i, split := range view.Splits {
 		current[split] = true
 		start := set.cfg.Start
 		if i >= view.Initial {
 			start = Earliest()
 		}
-		s := set.splits[split]
-		if s == nil {
-			s = newShareSplit(set, split, start)
-			set.splits[split] = s
-			if group := set.cfg.FetchGroup(split); !slices.Contains(groups, group) {
-				groups = append(groups, group)
+		if s := set.splits[split]; s != nil {
+			if !s.opened {
+				s.start = start
 			}
-		} else if !s.opened {
-			s.start = start
+			continue
 		}
-		ordered = append(ordered, s)
+		set.splits[split] = newShareSplit(set, split, start)
+		if group := set.cfg.FetchGroup(split); !slices.Contains(groups, group) {
+			groups = append(groups, group)
+		}
 	}
-	set.ordered = ordered
 	removed := set.removeExcept(current)
 	set.readable.raise()
 	set.wakeReaders()
@@ -116,8 +116,10 @@ func (set *shareSet) leave() {
 	}
 	set.former = append(set.former, set.name)
 	set.former = set.former[max(0, len(set.former)-maxFormer):]
+	name := set.name
 	set.name, set.trusted.TrustedUntil = "", time.Time{}
 	for _, s := range set.splits {
+		set.sayAlive(s, name)
 		s.leave(ErrGone)
 	}
 }

@@ -125,6 +125,7 @@ type Shares interface {
 	// store keeps what is stored of an entry until it is removed, or at least while the entry is
 	// pending.
 	Note(ctx context.Context, notes []ShareNote) []error
+	SharePoison
 }
 
 // MaxTake is the largest number of entries that one Take moves. MaxAcknowledge is the largest

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 )
 
 // splitSet is the set of splits that a member owns: what was fetched of each, handed out, and

@@ -15,6 +15,8 @@ func (o *ownedSplit) over() bool { return o.phase == ended }
 
 func (o *ownedSplit) has(*loneFailure) bool { return o.phase != ended }
 
+func (o *ownedSplit) flightToStore(time.Time) *ShareSuspects { return nil }
+
 func (set *splitSet) each() iter.Seq[*ownedSplit] { return maps.Values(set.splits) }
 
 func (set *splitSet) handOutAgain(o *ownedSplit) { set.enqueue(o) }
