@@ -28,6 +28,7 @@ type shareReader struct {
 	lookNow atomic.Bool
 
 	// The following fields belong to the goroutine of run.
+	idle    int // consecutive reads without entries that did not wait
 	sizes   fetchSizer
 	lookDue time.Time
 	idleDue time.Time // when to look for entries of other programs
@@ -207,15 +208,21 @@ func (r *shareReader) read(ctx context.Context, name string) (wait time.Duration
 	for _, split := range result.recovered {
 		r.health.ok(task{taskSplit, split.Key})
 	}
-	if result.entries > 0 {
+	switch {
+	case result.entries > 0:
+		r.idle = 0
 		runtime.Gosched() // Poll goes first: the next request would delay it
 		return 0, nil
+	case plan.block > 0:
+		return 0, nil
 	}
-	if plan.block == 0 {
-		return idlePoll, nil
-	}
-	return 0, nil
+	r.idle++
+	return min(idlePoll<<min(r.idle-1, 10), maxIdlePoll), nil
 }
+
+// maxIdlePoll is the longest wait between two reads that name only some of the splits, since this
+// member may not have an entry of each. While there are no entries, the wait doubles up to it.
+const maxIdlePoll = 20 * time.Millisecond
 
 // look takes over what is pending at dead members: when members ended, and now and then, since a
 // request of a dead member can be applied late.

@@ -21,6 +21,7 @@ type shareSet struct {
 	former     []string // earlier names of this member, the latest last
 	trusted    Lease    // until when the membership is trusted
 	splits     map[Split]*shareSplit
+	ordered    []*shareSplit        // splits, in the order of their partitions
 	unacked    []*shareSplit        // splits with something to acknowledge
 	suspicious map[*shareSplit]bool // splits in which something is or was suspected
 
@@ -63,24 +64,26 @@ func (set *shareSet) join(name string, trusted time.Time, view ShareView) {
 	set.mu.Lock()
 	set.name, set.trusted.TrustedUntil = name, trusted
 	var groups []string
-	current := make(map[Split]bool, len(view.Splits))
+	current, ordered := make(map[Split]bool, len(view.Splits)), make([]*shareSplit, 0, len(view.Splits))
 	for i, split := range view.Splits {
 		current[split] = true
 		start := set.cfg.Start
 		if i >= view.Initial {
 			start = Earliest()
 		}
-		if s := set.splits[split]; s != nil {
-			if !s.opened {
-				s.start = start
+		s := set.splits[split]
+		if s == nil {
+			s = newShareSplit(set, split, start)
+			set.splits[split] = s
+			if group := set.cfg.FetchGroup(split); !slices.Contains(groups, group) {
+				groups = append(groups, group)
 			}
-			continue
+		} else if !s.opened {
+			s.start = start
 		}
-		set.splits[split] = newShareSplit(set, split, start)
-		if group := set.cfg.FetchGroup(split); !slices.Contains(groups, group) {
-			groups = append(groups, group)
-		}
+		ordered = append(ordered, s)
 	}
+	set.ordered = ordered
 	removed := set.removeExcept(current)
 	set.readable.raise()
 	set.wakeReaders()

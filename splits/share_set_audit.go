@@ -15,12 +15,11 @@ const (
 
 // inGroup returns the splits of a fetch group, in the order of their partitions. The lock is held.
 func (set *shareSet) inGroup(group string) (all []*shareSplit) {
-	for split, s := range set.splits {
-		if set.cfg.FetchGroup(split) == group {
+	for _, s := range set.ordered {
+		if set.cfg.FetchGroup(s.split) == group {
 			all = append(all, s)
 		}
 	}
-	slices.SortFunc(all, func(a, b *shareSplit) int { return a.split.Partition - b.split.Partition })
 	return all
 }
 
