@@ -67,7 +67,7 @@ func (c *committer) step(ctx context.Context) {
 		c.calls.start(node, func() error { return c.send(ctx, due) })
 	}
 	c.forgetIdleNodes()
-	for _, f := range c.set.reportKillers() {
+	for _, f := range c.set.judge.reportKillers(c.cfg.Ordering == ByPartition) {
 		c.cfg.Observer.Failing(f)
 	}
 }

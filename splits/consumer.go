@@ -44,7 +44,8 @@ func NewConsumer(cfg Config) *Consumer {
 	}
 	c.claimer = newClaimer(cfg, c.set, c.health)
 	c.claimer.onAdded = c.startReads
-	c.noter = newNoter(&c.set.judge, c.health, cfg.Node, cfg.Heartbeat, storeNotes(cfg))
+	c.noter = newNoter(&c.set.judge, c.health, cfg.Node, cfg.Heartbeat, c.set.storeNotes)
+	c.noter.send[noteAlive] = c.set.storeAlive
 	c.enumerator = newEnumerator(cfg, c.health, c.claimer.setAssignment)
 	c.health.onRecovered = c.retryNow
 	return c

@@ -93,7 +93,7 @@ func TestEntriesHeldBackInAnOutageAreHandedOutAfterIt(t *testing.T) {
 
 // wantFlow checks that the entries of a partition, one a second, were delivered without long breaks
 // and mostly without delay.
-func wantFlow(t *testing.T, m *member, partition, n int) {
+func wantFlow(t *testing.T, m interface{ deliveries() []delivery }, partition, n int) {
 	t.Helper()
 	var all []delivery
 	for _, d := range m.deliveries() {

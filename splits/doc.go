@@ -170,6 +170,17 @@
 // chain of five such kills condemns nothing: two for lockstep, one to find the batch, and then
 // LoneDeaths for the same entry.
 //
+// In a share group, the store counts for each entry how often it was taken over from a member that
+// died (Suspected). An entry with fewer than two takeovers is not suspected. The entries with two are
+// handed out in lockstep, the others one by one, before everything else of the split. A member stores
+// what it has in flight before (Shares.Suspect), so the next takeover counts for these entries only,
+// and says which entry was alone. There is no position, so each entry is suspected by itself: when no
+// suspect is pending at the member that was not handed out, and a ttl has passed, the split is not
+// suspected any more. The rules for LoneDeaths, for suspects that take long and for letters are the
+// same. An entry that waits since it can't get a letter is stored as a suspect again when it is
+// handed out. A member that leaves, and one that lost its session and is alive, says so
+// (Shares.Survive).
+//
 // # Being alone for a verdict
 //
 // An entry is given up only if it must have been the cause of its failures: if no other batch of

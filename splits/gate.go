@@ -143,6 +143,16 @@ func (f *Failures) handedOutAlone(fl *inFlightBatch, owner any, now time.Time) {
 	}
 }
 
+// handOut adds a batch after beginAlone has returned aloneNow or aloneNever. It reports false, and
+// adds nothing, if the batch must wait as handedOut says.
+func (f *Failures) handOut(fl *inFlightBatch, owner any, alone aloneness, now time.Time, wake signal) bool {
+	if alone == aloneNow {
+		f.handedOutAlone(fl, owner, now)
+		return true
+	}
+	return f.handedOut(fl, owner, now, wake)
+}
+
 // endAlone ends what beginAlone granted to holder, if it did.
 func (f *Failures) endAlone(holder any) {
 	f.mu.Lock()

@@ -248,6 +248,16 @@ func (i *isolation) returned(p piece) {
 	}
 }
 
+// putBackWhole takes back a piece that was not handed out after all.
+func (i *isolation) putBackWhole(p piece) {
+	i.returned(p)
+	if p.lone != nil {
+		p.lone.out = false
+	} else {
+		i.putBack(p)
+	}
+}
+
 // skip notes that a piece that failed is not handed out again.
 func (i *isolation) skip(p piece) {
 	i.returned(p)

@@ -15,6 +15,9 @@ type judge[S judged] struct {
 	mu  *sync.Mutex // of the set
 	set judgedSet[S]
 	now func() time.Time
+	// batches knows what is in flight in the process.
+	batches          *Failures
+	ignoreHintsUntil time.Time // hints are ignored until then, since one was wrong
 
 	alive     []noteTask[S]  // leases that ended while a suspect was in flight
 	condemned []condemned[S] // entries of which the letters are to be written
@@ -36,6 +39,9 @@ type judged interface {
 	over() bool
 	// has reports whether this member may still resolve an entry that failed alone.
 	has(l *loneFailure) bool
+	// flightToStore returns what is to be stored of what is in flight, besides the lease; nil if
+	// nothing is.
+	flightToStore(now time.Time) *ShareSuspects
 }
 
 // judgedSet is the set of the splits of a member, as its judge sees it. The lock is held, except
@@ -63,9 +69,15 @@ type condemned[S judged] struct {
 	letter Letter
 }
 
-func newJudge[S judged](mu *sync.Mutex, set judgedSet[S], cfg DeadLetters, now func() time.Time) judge[S] {
+func newJudge[S judged](
+	mu *sync.Mutex,
+	set judgedSet[S],
+	cfg DeadLetters,
+	batches *Failures,
+	now func() time.Time,
+) judge[S] {
 	return judge[S]{
-		verdicts: verdicts{cfg: cfg}, mu: mu, set: set, now: now, notable: map[S]bool{},
+		verdicts: verdicts{cfg: cfg}, mu: mu, set: set, now: now, batches: batches, notable: map[S]bool{},
 		verdictWanted: newSignal(), noteWanted: newSignal(),
 	}
 }
@@ -95,22 +107,6 @@ func (j *judge[S]) confirm(s S, l *loneFailure, cause error) {
 		return
 	}
 	j.decide(s, l, now)
-}
-
-// batchFailed notes that a batch failed.
-func (j *judge[S]) batchFailed(now time.Time) {
-	if j.failed(now) {
-		j.verdictWanted.raise()
-	}
-}
-
-// failedAlone notes that an entry failed alone, and decides about it if that was not possible when
-// its last failure was counted.
-func (j *judge[S]) failedAlone(s S, l *loneFailure, now time.Time) {
-	l.witnessed = j.successes
-	if l.unjudged && j.holds(s, l) {
-		j.decide(s, l, now)
-	}
 }
 
 // decide decides about an entry that failed alone.

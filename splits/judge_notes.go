@@ -22,8 +22,21 @@ type noteTask[S judged] struct {
 	failing  []Attempted
 	resolved []Offset
 	lone     []*loneFailure // of failing
-	alive    bool           // says that this member is alive, instead of a change
+	kind     noteKind
+	member   string // of noteAlive in a share group, as turn
+	turn     int
+	flight   *ShareSuspects // of noteFlight
 }
+
+// noteKind is the kind of a noteTask.
+type noteKind int
+
+const (
+	noteChange noteKind = iota // changes what is stored of entries that fail
+	noteAlive                  // says that this member is alive, or was under an earlier name
+	noteFlight                 // says what is in flight, see shareSplit.flightToStore
+	noteKinds
+)
 
 func (t noteTask[S]) on() Split { return t.split }
 
@@ -52,7 +65,7 @@ func (j *judge[S]) wakeNoter(s S) {
 	j.noteWanted.raise()
 }
 
-// takeNotes returns what is to be stored of entries that fail.
+// takeNotes returns what is to be stored.
 func (j *judge[S]) takeNotes() (all []noteTask[S]) {
 	now := j.now()
 	j.mu.Lock()
@@ -76,6 +89,11 @@ func (j *judge[S]) takeNotes() (all []noteTask[S]) {
 		f.unnoted, f.resolved = nil, nil
 		if len(task.failing)+len(task.resolved) > 0 {
 			all = append(all, task)
+		}
+		if flight := s.flightToStore(now); flight != nil {
+			all = append(all, noteTask[S]{
+				of: s, split: task.split, under: task.under, kind: noteFlight, flight: flight,
+			})
 		}
 	}
 	return all
@@ -104,7 +122,7 @@ func (l *loneFailure) attempted(now time.Time) Attempted {
 func (j *judge[S]) noteFailed(task noteTask[S]) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if task.alive {
+	if task.kind == noteAlive {
 		j.alive = append(j.alive, task)
 		return
 	}

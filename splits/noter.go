@@ -14,23 +14,26 @@ type noter[S judged] struct {
 	within time.Duration // of one call
 	judge  *judge[S]
 	health *health
-	// send makes one call of the store, and returns the errors in the order of the tasks.
-	send func(ctx context.Context, tasks []noteTask[S]) []error
+	// send makes one call of the store for each kind of tasks that there can be.
+	send [noteKinds]noteCall[S]
 
 	// The following fields belong to the goroutine of run.
 	calls   nodeCalls[error]
 	failing map[string]bool // nodes whose last call failed
 }
 
+// noteCall makes one call of the store, and returns the errors in the order of the tasks.
+type noteCall[S judged] func(ctx context.Context, tasks []noteTask[S]) []error
+
 func newNoter[S judged](
 	j *judge[S],
 	h *health,
 	node func(Split) string,
 	within time.Duration,
-	send func(ctx context.Context, tasks []noteTask[S]) []error,
+	note noteCall[S],
 ) *noter[S] {
 	return &noter[S]{
-		node: node, within: within, judge: j, health: h, send: send,
+		node: node, within: within, judge: j, health: h, send: [noteKinds]noteCall[S]{noteChange: note},
 		calls: newNodeCalls[error](), failing: map[string]bool{},
 	}
 }
@@ -107,7 +110,8 @@ func (n *noter[S]) repeat(tasks []noteTask[S]) {
 	}
 }
 
-// sendAll makes one call, and returns the first error after which the outcome is unknown.
+// sendAll stores what is due on one node. It returns the first error after which the outcome is
+// unknown.
 func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed error) {
 	ctx, cancel := context.WithTimeout(ctx, n.within)
 	defer cancel()
@@ -120,9 +124,24 @@ func (n *noter[S]) sendAll(ctx context.Context, tasks []noteTask[S]) (failed err
 	return failed
 }
 
-// store makes one call. It is safe for concurrent use.
+// store makes one call for each kind of tasks that there is. It is safe for concurrent use.
 func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
-	errs := n.send(ctx, tasks)
+	errs := make([]error, len(tasks))
+	for kind, send := range n.send {
+		var some []noteTask[S]
+		var at []int
+		for i, t := range tasks {
+			if t.kind == noteKind(kind) {
+				some, at = append(some, t), append(at, i)
+			}
+		}
+		if len(some) == 0 {
+			continue
+		}
+		for i, err := range send(ctx, some) {
+			errs[at[i]] = err
+		}
+	}
 	for i, err := range errs {
 		if isOver(err) {
 			n.judge.set.refused(tasks[i].split, tasks[i].under, err)
@@ -131,7 +150,7 @@ func (n *noter[S]) store(ctx context.Context, tasks []noteTask[S]) []error {
 	return errs
 }
 
-// flush makes one more call for what is to be stored now. The loop of run has ended.
+// flush stores what is due now, once. The loop of run has ended.
 func (n *noter[S]) flush(ctx context.Context) {
 	if tasks := n.judge.takeNotes(); len(tasks) > 0 {
 		_ = n.store(ctx, tasks) // what is not stored only costs deliveries

@@ -34,11 +34,7 @@ type poison struct {
 	turn    int     // the last one that was sent
 	exposed bool    // the store may say that something is in flight
 
-	next   Offset    // last entry of the batch that is to be handed out, or is; zero if there is none
-	lone   bool      // that batch has one entry
-	shared bool      // others may be in flight beside it
-	since  time.Time // when that was decided
-	out    time.Time // when it was handed out; zero if it was not
+	suspectFlight
 }
 
 type poisonStage int
@@ -88,15 +84,6 @@ func (p *poison) takeDeaths(of Offset) int {
 	return n
 }
 
-// prepare notes that the next batch to hand out ends at an offset and has n entries. It is shared
-// if others may be in flight beside it.
-func (p *poison) prepare(last Offset, n int, shared bool, now time.Time) {
-	if p.next != last {
-		p.since = now
-	}
-	p.next, p.lone, p.shared = last, n == 1, shared
-}
-
 // want returns the suspect that the store should have, without a turn.
 func (p *poison) want() Suspect {
 	switch {
@@ -140,16 +127,6 @@ func (p *poison) handedOut(first bool, now time.Time, ttl time.Duration) {
 	}
 }
 
-// cameBack notes that the batch was acknowledged or rejected: its entries did not kill the process.
-func (p *poison) cameBack() { p.next, p.out = Offset{}, time.Time{} }
-
-// putBack notes that the prepared batch is not handed out now.
-func (p *poison) putBack() {
-	if p.out.IsZero() {
-		p.next = Offset{}
-	}
-}
-
 // advance notes the position and the time. It reports whether the stage has changed.
 func (p *poison) advance(done Offset, now time.Time, ttl time.Duration) (changed bool) {
 	if p.stage == unsuspected || p.next != (Offset{}) {
@@ -169,20 +146,6 @@ func (p *poison) advance(done Offset, now time.Time, ttl time.Duration) (changed
 // over reports whether the suspicion ends when nothing is in flight, and the store knows that.
 func (p *poison) over(now time.Time) bool {
 	return p.stage != unsuspected && len(p.deaths) == 0 && !p.until.IsZero() && !now.Before(p.until)
-}
-
-// watch makes a batch that has been in flight for long share the process with others. It puts back
-// one that was not handed out for long after it was prepared, and reports that.
-func (p *poison) watch(now time.Time) (givenUp bool) {
-	switch {
-	case p.next == Offset{}:
-	case !p.out.IsZero():
-		p.shared = p.shared || now.Sub(p.out) >= aloneFor
-	case now.Sub(p.since) >= holdFor:
-		p.putBack()
-		return true
-	}
-	return false
 }
 
 // free reports whether other batches of the process may be in flight, and the store knows that they

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// shareAcknowledger stores which entries were processed. What could not be stored is kept and
-// tried again. Each node has calls of its own, so that no node delays another. Each split has at
-// most one acknowledgement in flight.
+// shareAcknowledger stores which entries were processed, and watches the entries that are suspected
+// to kill the process. What could not be stored is kept and tried again. Each node has calls of its
+// own, so that no node delays another. Each split has at most one acknowledgement in flight.
 type shareAcknowledger struct {
 	cfg    ShareConfig
 	set    *shareSet
@@ -59,6 +59,12 @@ func (a *shareAcknowledger) run(stop, calls context.Context) {
 // step, unless a signal comes.
 func (a *shareAcknowledger) step(ctx context.Context) time.Duration {
 	wait, now := idleAcknowledger, a.cfg.Now()
+	if a.set.watchSuspects() {
+		wait = pollEvery
+		for _, f := range a.set.judge.reportKillers(false) {
+			a.cfg.Observer.Failing(f)
+		}
+	}
 	for node, due := range groupByNode(a.cfg.Node, a.set.unackedSplits(), func(s Split) Split { return s }) {
 		if a.calls.busy[node] {
 			continue

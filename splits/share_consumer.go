@@ -47,6 +47,7 @@ func NewShareConsumer(cfg ShareConfig) *ShareConsumer {
 		readers:      map[string]*shareReader{},
 	}
 	c.noter = newNoter(&set.judge, h, cfg.Node, cfg.Heartbeat, set.storeNotes)
+	c.noter.send[noteAlive], c.noter.send[noteFlight] = set.storeAlive, set.storeFlights
 	set.onSplits = c.startReaders
 	c.member.onChange = c.lookNow
 	h.onRecovered = c.retryNow
@@ -155,6 +156,8 @@ func (c *ShareConsumer) close(ctx context.Context) error {
 	flushing, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	c.acknowledger.flush(flushing)
 	c.noter.flush(flushing)
+	// What is not stored costs deliveries at most: other members are more careful then.
+	_ = c.cfg.Shares.Survive(flushing, c.set.survivors())
 	cancel()
 	leaving, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
 	defer cancel()

@@ -75,7 +75,9 @@ func (r *shareReader) takeOver(ctx context.Context, name string, from suspect) (
 	return r.takeAll(ctx, name, from.split, taking{
 		room: func() int { return r.set.roomToTake(from.former) },
 		take: func(ctx context.Context, most int) (ShareTaken, error) {
-			return r.cfg.Shares.Take(ctx, ShareTake{Split: from.split, From: from.name, To: name, Most: most})
+			return r.cfg.Shares.Take(ctx, ShareTake{
+				Split: from.split, From: from.name, To: name, Died: !from.former, Most: most,
+			})
 		},
 		took: func(n int) {
 			if !from.former {

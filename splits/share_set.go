@@ -15,13 +15,15 @@ type shareSet struct {
 
 	mu sync.Mutex
 	turns[*shareSplit]
-	judge   judge[*shareSplit]
-	name    string   // at which new entries are pending; empty while this member is not in the group
-	former  []string // earlier names of this member, the latest last
-	trusted Lease    // until when the membership is trusted
-	splits  map[Split]*shareSplit
-	ordered []*shareSplit // splits, in the order of their partitions
-	unacked []*shareSplit // splits with something to acknowledge
+	judge      judge[*shareSplit]
+	turn       int      // the last ShareSuspects.Turn
+	name       string   // at which new entries are pending; empty while this member is not in the group
+	former     []string // earlier names of this member, the latest last
+	trusted    Lease    // until when the membership is trusted
+	splits     map[Split]*shareSplit
+	ordered    []*shareSplit        // splits, in the order of their partitions
+	unacked    []*shareSplit        // splits with something to acknowledge
+	suspicious map[*shareSplit]bool // splits in which something is or was suspected
 
 	held     int // entries that are pending at this member, as far as it knows
 	out      int // of these, the ones that were handed out
@@ -29,10 +31,9 @@ type shareSet struct {
 	reserved int // entries that reads in flight may deliver
 	buffered int // bytes of all buffers
 
-	closed           bool
-	stalled          bool
-	full             bool      // FullError was reported
-	ignoreHintsUntil time.Time // hints are ignored until then, since one was wrong
+	closed  bool
+	stalled bool
+	full    bool // FullError was reported
 
 	ackable  signal            // for the acknowledger: something was processed
 	room     map[string]signal // for the reader of each fetch group
@@ -41,15 +42,16 @@ type shareSet struct {
 
 func newShareSet(cfg ShareConfig, h *health) *shareSet {
 	set := &shareSet{
-		cfg:      cfg,
-		health:   h,
-		turns:    turns[*shareSplit]{readable: newSignal()},
-		splits:   map[Split]*shareSplit{},
-		room:     map[string]signal{},
-		ackable:  newSignal(),
-		onSplits: func([]string) {},
+		cfg:        cfg,
+		health:     h,
+		turns:      turns[*shareSplit]{readable: newSignal()},
+		splits:     map[Split]*shareSplit{},
+		suspicious: map[*shareSplit]bool{},
+		room:       map[string]signal{},
+		ackable:    newSignal(),
+		onSplits:   func([]string) {},
 	}
-	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Now)
+	set.judge = newJudge(&set.mu, judgedSet[*shareSplit](set), cfg.DeadLetters, cfg.Failures, cfg.Now)
 	return set
 }
 
@@ -117,8 +119,10 @@ func (set *shareSet) leave() {
 	}
 	set.former = append(set.former, set.name)
 	set.former = set.former[max(0, len(set.former)-maxFormer):]
+	name := set.name
 	set.name, set.trusted.TrustedUntil = "", time.Time{}
 	for _, s := range set.splits {
+		set.sayAlive(s, name)
 		s.leave(ErrGone)
 	}
 }

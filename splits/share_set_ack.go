@@ -36,7 +36,7 @@ func (set *shareSet) accept(b *Batch) {
 	set.resolve(b)
 	set.judge.processed(b.piece.lone)
 	s.processed(b, now)
-	set.batchReturned(s, now)
+	set.batchReturned(b, now)
 	set.mu.Unlock()
 	if recovered != nil {
 		set.cfg.Observer.Recovered(*recovered)
@@ -62,8 +62,10 @@ func (set *shareSet) resolve(b *Batch) {
 }
 
 // batchReturned continues after a batch was acknowledged or rejected. The lock is held.
-func (set *shareSet) batchReturned(s *shareSplit, now time.Time) {
+func (set *shareSet) batchReturned(b *Batch, now time.Time) {
+	s := b.share
 	s.cameBack(now)
+	set.suspectReturned(b, now)
 	set.stalled = false
 	set.enqueue(s)
 	if set.out < set.cfg.CheckpointLimit {
@@ -105,9 +107,9 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) rejection {
 	if b.term != s.term {
 		return rejection{}
 	}
-	defer set.batchReturned(s, now)
 	if set.cfg.SkipNacked {
 		set.resolve(b)
+		set.batchReturned(b, now)
 		return rejection{counts: true}
 	}
 	for _, ref := range b.piece.refs {
@@ -116,26 +118,20 @@ func (set *shareSet) takeBack(b *Batch, cause error, suspects []int) rejection {
 	kept := s.withoutOrphans(b.piece.refs)
 	if len(kept) == 0 {
 		s.discard(b.piece)
+		set.batchReturned(b, now)
 		return rejection{}
 	}
-	if len(kept) < len(b.piece.refs) || now.Before(set.ignoreHintsUntil) {
+	if len(kept) < len(b.piece.refs) {
 		suspects = nil
 	}
 	b.piece.refs = kept
-	set.judge.batchFailed(now)
-	alone, misled := s.isolation.fail(b.piece, sorted(suspects), cause, now)
-	if misled {
-		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
-	}
-	if alone == nil {
-		return rejection{counts: true}
-	}
+	alone := set.judge.fail(s, b.piece, suspects, cause, now)
+	set.batchReturned(b, now)
 	// An operator can acknowledge the entry at any time: an audit finds that.
-	if soon := now.Add(set.cfg.Heartbeat); soon.Before(s.auditDue) {
+	if soon := now.Add(set.cfg.Heartbeat); alone != nil && soon.Before(s.auditDue) {
 		s.auditDue = soon
 	}
-	set.judge.failedAlone(s, alone, now)
-	return alone.rejection(func() { set.judge.confirm(s, alone, cause) })
+	return set.judge.rejected(s, alone, cause, now)
 }
 
 // failing returns what to report after a batch failed, nil if nothing is due, and why nothing more

@@ -130,6 +130,9 @@ func (set *shareSet) finishAudit(split Split, name string, answer ShareHeld, par
 	s.sync(answer.Generation)
 	s.compare(answer.Offsets, confirmed, partial)
 	s.auditDue = set.cfg.Now().Add(set.cfg.AuditEvery/2 + rand.N(set.cfg.AuditEvery/2+1))
+	if !s.poison.idle() {
+		set.enqueue(s)
+	}
 	return nil
 }
 
@@ -249,9 +252,12 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 		return nil, false
 	}
 	recovered = s.loads.succeeded(request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))])
-	looked, failed := map[Offset]bool{}, map[Offset]Attempted{}
-	for _, a := range answer.Failing {
-		failed[a.Offset] = a
+	looked, failed, suspected := map[Offset]bool{}, map[Offset]*Attempted{}, map[Offset]Suspected{}
+	for i, a := range answer.Failing {
+		failed[a.Offset] = &answer.Failing[i]
+	}
+	for _, a := range answer.Suspected {
+		suspected[a.Offset] = a
 	}
 	for _, o := range request.Offsets[:min(max(answer.Looked, 1), len(request.Offsets))] {
 		looked[o] = s.entries[o] == shareLoading
@@ -259,7 +265,7 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 	for _, e := range answer.Entries {
 		if looked[e.Offset] {
 			delete(looked, e.Offset)
-			s.addLoaded(e, failed)
+			s.addLoaded(loadedEntry{e, failed[e.Offset], suspected[e.Offset]})
 		}
 	}
 	for o, wanted := range looked {
@@ -273,6 +279,7 @@ func (set *shareSet) loaded(request ShareLoad, answer ShareLoaded) (lost []Offse
 	}
 	s.loading = slices.DeleteFunc(s.loading, func(o Offset) bool { return s.entries[o] != shareLoading })
 	set.acknowledgeLater(s)
+	set.storeFlight(s, set.cfg.Now())
 	set.enqueue(s)
 	return lost, recovered
 }

@@ -1,7 +1,6 @@
 package splits
 
 import (
-	"context"
 	"iter"
 	"maps"
 	"time"
@@ -32,7 +31,7 @@ func (set *shareSet) tryAnother(*shareSplit) { set.enqueueBuffered() }
 
 func (set *shareSet) enqueueBuffered() {
 	for _, s := range set.splits {
-		if len(s.buffer) > 0 {
+		if len(s.buffer) > 0 || len(s.poison.waiting) > 0 {
 			set.enqueue(s)
 		}
 	}
@@ -60,6 +59,8 @@ func (set *shareSet) refused(split Split, under uint64, _ error) {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	if s := set.splits[split]; s != nil && s.generation == under {
+		s.poison.putBack()
+		set.cfg.Failures.endAlone(s)
 		s.auditDue = time.Time{}
 		set.wakeReaders()
 	}
@@ -89,21 +90,49 @@ func (s *shareSplit) finish(o Offset) {
 	s.done = append(s.done, o)
 }
 
-// addLoaded adds an entry that was loaded. An entry that failed before, at this member or another,
-// begins alone. An entry whose letter is written is done. The lock is held.
-func (s *shareSplit) addLoaded(e Entry, failed map[Offset]Attempted) {
-	switch a, before := failed[e.Offset]; {
-	case !before:
-		s.addToBuffer(e)
-	case s.passOver(e):
+// loadedEntry is an entry that was loaded, and what is stored of it.
+type loadedEntry struct {
+	Entry
+	failed    *Attempted // nil if it did not fail before, at this member or another
+	suspected Suspected
+}
+
+// addLoaded adds an entry that was loaded. An entry that failed before begins alone. An entry that
+// has killed LoneDeaths members is set aside. An entry whose letter is written is done. The lock is
+// held.
+func (s *shareSplit) addLoaded(e loadedEntry) {
+	killer := e.suspected.Deaths >= LoneDeaths
+	switch {
+	case e.failed == nil && !e.suspected.suspected():
+		s.addToBuffer(e.Entry)
+	case s.passOver(e.Entry):
 		s.buried = append(s.buried, e.Offset)
-	case a.Lettered:
+	case e.failed != nil && e.failed.Lettered:
 		s.finish(e.Offset)
 		s.buried = append(s.buried, e.Offset)
+	case e.failed == nil && !killer:
+		s.suspect(e.suspected, false)
+		s.poison.wait(e.Entry)
+		s.buffered(e.Entry, 1, shareBuffered)
 	default:
-		s.put(e.Offset, shareOut)
-		ref := entryRef{newSpan([]Entry{e}), 0}
-		s.isolation.restore(ref, a, s.set.judge.successes, s.set.cfg.Now())
+		s.restore(e, killer)
+	}
+}
+
+// restore adds an entry that failed before or has killed LoneDeaths members. The lock is held.
+func (s *shareSplit) restore(e loadedEntry, killer bool) {
+	now, p := s.set.cfg.Now(), piece{refs: []entryRef{{newSpan([]Entry{e.Entry}), 0}}}
+	s.put(e.Offset, shareOut)
+	if e.failed != nil {
+		p.lone = s.isolation.restore(p.refs[0], *e.failed, s.set.judge.successes, now)
+		p.deliveries = p.lone.deliveries
+	}
+	if e.suspected.suspected() {
+		s.suspect(e.suspected, killer)
+	}
+	if killer {
+		s.isolation.setAside(p, e.suspected.Deaths, now)
+		s.set.judge.verdictWanted.raise()
 	}
 }
 
@@ -125,16 +154,4 @@ func (s *shareSplit) forgetBuried() {
 		}
 	}
 	s.buried = kept
-}
-
-// storeNotes makes one call of the store, for the noter.
-func (set *shareSet) storeNotes(ctx context.Context, tasks []noteTask[*shareSplit]) []error {
-	member, _ := set.names()
-	notes := make([]ShareNote, len(tasks))
-	for i, t := range tasks {
-		notes[i] = ShareNote{
-			Split: t.split, Generation: t.under, Member: member, Failing: t.failing, Resolved: t.resolved,
-		}
-	}
-	return set.cfg.Shares.Note(ctx, notes)
 }

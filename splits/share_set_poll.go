@@ -27,18 +27,15 @@ func (set *shareSet) nextBatch() (b *Batch, wait time.Duration, closed bool) {
 // handOut returns the next batch of a split, nil if there is none now. Entries that were rejected
 // come first. The lock is held.
 func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
-	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
-	b.inFlight.split = s.split
-	if !set.cfg.Failures.handedOut(&b.inFlight, set, now, set.readable) {
+	if set.suspected(s, now) {
+		return set.handOutSuspect(s, now)
+	}
+	b := set.newBatch(s)
+	if !set.judge.begin(s, &b.inFlight, now, set.readable) {
 		set.keepBack(s)
 		return nil
 	}
-	if p, again := s.nextPiece(now); again {
-		b.redeliver(p)
-	} else if n, probeOf := set.roomToHandOut(); n > 0 && len(s.buffer) > 0 {
-		set.handOutNew(s, b, n)
-		b.probe(probeOf)
-	} else {
+	if !set.fill(s, b, now) {
 		set.cfg.Failures.withdraw(&b.inFlight)
 		set.delay(s)
 		return nil
@@ -46,6 +43,35 @@ func (set *shareSet) handOut(s *shareSplit, now time.Time) *Batch {
 	s.handedOut(b, now)
 	set.enqueue(s)
 	return b
+}
+
+func (set *shareSet) newBatch(s *shareSplit) *Batch {
+	b := &Batch{Split: s.split, Lag: -1, share: s, term: s.term, context: s.ctx}
+	b.inFlight.split = s.split
+	return b
+}
+
+// fill fills the batch with the entries that come next. It reports whether there are any. Suspects
+// that wait come before other entries that were not handed out. The lock is held.
+func (set *shareSet) fill(s *shareSplit, b *Batch, now time.Time) bool {
+	if p, again := s.nextPiece(now); again {
+		b.redeliver(p)
+		return true
+	}
+	n, probeOf := set.roomToHandOut()
+	queue := &s.buffer
+	if p := &s.poison; !p.idle() && !p.hangs(now) {
+		n = min(n, MaxTake) // the store is to know all of them
+		if len(p.waiting) > 0 {
+			queue, n = &p.waiting, p.largest(n)
+		}
+	}
+	if n <= 0 || len(*queue) == 0 {
+		return false
+	}
+	set.handOutNew(s, b, queue, n)
+	b.probe(probeOf)
+	return true
 }
 
 // roomToHandOut returns how many new entries may be handed out. If there is no room, it may be for
@@ -60,8 +86,8 @@ func (set *shareSet) roomToHandOut() (n int, probeOf *loneFailure) {
 	return n, probeOf
 }
 
-func (set *shareSet) handOutNew(s *shareSplit, b *Batch, n int) {
-	b.Entries = s.takeBuffered(n)
+func (set *shareSet) handOutNew(s *shareSplit, b *Batch, queue *[]Entry, n int) {
+	b.Entries = s.takeBuffered(queue, n)
 	span := newSpan(b.Entries)
 	b.piece.refs = make([]entryRef, len(b.Entries))
 	for i := range b.Entries {

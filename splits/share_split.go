@@ -50,11 +50,12 @@ type shareSplit struct {
 	// found that they are pending.
 	missing map[Offset]bool
 	loads   shareLoads
-	buffer  []Entry // the ones in shareBuffered, in the order of their delivery
-	bytes   int     // size of buffer
+	buffer  []Entry // the ones in shareBuffered that are not suspected, in the order of their delivery
+	bytes   int     // size of buffer, and of the suspects that wait
 
 	handOutState
 	failingState
+	poison sharePoison
 
 	done      []Offset        // the ones in shareDone
 	doneAsked bool            // an acknowledgement is in flight
@@ -68,7 +69,9 @@ type shareSplit struct {
 }
 
 func newShareSplit(set *shareSet, split Split, start Start) *shareSplit {
-	s := &shareSplit{set: set, split: split, start: start, entries: map[Offset]shareState{}}
+	s := &shareSplit{
+		set: set, split: split, start: start, entries: map[Offset]shareState{}, poison: newSharePoison(),
+	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -83,6 +86,9 @@ func (s *shareSplit) put(o Offset, to shareState) {
 		delete(s.entries, o)
 	} else {
 		s.entries[o] = to
+	}
+	if to == shareUnknown || to == shareDone {
+		delete(s.poison.suspects, o)
 	}
 	s.set.held += count(to != shareUnknown) - count(from != shareUnknown)
 	s.set.out += count(to.out()) - count(from.out())
@@ -109,51 +115,52 @@ func (s *shareSplit) addToBuffer(e Entry) {
 	if state := s.entries[e.Offset]; state != shareUnknown && state != shareLoading || s.passOver(e) {
 		return
 	}
-	s.put(e.Offset, shareBuffered)
 	s.buffer = append(s.buffer, e)
-	size := e.Size()
-	s.bytes += size
-	s.set.buffered += size
+	s.buffered(e, 1, shareBuffered)
 }
 
-// takeBuffered takes up to n entries off the buffer. The lock is held.
-func (s *shareSplit) takeBuffered(n int) []Entry {
-	taken := s.buffer[:min(n, len(s.buffer)):min(n, len(s.buffer))]
-	s.buffer = s.buffer[len(taken):]
-	if len(s.buffer) == 0 {
-		s.buffer = nil
+// buffered notes that an entry was added to the buffer or the suspects that wait (by is 1), or
+// removed (-1). The lock is held.
+func (s *shareSplit) buffered(e Entry, by int, to shareState) {
+	s.bytes += by * e.Size()
+	s.set.buffered += by * e.Size()
+	s.put(e.Offset, to)
+}
+
+// takeBuffered takes up to n entries off the buffer or the suspects that wait. The lock is held.
+func (s *shareSplit) takeBuffered(queue *[]Entry, n int) []Entry {
+	n = min(n, len(*queue))
+	taken := (*queue)[:n:n]
+	if *queue = (*queue)[n:]; len(*queue) == 0 {
+		*queue = nil
 	}
 	for _, e := range taken {
-		s.bytes -= e.Size()
-		s.set.buffered -= e.Size()
-		s.put(e.Offset, shareOut)
+		s.buffered(e, -1, shareOut)
 	}
 	return taken
 }
 
 // dropAhead drops what was not handed out. The lock is held.
 func (s *shareSplit) dropAhead() {
-	for _, e := range s.buffer {
-		s.put(e.Offset, shareUnknown)
-	}
+	s.dropBuffered(func(Offset) bool { return true })
 	for _, o := range s.loading {
 		s.put(o, shareUnknown)
 	}
-	s.set.buffered -= s.bytes
-	s.buffer, s.loading, s.missing, s.bytes, s.loads = nil, nil, nil, 0, shareLoads{}
+	s.loading, s.missing, s.loads = nil, nil, shareLoads{}
 }
 
-// dropBuffered drops the buffered entries for which drop returns true. The lock is held.
+// dropBuffered drops the entries that were not handed out for which drop returns true. The lock is
+// held.
 func (s *shareSplit) dropBuffered(drop func(Offset) bool) {
-	s.buffer = slices.DeleteFunc(s.buffer, func(e Entry) bool {
-		if !drop(e.Offset) {
+	for _, queue := range []*[]Entry{&s.buffer, &s.poison.waiting} {
+		*queue = slices.DeleteFunc(*queue, func(e Entry) bool {
+			if drop(e.Offset) {
+				s.buffered(e, -1, shareUnknown)
+				return true
+			}
 			return false
-		}
-		s.bytes -= e.Size()
-		s.set.buffered -= e.Size()
-		s.put(e.Offset, shareUnknown)
-		return true
-	})
+		})
+	}
 }
 
 // orphan notes that what was handed out may be pending at another name now. The lock is held.
@@ -168,6 +175,8 @@ func (s *shareSplit) orphan() {
 // leave notes that the member is not in the group any more. Acknowledgements are still valid. The
 // lock is held.
 func (s *shareSplit) leave(cause error) {
+	s.set.endFlight(s)
+	s.poison.stored, s.poison.asked, s.poison.watched = shareFlight{flight: AnyInFlight}, false, false
 	s.dropAhead()
 	s.orphan()
 	s.cancel(cause)
@@ -177,6 +186,7 @@ func (s *shareSplit) leave(cause error) {
 // begin begins a generation: everything that this member has of the split is void, and what is
 // pending at the member is to be found by an audit. The lock is held.
 func (s *shareSplit) begin(generation uint64) {
+	s.set.endFlight(s)
 	s.dropAhead()
 	for o := range s.entries {
 		s.put(o, shareUnknown)
@@ -184,6 +194,7 @@ func (s *shareSplit) begin(generation uint64) {
 	s.cancel(ErrMoved)
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.generation, s.isolation, s.failingState, s.done = generation, isolation{}, failingState{}, nil
+	s.poison, s.inflight = newSharePoison(), 0 // batches in flight are void
 	s.term++
 	s.reportedAt, s.auditDue = time.Time{}, time.Time{}
 }

@@ -108,21 +108,24 @@ type Shares interface {
 	// are pending at each, the lag of the group, and the oldest entry that is pending.
 	Holders(ctx context.Context, splits []Split) []ShareHolders
 	// Take makes up to Most entries that are pending at one name pending at another. If nothing
-	// is pending at the first name then, the store forgets the name in this split. Take does not
-	// count as a delivery.
+	// is pending at the first name then, the store forgets the name in this split, with all that
+	// Suspect and Survive have stored of it. Take does not count as a delivery. If ShareTake.Died is
+	// set, the store counts in the same step what that says of the entries that are taken: see
+	// ShareSuspects.
 	Take(ctx context.Context, t ShareTake) (ShareTaken, error)
 	// TakeIdle makes up to Most entries pending at a member that are pending at other programs, and
 	// that were not delivered or claimed for a time. It never takes an entry from a name of a
 	// member of any topic. TakeIdle does not count as a delivery.
 	TakeIdle(ctx context.Context, t ShareTakeIdle) (ShareTaken, error)
-	// Load returns entries by their offsets, and what Note has stored of them. It does not change
-	// where they are pending.
+	// Load returns entries by their offsets, what Note has stored of them, and what Take has counted.
+	// It does not change where they are pending.
 	Load(ctx context.Context, l ShareLoad) (ShareLoaded, error)
 	// Note changes what is stored of entries that failed. The error is ErrStale if the generation
 	// has ended; then nothing was changed. What was stored under another generation is removed. The
 	// store keeps what is stored of an entry until it is removed, or at least while the entry is
 	// pending.
 	Note(ctx context.Context, notes []ShareNote) []error
+	SharePoison
 }
 
 // MaxTake is the largest number of entries that one Take moves. MaxAcknowledge is the largest
@@ -225,6 +228,9 @@ type ShareHolder struct {
 type ShareTake struct {
 	Split    Split
 	From, To string
+	// Died is true if the session of From has ended, as far as the caller knows, and From is not a
+	// name of the caller.
+	Died bool
 	// Most is at most MaxTake.
 	Most int
 }
@@ -286,4 +292,7 @@ type ShareLoaded struct {
 	// Failing are the entries, in the stream or not, of which something is stored under
 	// ShareLoad.Generation, in the order of their offsets.
 	Failing []Attempted
+	// Suspected are the entries, in the stream or not, that were taken over from members that died,
+	// under ShareLoad.Generation, in the order of their offsets.
+	Suspected []Suspected
 }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 )
 
 // splitSet is the set of splits that a member owns: what was fetched of each, handed out, and
@@ -16,14 +15,13 @@ type splitSet struct {
 
 	mu sync.Mutex
 	turns[*ownedSplit]
-	splits           map[Split]*ownedSplit
-	buffered         int               // bytes of all buffers
-	lost             map[error][]Lease // lost leases, by cause, until takeLost
-	closed           bool
-	stalled          bool                   // the Observer has received Stalled
-	memories         map[Split]streamMemory // of splits whose lease was lost
-	adopting         int                    // number of splits that are being adopted
-	ignoreHintsUntil time.Time              // hints are ignored until then, since one was wrong
+	splits   map[Split]*ownedSplit
+	buffered int               // bytes of all buffers
+	lost     map[error][]Lease // lost leases, by cause, until takeLost
+	closed   bool
+	stalled  bool                   // the Observer has received Stalled
+	memories map[Split]streamMemory // of splits whose lease was lost
+	adopting int                    // number of splits that are being adopted
 
 	judge judge[*ownedSplit]
 
@@ -50,7 +48,7 @@ func newSplitSet(cfg Config) *splitSet {
 		loadWanted:   newSignal(),
 		commitWanted: newSignal(),
 	}
-	set.judge = newJudge(&set.mu, judgedSet[*ownedSplit](set), cfg.DeadLetters, cfg.Now)
+	set.judge = newJudge(&set.mu, judgedSet[*ownedSplit](set), cfg.DeadLetters, cfg.Failures, cfg.Now)
 	return set
 }
 

@@ -1,13 +1,6 @@
 package splits
 
-import (
-	"slices"
-	"time"
-)
-
-// ignoreHintsFor is how long hints are ignored after one was wrong: a pipeline that gives wrong
-// hints usually gives more of them.
-const ignoreHintsFor = time.Minute
+import "time"
 
 // acknowledge resolves the entries of a batch that was processed. If the failure of its entry was
 // reported and ends with it, acknowledge returns that failure. It changes nothing if the lease is
@@ -32,20 +25,6 @@ func (set *splitSet) acknowledge(b *Batch) (recovered *Failing) {
 	return recovered
 }
 
-// rejection is what follows from a batch that failed.
-type rejection struct {
-	counts   bool // the failure counts: it does not if the batch is void
-	isolated bool // the only entry of the batch failed alone for the first time
-	// certain is to be called when it is known that no other batch failed that was in flight at the
-	// same time. It is nil if the batch had several entries.
-	certain func()
-}
-
-// rejection returns what follows from a batch whose only entry was this one.
-func (l *loneFailure) rejection(certain func()) rejection {
-	return rejection{counts: true, isolated: l.attempts == 1, certain: certain}
-}
-
 // reject takes back a batch that failed. The failure does not count if the lease is lost.
 func (set *splitSet) reject(b *Batch, cause error, suspects []int) rejection {
 	now := set.cfg.Now()
@@ -64,23 +43,10 @@ func (set *splitSet) reject(b *Batch, cause error, suspects []int) rejection {
 	for _, ref := range b.piece.refs {
 		ref.span.own() // so that its acknowledged entries can be dropped
 	}
-	if now.Before(set.ignoreHintsUntil) {
-		suspects = nil
-	}
-	set.judge.batchFailed(now)
-	alone, misled := o.isolation.fail(b.piece, sorted(suspects), cause, now)
-	if misled {
-		set.ignoreHintsUntil = now.Add(ignoreHintsFor)
-	}
+	alone := set.judge.fail(o, b.piece, suspects, cause, now)
 	set.batchReturned(o, now)
-	if alone == nil {
-		return rejection{counts: true}
-	}
-	set.judge.failedAlone(o, alone, now)
-	return alone.rejection(func() { set.judge.confirm(o, alone, cause) })
+	return set.judge.rejected(o, alone, cause, now)
 }
-
-func sorted(indexes []int) []int { return slices.Compact(slices.Sorted(slices.Values(indexes))) }
 
 // resolve marks all entries of a batch as resolved.
 func (set *splitSet) resolve(b *Batch) {

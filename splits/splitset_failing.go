@@ -92,7 +92,7 @@ func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool)
 		default:
 			set.leaveMemory(o, ref.entry().Size())
 			ref.span.own()
-			if !o.isolation.restore(ref, a, set.judge.successes, now) {
+			if o.isolation.restore(ref, a, set.judge.successes, now) == nil {
 				o.buried = append(o.buried, offset)
 			}
 		}
@@ -102,10 +102,10 @@ func (set *splitSet) restoreFailed(o *ownedSplit, now time.Time) (restored bool)
 
 // restore adds an entry that failed under an earlier lease, or at another member of a share group.
 // It is due immediately, unless it waits for an entry of its key that failed: then restore returns
-// false, and what is stored of it is not known any more.
-func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) bool {
+// nil, and what is stored of it is not known any more.
+func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Time) *loneFailure {
 	if i.holdBack(r, max(1, a.Attempts)) {
-		return false
+		return nil
 	}
 	if i.failingSince.IsZero() {
 		i.failingSince = now
@@ -114,7 +114,7 @@ func (i *isolation) restore(r entryRef, a Attempted, successes int, now time.Tim
 	l.attempts, l.confirmed, l.deliveries = a.Attempts, a.Attempts, a.Attempts
 	l.successes = successes
 	l.since, l.due, l.cause, l.stored = now.Add(-a.Age), now, storedCause(a.Cause), true
-	return true
+	return l
 }
 
 // forgetBuried makes the noter remove what is stored of letters that the position has passed, and

@@ -15,6 +15,8 @@ func (o *ownedSplit) over() bool { return o.phase == ended }
 
 func (o *ownedSplit) has(*loneFailure) bool { return o.phase != ended }
 
+func (o *ownedSplit) flightToStore(time.Time) *ShareSuspects { return nil }
+
 func (set *splitSet) each() iter.Seq[*ownedSplit] { return maps.Values(set.splits) }
 
 func (set *splitSet) handOutAgain(o *ownedSplit) { set.enqueue(o) }
@@ -25,32 +27,27 @@ func (set *splitSet) refused(s Split, under uint64, cause error) {
 	set.fenced(Lease{Split: s, Epoch: under}, causeOf(cause))
 }
 
-// storeNotes returns the function with which the noter of a member of a consumer group stores.
-func storeNotes(cfg Config) func(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
-	return func(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
-		var notes []Note
-		var alive []Lease
-		errs, at := make([]error, len(tasks)), [2][]int{} // of notes, of alive
-		for i, t := range tasks {
-			lease := Lease{Split: t.split, Member: cfg.Owner, Epoch: t.under}
-			if t.alive {
-				alive, at[1] = append(alive, lease), append(at[1], i)
-				continue
-			}
-			notes, at[0] = append(notes, Note{Lease: lease, Failing: t.failing, Resolved: t.resolved}), append(at[0], i)
-		}
-		if len(alive) > 0 {
-			for n, err := range cfg.Leases.Survive(ctx, alive) {
-				errs[at[1][n]] = err
-			}
-		}
-		if len(notes) > 0 {
-			for n, err := range cfg.Leases.Note(ctx, notes) {
-				errs[at[0][n]] = err
-			}
-		}
-		return errs
+// storeNotes makes one call of the store, for the noter.
+func (set *splitSet) storeNotes(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
+	notes := make([]Note, len(tasks))
+	for i, t := range tasks {
+		notes[i] = Note{Lease: set.leaseOf(t), Failing: t.failing, Resolved: t.resolved}
 	}
+	return set.cfg.Leases.Note(ctx, notes)
+}
+
+// storeAlive makes one call of the store, for the noter.
+func (set *splitSet) storeAlive(ctx context.Context, tasks []noteTask[*ownedSplit]) []error {
+	leases := make([]Lease, len(tasks))
+	for i, t := range tasks {
+		leases[i] = set.leaseOf(t)
+	}
+	return set.cfg.Leases.Survive(ctx, leases)
+}
+
+// leaseOf returns the lease that a request of the noter concerns.
+func (set *splitSet) leaseOf(t noteTask[*ownedSplit]) Lease {
+	return Lease{Split: t.split, Member: set.cfg.Owner, Epoch: t.under}
 }
 
 // hasOthers reports whether entries are known that are not processed and don't wait for an entry

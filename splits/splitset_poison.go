@@ -30,9 +30,7 @@ func (set *splitSet) handOutSuspect(o *ownedSplit, now time.Time) *Batch {
 		set.storeSuspect(o) // continues in suspectStored
 		return nil
 	}
-	if alone == aloneNow {
-		set.cfg.Failures.handedOutAlone(&b.inFlight, set, now)
-	} else if !set.cfg.Failures.handedOut(&b.inFlight, set, now, set.readable) {
+	if !set.cfg.Failures.handOut(&b.inFlight, set, alone, now, set.readable) {
 		set.keepBack(o)
 		return nil
 	}
@@ -67,15 +65,14 @@ func (set *splitSet) setKillerAside(o *ownedSplit, b *Batch, now time.Time) bool
 		return false
 	}
 	b.piece.refs[0].span.own()
-	l := o.isolation.setAside(b.piece, now)
-	l.killed, l.cause, l.deliveries = deaths, &PoisonError{Deaths: deaths}, b.piece.deliveries+deaths
-	l.due = now.Add(killerWait(deaths))
+	o.isolation.setAside(b.piece, deaths, now)
 	set.judge.verdictWanted.raise()
 	return true
 }
 
-// setAside makes an entry that failed alone of a piece that is not handed out.
-func (i *isolation) setAside(p piece, now time.Time) *loneFailure {
+// setAside makes an entry that failed alone of a piece of one entry that has killed LoneDeaths
+// owners, and is not handed out.
+func (i *isolation) setAside(p piece, deaths int, now time.Time) {
 	if i.failingSince.IsZero() {
 		i.failingSince = now
 	}
@@ -89,7 +86,8 @@ func (i *isolation) setAside(p piece, now time.Time) *loneFailure {
 	if l.since.IsZero() {
 		l.since = now
 	}
-	return l
+	l.killed, l.cause, l.deliveries = deaths, &PoisonError{Deaths: deaths}, p.deliveries+deaths
+	l.due = now.Add(killerWait(deaths))
 }
 
 // storeSuspect lets the committer store the suspect of a split, if the store does not have it. The
@@ -178,7 +176,7 @@ func (set *splitSet) sayAlive(o *ownedSplit) {
 		o.poison.exposed = false
 		set.judge.alive = append(
 			set.judge.alive,
-			noteTask[*ownedSplit]{split: o.lease.Split, under: o.lease.Epoch, alive: true},
+			noteTask[*ownedSplit]{split: o.lease.Split, under: o.lease.Epoch, kind: noteAlive},
 		)
 		set.judge.noteWanted.raise()
 	}

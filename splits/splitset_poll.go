@@ -35,7 +35,7 @@ func (set *splitSet) handOut(o *ownedSplit, now time.Time) *Batch {
 		return set.handOutSuspect(o, now)
 	}
 	b := set.newBatch(o)
-	if !set.begin(o, b, now) {
+	if !set.judge.begin(o, &b.inFlight, now, set.readable) {
 		set.keepBack(o)
 		return nil
 	}
@@ -54,25 +54,6 @@ func (set *splitSet) newBatch(o *ownedSplit) *Batch {
 	b := &Batch{Split: o.lease.Split, Lag: o.lag, set: set, owned: o}
 	b.inFlight.split = b.Split
 	return b
-}
-
-// begin notes that a batch is about to be handed out, before it is filled. It reports false if the
-// batch must wait for another one. If the next entry is to be given up but for other batches, it
-// is handed out alone, or beside others if that is not possible.
-func (set *splitSet) begin(o *ownedSplit, b *Batch, now time.Time) bool {
-	f := set.cfg.Failures
-	if l := o.isolation.nextLone(now); l != nil && set.judge.needsAlone(l) {
-		alone, hanging := f.beginAlone(o, set, true, now, set.readable)
-		switch alone {
-		case aloneLater:
-			return false
-		case aloneNow:
-			f.handedOutAlone(&b.inFlight, set, now)
-			return true
-		}
-		l.hanging = hanging
-	}
-	return f.handedOut(&b.inFlight, set, now, set.readable)
 }
 
 // fill fills the batch with the entries that come next. It reports whether there are any.

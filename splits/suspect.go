@@ -28,4 +28,7 @@ const (
 	// InFlightAlone means that the entry at Suspect.UpTo is in flight, and nothing else in the
 	// process. If the owner dies, that is a death of this entry: see Granted.Deaths.
 	InFlightAlone
+	// AnyInFlight means that any entry of the split may be in flight: the member suspects none, or
+	// can't say what is in flight. Only members of share groups use it.
+	AnyInFlight
 )

@@ -25,6 +25,8 @@ const (
 	byShareAdopt      = "share_adopt"
 	byShareNote       = "share_note"
 	byShareFailing    = "share_failing"
+	byShareSuspect    = "share_suspect"
+	byShareSurvive    = "share_survive"
 	byAppend          = "append"
 	byCreateTopic     = "create_topic"
 	byGrowTopic       = "grow_topic"
@@ -63,6 +65,7 @@ const (
 	byShareDelete   = "share_delete" // a part of share_ack
 	byAttempts      = "attempts"     // a part of note, failing, share_note and share_failing
 	byTakeOver      = "take_over"    // a part of share_take and share_adopt
+	bySuspects      = "suspects"     // a part of share_ack, share_take, share_load and share_survive
 	byShareRead     = "share read"
 	byAnyScript     = "scripts"
 	byTopicList     = "topic list"
@@ -92,6 +95,7 @@ const (
 	whyLease    = "leases and committed offsets"
 	whyOldIDs   = "removing old message IDs"
 	whyIDs      = "not writing a message whose ID is known"
+	whyKillers  = "finding messages that kill the process"
 	whyFailing  = "counting the attempts at entries that keep failing"
 	whyProducer = "preventing that an entry is written twice"
 	whyHints    = "other members act immediately, not only at their next heartbeat"

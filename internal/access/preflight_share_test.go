@@ -62,9 +62,20 @@ func shareEverything(t *testing.T, client *redis.Client) {
 	held := shares.Pending(t.Context(), splits.SharePending{Member: "a", Splits: view.Splits, Most: 1})[0]
 	require.NoError(t, held.Err)
 	require.NoError(t, shares.Holders(t.Context(), view.Splits)[0].Err)
-	_, err = shares.Take(t.Context(), splits.ShareTake{Split: view.Splits[0], From: "a", To: "b", Most: 1})
+	_, err = shares.Take(t.Context(), splits.ShareTake{
+		Split: view.Splits[0], From: "a", To: "b", Died: true, Most: 1,
+	})
 	require.NoError(t, err)
-	load := splits.ShareLoad{Split: view.Splits[0], Offsets: []splits.Offset{offset}, Bytes: 1}
+	flight := splits.ShareSuspects{
+		Split: view.Splits[0], Generation: opened.Generation, Member: "b", Turn: 1,
+		Flight: splits.InFlightAlone, Offsets: []splits.Offset{offset},
+	}
+	require.NoError(t, shares.Suspect(t.Context(), []splits.ShareSuspects{flight})[0])
+	survivor := splits.ShareSurvivor{Split: view.Splits[0], Member: "b"}
+	require.NoError(t, shares.Survive(t.Context(), []splits.ShareSurvivor{survivor})[0])
+	load := splits.ShareLoad{
+		Split: view.Splits[0], Offsets: []splits.Offset{offset}, Generation: opened.Generation, Bytes: 1,
+	}
 	_, err = shares.Load(t.Context(), load)
 	require.NoError(t, err)
 	ack := splits.ShareAck{Split: view.Splits[0], Generation: opened.Generation, Offsets: []splits.Offset{offset}}

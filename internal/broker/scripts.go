@@ -26,6 +26,7 @@ var (
 	departedPart = source("departed")
 	attemptsPart = source("attempts")
 	takeOverPart = source("take_over")
+	suspectsPart = source("suspects")
 )
 
 var (
@@ -52,14 +53,16 @@ var (
 	countEntriesScript = script.New("count_entries", source("count_entries"))
 
 	shareOpenScript    = script.New("share_open", MirrorPart, PositionPart, sharePart, source("share_open"))
-	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, deletePart, source("share_ack"))
+	shareAckScript     = script.New("share_ack", MirrorPart, sharePart, suspectsPart, deletePart, source("share_ack"))
 	sharePendingScript = script.New("share_pending", source("share_pending"))
 	shareHoldersScript = script.New("share_holders", MirrorPart, ShareLagPart, source("share_holders"))
-	shareTakeScript    = script.New("share_take", takeOverPart, source("share_take"))
+	shareTakeScript    = script.New("share_take", takeOverPart, suspectsPart, source("share_take"))
 	shareAdoptScript   = script.New("share_adopt", takeOverPart, source("share_adopt"))
-	shareLoadScript    = script.New("share_load", source("share_load"))
+	shareLoadScript    = script.New("share_load", suspectsPart, source("share_load"))
 	shareNoteScript    = script.New("share_note", attemptsPart, source("share_note"))
 	shareFailingScript = script.New("share_failing", attemptsPart, source("share_failing"))
+	shareSuspectScript = script.New("share_suspect", source("share_suspect"))
+	shareSurviveScript = script.New("share_survive", suspectsPart, source("share_survive"))
 
 	appendScript = script.New("append", source("ids"), source("append"))
 )

@@ -177,12 +177,17 @@ func (s *Shares) decodeHolders(words script.Reply) (answer splits.ShareHolders, 
 
 // Take implements splits.Shares.
 func (s *Shares) Take(ctx context.Context, t splits.ShareTake) (taken splits.ShareTaken, err error) {
+	died := 0
+	if t.Died {
+		died = 1
+	}
 	call := shareTakeScript.Call(
 		s.keys(t.Split),
 		s.group,
 		s.consumer(t.From),
 		s.consumer(t.To),
 		min(t.Most, splits.MaxTake),
+		died,
 	)
 	return s.take(ctx, call, t.Split)
 }
@@ -213,8 +218,9 @@ func (s *Shares) take(ctx context.Context, call script.Call, split splits.Split)
 
 // Load implements splits.Shares.
 func (s *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.ShareLoaded, err error) {
-	call := shareLoadScript.Begin([]string{l.Split.Key}, 1+len(l.Offsets))
+	call := shareLoadScript.Begin(s.keys(l.Split), 2+len(l.Offsets))
 	call.Add(l.Bytes)
+	call.Add(strconv.FormatUint(l.Generation, 10))
 	for _, o := range l.Offsets {
 		call.Add(o.String())
 	}

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"strconv"
+
 	"github.com/rafka-streams/rafka/internal/rediserr"
 	"github.com/rafka-streams/rafka/internal/script"
 	"github.com/rafka-streams/rafka/splits"
@@ -17,7 +19,7 @@ func decodeShare(s *script.Script, reply script.Result) (script.Reply, error) {
 		return nil, splits.ErrNoGroup
 	case word == "OK",
 		word == "ABSENT" && s == shareOpenScript,
-		word == "STALE" && (s == shareAckScript || s == shareNoteScript):
+		word == "STALE" && (s == shareAckScript || s == shareNoteScript || s == shareSuspectScript):
 		return words, nil
 	}
 	return nil, script.Unexpected(s, reply.Value)
@@ -45,7 +47,7 @@ func decodeTaken(words script.Reply) (taken splits.ShareTaken, err error) {
 	return taken, err
 }
 
-// decodeLoaded decodes the reply "OK looked entries size".
+// decodeLoaded decodes the reply "OK looked entries size suspected".
 func decodeLoaded(words script.Reply) (loaded splits.ShareLoaded, err error) {
 	looked, err := words.Signed(1)
 	if err != nil {
@@ -59,8 +61,29 @@ func decodeLoaded(words script.Reply) (loaded splits.ShareLoaded, err error) {
 		return loaded, err
 	}
 	loaded.Looked = int(looked)
-	loaded.Entries, err = entries(list)
+	if loaded.Entries, err = entries(list); err != nil {
+		return loaded, err
+	}
+	loaded.Suspected, err = decodeSuspected(words.Words(4))
 	return loaded, err
+}
+
+// decodeSuspected decodes 3 words of each entry: ID, takeovers, deaths.
+func decodeSuspected(words []string) (all []splits.Suspected, err error) {
+	for len(words) >= 3 {
+		s := splits.Suspected{}
+		if s.Offset, err = splits.ParseOffset(words[0]); err != nil {
+			return nil, err
+		}
+		if s.Takeovers, err = strconv.Atoi(words[1]); err != nil {
+			return nil, err
+		}
+		if s.Deaths, err = strconv.Atoi(words[2]); err != nil {
+			return nil, err
+		}
+		all, words = append(all, s), words[3:]
+	}
+	return all, nil
 }
 
 func decodeOffsets(texts []string) (all []splits.Offset, err error) {

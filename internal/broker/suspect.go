@@ -10,13 +10,15 @@ import (
 	"github.com/rafka-streams/rafka/splits"
 )
 
-// The field suspect of a lease is "ID flight turn", see splits.Suspect; the ID is 0-0 if nothing is
+// flights are the words for what is in flight, in leases and in share groups (see suspects.lua). The
+// field suspect of a lease is "ID flight turn", see splits.Suspect; the ID is 0-0 if nothing is
 // suspected. The field deaths has one word "ID@epoch" for each owner that died while the entry with
 // the ID was in flight alone. The epoch is that of the owner.
 var flights = map[splits.Flight]string{
 	splits.NotInFlight:   "waiting",
 	splits.InFlight:      "batch",
 	splits.InFlightAlone: "alone",
+	splits.AnyInFlight:   "any",
 }
 
 // encodeSuspect returns a suspect as commit.lua stores it; an empty text keeps the stored one.

@@ -70,6 +70,7 @@ func ShareCases() []ShareCase {
 	var all []ShareCase
 	parts := [][]shareScenario{
 		shareGroupScenarios, shareEntryScenarios, shareTakeScenarios, shareFailingScenarios, shareDeleteScenarios,
+		shareSuspectScenarios,
 	}
 	for _, part := range parts {
 		for _, c := range part {

@@ -17,6 +17,7 @@ const (
 	Take        Method = "Take"
 	TakeIdle    Method = "TakeIdle"
 	ShareLoad   Method = "ShareLoad"
+	Suspect     Method = "Suspect"
 )
 
 // ShareGroup wraps a splits.ShareGroup.
@@ -181,4 +182,32 @@ func (s *faultyShares) Load(ctx context.Context, l splits.ShareLoad) (splits.Sha
 		return splits.ShareLoaded{}, fault
 	}
 	return loaded, err
+}
+
+func (s *faultyShares) Suspect(ctx context.Context, suspects []splits.ShareSuspects) []error {
+	suspects = slices.Clone(suspects)
+	call := Call{Method: Suspect}
+	for _, one := range suspects {
+		call.Splits = append(call.Splits, one.Split)
+	}
+	var errs []error
+	apply := func(ctx context.Context) { errs = s.inner.Suspect(ctx, suspects) }
+	if fault := s.faults.run(ctx, call, apply); fault != nil {
+		return failedAnswers(len(suspects), fault)
+	}
+	return errs
+}
+
+func (s *faultyShares) Survive(ctx context.Context, survivors []splits.ShareSurvivor) []error {
+	survivors = slices.Clone(survivors)
+	call := Call{Method: Survive}
+	for _, one := range survivors {
+		call.Splits = append(call.Splits, one.Split)
+	}
+	var errs []error
+	apply := func(ctx context.Context) { errs = s.inner.Survive(ctx, survivors) }
+	if fault := s.faults.run(ctx, call, apply); fault != nil {
+		return failedAnswers(len(survivors), fault)
+	}
+	return errs
 }

@@ -109,8 +109,10 @@ func (g *Shares) acknowledge(ack splits.ShareAck) splits.ShareAcked {
 	if native == nil {
 		return splits.ShareAcked{Kept: s.deleteAcknowledged(g, ack)}
 	}
+	p := g.poison(ack.Split)
 	for _, o := range ack.Offsets {
 		delete(native.pending, o)
+		delete(p.counted, o)
 	}
 	kept := s.deleteAcknowledged(g, ack)
 	if now := s.now(); now-mark.lowAt >= lowEvery || now < mark.lowAt {
@@ -186,8 +188,13 @@ func (g *Shares) take(native *nativeGroup, t splits.ShareTake) splits.ShareTaken
 	all := native.pendingAt(from)
 	n := min(t.Most, splits.MaxTake, len(all))
 	taken := g.move(native, t.Split, all[:n], g.holder(t.To))
+	p := g.poison(t.Split)
+	if t.Died {
+		p.died(from, taken.Offsets)
+	}
 	if taken.More = n < len(all); !taken.More {
 		delete(native.holders, from)
+		delete(p.flights, from)
 	}
 	return taken
 }
@@ -257,7 +264,7 @@ func (g *Shares) Load(ctx context.Context, l splits.ShareLoad) (loaded splits.Sh
 				break
 			}
 		}
-		loaded.Failing = g.failingOf(l)
+		loaded.Failing, loaded.Suspected = g.failingOf(l), g.suspectedOf(l)
 	}, func(_ int, failed error) { err = failed })
 	return loaded, err
 }

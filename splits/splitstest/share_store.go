@@ -158,12 +158,13 @@ func (s *Store) DropShare(group string, split splits.Split) {
 	}
 }
 
-// DropShareMark removes the generation of a split and the low-water mark, as an eviction of their
-// key does.
+// DropShareMark removes the generation of a split, the low-water mark, and what is stored to find
+// entries that kill, as an eviction of their key does.
 func (s *Store) DropShareMark(group string, split splits.Split) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.state.shares, leaseKey{group, split.Key})
+	delete(s.state.poison, leaseKey{group, split.Key})
 }
 
 func (s *stream) setGroup(name string, g *nativeGroup) {

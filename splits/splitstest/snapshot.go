@@ -56,6 +56,7 @@ func (s *Store) RestoreSplit(snapshot Snapshot, split splits.Split) {
 	restoreKeys(s.state.leases, snapshot.state.leases, onSplit)
 	restoreKeys(s.state.failing, snapshot.state.clone().failing, onSplit)
 	restoreKeys(s.state.shares, snapshot.state.shares, onSplit)
+	restoreKeys(s.state.poison, snapshot.state.clone().poison, onSplit)
 	restoreKeys(s.state.deleted, snapshot.state.deleted, onSplit)
 	restoreKeys(s.state.producers, snapshot.state.producers, func(k producerKey) bool { return k.stream == split.Key })
 }

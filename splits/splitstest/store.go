@@ -40,6 +40,7 @@ type state struct {
 	failing    map[leaseKey]attempts
 	foreign    map[leaseKey]*foreignGroup
 	shares     map[leaseKey]shareMark
+	poison     map[leaseKey]*sharePoison
 	deleted    map[leaseKey]uint64 // epochs of leases that were deleted with their topic
 	producers  map[producerKey]producerState
 }
@@ -68,6 +69,7 @@ func newState() *state {
 		failing:    map[leaseKey]attempts{},
 		foreign:    map[leaseKey]*foreignGroup{},
 		shares:     map[leaseKey]shareMark{},
+		poison:     map[leaseKey]*sharePoison{},
 		deleted:    map[leaseKey]uint64{},
 		producers:  map[producerKey]producerState{},
 	}
@@ -83,6 +85,7 @@ func (s *state) clone() *state {
 		failing:    make(map[leaseKey]attempts, len(s.failing)),
 		foreign:    make(map[leaseKey]*foreignGroup, len(s.foreign)),
 		shares:     maps.Clone(s.shares),
+		poison:     make(map[leaseKey]*sharePoison, len(s.poison)),
 		deleted:    maps.Clone(s.deleted),
 		producers:  maps.Clone(s.producers),
 	}
@@ -97,6 +100,9 @@ func (s *state) clone() *state {
 	}
 	for key, g := range s.foreign {
 		c.foreign[key] = g.clone()
+	}
+	for key, p := range s.poison {
+		c.poison[key] = p.clone()
 	}
 	return c
 }

@@ -3,7 +3,7 @@
 -- entries after the new position are delivered again, the others are skipped.
 --
 -- KEYS[1]  the partition's stream, which is never created
--- KEYS[2]  the share group: hash of generation, low, open, low_ms
+-- KEYS[2]  the share group: hash of generation, low, open, low_ms; all other fields are removed
 -- KEYS[3]  the failing entries, see attempts.lua; removed
 -- ARGV     1 group
 --          2 start: earliest, latest, at
@@ -53,8 +53,8 @@ if ARGV[6] == '1' then
 end
 
 local generation = next_number(h[1])
+redis.call('UNLINK', KEYS[2], KEYS[3])
 redis.call('HSET', KEYS[2], 'generation', generation, 'low', offset, 'open', '', 'low_ms', text(now_ms()))
-redis.call('UNLINK', KEYS[3])
 keep(KEYS[2], ARGV[4])
 local destroyed = redis.pcall('XGROUP', 'DESTROY', stream, group)
 local err = err_of(destroyed)

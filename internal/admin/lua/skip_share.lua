@@ -1,7 +1,7 @@
 -- skip_share: acknowledges one entry of a share group, if it is pending.
 --
 -- KEYS[1]  the partition's stream
--- KEYS[2]  the share group (see share.lua)
+-- KEYS[2]  the share group (see share.lua); what is counted of the entry is removed (see suspects.lua)
 -- KEYS[3]  the failing entries, see attempts.lua; the record of the entry is removed
 -- ARGV     1 group
 --          2 generation that the caller has seen (empty: none)
@@ -25,6 +25,7 @@ end
 if acknowledged == 0 then
   return {'CHANGED'}
 end
+redis.call('HDEL', KEYS[2], ARGV[3])
 local forgotten = redis.pcall('HDEL', KEYS[3], ARGV[3])
 if err_of(forgotten) then
   return error_reply(forgotten.err, KEYS[3])

@@ -18,7 +18,7 @@
 local low_every = 1000
 
 local group = ARGV[1]
-local h = redis.pcall('HMGET', KEYS[2], 'generation', 'low_ms')
+local h = redis.pcall('HMGET', KEYS[2], 'generation', 'low_ms', 'suspects')
 if err_of(h) then
   return error_reply(h.err, KEYS[2])
 end
@@ -28,6 +28,9 @@ end
 local acknowledged = redis.pcall('XACK', KEYS[1], group, unpack(ARGV, 6))
 if err_of(acknowledged) then
   return error_reply(acknowledged.err, KEYS[1])
+end
+if h[3] then
+  redis.call('HDEL', KEYS[2], unpack(ARGV, 6))
 end
 local why, detail = '', ''
 if ARGV[4] ~= '' then
@@ -39,6 +42,9 @@ if now - stored >= low_every or now < stored then
   local low, open = low_water(KEYS[1], group)
   if low then
     redis.call('HSET', KEYS[2], 'low', low, 'open', open, 'low_ms', text(now))
+    if h[3] then
+      forget_suspects(KEYS[2], low, open)
+    end
   end
 end
 return {'OK', text(acknowledged), why, detail}

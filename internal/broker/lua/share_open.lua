@@ -2,7 +2,7 @@
 -- creates the stream.
 --
 -- KEYS[1]  the partition's stream
--- KEYS[2]  the share group: hash of generation, low, open, low_ms (see share.lua)
+-- KEYS[2]  the share group (see share.lua)
 -- ARGV     1 group
 --          2 start: earliest, latest, at
 --          3 for at: the offset before the first entry to read
@@ -28,10 +28,10 @@ if err_of(groups) then
   groups = {}
 end
 
--- store stores a new generation and the position of the group.
+-- store stores a new generation and the position of the group. What is suspected ends.
 local function store(position, is_open)
   if generation then
-    keep(KEYS[2], ARGV[4]) -- first, for a server that is out of memory
+    redis.call('UNLINK', KEYS[2]) -- first, for a server that is out of memory
   end
   generation = next_number(generation)
   redis.call('HSET', KEYS[2], 'generation', generation, 'low', position, 'open', is_open, 'low_ms', text(now_ms()))

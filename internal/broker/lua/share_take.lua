@@ -7,6 +7,7 @@
 --          2 consumer from which to take
 --          3 consumer that takes
 --          4 the largest number of entries to take
+--          5 1: the first consumer has died, which is counted (see suspects.lua)
 -- Replies  OK generation (0: none) more (1: entries are still pending at the first consumer)
 --             taken (IDs) lost (IDs that are not in the stream)
 --          NOGROUP (the stream or the group does not exist)
@@ -30,8 +31,12 @@ for i, entry in ipairs(pending) do
   ids[i] = entry[1]
 end
 local taken, lost = take_over(stream, group, to, ids)
+if ARGV[5] == '1' and generation then
+  count_takeovers(KEYS[2], from, taken)
+end
 local more = redis.call('XPENDING', stream, group, '-', '+', '1', from)
 if #more == 0 then
   redis.call('XGROUP', 'DELCONSUMER', stream, group, from)
+  redis.call('HDEL', KEYS[2], '=' .. from)
 end
 return {'OK', generation or '0', #more > 0 and '1' or '0', taken, lost}

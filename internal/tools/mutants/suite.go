@@ -52,6 +52,11 @@ var (
 		folder: "splits",
 		run:    "^Test(OnlyTheEntryThatKills|FiveOutages|EntriesThatFailTogether)",
 	}
+	killers = &suite{
+		name:   "killers",
+		folder: "splits",
+		run:    "^TestShare(OnlyTheEntryThatKills|FiveOutages|Leaving|SeekEnds|SuspectIsStored|DeathOfASuspect)",
+	}
 	admin    = &suite{name: "admin", folder: "internal/admin", run: "^Test(Seek|Skip|Replay)"}
 	verdicts = &suite{
 		name:   "verdicts",
@@ -63,7 +68,7 @@ var (
 )
 
 // suites are the suites that a mutant can name.
-var suites = []*suite{simulation, conformance, pipelines, lanes, poison, admin, shared, verdicts, letters}
+var suites = []*suite{simulation, conformance, pipelines, lanes, poison, killers, admin, shared, verdicts, letters}
 
 const (
 	// chunk is how many schedules one process runs: few enough to locate the schedule that crashed
