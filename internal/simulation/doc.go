@@ -84,6 +84,10 @@
 //     store lost data.
 //   - An entry that was taken over, and failed at the member before, is handed out alone, with the
 //     attempts that were stored. An entry whose letter was noted is not handed out.
+//   - An entry is given up as one that kills as in a consumer group: three members ended, or lost
+//     their session without knowing it, while they had the entry in flight and nothing else. While
+//     the store has of a member that an entry is in flight alone, its process hands out nothing
+//     else. A process that counts as ended tells the store that it is alive.
 //   - In gentle schedules, everything that was pending at a killed member is taken over within a
 //     session and a second.
 //   - Within a bound after the last fault, every entry is processed and acknowledged.

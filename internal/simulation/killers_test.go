@@ -34,6 +34,17 @@ func (p plan) untilFound() time.Duration {
 // untilHandedOut is how long a record that kills is not handed out at most, if there are no letters.
 const untilHandedOut = 20 * time.Minute
 
+// pass lets time pass. Meanwhile restartDead is called often, if records kill.
+func (p plan) pass(d time.Duration, restartDead func()) {
+	if p.killers == 0 {
+		time.Sleep(d)
+		return
+	}
+	for until := time.Now().Add(d); time.Now().Before(until); restartDead() {
+		time.Sleep(min(time.Until(until), p.ttl/10))
+	}
+}
+
 // killers are the records that kill. The lock of the oracle guards it.
 type killers struct {
 	left  int  // how many more records will kill
@@ -83,14 +94,12 @@ func (p *process) dies(b *splits.Batch) bool {
 	return true
 }
 
-// restartDead starts the members again whose processes were killed by a record. It reports whether
-// there were any.
-func (sc *schedule) restartDead() (restarted bool) {
+// restartDead starts the members again whose processes were killed by a record.
+func (sc *schedule) restartDead() {
 	for _, p := range slices.Clone(sc.processes) {
 		if !p.isGone() {
 			continue
 		}
-		restarted = true
 		sc.processes = slices.DeleteFunc(sc.processes, func(other *process) bool { return other == p })
 		sc.finished = append(sc.finished, p)
 		sc.exiting.Go(func() { _ = p.Close(p.ctx) })
@@ -99,18 +108,6 @@ func (sc *schedule) restartDead() (restarted bool) {
 		} else {
 			sc.join()
 		}
-	}
-	return restarted
-}
-
-// pass lets time pass. The supervisor works meanwhile.
-func (sc *schedule) pass(d time.Duration) {
-	if sc.plan.killers == 0 {
-		time.Sleep(d)
-		return
-	}
-	for until := time.Now().Add(d); time.Now().Before(until); sc.restartDead() {
-		time.Sleep(min(time.Until(until), sc.plan.ttl/10))
 	}
 }
 

@@ -53,7 +53,7 @@ func (sc *schedule) nemesis() {
 		total += f.weight
 	}
 	for until := time.Now().Add(sc.plan.lasts); time.Now().Before(until) && sc.oracle.failed() == ""; {
-		sc.pass(time.Duration(r.ExpFloat64() * float64(sc.plan.pace)))
+		sc.plan.pass(time.Duration(r.ExpFloat64()*float64(sc.plan.pace)), sc.restartDead)
 		at := r.IntN(total)
 		for _, f := range faults {
 			if at -= f.weight; at < 0 {

@@ -194,7 +194,7 @@ func (sc *schedule) awaitRecovery() {
 	time.Sleep(sc.plan.ttl / 2) // an owner whose lease a late request claimed again notices that at its next renewal
 	sc.recoverWithin(sc.plan.recoverWithin())
 	if sc.plan.killers > 0 && !sc.plan.deadLetters {
-		sc.pass(time.Duration(sc.rng.of("cure").chance() * float64(8*sc.plan.ttl)))
+		sc.plan.pass(time.Duration(sc.rng.of("cure").chance()*float64(8*sc.plan.ttl)), sc.restartDead)
 		sc.oracle.cure()
 		sc.recoverWithin(sc.plan.recoverWithin() + untilHandedOut)
 	}

@@ -34,6 +34,7 @@ func (o *shareOracle) noteLoaded(p *shareProcess, l splits.ShareLoad, loaded spl
 	}
 	for _, e := range loaded.Entries {
 		r := o.records[e.Fields[1]]
+		p.deaths[r] = p.answered[r]
 		if a, failed := failing[e.Offset]; failed {
 			o.note(p.name, l.Split.Key, "loads %s, which failed %d times (letter: %v)", r.id, a.Attempts, a.Lettered)
 			p.failing[r] = a

@@ -47,7 +47,7 @@ func (sc *shareSchedule) nemesis() {
 		total += f.weight
 	}
 	for until := time.Now().Add(sc.plan.lasts); time.Now().Before(until) && sc.oracle.failed() == ""; {
-		time.Sleep(time.Duration(r.ExpFloat64() * float64(sc.plan.pace)))
+		sc.plan.pass(time.Duration(r.ExpFloat64()*float64(sc.plan.pace)), sc.restartDead)
 		at := r.IntN(total)
 		for _, f := range shareFaults {
 			if at -= f.weight; at >= 0 {
@@ -72,7 +72,8 @@ func (sc *shareSchedule) crash(r *rand.Rand) string {
 	names := sc.oracle.namesOf(p)
 	p.kill()
 	sc.exiting.Go(func() { _ = p.Close(p.ctx) })
-	if sc.plan.gentle && !sc.plan.deadLetters { // members that are full of failing entries take no others
+	// Members that are full of failing entries take no others.
+	if sc.plan.gentle && !sc.plan.deadLetters && sc.plan.killers == 0 {
 		sc.later(sc.plan.ttl+takeoverBeyond, func() { sc.oracle.checkTakenOver(names) })
 	}
 	return "crash"
@@ -256,6 +257,7 @@ func (sc *shareSchedule) seek(r *rand.Rand) string {
 	o.note("nemesis", split.Key, "moves the group to %v", to)
 	sc.store.SeekShare(groupName, split, to)
 	o.sought[split.Key] = time.Now()
+	o.forgetDeaths(split.Key)
 	for _, rec := range o.at[split.Key] {
 		rec.skipped = rec.offset.Compare(to) <= 0
 		rec.ever = rec.ever || rec.skipped // a rollback can take back a later move

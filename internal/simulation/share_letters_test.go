@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -56,7 +57,14 @@ func (o *shareOracle) checkLetter(owner string, l splits.Letter) (row int, certa
 	if o.justSought(l.Split) {
 		return row, certain
 	}
-	if why := o.book.objection(owner, l, r.unfit, o.damaged); why != "" {
+	var why string
+	if kills, _ := errors.AsType[*splits.PoisonError](l.Cause); kills != nil {
+		o.counts.count("(share: given up as one that kills)")
+		why = o.poisonObjection(o.processes[owner], r)
+	} else {
+		why = o.book.objection(owner, l, r.unfit, o.damaged)
+	}
+	if why != "" {
 		o.violated(l.Split.Key, "%s", why)
 	}
 	return row, certain
@@ -135,7 +143,7 @@ func (sc *shareSchedule) writeExtra(split string, waited time.Duration) {
 	for _, s := range sc.store.Splits(topicName) {
 		if s.Key == split {
 			sc.extra++
-			sc.oracle.append(s, fmt.Sprint(extraPrefix, sc.extra), false)
+			sc.oracle.append(shareRecord{id: fmt.Sprint(extraPrefix, sc.extra), split: s})
 		}
 	}
 }

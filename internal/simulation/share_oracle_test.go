@@ -31,7 +31,10 @@ type shareOracle struct {
 	// damaged reports that the store has lost entries or was rolled back.
 	damaged bool
 	// book is about the batches in the pipelines, and the entries that failed.
-	book *letterBook
+	book      *letterBook
+	processes map[string]*shareProcess // by ID
+	killers   killers
+	poison    sharePoisonModel
 }
 
 // shareRecord is one record that was appended.
@@ -49,8 +52,12 @@ type shareRecord struct {
 	// unfit: all batches with it fail. lettered: its letter was stored, after the group was last
 	// moved. letterNoted: that was noted.
 	unfit, lettered, letterNoted bool
-	done                         bool // a pipeline has processed it, ever
-	by                           map[*shareProcess]bool
+	killer                       bool // it kills the process that works on it
+	// deaths holds the members that count as ones that it has killed; flown those that had it in
+	// flight alone at any time.
+	deaths, flown map[string]bool
+	done          bool // a pipeline has processed it, ever
+	by            map[*shareProcess]bool
 }
 
 // shareSession is one name of a member.
@@ -64,21 +71,22 @@ func newShareOracle(h *history, store *splitstest.Store, p plan, t *counts) *sha
 	return &shareOracle{
 		history: h, store: store, plan: p, counts: t, records: map[string]*shareRecord{},
 		at: map[string]map[splits.Offset]*shareRecord{}, sessions: map[string]*shareSession{},
-		sought: map[string]time.Time{}, book: newLetterBook(p),
+		sought: map[string]time.Time{}, book: newLetterBook(p), processes: map[string]*shareProcess{},
+		killers: killers{left: p.killers}, poison: newSharePoisonModel(),
 	}
 }
 
-// append adds a record to a split.
-func (o *shareOracle) append(split splits.Split, id string, unfit bool) {
+// append adds a record to its split.
+func (o *shareOracle) append(r shareRecord) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := &shareRecord{id: id, split: split, present: true, unfit: unfit, by: map[*shareProcess]bool{}}
-	r.offset = o.store.Append(split, "id", id)
-	o.records[id] = r
-	if o.at[split.Key] == nil {
-		o.at[split.Key] = map[splits.Offset]*shareRecord{}
+	r.present, r.by, r.deaths, r.flown = true, map[*shareProcess]bool{}, map[string]bool{}, map[string]bool{}
+	r.offset = o.store.Append(r.split, "id", r.id)
+	o.records[r.id] = &r
+	if o.at[r.split.Key] == nil {
+		o.at[r.split.Key] = map[splits.Offset]*shareRecord{}
 	}
-	o.at[split.Key][r.offset] = r
+	o.at[r.split.Key][r.offset] = &r
 }
 
 // resync updates the records after a fault that removed entries or brought them back. The caller
@@ -91,6 +99,7 @@ func (o *shareOracle) resync() {
 		clear(r.by)
 	}
 	for _, split := range o.store.Splits(topicName) {
+		o.forgetDeaths(split.Key)
 		for _, e := range o.store.Entries(split) {
 			o.records[e.Fields[1]].present = true
 		}
@@ -101,11 +110,19 @@ func (o *shareOracle) resync() {
 	}
 }
 
+// noteHandOut records that a process hands out a batch, and checks that it may.
+func (o *shareOracle) noteHandOut(p *shareProcess, b *splits.Batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if why := o.book.handedOut(p.id, b); why != "" {
+		o.violated(b.Split.Key, "%s: %s", p.name, why)
+	}
+}
+
 // checkBatch checks a batch that a process hands out.
 func (o *shareOracle) checkBatch(p *shareProcess, b *splits.Batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.book.handedOut(p.id, b)
 	pending := o.store.Share(groupName, b.Split).Pending
 	for _, e := range b.Entries {
 		r := o.records[e.Fields[1]]
@@ -153,62 +170,6 @@ func (o *shareOracle) noteOutcome(p *shareProcess, b *splits.Batch, done bool) {
 	}
 }
 
-// alive reports whether the member with a name is alive and in its session. The caller holds the
-// lock.
-func (o *shareOracle) alive(s *shareSession) bool {
-	until := s.until.Add(-2 * time.Millisecond) // the store counts milliseconds
-	if time.Now().Before(o.evictedUntil) {
-		until = until.Add(-2 * o.plan.heartbeat)
-	}
-	return !s.ended && time.Now().Before(until)
-}
-
-func (o *shareOracle) grace() bool { return time.Now().Before(o.graceUntil) }
-
-// auditedSharers observes the beats of one process.
-type auditedSharers struct {
-	splits.ShareGroup
-	oracle  *shareOracle
-	process *shareProcess
-}
-
-func (g *auditedSharers) Beat(ctx context.Context, b splits.ShareBeat) (splits.ShareView, error) {
-	o := g.oracle
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	name := b.Member
-	if b.Owner != "" {
-		name = b.Owner
-	}
-	view, err := g.ShareGroup.Beat(ctx, b)
-	s := o.sessions[name]
-	if s == nil {
-		s = &shareSession{process: g.process}
-		o.sessions[name] = s
-	}
-	if err != nil {
-		s.ended = true
-		o.note(name, "", "beat: %v", err)
-		return view, err
-	}
-	s.until = time.Now().Add(b.TTL)
-	for _, departed := range view.Departed {
-		if other := o.sessions[departed]; other != nil && b.Owner != "" && splits.Supersedes(name, departed) {
-			other.ended = true
-		}
-	}
-	return view, nil
-}
-
-func (g *auditedSharers) Leave(ctx context.Context, member string) error {
-	g.oracle.mu.Lock()
-	defer g.oracle.mu.Unlock()
-	if s := g.oracle.sessions[member]; s != nil {
-		s.ended = true
-	}
-	return g.ShareGroup.Leave(ctx, member)
-}
-
 // auditedShares observes the requests of one process for entries.
 type auditedShares struct {
 	splits.Shares
@@ -243,6 +204,7 @@ func (s *auditedShares) Acknowledge(ctx context.Context, acks []splits.ShareAck)
 			}
 			if was && !is {
 				o.checkNoted(r)
+				clear(r.deaths)
 			}
 		}
 		o.checkDeleted(ack, answers[i])
@@ -256,6 +218,9 @@ func (s *auditedShares) Take(ctx context.Context, t splits.ShareTake) (splits.Sh
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	taken, err := s.Shares.Take(ctx, t)
+	if err == nil {
+		o.noteTaken(t, taken)
+	}
 	from := o.sessions[t.From]
 	if err != nil || from == nil || len(taken.Offsets) == 0 {
 		return taken, err
@@ -273,6 +238,9 @@ func (s *auditedShares) Take(ctx context.Context, t splits.ShareTake) (splits.Sh
 func (o *shareOracle) unfinished() (missing, split string, done int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if missing, split = o.undead(); missing != "" {
+		return missing, split, 0
+	}
 	states := map[string]splitstest.ShareState{}
 	for _, s := range o.store.Splits(topicName) {
 		states[s.Key] = o.store.Share(groupName, s)
@@ -289,6 +257,7 @@ func (o *shareOracle) unfinished() (missing, split string, done int) {
 		switch {
 		case !r.present || r.skipped:
 			done += progress(id)
+		case o.waitsForCure(r):
 		case pending:
 			missing, split = id+" of "+r.split.Key+" is pending at "+at, r.split.Key
 		case !state.Exists || state.Last.Before(r.offset):

@@ -20,6 +20,11 @@ type shareProcess struct {
 	// failing holds the entries that failed before, that the process has loaded, and not handed out
 	// since. The lock of the oracle guards it.
 	failing map[*shareRecord]splits.Attempted
+	// deaths is what the process has to know of the members that an entry has killed, and answered
+	// the same before the answer of the store has arrived; over: the process has ended. The lock of
+	// the oracle guards them.
+	deaths, answered map[*shareRecord]int
+	over             bool
 }
 
 func (sc *shareSchedule) newProcess(name string) *shareProcess {
@@ -27,8 +32,10 @@ func (sc *shareSchedule) newProcess(name string) *shareProcess {
 	n := newNetwork(l, sc.plan, sc.counts, &sc.badNetwork, sc.nodes)
 	p := &shareProcess{
 		host: newHost(name, n, sc.unblock), oracle: sc.oracle, failing: map[*shareRecord]splits.Attempted{},
+		deaths: map[*shareRecord]int{}, answered: map[*shareRecord]int{},
 	}
 	p.id = fmt.Sprintf("%s#%d", name, sc.started)
+	sc.oracle.noteStart(p)
 	group, shares := sc.store.ShareGroup(topicName, groupName), sc.store.Shares(topicName, groupName)
 	number := uint64(sc.started) << 20
 	p.ShareConsumer = splits.NewShareConsumer(splits.ShareConfig{
@@ -77,6 +84,10 @@ func (p *shareProcess) run() {
 			_ = p.Await(p.ctx) // the next Poll returns an error that persists
 			continue
 		}
+		if p.isGone() {
+			return
+		}
+		p.oracle.noteHandOut(p, b)
 		p.wait(p.gate())
 		if p.isGone() {
 			return
@@ -88,10 +99,14 @@ func (p *shareProcess) run() {
 	}
 }
 
-// work is the pipeline: it takes some time, then acknowledges or rejects the batch.
+// work is the pipeline: it takes some time, then acknowledges or rejects the batch. A record that
+// kills does so at the beginning or at the end.
 func (p *shareProcess) work(b *splits.Batch, l rng) {
 	r, began := l.rand(), time.Now()
-	if !p.takeTime(r, 60) {
+	if l.of("dies").chance() < 0.5 && p.dies(b) {
+		return
+	}
+	if !p.takeTime(r, 60) || p.dies(b) {
 		return
 	}
 	bad, why := p.oracle.badOnes(b)
@@ -127,10 +142,18 @@ func (p *shareProcess) leave() {
 	p.end()
 }
 
+// noteStart notes that a process starts.
+func (o *shareOracle) noteStart(p *shareProcess) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.processes[p.id] = p
+}
+
 // noteEnd notes that a process has ended.
 func (o *shareOracle) noteEnd(p *shareProcess) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	p.over = true
 	for _, s := range o.sessions {
 		if s.process == p {
 			s.ended = true

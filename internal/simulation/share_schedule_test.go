@@ -48,7 +48,7 @@ func newSharePlan(l rng) plan {
 	if p.gentle {
 		p.destructive, p.failRate = false, 0
 	}
-	p.latest, p.skipNacked, p.failOnLoss, p.killers = false, false, false, 0
+	p.latest, p.skipNacked, p.failOnLoss = false, false, false
 	p.addLetters(l.of("dead letters").rand())
 	return p
 }
@@ -113,7 +113,10 @@ func (sc *shareSchedule) produce(producer int) {
 		of := sc.store.Splits(topicName)
 		split := of[r.IntN(len(of))]
 		for range 1 + r.IntN(10) {
-			sc.oracle.append(split, fmt.Sprintf("p%d/%d", producer, n), sc.plan.deadLetters && r.IntN(60) == 0)
+			sc.oracle.append(shareRecord{
+				id: fmt.Sprintf("p%d/%d", producer, n), split: split,
+				unfit: sc.plan.deadLetters && r.IntN(60) == 0, killer: sc.oracle.drawKiller(r),
+			})
 			n++
 		}
 		timer.Reset(time.Duration(r.IntN(int(2 * sc.plan.produceEvery))))
@@ -145,13 +148,14 @@ func (sc *shareSchedule) remove(r *rand.Rand) *shareProcess {
 // heal ends all faults.
 func (sc *shareSchedule) heal() {
 	sc.oracle.note("nemesis", "", "stops injecting faults")
+	sc.restartDead()
 	sc.badNetwork.Store(false)
 	sc.nodes.bringAllBack()
 	sc.letters.heal()
 	for _, p := range sc.processes {
 		p.goOn()
 		p.sinkUp()
-		p.faults.Outage(false)
+		p.faults.Outage(p.isGone())
 	}
 	sc.oracle.mu.Lock()
 	sc.store.SetPartitions(topicName, sc.partitions)
@@ -165,7 +169,7 @@ func (sc *shareSchedule) heal() {
 }
 
 // awaitRecovery waits until everything was processed and acknowledged, and reports a violation if
-// that takes too long.
+// that takes too long. Without letters, that is first everything except the records that kill.
 func (sc *shareSchedule) awaitRecovery() {
 	for _, p := range append(append([]*shareProcess{}, sc.finished...), sc.processes...) {
 		p.faults.Wait() // late requests
@@ -175,8 +179,21 @@ func (sc *shareSchedule) awaitRecovery() {
 	if sc.plan.deadLetters {
 		limit += untilGivenUp
 	}
+	limit += sc.plan.untilFound()
+	sc.recoverWithin(limit)
+	if sc.plan.killers > 0 && !sc.plan.deadLetters {
+		sc.plan.pass(time.Duration(sc.rng.of("cure").chance()*float64(8*sc.plan.ttl)), sc.restartDead)
+		sc.oracle.cure()
+		sc.recoverWithin(limit + untilHandedOut)
+	}
+}
+
+// recoverWithin waits until everything was processed and acknowledged. The backlog has to shrink
+// within the limit.
+func (sc *shareSchedule) recoverWithin(limit time.Duration) {
 	shrank, before := time.Now(), 0
 	for sc.oracle.failed() == "" {
+		sc.restartDead()
 		missing, split, done := sc.oracle.unfinished()
 		if missing == "" {
 			return
@@ -194,6 +211,7 @@ func (sc *shareSchedule) awaitRecovery() {
 
 // end stops everything.
 func (sc *shareSchedule) end() {
+	sc.oracle.cure()
 	for _, p := range sc.processes {
 		sc.exiting.Go(p.leave)
 	}
