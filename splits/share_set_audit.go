@@ -209,8 +209,13 @@ func (set *shareSet) took(split Split, name string, taken ShareTaken) (added int
 	}
 	confirmed := s.confirmed
 	s.confirmed = nil
-	if set.name != name {
+	switch {
+	case set.name != name:
 		return 0 // they are taken over again from the earlier name
+	case taken.Generation == 0:
+		s.close() // opening it gives it a generation, and an audit finds the entries then
+		s.auditDue = time.Time{}
+		return 0
 	}
 	s.sync(taken.Generation)
 	for _, o := range taken.Offsets {

@@ -189,6 +189,7 @@ var shareEntryScenarios = []shareScenario{
 		s.DropMark(theGroup, s.plain())
 		assert.Zero(s, s.tryRead("a", 1, s.plain())[0].Generation)
 		assert.ErrorIs(s, s.acknowledge(s.plain(), generation, all[0]).Err, splits.ErrStale)
+		assert.ErrorIs(s, s.acknowledge(s.plain(), 0, all[0]).Err, splits.ErrStale, "there is none")
 		s.pass(time.Millisecond)
 		assert.Greater(s, s.open(s.plain(), splits.Earliest()), generation)
 		assert.Equal(s, all, s.pending("a", s.plain()))

@@ -21,7 +21,7 @@ func (g *Shares) Note(ctx context.Context, notes []splits.ShareNote) []error {
 }
 
 func (g *Shares) note(n splits.ShareNote) error {
-	if g.generation(n.Split) != n.Generation {
+	if !g.current(n.Split, n.Generation) {
 		return splits.ErrStale
 	}
 	var pending map[splits.Offset]holder

@@ -102,7 +102,7 @@ func (g *Shares) Acknowledge(ctx context.Context, acks []splits.ShareAck) []spli
 func (g *Shares) acknowledge(ack splits.ShareAck) splits.ShareAcked {
 	s, key := g.store, leaseKey{g.group, ack.Split.Key}
 	mark := s.state.shares[key]
-	if mark.generation != ack.Generation {
+	if !g.current(ack.Split, ack.Generation) {
 		return splits.ShareAcked{Generation: mark.generation, Err: splits.ErrStale}
 	}
 	native := s.native(g.group, ack.Split)
@@ -140,6 +140,11 @@ func (g *Shares) Pending(ctx context.Context, req splits.SharePending) []splits.
 
 func (g *Shares) generation(split splits.Split) uint64 {
 	return g.store.state.shares[leaseKey{g.group, split.Key}].generation
+}
+
+// current reports whether a split has a generation, and it is this one.
+func (g *Shares) current(split splits.Split, generation uint64) bool {
+	return generation != 0 && g.generation(split) == generation
 }
 
 // Holders implements splits.Shares.

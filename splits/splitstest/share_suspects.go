@@ -97,7 +97,7 @@ func (g *Shares) Suspect(ctx context.Context, suspects []splits.ShareSuspects) [
 }
 
 func (g *Shares) suspect(s splits.ShareSuspects) error {
-	if g.generation(s.Split) != s.Generation {
+	if !g.current(s.Split, s.Generation) {
 		return splits.ErrStale
 	}
 	p, member := g.poison(s.Split), g.holder(s.Member)
