@@ -21,7 +21,7 @@ const mostKills = 3 + splits.LoneDeaths
 func TestLedgerPoison(t *testing.T) {
 	t.Parallel()
 	messages := numberOf(t, messagesEnv, 2000) // written within 20 seconds
-	inModes(t, func(t *testing.T, mode func(*consumer)) { findKiller(t, messages, mode) }, "partition", "key")
+	inModes(t, func(t *testing.T, mode func(*consumer)) { findKiller(t, messages, mode) }, "partition", "key", "share")
 }
 
 func findKiller(t *testing.T, messages int, mode func(*consumer)) {
