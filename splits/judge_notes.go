@@ -65,6 +65,13 @@ func (j *judge[S]) wakeNoter(s S) {
 	j.noteWanted.raise()
 }
 
+// noteAlive makes the noter tell the store that this member is alive. The lock is held.
+func (j *judge[S]) noteAlive(task noteTask[S]) {
+	task.kind = noteAlive
+	j.alive = append(j.alive, task)
+	j.noteWanted.raise()
+}
+
 // takeNotes returns what is to be stored.
 func (j *judge[S]) takeNotes() (all []noteTask[S]) {
 	now := j.now()

@@ -115,8 +115,11 @@ func (p *poison) sent(s Suspect) {
 	p.stored, p.exposed = s, s.Flight != NotInFlight
 }
 
-// ready reports whether the store has the suspect of the prepared batch.
+// ready reports whether the store has the suspect that it should have.
 func (p *poison) ready() bool { return p.stored == p.want() }
+
+// due reports whether the store is to be told of a suspect.
+func (p *poison) due() bool { return p.suspects() && !p.ready() }
 
 // handedOut notes that the prepared batch is handed out. As long as batches are handed out the
 // first time, or up to the end of the suspects, the suspicion lasts for another ttl.
@@ -151,5 +154,5 @@ func (p *poison) over(now time.Time) bool {
 // free reports whether other batches of the process may be in flight, and the store knows that they
 // may.
 func (p *poison) free() bool {
-	return p.stored == p.want() && (p.next == Offset{} || p.shared)
+	return p.ready() && (p.next == Offset{} || p.shared)
 }

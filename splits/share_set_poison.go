@@ -213,9 +213,8 @@ func (set *shareSet) survivors() (all []ShareSurvivor) {
 func (set *shareSet) sayAlive(s *shareSplit, name string) {
 	if s.poison.watched {
 		set.turn++
-		set.judge.alive = append(set.judge.alive, noteTask[*shareSplit]{
-			split: s.split, under: s.generation, kind: noteAlive, member: name, turn: set.turn,
+		set.judge.noteAlive(noteTask[*shareSplit]{
+			split: s.split, under: s.generation, member: name, turn: set.turn,
 		})
-		set.judge.noteWanted.raise()
 	}
 }

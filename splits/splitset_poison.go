@@ -93,7 +93,7 @@ func (i *isolation) setAside(p piece, deaths int, now time.Time) {
 // storeSuspect lets the committer store the suspect of a split, if the store does not have it. The
 // lock is held.
 func (set *splitSet) storeSuspect(o *ownedSplit) {
-	if o.poison.stored != o.poison.want() {
+	if !o.poison.ready() {
 		set.commitWanted.raise()
 	}
 }
@@ -141,7 +141,7 @@ func (set *splitSet) watchSuspect(o *ownedSplit, now time.Time) (due bool) {
 	if o.aside == nil && o.inflight == 0 && set.advanceSuspicion(o, now) {
 		set.enqueue(o)
 	}
-	return p.suspects() && p.stored != p.want()
+	return p.due()
 }
 
 // advanceSuspicion notes the position and the time while nothing is in flight, and reports whether
@@ -162,7 +162,7 @@ func (set *splitSet) suspectsDue() bool {
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	for _, o := range set.splits {
-		if o.poison.suspects() && o.poison.stored != o.poison.want() {
+		if o.poison.due() {
 			return true
 		}
 	}
@@ -174,10 +174,6 @@ func (set *splitSet) suspectsDue() bool {
 func (set *splitSet) sayAlive(o *ownedSplit) {
 	if o.poison.exposed {
 		o.poison.exposed = false
-		set.judge.alive = append(
-			set.judge.alive,
-			noteTask[*ownedSplit]{split: o.lease.Split, under: o.lease.Epoch, kind: noteAlive},
-		)
-		set.judge.noteWanted.raise()
+		set.judge.noteAlive(noteTask[*ownedSplit]{split: o.lease.Split, under: o.lease.Epoch})
 	}
 }
