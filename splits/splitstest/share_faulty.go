@@ -68,26 +68,36 @@ type faultyShares struct {
 }
 
 func (s *faultyShares) Open(ctx context.Context, opens []splits.ShareOpen) []splits.ShareOpened {
-	opens = slices.Clone(opens)
-	call := Call{Method: ShareOpen}
-	for _, o := range opens {
-		call.Splits = append(call.Splits, o.Split)
+	split := func(o splits.ShareOpen) splits.Split { return o.Split }
+	failed := func(err error) splits.ShareOpened { return splits.ShareOpened{Err: err} }
+	return runEach(ctx, s.faults, ShareOpen, opens, split, failed, s.inner.Open)
+}
+
+// runEach runs a call of a method with several requests. A fault is the answer to each of them.
+func runEach[R, A any](
+	ctx context.Context,
+	faults *Faults,
+	method Method,
+	requests []R,
+	split func(R) splits.Split,
+	failed func(error) A,
+	do func(context.Context, []R) []A,
+) []A {
+	requests = slices.Clone(requests)
+	call := Call{Method: method}
+	for _, r := range requests {
+		call.Splits = append(call.Splits, split(r))
 	}
-	var answers []splits.ShareOpened
-	apply := func(ctx context.Context) { answers = s.inner.Open(ctx, opens) }
-	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(opens), splits.ShareOpened{Err: fault})
+	var answers []A
+	apply := func(ctx context.Context) { answers = do(ctx, requests) }
+	if fault := faults.run(ctx, call, apply); fault != nil {
+		return slices.Repeat([]A{failed(fault)}, len(requests))
 	}
 	return answers
 }
 
-func failedAnswers[T any](n int, failed T) []T {
-	all := make([]T, n)
-	for i := range all {
-		all[i] = failed
-	}
-	return all
-}
+// itself is the answer of a method that answers with errors only.
+func itself(err error) error { return err }
 
 func (s *faultyShares) Read(ctx context.Context, req splits.ShareRead) ([]splits.Delivered, error) {
 	req.Splits = slices.Clone(req.Splits)
@@ -102,17 +112,9 @@ func (s *faultyShares) Read(ctx context.Context, req splits.ShareRead) ([]splits
 }
 
 func (s *faultyShares) Acknowledge(ctx context.Context, acks []splits.ShareAck) []splits.ShareAcked {
-	acks = slices.Clone(acks)
-	call := Call{Method: Acknowledge}
-	for _, a := range acks {
-		call.Splits = append(call.Splits, a.Split)
-	}
-	var answers []splits.ShareAcked
-	apply := func(ctx context.Context) { answers = s.inner.Acknowledge(ctx, acks) }
-	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(acks), splits.ShareAcked{Err: fault})
-	}
-	return answers
+	split := func(a splits.ShareAck) splits.Split { return a.Split }
+	failed := func(err error) splits.ShareAcked { return splits.ShareAcked{Err: err} }
+	return runEach(ctx, s.faults, Acknowledge, acks, split, failed, s.inner.Acknowledge)
 }
 
 func (s *faultyShares) Pending(ctx context.Context, req splits.SharePending) []splits.ShareHeld {
@@ -121,7 +123,7 @@ func (s *faultyShares) Pending(ctx context.Context, req splits.SharePending) []s
 	apply := func(ctx context.Context) { answers = s.inner.Pending(ctx, req) }
 	call := Call{Method: HeldPending, Member: req.Member, Splits: req.Splits}
 	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(req.Splits), splits.ShareHeld{Err: fault})
+		return slices.Repeat([]splits.ShareHeld{{Err: fault}}, len(req.Splits))
 	}
 	return answers
 }
@@ -131,7 +133,7 @@ func (s *faultyShares) Holders(ctx context.Context, of []splits.Split) []splits.
 	var answers []splits.ShareHolders
 	apply := func(ctx context.Context) { answers = s.inner.Holders(ctx, of) }
 	if fault := s.faults.run(ctx, Call{Method: Holders, Splits: of}, apply); fault != nil {
-		return failedAnswers(len(of), splits.ShareHolders{Err: fault})
+		return slices.Repeat([]splits.ShareHolders{{Err: fault}}, len(of))
 	}
 	return answers
 }
@@ -159,17 +161,8 @@ func (s *faultyShares) TakeIdle(ctx context.Context, t splits.ShareTakeIdle) (sp
 }
 
 func (s *faultyShares) Note(ctx context.Context, notes []splits.ShareNote) []error {
-	notes = slices.Clone(notes)
-	call := Call{Method: Note}
-	for _, n := range notes {
-		call.Splits = append(call.Splits, n.Split)
-	}
-	var errs []error
-	apply := func(ctx context.Context) { errs = s.inner.Note(ctx, notes) }
-	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(notes), fault)
-	}
-	return errs
+	split := func(n splits.ShareNote) splits.Split { return n.Split }
+	return runEach(ctx, s.faults, Note, notes, split, itself, s.inner.Note)
 }
 
 func (s *faultyShares) Load(ctx context.Context, l splits.ShareLoad) (splits.ShareLoaded, error) {
@@ -185,29 +178,11 @@ func (s *faultyShares) Load(ctx context.Context, l splits.ShareLoad) (splits.Sha
 }
 
 func (s *faultyShares) Suspect(ctx context.Context, suspects []splits.ShareSuspects) []error {
-	suspects = slices.Clone(suspects)
-	call := Call{Method: Suspect}
-	for _, one := range suspects {
-		call.Splits = append(call.Splits, one.Split)
-	}
-	var errs []error
-	apply := func(ctx context.Context) { errs = s.inner.Suspect(ctx, suspects) }
-	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(suspects), fault)
-	}
-	return errs
+	split := func(one splits.ShareSuspects) splits.Split { return one.Split }
+	return runEach(ctx, s.faults, Suspect, suspects, split, itself, s.inner.Suspect)
 }
 
 func (s *faultyShares) Survive(ctx context.Context, survivors []splits.ShareSurvivor) []error {
-	survivors = slices.Clone(survivors)
-	call := Call{Method: Survive}
-	for _, one := range survivors {
-		call.Splits = append(call.Splits, one.Split)
-	}
-	var errs []error
-	apply := func(ctx context.Context) { errs = s.inner.Survive(ctx, survivors) }
-	if fault := s.faults.run(ctx, call, apply); fault != nil {
-		return failedAnswers(len(survivors), fault)
-	}
-	return errs
+	split := func(one splits.ShareSurvivor) splits.Split { return one.Split }
+	return runEach(ctx, s.faults, Survive, survivors, split, itself, s.inner.Survive)
 }
